@@ -1,0 +1,84 @@
+"""annostat: the metrology of annotation noise.
+
+Names are loaded when they are first used, so that ``import annostat`` stays fast.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from annostat._version import __version__
+
+if TYPE_CHECKING:
+    from annostat import datasets
+    from annostat.errors import AnnostatError, AnnostatWarning
+    from annostat.estimates import Check, Estimate, Interval, Provenance
+    from annostat.noise import (
+        NoiseComparison,
+        NoiseFit,
+        NoiseModel,
+        compare_noise,
+        fit_noise,
+        plan_rounds,
+    )
+    from annostat.rounds import Rounds, read_rounds
+    from annostat.simulate import simulate_rounds
+
+_HOME = {
+    "AnnostatError": "errors",
+    "AnnostatWarning": "errors",
+    "Check": "estimates",
+    "Estimate": "estimates",
+    "Interval": "estimates",
+    "NoiseComparison": "noise",
+    "NoiseFit": "noise",
+    "NoiseModel": "noise",
+    "Provenance": "estimates",
+    "Rounds": "rounds",
+    "compare_noise": "noise",
+    "fit_noise": "noise",
+    "plan_rounds": "noise",
+    "read_rounds": "rounds",
+    "simulate_rounds": "simulate",
+}
+
+__all__ = [
+    "AnnostatError",
+    "AnnostatWarning",
+    "Check",
+    "Estimate",
+    "Interval",
+    "NoiseComparison",
+    "NoiseFit",
+    "NoiseModel",
+    "Provenance",
+    "Rounds",
+    "__version__",
+    "compare_noise",
+    "datasets",
+    "fit_noise",
+    "plan_rounds",
+    "read_rounds",
+    "simulate_rounds",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(f"annostat.{_HOME[name]}"), name)
+    if name in (
+        "datasets",
+        "plotting",
+        "agreement",
+        "ceilings",
+        "truth",
+        "concentration",
+        "scaling",
+    ):
+        return importlib.import_module(f"annostat.{name}")
+    raise AttributeError(f"module 'annostat' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,85 @@
+"""The one exception type of annostat, and the checks made at the public edge.
+
+Every message names the argument, the rule, what was received and, where there is one, the
+remedy. The command line prints the message as a single line and exits with status 2.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+__all__ = ["AnnostatError", "AnnostatWarning"]
+
+
+class AnnostatError(ValueError):
+    """Input that annostat cannot use; the message says what to change."""
+
+
+class AnnostatWarning(UserWarning):
+    """An answer exists, but something about it deserves attention."""
+
+
+def shown(values: Iterable[Any], limit: int = 5) -> str:
+    """Return the first few values as text, for the end of an error message."""
+    listed = list(values)
+    text = ", ".join(str(v) for v in listed[:limit])
+    return text if len(listed) <= limit else f"{text}, ... ({len(listed)} in all)"
+
+
+def check_choice(name: str, value: object, choices: Sequence[str]) -> str:
+    """Return `value` if it is one of `choices`; otherwise name the nearest one."""
+    if isinstance(value, str) and value in choices:
+        return value
+    near = difflib.get_close_matches(str(value), choices, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise AnnostatError(f"{name} must be one of {', '.join(choices)}, got {value!r}{hint}")
+
+
+def check_column(name: str, column: object, columns: Sequence[str]) -> str:
+    """Return `column` if the table has it; otherwise name the nearest one it has."""
+    if column in columns:
+        return str(column)
+    near = difflib.get_close_matches(str(column), [str(c) for c in columns], n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise AnnostatError(
+        f"{name}: there is no column {column!r}{hint} (columns: {shown(columns, 12)})"
+    )
+
+
+def check_level(level: float) -> float:
+    """Return a confidence level strictly between 0 and 1."""
+    return check_number("level", level, low=0.0, high=1.0, open_ends=True)
+
+
+def check_number(
+    name: str,
+    value: object,
+    *,
+    low: float = -math.inf,
+    high: float = math.inf,
+    open_ends: bool = False,
+) -> float:
+    """Return a finite number within [low, high], or within (low, high) with `open_ends`."""
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise AnnostatError(f"{name} must be a number, got {value!r}") from None
+    inside = low < number < high if open_ends else low <= number <= high
+    if not (math.isfinite(number) and inside):
+        left, right = ("(", ")") if open_ends else ("[", "]")
+        rule = (
+            "finite" if math.isinf(low) and math.isinf(high) else f"in {left}{low}, {high}{right}"
+        )
+        raise AnnostatError(f"{name} must be {rule}, got {value!r}")
+    return number
+
+
+def check_count(name: str, value: object, *, low: int = 0) -> int:
+    """Return a whole number that is at least `low`."""
+    number = check_number(name, value)
+    if number != int(number) or number < low:
+        raise AnnostatError(f"{name} must be a whole number of at least {low}, got {value!r}")
+    return int(number)

@@ -1,0 +1,229 @@
+"""The one bootstrap, and the one place where annostat runs things in parallel.
+
+Resamples are drawn as multiplicities ("how often each item was drawn"), in blocks of a fixed
+size. Every block has a generator of its own, spawned in order, so that one worker and many give
+the same numbers, and memory grows with the block and not with the number of resamples.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from annostat.errors import AnnostatError, check_choice, check_count, check_level
+from annostat.estimates import Interval
+
+__all__ = ["Rng", "as_generator", "bootstrap", "bootstrap_interval", "map_parallel", "spawn"]
+
+Rng: TypeAlias = np.random.Generator | int | None
+FloatArray: TypeAlias = NDArray[np.float64]
+Progress: TypeAlias = Callable[[int, int], None]
+T = TypeVar("T")
+R = TypeVar("R")
+
+BLOCK_CELLS = 1 << 18  # multiplicities held at once by one worker
+
+
+def as_generator(rng: Rng) -> np.random.Generator:
+    """Return a generator from a generator, a seed, or None for fresh entropy."""
+    if isinstance(rng, np.random.Generator):
+        return rng
+    if rng is None or (
+        isinstance(rng, (int, np.integer)) and not isinstance(rng, bool) and rng >= 0
+    ):
+        return np.random.default_rng(rng)
+    raise AnnostatError(f"rng must be a numpy Generator, a seed >= 0 or None, got {rng!r}")
+
+
+def seed_of(rng: Rng) -> int | None:
+    """Return the seed for the provenance of a result, or None if there is none to tell."""
+    return int(rng) if isinstance(rng, (int, np.integer)) else None
+
+
+def spawn(rng: Rng, n: int) -> list[np.random.Generator]:
+    """Return `n` independent generators, the same ones whoever uses them and in any order."""
+    return list(as_generator(rng).spawn(n))
+
+
+def map_parallel(
+    function: Callable[[T], R],
+    tasks: Iterable[T],
+    *,
+    n_jobs: int | None = 1,
+    progress: Progress | None = None,
+) -> list[R]:
+    """Apply `function` to each task, in order, on `n_jobs` workers.
+
+    Parameters
+    ----------
+    function : callable
+        Called once per task. It must not share state between tasks.
+    tasks : iterable
+        What to call it with.
+    n_jobs : int or None
+        Workers; -1 for all cores, None for joblib's current setting. Threads by default, since
+        the kernels release the interpreter lock; ``joblib.parallel_config`` chooses another
+        backend (processes, Dask, Ray).
+    progress : callable, optional
+        Called as ``progress(done, total)`` after each task.
+
+    Returns
+    -------
+    list
+        The results, in the order of the tasks.
+    """
+    todo = list(tasks)
+    results: list[R] = []
+    if n_jobs == 1 or len(todo) < 2:
+        stream: Iterable[R] = map(function, todo)
+    else:
+        import joblib
+
+        pool = joblib.Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
+        stream = pool(joblib.delayed(function)(task) for task in todo)
+    for result in stream:
+        results.append(result)
+        if progress is not None:
+            progress(len(results), len(todo))
+    return results
+
+
+def bootstrap(
+    statistic: Callable[[FloatArray], Any],
+    n: int,
+    *,
+    n_resamples: int = 2000,
+    clusters: NDArray[np.int64] | None = None,
+    rng: Rng = None,
+    n_jobs: int | None = 1,
+    progress: Progress | None = None,
+) -> FloatArray:
+    """Return the statistic of `n_resamples` resamples of `n` items, drawn with replacement.
+
+    Parameters
+    ----------
+    statistic : callable
+        Takes multiplicities, float64 of shape (b, n) whose rows are resamples, and returns an
+        array whose first axis has length b. A mean is ``lambda w: w @ x / w.sum(axis=1)``.
+    n : int
+        Number of items, at least 1.
+    n_resamples : int
+        Number of resamples.
+    clusters : int64 array of shape (n,), optional
+        Codes 0..C-1 of the cluster of each item; whole clusters are drawn.
+    rng, n_jobs, progress
+        As everywhere: `as_generator`, `map_parallel`.
+
+    Returns
+    -------
+    float64 array of shape (n_resamples, ...)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x = np.arange(10.0)
+    >>> means = bootstrap(lambda w: w @ x / w.sum(axis=1), 10, n_resamples=500, rng=1)
+    >>> means.shape, bool(abs(means.mean() - 4.5) < 0.2)
+    ((500,), True)
+    """
+    n = check_count("n", n, low=1)
+    n_resamples = check_count("n_resamples", n_resamples, low=1)
+    units = n if clusters is None else int(clusters.max()) + 1
+    block = max(1, min(n_resamples, BLOCK_CELLS // n))
+    sizes = [min(block, n_resamples - start) for start in range(0, n_resamples, block)]
+
+    def one_block(task: tuple[np.random.Generator, int]) -> FloatArray:
+        generator, size = task
+        drawn = generator.integers(0, units, size=(size, units), dtype=np.int32)
+        drawn += np.arange(size, dtype=np.int32)[:, None] * np.int32(units)
+        times = np.bincount(drawn.ravel(), minlength=size * units).reshape(size, units)
+        weights = times.astype(np.float64)
+        return np.asarray(statistic(weights if clusters is None else weights[:, clusters]), float)
+
+    tasks = list(zip(spawn(rng, len(sizes)), sizes, strict=True))
+    return np.concatenate(map_parallel(one_block, tasks, n_jobs=n_jobs, progress=progress))
+
+
+def bootstrap_interval(
+    replicates: FloatArray,
+    estimate: float,
+    *,
+    level: float = 0.95,
+    method: str = "percentile",
+    jackknife: FloatArray | None = None,
+    standard_errors: FloatArray | None = None,
+    standard_error: float | None = None,
+) -> Interval:
+    """Return an interval from bootstrap replicates.
+
+    Parameters
+    ----------
+    replicates : float64 array of shape (B,)
+        Values of the statistic on the resamples; values that are not finite are refused.
+    estimate : float
+        Value of the statistic on the data.
+    level : float
+        Confidence level.
+    method : {"percentile", "basic", "bca", "t"}
+        "bca" needs `jackknife` (leave-one-out values); "t" needs `standard_errors` of the
+        replicates and `standard_error` of the estimate. Efron & Tibshirani (1993), ch. 12-14.
+
+    Returns
+    -------
+    Interval
+    """
+    level = check_level(level)
+    check_choice("method", method, ("percentile", "basic", "bca", "t"))
+    values = np.asarray(replicates, dtype=np.float64)
+    if not np.isfinite(values).all():
+        bad = int((~np.isfinite(values)).sum())
+        raise AnnostatError(f"{bad} of {values.size} bootstrap replicates are not finite")
+    tails = np.array([(1 - level) / 2, (1 + level) / 2])
+    name = {"bca": "BCa bootstrap", "t": "bootstrap-t"}.get(method, f"{method} bootstrap")
+    if method == "t":
+        if standard_errors is None or standard_error is None:
+            raise AnnostatError("method 't' needs standard_errors and standard_error")
+        pivots = (values - estimate) / standard_errors
+        upper, lower = np.quantile(pivots, tails)
+        return Interval(
+            estimate - lower * standard_error, estimate - upper * standard_error, level, name
+        )
+    if method == "bca":
+        if jackknife is None:
+            raise AnnostatError("method 'bca' needs the jackknife values")
+        tails = _bca_tails(values, estimate, np.asarray(jackknife, float), tails)
+    low, high = (float(v) for v in np.quantile(values, tails))
+    if method == "basic":
+        low, high = 2 * estimate - high, 2 * estimate - low
+    return Interval(low, high, level, name)
+
+
+def _bca_tails(
+    values: FloatArray, estimate: float, jackknife: FloatArray, tails: FloatArray
+) -> FloatArray:
+    below = (np.sum(values < estimate) + 0.5 * np.sum(values == estimate)) / values.size
+    # A statistic at the edge of its replicates would give an infinite correction.
+    below = min(max(below, 0.5 / values.size), 1 - 0.5 / values.size)
+    bias = special.ndtri(below)
+    pull = jackknife.mean() - jackknife
+    scale = math.sqrt(float(np.sum(pull**2)))
+    skew = 0.0 if scale == 0 else float(np.sum(pull**3)) / (6 * scale**3)
+    shifted = bias + special.ndtri(tails)
+    return np.asarray(special.ndtr(bias + shifted / (1 - skew * shifted)))
+
+
+def cluster_codes(labels: Sequence[object] | NDArray[Any] | None) -> NDArray[np.int64] | None:
+    """Return codes 0..C-1 for cluster labels, in order of first appearance."""
+    if labels is None:
+        return None
+    import pandas as pd
+
+    codes, _ = pd.factorize(np.asarray(labels, dtype=object))
+    if (codes < 0).any():
+        raise AnnostatError(f"cluster is missing in {int((codes < 0).sum())} rows")
+    return codes.astype(np.int64)
