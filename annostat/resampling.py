@@ -84,7 +84,10 @@ def map_parallel(
     else:
         import joblib
 
-        pool = joblib.Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
+        active, _ = joblib.parallel.get_active_backend()
+        # A backend chosen by the caller (processes, Dask, Ray) stays; the default becomes threads.
+        chosen = "threading" if type(active).__name__ == "LokyBackend" else None
+        pool = joblib.Parallel(n_jobs=n_jobs, backend=chosen, return_as="generator")
         stream = pool(joblib.delayed(function)(task) for task in todo)
     for result in stream:
         results.append(result)

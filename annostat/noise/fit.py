@@ -1,0 +1,1387 @@
+"""Fit the noise of a pick: one model (`fit_noise`) or all of them (`compare_noise`)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import optimize, stats
+
+from annostat._version import __version__
+from annostat.errors import AnnostatError, check_choice, check_count, check_level
+from annostat.estimates import (
+    Check,
+    Estimate,
+    Interval,
+    Provenance,
+    Result,
+    Section,
+    check_section,
+    format_number,
+    format_p,
+    percent,
+    plain,
+)
+from annostat.noise import kernels
+from annostat.noise.cells import Cells, canonical, unique_rows
+from annostat.noise.diagnostics import Bracket, bracket, check_rounds, pair_mae
+from annostat.noise.families import FAMILIES, Family, get_family
+from annostat.noise.model import ABANDONMENT, NoiseModel, find_support, mirror
+from annostat.resampling import (
+    Progress,
+    Rng,
+    as_generator,
+    bootstrap_interval,
+    cluster_codes,
+    map_parallel,
+    seed_of,
+    spawn,
+)
+from annostat.rounds import Rounds
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["NoiseComparison", "NoiseFit", "UnimodalFit", "compare_noise", "fit_noise"]
+
+FloatArray = NDArray[np.float64]
+KINDS = {name: i for i, name in enumerate(ABANDONMENT)}
+MAX_RATE = 0.5  # beyond this the "abandonment" would be the rule and the core the exception
+FULL_SCAN = 80  # up to this many windows, all of them are tried
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """Data and settings of one model, in the form that the kernels take."""
+
+    rounds: Rounds
+    cells: Cells
+    family: Family
+    kind: int
+    raters: int
+    windows: NDArray[np.int64]  # empty without abandonment or if the clip's length is used
+    by_length: bool
+    support: NDArray[np.int64]
+
+    @property
+    def n_core(self) -> int:
+        """Number of parameters of the core."""
+        return len(self.family.parameters)
+
+    @cached_property
+    def spec(self) -> NDArray[np.int64]:
+        """The kernels' `spec`."""
+        family = self.family
+        values = [self.n_core, self.kind, self.raters, family.normalise, family.tail_index]
+        return np.array([*values, self.by_length], dtype=np.int64)
+
+    @cached_property
+    def box(self) -> tuple[FloatArray, FloatArray]:
+        """Limits of the coordinates."""
+        low = [math.log(p.low) for p in self.family.parameters]
+        high = [math.log(p.high) for p in self.family.parameters]
+        low[0] += math.log(self.cells.period.min())
+        high[0] += math.log(self.cells.period.max())
+        rate = int(self.kind > 0)
+        low += [0.0] * rate + [-4.0] * (self.raters - 1)
+        high += [MAX_RATE] * rate + [4.0] * (self.raters - 1)
+        return np.array(low), np.array(high)
+
+    @cached_property
+    def extra(self) -> FloatArray:
+        """Correction for two abandoned picks of one clip, which share its truth (order ε²)."""
+        c = self.cells
+        values = np.zeros(c.group.size)
+        if self.kind == KINDS["independent"] and self.by_length:
+            for g, length in enumerate(c.length):
+                half = (length - np.arange(length)) / float(length) ** 2
+                both = np.convolve(mirror(half), mirror(half))[2 * (length - 1) :]
+                mine = (c.group == g) & (c.readings == 2)
+                d = c.span[mine]
+                once = np.where(d < length, half[np.minimum(d, length - 1)], 0.0)
+                twice = np.where(d < both.size, both[np.minimum(d, both.size - 1)], 0.0)
+                values[mine] = once - twice
+        return values
+
+    def data(self, window: int = 0, count: FloatArray | None = None) -> tuple[Any, ...]:
+        """Return the kernels' `data` for a window."""
+        c = self.cells
+        base = c.length if self.by_length else np.full(c.period.size, 2 * window + 1)
+        return (
+            c.z, c.rater, c.start, c.group, c.count if count is None else count, self.extra,
+            c.span, c.period, base, c.share, self.support,
+        )  # fmt: skip
+
+    def maximise(
+        self,
+        start: FloatArray,
+        window: int = 0,
+        *,
+        target: float = 0.0,
+        fixed: tuple[int, float] | None = None,
+        metric: FloatArray | None = None,
+        tolerance: float = 1e-11,
+    ) -> tuple[float, FloatArray, bool]:
+        """Return the largest log-likelihood, where it is, and whether the search converged."""
+        low, high = self.box
+        u = start.copy()
+        if fixed is not None:
+            low, high = low.copy(), high.copy()
+            low[fixed[0]] = high[fixed[0]] = u[fixed[0]] = fixed[1]
+        metric = np.zeros((u.size, u.size)) if metric is None else metric
+        value, fine = kernels.maximise(
+            self.family.kernel, self.spec, u, self.data(window), target, low, high, metric,
+            tolerance,
+        )  # fmt: skip
+        return float(value), u, bool(fine)
+
+    def mae(self, u: FloatArray, window: int) -> tuple[float, FloatArray]:
+        """Return E|X| and its derivatives."""
+        slopes = np.empty(u.size)
+        value = kernels.mean_error(self.family.kernel, self.spec, u, self.data(window), slopes)
+        return float(value), slopes
+
+    def starts(self) -> list[FloatArray]:
+        """Return points to start from: the scale that explains the typical difference."""
+        c = self.cells
+        low, high = self.box
+        pairs = np.maximum(c.readings - 1, 1)
+        typical = float(c.count @ (c.span * c.period[c.group] / pairs) / c.count.sum())
+        typical = max(typical, 0.05 * float(c.period.min()))
+        first = [math.log(math.sqrt(p.typical[0] * p.typical[1])) for p in self.family.parameters]
+        scales = [0.7, 0.25, 1.0, 1.6, 2.5, 4.0] if self.family.kinked else [0.7]
+        found = []
+        for factor in scales:
+            u = np.zeros(low.size)
+            u[: self.n_core] = first
+            u[0] = math.log(factor * typical)
+            if self.kind > 0:
+                u[self.n_core] = 0.01
+            found.append(np.clip(u, low, high))
+        if self.family.kinked and self.kind == 0:
+            # Without abandonment the base must reach half of the widest difference.
+            u = found[0].copy()
+            widest = float((c.span * c.period[c.group]).max())
+            u[0] = math.log(widest / 2 + c.period.max())
+            found.append(np.clip(u, low, high))
+        return found
+
+    def theta(self, u: FloatArray) -> dict[str, float]:
+        """Return the core's parameters by name."""
+        values = np.exp(u[: self.n_core])
+        return {p.name: float(v) for p, v in zip(self.family.parameters, values, strict=True)}
+
+    def with_support(self, u: FloatArray, slack: float = 1.0) -> Problem:
+        """Return the problem with the support that the law at u needs."""
+        widest = float(np.exp(u[self.n_core + (self.kind > 0) :]).max()) if self.raters > 1 else 1.0
+        theta = np.exp(u[: self.n_core])
+        theta[0] *= slack * max(widest, 1.0)
+        cap = max(256, 4 * int(self.cells.span.max()))
+        support = []
+        for period in self.cells.period:
+            scaled = theta.copy()
+            scaled[0] /= period
+            tail_cap = cap if self.family.tail_index >= 0 else max(cap, 4096)
+            support.append(find_support(self.family, scaled, tail=1e-13, cap=tail_cap))
+        return replace_problem(self, support=np.array(support, dtype=np.int64))
+
+
+def replace_problem(problem: Problem, **changes: Any) -> Problem:
+    """Return a changed problem; cached parts are computed anew."""
+    return replace(problem, **changes)
+
+
+@dataclass(frozen=True, eq=False)
+class NoiseFit(Result):
+    """The noise of one annotation under one model.
+
+    Attributes
+    ----------
+    model : NoiseModel
+        The fitted law.
+    log_likelihood, aic, aicc, bic : float
+        Of the signed differences; a profiled window counts as a parameter.
+    n_parameters : int
+        Number of fitted parameters.
+    mae : Estimate
+        E|X|: the mean absolute error of a perfect model against one annotation.
+    abandonment_rate : Estimate
+        ε; exactly 0 without abandonment.
+    parameters : dict of str to Estimate
+        The core's parameters.
+    rater_scales : dict of str to float
+        Scale of each rater relative to the first, if fitted.
+    window_profile : DataFrame-like tuple of arrays
+        (window, log-likelihood, mae) for each window tried.
+    converged : bool
+        Whether the search ended at a maximum.
+    notes : tuple of str
+        What a reader must know.
+    provenance : Provenance
+        Version, data hash, settings.
+    """
+
+    model: NoiseModel
+    log_likelihood: float
+    n_parameters: int
+    mae: Estimate
+    abandonment_rate: Estimate
+    parameters: dict[str, Estimate]
+    window_profile: tuple[NDArray[np.int64], FloatArray, FloatArray]
+    converged: bool
+    notes: tuple[str, ...]
+    provenance: Provenance
+    rater_scales: dict[str, float] = field(default_factory=dict)
+    problem: Problem = field(repr=False, default=None)  # type: ignore[assignment]
+    solution: FloatArray = field(repr=False, default_factory=lambda: np.zeros(0))
+
+    @property
+    def aic(self) -> float:
+        """Akaike's criterion, 2k − 2 log L."""
+        return 2 * self.n_parameters - 2 * self.log_likelihood
+
+    @property
+    def aicc(self) -> float:
+        """AIC with the small-sample correction; infinite where that is undefined."""
+        k, n = self.n_parameters, self.provenance.n_items
+        return self.aic + 2 * k * (k + 1) / (n - k - 1) if n > k + 1 else math.inf
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's criterion, k log n − 2 log L."""
+        return self.n_parameters * math.log(self.provenance.n_items) - 2 * self.log_likelihood
+
+    @property
+    def label(self) -> str:
+        """Name of the model for a table."""
+        kind = self.model.abandonment
+        return self.model.family.name + ("" if kind == "none" else f" + {kind}")
+
+    def noise_pmf(self) -> tuple[NDArray[np.int64], FloatArray]:
+        """Return the law of one annotation's error, as `NoiseModel.noise_pmf`."""
+        return self.model.noise_pmf()
+
+    def sample_errors(self, shape: tuple[int, int], *, rng: Rng = None) -> NDArray[np.int64]:
+        """Draw errors, as `NoiseModel.sample_errors`."""
+        return self.model.sample_errors(shape, rng=rng)
+
+    def difference_law(self, widest: int) -> FloatArray:
+        """Return q(|d|) for |d| = 0..widest over the data's groups (both signs together)."""
+        c = self.problem.cells
+        k = c.readings
+        pairs = np.bincount(c.group, weights=c.count * k * (k - 1) / 2, minlength=c.period.size)
+        total = np.zeros(widest + 1)
+        for g in range(c.period.size):
+            model = replace(self.model, period=float(c.period[g]))
+            if self.problem.by_length:
+                model = replace(model, length=int(c.length[g]))
+            d, q = model.difference_pmf()
+            half = q[d.size // 2 :].copy()
+            half[1:] *= 2
+            m = min(half.size, widest + 1)
+            total[:m] += pairs[g] * half[:m]
+        return total / pairs.sum()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the model's entry of the promised JSON."""
+        parameters: dict[str, Any] = {k: v.to_dict() for k, v in self.parameters.items()}
+        window = "length" if self.problem.by_length else self.model.window
+        entry = {
+            "core": self.model.family.name,
+            "abandonment": self.model.abandonment,
+            "window": window if self.model.abandonment != "none" else None,
+            "parameters": parameters,
+            "abandonment_rate": self.abandonment_rate.to_dict(),
+            "mae": self.mae.to_dict(),
+            "log_likelihood": plain(self.log_likelihood),
+            "aic": plain(self.aic),
+            "aicc": plain(self.aicc),
+            "bic": plain(self.bic),
+            "n_parameters": self.n_parameters,
+            "converged": self.converged,
+            "notes": list(self.notes),
+        }
+        if self.rater_scales:
+            entry["rater_scales"] = self.rater_scales
+        return entry
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per estimate."""
+        import pandas as pd
+
+        rows = {"mae": self.mae, "abandonment_rate": self.abandonment_rate, **self.parameters}
+        return pd.DataFrame([{"estimate": k, **v.to_dict()} for k, v in rows.items()])
+
+    def sections(self) -> list[Section]:
+        """Return what a person should read."""
+        rows = [["mae", self.mae.short(), self.mae.range()]]
+        rows += [[k, v.short(), v.range()] for k, v in self.parameters.items()]
+        if self.model.abandonment != "none":
+            rate = self.abandonment_rate
+            rows.append(["abandonment rate", rate.short(), rate.range()])
+        title = f"Noise of one annotation: {self.label}"
+        facts = f"log-likelihood {self.log_likelihood:.2f}, AIC {self.aic:.1f}"
+        return [
+            Section(title, ("estimate", "value", "interval"), rows, (facts, *self.notes)),
+        ]
+
+    def abandonment_posterior(self) -> pd.DataFrame:
+        """Return, per item, the posterior probability that a rater gave up on it.
+
+        Independent abandonment: at least one of the item's picks; shared: all of them.
+        Returns a table with columns item, span, posterior, sorted by posterior.
+        """
+        import pandas as pd
+
+        p = self.problem
+        if p.kind == 0:
+            raise AnnostatError("a model without abandonment has no posterior of abandonment")
+        if p.rounds.items is None:
+            raise AnnostatError("the rounds were collapsed, so there are no items to rank")
+        u = self.solution
+        total = cell_log_likelihoods(p, u, self.model.window or 0)
+        bare = replace_problem(p, kind=0)
+        core = cell_log_likelihoods(bare, np.delete(u, p.n_core), 0)
+        k = p.cells.readings if p.kind == KINDS["independent"] else 1
+        kept = np.exp(np.minimum(k * math.log1p(-self.model.rate) + core - total, 0.0))
+        frame = pd.DataFrame(
+            {
+                "item": p.rounds.items,
+                "span": p.cells.span[p.cells.of_item],
+                "posterior": (1 - kept)[p.cells.of_item],
+            }
+        )
+        for j, name in enumerate(p.rounds.names):
+            frame[name] = p.rounds.values[:, j]
+        order = frame.sort_values(["posterior", "span"], ascending=False, kind="stable")
+        return order.reset_index(drop=True)
+
+    def bootstrap(
+        self,
+        *,
+        n_resamples: int = 2000,
+        rng: Rng = None,
+        n_jobs: int | None = 1,
+        progress: Progress | None = None,
+    ) -> pd.DataFrame:
+        """Refit resamples of the items (whole clusters, if there are any).
+
+        Returns
+        -------
+        DataFrame
+            One row per resample: mae, window, log_likelihood, the core's parameters and the
+            abandonment rate.
+        """
+        p = self.problem
+        codes = cluster_codes(p.rounds.cluster)
+        n_cells = p.cells.count.size
+        if codes is None:
+            share = p.cells.count / p.cells.count.sum()
+            n = int(p.cells.count.sum())
+
+            def draw(_: int, generator: np.random.Generator) -> FloatArray:
+                return generator.multinomial(n, share).astype(np.float64)
+        else:
+            import scipy.sparse as sparse
+
+            ones = p.rounds.row_weights.astype(np.float64)
+            shape = (int(codes.max()) + 1, n_cells)
+            table = sparse.csr_array((ones, (codes, p.cells.of_item)), shape=shape)
+
+            def draw(_: int, generator: np.random.Generator) -> FloatArray:
+                picked = generator.integers(0, shape[0], size=shape[0])
+                return np.asarray(np.bincount(picked, minlength=shape[0]) @ table, float)
+
+        return self.refit(draw, n_resamples, rng=rng, n_jobs=n_jobs, progress=progress)
+
+    def refit(
+        self,
+        draw: Callable[[int, np.random.Generator], FloatArray],
+        n_resamples: int,
+        *,
+        rng: Rng = None,
+        n_jobs: int | None = 1,
+        progress: Progress | None = None,
+        problem: Problem | None = None,
+        all_windows: bool = False,
+    ) -> pd.DataFrame:
+        """Refit counts of the problem's cells, drawn by number and generator; see `bootstrap`.
+
+        The window climbs from its best value, or is tried everywhere with `all_windows`.
+        """
+        import pandas as pd
+
+        p = self.problem if problem is None else problem
+        windows = coarse(self.window_profile, p, self.model.window)
+        low, high = p.box
+        starts, metrics = [], []
+        for w in windows:
+            metric = np.zeros((low.size, low.size))
+            u = self.solution.copy()
+            kernels.maximise(
+                self.family_kernel,
+                p.spec,
+                u,
+                self.problem.data(int(w)),
+                0.0,
+                low,
+                high,
+                metric,
+                200,
+            )
+            if metric[0, 0] == 0.0:
+                kernels.set_metric(
+                    self.family_kernel, p.spec, u, self.problem.data(int(w)), 0.0, low, high, metric
+                )
+            starts.append(u)
+            metrics.append(metric)
+        data = p.data(int(windows[0]))
+        size = max(1, min(64, 2_000_000 // max(p.cells.count.size, 1)))
+        generators = list(enumerate(spawn(rng, check_count("n_resamples", n_resamples, low=1))))
+        top = -1 if all_windows else int(np.argmin(np.abs(windows - (self.model.window or 0))))
+        blocks = [generators[i : i + size] for i in range(0, len(generators), size)]
+
+        def one(block: list[tuple[int, np.random.Generator]]) -> FloatArray:
+            counts = np.array([draw(i, g) for i, g in block])
+            coordinates = np.empty((len(block), low.size))
+            best = np.empty((len(block), 3))
+            kernels.refit_counts(
+                self.family_kernel, p.spec, np.array(starts), np.array(metrics), data, counts,
+                windows, top, low, high, coordinates, best,
+            )  # fmt: skip
+            return np.column_stack([best, coordinates])
+
+        table = np.concatenate(map_parallel(one, blocks, n_jobs=n_jobs, progress=progress))
+        frame = pd.DataFrame(table[:, :3], columns=["log_likelihood", "window", "mae"])
+        for j, parameter in enumerate(p.family.parameters):
+            frame[parameter.name] = np.exp(table[:, 3 + j])
+        frame["abandonment_rate"] = table[:, 3 + p.n_core] if p.kind else 0.0
+        return frame
+
+    @property
+    def family_kernel(self) -> Any:
+        """The compiled kernel of the core."""
+        return self.problem.family.kernel
+
+    def goodness_of_fit(
+        self, *, n_resamples: int = 199, rng: Rng = None, n_jobs: int | None = 1
+    ) -> Check:
+        """Compare observed counts of |D| with the fitted law: parametric-bootstrap G² with refit.
+
+        G² = 2 Σ c log(c / expected) over |d| of all pairs. Sets are drawn from the fitted law
+        with the data's own missing cells and periods, and the model is fitted to each again.
+        """
+        sets = SimulatedSets(self, n_resamples, rng)
+        observed = deviance(pair_counts(self.problem.cells), self)
+        refits = self.refit(sets.draw, n_resamples, rng=0, n_jobs=n_jobs, problem=sets.problem)
+        values = np.empty(n_resamples)
+        for b in range(n_resamples):
+            row = refits.iloc[b]
+            parameters = {p.name: float(row[p.name]) for p in self.problem.family.parameters}
+            window = int(row["window"]) or None
+            model = replace(
+                self.model,
+                parameters=parameters,
+                abandonment_rate=float(row["abandonment_rate"]),
+                window=window if self.model.window else None,
+            )
+            cells = sets.problem.cells.with_counts(sets.counts[b])
+            values[b] = deviance(pair_counts(cells), replace(self, model=model))
+        p_value = (1 + int((values >= observed).sum())) / (n_resamples + 1)
+        words = "fits" if p_value >= 0.05 else "does not fit"
+        return Check(
+            "goodness_of_fit",
+            p_value >= 0.05,
+            f"{self.label} {words} the observed differences (G² = {observed:.1f}, parametric "
+            f"bootstrap p = {format_p(p_value)})"
+            + ("" if p_value >= 0.05 else ": trust the bracket more than this model"),
+            observed,
+            p_value,
+        )
+
+    def test_abandonment(
+        self, *, n_resamples: int = 199, rng: Rng = None, n_jobs: int | None = 1
+    ) -> Check:
+        """Test ε = 0 by the likelihood ratio, calibrated by parametric bootstrap.
+
+        The window is not identified under the null (Davies 1977), so no chi-square applies.
+        """
+        if self.problem.kind == 0:
+            raise AnnostatError("a model without abandonment cannot be tested for it")
+        null = fit_problem(replace_problem(self.problem, kind=0, windows=np.zeros(0, np.int64),
+                                           by_length=False), interval=False)  # fmt: skip
+        sets = SimulatedSets(null, n_resamples, rng)
+        null_problem, full_problem = (
+            replace_problem(p, cells=sets.problem.cells) for p in (null.problem, self.problem)
+        )
+        kwargs: dict[str, Any] = {"rng": 0, "n_jobs": n_jobs, "all_windows": True}
+        under = null.refit(sets.draw, n_resamples, problem=null_problem, **kwargs)
+        above = self.refit(sets.draw, n_resamples, problem=full_problem, **kwargs)
+        ratios = 2 * (above["log_likelihood"] - under["log_likelihood"]).to_numpy()
+        observed = 2 * (self.log_likelihood - null.log_likelihood)
+        p_value = (1 + int((ratios >= observed - 1e-9).sum())) / (n_resamples + 1)
+        found = p_value < 0.05
+        return Check(
+            "abandonment",
+            True,
+            ("annotators do sometimes give up" if found else "no sign that annotators give up")
+            + f" (likelihood ratio {max(observed, 0.0):.1f}, parametric bootstrap p = "
+            f"{format_p(p_value)}, core {self.model.family.name})",
+            max(observed, 0.0),
+            p_value,
+        )
+
+
+class SimulatedSets:
+    """Sets of items drawn from a fitted law, with the data's own pattern of missing cells."""
+
+    def __init__(self, fit: NoiseFit, n_sets: int, rng: Rng) -> None:
+        p = fit.problem
+        rounds, c = p.rounds, p.cells
+        generator = as_generator(rng)
+        rows = np.repeat(np.arange(len(rounds.values)), rounds.row_weights)
+        if rows.size * n_sets > 40_000_000:
+            raise AnnostatError(
+                f"{rows.size:,} items are too many to simulate {n_sets} times; test a sample"
+            )
+        absent = np.isnan(rounds.values)[rows]
+        group = c.group[c.of_item][rows]
+        tables = []
+        for _ in range(n_sets):
+            z = np.empty(absent.shape, dtype=np.int64)
+            for g in range(c.period.size):
+                mine = group == g
+                model = replace(fit.model, period=float(c.period[g]))
+                if p.by_length:
+                    model = replace(model, length=int(c.length[g]))
+                z[mine] = model.sample_errors((int(mine.sum()), absent.shape[1]), rng=generator)
+            z -= np.where(absent, np.iinfo(np.int64).max, z).min(axis=1, keepdims=True)
+            tables.append(np.column_stack([group, canonical(np.where(absent, -1, z)) + 1]))
+        cells, of_row = unique_rows(np.concatenate(tables))
+        present = cells[:, 1:] > 0
+        counts = np.zeros((n_sets, len(cells)))
+        for b, index in enumerate(of_row.reshape(n_sets, -1)):
+            counts[b] = np.bincount(index, minlength=len(cells))
+        self.counts = counts
+        new = replace(
+            c,
+            z=cells[:, 1:][present] - 1,
+            rater=np.zeros(int(present.sum()), dtype=np.int64),
+            start=np.concatenate([[0], np.cumsum(present.sum(axis=1))]).astype(np.int64),
+            group=np.ascontiguousarray(cells[:, 0]),
+            count=counts[0],
+            span=cells[:, 1:].max(axis=1) - 1,
+        )
+        self.problem = replace_problem(p, cells=new)
+
+    def draw(self, number: int, _: np.random.Generator) -> FloatArray:
+        """Return the counts of one set."""
+        return self.counts[number]
+
+
+def pair_counts(cells: Cells) -> FloatArray:
+    """Return the number of pairs at each |d|, float64 of shape (widest + 1,)."""
+    total = np.zeros(int(cells.span.max()) + 1)
+    for k in np.unique(cells.readings):
+        mine = np.flatnonzero(cells.readings == k)
+        z = cells.z[cells.start[mine][:, None] + np.arange(k)]
+        for i in range(k):
+            for j in range(i):
+                total += np.bincount(
+                    np.abs(z[:, i] - z[:, j]), weights=cells.count[mine], minlength=total.size
+                )
+    return total
+
+
+def deviance(counts: FloatArray, fit: NoiseFit) -> float:
+    """Return G² of pair counts against a fit."""
+    expected = counts.sum() * fit.difference_law(counts.size - 1)
+    seen = counts > 0
+    return float(2 * (counts[seen] @ np.log(counts[seen] / np.maximum(expected[seen], 1e-300))))
+
+
+def cell_log_likelihoods(problem: Problem, u: FloatArray, window: int) -> FloatArray:
+    """Return the log-likelihood of each cell, one item each."""
+    grad = np.empty(u.size)
+    n = problem.cells.count.size
+    values = np.empty(n)
+    for i in range(n):
+        count = np.zeros(n)
+        count[i] = 1.0
+        data = problem.data(window, count)
+        values[i] = kernels.evaluate(problem.family.kernel, problem.spec, u, data, grad)
+    return values
+
+
+def coarse(
+    profile: tuple[NDArray[np.int64], FloatArray, FloatArray], problem: Problem, best: int | None
+) -> NDArray[np.int64]:
+    """Return at most a dozen windows that span the scan, the best one among them."""
+    windows = problem.windows
+    if windows.size <= 12:
+        return windows if windows.size else np.zeros(1, dtype=np.int64)
+    spread = np.geomspace(windows[0], windows[-1], 11).round().astype(np.int64)
+    return np.unique(np.append(spread, best or windows[0]))
+
+
+def window_grid(problem_cells: Cells, typical: float) -> NDArray[np.int64]:
+    """Return the windows to try: from twice the typical difference to twice the widest one.
+
+    A window narrower than that would not be abandonment but a second core.
+    """
+    widest = int(problem_cells.span.max())
+    low = max(1, math.ceil(2 * typical))
+    high = max(2 * widest, low + 1)
+    if high - low <= FULL_SCAN:
+        return np.arange(low, high + 1)
+    spread = np.geomspace(low, high, FULL_SCAN).round().astype(np.int64)
+    # The likelihood has corners where the window just reaches an observed difference.
+    tops = np.sort(problem_cells.span)[-20:]
+    corners = np.concatenate([tops, (tops + 1) // 2])
+    return np.unique(np.concatenate([spread, corners[(corners >= low) & (corners <= high)]]))
+
+
+def fit_problem(
+    problem: Problem, *, interval: bool = True, level: float = 0.95, seed: int | None = None
+) -> NoiseFit:
+    """Maximise over the parameters and the window, with profile intervals."""
+    best: tuple[float, FloatArray, bool] | None = None
+    middle = int(problem.windows[problem.windows.size // 2]) if problem.windows.size else 0
+    for start in problem.starts():
+        sized = problem.with_support(start, 3.0)
+        trial = sized.maximise(start, middle)
+        if best is None or trial[0] > best[0]:
+            best = trial
+    assert best is not None
+    problem = problem.with_support(best[1], 1.5)
+    value, u, fine = problem.maximise(best[1], middle)
+    window = middle
+    profile = (problem.windows, np.zeros(0), np.zeros(0))
+    if problem.windows.size:
+        low, high = problem.box
+        found = np.empty((problem.windows.size, low.size))
+        values, fines = kernels.scan_windows(
+            problem.family.kernel, problem.spec, u[None, :], np.zeros((1, u.size, u.size)),
+            problem.data(), problem.windows, 0.0, low, high, found,
+        )  # fmt: skip
+        top = int(np.argmax(values))
+        gaps = np.diff(problem.windows)
+        if gaps.size and gaps.max() > 1:
+            top_window = int(problem.windows[top])
+            left = int(problem.windows[max(top - 1, 0)])
+            right = int(problem.windows[min(top + 1, problem.windows.size - 1)])
+            if right - left <= 4000:
+                near = np.setdiff1d(np.arange(left, right + 1), problem.windows)
+                merged = np.union1d(problem.windows, near)
+                refined = replace_problem(problem, windows=merged)
+                if near.size and near.size < 2000:
+                    del top_window
+                    return fit_problem(refined, interval=interval, level=level, seed=seed)
+        value, u, fine = float(values[top]), found[top], bool(fines[top])
+        window = int(problem.windows[top])
+        maes = [problem.mae(found[i], int(w))[0] for i, w in enumerate(problem.windows)]
+        profile = (problem.windows, values, np.array(maes))
+    needed = problem.with_support(u)
+    if (needed.support > problem.support).any():
+        problem = needed
+        value, u, fine = problem.maximise(u, window)
+    return make_fit(problem, value, u, window, fine, profile, interval, level, seed)
+
+
+def make_fit(
+    problem: Problem,
+    value: float,
+    u: FloatArray,
+    window: int,
+    fine: bool,
+    profile: tuple[NDArray[np.int64], FloatArray, FloatArray],
+    interval: bool,
+    level: float,
+    seed: int | None,
+) -> NoiseFit:
+    """Put a solution into a `NoiseFit`."""
+    rounds = problem.rounds
+    low, high = problem.box
+    notes = []
+    unit = rounds.period_unit if problem_is_physical(problem) else rounds.unit or "frames"
+    floor_hit = value <= problem.cells.count.sum() * math.log(1e-290)
+    scale_low = u[0] <= low[0] + 1e-9
+    zero = bool((problem.cells.span == 0).all())
+    if zero:
+        notes.append("all differences are zero: the noise is below what whole frames can show")
+    elif scale_low:
+        notes.append("the core's scale is at the lower end of its domain")
+    if problem.kind > 0 and u[problem.n_core] >= MAX_RATE - 1e-9:
+        notes.append("the abandonment rate is at its limit of one half: not rare abandonment")
+    if profile[0].size and profile[1].size and window == profile[0][-1] and u[problem.n_core] > 0:
+        notes.append("the best window is the widest one tried")
+    rate = float(u[problem.n_core]) if problem.kind > 0 else 0.0
+    model = NoiseModel(
+        problem.family,
+        problem.theta(u),
+        ABANDONMENT[problem.kind],
+        rate,
+        window=window if problem.kind and not problem.by_length else None,
+        length=int(problem.cells.length[0]) if problem.kind and problem.by_length else None,
+        period=float(problem.cells.period[0]) if problem.cells.period.size == 1 else 1.0,
+    )
+    mae, slopes = problem.mae(u, window)
+    hessian = np.zeros((u.size, u.size))
+    kernels.curvature(
+        problem.family.kernel, problem.spec, u, problem.data(window), 0.0, low, high, hessian
+    )
+    inside = (u > low + 1e-9) & (u < high - 1e-9)
+    covariance = np.zeros_like(hessian)
+    spread: float | None = None
+    if inside.any():
+        part = np.ix_(inside, inside)
+        try:
+            covariance[part] = np.linalg.inv(hessian[part])
+            variance = float(slopes @ covariance @ slopes)
+            spread = math.sqrt(variance) if variance > 0 and math.isfinite(variance) else None
+        except np.linalg.LinAlgError:
+            spread = None
+    errors = np.sqrt(np.where(np.diag(covariance) > 0, np.diag(covariance), np.nan))
+    limits: Interval | None = None
+    rate_limits: Interval | None = None
+    parameters: dict[str, Estimate] = {}
+    profiler = Profiler(problem, value, u, window, profile, level)
+    if interval:
+        limits = profiler.mae_interval(mae, spread)
+        if problem.kind:
+            rate_limits = profiler.coordinate(problem.n_core, errors[problem.n_core])
+    for j, p in enumerate(problem.family.parameters):
+        bounds = profiler.coordinate(j, errors[j]) if interval else None
+        if bounds is not None:
+            bounds = replace(bounds, low=math.exp(bounds.low), high=math.exp(bounds.high))
+        sd = None if math.isnan(errors[j]) else float(math.exp(u[j]) * errors[j])
+        parameters[p.name] = Estimate(float(math.exp(u[j])), sd, bounds, unit if j == 0 else "")
+    n_parameters = u.size + int(problem.windows.size > 1 and problem.kind > 0)
+    rate_sd = errors[problem.n_core] if problem.kind else math.nan
+    scales = {}
+    if problem.raters > 1:
+        offsets = np.concatenate([[0.0], u[problem.n_core + (problem.kind > 0) :]])
+        scales = dict(zip(rounds.names, (float(v) for v in np.exp(offsets)), strict=True))
+    return NoiseFit(
+        model=model,
+        log_likelihood=value,
+        n_parameters=n_parameters,
+        mae=Estimate(mae, spread, limits, unit),
+        abandonment_rate=Estimate(rate, None if math.isnan(rate_sd) else float(rate_sd), rate_limits)
+        if problem.kind
+        else Estimate(0.0, note="no abandonment in this model"),
+        parameters=parameters,
+        window_profile=profile,
+        converged=fine and not floor_hit,
+        notes=tuple(notes),
+        provenance=Provenance(
+            __version__, rounds.digest(), rounds.n_items, seed,
+            {"core": problem.family.name, "abandonment": ABANDONMENT[problem.kind], "level": level},
+        ),
+        rater_scales=scales,
+        problem=problem,
+        solution=u,
+    )  # fmt: skip
+
+
+def problem_is_physical(problem: Problem) -> bool:
+    """Return whether the scale is in the unit of the periods."""
+    return bool((problem.cells.period != 1.0).any())
+
+
+class Profiler:
+    """Profile-likelihood limits of E|X| and of single coordinates, windows profiled too."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        value: float,
+        u: FloatArray,
+        window: int,
+        profile: tuple[NDArray[np.int64], FloatArray, FloatArray],
+        level: float,
+    ) -> None:
+        self.problem, self.value, self.u, self.window = problem, value, u, window
+        self.level = level
+        self.reached = u
+        self.half = float(stats.chi2.ppf(level, 1)) / 2
+        # Only windows that come within the cutoff can carry a limit.
+        near = profile[1] > value - self.half if profile[1].size else np.zeros(0, bool)
+        self.windows = profile[0][near] if profile[1].size else np.zeros(0, dtype=np.int64)
+        if self.windows.size > 6:
+            chosen = np.linspace(0, self.windows.size - 1, 6).round().astype(int)
+            self.windows = np.unique(np.append(self.windows[chosen], window))
+
+    def mae_interval(self, mae: float, spread: float | None) -> Interval:
+        """Return the limits of E|X|."""
+        problem = self.problem
+        start = math.log(max(mae, 1e-12))
+        step = 2.0 * (spread / mae if spread and mae > 0 else 0.1)
+
+        metric = np.zeros((self.u.size, self.u.size))
+
+        def drop(x: float, window: int, guess: FloatArray) -> tuple[float, FloatArray]:
+            value, u, _ = problem.maximise(
+                guess, window, target=math.exp(x), metric=metric, tolerance=1e-5
+            )
+            return self.value - value, u
+
+        low = self._walk(drop, start, -step, bottom=-30.0)
+        high = self._walk(drop, start, step, bottom=30.0)
+        return Interval(math.exp(low) if low > -30 else 0.0, math.exp(high), self.level,
+                        "profile likelihood")  # fmt: skip
+
+    def coordinate(self, i: int, error: float) -> Interval:
+        """Return the limits of coordinate i."""
+        problem = self.problem
+        low_box, high_box = problem.box
+
+        metric = np.zeros((self.u.size, self.u.size))
+
+        def drop(x: float, window: int, guess: FloatArray) -> tuple[float, FloatArray]:
+            value, u, _ = problem.maximise(
+                guess, window, fixed=(i, x), metric=metric, tolerance=1e-5
+            )
+            return self.value - value, u
+
+        default = 0.005 if problem.kind and i == problem.n_core else 0.2
+        step = 2.0 * error if math.isfinite(error) and error > 0 else default
+        low = self._walk(drop, float(self.u[i]), -step, bottom=float(low_box[i]))
+        high = self._walk(drop, float(self.u[i]), step, bottom=float(high_box[i]))
+        return Interval(low, high, self.level, "profile likelihood")
+
+    def _walk(
+        self,
+        drop: Callable[[float, int, FloatArray], tuple[float, FloatArray]],
+        start: float,
+        step: float,
+        bottom: float,
+    ) -> float:
+        """Return where the profile has dropped by the cutoff, on the side of `step`."""
+        limit = self._solve(drop, self.window, start, step, bottom)
+        for _ in range(3):
+            if limit == bottom or self.windows.size < 2:
+                break
+            drops = [(drop(limit, int(w), self.reached)[0], int(w)) for w in self.windows]
+            best, window = min(drops)
+            if best > self.half - 1e-3:
+                break
+            further = self._solve(drop, window, limit, step, bottom)
+            if abs(further - limit) < 2e-3 * abs(step):
+                break
+            limit = further
+        return limit
+
+    def _solve(
+        self,
+        drop: Callable[[float, int, FloatArray], tuple[float, FloatArray]],
+        window: int,
+        start: float,
+        step: float,
+        bottom: float,
+    ) -> float:
+        guess = self.u
+
+        def miss(x: float) -> float:
+            # The signed root is nearly linear, which is what the root finder likes.
+            nonlocal guess
+            value, found = drop(x, window, guess)
+            if math.isfinite(value):
+                guess = self.reached = found
+                return math.sqrt(max(value, 0.0)) - math.sqrt(self.half)
+            return 1e3
+
+        inner = start
+        outer = start + step
+        for _ in range(40):
+            outer = min(outer, bottom) if step > 0 else max(outer, bottom)
+            if miss(outer) > 0:
+                break
+            if outer == bottom:
+                return bottom
+            inner, outer = outer, outer + (outer - start)
+        else:
+            return bottom
+        if miss(inner) >= 0:
+            return inner
+        return float(optimize.brentq(miss, inner, outer, xtol=1e-3 * abs(step)))
+
+
+@dataclass(frozen=True, eq=False)
+class UnimodalFit:
+    """Nonparametric maximum-likelihood symmetric unimodal law: a cross-check of E|X|.
+
+    Attributes
+    ----------
+    mae : Estimate
+        E|X|, without an interval: the bootstrap covers only 83-90% here.
+    log_likelihood : float
+    pmf : float64 array
+        Probabilities of 0, 1, ..., M.
+    gap : float
+        Bound on how far the log-likelihood per item is from its maximum (0 at the maximum).
+    """
+
+    mae: Estimate
+    log_likelihood: float
+    pmf: FloatArray
+    gap: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fit as plain data."""
+        return {
+            "mae": self.mae.to_dict(),
+            "log_likelihood": self.log_likelihood,
+            "gap": plain(self.gap),
+        }
+
+
+def fit_unimodal(cells: Cells, unit: str) -> UnimodalFit | None:
+    """Fit the nonparametric law; None with several periods or very wide differences."""
+    m = int(cells.span.max())
+    if cells.period.size > 1 or m > 2000:
+        return None
+    weights = np.full(m + 1, 1.0 / (m + 1))
+    law = np.zeros((1, 2 * m + 1))
+    data = (cells.z, cells.rater * 0, cells.start, cells.count, np.zeros(cells.count.size), 0,
+            cells.count.size)  # fmt: skip
+    value, largest, _ = kernels.fit_unimodal(data, weights, law, 2000, 1e-4)
+    half = law[0, m:].copy()
+    mae = 2.0 * float(np.arange(m + 1) @ half) * float(cells.period[0])
+    note = "cross-check: no interval is known to cover"
+    return UnimodalFit(Estimate(mae, unit=unit, note=note), float(value), half, largest - 1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class NoiseComparison(Result):
+    """All models fitted to the same rounds, and what may be said whatever the model.
+
+    Attributes
+    ----------
+    fits : tuple of NoiseFit
+        In the order of AIC.
+    mae : Estimate
+        E|X| of the best model: the smallest mean absolute error that any model of the
+        measurand can have against one annotation.
+    envelope : Estimate
+        The best value, with the lowest and highest limit over all models within 2 AIC of the
+        best and over the kinds of abandonment of the best core.
+    bracket : Bracket
+        Limits of E|X| from E|D| alone.
+    pair_mae : Estimate
+        What two annotators differ by on average.
+    unimodal : UnimodalFit or None
+        Nonparametric cross-check.
+    checks : tuple of Check
+        Assumptions that were looked at.
+    """
+
+    fits: tuple[NoiseFit, ...]
+    envelope: Estimate
+    bracket: Bracket
+    pair_mae: Estimate
+    unimodal: UnimodalFit | None
+    checks: tuple[Check, ...]
+    rounds: Rounds
+    provenance: Provenance
+
+    @property
+    def best(self) -> NoiseFit:
+        """The model of the smallest AIC."""
+        return self.fits[0]
+
+    @property
+    def mae(self) -> Estimate:
+        """E|X| of the best model."""
+        return self.best.mae
+
+    @property
+    def weights(self) -> FloatArray:
+        """Akaike weights, in the order of `fits`."""
+        gaps = np.array([f.aic for f in self.fits]) - self.best.aic
+        w = np.exp(-gaps / 2)
+        return np.asarray(w / w.sum())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the promised JSON object."""
+        models = []
+        for fit, weight in zip(self.fits, self.weights, strict=True):
+            models.append({**fit.to_dict(), "weight": float(weight)})
+        return {
+            "n_items": self.rounds.n_items,
+            "n_pairs": self.rounds.n_pairs,
+            "unit": self.mae.unit,
+            "pair_mae": self.pair_mae.to_dict(),
+            "models": models,
+            "headline": {
+                "mae": self.mae.to_dict(),
+                "envelope": self.envelope.to_dict(),
+                "bracket": self.bracket.to_dict(),
+            },
+            "unimodal": None if self.unimodal is None else self.unimodal.to_dict(),
+            "checks": [c.to_dict() for c in self.checks],
+            "provenance": self.provenance.to_dict(),
+        }
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per model, in the order of AIC."""
+        import pandas as pd
+
+        rows = []
+        for fit, weight in zip(self.fits, self.weights, strict=True):
+            rows.append(
+                {
+                    "core": fit.model.family.name,
+                    "abandonment": fit.model.abandonment,
+                    "window": fit.model.window,
+                    "log_likelihood": fit.log_likelihood,
+                    "n_parameters": fit.n_parameters,
+                    "aic": fit.aic,
+                    "aicc": fit.aicc,
+                    "bic": fit.bic,
+                    "weight": weight,
+                    "mae": fit.mae.value,
+                    "mae_low": fit.mae.low,
+                    "mae_high": fit.mae.high,
+                    "abandonment_rate": fit.abandonment_rate.value,
+                    "converged": fit.converged,
+                }
+            )
+        return pd.DataFrame(rows)
+
+    def sections(self) -> list[Section]:
+        """Return what a person should read."""
+        unit, best = self.mae.unit, self.best
+        envelope = self.envelope
+        r = self.rounds
+        level = percent(best.mae.interval.level) if best.mae.interval else ""
+        head = [
+            f"{r.n_items:,} items, {r.n_pairs:,} pairs of annotations, {r.n_rounds} rounds",
+            f"Two annotators differ by {self.pair_mae} on average.",
+            f"The best possible model is off by {best.mae.short()} {unit} on average against one "
+            f"annotation ({level} interval {best.mae.range()}; {best.label}).",
+            f"Over all models that explain the data as well: {envelope.range()} {unit} "
+            f"({envelope.interval.method if envelope.interval else ''}).",
+            *self.bracket.lines(),
+        ]
+        if self.unimodal is not None:
+            value = format_number(self.unimodal.mae.value, self.mae.standard_uncertainty)
+            head.append(f"Without a family (unimodal maximum likelihood): {value} {unit}.")
+        columns = ("model", "ΔAIC", "weight", "mae", "interval", "rate", "window", "logL")
+        rows = []
+        for fit, weight in zip(self.fits, self.weights, strict=True):
+            kind = fit.model.abandonment
+            rate, window = fit.abandonment_rate.value, fit.model.window
+            text = "length" if fit.problem.by_length else str(window)
+            rows.append(
+                [
+                    fit.label + ("" if fit.converged else " (not converged)"),
+                    f"{fit.aic - best.aic:.1f}",
+                    f"{weight:.2f}",
+                    fit.mae.short(),
+                    fit.mae.range(),
+                    "–" if kind == "none" else f"{rate:.4f}",
+                    "–" if kind == "none" or rate == 0 else text,
+                    f"{fit.log_likelihood:.2f}",
+                ]
+            )
+        notes = sorted({f"{f.label}: {note}" for f in self.fits[:3] for note in f.notes})
+        return [
+            Section("Noise of one annotation", lines=head),
+            Section("Models, best first (mae: E|X| of one annotation)", columns, rows, notes),
+            check_section(self.checks),
+        ]
+
+
+def fit_noise(
+    rounds: Rounds,
+    core: str | Family = "laplace",
+    *,
+    abandonment: str = "independent",
+    window: str | int = "auto",
+    physical: bool | None = None,
+    by_rater: bool = False,
+    ci: str = "profile",
+    level: float = 0.95,
+    n_resamples: int = 2000,
+    rng: Rng = None,
+    n_jobs: int | None = 1,
+    progress: Progress | None = None,
+) -> NoiseFit:
+    """Fit the law of one annotator's error from the differences between rounds.
+
+    Two rounds: q(d) = Σ_x f(x) f(x + d), with f = (1 − ε)·core + ε·uniform{−W..W}. More rounds:
+    Σ_y Π_j f(z_j − y), any pattern of missing cells.
+
+    Parameters
+    ----------
+    rounds : Rounds
+        Whole-number picks, two or more rounds.
+    core : str or Family
+        Family of the core; the names are in ``annostat.noise.FAMILIES``.
+    abandonment : {"independent", "shared", "none"}
+        Whether raters give up independently, all together on an item, or never.
+    window : "auto", "length" or int
+        W: tried over whole numbers, given, or replaced by each clip's own length.
+    physical : bool, optional
+        Fit in the unit of the period, discretised by each item's own period. Default: if the
+        rounds have a period.
+    by_rater : bool
+        One scale per rater; needs three or more rounds.
+    ci : {"profile", "bootstrap", "none"}
+        Intervals: profile likelihood, or the bootstrap (of whole clusters, if any).
+    level : float
+        Confidence level.
+    n_resamples, rng, n_jobs, progress
+        For the bootstrap; see `annostat.resampling`.
+
+    Returns
+    -------
+    NoiseFit
+
+    Raises
+    ------
+    AnnostatError
+        If picks are not whole numbers, no item has two annotations, or a name is unknown.
+
+    Examples
+    --------
+    >>> from annostat import NoiseModel, fit_noise, simulate_rounds
+    >>> law = NoiseModel("laplace", {"scale": 2.0})
+    >>> rounds = simulate_rounds(law, 2000, rng=1)
+    >>> fit = fit_noise(rounds, "laplace", abandonment="none")
+    >>> law.mae in fit.mae.interval
+    True
+    """
+    check_choice("ci", ci, ("profile", "bootstrap", "none"))
+    level = check_level(level)
+    family = get_family(core)
+    check_choice("abandonment", abandonment, ABANDONMENT)
+    usable = rounds.picks().usable()
+    problem = make_problem(usable, family, abandonment, window, physical, by_rater, None)
+    fit = fit_problem(problem, interval=ci == "profile", level=level, seed=seed_of(rng))
+    if ci == "bootstrap":
+        fit = with_bootstrap(fit, level, n_resamples, rng, n_jobs, progress)
+    return fit
+
+
+def with_bootstrap(
+    fit: NoiseFit,
+    level: float,
+    n_resamples: int,
+    rng: Rng,
+    n_jobs: int | None,
+    progress: Progress | None,
+) -> NoiseFit:
+    """Return the fit with percentile bootstrap intervals."""
+    table = fit.bootstrap(n_resamples=n_resamples, rng=rng, n_jobs=n_jobs, progress=progress)
+    clustered = fit.problem.rounds.cluster is not None
+
+    def dress(name: str, estimate: Estimate) -> Estimate:
+        values = table[name].to_numpy()
+        limits = bootstrap_interval(values, estimate.value, level=level)
+        if clustered:
+            limits = replace(limits, method=f"{limits.method} of whole clusters")
+        return replace(estimate, standard_uncertainty=float(values.std(ddof=1)), interval=limits)
+
+    parameters = {k: dress(k, v) for k, v in fit.parameters.items()}
+    rate = fit.abandonment_rate
+    return replace(
+        fit,
+        mae=dress("mae", fit.mae),
+        parameters=parameters,
+        abandonment_rate=dress("abandonment_rate", rate) if fit.problem.kind else rate,
+    )
+
+
+def make_problem(
+    rounds: Rounds,
+    family: Family,
+    abandonment: str,
+    window: str | int,
+    physical: bool | None,
+    by_rater: bool,
+    cells: Cells | None,
+) -> Problem:
+    """Check the settings and collect the counts."""
+    in_units = rounds.period is not None if physical is None else physical
+    if in_units and rounds.period is None:
+        raise AnnostatError("physical needs a period (or fps) for each item")
+    if by_rater and rounds.n_rounds < 3:
+        raise AnnostatError(
+            "one scale per rater needs three or more rounds: two give only the average"
+        )
+    if cells is None:
+        cells = Cells.from_rounds(rounds, physical=in_units, by_rater=by_rater)
+    kind = KINDS[abandonment]
+    by_length = kind > 0 and window == "length"
+    if by_length and rounds.length is None:
+        raise AnnostatError("window='length' needs the length of each clip")
+    if by_length and (cells.span >= cells.length[cells.group]).any():
+        raise AnnostatError("some picks differ by more than the clip's length; check the lengths")
+    windows = np.zeros(0, dtype=np.int64)
+    if kind > 0 and not by_length:
+        if isinstance(window, str):
+            check_choice("window", window, ("auto", "length"))
+            k = np.maximum(cells.readings - 1, 1)
+            typical = float(cells.count @ (cells.span / k) / cells.count.sum())
+            windows = window_grid(cells, typical)
+            if rounds.length is not None:
+                windows = windows[windows < max(int(rounds.length.max()), 2)]
+        else:
+            windows = np.array([check_count("window", window, low=1)], dtype=np.int64)
+    return Problem(
+        rounds=rounds,
+        cells=cells,
+        family=family,
+        kind=kind,
+        raters=rounds.n_rounds if by_rater else 1,
+        windows=windows,
+        by_length=by_length,
+        support=np.full(cells.period.size, 64, dtype=np.int64),
+    )
+
+
+def compare_noise(
+    rounds: Rounds,
+    *,
+    cores: str | Sequence[str | Family] = "all",
+    abandonment: str | Sequence[str] = "all",
+    window: str | int = "auto",
+    physical: bool | None = None,
+    ci: str = "profile",
+    level: float = 0.95,
+    n_resamples: int = 2000,
+    n_tests: int = 199,
+    rng: Rng = 0,
+    n_jobs: int | None = 1,
+    progress: Progress | None = None,
+) -> NoiseComparison:
+    """Fit all models and say what holds whichever of them is right.
+
+    Parameters
+    ----------
+    cores : "all", a name, or a sequence of names or families
+    abandonment : "all", or one or more of "none", "independent", "shared"
+    n_tests : int
+        Simulated sets for the goodness of fit and for the test of ε = 0; 0 leaves them out.
+    window, physical, ci, level, n_resamples, rng, n_jobs, progress
+        As in `fit_noise`.
+
+    Returns
+    -------
+    NoiseComparison
+
+    Examples
+    --------
+    >>> from annostat import NoiseModel, compare_noise, simulate_rounds
+    >>> rounds = simulate_rounds(NoiseModel("laplace", {"scale": 2.0}), 300, rng=1)
+    >>> result = compare_noise(rounds, cores=["laplace", "gaussian"], n_tests=0)
+    >>> result.best.model.family.name
+    'laplace'
+    """
+    check_choice("ci", ci, ("profile", "bootstrap", "none"))
+    level = check_level(level)
+    if isinstance(cores, (str, Family)):
+        cores = list(FAMILIES) if cores == "all" else [cores]
+    families = [get_family(core) for core in cores]
+    if isinstance(abandonment, str):
+        abandonment = ABANDONMENT if abandonment == "all" else [abandonment]
+    kinds = [check_choice("abandonment", a, (*ABANDONMENT, "all")) for a in abandonment]
+    if not families or not kinds:
+        raise AnnostatError("nothing to compare: no cores or no kinds of abandonment")
+    usable = rounds.picks().usable()
+    shared = make_problem(usable, families[0], "none", window, physical, False, None)
+    seed = seed_of(rng)
+
+    def one(task: tuple[Family, str]) -> NoiseFit:
+        problem = make_problem(usable, task[0], task[1], window, physical, False, shared.cells)
+        fit = fit_problem(problem, interval=ci == "profile", level=level, seed=seed)
+        if ci == "bootstrap":
+            fit = with_bootstrap(fit, level, n_resamples, rng, 1, None)
+        return fit
+
+    tasks = [(family, kind) for family in families for kind in kinds]
+    fits = map_parallel(one, tasks, n_jobs=n_jobs, progress=progress)
+    ranked = tuple(sorted(fits, key=lambda f: (not f.converged, f.aic)))
+    best = ranked[0]
+    unit = best.mae.unit
+    checks = list(check_rounds(usable, level=level, rng=0))
+    if n_tests and not (shared.cells.span == 0).all():
+        generators = spawn(rng if seed is None else seed, 2)
+        try:
+            checks.append(
+                best.goodness_of_fit(n_resamples=n_tests, rng=generators[0], n_jobs=n_jobs)
+            )
+            giving_up = next((f for f in ranked if f.problem.kind), None)
+            if giving_up is not None:
+                checks.append(
+                    giving_up.test_abandonment(
+                        n_resamples=n_tests, rng=generators[1], n_jobs=n_jobs
+                    )
+                )
+        except AnnostatError as error:
+            checks.append(Check("goodness_of_fit", None, str(error)))
+    pair = pair_mae(usable, level=level)
+    physical_rounds = problem_is_physical(best.problem) and usable.period is not None
+    if physical_rounds:
+        pair = pair_mae(in_physical_units(usable), level=level)
+    return NoiseComparison(
+        fits=ranked,
+        envelope=make_envelope(ranked),
+        bracket=bracket(replace(pair, unit=unit)),
+        pair_mae=replace(pair, unit=unit),
+        unimodal=fit_unimodal(shared.cells, unit),
+        checks=tuple(checks),
+        rounds=usable,
+        provenance=Provenance(
+            __version__,
+            usable.digest(),
+            usable.n_items,
+            seed,
+            {
+                "cores": [f.name for f in families],
+                "abandonment": kinds,
+                "window": window,
+                "physical": bool(physical_rounds),
+                "ci": ci,
+                "level": level,
+                "n_resamples": n_resamples,
+                "n_tests": n_tests,
+                "notes": list(usable.notes),
+            },
+        ),
+    )
+
+
+def in_physical_units(rounds: Rounds) -> Rounds:
+    """Return the rounds with each item's values times its period."""
+    assert rounds.period is not None
+    return replace(rounds, values=rounds.values * rounds.period[:, None], unit=rounds.period_unit)
+
+
+def make_envelope(ranked: Sequence[NoiseFit]) -> Estimate:
+    """Return the range of E|X| over the models that explain the data as well as the best."""
+    best = ranked[0]
+    kept = [f for f in ranked if f.converged and f.aic <= best.aic + 2]
+    kept += [
+        f
+        for f in ranked
+        if f.converged
+        and f not in kept
+        and f.model.family is best.model.family
+        and f.problem.kind > 0
+        and best.problem.kind > 0
+    ]
+    kept = kept or [best]
+    lows = [f.mae.low if f.mae.low is not None else f.mae.value for f in kept]
+    highs = [f.mae.high if f.mae.high is not None else f.mae.value for f in kept]
+    level = best.mae.interval.level if best.mae.interval else 0.95
+    words = "1 model" if len(kept) == 1 else f"{len(kept)} models"
+    limits = Interval(min(lows), max(highs), level, f"envelope of the intervals of {words}")
+    return Estimate(best.mae.value, best.mae.standard_uncertainty, limits, best.mae.unit)

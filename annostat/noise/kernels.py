@@ -1,0 +1,673 @@
+"""The only numba of annostat: the likelihood of differences between rounds, and its maximiser.
+
+Arrays of float64 and int64 go in and out; nothing is validated, nothing is random. Each kernel
+has a plain twin in ``tests/naive.py``. All release the interpreter lock.
+
+Words used here
+---------------
+cell
+    A pattern of differences that occurs in the data: the picks of an item less their smallest one.
+    With two rounds a cell is one |d|.
+group
+    Items that share a period and a clip length; each has its own law in frames.
+u
+    Coordinates of the maximiser: logarithms of the core's parameters, then the abandonment rate
+    (if there is abandonment), then the logarithms of the raters' scales relative to the first.
+spec
+    int64 array: number of core parameters, abandonment (0 none, 1 independent, 2 shared), number
+    of raters with a law of their own, whether to normalise, tail index, whether abandoned
+    picks follow the triangle of the clip's length (1) or the uniform law (0).
+data
+    Tuple of arrays: z (picks of all cells, from 0 up), rater (of each pick), start (first pick of
+    each cell, and the end), group (of each cell), count, extra (see `evaluate`), span (largest
+    z of each cell), period, base (2W + 1, or the clip length), share (of the readings) and
+    support (S) of each group.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numba as nb
+import numpy as np
+
+FLAGS: dict[str, Any] = {
+    "cache": True,
+    "nogil": True,
+    "fastmath": {"reassoc", "contract", "nsz", "arcp"},
+    "error_model": "numpy",
+}
+MAX_STEPS = 200
+TINY = 1e-300  # a probability never goes below this, so that its logarithm exists
+FILL_SIGNATURE = nb.types.void(nb.float64[::1], nb.float64[::1], nb.float64[:, ::1])
+
+
+def compile_fill(fill: Any) -> Any:
+    """Compile a family's `fill` to a first-class function that any kernel can be handed."""
+    try:
+        return nb.cfunc(FILL_SIGNATURE, cache=True, error_model="numpy")(fill)
+    except RuntimeError:  # a function without a file (a notebook) has no place for a cache
+        return nb.cfunc(FILL_SIGNATURE, error_model="numpy")(fill)
+
+
+@nb.njit(**FLAGS)
+def digamma(x):
+    """Return the logarithmic derivative of the gamma function, x > 0 (A&S 6.3.5, 6.3.18)."""
+    value = 0.0
+    while x < 8.0:
+        value -= 1.0 / x
+        x += 1.0
+    y = 1.0 / (x * x)
+    series = y * (1 / 12 - y * (1 / 120 - y * (1 / 252 - y * (1 / 240 - y / 132))))
+    return value + math.log(x) - 0.5 / x - series
+
+
+@nb.njit(**FLAGS)
+def core_law(fill, spec, u, offset, period, support, pmf, slopes):
+    """Write the core's pmf on 0..S and its derivatives by u; return E|X|, and its slopes.
+
+    The mass of a power tail beyond S enters E|X| through its exponent.
+    """
+    n = spec[0]
+    theta = np.empty(n)
+    for j in range(n):
+        theta[j] = math.exp(u[j])
+    theta[0] *= math.exp(offset) / period
+    fill(theta, pmf, slopes)
+    total = pmf[0]
+    for x in range(1, support + 1):
+        total += 2.0 * pmf[x]
+    if spec[3] == 1:
+        for x in range(support + 1):
+            pmf[x] /= total
+    mae = 0.0
+    for x in range(1, support + 1):
+        mae += 2.0 * x * pmf[x]
+    mae_slopes = np.empty(n)
+    for j in range(n):
+        moved = slopes[j, 0]
+        for x in range(1, support + 1):
+            moved += 2.0 * slopes[j, x]
+        slope = 0.0
+        for x in range(support + 1):
+            if spec[3] == 1:
+                slopes[j, x] = (slopes[j, x] / total - pmf[x] * moved / total) * theta[j]
+            else:
+                slopes[j, x] *= theta[j]
+            slope += 2.0 * x * slopes[j, x]
+        mae_slopes[j] = slope
+        if spec[4] >= 0:
+            exponent = theta[spec[4]]
+            reach = (support + 1.0) * exponent / (exponent - 1.0)
+            mae_slopes[j] -= moved * theta[j] * reach
+            if j == spec[4]:
+                mae_slopes[j] -= (1.0 - total) * reach / (exponent - 1.0)
+    if spec[4] >= 0:
+        exponent = theta[spec[4]]
+        mae += (1.0 - total) * (support + 1.0) * exponent / (exponent - 1.0)
+    return mae, mae_slopes
+
+
+@nb.njit(**FLAGS)
+def abandoned_mae(base, triangle):
+    """Return E|X| of an abandoned pick."""
+    if triangle == 1:
+        return (base * base - 1.0) / (3.0 * base)
+    w = (base - 1) // 2
+    return w * (w + 1.0) / (2.0 * w + 1.0)
+
+
+@nb.njit(**FLAGS)
+def mean_error(fill, spec, u, data, slopes):
+    """Return E|X| over all readings in the periods' unit, and write its derivatives by u."""
+    _, _, _, _, _, _, _, period, base, share, support = data
+    n, kind, raters = spec[0], spec[1], spec[2]
+    rate = u[n] if kind > 0 else 0.0
+    slopes[:] = 0.0
+    mae = 0.0
+    for g in range(period.size):
+        for r in range(raters):
+            weight = share[g] * period[g] / raters
+            offset = u[n + (kind > 0) + r - 1] if r > 0 else 0.0
+            pmf = np.zeros(support[g] + 1)
+            d_pmf = np.zeros((n, support[g] + 1))
+            core, d_core = core_law(fill, spec, u, offset, period[g], support[g], pmf, d_pmf)
+            mae += weight * (1.0 - rate) * core
+            for j in range(n):
+                slopes[j] += weight * (1.0 - rate) * d_core[j]
+            if r > 0:
+                slopes[n + (kind > 0) + r - 1] += weight * (1.0 - rate) * d_core[0]
+            if kind > 0:
+                wide = abandoned_mae(base[g], spec[5])
+                mae += weight * rate * wide
+                slopes[n] += weight * (wide - core)
+    return mae
+
+
+@nb.njit(**FLAGS)
+def pair_probability(law, d):
+    """Return sum_x f(x) f(x + d) of a law on −M..M."""
+    total = 0.0
+    for i in range(law.size - d):
+        total += law[i] * law[i + d]
+    return total
+
+
+@nb.njit(**FLAGS)
+def pair_slopes(law, d, weight, slopes):
+    """Add 2·weight·∂/∂f of `pair_probability`; both halves are equal by symmetry."""
+    for i in range(law.size - d):
+        slopes[i + d] += weight * law[i]
+
+
+@nb.njit(**FLAGS)
+def cell_products(laws, z, rater, reach, before, after):
+    """Fill products of the first j and of the last k − j factors f(z − y), for each y.
+
+    Returns sum_y prod_j f(z_j − y), the flat-prior likelihood of a cell.
+    """
+    k = z.size
+    for i in range(reach):
+        before[0, i] = 1.0
+        after[k, i] = 1.0
+    for j in range(k):
+        law = laws[rater[j]]
+        for i in range(reach):
+            before[j + 1, i] = before[j, i] * law[i + z[j]]
+    for j in range(k - 1, 0, -1):
+        law = laws[rater[j]]
+        for i in range(reach):
+            after[j, i] = after[j + 1, i] * law[i + z[j]]
+    total = 0.0
+    for i in range(reach):
+        total += before[k, i]
+    return total
+
+
+@nb.njit(**FLAGS)
+def cell_slopes(z, rater, reach, before, after, weight, slopes):
+    """Add weight·∂/∂f of `cell_products` to `slopes`, one row per rater."""
+    for j in range(z.size):
+        row = slopes[rater[j]]
+        for i in range(reach):
+            row[i + z[j]] += weight * before[j, i] * after[j + 1, i]
+
+
+@nb.njit(**FLAGS)
+def mix_law(pmf, support, half, rate, base, triangle, law):
+    """Write (1 − rate)·core + rate·abandoned on −half..half."""
+    for x in range(half + 1):
+        value = (1.0 - rate) * pmf[x] if x <= support else 0.0
+        if rate > 0.0:
+            value += rate * abandoned_pmf(x, base, triangle)
+        law[half + x] = value
+        law[half - x] = value
+
+
+@nb.njit(**FLAGS)
+def abandoned_pmf(x, base, triangle):
+    """Return the probability that an abandoned pick is off by x ≥ 0."""
+    if triangle == 1:
+        return max(base - x, 0) / (base * base)
+    return 1.0 / base if 2 * x < base else 0.0
+
+
+@nb.njit(**FLAGS)
+def law_slopes(law, data_cells, mixture, slopes):
+    """Log-likelihood of cells under given laws, and its derivative by the laws.
+
+    Parameters
+    ----------
+    law : float64 (raters, 2M + 1)
+    data_cells : tuple
+        z, rater, start, count, constant and the first and last cell of the group.
+    mixture : tuple
+        (a, b, a', b'): a cell has probability a·P(law) + b·constant; a', b' are derivatives by
+        the abandonment rate.
+    slopes : float64 (raters, 2M + 1)
+        Receives the derivative by the laws.
+
+    Returns
+    -------
+    log-likelihood, its derivative by the rate through a and b
+    """
+    z, rater, start, count, constant, first, last = data_cells
+    a, b, da, db = mixture
+    raters, width = law.shape
+    longest = 2
+    for c in range(first, last):
+        longest = max(longest, start[c + 1] - start[c])
+    simple = longest == 2 and raters == 1
+    before = np.empty((1 if simple else longest + 1, 1 if simple else width))
+    after = np.empty((1 if simple else longest + 1, 1 if simple else width))
+    total, rate_slope = 0.0, 0.0
+    for c in range(first, last):
+        if count[c] == 0.0:
+            continue
+        i, j = start[c], start[c + 1]
+        low = z[i]
+        d = z[i]
+        for m in range(i, j):
+            low = min(low, z[m])
+            d = max(d, z[m])
+        reach = width - d
+        pair = j - i == 2 and raters == 1
+        if reach <= 0:
+            p_law = 0.0
+        elif pair:
+            p_law = pair_probability(law[0], d)
+        else:
+            p_law = cell_products(law, z[i:j], rater[i:j], reach, before, after)
+        p = a * p_law + b * constant[c]
+        floored = p < TINY
+        total += count[c] * math.log(TINY if floored else p)
+        if floored:
+            continue
+        rate_slope += count[c] * (da * p_law + db * constant[c]) / p
+        if reach > 0:
+            weight = count[c] * a / p
+            if pair:
+                pair_slopes(law[0], d, 2.0 * weight, slopes[0])
+            else:
+                cell_slopes(z[i:j], rater[i:j], reach, before, after, weight, slopes)
+    return total, rate_slope
+
+
+@nb.njit(**FLAGS)
+def evaluate(fill, spec, u, data, grad):
+    """Return the log-likelihood at u and write its gradient.
+
+    Independent abandonment: every error is drawn from (1−ε)·core + ε·abandoned. Two abandoned
+    picks of one clip of known length share the truth, which `extra` (a correction of order ε²)
+    accounts for. Shared abandonment: all picks of an item are abandoned together, with
+    probability ε; k picks uniform on `base` frames span r with probability (base − r)₊ / base^k.
+    """
+    z, rater, start, group, count, extra, span, period, base, _, support = data
+    n, kind, raters, triangle = spec[0], spec[1], spec[2], spec[5]
+    rate = u[n] if kind > 0 else 0.0
+    grad[:] = 0.0
+    total = 0.0
+    first = 0
+    n_cells = group.size
+    constant = np.empty(n_cells)
+    for g in range(period.size):
+        last = first
+        while last < n_cells and group[last] == g:
+            if kind == 2:
+                k = start[last + 1] - start[last]
+                constant[last] = max(base[g] - span[last], 0) / float(base[g]) ** k
+            else:
+                constant[last] = extra[last]
+            last += 1
+        s = support[g]
+        half = s
+        if kind == 1:
+            half = max(s, base[g] - 1 if triangle == 1 else (base[g] - 1) // 2)
+        law = np.empty((raters, 2 * half + 1))
+        slopes = np.zeros((raters, 2 * half + 1))
+        pmf = np.zeros((raters, s + 1))
+        d_pmf = np.zeros((raters, n, s + 1))
+        for r in range(raters):
+            offset = u[n + (kind > 0) + r - 1] if r > 0 else 0.0
+            one, d_one = np.zeros(s + 1), np.zeros((n, s + 1))
+            core_law(fill, spec, u, offset, period[g], s, one, d_one)
+            pmf[r] = one
+            d_pmf[r] = d_one
+            mix_law(one, s, half, rate if kind == 1 else 0.0, base[g], triangle, law[r])
+        if kind == 1:
+            mixture = (1.0, rate * rate, 0.0, 2.0 * rate)
+        elif kind == 2:
+            mixture = (1.0 - rate, rate, -1.0, 1.0)
+        else:
+            mixture = (1.0, 0.0, 0.0, 0.0)
+        cells = (z, rater, start, count, constant, first, last)
+        value, rate_slope = law_slopes(law, cells, mixture, slopes)
+        total += value
+        keep = 1.0 - rate if kind == 1 else 1.0
+        for r in range(raters):
+            for j in range(n):
+                slope = slopes[r, half] * d_pmf[r, j, 0]
+                for x in range(1, s + 1):
+                    slope += (slopes[r, half + x] + slopes[r, half - x]) * d_pmf[r, j, x]
+                grad[j] += keep * slope
+                if j == 0 and r > 0:
+                    grad[n + (kind > 0) + r - 1] += keep * slope
+            if kind == 1:
+                for x in range(-half, half + 1):
+                    y = abs(x)
+                    wide = abandoned_pmf(y, base[g], triangle)
+                    rate_slope += slopes[r, half + x] * (wide - (pmf[r, y] if y <= s else 0.0))
+        if kind > 0:
+            grad[n] += rate_slope
+        first = last
+    return total
+
+
+@nb.njit(**FLAGS)
+def objective(fill, spec, u, data, target, grad, d_mae, low, high):
+    """Return the log-likelihood at u, or on the surface E|X| = target if target > 0.
+
+    On the surface the first coordinate (log scale) is solved for and overwritten, and the
+    gradient is the one along the surface. Where no scale reaches the target: minus infinity.
+    """
+    if target > 0.0:
+        log_target = math.log(target)
+        a, b = low[0], high[0]
+        reached = False
+        u[0] = min(max(u[0], a), b)
+        for _ in range(60):
+            mae = mean_error(fill, spec, u, data, d_mae)
+            miss = math.log(max(mae, TINY)) - log_target
+            if abs(miss) < 1e-11:
+                reached = True
+                break
+            if miss > 0.0:
+                b = u[0]
+            else:
+                a = u[0]
+            if d_mae[0] > 0.0:
+                step = u[0] - miss * mae / d_mae[0]
+            else:
+                step = a
+            previous = u[0]
+            u[0] = step if a < step < b else 0.5 * (a + b)
+            if abs(u[0] - previous) < 1e-14:
+                reached = abs(miss) < 1e-6
+                break
+        if not reached:
+            grad[:] = 0.0
+            return -np.inf
+    value = evaluate(fill, spec, u, data, grad)
+    if target > 0.0:
+        mean_error(fill, spec, u, data, d_mae)
+        for i in range(1, u.size):
+            grad[i] -= grad[0] * d_mae[i] / d_mae[0]
+        grad[0] = 0.0
+    return value
+
+
+@nb.njit(**FLAGS)
+def invert(matrix, size, inverse):
+    """Invert a symmetric positive definite matrix; return False if it is not."""
+    work = matrix.copy()
+    inverse[:] = 0.0
+    for i in range(size):
+        inverse[i, i] = 1.0
+    for i in range(size):
+        pivot = work[i, i]
+        if not pivot > 1e-12 * (abs(matrix[i, i]) + 1e-12):
+            return False
+        for j in range(size):
+            work[i, j] /= pivot
+            inverse[i, j] /= pivot
+        for k in range(size):
+            if k != i:
+                factor = work[k, i]
+                for j in range(size):
+                    work[k, j] -= factor * work[i, j]
+                    inverse[k, j] -= factor * inverse[i, j]
+    return True
+
+
+@nb.njit(**FLAGS)
+def curvature(fill, spec, u, data, target, low, high, hessian):
+    """Write minus the Hessian at u, by central differences of the exact gradient."""
+    n = u.size
+    up, down, d_mae = np.zeros(n), np.zeros(n), np.zeros(n)
+    for i in range(n):
+        step = 1e-4
+        moved = u.copy()
+        moved[i] = min(u[i] + step, high[i])
+        right = moved[i]
+        objective(fill, spec, moved, data, target, up, d_mae, low, high)
+        moved = u.copy()
+        moved[i] = max(u[i] - step, low[i])
+        objective(fill, spec, moved, data, target, down, d_mae, low, high)
+        for j in range(n):
+            hessian[i, j] = -(up[j] - down[j]) / (right - moved[i])
+    for i in range(n):
+        for j in range(i):
+            mean = 0.5 * (hessian[i, j] + hessian[j, i])
+            hessian[i, j] = mean
+            hessian[j, i] = mean
+
+
+@nb.njit(**FLAGS)
+def set_metric(fill, spec, u, data, target, low, high, metric):
+    """Set the maximiser's metric to the inverse curvature, or to its diagonal if indefinite."""
+    n = u.size
+    hessian = np.zeros((n, n))
+    curvature(fill, spec, u, data, target, low, high, hessian)
+    if target > 0.0:
+        hessian[0, :] = 0.0
+        hessian[:, 0] = 0.0
+        hessian[0, 0] = 1.0
+    if not invert(hessian, n, metric):
+        metric[:] = 0.0
+        for i in range(n):
+            metric[i, i] = 1.0 / max(abs(hessian[i, i]), 1e-3)
+
+
+@nb.njit(**FLAGS)
+def ascent(metric, grad, u, low, high, begin, direction):
+    """Write metric·gradient over the coordinates free to move; return its slope."""
+    n = u.size
+    free = np.zeros(n, dtype=np.bool_)
+    for i in range(begin, n):
+        free[i] = (u[i] > low[i] or grad[i] > 0.0) and (u[i] < high[i] or grad[i] < 0.0)
+    slope = 0.0
+    for i in range(n):
+        direction[i] = 0.0
+        if free[i]:
+            for j in range(begin, n):
+                if free[j]:
+                    direction[i] += metric[i, j] * grad[j]
+            slope += direction[i] * grad[i]
+    return slope
+
+
+@nb.njit(**FLAGS)
+def maximise(fill, spec, u, data, target, low, high, metric, tolerance):
+    """Maximise `objective` from u, in place, by BFGS within a box.
+
+    Parameters
+    ----------
+    metric : float64 (n, n)
+        Inverse of minus the Hessian, or zeros to have it computed; overwritten.
+    tolerance : float
+        The search ends when a Newton step would gain less log-likelihood than this.
+
+    Returns
+    -------
+    log-likelihood, whether it converged
+    """
+    n = u.size
+    grad, new_grad, d_mae = np.zeros(n), np.zeros(n), np.zeros(n)
+    for i in range(n):
+        u[i] = min(max(u[i], low[i]), high[i])
+    value = objective(fill, spec, u, data, target, grad, d_mae, low, high)
+    if metric[0, 0] == 0.0:
+        set_metric(fill, spec, u, data, target, low, high, metric)
+    fresh = True
+    begin = 1 if target > 0.0 else 0
+    direction = np.zeros(n)
+    for _ in range(MAX_STEPS):
+        slope = ascent(metric, grad, u, low, high, begin, direction)
+        if slope < tolerance:
+            if fresh and slope >= 0.0:
+                return value, True
+            set_metric(fill, spec, u, data, target, low, high, metric)
+            fresh = True
+            slope = ascent(metric, grad, u, low, high, begin, direction)
+            if 0.0 <= slope < 10.0 * tolerance:
+                return value, True
+            if slope < 0.0:
+                metric[:] = 0.0
+                for i in range(n):
+                    metric[i, i] = 1e-3
+                slope = ascent(metric, grad, u, low, high, begin, direction)
+        longest = 0.0
+        for i in range(begin, n):
+            # Steps of more than a factor of four in a scale, or 0.1 in a rate, are too bold.
+            limit = 0.1 if (spec[1] > 0 and i == spec[0]) else 1.4
+            longest = max(longest, abs(direction[i]) / limit)
+        step = 1.0 if longest <= 1.0 else 1.0 / longest
+        improved = False
+        for _halving in range(40):
+            trial = u.copy()
+            predicted = 0.0
+            for i in range(begin, n):
+                trial[i] = min(max(u[i] + step * direction[i], low[i]), high[i])
+                predicted += (trial[i] - u[i]) * grad[i]
+            new_value = objective(fill, spec, trial, data, target, new_grad, d_mae, low, high)
+            if new_value > value + 1e-4 * predicted or (
+                predicted < 100.0 * tolerance and new_value >= value
+            ):
+                improved = True
+                break
+            step *= 0.5
+        if not improved:
+            if fresh:
+                return value, slope < 1e-6 * (1.0 + abs(value) * 1e-3)
+            metric[:] = 0.0
+            set_metric(fill, spec, u, data, target, low, high, metric)
+            fresh = True
+            continue
+        update(metric, u, trial, grad, new_grad, begin)
+        fresh = False
+        for i in range(n):
+            u[i] = trial[i]
+            grad[i] = new_grad[i]
+        value = new_value
+    return value, False
+
+
+@nb.njit(**FLAGS)
+def update(metric, old, new, old_grad, new_grad, begin):
+    """Update the inverse Hessian from one step (Broyden-Fletcher-Goldfarb-Shanno)."""
+    n = old.size
+    moved = new - old
+    bent = old_grad - new_grad
+    along = 0.0
+    for i in range(begin, n):
+        along += moved[i] * bent[i]
+    if along <= 1e-14:
+        return
+    image = np.zeros(n)
+    for i in range(begin, n):
+        for j in range(begin, n):
+            image[i] += metric[i, j] * bent[j]
+    squared = 0.0
+    for i in range(begin, n):
+        squared += bent[i] * image[i]
+    for i in range(begin, n):
+        for j in range(begin, n):
+            metric[i, j] += (1.0 + squared / along) * moved[i] * moved[j] / along
+            metric[i, j] -= (image[i] * moved[j] + moved[i] * image[j]) / along
+
+
+@nb.njit(**FLAGS)
+def scan_windows(fill, spec, starts, metrics, data, windows, target, low, high, found):
+    """Maximise for each window W; write the coordinates to `found` (windows, n).
+
+    `starts` and `metrics` have one row per window, or one row for all; in that case each window
+    also starts from its predecessor's solution, and the better one stays.
+    Returns log-likelihoods (windows,) and whether each converged.
+    """
+    z, rater, start, group, count, extra, span, period, base, share, support = data
+    values = np.empty(windows.size)
+    fine = np.empty(windows.size, dtype=np.bool_)
+    moved_base = base.copy()
+    scanned = (z, rater, start, group, count, extra, span, period, moved_base, share, support)
+    for i in range(windows.size):
+        moved_base[:] = 2 * windows[i] + 1
+        row = i if starts.shape[0] > 1 else 0
+        u = starts[row].copy()
+        metric = metrics[row].copy()
+        if i > 0 and starts.shape[0] == 1:
+            u[:] = found[i - 1]
+        values[i], fine[i] = maximise(fill, spec, u, scanned, target, low, high, metric, 1e-11)
+        found[i] = u
+        if i > 0 and starts.shape[0] == 1 and spec[1] > 0 and u[spec[0]] <= low[spec[0]]:
+            again = starts[0].copy()
+            metric[:] = 0.0
+            value, ok = maximise(fill, spec, again, scanned, target, low, high, metric, 1e-11)
+            if value > values[i]:
+                values[i], fine[i] = value, ok
+                found[i] = again
+    return values, fine
+
+
+@nb.njit(**FLAGS)
+def refit_counts(fill, spec, starts, metrics, data, counts, windows, top, low, high, best_u, best):
+    """Refit every row of `counts` (replicates, cells), the window included.
+
+    `starts` and `metrics` hold the solution for each window on the data. With top >= 0 the search
+    climbs from that window in both directions while the likelihood grows; with top < 0 all windows
+    are tried. Writes the best coordinates, and per row: log-likelihood, window and E|X|.
+    """
+    z, rater, start, group, _, extra, span, period, base, share, support = data
+    slopes = np.empty(low.size)
+    moved_base = base.copy()
+    for b in range(counts.shape[0]):
+        drawn = (z, rater, start, group, counts[b], extra, span, period, moved_base, share, support)
+        best[b, 0] = -np.inf
+        for direction in range(-1, 2, 2):
+            i = max(top, 0) if direction > 0 else max(top, 0) - 1
+            if top < 0 and direction < 0:
+                continue
+            while 0 <= i < windows.size:
+                if windows[i] > 0:
+                    moved_base[:] = 2 * windows[i] + 1
+                u = starts[i].copy()
+                metric = metrics[i].copy()
+                value, _ = maximise(fill, spec, u, drawn, 0.0, low, high, metric, 1e-8)
+                better = value > best[b, 0]
+                if better:
+                    best[b, 0] = value
+                    best[b, 1] = windows[i]
+                    best[b, 2] = mean_error(fill, spec, u, drawn, slopes)
+                    best_u[b] = u
+                elif top >= 0:
+                    break
+                i += direction
+
+
+@nb.njit(**FLAGS)
+def fit_unimodal(cells, weights, law, max_steps, tolerance):
+    """Fit a mixture of uniforms on ±0, ±1, ..., ±M by the EM algorithm, in place.
+
+    A symmetric unimodal law on the whole numbers is such a mixture (Khintchine). The directional
+    derivative of the likelihood towards each uniform is at most 1 at a maximum (Lindsay 1983).
+
+    Returns
+    -------
+    log-likelihood, largest directional derivative, number of steps
+    """
+    start, count = cells[2], cells[3]
+    readings = 0.0
+    for c in range(count.size):
+        readings += count[c] * (start[c + 1] - start[c])
+    m = weights.size - 1
+    slopes = np.zeros((1, 2 * m + 1))
+    value, largest = -np.inf, np.inf
+    for step in range(max_steps):
+        height = 0.0
+        for w in range(m, -1, -1):
+            height += weights[w] / (2.0 * w + 1.0)
+            law[0, m + w] = height
+            law[0, m - w] = height
+        slopes[:] = 0.0
+        value, _ = law_slopes(law, cells, (1.0, 0.0, 0.0, 0.0), slopes)
+        ahead = slopes[0, m]
+        largest = 0.0
+        for w in range(m + 1):
+            if w > 0:
+                ahead += slopes[0, m + w] + slopes[0, m - w]
+            ratio = ahead / (2.0 * w + 1.0) / readings
+            largest = max(largest, ratio)
+            weights[w] *= ratio
+        if largest < 1.0 + tolerance:
+            return value, largest, step
+    return value, largest, max_steps
