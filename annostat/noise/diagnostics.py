@@ -49,6 +49,7 @@ CF_POINTS, CF_REACH, CF_DRAWS = 48, 8.0, 2000  # grid of t, its end in 1/E|D|, G
 CF_MIN_UNITS, RANK_MIN_UNITS, INFLUENCE_MIN_ITEMS, FEW_CLUSTERS = 20, 5, 20, 10
 INFLUENCE_TOP, INFLUENCE_LIMIT = 0.01, 0.5
 CHUNK_ROWS = 1 << 16
+LARGEST = 1e60  # squares of squares must stay finite
 
 
 # --------------------------------------------------------------------------- E|D| and brackets
@@ -83,13 +84,13 @@ def pair_mae(rounds: Rounds, *, level: float = 0.95) -> Estimate:
     Raises
     ------
     AnnostatError
-        If no item has two annotations, or the level is outside (0, 1).
+        If no item has two annotations, a value is beyond 1e60, or the level outside (0, 1).
 
     Examples
     --------
     >>> rounds = Rounds.from_array([[10, 12], [31, 30], [7, 7], [20, 23]], unit="frames")
     >>> print(pair_mae(rounds))
-    1.50 frames, 95% interval 0.38 to 5.89
+    1.50 frames, 95% interval 0.38 to 5.90
     """
     level = check_level(level)
     rounds = rounds.usable()
@@ -327,7 +328,7 @@ def check_rounds(
             one law. Test by the minimum over t of φ̂/SE, calibrated by 2,000 draws of the Gaussian
             process with the covariance of φ̂ (the limit of the multiplier bootstrap) at φ ≡ 0. One
             item without difference is added, which keeps it honest in small samples. 48 values
-            of t up to 8/E|D|, and up to π for whole numbers.
+            of t, up to 8/E|D| and for whole numbers also up to π.
         dependence_on_value
             Rank correlation, studentised, of an item's mean |D| with its mean value, with each
             covariate and with the period; Holm. If a period is given, |D| in physical units.
@@ -384,7 +385,7 @@ def _check_bias(rounds: Rounds, table: _Table, alpha: float) -> Check:
         seen = np.isfinite(d)
         codes = None if table.codes is None else table.codes[seen]
         w, d = table.weights[seen], d[seen]
-        if d.size == 0:
+        if not w.sum() > 0:
             continue
         mean, se, units = _ratio(d, np.ones_like(d), w, codes)
         if units < 2:
@@ -439,24 +440,25 @@ def _check_equal_raters(rounds: Rounds, table: _Table, alpha: float) -> Check:
             "them apart (Grubbs), or add a third round and fit one scale per rater."
         )
         return Check(name, False, text, rho, p)
-    # |z_j − mean of the others| = |z_j − mean| · k/(k − 1); its ranks within an item need no factor.
+    # |z_j − mean of the others| = |z_j − mean of all| · k/(k − 1)
     seen = np.isfinite(v)
     k = table.readings[:, None].astype(np.float64)
-    distance = np.where(seen, np.abs(table.centred) * k / (k - 1), np.nan)
-    ranks = _row_ranks(np.round(distance, 9), seen)
+    distance: FloatArray = np.where(seen, np.abs(table.centred) * k / (k - 1), np.nan)
+    # Rounded, so that ties stay ties.
+    ranks = _row_ranks(np.asarray(np.round(distance, 9), dtype=np.float64), seen)
     sums = [_unit_sums(ranks[:, j], table.weights, table.codes) for j in range(rounds.n_rounds)]
     u, counts = np.column_stack([s for s, _ in sums]), sums[0][1]
     n = int(counts.sum())
-    mean = counts @ u / n
-    spread = (u * counts[:, None]).T @ u - n * np.outer(mean, mean)
-    values, vectors = np.linalg.eigh(spread)
+    total = counts @ u
+    values, vectors = np.linalg.eigh((u * counts[:, None]).T @ u)
     good = values > 1e-9 * max(float(values.max()), 1e-300)
     p_dim = int(good.sum())
-    if n - p_dim < RANK_MIN_UNITS or not (ranks != 0).any():
+    if p_dim == 0 or n - p_dim < RANK_MIN_UNITS:
         why = "too few items with three or more annotations, or no differences."
         return Check(name, None, cannot + why)
-    along = (vectors[:, good].T @ mean) ** 2 / values[good]
-    f = n * float(along.sum()) * (n - p_dim) / p_dim
+    # Hotelling's T² through the second moments about 0: share = T²/(T² + n − 1), at most 1.
+    share = float(((vectors[:, good].T @ total) ** 2 / values[good]).sum()) / n
+    f = share / max(1 - share, ROUNDING) * (n - p_dim) / p_dim
     p = float(special.fdtrc(p_dim, n - p_dim, f))
     weight = np.where(seen, table.weights[:, None], 0.0)
     total_weight = np.maximum(weight.sum(axis=0), 1.0)
@@ -481,11 +483,13 @@ def _check_characteristic_function(
     scale = float(table.weights @ table.abs_sum) / float(table.weights @ table.pairs)
     if scale == 0:
         return Check(name, None, cannot + "all differences are zero.")
-    end = CF_REACH / scale
-    if table.whole:
-        end = min(math.pi, end)
-    step = end / CF_POINTS
-    moments = _cosine_moments(table, step)
+    # A fine grid where the law has its width; for whole numbers a coarse one up to π as well.
+    ends = [min(CF_REACH / scale, math.pi) if table.whole else CF_REACH / scale]
+    if ends[0] < math.pi and table.whole:
+        ends.append(math.pi)
+    count = CF_POINTS // len(ends)
+    grid = np.concatenate([end / count * np.arange(1, count + 1) for end in ends])
+    moments = _cosine_moments(table, [end / count for end in ends], count)
     if moments.units < CF_MIN_UNITS:
         what = "items" if table.codes is None else "clusters"
         return Check(name, None, cannot + f"it takes {CF_MIN_UNITS} {what} or more.")
@@ -516,7 +520,7 @@ def _check_characteristic_function(
         return Check(name, True, text, float(z[at]), p)
     text = (
         "The errors of two rounds are not independent copies of one law: the characteristic "
-        f"function of the differences is {phi[at]:.2f} at t = {step * (at + 1):.2f}, where it "
+        f"function of the differences is {phi[at]:.2f} at t = {grid[at]:.2f}, where it "
         f"cannot be negative ({_p(p)}); look for bias, picks on every other frame, or raters who "
         "knew each other's picks, and trust the symmetric bracket only."
     )
@@ -591,8 +595,12 @@ def _check_influence(table: _Table) -> Check:
 def _check_clusters(rounds: Rounds, table: _Table) -> Check:
     name = "clusters"
     if table.codes is None:
-        text = "Intervals assume that items are independent: pass the patient column if they share patients."
-        return Check(name, None, text)
+        return Check(
+            name,
+            None,
+            "Intervals assume that items are independent: pass the patient column (cluster) if "
+            "items share patients.",
+        )
     mean, se, units = _ratio(table.abs_sum, table.pairs, table.weights, table.codes)
     n = int(table.weights.sum())
     if units < FEW_CLUSTERS:
@@ -620,7 +628,7 @@ def _check_clusters(rounds: Rounds, table: _Table) -> Check:
 class _Table:
     """Sums over the pairs of each row, without a loop over pairs."""
 
-    weights: FloatArray  # multiplicity of each row
+    weights: FloatArray  # multiplicity of each row, shape (n,)
     codes: IntArray | None  # cluster of each row
     readings: IntArray
     pairs: FloatArray
@@ -635,6 +643,8 @@ class _Table:
         """Return the sums; rows of weight 0 are left out by the caller's arithmetic."""
         v = rounds.values
         seen = np.isfinite(v)
+        if float(np.abs(v[seen]).max()) > LARGEST:
+            raise AnnostatError(f"values beyond {LARGEST:g} cannot be squared; rescale them")
         k = rounds.readings
         start = v[np.arange(len(v)), seen.argmax(axis=1)]  # keeps whole numbers whole
         shifted = np.where(seen, v - start[:, None], np.nan)
@@ -668,8 +678,8 @@ class _Moments:
     mm: float
 
 
-def _cosine_moments(table: _Table, step: float) -> _Moments:
-    """Return first and second moments over units of Σ cos(tD), at t = step, 2·step, ...
+def _cosine_moments(table: _Table, steps: Sequence[float], count: int) -> _Moments:
+    """Return first and second moments over units of Σ cos(tD), at t = step, ..., count·step.
 
     Σ over pairs of cos(tD) is (|Σ_j exp(itz_j)|² − k)/2, and powers replace the cosines.
     """
@@ -677,7 +687,7 @@ def _cosine_moments(table: _Table, step: float) -> _Moments:
     z = table.centred
     if codes is None and bool((k == 2).all()):
         size, inverse = np.unique(table.abs_sum, return_inverse=True)
-        w = np.bincount(inverse, w)
+        w = _counted(inverse, w)
         z = np.column_stack([np.zeros_like(size), size])
         pairs, k = np.ones_like(size), np.full(size.size, 2)
     n_units = 0 if codes is None else int(codes.max()) + 1
@@ -686,13 +696,14 @@ def _cosine_moments(table: _Table, step: float) -> _Moments:
     for begin in range(0, len(z), CHUNK_ROWS):
         part = slice(begin, begin + CHUNK_ROWS)
         seen = np.isfinite(z[part])
-        turn = np.where(seen, np.exp(1j * step * np.where(seen, z[part], 0.0)), 0.0)
-        power = turn.copy()
-        sums = np.empty((len(power), CF_POINTS))
-        for j in range(CF_POINTS):
-            total = power.sum(axis=1)
-            sums[:, j] = (total.real**2 + total.imag**2 - k[part]) / 2
-            power *= turn
+        sums = np.empty((len(seen), CF_POINTS))
+        for g, step in enumerate(steps):
+            turn = np.where(seen, np.exp(1j * step * np.where(seen, z[part], 0.0)), 0.0)
+            power = turn.copy()
+            for j in range(g * count, (g + 1) * count):
+                total = power.sum(axis=1)
+                sums[:, j] = (total.real**2 + total.imag**2 - k[part]) / 2
+                power *= turn
         weighted = sums * w[part, None]
         if codes is None:
             y += weighted.sum(axis=0)
@@ -720,9 +731,8 @@ def _unit_sums(
     """Return the sum of each unit and how many units it stands for."""
     if codes is None:
         return y, w
-    size = int(codes.max()) + 1
-    present = np.bincount(codes, w, minlength=size) > 0
-    return np.bincount(codes, w * y, minlength=size)[present], np.ones(int(present.sum()))
+    present = _counted(codes, w) > 0
+    return _counted(codes, w * y)[present], np.ones(int(present.sum()))
 
 
 def _ratio(
@@ -738,10 +748,14 @@ def _ratio(
     return mean, math.sqrt(units / (units - 1) * float(counts @ residual**2)) / size, units
 
 
+def _counted(codes: IntArray, w: FloatArray) -> FloatArray:
+    return np.asarray(np.bincount(codes, w), dtype=np.float64)
+
+
 def _midranks(x: FloatArray, w: FloatArray) -> FloatArray:
     """Return mid-ranks 1..Σw, rows counted as often as their weight says."""
     _, inverse = np.unique(x, return_inverse=True)
-    counts = np.bincount(inverse, w)
+    counts = _counted(inverse, w)
     return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[inverse])
 
 

@@ -280,11 +280,7 @@ class NoiseFit(Result):
             model = replace(self.model, period=float(c.period[g]))
             if self.problem.by_length:
                 model = replace(model, length=int(c.length[g]))
-            d, q = model.difference_pmf()
-            half = q[d.size // 2 :].copy()
-            half[1:] *= 2
-            m = min(half.size, widest + 1)
-            total[:m] += pairs[g] * half[:m]
+            total += pairs[g] * model.difference_counts_law(widest)
         return total / pairs.sum()
 
     def to_dict(self) -> dict[str, Any]:
@@ -886,15 +882,19 @@ class Profiler:
         bottom: float,
     ) -> float:
         guess = self.u
+        seen: dict[float, float] = {}
 
         def miss(x: float) -> float:
             # The signed root is nearly linear, which is what the root finder likes.
             nonlocal guess
-            value, found = drop(x, window, guess)
-            if math.isfinite(value):
-                guess = self.reached = found
-                return math.sqrt(max(value, 0.0)) - math.sqrt(self.half)
-            return 1e3
+            if x not in seen:
+                value, found = drop(x, window, guess)
+                if math.isfinite(value):
+                    guess = self.reached = found
+                    seen[x] = math.sqrt(max(value, 0.0)) - math.sqrt(self.half)
+                else:
+                    seen[x] = 1e3
+            return seen[x]
 
         inner = start
         outer = start + step
@@ -1067,7 +1067,7 @@ class NoiseComparison(Result):
             f"annotation ({level} interval {best.mae.range()}; {best.label}).",
             f"Over all models that explain the data as well: {envelope.range()} {unit} "
             f"({envelope.interval.method if envelope.interval else ''}).",
-            *self.bracket.lines(),
+            self.bracket.line(),
         ]
         if self.unimodal is not None:
             value = format_number(self.unimodal.mae.value, self.mae.standard_uncertainty)

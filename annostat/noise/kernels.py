@@ -52,6 +52,12 @@ def compile_fill(fill: Any) -> Any:
 
 
 @nb.njit(**FLAGS)
+def call_fill(fill, theta, w, dw):
+    """Run a compiled `fill`; called from Python directly, it would run uncompiled."""
+    fill(theta, w, dw)
+
+
+@nb.njit(**FLAGS)
 def digamma(x):
     """Return the logarithmic derivative of the gamma function, x > 0 (A&S 6.3.5, 6.3.18)."""
     value = 0.0
@@ -152,6 +158,15 @@ def pair_probability(law, d):
     for i in range(law.size - d):
         total += law[i] * law[i + d]
     return total
+
+
+@nb.njit(**FLAGS)
+def pair_law(law, widest):
+    """Return sum_x f(x) f(x + d) for d = 0..widest."""
+    q = np.zeros(widest + 1)
+    for d in range(min(widest + 1, law.size)):
+        q[d] = pair_probability(law, d)
+    return q
 
 
 @nb.njit(**FLAGS)
@@ -416,6 +431,8 @@ def curvature(fill, spec, u, data, target, low, high, hessian):
     n = u.size
     up, down, d_mae = np.zeros(n), np.zeros(n), np.zeros(n)
     for i in range(n):
+        if low[i] == high[i]:  # held fixed by the caller
+            continue
         step = 1e-4
         moved = u.copy()
         moved[i] = min(u[i] + step, high[i])
@@ -429,8 +446,12 @@ def curvature(fill, spec, u, data, target, low, high, hessian):
     for i in range(n):
         for j in range(i):
             mean = 0.5 * (hessian[i, j] + hessian[j, i])
+            if low[i] == high[i] or low[j] == high[j]:
+                mean = 0.0
             hessian[i, j] = mean
             hessian[j, i] = mean
+        if low[i] == high[i]:
+            hessian[i, i] = 1.0
 
 
 @nb.njit(**FLAGS)
@@ -487,15 +508,19 @@ def maximise(fill, spec, u, data, target, low, high, metric, tolerance):
     for i in range(n):
         u[i] = min(max(u[i], low[i]), high[i])
     value = objective(fill, spec, u, data, target, grad, d_mae, low, high)
-    if metric[0, 0] == 0.0:
+    fresh = metric[0, 0] == 0.0
+    if fresh:
         set_metric(fill, spec, u, data, target, low, high, metric)
-    fresh = True
+    steps = 0
     begin = 1 if target > 0.0 else 0
     direction = np.zeros(n)
     for _ in range(MAX_STEPS):
         slope = ascent(metric, grad, u, low, high, begin, direction)
         if slope < tolerance:
-            if fresh and slope >= 0.0:
+            # A metric handed in is believed once a few steps have shaped it; a search for the
+            # last digit computes it anew.
+            shaped = steps > n and tolerance > 1e-9
+            if (fresh or shaped) and slope >= 0.0:
                 return value, True
             set_metric(fill, spec, u, data, target, low, high, metric)
             fresh = True
@@ -535,6 +560,7 @@ def maximise(fill, spec, u, data, target, low, high, metric, tolerance):
             fresh = True
             continue
         update(metric, u, trial, grad, new_grad, begin)
+        steps += 1
         fresh = False
         for i in range(n):
             u[i] = trial[i]
@@ -551,6 +577,8 @@ def update(metric, old, new, old_grad, new_grad, begin):
     bent = old_grad - new_grad
     along = 0.0
     for i in range(begin, n):
+        if moved[i] == 0.0:  # held at a limit: its gradient says nothing about the others
+            bent[i] = 0.0
         along += moved[i] * bent[i]
     if along <= 1e-14:
         return

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from annostat.errors import AnnostatError, check_choice, check_count, check_number
 from annostat.noise.families import Family, get_family
+from annostat.noise.kernels import pair_law
 from annostat.resampling import Rng, as_generator
 
 __all__ = ["ABANDONMENT", "NoiseModel"]
@@ -130,6 +131,24 @@ class NoiseModel:
                 q = add_centred(q, -(self.rate**2) * np.convolve(wide, wide))
         half = (q.size - 1) // 2
         return np.arange(-half, half + 1), q
+
+    def difference_counts_law(self, widest: int) -> NDArray[np.float64]:
+        """Return the probabilities of |d| = 0..widest, both signs together."""
+        core, wide = mirror(self.core_pmf), mirror(self.abandoned_pmf())
+        if self.rate == 0:
+            q = pair_law(core, widest)
+        elif self.abandonment == "shared":
+            both = self.abandoned_pmf() if self.length is not None else pair_law(wide, widest)
+            q = (1 - self.rate) * pair_law(core, widest)
+            q[: both.size] += self.rate * both[: widest + 1]
+        else:
+            q = pair_law(mirror(self._half_pmf()), widest)
+            if self.length is not None:
+                both = self.abandoned_pmf()[: widest + 1]
+                q[: both.size] += self.rate**2 * both
+                q -= self.rate**2 * pair_law(wide, widest)
+        q[1:] *= 2
+        return np.asarray(q)
 
     @cached_property
     def core_mae(self) -> float:

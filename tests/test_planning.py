@@ -1,0 +1,143 @@
+"""Plans hold what they promise."""
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from annostat.errors import AnnostatError
+from annostat.noise.model import NoiseModel
+from annostat.noise.planning import plan_rounds
+from annostat.rounds import Rounds
+from annostat.simulate import simulate_rounds
+
+DL = NoiseModel("laplace", {"scale": 2.0})
+C = NoiseModel("laplace", {"scale": 2.0}, "independent", 1 / 300, window=50)
+
+
+@dataclass(frozen=True)
+class Law:
+    """A difference law alone is enough to plan."""
+
+    d: tuple
+    q: tuple
+
+    def difference_pmf(self):
+        return np.array(self.d), np.array(self.q)
+
+
+def gaussian_law():
+    d = np.arange(-60, 61)
+    q = np.exp(-(d**2) / (2 * 8.0**2))
+    return Law(tuple(d), tuple(q / q.sum()))
+
+
+@pytest.mark.parametrize(
+    ("law", "cv", "n"), [(gaussian_law(), 0.755, 877), (DL, 0.89, 1220), (C, 1.11, 1900)]
+)
+def test_known_numbers(law, cv, n):
+    plan = plan_rounds(law, rng=1, n_check=400)
+    assert plan.variation.value == pytest.approx(cv, rel=0.03)
+    assert plan.n_pairs.value == pytest.approx(n, rel=0.06)
+    assert plan.achieved.value == pytest.approx(0.05, rel=0.05)
+    assert 0.9 < plan.coverage.value < 0.985 and plan.coverage.standard_uncertainty < 0.02
+    assert plan.coverage.low < plan.coverage.value < plan.coverage.high
+    assert plan.n_pairs.interval is None
+
+
+# Wide noise has known information: ½ of the variance for Gaussian, and for Laplace
+# I = ½∫u⁴e^(−u)/(1+u)du − 1 = 1.2982 for log b.
+@pytest.mark.parametrize(
+    ("model", "n"),
+    [
+        (NoiseModel("gaussian", {"sd": 20.0}), 768.3),
+        (NoiseModel("laplace", {"scale": 30.0}), 1536.6 / 1.2982),
+    ],
+)
+def test_fit_takes_what_its_information_says(model, n):
+    assert plan_rounds(model, rng=1, n_check=2).n_pairs_fit == pytest.approx(n, rel=0.01)
+
+
+def test_narrow_laplace_by_the_delta_method():
+    # E|X| as a function of E|D| alone is the moment estimator: a fit cannot be worse.
+    from annostat.noise.diagnostics import lattice_floor
+
+    plan = plan_rounds(DL, rng=1, n_check=2)
+    ed = plan.pair_mae
+    slope = np.log(lattice_floor(ed * 1.001) / lattice_floor(ed / 1.001)) / (2 * np.log(1.001))
+    assert plan.n_pairs.value < plan.n_pairs_fit <= plan.n_pairs.value * slope**2
+
+
+def test_twice_as_narrow_takes_four_times_as_many():
+    wide, narrow = (plan_rounds(DL, half_width=h, rng=1).n_pairs.value for h in (0.1, 0.05))
+    assert narrow == pytest.approx(4 * wide, abs=4)
+
+
+def test_pilot_agrees_with_its_law_and_has_an_interval():
+    plan = plan_rounds(simulate_rounds(DL, 2000, rng=2), rng=1)
+    assert plan.n_pairs.low < 1220 < plan.n_pairs.high and plan.unit == "frames"
+    assert plan.n_pairs.low < plan.n_pairs.value < plan.n_pairs.high
+    assert plan.achieved.value == pytest.approx(0.05, rel=0.1)
+    assert plan.provenance.seed == 1 and plan.provenance.n_items == 2000
+
+
+def test_clusters_raise_the_number():
+    v = simulate_rounds(DL, 200, rng=3).values
+    alone = plan_rounds(Rounds.from_array(v), rng=1)
+    twins = Rounds.from_array(np.repeat(v, 3, axis=0), cluster=np.repeat(np.arange(200), 3))
+    plan = plan_rounds(twins, rng=1)
+    assert plan.design_effect == pytest.approx(3, rel=0.02)
+    assert plan.n_pairs.value == pytest.approx(3 * alone.n_pairs.value, rel=0.02)
+    assert plan.achieved.value == pytest.approx(0.05, rel=0.1)
+
+
+def test_weights_equal_repetition():
+    v, times = [[0, 0], [0, 1], [0, -3], [0, 7]], [40, 30, 20, 2]
+    a = plan_rounds(Rounds.from_array(v, weights=times), rng=1)
+    b = plan_rounds(Rounds.from_array(np.repeat(v, times, axis=0)), rng=1)
+    assert a.n_pairs.value == b.n_pairs.value
+    assert a.variation.value == pytest.approx(b.variation.value)
+
+
+def test_serial_equals_parallel_and_progress_is_told():
+    seen = []
+    one = plan_rounds(DL, rng=4, progress=lambda done, total: seen.append((done, total)))
+    assert one == plan_rounds(DL, rng=4, n_jobs=2)
+    assert seen[-1] == (4, 4)
+
+
+def test_rendering():
+    plan = plan_rounds(C, half_width=0.03, rng=1)
+    text = str(plan)
+    assert "Annotate" in text and "Beyond about 1,500 pairs" in text
+    data = json.loads(json.dumps(plan.to_dict(), allow_nan=False))
+    assert {"value", "low", "high", "level", "method"} < set(data["coverage"])
+    assert plan.to_frame().index[0] == "n_pairs" and "<table>" in plan._repr_html_()
+
+
+def test_small_pilots_say_so():
+    plan = plan_rounds(Rounds.from_array([[0, 1], [0, 2], [0, 4]]), rng=1)
+    assert any("3 items" in note for note in plan.notes)
+    zeros = plan_rounds(Rounds.from_array([[0, 0]] * 20 + [[0, 9]]), rng=1)
+    json.dumps(zeros.to_dict(), allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [([[1, 2]], "two items"), ([[1, 1]] * 9, "zero"), ([[1, 2]] * 9, "same size")],
+)
+def test_pilots_that_cannot_tell(values, text):
+    with pytest.raises(AnnostatError, match=text):
+        plan_rounds(Rounds.from_array(values))
+
+
+@pytest.mark.parametrize("half_width", [0, 1, -0.1, "x", 1e-6])
+def test_bad_half_width(half_width):
+    with pytest.raises(AnnostatError, match="half_width"):
+        plan_rounds(C, half_width=half_width)
+
+
+def test_a_law_without_error():
+    with pytest.raises(AnnostatError, match="never errs"):
+        plan_rounds(Law((0,), (1.0,)))
