@@ -73,6 +73,11 @@ class Problem:
         """Number of parameters of the core."""
         return len(self.family.parameters)
 
+    @property
+    def calls(self) -> tuple[Any, Any, Any]:
+        """The core's law, the likelihood and E|X|, as the kernels call them."""
+        return (self.family.kernel, *kernels.first_class())
+
     @cached_property
     def spec(self) -> NDArray[np.int64]:
         """The kernels' `spec`."""
@@ -135,7 +140,7 @@ class Problem:
             low[fixed[0]] = high[fixed[0]] = u[fixed[0]] = fixed[1]
         metric = np.zeros((u.size, u.size)) if metric is None else metric
         value, fine = kernels.maximise(
-            self.family.kernel, self.spec, u, self.data(window), target, low, high, metric,
+            *self.calls, self.spec, u, self.data(window), target, low, high, metric,
             tolerance,
         )  # fmt: skip
         return float(value), u, bool(fine)
@@ -188,12 +193,7 @@ class Problem:
             scaled[0] /= period
             tail_cap = cap if self.family.tail_index >= 0 else max(cap, 4096)
             support.append(find_support(self.family, scaled, tail=1e-13, cap=tail_cap))
-        return replace_problem(self, support=np.array(support, dtype=np.int64))
-
-
-def replace_problem(problem: Problem, **changes: Any) -> Problem:
-    """Return a changed problem; cached parts are computed anew."""
-    return replace(problem, **changes)
+        return replace(self, support=np.array(support, dtype=np.int64))
 
 
 @dataclass(frozen=True, eq=False)
@@ -341,7 +341,7 @@ class NoiseFit(Result):
             raise AnnostatError("the rounds were collapsed, so there are no items to rank")
         u = self.solution
         total = cell_log_likelihoods(p, u, self.model.window or 0)
-        bare = replace_problem(p, kind=0)
+        bare = replace(p, kind=0)
         core = cell_log_likelihoods(bare, np.delete(u, p.n_core), 0)
         k = p.cells.readings if p.kind == KINDS["independent"] else 1
         kept = np.exp(np.minimum(k * math.log1p(-self.model.rate) + core - total, 0.0))
@@ -420,7 +420,7 @@ class NoiseFit(Result):
             metric = np.zeros((low.size, low.size))
             u = self.solution.copy()
             kernels.maximise(
-                self.family_kernel,
+                *self.problem.calls,
                 p.spec,
                 u,
                 self.problem.data(int(w)),
@@ -432,7 +432,14 @@ class NoiseFit(Result):
             )
             if metric[0, 0] == 0.0:
                 kernels.set_metric(
-                    self.family_kernel, p.spec, u, self.problem.data(int(w)), 0.0, low, high, metric
+                    *self.problem.calls,
+                    p.spec,
+                    u,
+                    self.problem.data(int(w)),
+                    0.0,
+                    low,
+                    high,
+                    metric,
                 )
             starts.append(u)
             metrics.append(metric)
@@ -447,7 +454,7 @@ class NoiseFit(Result):
             coordinates = np.empty((len(block), low.size))
             best = np.empty((len(block), 3))
             kernels.refit_counts(
-                self.family_kernel, p.spec, np.array(starts), np.array(metrics), data, counts,
+                *self.problem.calls, p.spec, np.array(starts), np.array(metrics), data, counts,
                 windows, top, low, high, coordinates, best,
             )  # fmt: skip
             return np.column_stack([best, coordinates])
@@ -458,11 +465,6 @@ class NoiseFit(Result):
             frame[parameter.name] = np.exp(table[:, 3 + j])
         frame["abandonment_rate"] = table[:, 3 + p.n_core] if p.kind else 0.0
         return frame
-
-    @property
-    def family_kernel(self) -> Any:
-        """The compiled kernel of the core."""
-        return self.problem.family.kernel
 
     def goodness_of_fit(
         self, *, n_resamples: int = 199, rng: Rng = None, n_jobs: int | None = 1
@@ -509,11 +511,11 @@ class NoiseFit(Result):
         """
         if self.problem.kind == 0:
             raise AnnostatError("a model without abandonment cannot be tested for it")
-        null = fit_problem(replace_problem(self.problem, kind=0, windows=np.zeros(0, np.int64),
+        null = fit_problem(replace(self.problem, kind=0, windows=np.zeros(0, np.int64),
                                            by_length=False), interval=False)  # fmt: skip
         sets = SimulatedSets(null, n_resamples, rng)
         null_problem, full_problem = (
-            replace_problem(p, cells=sets.problem.cells) for p in (null.problem, self.problem)
+            replace(p, cells=sets.problem.cells) for p in (null.problem, self.problem)
         )
         kwargs: dict[str, Any] = {"rng": 0, "n_jobs": n_jobs, "all_windows": True}
         under = null.refit(sets.draw, n_resamples, problem=null_problem, **kwargs)
@@ -573,7 +575,7 @@ class SimulatedSets:
             count=counts[0],
             span=cells[:, 1:].max(axis=1) - 1,
         )
-        self.problem = replace_problem(p, cells=new)
+        self.problem = replace(p, cells=new)
 
     def draw(self, number: int, _: np.random.Generator) -> FloatArray:
         """Return the counts of one set."""
@@ -659,25 +661,15 @@ def fit_problem(
     window = middle
     profile = (problem.windows, np.zeros(0), np.zeros(0))
     if problem.windows.size:
-        low, high = problem.box
-        found = np.empty((problem.windows.size, low.size))
-        values, fines = kernels.scan_windows(
-            problem.family.kernel, problem.spec, u[None, :], np.zeros((1, u.size, u.size)),
-            problem.data(), problem.windows, 0.0, low, high, found,
-        )  # fmt: skip
+        values, found, fines = scan_windows(problem, u)
         top = int(np.argmax(values))
-        gaps = np.diff(problem.windows)
-        if gaps.size and gaps.max() > 1:
-            top_window = int(problem.windows[top])
-            left = int(problem.windows[max(top - 1, 0)])
-            right = int(problem.windows[min(top + 1, problem.windows.size - 1)])
-            if right - left <= 4000:
-                near = np.setdiff1d(np.arange(left, right + 1), problem.windows)
-                merged = np.union1d(problem.windows, near)
-                refined = replace_problem(problem, windows=merged)
-                if near.size and near.size < 2000:
-                    del top_window
-                    return fit_problem(refined, interval=interval, level=level, seed=seed)
+        # A sparse grid of windows is refined around its best one.
+        left = problem.windows[max(top - 1, 0)]
+        right = problem.windows[min(top + 1, problem.windows.size - 1)]
+        near = np.setdiff1d(np.arange(left, right + 1), problem.windows)
+        if 0 < near.size < 2000:
+            refined = replace(problem, windows=np.union1d(problem.windows, near))
+            return fit_problem(refined, interval=interval, level=level, seed=seed)
         value, u, fine = float(values[top]), found[top], bool(fines[top])
         window = int(problem.windows[top])
         maes = [problem.mae(found[i], int(w))[0] for i, w in enumerate(problem.windows)]
@@ -687,6 +679,25 @@ def fit_problem(
         problem = needed
         value, u, fine = problem.maximise(u, window)
     return make_fit(problem, value, u, window, fine, profile, interval, level, seed)
+
+
+def scan_windows(
+    problem: Problem, u: FloatArray
+) -> tuple[FloatArray, list[FloatArray], list[bool]]:
+    """Maximise for each window, from its neighbour's solution or, if that has no rate, from u."""
+    values, found, fines = [], [], []
+    for window in problem.windows:
+        value, v, fine = problem.maximise(found[-1] if found else u, int(window))
+        if v[problem.n_core] == 0.0:
+            fresh = u.copy()
+            fresh[problem.n_core] = max(u[problem.n_core], 0.01)
+            again = problem.maximise(fresh, int(window))
+            if again[0] > value:
+                value, v, fine = again
+        values.append(value)
+        found.append(v)
+        fines.append(fine)
+    return np.array(values), found, fines
 
 
 def make_fit(
@@ -729,7 +740,7 @@ def make_fit(
     mae, slopes = problem.mae(u, window)
     hessian = np.zeros((u.size, u.size))
     kernels.curvature(
-        problem.family.kernel, problem.spec, u, problem.data(window), 0.0, low, high, hessian
+        *problem.calls, problem.spec, u, problem.data(window), 0.0, low, high, hessian
     )
     inside = (u > low + 1e-9) & (u < high - 1e-9)
     covariance = np.zeros_like(hessian)
@@ -758,7 +769,10 @@ def make_fit(
         sd = None if math.isnan(errors[j]) else float(math.exp(u[j]) * errors[j])
         parameters[p.name] = Estimate(float(math.exp(u[j])), sd, bounds, unit if j == 0 else "")
     n_parameters = u.size + int(problem.windows.size > 1 and problem.kind > 0)
-    rate_sd = errors[problem.n_core] if problem.kind else math.nan
+    rate_estimate = Estimate(0.0, note="no abandonment in this model")
+    if problem.kind:
+        rate_sd = float(errors[problem.n_core])
+        rate_estimate = Estimate(rate, None if math.isnan(rate_sd) else rate_sd, rate_limits)
     scales = {}
     if problem.raters > 1:
         offsets = np.concatenate([[0.0], u[problem.n_core + (problem.kind > 0) :]])
@@ -768,9 +782,7 @@ def make_fit(
         log_likelihood=value,
         n_parameters=n_parameters,
         mae=Estimate(mae, spread, limits, unit),
-        abandonment_rate=Estimate(rate, None if math.isnan(rate_sd) else float(rate_sd), rate_limits)
-        if problem.kind
-        else Estimate(0.0, note="no abandonment in this model"),
+        abandonment_rate=rate_estimate,
         parameters=parameters,
         window_profile=profile,
         converged=fine and not floor_hit,

@@ -26,6 +26,7 @@ data
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -49,6 +50,13 @@ def compile_fill(fill: Any) -> Any:
         return nb.cfunc(FILL_SIGNATURE, cache=True, error_model="numpy")(fill)
     except RuntimeError:  # a function without a file (a notebook) has no place for a cache
         return nb.cfunc(FILL_SIGNATURE, error_model="numpy")(fill)
+
+
+@nb.njit(**FLAGS)
+def copy_into(source, target):
+    """Copy a vector; assigning slices would compile the text of a shape error each time."""
+    for i in range(source.size):
+        target[i] = source[i]
 
 
 @nb.njit(**FLAGS)
@@ -327,8 +335,10 @@ def evaluate(fill, spec, u, data, grad):
             offset = u[n + (kind > 0) + r - 1] if r > 0 else 0.0
             one, d_one = np.zeros(s + 1), np.zeros((n, s + 1))
             core_law(fill, spec, u, offset, period[g], s, one, d_one)
-            pmf[r] = one
-            d_pmf[r] = d_one
+            for x in range(s + 1):
+                pmf[r, x] = one[x]
+                for j in range(n):
+                    d_pmf[r, j, x] = d_one[j, x]
             mix_law(one, s, half, rate if kind == 1 else 0.0, base[g], triangle, law[r])
         if kind == 1:
             mixture = (1.0, rate * rate, 0.0, 2.0 * rate)
@@ -359,8 +369,43 @@ def evaluate(fill, spec, u, data, grad):
     return total
 
 
+# The likelihood reaches the maximiser as a first-class function, like the families do: inlined
+# into each function above it, it would be compiled half a dozen times.
+_DATA = nb.types.Tuple(
+    [nb.int64[::1]] * 4
+    + [nb.float64[::1]] * 2
+    + [nb.int64[::1], nb.float64[::1], nb.int64[::1], nb.float64[::1], nb.int64[::1]]
+)
+_POINT = (
+    nb.types.FunctionType(FILL_SIGNATURE),
+    nb.int64[::1],
+    nb.float64[::1],
+    _DATA,
+    nb.float64[::1],
+)
+
+
+@functools.cache
+def first_class() -> tuple[Any, Any]:
+    """Return `evaluate` and `mean_error` as first-class functions, compiled when first used."""
+    signature = nb.float64(*_POINT)
+    options = {"cache": True, "error_model": "numpy"}
+    return (
+        nb.cfunc(signature, **options)(_evaluate_entry),
+        nb.cfunc(signature, **options)(_mean_error_entry),
+    )
+
+
+def _evaluate_entry(fill, spec, u, data, grad):
+    return evaluate(fill, spec, u, data, grad)
+
+
+def _mean_error_entry(fill, spec, u, data, slopes):
+    return mean_error(fill, spec, u, data, slopes)
+
+
 @nb.njit(**FLAGS)
-def objective(fill, spec, u, data, target, grad, d_mae, low, high):
+def objective(fill, like, size, spec, u, data, target, grad, d_mae, low, high):
     """Return the log-likelihood at u, or on the surface E|X| = target if target > 0.
 
     On the surface the first coordinate (log scale) is solved for and overwritten, and the
@@ -372,7 +417,7 @@ def objective(fill, spec, u, data, target, grad, d_mae, low, high):
         reached = False
         u[0] = min(max(u[0], a), b)
         for _ in range(60):
-            mae = mean_error(fill, spec, u, data, d_mae)
+            mae = size(fill, spec, u, data, d_mae)
             miss = math.log(max(mae, TINY)) - log_target
             if abs(miss) < 1e-11:
                 reached = True
@@ -393,9 +438,9 @@ def objective(fill, spec, u, data, target, grad, d_mae, low, high):
         if not reached:
             grad[:] = 0.0
             return -np.inf
-    value = evaluate(fill, spec, u, data, grad)
+    value = like(fill, spec, u, data, grad)
     if target > 0.0:
-        mean_error(fill, spec, u, data, d_mae)
+        size(fill, spec, u, data, d_mae)
         for i in range(1, u.size):
             grad[i] -= grad[0] * d_mae[i] / d_mae[0]
         grad[0] = 0.0
@@ -426,7 +471,7 @@ def invert(matrix, size, inverse):
 
 
 @nb.njit(**FLAGS)
-def curvature(fill, spec, u, data, target, low, high, hessian):
+def curvature(fill, like, size, spec, u, data, target, low, high, hessian):
     """Write minus the Hessian at u, by central differences of the exact gradient."""
     n = u.size
     up, down, d_mae = np.zeros(n), np.zeros(n), np.zeros(n)
@@ -437,10 +482,10 @@ def curvature(fill, spec, u, data, target, low, high, hessian):
         moved = u.copy()
         moved[i] = min(u[i] + step, high[i])
         right = moved[i]
-        objective(fill, spec, moved, data, target, up, d_mae, low, high)
+        objective(fill, like, size, spec, moved, data, target, up, d_mae, low, high)
         moved = u.copy()
         moved[i] = max(u[i] - step, low[i])
-        objective(fill, spec, moved, data, target, down, d_mae, low, high)
+        objective(fill, like, size, spec, moved, data, target, down, d_mae, low, high)
         for j in range(n):
             hessian[i, j] = -(up[j] - down[j]) / (right - moved[i])
     for i in range(n):
@@ -455,11 +500,11 @@ def curvature(fill, spec, u, data, target, low, high, hessian):
 
 
 @nb.njit(**FLAGS)
-def set_metric(fill, spec, u, data, target, low, high, metric):
+def set_metric(fill, like, size, spec, u, data, target, low, high, metric):
     """Set the maximiser's metric to the inverse curvature, or to its diagonal if indefinite."""
     n = u.size
     hessian = np.zeros((n, n))
-    curvature(fill, spec, u, data, target, low, high, hessian)
+    curvature(fill, like, size, spec, u, data, target, low, high, hessian)
     if target > 0.0:
         hessian[0, :] = 0.0
         hessian[:, 0] = 0.0
@@ -489,7 +534,7 @@ def ascent(metric, grad, u, low, high, begin, direction):
 
 
 @nb.njit(**FLAGS)
-def maximise(fill, spec, u, data, target, low, high, metric, tolerance):
+def maximise(fill, like, size, spec, u, data, target, low, high, metric, tolerance):
     """Maximise `objective` from u, in place, by BFGS within a box.
 
     Parameters
@@ -507,10 +552,10 @@ def maximise(fill, spec, u, data, target, low, high, metric, tolerance):
     grad, new_grad, d_mae = np.zeros(n), np.zeros(n), np.zeros(n)
     for i in range(n):
         u[i] = min(max(u[i], low[i]), high[i])
-    value = objective(fill, spec, u, data, target, grad, d_mae, low, high)
+    value = objective(fill, like, size, spec, u, data, target, grad, d_mae, low, high)
     fresh = metric[0, 0] == 0.0
     if fresh:
-        set_metric(fill, spec, u, data, target, low, high, metric)
+        set_metric(fill, like, size, spec, u, data, target, low, high, metric)
     steps = 0
     begin = 1 if target > 0.0 else 0
     direction = np.zeros(n)
@@ -522,7 +567,7 @@ def maximise(fill, spec, u, data, target, low, high, metric, tolerance):
             shaped = steps > n and tolerance > 1e-9
             if (fresh or shaped) and slope >= 0.0:
                 return value, True
-            set_metric(fill, spec, u, data, target, low, high, metric)
+            set_metric(fill, like, size, spec, u, data, target, low, high, metric)
             fresh = True
             slope = ascent(metric, grad, u, low, high, begin, direction)
             if 0.0 <= slope < 10.0 * tolerance:
@@ -545,7 +590,9 @@ def maximise(fill, spec, u, data, target, low, high, metric, tolerance):
             for i in range(begin, n):
                 trial[i] = min(max(u[i] + step * direction[i], low[i]), high[i])
                 predicted += (trial[i] - u[i]) * grad[i]
-            new_value = objective(fill, spec, trial, data, target, new_grad, d_mae, low, high)
+            new_value = objective(
+                fill, like, size, spec, trial, data, target, new_grad, d_mae, low, high
+            )
             if new_value > value + 1e-4 * predicted or (
                 predicted < 100.0 * tolerance and new_value >= value
             ):
@@ -556,7 +603,7 @@ def maximise(fill, spec, u, data, target, low, high, metric, tolerance):
             if fresh:
                 return value, slope < 1e-6 * (1.0 + abs(value) * 1e-3)
             metric[:] = 0.0
-            set_metric(fill, spec, u, data, target, low, high, metric)
+            set_metric(fill, like, size, spec, u, data, target, low, high, metric)
             fresh = True
             continue
         update(metric, u, trial, grad, new_grad, begin)
@@ -596,39 +643,9 @@ def update(metric, old, new, old_grad, new_grad, begin):
 
 
 @nb.njit(**FLAGS)
-def scan_windows(fill, spec, starts, metrics, data, windows, target, low, high, found):
-    """Maximise for each window W; write the coordinates to `found` (windows, n).
-
-    `starts` and `metrics` have one row per window, or one row for all; in that case each window
-    also starts from its predecessor's solution, and the better one stays.
-    Returns log-likelihoods (windows,) and whether each converged.
-    """
-    z, rater, start, group, count, extra, span, period, base, share, support = data
-    values = np.empty(windows.size)
-    fine = np.empty(windows.size, dtype=np.bool_)
-    moved_base = base.copy()
-    scanned = (z, rater, start, group, count, extra, span, period, moved_base, share, support)
-    for i in range(windows.size):
-        moved_base[:] = 2 * windows[i] + 1
-        row = i if starts.shape[0] > 1 else 0
-        u = starts[row].copy()
-        metric = metrics[row].copy()
-        if i > 0 and starts.shape[0] == 1:
-            u[:] = found[i - 1]
-        values[i], fine[i] = maximise(fill, spec, u, scanned, target, low, high, metric, 1e-11)
-        found[i] = u
-        if i > 0 and starts.shape[0] == 1 and spec[1] > 0 and u[spec[0]] <= low[spec[0]]:
-            again = starts[0].copy()
-            metric[:] = 0.0
-            value, ok = maximise(fill, spec, again, scanned, target, low, high, metric, 1e-11)
-            if value > values[i]:
-                values[i], fine[i] = value, ok
-                found[i] = again
-    return values, fine
-
-
-@nb.njit(**FLAGS)
-def refit_counts(fill, spec, starts, metrics, data, counts, windows, top, low, high, best_u, best):
+def refit_counts(
+    fill, like, size, spec, starts, metrics, data, counts, windows, top, low, high, best_u, best
+):
     """Refit every row of `counts` (replicates, cells), the window included.
 
     `starts` and `metrics` hold the solution for each window on the data. With top >= 0 the search
@@ -650,13 +667,13 @@ def refit_counts(fill, spec, starts, metrics, data, counts, windows, top, low, h
                     moved_base[:] = 2 * windows[i] + 1
                 u = starts[i].copy()
                 metric = metrics[i].copy()
-                value, _ = maximise(fill, spec, u, drawn, 0.0, low, high, metric, 1e-8)
+                value, _ = maximise(fill, like, size, spec, u, drawn, 0.0, low, high, metric, 1e-8)
                 better = value > best[b, 0]
                 if better:
                     best[b, 0] = value
                     best[b, 1] = windows[i]
-                    best[b, 2] = mean_error(fill, spec, u, drawn, slopes)
-                    best_u[b] = u
+                    best[b, 2] = size(fill, spec, u, drawn, slopes)
+                    copy_into(u, best_u[b])
                 elif top >= 0:
                     break
                 i += direction
