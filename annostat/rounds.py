@@ -194,7 +194,7 @@ class Rounds:
     @property
     def n_rounds(self) -> int:
         """Number of rounds."""
-        return self.values.shape[1]
+        return int(self.values.shape[1])
 
     @property
     def n_items(self) -> int:
@@ -210,7 +210,7 @@ class Rounds:
     @property
     def readings(self) -> NDArray[np.int64]:
         """Number of annotations of each item, int64 of shape (n_items,)."""
-        return np.isfinite(self.values).sum(axis=1).astype(np.int64)
+        return np.asarray(np.isfinite(self.values).sum(axis=1), dtype=np.int64)
 
     @property
     def row_weights(self) -> NDArray[np.int64]:
@@ -567,7 +567,8 @@ def read_table(path: str | os.PathLike[str], *, keep_text: Sequence[str] = ()) -
         frame: pd.DataFrame = parquet.read().to_pandas()
         return frame
     try:
-        return pd.read_csv(path, **_csv_options(path, keep_text))
+        table: pd.DataFrame = pd.read_csv(path, **_csv_options(path, keep_text))
+        return table
     except AnnostatError:
         raise
     except Exception as error:  # pandas raises many kinds; the user needs one line
@@ -717,7 +718,7 @@ def _csv_options(path: Path, keep_text: Sequence[str]) -> dict[str, Any]:
 
 def _first_line(path: Path) -> str:
     """Return the header line; refuse what is empty or no text."""
-    from pandas.io.common import get_handle
+    from pandas.io.common import get_handle  # type: ignore[import-not-found]
 
     try:
         with get_handle(path, "rb", compression="infer", is_text=False) as handles:

@@ -615,10 +615,25 @@ def _check_clusters(rounds: Rounds, table: _Table) -> Check:
         return Check(name, None, "The effect of clusters is not visible: |D| does not vary.")
     effect = (se / plain_se) ** 2
     text = (
-        f"Intervals keep the {units:,} clusters of the {n:,} items whole (design effect "
+        f"Intervals allow for the {units:,} clusters of the {n:,} items (design effect "
         f"{effect:.2f}: {percent(round(effect, 2))} of the variance for independent items)."
     )
     return Check(name, True, text, effect)
+
+
+def design_effect(rounds: Rounds) -> float:
+    """Return by how much clusters widen the variance of mean |D|; at least 1, 1 without clusters.
+
+    Ratio of the cluster-robust variance to that of independent items (Kish 1965).
+    """
+    table = _Table.of(rounds)
+    if table.codes is None:
+        return 1.0
+    mean, se, units = _ratio(table.abs_sum, table.pairs, table.weights, table.codes)
+    _, plain_se, _ = _ratio(table.abs_sum, table.pairs, table.weights, None)
+    if units < 2 or plain_se <= ROUNDING * mean:
+        return 1.0
+    return max((se / plain_se) ** 2, 1.0)
 
 
 # --------------------------------------------------------------------------- shared pieces

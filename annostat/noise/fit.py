@@ -29,7 +29,13 @@ from annostat.estimates import (
 )
 from annostat.noise import kernels
 from annostat.noise.cells import Cells, canonical, unique_rows
-from annostat.noise.diagnostics import Bracket, bracket, check_rounds, pair_mae
+from annostat.noise.diagnostics import (
+    Bracket,
+    bracket,
+    check_rounds,
+    design_effect,
+    pair_mae,
+)
 from annostat.noise.families import FAMILIES, Family, get_family
 from annostat.noise.model import ABANDONMENT, NoiseModel, find_support, mirror
 from annostat.resampling import (
@@ -186,7 +192,7 @@ class Problem:
         widest = float(np.exp(u[self.n_core + (self.kind > 0) :]).max()) if self.raters > 1 else 1.0
         theta = np.exp(u[: self.n_core])
         theta[0] *= slack * max(widest, 1.0)
-        cap = max(256, 4 * int(self.cells.span.max()))
+        cap = max(64, 4 * int(self.cells.span.max()))
         support = []
         for period in self.cells.period:
             scaled = theta.copy()
@@ -281,7 +287,7 @@ class NoiseFit(Result):
             if self.problem.by_length:
                 model = replace(model, length=int(c.length[g]))
             total += pairs[g] * model.difference_counts_law(widest)
-        return total / pairs.sum()
+        return np.asarray(total / pairs.sum())
 
     def to_dict(self) -> dict[str, Any]:
         """Return the model's entry of the promised JSON."""
@@ -565,7 +571,7 @@ class SimulatedSets:
         counts = np.zeros((n_sets, len(cells)))
         for b, index in enumerate(of_row.reshape(n_sets, -1)):
             counts[b] = np.bincount(index, minlength=len(cells))
-        self.counts = counts
+        self.counts: FloatArray = counts
         new = replace(
             c,
             z=cells[:, 1:][present] - 1,
@@ -575,11 +581,11 @@ class SimulatedSets:
             count=counts[0],
             span=cells[:, 1:].max(axis=1) - 1,
         )
-        self.problem = replace(p, cells=new)
+        self.problem: Problem = replace(p, cells=new)
 
     def draw(self, number: int, _: np.random.Generator) -> FloatArray:
         """Return the counts of one set."""
-        return self.counts[number]
+        return np.asarray(self.counts[number])
 
 
 def pair_counts(cells: Cells) -> FloatArray:
@@ -619,21 +625,21 @@ def cell_log_likelihoods(problem: Problem, u: FloatArray, window: int) -> FloatA
 def coarse(
     profile: tuple[NDArray[np.int64], FloatArray, FloatArray], problem: Problem, best: int | None
 ) -> NDArray[np.int64]:
-    """Return at most a dozen windows that span the scan, the best one among them."""
+    """Return at most eight windows that span the scan, the best one among them."""
     windows = problem.windows
-    if windows.size <= 12:
+    if windows.size <= 8:
         return windows if windows.size else np.zeros(1, dtype=np.int64)
-    spread = np.geomspace(windows[0], windows[-1], 11).round().astype(np.int64)
+    spread = np.geomspace(windows[0], windows[-1], 7).round().astype(np.int64)
     return np.unique(np.append(spread, best or windows[0]))
 
 
 def window_grid(problem_cells: Cells, typical: float) -> NDArray[np.int64]:
-    """Return the windows to try: from twice the typical difference to twice the widest one.
+    """Return the windows to try: from four typical differences to twice the widest one.
 
     A window narrower than that would not be abandonment but a second core.
     """
     widest = int(problem_cells.span.max())
-    low = max(1, math.ceil(2 * typical))
+    low = min(max(3, math.ceil(4 * typical)), max(widest, 1))
     high = max(2 * widest, low + 1)
     if high - low <= FULL_SCAN:
         return np.arange(low, high + 1)
@@ -685,7 +691,9 @@ def scan_windows(
     problem: Problem, u: FloatArray
 ) -> tuple[FloatArray, list[FloatArray], list[bool]]:
     """Maximise for each window, from its neighbour's solution or, if that has no rate, from u."""
-    values, found, fines = [], [], []
+    values: list[float] = []
+    found: list[FloatArray] = []
+    fines: list[bool] = []
     for window in problem.windows:
         value, v, fine = problem.maximise(found[-1] if found else u, int(window))
         if v[problem.n_core] == 0.0:
@@ -817,7 +825,13 @@ class Profiler:
         self.problem, self.value, self.u, self.window = problem, value, u, window
         self.level = level
         self.reached = u
-        self.half = float(stats.chi2.ppf(level, 1)) / 2
+        # Items of one cluster say less than as many independent ones: the cutoff is widened by
+        # the design effect, as the variance would be (Rotnitzky & Jewell 1990).
+        effect = design_effect(problem.rounds)
+        self.half = effect * float(stats.chi2.ppf(level, 1)) / 2
+        self.method = "profile likelihood"
+        if effect > 1:
+            self.method += f", widened by the clusters' design effect {effect:.2f}"
         # Only windows that come within the cutoff can carry a limit.
         near = profile[1] > value - self.half if profile[1].size else np.zeros(0, bool)
         self.windows = profile[0][near] if profile[1].size else np.zeros(0, dtype=np.int64)
@@ -861,7 +875,7 @@ class Profiler:
         step = 2.0 * error if math.isfinite(error) and error > 0 else default
         low = self._walk(drop, float(self.u[i]), -step, bottom=float(low_box[i]))
         high = self._walk(drop, float(self.u[i]), step, bottom=float(high_box[i]))
-        return Interval(low, high, self.level, "profile likelihood")
+        return Interval(low, high, self.level, self.method)
 
     def _walk(
         self,
@@ -1073,8 +1087,10 @@ class NoiseComparison(Result):
         r = self.rounds
         level = percent(best.mae.interval.level) if best.mae.interval else ""
         head = [
-            f"{r.n_items:,} items, {r.n_pairs:,} pairs of annotations, {r.n_rounds} rounds",
-            f"Two annotators differ by {self.pair_mae} on average.",
+            f"{r.n_items:,} items, {r.n_pairs:,} pairs of annotations, {r.n_rounds} rounds"
+            + "".join(f"; {note}" for note in r.notes),
+            f"Two annotators differ by {self.pair_mae.short()} {unit} on average ({level} interval "
+            f"{self.pair_mae.range()}).",
             f"The best possible model is off by {best.mae.short()} {unit} on average against one "
             f"annotation ({level} interval {best.mae.range()}; {best.label}).",
             f"Over all models that explain the data as well: {envelope.range()} {unit} "

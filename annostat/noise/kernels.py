@@ -389,7 +389,7 @@ _POINT = (
 def first_class() -> tuple[Any, Any]:
     """Return `evaluate` and `mean_error` as first-class functions, compiled when first used."""
     signature = nb.float64(*_POINT)
-    options = {"cache": True, "error_model": "numpy"}
+    options: dict[str, Any] = {"cache": True, "error_model": "numpy"}
     return (
         nb.cfunc(signature, **options)(_evaluate_entry),
         nb.cfunc(signature, **options)(_mean_error_entry),

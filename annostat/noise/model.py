@@ -84,6 +84,30 @@ class NoiseModel:
         if self.window is not None:
             check_count("window", self.window, low=1)
 
+    @classmethod
+    def with_mae(cls, core: str | Family, mae: float, **settings: Any) -> NoiseModel:
+        """Make a model of a given E|X|, with typical values of the core's other parameters.
+
+        Examples
+        --------
+        >>> round(NoiseModel.with_mae("gaussian", 2.0).mae, 6)
+        2.0
+        """
+        from scipy.optimize import brentq
+
+        mae = check_number("mae", mae, low=0.0, open_ends=True)
+        family = get_family(core)
+        shape = {p.name: float(np.sqrt(p.typical[0] * p.typical[1])) for p in family.parameters}
+
+        def at(log_scale: float) -> NoiseModel:
+            shape[family.parameters[0].name] = float(np.exp(log_scale))
+            return cls(core, dict(shape), **settings)
+
+        low, high = np.log([family.parameters[0].low, 20 * mae + 1])
+        if at(low).mae > mae:
+            raise AnnostatError(f"mae={mae:g} is below what this law can have ({at(low).mae:g})")
+        return at(brentq(lambda x: at(x).mae - mae, low, high, xtol=1e-12))
+
     @property
     def theta(self) -> NDArray[np.float64]:
         """Parameters in frames, in the family's order."""

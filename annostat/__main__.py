@@ -1,0 +1,6 @@
+"""``python -m annostat``."""
+
+from annostat.cli import main
+
+if __name__ == "__main__":
+    main()
