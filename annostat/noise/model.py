@@ -17,7 +17,7 @@ from annostat.resampling import Rng, as_generator
 __all__ = ["ABANDONMENT", "NoiseModel"]
 
 ABANDONMENT = ("none", "independent", "shared")
-TAIL = 1e-14  # mass beyond the support, both sides together
+TAIL = 1e-16  # mass beyond the support, both sides together
 SUPPORT_CAP = 4096  # reached by power tails only; what is beyond stays missing
 
 
@@ -117,7 +117,7 @@ class NoiseModel:
 
     @cached_property
     def core_pmf(self) -> NDArray[np.float64]:
-        """Probabilities of a core error of 0, 1, ..., S; what lies beyond S is below 1e-14."""
+        """Probabilities of a core error of 0, 1, ..., S; what lies beyond S is below 1e-16."""
         return self.family.pmf(self.theta, find_support(self.family, self.theta))
 
     def abandoned_pmf(self) -> NDArray[np.float64]:

@@ -1,0 +1,1 @@
+"""Studies and figures: one script each, through annostat's public API."""

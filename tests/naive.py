@@ -1,0 +1,40 @@
+"""Plain twins of the kernels: short, slow and independent of the library's code."""
+
+import numpy as np
+
+
+def laplace_uniform(scale, rate, window, reach=400):
+    """Discrete Laplace plus uniform on -reach..reach, from their definitions."""
+    x = np.arange(-reach, reach + 1)
+    p = np.exp(-1.0 / scale)
+    core = (1 - p) / (1 + p) * p ** np.abs(x)
+    wide = np.where(np.abs(x) <= window, 1.0 / (2 * window + 1), 0.0)
+    return x, (1 - rate) * core + rate * wide
+
+
+def difference(f):
+    """Law of the difference of two independent draws from f on -M..M."""
+    return np.convolve(f, f[::-1])
+
+
+def log_likelihood(d, f):
+    """Sum of log q(d) over signed differences."""
+    q = difference(f)
+    return float(np.log(q[np.asarray(d, int) + (q.size - 1) // 2]).sum())
+
+
+def flat_prior(z, law):
+    """Sum over y of prod_j f(z_j - y), by loops; `law` maps an error to its probability."""
+    seen = [int(v) for v in z if np.isfinite(v)]
+    total = 0.0
+    for y in range(min(seen) - 300, max(seen) + 301):
+        product = 1.0
+        for v in seen:
+            product *= law(v - y)
+        total += product
+    return total
+
+
+def dictionary_law(half):
+    """Return x -> probability for a symmetric law given on 0..S."""
+    return lambda x: half[abs(x)] if abs(x) < len(half) else 0.0

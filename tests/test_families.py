@@ -1,0 +1,188 @@
+"""The contract that every family keeps, registered or made up on the spot."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import special, stats
+
+from annostat import AnnostatError, NoiseModel, Rounds, fit_noise
+from annostat.noise import FAMILIES, Family, Parameter
+from annostat.noise.model import find_support
+
+
+def _fill_geometric(theta, w, dw):
+    for x in range(w.size):
+        w[x] = math.exp(-x / theta[0])
+        dw[0, x] = w[x] * x / (theta[0] * theta[0])
+
+
+def _fill_cauchy_like(theta, w, dw):
+    for x in range(w.size):
+        t = x / theta[0]
+        w[x] = math.exp(-math.sqrt(1.0 + t * t))
+        dw[0, x] = w[x] * t * t / theta[0] / math.sqrt(1.0 + t * t)
+
+
+THROWAWAY = Family(
+    "hyperbolic",
+    "discrete hyperbolic",
+    "exp(-sqrt(1 + (x/scale)²))",
+    (Parameter("scale", 0.02, 1e4, (0.6, 6.0)),),
+    _fill_cauchy_like,
+)
+ALL = [*FAMILIES.values(), THROWAWAY]
+by_family = pytest.mark.parametrize("family", ALL, ids=lambda f: f.name)
+
+
+def draw_theta(data, family):
+    return [
+        data.draw(st.floats(*p.typical, allow_nan=False), label=p.name) for p in family.parameters
+    ]
+
+
+@by_family
+@given(data=st.data())
+def test_is_a_symmetric_law_with_exact_slopes(family, data):
+    theta = draw_theta(data, family)
+    support = find_support(family, np.array(theta))
+    pmf = family.pmf(theta, support)
+    assert (pmf >= 0).all()
+    tail = 1e-5 if family.tail_index >= 0 else 1e-12
+    assert abs(pmf[0] + 2 * pmf[1:].sum() - 1) < tail
+    _, slopes = family.weights(theta, 60)
+    for j, value in enumerate(theta):
+        if family.kinked:
+            continue
+        h = 1e-5 * value
+        up, down = list(theta), list(theta)
+        up[j] += h
+        down[j] -= h
+        numeric = (family.weights(up, 60)[0] - family.weights(down, 60)[0]) / (2 * h)
+        np.testing.assert_allclose(slopes[j], numeric, atol=2e-6 * max(1, np.abs(numeric).max()))
+
+
+@by_family
+@given(data=st.data())
+def test_difference_law(family, data):
+    parameters = dict(
+        zip([p.name for p in family.parameters], draw_theta(data, family), strict=True)
+    )
+    model = NoiseModel(family, parameters)
+    x, f = model.noise_pmf()
+    if x.size > 2000:
+        return
+    d, q = model.difference_pmf()
+    np.testing.assert_allclose(q, q[::-1], atol=1e-15)
+    assert abs((d**2 @ q) - 2 * (x**2 @ f)) < 1e-8 * (1 + x**2 @ f)
+    phi = np.cos(np.outer(np.linspace(0, np.pi, 40), d)) @ q
+    assert phi.min() > -1e-12
+    np.testing.assert_allclose(
+        model.difference_counts_law(5)[:6],
+        (q * np.where(d == 0, 1, 2))[d >= 0][:6]
+        if d.max() >= 5
+        else model.difference_counts_law(5),
+        atol=1e-13,
+    )
+    mean_abs = float(np.abs(x) @ f)
+    if mean_abs > 0:
+        ratio = mean_abs / float(np.abs(d) @ q)
+        assert 0.5 - 1e-9 <= ratio <= 0.75 + 1e-9
+
+
+@by_family
+def test_fits_its_own_draws(family):
+    theta = [math.sqrt(p.typical[0] * p.typical[1]) for p in family.parameters]
+    truth = NoiseModel(family, dict(zip([p.name for p in family.parameters], theta, strict=True)))
+    rounds = Rounds.from_array(truth.sample_errors((4000, 2), rng=5))
+    fit = fit_noise(rounds, family, abandonment="none", ci="none")
+    assert fit.converged
+    assert abs(fit.mae.value / truth.mae - 1) < 0.06
+    assert fit.log_likelihood >= fit_value(truth, rounds) - 1e-6
+
+
+def fit_value(model, rounds):
+    d = np.abs(rounds.differences()).astype(int)
+    _, q = model.difference_pmf()
+    return float(np.log(q[(q.size - 1) // 2 + d]).sum())
+
+
+def test_throwaway_family_equals_the_registered_one():
+    family = Family(
+        "mine", "mine", "", (Parameter("scale", 0.02, 1e4, (0.6, 6.0)),), _fill_geometric
+    )
+    rounds = Rounds.from_array(NoiseModel("laplace", {"scale": 2.0}).sample_errors((500, 2), rng=1))
+    mine, theirs = (fit_noise(rounds, f, ci="none") for f in (family, "laplace"))
+    assert abs(mine.log_likelihood - theirs.log_likelihood) < 1e-8
+
+
+@given(st.floats(0.6, 6.0), st.floats(2.5, 30.0))
+def test_student_t_is_scipys(scale, df):
+    x = np.arange(60)
+    cdf = stats.t(df, scale=scale).cdf
+    expected = cdf(x + 0.5) - cdf(x - 0.5)
+    np.testing.assert_allclose(
+        FAMILIES["student-t"].pmf([scale, df], 600)[:60], expected, atol=2e-9
+    )
+
+
+@given(st.floats(0.6, 6.0), st.floats(0.7, 4.0))
+def test_exponential_power_is_scipys(scale, shape):
+    x = np.arange(60)
+    cdf = stats.gennorm(shape, scale=scale).cdf
+    expected = cdf(x + 0.5) - cdf(x - 0.5)
+    support = 4000 if shape < 1 else 200
+    pmf = FAMILIES["exponential-power"].pmf([scale, shape], support)
+    np.testing.assert_allclose(pmf[:60], expected, atol=2e-9)
+
+
+@given(st.floats(0.6, 6.0))
+def test_rounded_and_skellam_are_scipys(scale):
+    x = np.arange(50)
+    laws = {"gaussian": stats.norm, "logistic": stats.logistic, "rounded-laplace": stats.laplace}
+    for name, law in laws.items():
+        cdf = law(scale=scale).cdf
+        pmf = FAMILIES[name].pmf([scale], 60)[:50]
+        np.testing.assert_allclose(pmf, cdf(x + 0.5) - cdf(x - 0.5), atol=1e-13)
+    mu = scale**2 / 2
+    np.testing.assert_allclose(
+        FAMILIES["skellam"].pmf([scale], 120)[:50],
+        special.ive(x, 2 * mu),
+        rtol=1e-9,
+        atol=1e-14,
+    )
+
+
+@given(st.floats(0.6, 5.0), st.floats(0.3, 20.0))
+def test_symmetric_nb_doubles_r(sd, r):
+    """symNB(r) ⋆ symNB(r) = symNB(2r); and it is a difference of negative binomials."""
+    model = NoiseModel("symmetric-nb", {"sd": sd, "r": r})
+    d, q = model.difference_pmf()
+    double = NoiseModel("symmetric-nb", {"sd": sd * math.sqrt(2), "r": 2 * r})
+    pmf = double.core_pmf
+    m = min(pmf.size, d.max() + 1)
+    np.testing.assert_allclose(q[d >= 0][:m], pmf[:m], atol=1e-12)
+    v = sd * sd
+    p = v / (v + r + math.sqrt(r * (2 * v + r)))
+    g = stats.nbinom.pmf(np.arange(2000), r, 1 - p)
+    direct = np.array([g[: g.size - x] @ g[x:] for x in range(20)])
+    np.testing.assert_allclose(model.family.pmf(model.theta, 400)[:20], direct, atol=1e-11)
+
+
+def test_nested_members():
+    laplace = NoiseModel("laplace", {"scale": 2.0})
+    sd = laplace.noise_sd
+    same = NoiseModel("symmetric-nb", {"sd": sd, "r": 1.0})
+    np.testing.assert_allclose(same.core_pmf[:40], laplace.core_pmf[:40], atol=1e-12)
+    far = NoiseModel("symmetric-nb", {"sd": 2.0, "r": 1e6})
+    skellam = NoiseModel("skellam", {"sd": 2.0})
+    np.testing.assert_allclose(far.core_pmf[:12], skellam.core_pmf[:12], atol=1e-5)
+
+
+def test_unknown_core_names_the_nearest():
+    with pytest.raises(AnnostatError, match="did you mean 'laplace'"):
+        NoiseModel("laplase", {"scale": 1.0})
+    with pytest.raises(AnnostatError, match="has the parameters scale"):
+        NoiseModel("laplace", {"sd": 1.0})

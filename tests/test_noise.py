@@ -1,0 +1,332 @@
+"""Likelihood, gradient, recovery and the invariants of the noise of a pick."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import optimize
+
+from annostat import AnnostatError, NoiseModel, Rounds, compare_noise, fit_noise, simulate_rounds
+from annostat.noise import FAMILIES, kernels
+from annostat.noise.cells import Cells
+from annostat.noise.fit import make_problem
+from tests import naive
+
+PAPER = NoiseModel("laplace", {"scale": 2.0}, "independent", 1 / 300, window=50)
+
+
+def paper_rounds(seed, n=1277, mae=2.0):
+    law = NoiseModel.with_mae(
+        "laplace", mae, abandonment="independent", abandonment_rate=1 / 300, window=50
+    )
+    return law, Rounds.from_array(law.sample_errors((n, 2), rng=seed), unit="frames")
+
+
+@pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
+def test_closed_forms(p):
+    """THEORY: discrete Laplace and uniform, alone and convolved."""
+    scale = -1 / math.log(p)
+    model = NoiseModel("laplace", {"scale": scale})
+    d, q = model.difference_pmf()
+    a = (1 - p) / (1 + p)
+    size = np.abs(d)
+    expected = a**2 * p**size * (size + (1 + p * p) / (1 - p * p))
+    np.testing.assert_allclose(q, expected, atol=1e-12)
+    assert abs(model.core_mae - 2 * p / (1 - p * p)) < 1e-12
+    ratio = 2 * (1 + p + p * p) / (1 + p) ** 2
+    assert abs(model.pair_mae / model.mae - ratio) < 1e-10
+    window = 7
+    mixed = NoiseModel("laplace", {"scale": scale}, "independent", 0.3, window=window)
+    d, q = mixed.difference_pmf()
+    size = np.abs(d)
+    uu = np.maximum(2 * window + 1 - size, 0) / (2 * window + 1) ** 2
+    inside = (1 - (p ** (window + 1.0 - size) + p ** (window + 1.0 + size)) / (1 + p)) / (
+        2 * window + 1
+    )
+    beyond = (
+        p ** (size - float(window)) * (1 - p ** (2 * window + 1)) / ((1 + p) * (2 * window + 1))
+    )
+    lu = np.where(size <= window, inside, beyond)
+    ll = a**2 * p**size * (size + (1 + p * p) / (1 - p * p))
+    np.testing.assert_allclose(q, 0.49 * ll + 0.42 * lu + 0.09 * uu, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["none", "independent", "shared"])
+@pytest.mark.parametrize("core", sorted(FAMILIES))
+@pytest.mark.parametrize("layout", ["pairs", "four", "periods", "raters", "length"])
+def test_gradient(core, kind, layout):
+    rng = np.random.default_rng(7)
+    z = rng.integers(-4, 5, size=(30, 2 if layout == "pairs" else 4)).astype(float)
+    z[0, 0] = 17
+    if layout != "pairs":
+        z[5:12, 3] = np.nan
+        z[8:12, 2] = np.nan
+    rounds = Rounds.from_array(
+        z,
+        period=rng.choice([1.0, 1.7, 2.5], size=30) if layout == "periods" else None,
+        length=rng.choice([40, 55], size=30) if layout == "length" else None,
+    )
+    if layout == "length" and kind == "none":
+        return
+    window = "length" if layout == "length" else 12
+    problem = make_problem(rounds, FAMILIES[core], kind, window, None, layout == "raters", None)
+    u = np.clip(problem.starts()[0] + 0.11, *problem.box)
+    if problem.kind:
+        u[problem.n_core] = 0.07
+    problem = problem.with_support(u, 1.5)
+    grad, other = np.zeros(u.size), np.zeros(u.size)
+
+    def value(v):
+        data = problem.data(12)
+        return kernels.evaluate(FAMILIES[core].kernel, problem.spec, v, data, other)
+
+    kernels.evaluate(FAMILIES[core].kernel, problem.spec, u, problem.data(12), grad)
+    numeric = optimize.approx_fprime(u, value, 1e-7)
+    central = np.empty(u.size)
+    for i in range(u.size):
+        e = np.zeros(u.size)
+        e[i] = 1e-5
+        central[i] = (value(u + e) - value(u - e)) / 2e-5
+    if FAMILIES[core].kinked:
+        np.testing.assert_allclose(grad, numeric, rtol=1e-3, atol=1e-3)
+    else:
+        np.testing.assert_allclose(grad, central, rtol=1e-6, atol=1e-6 * np.abs(central).max())
+    mae, slopes = problem.mae(u, 12)
+    for i in range(u.size):
+        e = np.zeros(u.size)
+        e[i] = 1e-5
+        change = (problem.mae(u + e, 12)[0] - problem.mae(u - e, 12)[0]) / 2e-5
+        assert abs(slopes[i] - change) < 1e-5 * (1 + mae)
+
+
+@settings(max_examples=25)
+@given(
+    st.lists(st.lists(st.integers(-8, 8), min_size=2, max_size=4), min_size=1, max_size=8),
+    st.floats(0.5, 3.0),
+    st.floats(0.0, 0.3),
+    st.integers(3, 12),
+)
+def test_likelihood_is_the_naive_one(rows, scale, rate, window):
+    """Any missing cells; invariant to shifts of items, order of raters and mirroring."""
+    table = np.full((len(rows), 4), np.nan)
+    for i, row in enumerate(rows):
+        table[i, : len(row)] = row
+    model = NoiseModel("laplace", {"scale": scale}, "independent", rate, window=window)
+    half = model._half_pmf()
+    law = naive.dictionary_law(half)
+    expected = sum(math.log(naive.flat_prior(row, law)) for row in table)
+    rng = np.random.default_rng(0)
+    shuffled = rng.permuted(table, axis=1) + rng.integers(0, 50, size=(len(rows), 1))
+    for data in (table, shuffled, -table):
+        problem = make_problem(
+            Rounds.from_array(data), FAMILIES["laplace"], "independent", window, False, False, None
+        )
+        u = np.array([math.log(scale), rate])
+        problem = problem.with_support(u, 1.5)
+        value = kernels.evaluate(
+            FAMILIES["laplace"].kernel, problem.spec, u, problem.data(window), np.zeros(2)
+        )
+        assert abs(value - expected) < 1e-9 * (1 + abs(expected))
+
+
+def test_shared_abandonment_of_many_raters():
+    """(1−ε)·Σ Π core + ε·Σ Π U, which at two rounds is U⋆U."""
+    z = np.array([[0.0, 3.0, 5.0], [1.0, 1.0, np.nan]])
+    core = naive.dictionary_law(NoiseModel("laplace", {"scale": 1.5}).core_pmf)
+    wide = naive.dictionary_law(np.full(7, 1 / 13))
+    expected = sum(
+        math.log(0.8 * naive.flat_prior(r, core) + 0.2 * naive.flat_prior(r, wide)) for r in z
+    )
+    problem = make_problem(
+        Rounds.from_array(z), FAMILIES["laplace"], "shared", 6, False, False, None
+    )
+    u = np.array([math.log(1.5), 0.2])
+    problem = problem.with_support(u)
+    value = kernels.evaluate(
+        FAMILIES["laplace"].kernel, problem.spec, u, problem.data(6), np.zeros(2)
+    )
+    assert abs(value - expected) < 1e-10
+
+
+@pytest.mark.parametrize("mae", [2.0, 2.4])
+def test_recovery_against_brute_force(mae):
+    """The paper's situation: same optimum as a plain implementation, log-likelihood to 1e-6."""
+    _, rounds = paper_rounds(11, mae=mae)
+    d = rounds.differences()
+
+    def minus(v, window):
+        if not (0.05 < v[0] < 20 and 0 <= v[1] <= 0.5):
+            return 1e9
+        return -naive.log_likelihood(d, naive.laplace_uniform(v[0], v[1], window)[1])
+
+    for window in (50, 40):
+        fit = fit_noise(rounds, "laplace", window=window)
+        best = optimize.minimize(
+            minus, [1.5, 0.01], args=(window,), method="Nelder-Mead",
+            options={"xatol": 1e-8, "fatol": 1e-10, "maxiter": 4000},
+        )  # fmt: skip
+        assert abs(fit.log_likelihood + best.fun) < 1e-6
+        x, f = naive.laplace_uniform(*best.x, window)
+        assert abs(fit.mae.value / (np.abs(x) @ f) - 1) < 1e-4
+        at_fit = naive.laplace_uniform(fit.parameters["scale"].value, fit.model.rate, window)[1]
+        assert abs(naive.log_likelihood(d, at_fit) - fit.log_likelihood) < 1e-6
+    profiled = fit_noise(rounds, "laplace")
+    windows, values, _ = profiled.window_profile
+    assert profiled.log_likelihood == values.max()
+    assert profiled.model.window == windows[values.argmax()]
+    assert profiled.log_likelihood >= fit.log_likelihood - 1e-6
+
+
+def test_profile_interval_is_a_profile():
+    """At each limit the likelihood, maximised under E|X| = limit, has dropped by 1.92."""
+    _, rounds = paper_rounds(3)
+    fit = fit_noise(rounds, "laplace", window=50)
+    d = rounds.differences()
+    for limit in (fit.mae.low, fit.mae.high):
+
+        def drop(rate, limit=limit):
+            wide = 50 * 51 / 101
+            core = (limit - rate * wide) / (1 - rate)
+            if core <= 0.01:
+                return 1e9
+            p = optimize.brentq(lambda p: 2 * p / (1 - p * p) - core, 1e-9, 1 - 1e-9)
+            f = naive.laplace_uniform(-1 / math.log(p), rate, 50)[1]
+            return fit.log_likelihood - naive.log_likelihood(d, f)
+
+        best = optimize.minimize_scalar(drop, bounds=(0, 0.03), method="bounded")
+        assert abs(best.fun - 1.9207) < 0.02
+
+
+def test_rescaling_periods_changes_nothing():
+    rng = np.random.default_rng(2)
+    period = rng.choice([20.0, 33.3], size=400)
+    z = np.round(rng.laplace(scale=60, size=(400, 2)) / period[:, None])
+    one, ten = (
+        fit_noise(Rounds.from_array(z, period=period * c), "laplace", ci="none") for c in (1, 10)
+    )
+    assert abs(one.log_likelihood - ten.log_likelihood) < 1e-6
+    assert abs(ten.mae.value / one.mae.value - 10) < 1e-3
+    same = fit_noise(Rounds.from_array(z, period=20.0), "laplace", ci="none")
+    frames = fit_noise(Rounds.from_array(z), "laplace", ci="none")
+    assert abs(same.log_likelihood - frames.log_likelihood) < 1e-6
+    assert abs(same.mae.value / frames.mae.value - 20) < 1e-3
+
+
+def test_cost_grows_with_distinct_periods_only():
+    z = np.random.default_rng(0).integers(0, 4, size=(5000, 2)).astype(float)
+    rounds = Rounds.from_array(z, period=np.repeat([1.0, 2.0], 2500))
+    cells = Cells.from_rounds(rounds, physical=True)
+    assert cells.period.tolist() == [1.0, 2.0]
+    assert cells.count.size <= 8
+    assert cells.count.sum() == 5000
+
+
+def test_bootstrap_is_the_same_on_any_number_of_workers():
+    _, rounds = paper_rounds(5, n=400)
+    fit = fit_noise(rounds, ci="none")
+    one, two = (fit.bootstrap(n_resamples=150, rng=4, n_jobs=j) for j in (1, 2))
+    assert one.equals(two)
+    low, high = np.quantile(one["mae"], [0.025, 0.975])
+    profile = fit_noise(rounds).mae
+    assert abs(low - profile.low) < 0.1 * profile.value
+    assert abs(high - profile.high) < 0.1 * profile.value
+    clustered = Rounds.from_array(rounds.values, cluster=[i // 4 for i in range(400)])
+    wide = fit_noise(clustered, ci="bootstrap", n_resamples=200, rng=1)
+    assert "clusters" in wide.mae.interval.method
+
+
+def test_weights_are_repetitions():
+    z = np.array([[0.0, 0], [0, 1], [0, 3], [0, -7]])
+    w = np.array([5, 4, 2, 1])
+    once = fit_noise(Rounds.from_array(z, weights=w), window=7)
+    many = fit_noise(Rounds.from_array(np.repeat(z, w, axis=0)), window=7)
+    assert abs(once.log_likelihood - many.log_likelihood) < 1e-9
+    assert abs(once.mae.high - many.mae.high) < 1e-6
+
+
+def test_scale_per_rater():
+    rng = np.random.default_rng(8)
+    scales = np.array([1.0, 2.0, 4.0])
+    z = np.round(rng.laplace(scale=scales, size=(3000, 3))) + rng.integers(0, 90, (3000, 1))
+    fit = fit_noise(Rounds.from_array(z), "rounded-laplace", by_rater=True, abandonment="none")
+    found = np.array(list(fit.rater_scales.values()))
+    np.testing.assert_allclose(found, scales, rtol=0.1)
+    with pytest.raises(AnnostatError, match="three or more rounds"):
+        fit_noise(Rounds.from_array(z[:, :2]), by_rater=True)
+
+
+def test_posterior_finds_the_abandoned():
+    rng = np.random.default_rng(4)
+    z = NoiseModel("laplace", {"scale": 1.0}).sample_errors((500, 2), rng=rng)
+    z[7, 1] += 40
+    rounds = Rounds.from_array(z, items=[f"clip-{i}" for i in range(500)])
+    for kind in ("independent", "shared"):
+        table = fit_noise(rounds, abandonment=kind).abandonment_posterior()
+        assert table["item"].iloc[0] == "clip-7"
+        assert table["posterior"].iloc[0] > 0.99
+        assert table["posterior"].iloc[100] < 0.05
+
+
+def test_comparison_prefers_the_truth_and_checks_it():
+    _, rounds = paper_rounds(1)
+    result = compare_noise(rounds, cores=["laplace", "gaussian"], n_tests=39, rng=0)
+    assert result.best.model.family.name == "laplace"
+    checks = {c.name: c for c in result.checks}
+    assert checks["goodness_of_fit"].passed
+    assert checks["abandonment"].p_value < 0.05
+    assert abs(result.weights.sum() - 1) < 1e-12
+    assert result.envelope.low <= result.mae.low <= result.mae.high <= result.envelope.high
+    bracket = result.bracket.to_dict()["symmetric"]
+    assert bracket["low"] <= result.mae.value <= bracket["high"]
+    assert abs(result.unimodal.mae.value / result.mae.value - 1) < 0.1
+    gaussian = next(f for f in result.fits if f.label == "gaussian + independent")
+    assert not gaussian.goodness_of_fit(n_resamples=39, rng=0).passed
+
+
+def test_no_abandonment_is_not_found():
+    law = NoiseModel("laplace", {"scale": 2.0})
+    fit = fit_noise(simulate_rounds(law, 800, rng=6), ci="none")
+    assert fit.test_abandonment(n_resamples=39, rng=0).p_value > 0.05
+
+
+def test_all_zero_and_single_item():
+    zeros = Rounds.from_array(np.zeros((50, 2)))
+    fit = fit_noise(zeros)
+    assert fit.mae.value < 1e-3
+    assert 0 < fit.mae.high < 0.5
+    assert any("zero" in note for note in fit.notes)
+    result = compare_noise(zeros, n_tests=9)
+    assert result.pair_mae.value == 0
+    single = compare_noise(Rounds.from_array([[3, 5]]), n_tests=9)
+    assert single.rounds.n_items == 1
+
+
+def test_refuses_what_it_cannot_fit():
+    with pytest.raises(AnnostatError, match="not a whole number"):
+        fit_noise(Rounds.from_array([[1.5, 2], [3, 4]]))
+    with pytest.raises(AnnostatError, match="differ by up to 10,000,000"):
+        fit_noise(Rounds.from_array([[0, 10_000_000], [1, 2]]))
+    with pytest.raises(AnnostatError, match="two annotations"):
+        fit_noise(Rounds.from_array([[1, np.nan], [np.nan, 2]]))
+    with pytest.raises(AnnostatError, match="length of each clip"):
+        fit_noise(Rounds.from_array([[1, 2], [3, 4]]), window="length")
+
+
+def test_wide_spans_are_refined():
+    rng = np.random.default_rng(0)
+    z = NoiseModel("laplace", {"scale": 2.0}, "independent", 0.01, window=900).sample_errors(
+        (2000, 2), rng=rng
+    )
+    fit = fit_noise(Rounds.from_array(z), ci="none")
+    assert 700 < fit.model.window < 1200
+
+
+def test_simulated_coverage_is_plausible():
+    """A thin slice of the study in analysis/coverage.py, fixed seeds."""
+    hits = 0
+    for seed in range(40):
+        law, rounds = paper_rounds(seed)
+        hits += law.mae in fit_noise(rounds, "laplace").mae.interval
+    assert hits >= 34
