@@ -263,7 +263,7 @@ def _skellam(theta, w, dw):  # type: ignore[no-untyped-def]
     # Ratios of Bessel functions I_x(s²) by the backward recurrence, which is stable.
     z = theta[0] * theta[0]
     ratio, dratio = 0.0, 0.0
-    for x in range(w.size + 16 + int(z), 0, -1):
+    for x in range(w.size + 16 + int(12.0 * theta[0]), 0, -1):
         step = 1.0 / (2.0 * x / z + ratio)
         dratio = step * step * (2.0 * x / (z * z) - dratio)
         ratio = step

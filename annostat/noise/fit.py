@@ -477,11 +477,15 @@ class NoiseFit(Result):
     ) -> Check:
         """Compare observed counts of |D| with the fitted law: parametric-bootstrap G² with refit.
 
-        G² = 2 Σ c log(c / expected) over |d| of all pairs. Sets are drawn from the fitted law
-        with the data's own missing cells and periods, and the model is fitted to each again.
+        G² = 2 Σ c log(c / expected) over |d| of all pairs, neighbours pooled until five are
+        expected. Sets are drawn from the fitted law with the data's own missing cells and
+        periods, and the model is fitted to each again.
         """
         sets = SimulatedSets(self, n_resamples, rng)
-        observed = deviance(pair_counts(self.problem.cells), self)
+        counts = pair_counts(self.problem.cells)
+        widest = int(max(self.problem.cells.span.max(), sets.problem.cells.span.max()))
+        bins = pooled_bins(counts.sum() * self.difference_law(widest))
+        observed = deviance(counts, self, bins)
         refits = self.refit(sets.draw, n_resamples, rng=0, n_jobs=n_jobs, problem=sets.problem)
         values = np.empty(n_resamples)
         for b in range(n_resamples):
@@ -495,7 +499,7 @@ class NoiseFit(Result):
                 window=window if self.model.window else None,
             )
             cells = sets.problem.cells.with_counts(sets.counts[b])
-            values[b] = deviance(pair_counts(cells), replace(self, model=model))
+            values[b] = deviance(pair_counts(cells), replace(self, model=model), bins)
         p_value = (1 + int((values >= observed).sum())) / (n_resamples + 1)
         words = "fits" if p_value >= 0.05 else "does not fit"
         return Check(
@@ -602,11 +606,29 @@ def pair_counts(cells: Cells) -> FloatArray:
     return total
 
 
-def deviance(counts: FloatArray, fit: NoiseFit) -> float:
-    """Return G² of pair counts against a fit."""
-    expected = counts.sum() * fit.difference_law(counts.size - 1)
-    seen = counts > 0
-    return float(2 * (counts[seen] @ np.log(counts[seen] / np.maximum(expected[seen], 1e-300))))
+def pooled_bins(expected: FloatArray, least: float = 5.0) -> NDArray[np.int64]:
+    """Return the bin of each |d|, neighbours pooled until `least` pairs are expected."""
+    bins = np.zeros(expected.size, dtype=np.int64)
+    number, held = 0, 0.0
+    rest = expected[::-1].cumsum()[::-1]
+    for d in range(expected.size):
+        bins[d] = number
+        held += expected[d]
+        # A new bin opens only if enough is left to fill it.
+        if held >= least and d + 1 < expected.size and rest[d + 1] >= least:
+            number, held = number + 1, 0.0
+    return bins
+
+
+def deviance(counts: FloatArray, fit: NoiseFit, bins: NDArray[np.int64]) -> float:
+    """Return G² of pooled pair counts against a fit; the last bin holds all that is beyond."""
+    law = fit.difference_law(bins.size - 1)
+    law[-1] += max(1.0 - law.sum(), 0.0)
+    expected = counts.sum() * np.bincount(bins, weights=law)
+    seen = np.bincount(bins[: counts.size], weights=counts, minlength=expected.size)
+    there = seen > 0
+    ratio = seen[there] / np.maximum(expected[there], 1e-300)
+    return float(2 * (seen[there] @ np.log(ratio)))
 
 
 def cell_log_likelihoods(problem: Problem, u: FloatArray, window: int) -> FloatArray:
@@ -766,6 +788,12 @@ def make_fit(
     rate_limits: Interval | None = None
     parameters: dict[str, Estimate] = {}
     profiler = Profiler(problem, value, u, window, profile, level)
+    if zero:
+        # Nothing to profile; but E|X| ≤ E|D|, and |D| has an exact limit.
+        exact = pair_mae(rounds, level=level).high or 0.0
+        method = "Clopper-Pearson limit of E|D|, which E|X| cannot exceed"
+        limits = Interval(0.0, exact * float(problem.cells.period.max()), level, method)
+        interval = False
     if interval:
         limits = profiler.mae_interval(mae, spread)
         if problem.kind:
@@ -853,10 +881,16 @@ class Profiler:
             )
             return self.value - value, u
 
-        low = self._walk(drop, start, -step, bottom=-30.0)
-        high = self._walk(drop, start, step, bottom=30.0)
-        return Interval(math.exp(low) if low > -30 else 0.0, math.exp(high), self.level,
-                        "profile likelihood")  # fmt: skip
+        # A limit farther away than this is none: the data do not bound E|X| on that side.
+        least, most = start - math.log(1e4), start + math.log(50)
+        low = self._walk(drop, start, -step, bottom=least)
+        high = self._walk(drop, start, step, bottom=most)
+        return Interval(
+            math.exp(low) if low > least else 0.0,
+            math.exp(high) if high < most else math.inf,
+            self.level,
+            self.method,
+        )
 
     def coordinate(self, i: int, error: float) -> Interval:
         """Return the limits of coordinate i."""
