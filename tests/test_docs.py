@@ -18,7 +18,9 @@ def families_page():
         "|---|---|---|---|",
     ]
     for f in FAMILIES.values():
-        names = ", ".join(f"`{p.name}` ({p.meaning}; {p.low:g} to {p.high:g})" for p in f.parameters)
+        names = ", ".join(
+            f"`{p.name}` ({p.meaning}; {p.low:g} to {p.high:g})" for p in f.parameters
+        )
         formula = f.formula.replace("|", "\\|")
         lines.append(f"| `{f.name}` | {f.label} | {formula} | {names} |")
     return "\n".join(lines) + "\n"

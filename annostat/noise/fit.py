@@ -559,15 +559,17 @@ class SimulatedSets:
             )
         absent = np.isnan(rounds.values)[rows]
         group = c.group[c.of_item][rows]
+        laws = []
+        for g in range(c.period.size):
+            model = replace(fit.model, period=float(c.period[g]))
+            if p.by_length:
+                model = replace(model, length=int(c.length[g]))
+            laws.append((model, np.flatnonzero(group == g)))
         tables = []
         for _ in range(n_sets):
             z = np.empty(absent.shape, dtype=np.int64)
-            for g in range(c.period.size):
-                mine = group == g
-                model = replace(fit.model, period=float(c.period[g]))
-                if p.by_length:
-                    model = replace(model, length=int(c.length[g]))
-                z[mine] = model.sample_errors((int(mine.sum()), absent.shape[1]), rng=generator)
+            for model, mine in laws:
+                z[mine] = model.sample_errors((mine.size, absent.shape[1]), rng=generator)
             z -= np.where(absent, np.iinfo(np.int64).max, z).min(axis=1, keepdims=True)
             tables.append(np.column_stack([group, canonical(np.where(absent, -1, z)) + 1]))
         cells, of_row = unique_rows(np.concatenate(tables))

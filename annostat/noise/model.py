@@ -270,16 +270,17 @@ def find_support(
     family: Family, theta: NDArray[np.float64], *, tail: float = TAIL, cap: int = SUPPORT_CAP
 ) -> int:
     """Return the smallest S beyond which less than `tail` of the mass lies, at most `cap`."""
+    if family.tail_index >= 0:  # a power tail never gets light
+        return cap
     reach = 16
     while True:
         reach = min(reach, cap)
         p = family.pmf(theta, reach)
         beyond = 2 * np.cumsum(p[::-1])[::-1]
-        if family.normalise or family.tail_index < 0:
-            inside = np.flatnonzero(beyond < tail)
-            # The last weight must be small against the tolerance, else the sum is cut short.
-            if inside.size and p[-1] * reach < tail:
-                return max(int(inside[0]), 1)
+        inside = np.flatnonzero(beyond < tail)
+        # The last weight must be small against the tolerance, else the sum is cut short.
+        if inside.size and p[-1] * reach < tail:
+            return max(int(inside[0]), 1)
         if reach == cap:
             return cap
         reach *= 2
