@@ -1377,20 +1377,22 @@ def compare_noise(
     unit = best.mae.unit
     checks = list(check_rounds(usable, level=level, rng=0))
     if n_tests and not (shared.cells.span == 0).all():
-        generators = spawn(rng if seed is None else seed, 2)
-        try:
-            checks.append(
-                best.goodness_of_fit(n_resamples=n_tests, rng=generators[0], n_jobs=n_jobs)
-            )
-            giving_up = next((f for f in ranked if f.problem.kind), None)
-            if giving_up is not None:
-                checks.append(
-                    giving_up.test_abandonment(
-                        n_resamples=n_tests, rng=generators[1], n_jobs=n_jobs
-                    )
-                )
-        except AnnostatError as error:
-            checks.append(Check("goodness_of_fit", None, str(error)))
+        giving_up = next((f for f in ranked if f.problem.kind), None)
+
+        def test(task: tuple[bool, np.random.Generator]) -> Check | None:
+            try:
+                if task[0]:
+                    return best.goodness_of_fit(n_resamples=n_tests, rng=task[1])
+                if giving_up is not None:
+                    return giving_up.test_abandonment(n_resamples=n_tests, rng=task[1])
+            except AnnostatError as error:
+                name = "goodness_of_fit" if task[0] else "abandonment"
+                return Check(name, None, str(error))
+            return None
+
+        streams = spawn(rng if seed is None else seed, 2)
+        done = map_parallel(test, zip((True, False), streams, strict=True), n_jobs=n_jobs)
+        checks += [check for check in done if check is not None]
     pair = pair_mae(usable, level=level)
     physical_rounds = problem_is_physical(best.problem) and usable.period is not None
     if physical_rounds:
