@@ -65,7 +65,7 @@ def check_number(
     """Return a finite number within [low, high], or within (low, high) with `open_ends`."""
     try:
         number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise AnnostatError(f"{name} must be a number, got {value!r}") from None
     inside = low < number < high if open_ends else low <= number <= high
     if not (math.isfinite(number) and inside):

@@ -237,7 +237,7 @@ def plain(value: Any) -> Any:
         return [plain(v) for v in value]
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    return value
+    return value if isinstance(value, int) else str(value)
 
 
 def format_number(value: float | None, spread: float | None = None, digits: int = 4) -> str:
@@ -255,7 +255,12 @@ def format_number(value: float | None, spread: float | None = None, digits: int 
             decimals = min(decimals, 7 - math.floor(math.log10(abs(value))))
         if decimals <= 0:
             return f"{round(value):,d}"
-        return f"{value:.{min(decimals, 12)}f}"
+        if decimals > 12:  # very small numbers: significant digits, not a row of zeros
+            return f"{value:.{digits}g}"
+        text = f"{value:.{decimals}f}"
+        return text.removeprefix("-") if float(text) == 0 else text
+    if 10**digits <= abs(value) < 1e15:
+        return f"{value:,.0f}"
     return f"{value:.{digits}g}"
 
 
@@ -287,7 +292,11 @@ def render_text(sections: Iterable[Section]) -> str:
     from rich.text import Text
 
     stream = io.StringIO()
-    console = Console(file=stream, width=400, color_system=None, highlight=False, soft_wrap=True)
+    # Without force_jupyter=False rich would display the text in a notebook and return nothing.
+    console = Console(
+        file=stream, width=100_000, color_system=None, highlight=False, soft_wrap=True,
+        force_jupyter=False, legacy_windows=False,
+    )  # fmt: skip
     for number, section in enumerate(sections):
         if number:
             console.print()

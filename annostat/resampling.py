@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from annostat.errors import AnnostatError, check_choice, check_count, check_level
+from annostat.errors import AnnostatError, check_choice, check_count, check_level, check_number
 from annostat.estimates import Interval
 
 __all__ = ["Rng", "as_generator", "bootstrap", "bootstrap_interval", "map_parallel", "spawn"]
@@ -77,6 +77,8 @@ def map_parallel(
     list
         The results, in the order of the tasks.
     """
+    if n_jobs is not None and check_number("n_jobs", n_jobs) in (0, math.inf):
+        raise AnnostatError("n_jobs must be a number of workers, or -1 for all cores, got 0")
     todo = list(tasks)
     results: list[R] = []
     if n_jobs == 1 or len(todo) < 2:
@@ -84,10 +86,8 @@ def map_parallel(
     else:
         import joblib
 
-        active, _ = joblib.parallel.get_active_backend()
         # A backend chosen by the caller (processes, Dask, Ray) stays; the default becomes threads.
-        chosen = "threading" if type(active).__name__ == "LokyBackend" else None
-        pool = joblib.Parallel(n_jobs=n_jobs, backend=chosen, return_as="generator")
+        pool = joblib.Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
         stream = pool(joblib.delayed(function)(task) for task in todo)
     for result in stream:
         results.append(result)
@@ -136,7 +136,7 @@ def bootstrap(
     """
     n = check_count("n", n, low=1)
     n_resamples = check_count("n_resamples", n_resamples, low=1)
-    units = n if clusters is None else int(clusters.max()) + 1
+    units = n if clusters is None else _count_clusters(clusters, n)
     block = max(1, min(n_resamples, BLOCK_CELLS // n))
     sizes = [min(block, n_resamples - start) for start in range(0, n_resamples, block)]
 
@@ -182,7 +182,10 @@ def bootstrap_interval(
     """
     level = check_level(level)
     check_choice("method", method, ("percentile", "basic", "bca", "t"))
+    estimate = check_number("estimate", estimate)
     values = np.asarray(replicates, dtype=np.float64)
+    if values.ndim != 1 or values.size < 2:
+        raise AnnostatError(f"replicates must be a list of two or more, got shape {values.shape}")
     if not np.isfinite(values).all():
         bad = int((~np.isfinite(values)).sum())
         raise AnnostatError(f"{bad} of {values.size} bootstrap replicates are not finite")
@@ -191,14 +194,18 @@ def bootstrap_interval(
     if method == "t":
         if standard_errors is None or standard_error is None:
             raise AnnostatError("method 't' needs standard_errors and standard_error")
-        pivots = (values - estimate) / standard_errors
-        upper, lower = np.quantile(pivots, tails)
+        errors = np.asarray(standard_errors, dtype=np.float64)
+        if errors.shape != values.shape or not (np.isfinite(errors) & (errors > 0)).all():
+            raise AnnostatError("standard_errors must be one positive number for each replicate")
+        upper, lower = (float(v) for v in np.quantile((values - estimate) / errors, tails))
         return Interval(
             estimate - lower * standard_error, estimate - upper * standard_error, level, name
         )
     if method == "bca":
         if jackknife is None:
             raise AnnostatError("method 'bca' needs the jackknife values")
+        if not np.isfinite(jackknife).all():
+            raise AnnostatError("method 'bca' needs jackknife values that are all finite")
         tails = _bca_tails(values, estimate, np.asarray(jackknife, float), tails)
     low, high = (float(v) for v in np.quantile(values, tails))
     if method == "basic":
@@ -217,7 +224,18 @@ def _bca_tails(
     scale = math.sqrt(float(np.sum(pull**2)))
     skew = 0.0 if scale == 0 else float(np.sum(pull**3)) / (6 * scale**3)
     shifted = bias + special.ndtri(tails)
-    return np.asarray(special.ndtr(bias + shifted / (1 - skew * shifted)))
+    # Beyond the pole of the correction the limit is the end of the replicates.
+    return np.asarray(special.ndtr(bias + shifted / np.maximum(1 - skew * shifted, 1e-12)))
+
+
+def _count_clusters(clusters: NDArray[np.int64], n: int) -> int:
+    codes = np.asarray(clusters)
+    if codes.shape != (n,) or codes.dtype.kind not in "iu":
+        raise AnnostatError(f"clusters must be {n} whole numbers, one per item (cluster_codes)")
+    present = np.unique(codes)
+    if present[0] != 0 or present[-1] != present.size - 1:
+        raise AnnostatError("clusters must be codes 0..C-1, each of them in use (cluster_codes)")
+    return int(present.size)
 
 
 def cluster_codes(labels: Sequence[object] | NDArray[Any] | None) -> NDArray[np.int64] | None:

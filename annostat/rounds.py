@@ -11,7 +11,9 @@ from __future__ import annotations
 import csv
 import hashlib
 import os
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +30,7 @@ __all__ = ["Rounds", "read_rounds"]
 
 STREAM_BYTES = 256 << 20  # files larger than this are streamed into counts
 BATCH_ROWS = 1 << 20
+COUNT_ROWS = 1 << 16
 PICK_LIMIT = 2**53  # whole numbers beyond this are not exact in float64
 ITEM_NAMES = ("item", "id", "filename", "name", "case", "clip", "image", "study", "subject")
 LONG_RATER_NAMES = ("rater", "round", "reader", "annotator", "observer")
@@ -114,6 +117,8 @@ class Rounds:
             self._refuse(bad, "a period that is not a positive number", self.period)
         if self.length is not None and (self.length < 1).any():
             self._refuse(self.length < 1, "a clip length below 1", self.length)
+        if self.weights is not None and (self.weights < 1).any():
+            self._refuse(self.weights < 1, "a multiplicity below 1", self.weights)
 
     @classmethod
     def from_array(
@@ -129,14 +134,17 @@ class Rounds:
             raise AnnostatError(f"values must be numbers: {error}") from None
         if array.ndim != 2:
             raise AnnostatError(f"values must have shape (n_items, n_rounds), got {array.shape}")
-        labels = names or [f"round_{j + 1}" for j in range(array.shape[1])]
-        for key, kind in (("period", np.float64), ("length", np.int64), ("weights", np.int64)):
+        labels = [f"round_{j + 1}" for j in range(array.shape[1])] if names is None else names
+        for key in ("period", "length", "weights"):
             if columns.get(key) is not None:
-                column = np.asarray(columns[key])
-                columns[key] = np.broadcast_to(column, array.shape[:1]).astype(kind)
+                columns[key] = _numbers_of(key, columns[key], len(array), whole=key != "period")
         for key in ("items", "cluster", "stratum"):
             if columns.get(key) is not None:
-                columns[key] = np.asarray([str(v) for v in columns[key]], dtype=object)
+                given = list(columns[key])
+                empty = [i + 1 for i, v in enumerate(given) if v is None or v != v]
+                if empty:
+                    raise AnnostatError(f"{key} is empty in {len(empty)} rows; first: {empty[0]}")
+                columns[key] = np.asarray([str(v) for v in given], dtype=object)
         return cls(array, tuple(str(name) for name in labels), **columns)
 
     @classmethod
@@ -158,14 +166,17 @@ class Rounds:
         exchangeable: bool = False,
     ) -> Rounds:
         """Make rounds from a table; parameters as in `read_rounds`."""
+        frame = frame.rename(columns=str)
+        named = str(frame.index.name)
+        if named not in frame.columns and (
+            named in (item, rater, by, cluster) or named.lower() in ITEM_NAMES
+        ):
+            frame = frame.reset_index(names=named)
         layout = _Layout.resolve(
-            [str(c) for c in frame.columns],
+            frame,
             item=item, rounds=rounds, rater=rater, value=value, by=by, cluster=cluster,
             period=period, fps=fps, length=length,
-            numeric=[str(c) for c in frame.columns if frame[c].dtype.kind in "iufb"],
-            text=[str(c) for c in frame.columns if frame[c].dtype.kind not in "iufb"],
         )  # fmt: skip
-        frame = frame.rename(columns=str)
         if frame.empty:
             raise AnnostatError("the table has no rows")
         wide = layout.widen(frame)
@@ -264,8 +275,8 @@ class Rounds:
         fractional = np.isfinite(v) & (v != np.round(v))
         if fractional.any():
             self._refuse(fractional, "a pick that is not a whole number")
-        if (np.abs(v[np.isfinite(v)]) > PICK_LIMIT).any():
-            self._refuse(np.abs(v) > PICK_LIMIT, "a pick beyond 2^53")
+        if (np.abs(v[np.isfinite(v)]) >= PICK_LIMIT).any():
+            self._refuse(np.abs(v) >= PICK_LIMIT, "a pick of 2^53 or more")
         return self
 
     def to_frame(self) -> pd.DataFrame:
@@ -282,7 +293,9 @@ class Rounds:
 
     def digest(self) -> str:
         """Return a hash of everything that a result depends on: 16 hexadecimal digits."""
-        h = hashlib.sha256(np.ascontiguousarray(self.values + 0.0).tobytes())
+        # One bit pattern for all zeros and one for all missing cells.
+        values = np.where(np.isnan(self.values), np.nan, self.values + 0.0)
+        h = hashlib.sha256(repr(values.shape).encode() + values.tobytes())
         for column in (self.period, self.length, self.weights):
             h.update(b"|" if column is None else np.ascontiguousarray(column).tobytes())
         for labels in (self.cluster, self.stratum):
@@ -329,7 +342,7 @@ class _Layout:
     @classmethod
     def resolve(
         cls,
-        columns: Sequence[str],
+        frame: pd.DataFrame,
         *,
         item: str | None,
         rounds: Sequence[str] | None,
@@ -340,14 +353,17 @@ class _Layout:
         period: str | float | None,
         fps: str | float | None,
         length: str | float | None,
-        numeric: Sequence[str],
-        text: Sequence[str],
     ) -> _Layout:
+        columns = [str(c) for c in frame.columns]
         if len(set(columns)) != len(columns):
             twice = sorted({c for c in columns if list(columns).count(c) > 1})
             raise AnnostatError(f"the table names a column twice: {shown(twice)}")
         if period is not None and fps is not None:
             raise AnnostatError("give either period or fps, not both")
+        if isinstance(rounds, str):
+            raise AnnostatError(f"rounds must be a list of columns, got {rounds!r}")
+        numeric = [c for c, t in zip(columns, frame.dtypes, strict=True) if t.kind in "iufb"]
+        text = [c for c in columns if c not in numeric]
         by_name = {c.lower(): c for c in columns}
         named = {"item": item, "rater": rater, "value": value, "by": by, "cluster": cluster,
                  "period": period, "fps": fps, "length": length}  # fmt: skip
@@ -356,6 +372,11 @@ class _Layout:
                 check_column(role, column, columns)
         for column in rounds or ():
             check_column("rounds", column, columns)
+        roles = [c for c in (item, rater, value, *(rounds or ())) if c is not None]
+        if len(set(roles)) != len(roles):
+            raise AnnostatError(
+                f"item, rater, value and rounds must be different columns, got {shown(roles)}"
+            )
         notes: list[str] = []
         if rounds is None and rater is None and value is None:
             raters = [by_name[n] for n in LONG_RATER_NAMES if n in by_name]
@@ -421,7 +442,11 @@ class _Layout:
             for c in (self.by, self.cluster, self.period, self.fps, self.length)
             if isinstance(c, str)
         ]
+        if self.item in self.rounds:
+            raise AnnostatError(f"a rater has the name of the column {self.item!r}")
         for column in dict.fromkeys(extras):
+            if column == self.item:
+                continue  # each item is its own cluster or stratum
             if column in self.rounds:
                 raise AnnostatError(f"a rater has the name of the column {column!r}")
             per_item = frame.groupby(self.item, sort=False)[column]
@@ -562,17 +587,12 @@ def read_table(path: str | os.PathLike[str], *, keep_text: Sequence[str] = ()) -
 
     path = Path(path)
     _check_readable(path)
-    if _is_parquet(path):
-        parquet = _open_parquet(path)
-        frame: pd.DataFrame = parquet.read().to_pandas()
-        return frame
-    try:
+    with _reading(path):
+        if _is_parquet(path):
+            frame: pd.DataFrame = _open_parquet(path).read().to_pandas()
+            return frame
         table: pd.DataFrame = pd.read_csv(path, **_csv_options(path, keep_text))
         return table
-    except AnnostatError:
-        raise
-    except Exception as error:  # pandas raises many kinds; the user needs one line
-        raise AnnostatError(f"{path.name} cannot be read as a table: {_one_line(error)}") from None
 
 
 def _stream(path: Path, options: dict[str, Any], units: dict[str, Any]) -> Rounds:
@@ -583,24 +603,27 @@ def _stream(path: Path, options: dict[str, Any], units: dict[str, Any]) -> Round
     keys: list[str] = []
     fast: dict[int, int] = {}
     tables: list[pd.DataFrame] = []
+    start = 0
     for batch in _batches(path, options):
         if layout is None:
-            columns = [str(c) for c in batch.columns]
-            numeric = [c for c in columns if batch[c].dtype.kind in "iufb"]
-            text = [c for c in columns if c not in numeric]
-            layout = _Layout.resolve(columns, numeric=numeric, text=text, **options)
+            layout = _Layout.resolve(batch, **{**options, "item": None})
+            if layout.rater is not None:
+                raise AnnostatError(
+                    "a long table cannot be streamed into counts: read it with collapse=False, "
+                    "or turn it into one column per round"
+                )
             extra = (layout.by, layout.period, layout.fps, layout.length)
             keys = [c for c in extra if isinstance(c, str)]
         names = layout.rounds
-        simple = len(names) == 2 and not keys
-        if simple and all(batch[c].dtype.kind in "iu" for c in names):
-            first, second = (batch[c].to_numpy().astype(np.int64, copy=False) for c in names)
-            _count_into(fast, second - first)
+        if len(names) == 2 and not keys and all(batch[c].dtype.kind == "i" for c in names):
+            _count_into(fast, *(batch[c].to_numpy() for c in names))
+            start += len(batch)
             continue
-        rows = np.array([f"row {i}" for i in batch.index + 1], dtype=object)
+        rows = np.array([f"row {start + i + 1}" for i in range(len(batch))], dtype=object)
+        start += len(batch)
         values = np.column_stack([_as_numbers(batch[c], c, rows) for c in names])
-        if np.isinf(values).any():
-            raise AnnostatError(f"{path.name} holds an infinite value in the rounds")
+        if (values != np.round(values))[np.isfinite(values)].any() or np.isinf(values).any():
+            Rounds(values, tuple(names), items=rows).picks()  # refuses, and shows the rows
         present = np.isfinite(values)
         reference = values[np.arange(len(values)), present.argmax(axis=1)]
         table = pd.DataFrame(values - reference[:, None], columns=names)
@@ -617,6 +640,8 @@ def _stream(path: Path, options: dict[str, Any], units: dict[str, Any]) -> Round
         counted = pd.DataFrame({names[0]: np.zeros_like(d), names[1]: d})
         counted["\0n"] = [fast[int(v)] for v in d]
         tables.append(counted)
+    if not tables:
+        raise AnnostatError(f"{path.name} has no rows")
     merged = _merge(tables, [*names, *keys])
     if merged.empty:
         raise AnnostatError(f"{path.name} has no rows")
@@ -642,20 +667,22 @@ def _merge(tables: list[pd.DataFrame], keys: list[str]) -> pd.DataFrame:
     return stacked.groupby(keys, dropna=False)["\0n"].sum().reset_index()
 
 
-def _count_into(total: dict[int, int], d: NDArray[np.int64]) -> None:
-    """Add the counts of whole-number differences of one batch."""
-    if d.size == 0:
-        return
-    low, high = int(d.min()), int(d.max())
-    if high - low < 1 << 22:
-        d -= low
-        counts = np.bincount(d)
-        for offset in np.flatnonzero(counts):
-            key = low + int(offset)
-            total[key] = total.get(key, 0) + int(counts[offset])
-    else:
-        for value, count in zip(*np.unique(d, return_counts=True), strict=True):
-            total[int(value)] = total.get(int(value), 0) + int(count)
+def _count_into(total: dict[int, int], first: NDArray[Any], second: NDArray[Any]) -> None:
+    """Add the counts of whole-number differences, a piece that fits the cache at a time."""
+    for start in range(0, len(first), COUNT_ROWS):
+        piece = slice(start, start + COUNT_ROWS)
+        d = np.subtract(second[piece], first[piece], dtype=np.int64)
+        low, high = int(d.min()), int(d.max())
+        if high - low < 8 * COUNT_ROWS:
+            d -= low
+            counts = np.bincount(d)
+            seen = np.flatnonzero(counts)
+            pairs = zip((seen + low).tolist(), counts[seen].tolist(), strict=True)
+        else:
+            seen, counts = np.unique(d, return_counts=True)
+            pairs = zip(seen.tolist(), counts.tolist(), strict=True)
+        for value, count in pairs:
+            total[value] = total.get(value, 0) + count
 
 
 def _batches(path: Path, options: Mapping[str, Any]) -> Iterator[pd.DataFrame]:
@@ -663,24 +690,50 @@ def _batches(path: Path, options: Mapping[str, Any]) -> Iterator[pd.DataFrame]:
     import pandas as pd
 
     wanted = [options[k] for k in ("by", "period", "fps", "length") if isinstance(options[k], str)]
-    chosen = (
-        None if options["rounds"] is None else list(dict.fromkeys([*options["rounds"], *wanted]))
-    )
-    if _is_parquet(path):
-        parquet = _open_parquet(path)
-        for column in chosen or ():
-            check_column("rounds", column, parquet.schema_arrow.names)
-        for batch in parquet.iter_batches(batch_size=BATCH_ROWS, columns=chosen):
-            yield batch.to_pandas()
-        return
-    try:
-        with pd.read_csv(path, chunksize=BATCH_ROWS, **_csv_options(path, ())) as chunks:
+    chosen: list[str] | None = None
+    if options["rounds"] is not None:
+        chosen = list(dict.fromkeys([*options["rounds"], *wanted]))
+
+    def check(columns: Sequence[str]) -> None:
+        for role, column in options.items():
+            for name in (column,) if isinstance(column, str) else column or ():
+                check_column(role, name, columns)
+
+    options = {k: v for k, v in options.items() if isinstance(v, str) or k == "rounds"}
+    with _reading(path):
+        if _is_parquet(path):
+            parquet = _open_parquet(path)
+            check(parquet.schema_arrow.names)
+            for batch in parquet.iter_batches(batch_size=BATCH_ROWS, columns=chosen):
+                frame = batch.to_pandas()
+                yield frame if chosen is None else frame.reset_index()[chosen]
+            return
+        by = options.get("by")
+        with pd.read_csv(
+            path, chunksize=BATCH_ROWS, **_csv_options(path, [by] if by else [])
+        ) as chunks:
             for chunk in chunks:
-                for column in chosen or ():
-                    check_column("rounds", column, [str(c) for c in chunk.columns])
+                check([str(c) for c in chunk.columns])
                 yield chunk if chosen is None else chunk[chosen]
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turn what pandas and pyarrow raise, of many kinds, into the one line that a user needs."""
+    import pandas as pd
+
+    try:
+        with warnings.catch_warnings():
+            # Rows longer than the header would be cut, or shift the columns, with a warning.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            yield
     except AnnostatError:
         raise
+    except pd.errors.ParserWarning:
+        raise AnnostatError(
+            f"{path.name} has rows with more cells than its header: name every column, and "
+            "remove separators at the ends of lines"
+        ) from None
     except Exception as error:
         raise AnnostatError(f"{path.name} cannot be read as a table: {_one_line(error)}") from None
 
@@ -708,12 +761,15 @@ def _csv_options(path: Path, keep_text: Sequence[str]) -> dict[str, Any]:
     separator = "\t" if "\t" in head and "," not in head else ","
     if ";" in head and "," not in head:
         separator = ";"
-    columns = next(csv.reader([head], delimiter=separator), [])
+    columns = next(csv.reader([head], delimiter=separator, skipinitialspace=True), [])
     for i, name in enumerate(columns):
         if name in columns[:i]:
             raise AnnostatError(f"{path.name} names the column {name!r} twice")
-    dtype = {c: "str" for c in columns if c in keep_text or c.lower() in ITEM_NAMES[:3]}
-    return {"sep": separator, "dtype": dtype, "skipinitialspace": True, "encoding": "utf-8-sig"}
+    dtype = {c: "str" for c in columns if c in keep_text or c.lower() in ITEM_NAMES}
+    return {
+        "sep": separator, "dtype": dtype, "skipinitialspace": True, "encoding": "utf-8-sig",
+        "index_col": False,
+    }  # fmt: skip
 
 
 def _first_line(path: Path) -> str:
@@ -734,6 +790,8 @@ def _first_line(path: Path) -> str:
         lines = head.decode("utf-8-sig", errors="strict" if len(head) < 1 << 16 else "ignore")
     except UnicodeDecodeError:
         raise AnnostatError(f"{path.name} is not UTF-8 text") from None
+    if not lines.strip():
+        raise AnnostatError(f"{path.name} is empty")
     return lines.lstrip("\r\n").splitlines()[0]
 
 
@@ -747,6 +805,19 @@ def _check_readable(path: Path) -> None:
             pass
     except OSError as error:
         raise AnnostatError(f"{str(path)!r} cannot be opened: {error.strerror}") from None
+
+
+def _numbers_of(name: str, given: Any, n: int, *, whole: bool) -> NDArray[Any]:
+    """Return one number per item from an array-like, or from one number for all."""
+    try:
+        column = np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise AnnostatError(f"{name} must hold numbers, got {given!r}") from None
+    if column.ndim and column.shape != (n,):
+        raise AnnostatError(f"{name} has shape {column.shape} for {n} items")
+    if whole and not (np.isfinite(column) & (column == np.round(column))).all():
+        raise AnnostatError(f"{name} must hold whole numbers, got {shown(column.ravel(), 3)}")
+    return np.broadcast_to(column, (n,)).astype(np.int64 if whole else np.float64)
 
 
 def _as_text(column: pd.Series[Any]) -> NDArray[Any]:
@@ -772,6 +843,8 @@ def _as_numbers(column: pd.Series[Any], name: str, items: NDArray[Any]) -> NDArr
     """Return a column as float64; text that is no number is shown and refused."""
     import pandas as pd
 
+    if column.dtype.kind in "mMc":
+        raise AnnostatError(f"column {name!r} must hold numbers, but holds {column.dtype}")
     if column.dtype.kind in "iuf":
         return column.to_numpy(np.float64, na_value=np.nan)
     numbers = pd.to_numeric(column, errors="coerce")

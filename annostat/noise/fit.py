@@ -386,8 +386,8 @@ class NoiseFit(Result):
             share = p.cells.count / p.cells.count.sum()
             n = int(p.cells.count.sum())
 
-            def draw(_: int, generator: np.random.Generator) -> FloatArray:
-                return generator.multinomial(n, share).astype(np.float64)
+            def draw(numbers: range, generator: np.random.Generator) -> FloatArray:
+                return generator.multinomial(n, share, size=len(numbers)).astype(np.float64)
         else:
             import scipy.sparse as sparse
 
@@ -395,15 +395,16 @@ class NoiseFit(Result):
             shape = (int(codes.max()) + 1, n_cells)
             table = sparse.csr_array((ones, (codes, p.cells.of_item)), shape=shape)
 
-            def draw(_: int, generator: np.random.Generator) -> FloatArray:
-                picked = generator.integers(0, shape[0], size=shape[0])
-                return np.asarray(np.bincount(picked, minlength=shape[0]) @ table, float)
+            def draw(numbers: range, generator: np.random.Generator) -> FloatArray:
+                picked = generator.integers(0, shape[0], size=(len(numbers), shape[0]))
+                times = np.array([np.bincount(row, minlength=shape[0]) for row in picked])
+                return np.asarray(times @ table, float)
 
         return self.refit(draw, n_resamples, rng=rng, n_jobs=n_jobs, progress=progress)
 
     def refit(
         self,
-        draw: Callable[[int, np.random.Generator], FloatArray],
+        draw: Callable[[range, np.random.Generator], FloatArray],
         n_resamples: int,
         *,
         rng: Rng = None,
@@ -412,7 +413,7 @@ class NoiseFit(Result):
         problem: Problem | None = None,
         all_windows: bool = False,
     ) -> pd.DataFrame:
-        """Refit counts of the problem's cells, drawn by number and generator; see `bootstrap`.
+        """Refit counts of the problem's cells, drawn block by block; see `bootstrap`.
 
         The window climbs from its best value, or is tried everywhere with `all_windows`.
         """
@@ -451,12 +452,15 @@ class NoiseFit(Result):
             metrics.append(metric)
         data = p.data(int(windows[0]))
         size = max(1, min(64, 2_000_000 // max(p.cells.count.size, 1)))
-        generators = list(enumerate(spawn(rng, check_count("n_resamples", n_resamples, low=1))))
+        n_resamples = check_count("n_resamples", n_resamples, low=1)
         top = -1 if all_windows else int(np.argmin(np.abs(windows - (self.model.window or 0))))
-        blocks = [generators[i : i + size] for i in range(0, len(generators), size)]
+        # A block has a generator of its own and a fixed size: any number of workers agrees.
+        ranges = [range(i, min(i + size, n_resamples)) for i in range(0, n_resamples, size)]
+        blocks = list(zip(ranges, spawn(rng, len(ranges)), strict=True))
 
-        def one(block: list[tuple[int, np.random.Generator]]) -> FloatArray:
-            counts = np.array([draw(i, g) for i, g in block])
+        def one(task: tuple[range, np.random.Generator]) -> FloatArray:
+            block = task[0]
+            counts = np.ascontiguousarray(draw(*task))
             coordinates = np.empty((len(block), low.size))
             best = np.empty((len(block), 3))
             kernels.refit_counts(
@@ -589,9 +593,9 @@ class SimulatedSets:
         )
         self.problem: Problem = replace(p, cells=new)
 
-    def draw(self, number: int, _: np.random.Generator) -> FloatArray:
-        """Return the counts of one set."""
-        return np.asarray(self.counts[number])
+    def draw(self, numbers: range, _: np.random.Generator) -> FloatArray:
+        """Return the counts of some sets, one row each."""
+        return np.asarray(self.counts[numbers.start : numbers.stop])
 
 
 def pair_counts(cells: Cells) -> FloatArray:
@@ -909,8 +913,14 @@ class Profiler:
 
         default = 0.005 if problem.kind and i == problem.n_core else 0.2
         step = 2.0 * error if math.isfinite(error) and error > 0 else default
-        low = self._walk(drop, float(self.u[i]), -step, bottom=float(low_box[i]))
-        high = self._walk(drop, float(self.u[i]), step, bottom=float(high_box[i]))
+        here, least, most = float(self.u[i]), float(low_box[i]), float(high_box[i])
+        if i < problem.n_core:  # logarithms: as for E|X|, a limit far away is none
+            least, most = max(least, here - math.log(1e4)), min(most, here + math.log(50))
+        low = self._walk(drop, here, -step, bottom=least)
+        high = self._walk(drop, here, step, bottom=most)
+        if i < problem.n_core:
+            low = low if low > least else -math.inf
+            high = high if high < most else math.inf
         return Interval(low, high, self.level, self.method)
 
     def _walk(
