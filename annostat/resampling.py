@@ -77,8 +77,10 @@ def map_parallel(
     list
         The results, in the order of the tasks.
     """
-    if n_jobs is not None and check_number("n_jobs", n_jobs) in (0, math.inf):
-        raise AnnostatError("n_jobs must be a number of workers, or -1 for all cores, got 0")
+    if n_jobs is not None and (n_jobs == 0 or not isinstance(n_jobs, (int, np.integer))):
+        raise AnnostatError(
+            f"n_jobs must be a number of workers, or -1 for all cores, got {n_jobs!r}"
+        )
     todo = list(tasks)
     results: list[R] = []
     if n_jobs == 1 or len(todo) < 2:

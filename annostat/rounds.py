@@ -12,8 +12,8 @@ import csv
 import hashlib
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -604,34 +604,39 @@ def _stream(path: Path, options: dict[str, Any], units: dict[str, Any]) -> Round
     fast: dict[int, int] = {}
     tables: list[pd.DataFrame] = []
     start = 0
-    for batch in _batches(path, options):
-        if layout is None:
-            layout = _Layout.resolve(batch, **{**options, "item": None})
-            if layout.rater is not None:
-                raise AnnostatError(
-                    "a long table cannot be streamed into counts: read it with collapse=False, "
-                    "or turn it into one column per round"
-                )
-            extra = (layout.by, layout.period, layout.fps, layout.length)
-            keys = [c for c in extra if isinstance(c, str)]
-        names = layout.rounds
-        if len(names) == 2 and not keys and all(batch[c].dtype.kind == "i" for c in names):
-            _count_into(fast, *(batch[c].to_numpy() for c in names))
+    with closing(_batches(path, options)) as batches:
+        for batch in batches:
+            if layout is None:
+                # With the rounds named, the column of the items is not even read.
+                item = options["item"] if options["rounds"] is None else None
+                layout = _Layout.resolve(batch, **{**options, "item": item})
+                if layout.rater is not None:
+                    raise AnnostatError(
+                        "a long table cannot be streamed into counts: read it with collapse=False, "
+                        "or turn it into one column per round"
+                    )
+                extra = (layout.by, layout.period, layout.fps, layout.length)
+                keys = [c for c in extra if isinstance(c, str)]
+            names = layout.rounds
+            if len(names) == 2 and not keys and all(_fits_int64(batch[c].dtype) for c in names):
+                _count_into(fast, *(batch[c].to_numpy() for c in names))
+                start += len(batch)
+                continue
+            rows = np.array([f"row {start + i + 1}" for i in range(len(batch))], dtype=object)
             start += len(batch)
-            continue
-        rows = np.array([f"row {start + i + 1}" for i in range(len(batch))], dtype=object)
-        start += len(batch)
-        values = np.column_stack([_as_numbers(batch[c], c, rows) for c in names])
-        if (values != np.round(values))[np.isfinite(values)].any() or np.isinf(values).any():
-            Rounds(values, tuple(names), items=rows).picks()  # refuses, and shows the rows
-        present = np.isfinite(values)
-        reference = values[np.arange(len(values)), present.argmax(axis=1)]
-        table = pd.DataFrame(values - reference[:, None], columns=names)
-        for key in keys:
-            table[key] = batch[key].to_numpy()
-        tables.append(table.groupby([*names, *keys], dropna=False).size().reset_index(name="\0n"))
-        if len(tables) > 32:
-            tables = [_merge(tables, [*names, *keys])]
+            values = np.column_stack([_as_numbers(batch[c], c, rows) for c in names])
+            if (values != np.round(values))[np.isfinite(values)].any() or np.isinf(values).any():
+                Rounds(values, tuple(names), items=rows).picks()  # refuses, and shows the rows
+            present = np.isfinite(values)
+            reference = values[np.arange(len(values)), present.argmax(axis=1)]
+            table = pd.DataFrame(values - reference[:, None], columns=names)
+            for key in keys:
+                table[key] = batch[key].to_numpy()
+            tables.append(
+                table.groupby([*names, *keys], dropna=False).size().reset_index(name="\0n")
+            )
+            if len(tables) > 32:
+                tables = [_merge(tables, [*names, *keys])]
     if layout is None:
         raise AnnostatError(f"{path.name} has no rows")
     names = layout.rounds
@@ -667,6 +672,10 @@ def _merge(tables: list[pd.DataFrame], keys: list[str]) -> pd.DataFrame:
     return stacked.groupby(keys, dropna=False)["\0n"].sum().reset_index()
 
 
+def _fits_int64(dtype: Any) -> bool:
+    return isinstance(dtype, np.dtype) and np.can_cast(dtype, np.int64) and dtype.kind != "b"
+
+
 def _count_into(total: dict[int, int], first: NDArray[Any], second: NDArray[Any]) -> None:
     """Add the counts of whole-number differences, a piece that fits the cache at a time."""
     for start in range(0, len(first), COUNT_ROWS):
@@ -685,7 +694,7 @@ def _count_into(total: dict[int, int], first: NDArray[Any], second: NDArray[Any]
             total[value] = total.get(value, 0) + count
 
 
-def _batches(path: Path, options: Mapping[str, Any]) -> Iterator[pd.DataFrame]:
+def _batches(path: Path, options: Mapping[str, Any]) -> Generator[pd.DataFrame, None, None]:
     """Yield the columns that matter, a batch of rows at a time."""
     import pandas as pd
 
@@ -700,21 +709,31 @@ def _batches(path: Path, options: Mapping[str, Any]) -> Iterator[pd.DataFrame]:
                 check_column(role, name, columns)
 
     options = {k: v for k, v in options.items() if isinstance(v, str) or k == "rounds"}
+    pieces: Any
     with _reading(path):
         if _is_parquet(path):
             parquet = _open_parquet(path)
             check(parquet.schema_arrow.names)
-            for batch in parquet.iter_batches(batch_size=BATCH_ROWS, columns=chosen):
-                frame = batch.to_pandas()
-                yield frame if chosen is None else frame.reset_index()[chosen]
-            return
-        by = options.get("by")
-        with pd.read_csv(
-            path, chunksize=BATCH_ROWS, **_csv_options(path, [by] if by else [])
-        ) as chunks:
-            for chunk in chunks:
-                check([str(c) for c in chunk.columns])
-                yield chunk if chosen is None else chunk[chosen]
+            pieces = (
+                batch.to_pandas()
+                for batch in parquet.iter_batches(batch_size=BATCH_ROWS, columns=chosen)
+            )
+        else:
+            check(_header(path)[1])
+            text = _csv_options(path, [options["by"]] if "by" in options else [])
+            pieces = pd.read_csv(path, chunksize=BATCH_ROWS, **text)
+    with closing(pieces):
+        while True:
+            with _reading(path):  # not around the yield: its filters are not for the caller
+                frame = next(pieces, None)
+            if frame is None:
+                return
+            if chosen is None:
+                yield frame
+            elif frame.columns.isin(chosen).sum() == len(chosen):
+                yield frame[chosen]
+            else:  # some of them are in the index that pandas stored
+                yield frame.reset_index()[chosen]
 
 
 @contextmanager
@@ -756,7 +775,8 @@ def _is_parquet(path: Path) -> bool:
         return stream.read(4) == b"PAR1"
 
 
-def _csv_options(path: Path, keep_text: Sequence[str]) -> dict[str, Any]:
+def _header(path: Path) -> tuple[str, list[str]]:
+    """Return the separator of a text table and the names of its columns."""
     head = _first_line(path)
     separator = "\t" if "\t" in head and "," not in head else ","
     if ";" in head and "," not in head:
@@ -765,6 +785,11 @@ def _csv_options(path: Path, keep_text: Sequence[str]) -> dict[str, Any]:
     for i, name in enumerate(columns):
         if name in columns[:i]:
             raise AnnostatError(f"{path.name} names the column {name!r} twice")
+    return separator, columns
+
+
+def _csv_options(path: Path, keep_text: Sequence[str]) -> dict[str, Any]:
+    separator, columns = _header(path)
     dtype = {c: "str" for c in columns if c in keep_text or c.lower() in ITEM_NAMES}
     return {
         "sep": separator, "dtype": dtype, "skipinitialspace": True, "encoding": "utf-8-sig",

@@ -1,5 +1,7 @@
 """Reading rounds: layouts, formats, streaming, and what is refused."""
 
+import gzip
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +10,6 @@ from hypothesis import strategies as st
 
 from annostat import AnnostatError, Rounds, read_rounds
 from annostat.noise.cells import Cells
-from annostat.resampling import bootstrap, bootstrap_interval
 
 
 def frame():
@@ -105,22 +106,210 @@ def test_strata_and_usable():
     assert "1 items with fewer" in rounds.usable().notes[0]
 
 
-def test_bootstrap_is_serial_equals_parallel_and_whole():
-    x = np.arange(30.0)
-    clusters = np.repeat(np.arange(10), 3)
+def write(folder, text, name="rounds.csv"):
+    path = folder / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
 
-    def mean(w):
-        return w @ x / w.sum(axis=1)
 
-    runs = [bootstrap(mean, 30, n_resamples=700, rng=3, n_jobs=j) for j in (1, 2)]
-    np.testing.assert_array_equal(*runs)
-    weights = bootstrap(lambda w: w, 30, n_resamples=50, clusters=clusters, rng=1)
-    assert (weights.reshape(50, 10, 3).std(axis=2) == 0).all()
-    low, high = np.quantile(runs[0], [0.05, 0.95])
-    interval = bootstrap_interval(runs[0], x.mean(), level=0.9)
-    assert (interval.low, interval.high) == (low, high)
-    jackknife = (x.sum() - x) / 29
-    bca = bootstrap_interval(runs[0], x.mean(), level=0.9, method="bca", jackknife=jackknife)
-    assert abs(bca.low - low) < 0.5
-    with pytest.raises(AnnostatError, match="not finite"):
-        bootstrap_interval(np.array([1.0, np.nan]), 1.0)
+@pytest.mark.parametrize("name", ["item", "clip", "FileName", "case"])
+def test_identifiers_stay_text(tmp_path, name):
+    path = write(tmp_path, f"{name};a;b\n007;1;2\n7;3;4\n")
+    assert read_rounds(path).items.tolist() == ["007", "7"]
+
+
+def test_identifiers_in_the_index(tmp_path):
+    table = frame().set_index("item")
+    path = tmp_path / "t.parquet"
+    table.to_parquet(path)
+    for source in (table, path):
+        assert read_rounds(source, rounds=["x", "y"]).items.tolist() == ["007", "b", "c"]
+    streamed = read_rounds(path, rounds=["x", "y"], collapse=True)
+    assert streamed.row_weights.sum() == 3
+
+
+def test_labels_are_the_same_text_streamed_or_not(tmp_path):
+    path = write(tmp_path, "a,b,s\n1,2,01\n2,3,1\n4,4,01\n")
+    for collapse in (False, True):
+        rounds = read_rounds(path, rounds=["a", "b"], by="s", collapse=collapse)
+        assert {s: r.n_items for s, r in rounds.strata().items()} == {"01": 2, "1": 1}
+
+
+@pytest.mark.parametrize("collapse", [False, True])
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (b"", "is empty"),
+        (b" \n\n", "is empty"),
+        (b"\xef\xbb\xbf", "is empty"),
+        (b"item,a,b\n", "no rows"),
+        (b"\x89PNG\0\0", "binary file"),
+        ("item,a,b\nx,1,2\n".encode("utf-16"), "binary file"),
+        ("item,\xe9,b\nx,1,2\n".encode("latin-1"), "not UTF-8"),
+        (b"PAR1 but no more", "not a Parquet file"),
+        (b"a,a,b\n1,2,3\n", "names the column 'a' twice"),
+        (b"a,b\n5,1,2\n6,3,4\n", "more cells than its header"),
+        (b"item,a,b\nx,1,2\ny,3,4,5,6\n", "cannot be read as a table"),
+        (b"item,a,b\nx,1,2\ny,inf,4\n", r"infinite value; first: item '.*', a = inf"),
+        (b"item,a,b\nx,1,2\ny,two,4\n", r"'a' holds text in 1 rows; first: .*: 'two'"),
+    ],
+)
+def test_files_that_are_refused(tmp_path, text, words, collapse):
+    rounds = ["a", "b"] if b"item,a,b" in text else None
+    with pytest.raises(AnnostatError, match=words) as caught:
+        read_rounds(write(tmp_path, text), rounds=rounds, collapse=collapse)
+    assert "\n" not in str(caught.value)
+
+
+def test_no_file_a_folder_and_broken_ones(tmp_path):
+    with pytest.raises(AnnostatError, match="there is no file"):
+        read_rounds(tmp_path / "absent.csv")
+    with pytest.raises(AnnostatError, match="is a folder"):
+        read_rounds(tmp_path)
+    with pytest.raises(AnnostatError, match="cannot be read"):
+        read_rounds(write(tmp_path, b"no gzip", "t.csv.gz"))
+    with pytest.raises(AnnostatError, match="cannot be read"):
+        read_rounds(write(tmp_path, gzip.compress(b"item,a,b\n" * 99)[:20], "u.csv.gz"))
+    path = tmp_path / "t.parquet"
+    frame()[["x", "y"]].to_parquet(path)
+    damaged = bytearray(path.read_bytes())
+    damaged[4:60] = b"\xff" * 56
+    path.write_bytes(bytes(damaged))
+    for collapse in (False, True):
+        with pytest.raises(AnnostatError, match="cannot be read as a table"):
+            read_rounds(path, rounds=["x", "y"], collapse=collapse)
+
+
+def test_separators_at_the_ends_of_lines_shift_nothing(tmp_path):
+    rounds = read_rounds(write(tmp_path, "item,a,b\nx,1,2,\ny,3,4,\n"))
+    assert rounds.items.tolist() == ["x", "y"]
+    assert rounds.values.tolist() == [[1, 2], [3, 4]]
+
+
+def test_streamed_refusals(tmp_path, monkeypatch):
+    monkeypatch.setattr("annostat.rounds.BATCH_ROWS", 2)
+    path = tmp_path / "t.parquet"
+    pd.DataFrame({"a": [1, 2, 3, 4.5], "b": [1, 2, 3, 4]}).to_parquet(path)
+    with pytest.raises(AnnostatError, match="not a whole number; first: item 'row 4'"):
+        read_rounds(path, rounds=["a", "b"], collapse=True)
+    path = write(tmp_path, "item,rater,value\nx,1,2\nx,2,4\n")
+    with pytest.raises(AnnostatError, match="long table cannot be streamed"):
+        read_rounds(path, collapse=True)
+    path = write(tmp_path, "item,a,b\nx,1,2\n")
+    for options in ({"item": "itme", "rounds": ["a", "b"]}, {"rounds": ["a", "c"]}):
+        with pytest.raises(AnnostatError, match="there is no column"):
+            read_rounds(path, collapse=True, **options)
+    assert read_rounds(path, item="item", rounds=["a", "b"], collapse=True).n_items == 1
+    path = write(tmp_path, "nr,a,b\n4,1,2\n")
+    assert read_rounds(path, item="nr", collapse=True).names == ("a", "b")
+
+
+@pytest.mark.parametrize("dtype", ["int16", "uint8", "uint64", "Int64", "int64"])
+@given(st.data())
+def test_streamed_counts_of_any_integer(tmp_path_factory, dtype, data):
+    values = st.integers(0, 200) | (st.none() if dtype == "Int64" else st.nothing())
+    rows = data.draw(st.lists(st.tuples(values, values), min_size=1, max_size=20))
+    path = tmp_path_factory.mktemp("s") / "t.parquet"
+    table = pd.DataFrame(rows, columns=["a", "b"], dtype=dtype)
+    table.to_parquet(path)
+    streamed = read_rounds(path, rounds=["a", "b"], collapse=True)
+    whole = read_rounds(table, rounds=["a", "b"])
+    assert streamed.row_weights.sum() == len(rows)
+    assert streamed.n_items == whole.n_items
+    repeated = np.repeat(streamed.values[:, 1] - streamed.values[:, 0], streamed.row_weights)
+    np.testing.assert_array_equal(
+        np.sort(repeated[np.isfinite(repeated)]), np.sort(whole.differences())
+    )
+
+
+def test_wide_differences_are_counted(tmp_path, monkeypatch):
+    monkeypatch.setattr("annostat.rounds.COUNT_ROWS", 4)
+    path = tmp_path / "t.parquet"
+    b = [5, -5, 10_000_000, 0, 0, 0, 3, 3, 3, 5]
+    pd.DataFrame({"a": [0] * 10, "b": b}).to_parquet(path)
+    rounds = read_rounds(path, rounds=["a", "b"], collapse=True)
+    found = dict(zip(rounds.differences().tolist(), rounds.row_weights.tolist(), strict=True))
+    assert found == {-5: 1, 0: 3, 3: 3, 5: 2, 10_000_000: 1}
+
+
+LONG = pd.DataFrame({"item": list("aabb"), "rater": [1, 2, 1, 2], "value": [3, 4, 5, 6]})
+
+
+def test_each_item_its_own_cluster_in_a_long_table():
+    rounds = read_rounds(LONG, item="item", rater="rater", value="value", cluster="item")
+    assert rounds.cluster.tolist() == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("table", "options", "words"),
+    [
+        (LONG, {"item": "rater", "rater": "rater", "value": "value"}, "different columns"),
+        (LONG.assign(rater=["item", "r"] * 2), {}, "a rater has the name"),
+        (pd.DataFrame([[1, 2, 3]], columns=list("aab")), {}, "names a column twice: a"),
+        (frame(), {"rounds": "xy"}, "rounds must be a list"),
+        (frame(), {"rounds": ["x", "x"]}, "different columns"),
+        (frame(), {"rounds": ["x", "Y"]}, "there is no column 'Y'"),
+        (frame(), {"rounds": ["x", "y"], "item": "itme"}, r"item: .* did you mean 'item'"),
+        (frame().assign(x=pd.Timestamp(0)), {"rounds": ["x", "y"]}, "holds datetime64"),
+        (frame().assign(item=["a", None, "c"]), {"rounds": ["x", "y"]}, "no item identifier"),
+        ([1, 2], {}, "path or a DataFrame"),
+    ],
+)
+def test_tables_that_are_refused(table, options, words):
+    with pytest.raises(AnnostatError, match=words):
+        read_rounds(table, **options)
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({"length": [2.5, 3]}, "length must hold whole numbers, got 2.5, 3"),
+        ({"length": [np.nan, 3]}, "length must hold whole numbers"),
+        ({"length": 0}, "length below 1"),
+        ({"weights": [-1, 3]}, "multiplicity below 1"),
+        ({"weights": [1, 2, 3]}, r"weights has shape \(3,\) for 2 items"),
+        ({"period": "fast"}, "period must hold numbers"),
+        ({"period": [1, -1]}, "not a positive number; first: row 2: -1"),
+        ({"cluster": [np.nan, "a"]}, "cluster is empty in 1 rows; first: 1"),
+        ({"items": ["a"]}, "items has 1 entries for 2"),
+        ({"names": ["a", "a"]}, "named twice: a, a"),
+        ({"names": ["a"]}, "2 rounds but 1 names"),
+    ],
+)
+def test_arrays_that_are_refused(columns, words):
+    with pytest.raises(AnnostatError, match=words):
+        Rounds.from_array([[1, 2], [3, 4]], **columns)
+
+
+def test_arrays_need_two_rounds_of_numbers():
+    for values in ([[1], [2]], [1, 2], [["a", "b"]], np.zeros((0, 2))):
+        with pytest.raises(AnnostatError):
+            Rounds.from_array(values)
+    for values in ([[0.5, 1]], [[2.0**53, 1]]):
+        with pytest.raises(AnnostatError, match="a pick"):
+            Rounds.from_array(values).picks()
+
+
+def test_digest_follows_what_matters():
+    base = Rounds.from_array([[0, 1, np.nan], [2, 3, 4]])
+    signed = Rounds.from_array([[-0.0, 1, -np.nan], [2, 3, 4]])
+    assert base.digest() == signed.digest()
+    others = [
+        Rounds.from_array(np.asarray(base.values).reshape(3, 2)),
+        Rounds.from_array([[0, 1, np.nan], [2, 3, 5]]),
+        Rounds.from_array(base.values, period=2.0),
+        Rounds.from_array(base.values, length=9),
+        Rounds.from_array(base.values, cluster=["a", "b"]),
+        Rounds.from_array(base.values, stratum=["a", "b"]),
+    ]
+    assert len({r.digest() for r in (base, *others)}) == 7
+
+
+def test_back_to_a_table():
+    rounds = read_rounds(frame(), rounds=["x", "y"], fps="fps", length=60)
+    again = rounds.to_frame()
+    assert list(again) == ["item", "x", "y", "period", "length"]
+    same = read_rounds(again, rounds=["x", "y"], period="period", length="length")
+    assert same.digest() == rounds.digest()
+    assert "3 items × 2 rounds" in repr(rounds)
+    assert "1 missing" in repr(rounds)

@@ -26,6 +26,7 @@ from annostat.rounds import read_rounds
 import pandas, pyarrow.parquet
 t=time.perf_counter()
 rounds=read_rounds(sys.argv[1], rounds=["a","b"], collapse=True)
+assert rounds.n_items == int(sys.argv[2])
 """
 
 
@@ -36,21 +37,23 @@ def main():
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=100_000_000)
-    rows = parser.parse_args().rows
+    parser.add_argument("--dtype", choices=["int16", "int32"], default="int16")
+    options = parser.parse_args()
+    rows, kind = options.rows, options.dtype
     rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rounds.parquet"
-        schema = pa.schema([("a", pa.int16()), ("b", pa.int16())])
+        schema = pa.schema([("a", kind), ("b", kind)])
         with pq.ParquetWriter(path, schema) as writer:
             for start in range(0, rows, 1 << 20):
                 n = min(1 << 20, rows - start)
-                a = rng.integers(0, 200, n, dtype=np.int16)
-                b = (a + np.rint(rng.laplace(scale=2, size=n))).astype(np.int16)
+                a = rng.integers(0, 200, n, dtype=kind)
+                b = (a + np.rint(rng.laplace(scale=2, size=n))).astype(kind)
                 writer.write_table(pa.table({"a": a, "b": b}, schema=schema))
         figures = {}
         for name, code in (("reading only", READ), ("read_rounds", OURS)):
             out = subprocess.run(
-                [sys.executable, "-c", code + TAIL, str(path)],
+                [sys.executable, "-c", code + TAIL, str(path), str(rows)],
                 check=True,
                 capture_output=True,
                 text=True,

@@ -1,0 +1,166 @@
+"""The bootstrap: same numbers on any number of workers, whole clusters, known intervals."""
+
+import math
+import os
+
+import joblib
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from annostat import AnnostatError
+from annostat.resampling import (
+    as_generator,
+    bootstrap,
+    bootstrap_interval,
+    cluster_codes,
+    map_parallel,
+    seed_of,
+    spawn,
+)
+
+X = np.random.default_rng(5).gamma(2.0, size=40)
+JACKKNIFE = (X.sum() - X) / (X.size - 1)
+
+
+def mean(w):
+    return w @ X / w.sum(axis=1)
+
+
+def test_any_number_of_workers_gives_the_same_bits(monkeypatch):
+    monkeypatch.setattr("annostat.resampling.BLOCK_CELLS", 40 * 16)
+    runs = [bootstrap(mean, 40, n_resamples=301, rng=3, n_jobs=j) for j in (1, 2, 3, -1, None)]
+    for run in runs[1:]:
+        np.testing.assert_array_equal(runs[0], run)
+    assert len(np.unique(runs[0])) > 290  # the blocks are not copies of each other
+    again = bootstrap(mean, 40, n_resamples=301, rng=np.random.default_rng(3))
+    np.testing.assert_array_equal(runs[0], again)
+    assert (bootstrap(mean, 40, n_resamples=301, rng=4) != runs[0]).any()
+
+
+def test_memory_grows_with_the_block_only(monkeypatch):
+    monkeypatch.setattr("annostat.resampling.BLOCK_CELLS", 400)
+    sizes = []
+    bootstrap(lambda w: sizes.append(w.shape) or w[:, 0], 40, n_resamples=25, rng=1)
+    assert sizes == [(10, 40), (10, 40), (5, 40)]
+
+
+@given(st.lists(st.integers(0, 6), min_size=1, max_size=30), st.integers(0, 2**32))
+def test_clusters_are_drawn_whole(labels, seed):
+    codes = cluster_codes([f"p{v}" for v in labels])
+    weights = bootstrap(lambda w: w, len(labels), n_resamples=7, clusters=codes, rng=seed)
+    drawn = [weights[:, codes == c] for c in range(codes.max() + 1)]
+    assert all((w == w[:, :1]).all() for w in drawn)
+    assert (sum(w[:, 0] for w in drawn) == len(drawn)).all()
+    plain = bootstrap(lambda w: w, len(labels), n_resamples=7, rng=seed)
+    assert (plain.sum(axis=1) == len(labels)).all()
+
+
+def test_multiplicities_are_multinomial():
+    w = bootstrap(lambda w: w, 10, n_resamples=20_000, rng=2)
+    np.testing.assert_allclose(w.mean(axis=0), 1, atol=0.04)
+    np.testing.assert_allclose(w.var(axis=0), 0.9, atol=0.05)
+    np.testing.assert_allclose(np.cov(w[:, 0], w[:, 1])[0, 1], -0.1, atol=0.03)
+
+
+@pytest.mark.parametrize("method", ["percentile", "basic", "bca"])
+@pytest.mark.parametrize("level", [0.5, 0.9, 0.95])
+def test_intervals_against_scipy(method, level):
+    reference = stats.bootstrap(
+        (X,), np.mean, method=method, confidence_level=level, n_resamples=999, rng=1
+    )
+    ours = bootstrap_interval(
+        reference.bootstrap_distribution, X.mean(), level=level, method=method, jackknife=JACKKNIFE
+    )
+    np.testing.assert_allclose((ours.low, ours.high), reference.confidence_interval, rtol=1e-12)
+    assert ours.level == level
+    assert method in ours.method.lower()
+
+
+def test_bootstrap_t_by_hand():
+    replicates = bootstrap(mean, 40, n_resamples=500, rng=1)
+    errors = np.linspace(0.5, 1.5, 500)
+    pivots = (replicates - X.mean()) / errors
+    interval = bootstrap_interval(
+        replicates, X.mean(), method="t", standard_errors=errors, standard_error=2.0, level=0.9
+    )
+    assert interval.low == pytest.approx(X.mean() - 2 * np.quantile(pivots, 0.95))
+    assert interval.high == pytest.approx(X.mean() - 2 * np.quantile(pivots, 0.05))
+
+
+def test_extreme_bca_stays_in_order():
+    replicates = np.r_[np.zeros(1), np.arange(1, 2000.0)]
+    jackknife = np.r_[np.full(40, 0.0), -100.0]
+    interval = bootstrap_interval(
+        replicates, 1999.0, level=0.9999, method="bca", jackknife=jackknife
+    )
+    assert 0 <= interval.low <= interval.high <= 1999
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: as_generator(-1), "seed >= 0"),
+        (lambda: as_generator(True), "numpy Generator"),
+        (lambda: as_generator("x"), "numpy Generator"),
+        (lambda: bootstrap(mean, 0), "n must be a whole number of at least 1"),
+        (lambda: bootstrap(mean, 40, n_resamples=0), "n_resamples"),
+        (lambda: bootstrap(mean, 2, clusters=np.array([0, 5])), "each of them in use"),
+        (lambda: bootstrap(mean, 2, clusters=np.array([-1, 0])), "each of them in use"),
+        (lambda: bootstrap(mean, 3, clusters=np.array([0, 1])), "3 whole numbers"),
+        (lambda: map_parallel(str, [1, 2], n_jobs=0), "n_jobs"),
+        (lambda: bootstrap_interval([1.0, math.nan], 1.0), "1 of 2 bootstrap replicates"),
+        (lambda: bootstrap_interval([], 1.0), "two or more"),
+        (lambda: bootstrap_interval([1.0, 2], math.nan), "estimate must be finite"),
+        (lambda: bootstrap_interval([1.0, 2], 1.0, method="bcaa"), "mean 'bca'"),
+        (lambda: bootstrap_interval([1.0, 2], 1.0, method="bca"), "jackknife"),
+        (
+            lambda: bootstrap_interval([1.0, 2], 1.0, method="bca", jackknife=[1, math.nan]),
+            "all finite",
+        ),
+        (lambda: bootstrap_interval([1.0, 2], 1.0, method="t"), "standard_errors"),
+        (
+            lambda: bootstrap_interval(
+                [1.0, 2], 1.0, method="t", standard_errors=[0, 1], standard_error=1
+            ),
+            "one positive number",
+        ),
+        (lambda: bootstrap_interval([1.0, 2], 1.0, level=95), "level"),
+        (lambda: cluster_codes(["a", None]), "cluster is missing in 1 rows"),
+    ],
+)
+def test_refusals(call, words):
+    with pytest.raises(AnnostatError, match=words):
+        call()
+
+
+def test_seeds():
+    assert (seed_of(7), seed_of(np.int64(7)), seed_of(None)) == (7, 7, None)
+    assert seed_of(np.random.default_rng(7)) is None
+    one, two = ([g.random() for g in spawn(7, 3)] for _ in range(2))
+    assert one == two
+    assert len(set(one)) == 3
+    generator = np.random.default_rng(7)
+    assert as_generator(generator) is generator
+    assert spawn(generator, 1)[0].random() != spawn(generator, 1)[0].random()
+
+
+def test_order_progress_and_the_callers_backend():
+    seen = []
+    result = map_parallel(
+        lambda i: i * i, range(5), n_jobs=2, progress=lambda *done: seen.append(done)
+    )
+    assert result == [0, 1, 4, 9, 16]
+    assert seen == [(i, 5) for i in range(1, 6)]
+    assert map_parallel(str, []) == []
+    here = os.getpid()
+    assert set(map_parallel(lambda _: os.getpid(), range(4), n_jobs=2)) == {here}
+    with joblib.parallel_config(backend="loky"):
+        assert here not in map_parallel(lambda _: os.getpid(), range(4), n_jobs=2)
+
+
+def test_codes_in_order_of_appearance():
+    assert cluster_codes(["b", "a", "b"]).tolist() == [0, 1, 0]
+    assert cluster_codes(None) is None
