@@ -622,12 +622,21 @@ def _stream(path: Path, options: dict[str, Any], units: dict[str, Any]) -> Round
                 _count_into(fast, *(batch[c].to_numpy() for c in names))
                 start += len(batch)
                 continue
-            rows = np.array([f"row {start + i + 1}" for i in range(len(batch))], dtype=object)
+            rows = _RowNames(start)
             start += len(batch)
-            values = np.column_stack([_as_numbers(batch[c], c, rows) for c in names])
-            if (values != np.round(values))[np.isfinite(values)].any() or np.isinf(values).any():
-                Rounds(values, tuple(names), items=rows).picks()  # refuses, and shows the rows
+            values = np.vstack([_as_numbers(batch[c], c, rows) for c in names]).T
             present = np.isfinite(values)
+            whole = (values == np.round(values)) & (np.abs(values) < PICK_LIMIT)
+            if not (whole | np.isnan(values)).all():  # let `Rounds` refuse it and show the rows
+                labels = np.array([rows[i] for i in range(len(values))], dtype=object)
+                Rounds(values, tuple(names), items=labels).picks()
+            if len(names) == 2 and not keys:
+                both = present.all(axis=1)
+                pairs = values if both.all() else values[both]
+                _count_into(fast, *pairs.astype(np.int64).T)
+                if both.all():
+                    continue
+                values, present = values[~both], present[~both]
             reference = values[np.arange(len(values)), present.argmax(axis=1)]
             table = pd.DataFrame(values - reference[:, None], columns=names)
             for key in keys:
@@ -650,13 +659,13 @@ def _stream(path: Path, options: dict[str, Any], units: dict[str, Any]) -> Round
     merged = _merge(tables, [*names, *keys])
     if merged.empty:
         raise AnnostatError(f"{path.name} has no rows")
-    rows = np.array([f"pattern {i + 1}" for i in range(len(merged))], dtype=object)
+    patterns = np.array([f"pattern {i + 1}" for i in range(len(merged))], dtype=object)
     return Rounds(
         merged[names].to_numpy(np.float64),
         tuple(names),
-        stratum=None if layout.by is None else _labels(merged[layout.by], layout.by, rows),
-        period=layout.periods(merged, rows),
-        length=layout.lengths(merged, rows),
+        stratum=None if layout.by is None else _labels(merged[layout.by], layout.by, patterns),
+        period=layout.periods(merged, patterns),
+        length=layout.lengths(merged, patterns),
         weights=merged["\0n"].to_numpy(np.int64),
         unit=units["unit"],
         period_unit=units["period_unit"] or ("ms" if layout.fps is not None else ""),
@@ -864,7 +873,19 @@ def _labels(column: pd.Series[Any], name: str, items: NDArray[Any]) -> NDArray[A
     return np.array([str(v) for v in column], dtype=object)
 
 
-def _as_numbers(column: pd.Series[Any], name: str, items: NDArray[Any]) -> NDArray[np.float64]:
+class _RowNames:
+    """Names of the rows of a batch, made only when a message needs one."""
+
+    def __init__(self, start: int) -> None:
+        self.start = start
+
+    def __getitem__(self, i: int) -> str:
+        return f"row {self.start + i + 1}"
+
+
+def _as_numbers(
+    column: pd.Series[Any], name: str, items: NDArray[Any] | _RowNames
+) -> NDArray[np.float64]:
     """Return a column as float64; text that is no number is shown and refused."""
     import pandas as pd
 

@@ -37,7 +37,7 @@ def main():
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=100_000_000)
-    parser.add_argument("--dtype", choices=["int16", "int32"], default="int16")
+    parser.add_argument("--dtype", choices=["int16", "int32", "float64"], default="int16")
     options = parser.parse_args()
     rows, kind = options.rows, options.dtype
     rng = np.random.default_rng(0)
@@ -47,7 +47,7 @@ def main():
         with pq.ParquetWriter(path, schema) as writer:
             for start in range(0, rows, 1 << 20):
                 n = min(1 << 20, rows - start)
-                a = rng.integers(0, 200, n, dtype=kind)
+                a = rng.integers(0, 200, n).astype(kind)
                 b = (a + np.rint(rng.laplace(scale=2, size=n))).astype(kind)
                 writer.write_table(pa.table({"a": a, "b": b}, schema=schema))
         figures = {}
