@@ -75,6 +75,8 @@ def __getattr__(name: str) -> Any:
         "truth",
         "concentration",
         "scaling",
+        "masks",
+        "cardiac",
     ):
         return importlib.import_module(f"annostat.{name}")
     raise AttributeError(f"module 'annostat' has no attribute {name!r}")

@@ -14,9 +14,13 @@ LAYERS = [
     ["_version", "errors"],
     ["estimates", "files"],
     ["resampling", "rounds"],
-    ["noise", "datasets"],
-    ["simulate"],
+    ["noise", "agreement"],
+    ["ceilings"],
+    ["truth", "concentration", "scaling", "masks"],
+    ["cardiac", "simulate"],
+    ["datasets"],
     ["plotting"],
+    ["report"],
     ["cli"],
 ]
 

@@ -1,21 +1,19 @@
-"""Plots of results: ``plot_x(result, ax=None) -> Axes``. The only matplotlib of annostat."""
+"""Plots of the noise of picks."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from annostat.noise.fit import NoiseComparison, NoiseFit, pair_counts
+from annostat.plotting.figures import COLOURS, axes_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["plot_differences", "plot_noise", "plot_noise_law", "plot_windows", "save_figure"]
-
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")  # Okabe & Ito, safe for colour blindness
+__all__ = ["plot_differences", "plot_noise", "plot_noise_law", "plot_windows"]
 
 
 def plot_noise(result: NoiseComparison, *, figsize: tuple[float, float] = (12, 4)) -> Figure:
@@ -48,7 +46,7 @@ def plot_differences(result: NoiseComparison, *, ax: Axes | None = None, n_model
     """
     from scipy import stats
 
-    ax = _axes(ax)
+    ax = axes_of(ax)
     counts = pair_counts(result.best.problem.cells)
     d = np.arange(counts.size)
     seen = counts > 0
@@ -74,7 +72,7 @@ def plot_differences(result: NoiseComparison, *, ax: Axes | None = None, n_model
 
 def plot_noise_law(result: NoiseComparison, *, ax: Axes | None = None) -> Axes:
     """Draw the law of one annotation's error under the best model, with E|X| and its interval."""
-    ax = _axes(ax)
+    ax = axes_of(ax)
     x, f = result.best.noise_pmf()
     reach = int(np.abs(x[f > 1e-5]).max(initial=1))
     inside = np.abs(x) <= max(reach, 2)
@@ -91,7 +89,7 @@ def plot_noise_law(result: NoiseComparison, *, ax: Axes | None = None) -> Axes:
 
 def plot_windows(result: NoiseComparison, *, ax: Axes | None = None) -> Axes:
     """Draw E|X| against the width of abandonment, where the likelihood allows that width."""
-    ax = _axes(ax)
+    ax = axes_of(ax)
     best, drawn = result.best, 0
     for fit in _kinds(result):
         windows, values, maes = fit.window_profile
@@ -115,33 +113,9 @@ def plot_windows(result: NoiseComparison, *, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def save_figure(figure: Figure, path: str | Path) -> None:
-    """Write a figure whole or not at all; the suffix decides the format."""
-    from annostat.files import write_whole
-
-    target = Path(path)
-    suffix = target.suffix.lstrip(".").lower() or "png"
-    options: dict[str, Any] = {"metadata": {"Date": None}} if suffix in ("svg", "pdf") else {}
-    if suffix == "pdf":
-        options = {"metadata": {"CreationDate": None}}
-
-    def write(stream: Any) -> None:
-        figure.savefig(stream, format=suffix, dpi=150, **options)
-
-    write_whole(target, write)
-
-
 def _kinds(result: NoiseComparison) -> list[NoiseFit]:
     """Return the best model, then the best one of each other kind of abandonment."""
     found: dict[str, NoiseFit] = {}
     for fit in result.fits:
         found.setdefault(fit.model.abandonment, fit)
     return list(found.values())
-
-
-def _axes(ax: Axes | None) -> Axes:
-    if ax is not None:
-        return ax
-    import matplotlib.pyplot as plt
-
-    return plt.subplots()[1]

@@ -1,0 +1,71 @@
+"""The command line: parse, call, print. One module for each command, loaded when needed."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import warnings
+from collections.abc import Sequence
+
+import click
+
+from annostat._version import __version__
+from annostat.errors import AnnostatError, AnnostatWarning
+
+# The commands in the order of the help page, each with the module that holds it.
+COMMANDS = {
+    "fit-afd": "fit_afd",
+    "plan": "plan",
+}
+
+
+class Commands(click.Group):
+    """A group that imports a command when it is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of the help page."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Return the command of that name."""
+        if name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"annostat.cli.{COMMANDS[name]}")
+        command = getattr(module, COMMANDS[name])
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="annostat")
+def cli() -> None:
+    """Say how noisy annotations are, and how good any model can look against them."""
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Run the command line; errors become one line and exit status 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    warnings.simplefilter("default", AnnostatWarning)
+    warnings.showwarning = lambda message, *_: click.echo(f"annostat: warning: {message}", err=True)
+    try:
+        cli.main(args=None if args is None else list(args), prog_name="annostat",
+                 standalone_mode=False)  # fmt: skip
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.Abort:
+        click.echo("annostat: stopped", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        click.echo(f"annostat: error: {error.format_message()}", err=True)
+        sys.exit(2)
+    except AnnostatError as error:
+        click.echo(f"annostat: error: {error}", err=True)
+        sys.exit(2)
+    except MemoryError:
+        click.echo("annostat: error: not enough memory for this input", err=True)
+        sys.exit(2)

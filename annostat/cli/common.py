@@ -1,0 +1,149 @@
+"""What the commands share: the options that say what is in a table, loading, publishing."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from annostat.errors import AnnostatError
+
+EXAMPLES = ("lidc", "lidc-first", "lidc-last")
+
+
+class Command(click.Command):
+    """A command whose option --rounds takes as many values as follow it."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Turn ``--rounds A B`` into ``--rounds A --rounds B`` before click parses it."""
+        spread: list[str] = []
+        rest = iter(range(len(args)))
+        for i in rest:
+            if args[i] != "--rounds":
+                spread.append(args[i])
+                continue
+            values: list[str] = []
+            while i + 1 + len(values) < len(args) and not args[i + 1 + len(values)].startswith(
+                "--"
+            ):
+                values.append(args[i + 1 + len(values)])
+                next(rest)
+            if not values:
+                raise click.UsageError("--rounds needs the names of two or more columns", ctx)
+            has_input = any(not a.startswith("-") for a in spread[:1]) or "--example" in args
+            if not has_input and len(values) > 2 and Path(values[-1]).is_file():
+                spread.append(values.pop())
+            for value in values:
+                spread += ["--rounds", value]
+        return super().parse_args(ctx, spread)
+
+
+def input_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say what is in the table."""
+    for option in reversed(
+        [
+            click.argument("source", metavar="ROUNDS", required=False),
+            click.option("--example", type=click.Choice(EXAMPLES), help="Bundled data instead."),
+            click.option("--item", metavar="C", help="Column of the item identifiers."),
+            click.option("--rounds", "rounds", metavar="A B ...", multiple=True,
+                         help="Columns of the rounds of a wide table."),
+            click.option("--rater", metavar="C", help="Column of the rater (long table)."),
+            click.option("--value", metavar="C", help="Column of the annotation (long table)."),
+            click.option("--by", metavar="C", help="Column of a stratum: one result for each."),
+            click.option("--period", metavar="C",
+                         help="Column or number: duration of a frame, spacing of a slice."),
+            click.option("--fps", metavar="C", help="Column or number: frames per second."),
+            click.option("--length", metavar="C", help="Column or number: frames of the clip."),
+            click.option("--cluster", metavar="C", help="Column of the cluster (patient)."),
+            click.option("--level", type=float, default=0.95, show_default=True,
+                         help="Level of confidence."),
+            click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True,
+                         help="Seed of everything random."),
+            click.option("--n-jobs", type=int, default=-1, show_default=True,
+                         help="Workers; -1 for all cores."),
+            click.option("--json", "json_file", metavar="FILE|-", help="Write the result as JSON."),
+        ]
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def load(options: dict[str, Any]) -> Any:
+    """Read the rounds that the options name."""
+    if options["example"]:
+        if options["source"]:
+            raise AnnostatError("give either ROUNDS or --example, not both")
+        from annostat.datasets import lidc
+
+        part = {"lidc": "largest_slice", "lidc-first": "first_slice", "lidc-last": "last_slice"}
+        return lidc(part[options["example"]])
+    if not options["source"]:
+        raise AnnostatError("no input: give a table of rounds, or --example lidc")
+    from annostat.rounds import read_rounds
+
+    return read_rounds(
+        options["source"],
+        item=options["item"],
+        rounds=list(options["rounds"]) or None,
+        rater=options["rater"],
+        value=options["value"],
+        by=options["by"],
+        period=column_or_number(options["period"]),
+        fps=column_or_number(options["fps"]),
+        length=column_or_number(options["length"]),
+        cluster=options["cluster"],
+        unit="frames",
+    )
+
+
+def column_or_number(text: str | None) -> str | float | None:
+    """Return a number if the text is one, else the name of a column."""
+    if text is None:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def publish(results: dict[str, Any], options: dict[str, Any], *, by: str | None) -> None:
+    """Print the results as text, or write them as JSON."""
+    target = options["json_file"]
+    if target:
+        parts = {name: result.to_dict() for name, result in results.items()}
+        shape = {"strata": parts} if by else parts[""]
+        text = json.dumps(shape, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        if target == "-":
+            click.echo(text, nl=False)
+            return
+        from annostat.files import write_text
+
+        write_text(target, text)
+    for name, result in results.items():
+        if by:
+            click.echo(f"== {by}: {name} ==\n")
+        click.echo(str(result))
+        click.echo()
+
+
+def with_stratum(path: str, name: str) -> Path:
+    """Return the path with the stratum's name before its suffix."""
+    target = Path(path)
+    safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
+    return target.with_name(f"{target.stem}-{safe}{target.suffix}") if name else target
+
+
+@contextlib.contextmanager
+def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
+    """Show progress on standard error, if that is a terminal."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

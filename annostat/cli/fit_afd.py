@@ -1,0 +1,110 @@
+"""`annostat fit-afd`: the noise of picked frames."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from annostat.cli.common import Command, input_options, load, progress_bar, publish, with_stratum
+from annostat.errors import AnnostatError
+
+ABANDONMENT = ("none", "independent", "shared", "all")
+
+
+@click.command("fit-afd", cls=Command)
+@input_options
+@click.option(
+    "--core",
+    default="all",
+    show_default=True,
+    metavar="NAME|all",
+    help="Family of the core of the noise.",
+)
+@click.option(
+    "--abandonment",
+    type=click.Choice(ABANDONMENT),
+    default="all",
+    show_default=True,
+    help="How annotators give up.",
+)
+@click.option(
+    "--window",
+    default="auto",
+    show_default=True,
+    metavar="auto|length|N",
+    help="Half-width of an abandoned pick; 'length' uses each clip's own.",
+)
+@click.option(
+    "--ci",
+    type=click.Choice(["profile", "bootstrap"]),
+    default="profile",
+    show_default=True,
+    help="Kind of interval.",
+)
+@click.option(
+    "--resamples",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Bootstrap resamples (2000) and simulated sets of each test (199).",
+)
+@click.option("--plot", "plot_file", metavar="FILE", help="Draw the fit (png, svg, pdf).")
+@click.option(
+    "--items",
+    "items_file",
+    metavar="FILE.csv",
+    help="Rank the items by the probability that somebody gave up.",
+)
+def fit_afd(**options: Any) -> None:
+    """Fit the noise of picked frames, and say how good any model can look against them.
+
+    ROUNDS is a table (CSV, TSV, Parquet) with two or more rounds of whole-number picks of the
+    same items.
+    """  # fmt: skip
+    from annostat.noise import compare_noise
+
+    rounds = load(options)
+    window = options["window"]
+    if window not in ("auto", "length"):
+        if not window.isdecimal():
+            raise AnnostatError(f"--window must be auto, length or a whole number, got {window!r}")
+        window = int(window)
+    if options["items_file"] and rounds.items is None:
+        raise AnnostatError("--items needs items, but the file was streamed into counts")
+    physical = bool(options["period"] or options["fps"])
+    results = {}
+    strata = rounds.strata()
+    for name, part in strata.items():
+        with progress_bar(name or "fitting") as progress:
+            results[name] = compare_noise(
+                part,
+                cores=options["core"],
+                abandonment=options["abandonment"],
+                window=window,
+                physical=physical,
+                ci=options["ci"],
+                level=options["level"],
+                n_resamples=options["resamples"] or 2000,
+                n_tests=options["resamples"] or 199,
+                rng=options["seed"],
+                n_jobs=options["n_jobs"],
+                progress=progress,
+            )
+    publish(results, options, by=options["by"])
+    if options["plot_file"]:
+        from annostat.plotting import plot_noise, save_figure
+
+        for name, result in results.items():
+            save_figure(plot_noise(result), with_stratum(options["plot_file"], name))
+    if options["items_file"]:
+        import io
+
+        for name, result in results.items():
+            giving_up = next((f for f in result.fits if f.model.abandonment != "none"), None)
+            if giving_up is None:
+                raise AnnostatError("--items needs a model with abandonment")
+            from annostat.files import write_text
+
+            text = io.StringIO()
+            giving_up.abandonment_posterior().to_csv(text, index=False)
+            write_text(with_stratum(options["items_file"], name), text.getvalue())

@@ -1,0 +1,37 @@
+"""What every plot needs: colours, axes, and a figure written whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")  # Okabe & Ito, safe for colour blindness
+
+
+def save_figure(figure: Figure, path: str | Path) -> None:
+    """Write a figure whole or not at all; the suffix decides the format."""
+    from annostat.files import write_whole
+
+    target = Path(path)
+    suffix = target.suffix.lstrip(".").lower() or "png"
+    options: dict[str, Any] = {"metadata": {"Date": None}} if suffix in ("svg", "pdf") else {}
+    if suffix == "pdf":
+        options = {"metadata": {"CreationDate": None}}
+
+    def write(stream: Any) -> None:
+        figure.savefig(stream, format=suffix, dpi=150, **options)
+
+    write_whole(target, write)
+
+
+def axes_of(ax: Axes | None) -> Axes:
+    """Return the given axes, or new ones."""
+    if ax is not None:
+        return ax
+    import matplotlib.pyplot as plt
+
+    return plt.subplots()[1]

@@ -1,0 +1,1 @@
+"""Training of student networks, run from a checkout: ``python -m models.train``."""
