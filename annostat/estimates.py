@@ -114,11 +114,11 @@ class Estimate:
         return f"{low} to {high}"
 
     def _spread(self) -> float | None:
+        width = math.inf if self.interval is None else self.interval.high - self.interval.low
         if self.standard_uncertainty is not None and math.isfinite(self.standard_uncertainty):
-            return self.standard_uncertainty
-        if self.interval is not None and math.isfinite(self.interval.high - self.interval.low):
-            return (self.interval.high - self.interval.low) / 4
-        return None
+            # At the edge of a domain the uncertainty may vanish while the interval does not.
+            return max(self.standard_uncertainty, width / 50 if math.isfinite(width) else 0.0)
+        return width / 4 if math.isfinite(width) else None
 
 
 @dataclass(frozen=True, slots=True)

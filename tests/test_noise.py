@@ -8,7 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize
 
-from annostat import AnnostatError, NoiseModel, Rounds, compare_noise, fit_noise, simulate_rounds
+from annostat import (
+    AnnostatError,
+    AnnostatWarning,
+    NoiseModel,
+    Rounds,
+    compare_noise,
+    fit_noise,
+    simulate_rounds,
+)
 from annostat.noise import FAMILIES, kernels
 from annostat.noise.cells import Cells
 from annostat.noise.fit import make_problem
@@ -330,3 +338,26 @@ def test_simulated_coverage_is_plausible():
         law, rounds = paper_rounds(seed)
         hits += law.mae in fit_noise(rounds, "laplace").mae.interval
     assert hits >= 34
+
+
+def test_window_smaller_than_the_data_warns():
+    d = np.array([0, 1, -2, 0, 1, 3, 0, 40] * 5)
+    rounds = Rounds.from_array(np.column_stack([d, np.zeros(d.size)]))
+    with pytest.warns(AnnostatWarning, match="differ by more than 20, up to 40"):
+        fit_noise(rounds, "laplace", window=10, ci="none")
+    with pytest.warns(AnnostatWarning, match="5 items"):
+        compare_noise(rounds, cores="laplace", window=10, n_tests=0, ci="none")
+
+
+def test_few_items_and_their_share_of_the_likelihood_are_said():
+    tiny = Rounds.from_array(np.array([[10, 12]]))
+    result = compare_noise(tiny, cores="laplace", abandonment="none", n_tests=0)
+    assert next(c for c in result.checks if c.name == "sample_size").passed is False
+    assert "1 item," in str(result)
+    d = np.array([0, 1, -1, 0, 1, 2, 0, 30] * 10)
+    rounds = Rounds.from_array(np.column_stack([d, np.zeros(d.size)]))
+    result = compare_noise(rounds, cores="laplace", abandonment="none", n_tests=0, ci="none")
+    [check] = [c for c in result.checks if c.name == "likelihood_share"]
+    law = result.best.difference_law(30)  # both signs together, except at 0
+    each = -np.log(law[np.abs(d)] / np.where(d == 0, 1, 2))
+    assert check.statistic == pytest.approx(each.max() / each.sum(), rel=1e-9)

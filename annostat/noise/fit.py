@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import optimize, stats
 
 from annostat._version import __version__
-from annostat.errors import AnnostatError, check_choice, check_count, check_level
+from annostat.errors import AnnostatError, AnnostatWarning, check_choice, check_count, check_level
 from annostat.estimates import (
     Check,
     Estimate,
@@ -58,6 +59,7 @@ __all__ = ["NoiseComparison", "NoiseFit", "UnimodalFit", "compare_noise", "fit_n
 FloatArray = NDArray[np.float64]
 KINDS = {name: i for i, name in enumerate(ABANDONMENT)}
 MAX_RATE = 0.5  # beyond this the "abandonment" would be the rule and the core the exception
+FEW_ITEMS = 20  # below, the coverage of intervals has not been looked at
 FULL_SCAN = 80  # up to this many windows, all of them are tried
 
 
@@ -541,7 +543,7 @@ class NoiseFit(Result):
         return Check(
             "abandonment",
             True,
-            ("annotators do sometimes give up" if found else "no sign that annotators give up")
+            ("Annotators do sometimes give up" if found else "No sign that annotators give up")
             + f" (likelihood ratio {max(observed, 0.0):.1f}, parametric bootstrap p = "
             f"{format_p(p_value)}, core {self.model.family.name})",
             max(observed, 0.0),
@@ -1133,8 +1135,8 @@ class NoiseComparison(Result):
         r = self.rounds
         level = percent(best.mae.interval.level) if best.mae.interval else ""
         head = [
-            f"{r.n_items:,} items, {r.n_pairs:,} pairs of annotations, {r.n_rounds} rounds"
-            + "".join(f"; {note}" for note in r.notes),
+            f"{counted(r.n_items, 'item')}, {counted(r.n_pairs, 'pair')} of annotations, "
+            f"{r.n_rounds} rounds" + "".join(f"; {note}" for note in r.notes),
             f"Two annotators differ by {self.pair_mae.short()} {unit} on average ({level} interval "
             f"{self.pair_mae.range()}).",
             f"The best possible model is off by {best.mae.short()} {unit} on average against one "
@@ -1238,6 +1240,7 @@ def fit_noise(
     check_choice("abandonment", abandonment, ABANDONMENT)
     usable = rounds.picks().usable()
     problem = make_problem(usable, family, abandonment, window, physical, by_rater, None)
+    warn_of_window(window, problem.cells)
     fit = fit_problem(problem, interval=ci == "profile", level=level, seed=seed_of(rng))
     if ci == "bootstrap":
         fit = with_bootstrap(fit, level, n_resamples, rng, n_jobs, progress)
@@ -1371,6 +1374,7 @@ def compare_noise(
         raise AnnostatError("nothing to compare: no cores or no kinds of abandonment")
     usable = rounds.picks().usable()
     shared = make_problem(usable, families[0], "none", window, physical, False, None)
+    warn_of_window(window, shared.cells)
     seed = seed_of(rng)
 
     def one(task: tuple[Family, str]) -> NoiseFit:
@@ -1385,7 +1389,7 @@ def compare_noise(
     ranked = tuple(sorted(fits, key=lambda f: (not f.converged, f.aic)))
     best = ranked[0]
     unit = best.mae.unit
-    checks = list(check_rounds(usable, level=level, rng=0))
+    checks = [*check_rounds(usable, level=level, rng=0), *check_sample(best)]
     if n_tests and not (shared.cells.span == 0).all():
         giving_up = next((f for f in ranked if f.problem.kind), None)
 
@@ -1401,7 +1405,8 @@ def compare_noise(
             return None
 
         streams = spawn(rng if seed is None else seed, 2)
-        done = map_parallel(test, zip((True, False), streams, strict=True), n_jobs=n_jobs)
+        both = zip((True, False), streams, strict=True)
+        done = map_parallel(test, both, n_jobs=n_jobs, progress=progress)
         checks += [check for check in done if check is not None]
     pair = pair_mae(usable, level=level)
     physical_rounds = problem_is_physical(best.problem) and usable.period is not None
@@ -1433,6 +1438,49 @@ def compare_noise(
             },
         ),
     )
+
+
+def warn_of_window(window: str | int, cells: Cells) -> None:
+    """Warn of a given window that no abandonment within it could carry the data over."""
+    if isinstance(window, str):
+        return
+    beyond = float(cells.count[cells.span > 2 * window].sum())
+    if beyond:
+        warnings.warn(
+            f"window={window}: {counted(int(beyond), 'item')} with picks that differ by more than "
+            f"{2 * window}, up to {int(cells.span.max())}, which two abandoned picks within it "
+            "never do, so the core has to explain them; give a wider window, or 'auto'",
+            AnnostatWarning,
+            stacklevel=3,
+        )
+
+
+def check_sample(best: NoiseFit) -> list[Check]:
+    """Say what a few items do to this fit: too few in all, or a few that carry the likelihood."""
+    cells = best.problem.cells
+    n = int(cells.count.sum())
+    if n < FEW_ITEMS:
+        text = f"{counted(n, 'item')}: intervals from so few are not known to cover; annotate more."
+        return [Check("sample_size", False, text, float(n))]
+    window = best.model.window or 0
+    loss = -cell_log_likelihoods(best.problem, best.solution, window)
+    order = np.argsort(-loss, kind="stable")
+    count = cells.count[order]
+    top = max(1, n // 100)
+    taken = np.clip(top - (np.cumsum(count) - count), 0, count)
+    share = float(taken @ loss[order]) / float(cells.count @ loss) if loss.any() else 0.0
+    what = "The least expected item carries" if top == 1 else (
+        f"The {top:,} least expected items (of {n:,}) carry"
+    )  # fmt: skip
+    text = f"{what} {100 * share:.0f}% of the log-likelihood"
+    if share > 0.5:
+        text += ": the choice of model rests on them; look at them (--items)"
+    return [Check("likelihood_share", share <= 0.5, text + ".", share)]
+
+
+def counted(n: int, noun: str) -> str:
+    """Return "1 item", "2,000 items"."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
 def in_physical_units(rounds: Rounds) -> Rounds:

@@ -441,6 +441,9 @@ def objective(fill, like, size, spec, u, data, target, grad, d_mae, low, high):
     value = like(fill, spec, u, data, grad)
     if target > 0.0:
         size(fill, spec, u, data, d_mae)
+        if d_mae[0] <= 0.0:  # the scale no longer moves E|X|: not on the surface
+            grad[:] = 0.0
+            return -np.inf
         for i in range(1, u.size):
             grad[i] -= grad[0] * d_mae[i] / d_mae[0]
         grad[0] = 0.0
