@@ -35,3 +35,23 @@ def axes_of(ax: Axes | None) -> Axes:
     import matplotlib.pyplot as plt
 
     return plt.subplots()[1]
+
+
+def new_figure(size: tuple[float, float]) -> tuple[Figure, Axes]:
+    """Return a figure of its own with one pair of axes, known to no window and no registry."""
+    from matplotlib.figure import Figure as NewFigure
+
+    figure = NewFigure(figsize=size, layout="constrained")
+    return figure, figure.subplots()
+
+
+def svg_of(figure: Figure) -> bytes:
+    """Return a figure as SVG, the same bytes each time; its text stays text."""
+    import io
+
+    import matplotlib as mpl
+
+    stream = io.BytesIO()
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "annostat"}):
+        figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
+    return stream.getvalue()

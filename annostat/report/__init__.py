@@ -1,0 +1,8 @@
+"""Results as one self-contained HTML page, which a person reads and nothing leaves."""
+
+from __future__ import annotations
+
+from annostat.report.page import make_report, write_report
+from annostat.report.parts import Part, Picture, part_of
+
+__all__ = ["Part", "Picture", "make_report", "part_of", "write_report"]

@@ -1,0 +1,94 @@
+"""The page: chapters in, HTML out."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from importlib.metadata import version as version_of
+from pathlib import Path
+
+from annostat._version import __version__
+from annostat.errors import AnnostatError
+from annostat.estimates import Result
+from annostat.files import write_text
+from annostat.report.parts import Part, part_of
+
+CITATION = (
+    "annostat: the metrology of annotation noise, version {} (BSD-3-Clause); see CITATION.cff in "
+    "its repository."
+)
+LIBRARIES = ("numpy", "scipy", "pandas", "numba", "matplotlib")
+
+
+def make_report(
+    results: Sequence[Result | Part], *, title: str = "Annotation noise", command: str = ""
+) -> str:
+    """Return results as one HTML page that needs nothing else.
+
+    Parameters
+    ----------
+    results : sequence of Result or Part
+        What was computed, in the order of the page: noise, bounds, scores, concentration, masks,
+        audit. Nothing is computed here.
+    title : str
+        Title of the page; text from the data is escaped, always.
+    command : str
+        The command that makes the page again; empty for a page made from Python.
+
+    Returns
+    -------
+    str
+        HTML without scripts, fonts, pictures or styles from elsewhere.
+
+    Raises
+    ------
+    AnnostatError
+        If there is nothing to show, or a result has no chapter of its own.
+
+    Examples
+    --------
+    >>> import annostat
+    >>> from annostat.report import make_report
+    >>> law = annostat.NoiseModel("laplace", {"scale": 2.0})
+    >>> rounds = annostat.simulate_rounds(law, 200, rng=1)
+    >>> noise = annostat.compare_noise(rounds, cores="laplace", abandonment="none", n_tests=0)
+    >>> page = make_report([noise], title="Picks of <ED>")
+    >>> page.startswith("<!DOCTYPE html>"), "Picks of &lt;ED&gt;" in page
+    (True, True)
+    """
+    import jinja2
+
+    if not results:
+        raise AnnostatError("results: there is nothing to show")
+    parts = [result if isinstance(result, Part) else part_of(result) for result in results]
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("annostat", "report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    checks = [check for part in parts for check in part.checks]
+    versions = [f"{name} {version_of(name)}" for name in LIBRARIES]
+    return environment.get_template("page.html.j2").render(
+        parts=parts,
+        title=title,
+        command=command or "annostat.report.make_report([...])",
+        version=__version__,
+        versions=", ".join([f"annostat {__version__}", f"Python {platform.python_version()}",
+                            *versions]),
+        citation=CITATION.format(__version__),
+        checks=len(checks),
+        failed=sum(check.passed is False for check in checks),
+    )  # fmt: skip
+
+
+def write_report(
+    path: str | Path,
+    results: Sequence[Result | Part],
+    *,
+    title: str = "Annotation noise",
+    command: str = "",
+) -> None:
+    """Write `make_report` to a file, whole or not at all."""
+    write_text(path, make_report(results, title=title, command=command))

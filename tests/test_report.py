@@ -1,0 +1,130 @@
+"""The report: what it says, what it refuses, and how it looks in a real browser."""
+
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+
+from annostat import AnnostatError, Rounds, compare_noise
+from annostat.report import Part, make_report, write_report
+
+NASTY = "<script>alert('x')</script>\"&<img src=//evil.example/x.png onerror=alert(1)>"
+
+
+@pytest.fixture(scope="module")
+def results():
+    g = np.random.default_rng(1)
+    truth = g.integers(0, 100, (120, 1))
+    values = truth + np.rint(g.laplace(0, 2, (120, 2)))
+    rounds = Rounds.from_array(values, names=[NASTY, "b"], unit="<i>frames</i>")
+    return [compare_noise(rounds, cores=["laplace", "gaussian"], n_tests=0)]
+
+
+@pytest.fixture(scope="module")
+def page(results):
+    return make_report(results, title=f"Picks {NASTY}", command=f"annostat report {NASTY}")
+
+
+def test_nothing_from_the_data_becomes_markup(page):
+    assert "<script" not in page and "<img src=//" not in page and "<i>frames" not in page
+    assert "&lt;script&gt;" in page and "&lt;i&gt;frames&lt;/i&gt;" in page
+
+
+def test_the_page_refers_to_nothing_outside(page):
+    for address in re.findall(r'(?:src|href)\s*=\s*"([^"]*)"', page):
+        assert address.startswith(("data:", "#")), address
+    assert "@import" not in page and "url(" not in page
+    assert len(page) < 2_000_000
+
+
+def test_same_results_same_bytes(results, page):
+    again = make_report(results, title=f"Picks {NASTY}", command=f"annostat report {NASTY}")
+    assert again == page
+
+
+def test_every_check_and_estimate_is_said(results, page):
+    [noise] = results
+    for check in noise.checks:
+        head = check.message.split("<")[0].split("'")[0][:40]
+        assert head in page
+    assert noise.mae.short() in page and noise.provenance.data_hash in page
+    assert "All 6 models" in page
+
+
+def test_pictures_have_words(page):
+    alts = re.findall(r'<img [^>]*alt="([^"]*)"', page)
+    assert len(alts) == 3 and all(len(alt) > 20 for alt in alts)
+
+
+def test_refusals(tmp_path):
+    with pytest.raises(AnnostatError, match="nothing to show"):
+        make_report([])
+    with pytest.raises(AnnostatError, match="int has no chapter"):
+        make_report([3])
+    with pytest.raises(AnnostatError):
+        write_report(tmp_path / "no" / "folder.html", [Part("x")])
+
+
+@pytest.fixture(scope="module")
+def browser():
+    webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium")
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not (chromium and driver):
+        pytest.skip("needs Debian's chromium and chromium-driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for flag in ("headless=new", "no-sandbox", "disable-gpu", "disable-background-networking",
+                 "disable-component-update", "disable-sync", "no-first-run"):  # fmt: skip
+        options.add_argument(f"--{flag}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    service = webdriver.ChromeService(executable_path=driver)
+    opened = webdriver.Chrome(options=options, service=service)
+    yield opened
+    opened.quit()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [360, 1200])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_in_a_real_browser(browser, page, tmp_path, width, scheme):
+    path = tmp_path / "report.html"
+    path.write_text(page, encoding="utf-8")
+    command = browser.execute_cdp_cmd
+    command(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 600},
+    )
+    command(
+        "Emulation.setEmulatedMedia",
+        {"features": [{"name": "prefers-color-scheme", "value": scheme}]},
+    )
+    browser.get_log("browser"), browser.get_log("performance")
+    browser.get(path.as_uri())
+    assert browser.get_log("browser") == []
+    events = [json.loads(e["message"])["message"] for e in browser.get_log("performance")]
+    asked = [
+        e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"
+    ]
+    assert asked and all(url.startswith(("file:", "data:")) for url in asked)
+    script = browser.execute_script
+    assert script("return document.documentElement.scrollWidth") <= width
+    assert script("return [...document.images].every(i => i.complete && i.naturalWidth > 0)")
+    assert script("return document.querySelectorAll('h1').length") == 1
+    for figure in browser.find_elements("css selector", "figure"):
+        assert figure.rect["x"] + figure.rect["width"] <= width
+    ink, paper = script(
+        "const s = getComputedStyle(document.body); return [s.color, s.backgroundColor]"
+    )
+    assert contrast(ink, paper) > 7
+
+
+def contrast(one, other):
+    """Return the contrast ratio of two CSS colours (WCAG 2.1)."""
+    shades = []
+    for colour in (one, other):
+        rgb = np.array([int(v) for v in re.findall(r"\d+", colour)[:3]]) / 255
+        linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+        shades.append(float(linear @ [0.2126, 0.7152, 0.0722]))
+    return (max(shades) + 0.05) / (min(shades) + 0.05)
