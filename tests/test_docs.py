@@ -1,7 +1,15 @@
 """The documentation says what the code does."""
 
+import importlib.util
+import re
+import shlex
+import shutil
 from pathlib import Path
 
+import pandas as pd
+import pytest
+
+from annostat.cli import main
 from annostat.noise import FAMILIES
 
 ROOT = Path(__file__).parent.parent
@@ -28,3 +36,41 @@ def families_page():
 
 def test_families_page_is_current():
     assert (ROOT / "docs" / "families.md").read_text(encoding="utf-8") == families_page()
+
+
+PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]
+BLOCK = re.compile(r"^```(python|sh)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def pages_with_code():
+    """Yield the pages with code that runs: blocks marked ``python`` or ``sh``."""
+    for page in PAGES:
+        blocks = BLOCK.findall(page.read_text(encoding="utf-8"))
+        if blocks:
+            yield pytest.param(blocks, id=page.name)
+
+
+@pytest.mark.parametrize("blocks", list(pages_with_code()))
+def test_code_of_the_documentation_runs(blocks, tmp_path, monkeypatch, capsys):
+    for table in (ROOT / "docs" / "data").glob("*.csv"):
+        shutil.copy(table, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    for language, code in blocks:
+        if language == "python":
+            exec(compile(code, "<documentation>", "exec"), names)
+            continue
+        for line in code.replace("\\\n", " ").splitlines():
+            program, *args = shlex.split(line, comments=True)
+            assert program == "annostat", line
+            main(args)
+            assert capsys.readouterr().out or "-o" in args, line
+
+
+def test_simulated_tables_are_current(monkeypatch):
+    spec = importlib.util.spec_from_file_location("make", ROOT / "docs" / "data" / "make.py")
+    make = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(make)
+    for name, table in (("picks", make.picks()), ("ef", make.ejection_fractions())):
+        kept = pd.read_csv(ROOT / "docs" / "data" / f"{name}.csv")
+        pd.testing.assert_frame_equal(kept, table)

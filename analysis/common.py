@@ -1,0 +1,29 @@
+"""What the scripts share: figures and numbers written side by side."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from annostat.estimates import plain
+from annostat.files import write_text
+from annostat.plotting import save_figure
+
+
+def new_figure(width: float = 8, height: float = 4, columns: int = 1) -> tuple[Figure, Any]:
+    """Return a figure and its axes (an array if there are several columns)."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots(1, columns)
+
+
+def save(out: Path, name: str, numbers: dict[str, Any], figure: Figure | None = None) -> None:
+    """Write NAME.json and, if there is a figure, NAME.svg and NAME.png."""
+    out.mkdir(parents=True, exist_ok=True)
+    if figure is not None:
+        for suffix in ("svg", "png"):
+            save_figure(figure, out / f"{name}.{suffix}")
+    text = json.dumps(plain(numbers), indent=2, ensure_ascii=False, allow_nan=False)
+    write_text(out / f"{name}.json", text + "\n")

@@ -1,0 +1,50 @@
+"""Write the simulated tables that the documentation uses: python docs/data/make.py."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from annostat import NoiseModel, simulate_rounds
+
+HERE = Path(__file__).parent
+
+
+def picks() -> pd.DataFrame:
+    """Return two rounds of ED and ES frames of 200 patients, and a model's picks. Simulated."""
+    rng = np.random.default_rng(2026)
+    parts = []
+    for phase, mae in (("ED", 2.4), ("ES", 2.0)):
+        law = NoiseModel.with_mae(
+            "laplace", mae, abandonment="independent", abandonment_rate=1 / 300, window=50
+        )
+        truth = rng.integers(40, 160, 200)
+        rounds = simulate_rounds(law, 200, truth=truth, rng=rng)
+        table = pd.DataFrame(rounds.values.astype(int), columns=["first", "second"])
+        model = truth + np.rint(rng.normal(0, 1, 200)).astype(int)
+        table.insert(0, "patient", [f"P{i:03d}" for i in range(200)])
+        table.insert(0, "phase", phase)
+        table.insert(0, "clip", [f"P{i:03d}-{phase}" for i in range(200)])
+        table["model"] = model
+        table["fps"] = np.repeat([50, 30], [150, 50])
+        parts.append(table)
+    return pd.concat(parts, ignore_index=True)
+
+
+def ejection_fractions() -> pd.DataFrame:
+    """Return two readings of EF of 400 patients, and three models. Simulated."""
+    rng = np.random.default_rng(7)
+    truth = np.clip(rng.normal(56, 11, 400), 10, 80)
+    noise = rng.laplace(0, 4 / np.sqrt(2), (400, 2))
+    table = pd.DataFrame({"patient": [f"P{i:03d}" for i in range(400)]})
+    table["first"], table["second"] = (truth[:, None] + noise).round(1).T
+    table["small"] = (truth + rng.normal(0, 5, 400)).round(1)
+    table["large"] = (truth + rng.normal(0, 1.2, 400)).round(1)
+    # This one was trained on the first reading and has learned a part of its noise.
+    table["leaky"] = (truth + 0.4 * noise[:, 0] + rng.normal(0, 1.2, 400)).round(1)
+    return table
+
+
+if __name__ == "__main__":
+    picks().to_csv(HERE / "picks.csv", index=False)
+    ejection_fractions().to_csv(HERE / "ef.csv", index=False)
