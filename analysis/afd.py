@@ -5,8 +5,8 @@ slice of the largest outline of four radiologists (LIDC-IDRI), and (2) the paper
 simulated: 1,277 pairs, a discrete Laplace core plus one abandoned pick in 300, window 50. The
 paper fits by families alone; annostat adds intervals, the window as a parameter, noise whose
 difficulty is shared by both rounds, and the bracket that needs no family. If ES and ED were Laplace
-with E|X| of 2.0 and 2.4, E|D| would be about 3.06 and 3.65, and the bracket for log-concave noise 2.0
-to 2.3 and 2.4 to 2.7: this is how far the published figures hold without the family.
+with E|X| of 2.0 and 2.4, E|D| would be about 3.06 and 3.65, and the bracket for log-concave noise
+2.0 to 2.3 and 2.4 to 2.7: this is how far the published figures hold without the family.
 """
 
 from __future__ import annotations

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, stats
 
 from annostat._version import __version__
 from annostat.errors import AnnostatError, AnnostatWarning, check_choice, check_count, check_level
@@ -22,23 +21,17 @@ from annostat.estimates import (
     Provenance,
     Result,
     Section,
-    check_section,
-    format_number,
     format_p,
-    percent,
     plain,
 )
 from annostat.noise import kernels
 from annostat.noise.cells import Cells, canonical, unique_rows
 from annostat.noise.diagnostics import (
-    Bracket,
-    bracket,
-    check_rounds,
-    design_effect,
     pair_mae,
 )
-from annostat.noise.families import FAMILIES, Family, get_family
+from annostat.noise.families import Family, get_family
 from annostat.noise.model import ABANDONMENT, NoiseModel, find_support, mirror
+from annostat.noise.profile import Profiler
 from annostat.resampling import (
     Progress,
     Rng,
@@ -54,12 +47,11 @@ from annostat.rounds import Rounds
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["NoiseComparison", "NoiseFit", "UnimodalFit", "compare_noise", "fit_noise"]
+__all__ = ["NoiseFit", "fit_noise"]
 
 FloatArray = NDArray[np.float64]
 KINDS = {name: i for i, name in enumerate(ABANDONMENT)}
 MAX_RATE = 0.5  # beyond this the "abandonment" would be the rule and the core the exception
-FEW_ITEMS = 20  # below, the coverage of intervals has not been looked at
 FULL_SCAN = 80  # up to this many windows, all of them are tried
 
 
@@ -846,334 +838,6 @@ def problem_is_physical(problem: Problem) -> bool:
     return bool((problem.cells.period != 1.0).any())
 
 
-class Profiler:
-    """Profile-likelihood limits of E|X| and of single coordinates, windows profiled too."""
-
-    def __init__(
-        self,
-        problem: Problem,
-        value: float,
-        u: FloatArray,
-        window: int,
-        profile: tuple[NDArray[np.int64], FloatArray, FloatArray],
-        level: float,
-    ) -> None:
-        self.problem, self.value, self.u, self.window = problem, value, u, window
-        self.level = level
-        self.reached = u
-        # Items of one cluster say less than as many independent ones: the cutoff is widened by
-        # the design effect, as the variance would be (Rotnitzky & Jewell 1990).
-        effect = design_effect(problem.rounds)
-        self.half = effect * float(stats.chi2.ppf(level, 1)) / 2
-        self.method = "profile likelihood"
-        if effect > 1:
-            self.method += f", widened by the clusters' design effect {effect:.2f}"
-        # Only windows that come within the cutoff can carry a limit.
-        near = profile[1] > value - self.half if profile[1].size else np.zeros(0, bool)
-        self.windows = profile[0][near] if profile[1].size else np.zeros(0, dtype=np.int64)
-        if self.windows.size > 6:
-            chosen = np.linspace(0, self.windows.size - 1, 6).round().astype(int)
-            self.windows = np.unique(np.append(self.windows[chosen], window))
-
-    def mae_interval(self, mae: float, spread: float | None) -> Interval:
-        """Return the limits of E|X|."""
-        problem = self.problem
-        start = math.log(max(mae, 1e-12))
-        step = 2.0 * (spread / mae if spread and mae > 0 else 0.1)
-
-        metric = np.zeros((self.u.size, self.u.size))
-
-        def drop(x: float, window: int, guess: FloatArray) -> tuple[float, FloatArray]:
-            value, u, _ = problem.maximise(
-                guess, window, target=math.exp(x), metric=metric, tolerance=1e-5
-            )
-            return self.value - value, u
-
-        # A limit farther away than this is none: the data do not bound E|X| on that side.
-        least, most = start - math.log(1e4), start + math.log(50)
-        low = self._walk(drop, start, -step, bottom=least)
-        high = self._walk(drop, start, step, bottom=most)
-        return Interval(
-            math.exp(low) if low > least else 0.0,
-            math.exp(high) if high < most else math.inf,
-            self.level,
-            self.method,
-        )
-
-    def coordinate(self, i: int, error: float) -> Interval:
-        """Return the limits of coordinate i."""
-        problem = self.problem
-        low_box, high_box = problem.box
-
-        metric = np.zeros((self.u.size, self.u.size))
-
-        def drop(x: float, window: int, guess: FloatArray) -> tuple[float, FloatArray]:
-            value, u, _ = problem.maximise(
-                guess, window, fixed=(i, x), metric=metric, tolerance=1e-5
-            )
-            return self.value - value, u
-
-        default = 0.005 if problem.kind and i == problem.n_core else 0.2
-        step = 2.0 * error if math.isfinite(error) and error > 0 else default
-        here, least, most = float(self.u[i]), float(low_box[i]), float(high_box[i])
-        if i < problem.n_core:  # logarithms: as for E|X|, a limit far away is none
-            least, most = max(least, here - math.log(1e4)), min(most, here + math.log(50))
-        low = self._walk(drop, here, -step, bottom=least)
-        high = self._walk(drop, here, step, bottom=most)
-        if i < problem.n_core:
-            low = low if low > least else -math.inf
-            high = high if high < most else math.inf
-        return Interval(low, high, self.level, self.method)
-
-    def _walk(
-        self,
-        drop: Callable[[float, int, FloatArray], tuple[float, FloatArray]],
-        start: float,
-        step: float,
-        bottom: float,
-    ) -> float:
-        """Return where the profile has dropped by the cutoff, on the side of `step`."""
-        limit = self._solve(drop, self.window, start, step, bottom)
-        for _ in range(3):
-            if limit == bottom or self.windows.size < 2:
-                break
-            drops = [(drop(limit, int(w), self.reached)[0], int(w)) for w in self.windows]
-            best, window = min(drops)
-            if best > self.half - 1e-3:
-                break
-            further = self._solve(drop, window, limit, step, bottom)
-            if abs(further - limit) < 2e-3 * abs(step):
-                break
-            limit = further
-        return limit
-
-    def _solve(
-        self,
-        drop: Callable[[float, int, FloatArray], tuple[float, FloatArray]],
-        window: int,
-        start: float,
-        step: float,
-        bottom: float,
-    ) -> float:
-        guess = self.u
-        seen: dict[float, float] = {}
-
-        def miss(x: float) -> float:
-            # The signed root is nearly linear, which is what the root finder likes.
-            nonlocal guess
-            if x not in seen:
-                value, found = drop(x, window, guess)
-                if math.isfinite(value):
-                    guess = self.reached = found
-                    seen[x] = math.sqrt(max(value, 0.0)) - math.sqrt(self.half)
-                else:
-                    seen[x] = 1e3
-            return seen[x]
-
-        inner = start
-        outer = start + step
-        for _ in range(40):
-            outer = min(outer, bottom) if step > 0 else max(outer, bottom)
-            if miss(outer) > 0:
-                break
-            if outer == bottom:
-                return bottom
-            inner, outer = outer, outer + (outer - start)
-        else:
-            return bottom
-        if miss(inner) >= 0:
-            return inner
-        return float(optimize.brentq(miss, inner, outer, xtol=1e-3 * abs(step)))
-
-
-@dataclass(frozen=True, eq=False)
-class UnimodalFit:
-    """Nonparametric maximum-likelihood symmetric unimodal law: a cross-check of E|X|.
-
-    Attributes
-    ----------
-    mae : Estimate
-        E|X|, without an interval: the bootstrap covers only 83-90% here.
-    log_likelihood : float
-    pmf : float64 array
-        Probabilities of 0, 1, ..., M.
-    gap : float
-        Bound on how far the log-likelihood per item is from its maximum (0 at the maximum).
-    """
-
-    mae: Estimate
-    log_likelihood: float
-    pmf: FloatArray
-    gap: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fit as plain data."""
-        return {
-            "mae": self.mae.to_dict(),
-            "log_likelihood": self.log_likelihood,
-            "gap": plain(self.gap),
-        }
-
-
-def fit_unimodal(cells: Cells, unit: str) -> UnimodalFit | None:
-    """Fit the nonparametric law; None with several periods or very wide differences."""
-    m = int(cells.span.max())
-    if cells.period.size > 1 or m > 2000:
-        return None
-    weights = np.full(m + 1, 1.0 / (m + 1))
-    law = np.zeros((1, 2 * m + 1))
-    data = (cells.z, cells.rater * 0, cells.start, cells.count, np.zeros(cells.count.size), 0,
-            cells.count.size)  # fmt: skip
-    value, largest, _ = kernels.fit_unimodal(data, weights, law, 2000, 1e-4)
-    half = law[0, m:].copy()
-    mae = 2.0 * float(np.arange(m + 1) @ half) * float(cells.period[0])
-    note = "cross-check: no interval is known to cover"
-    return UnimodalFit(Estimate(mae, unit=unit, note=note), float(value), half, largest - 1.0)
-
-
-@dataclass(frozen=True, eq=False)
-class NoiseComparison(Result):
-    """All models fitted to the same rounds, and what may be said whatever the model.
-
-    Attributes
-    ----------
-    fits : tuple of NoiseFit
-        In the order of AIC.
-    mae : Estimate
-        E|X| of the best model: the smallest mean absolute error that any model of the
-        measurand can have against one annotation.
-    envelope : Estimate
-        The best value, with the lowest and highest limit over all models within 2 AIC of the
-        best and over the kinds of abandonment of the best core.
-    bracket : Bracket
-        Limits of E|X| from E|D| alone.
-    pair_mae : Estimate
-        What two annotators differ by on average.
-    unimodal : UnimodalFit or None
-        Nonparametric cross-check.
-    checks : tuple of Check
-        Assumptions that were looked at.
-    """
-
-    fits: tuple[NoiseFit, ...]
-    envelope: Estimate
-    bracket: Bracket
-    pair_mae: Estimate
-    unimodal: UnimodalFit | None
-    checks: tuple[Check, ...]
-    rounds: Rounds
-    provenance: Provenance
-
-    @property
-    def best(self) -> NoiseFit:
-        """The model of the smallest AIC."""
-        return self.fits[0]
-
-    @property
-    def mae(self) -> Estimate:
-        """E|X| of the best model."""
-        return self.best.mae
-
-    @property
-    def weights(self) -> FloatArray:
-        """Akaike weights, in the order of `fits`."""
-        gaps = np.array([f.aic for f in self.fits]) - self.best.aic
-        w = np.exp(-gaps / 2)
-        return np.asarray(w / w.sum())
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the promised JSON object."""
-        models = []
-        for fit, weight in zip(self.fits, self.weights, strict=True):
-            models.append({**fit.to_dict(), "weight": float(weight)})
-        return {
-            "n_items": self.rounds.n_items,
-            "n_pairs": self.rounds.n_pairs,
-            "unit": self.mae.unit,
-            "pair_mae": self.pair_mae.to_dict(),
-            "models": models,
-            "headline": {
-                "mae": self.mae.to_dict(),
-                "envelope": self.envelope.to_dict(),
-                "bracket": self.bracket.to_dict(),
-            },
-            "unimodal": None if self.unimodal is None else self.unimodal.to_dict(),
-            "checks": [c.to_dict() for c in self.checks],
-            "provenance": self.provenance.to_dict(),
-        }
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return one row per model, in the order of AIC."""
-        import pandas as pd
-
-        rows = []
-        for fit, weight in zip(self.fits, self.weights, strict=True):
-            rows.append(
-                {
-                    "core": fit.model.family.name,
-                    "abandonment": fit.model.abandonment,
-                    "window": fit.model.window,
-                    "log_likelihood": fit.log_likelihood,
-                    "n_parameters": fit.n_parameters,
-                    "aic": fit.aic,
-                    "aicc": fit.aicc,
-                    "bic": fit.bic,
-                    "weight": weight,
-                    "mae": fit.mae.value,
-                    "mae_low": fit.mae.low,
-                    "mae_high": fit.mae.high,
-                    "abandonment_rate": fit.abandonment_rate.value,
-                    "converged": fit.converged,
-                }
-            )
-        return pd.DataFrame(rows)
-
-    def sections(self) -> list[Section]:
-        """Return what a person should read."""
-        unit, best = self.mae.unit, self.best
-        envelope = self.envelope
-        r = self.rounds
-        level = percent(best.mae.interval.level) if best.mae.interval else ""
-        head = [
-            f"{counted(r.n_items, 'item')}, {counted(r.n_pairs, 'pair')} of annotations, "
-            f"{r.n_rounds} rounds" + "".join(f"; {note}" for note in r.notes),
-            f"Two annotators differ by {self.pair_mae.short()} {unit} on average ({level} interval "
-            f"{self.pair_mae.range()}).",
-            f"The best possible model is off by {best.mae.short()} {unit} on average against one "
-            f"annotation ({level} interval {best.mae.range()}; {best.label}).",
-            f"Over all models that explain the data as well: {envelope.range()} {unit} "
-            f"({envelope.interval.method if envelope.interval else ''}).",
-            self.bracket.line(),
-        ]
-        if self.unimodal is not None:
-            value = format_number(self.unimodal.mae.value, self.mae.standard_uncertainty)
-            head.append(f"Without a family (unimodal maximum likelihood): {value} {unit}.")
-        columns = ("model", "ΔAIC", "weight", "mae", "interval", "rate", "window", "logL")
-        rows = []
-        for fit, weight in zip(self.fits, self.weights, strict=True):
-            kind = fit.model.abandonment
-            rate, window = fit.abandonment_rate.value, fit.model.window
-            text = "length" if fit.problem.by_length else str(window)
-            rows.append(
-                [
-                    fit.label + ("" if fit.converged else " (not converged)"),
-                    f"{fit.aic - best.aic:.1f}",
-                    f"{weight:.2f}",
-                    fit.mae.short(),
-                    fit.mae.range(),
-                    "–" if kind == "none" else f"{rate:.4f}",
-                    "–" if kind == "none" or rate == 0 else text,
-                    f"{fit.log_likelihood:.2f}",
-                ]
-            )
-        notes = sorted({f"{f.label}: {note}" for f in self.fits[:3] for note in f.notes})
-        return [
-            Section("Noise of one annotation", lines=head),
-            Section("Models, best first (mae: E|X| of one annotation)", columns, rows, notes),
-            check_section(self.checks),
-        ]
-
-
 def fit_noise(
     rounds: Rounds,
     core: str | Family = "laplace",
@@ -1324,122 +988,6 @@ def make_problem(
     )
 
 
-def compare_noise(
-    rounds: Rounds,
-    *,
-    cores: str | Sequence[str | Family] = "all",
-    abandonment: str | Sequence[str] = "all",
-    window: str | int = "auto",
-    physical: bool | None = None,
-    ci: str = "profile",
-    level: float = 0.95,
-    n_resamples: int = 2000,
-    n_tests: int = 199,
-    rng: Rng = 0,
-    n_jobs: int | None = 1,
-    progress: Progress | None = None,
-) -> NoiseComparison:
-    """Fit all models and say what holds whichever of them is right.
-
-    Parameters
-    ----------
-    cores : "all", a name, or a sequence of names or families
-    abandonment : "all", or one or more of "none", "independent", "shared"
-    n_tests : int
-        Simulated sets for the goodness of fit and for the test of ε = 0; 0 leaves them out.
-    window, physical, ci, level, n_resamples, rng, n_jobs, progress
-        As in `fit_noise`.
-
-    Returns
-    -------
-    NoiseComparison
-
-    Examples
-    --------
-    >>> from annostat import NoiseModel, compare_noise, simulate_rounds
-    >>> rounds = simulate_rounds(NoiseModel("laplace", {"scale": 2.0}), 300, rng=1)
-    >>> result = compare_noise(rounds, cores=["laplace", "gaussian"], n_tests=0)
-    >>> result.best.model.family.name
-    'laplace'
-    """
-    check_choice("ci", ci, ("profile", "bootstrap", "none"))
-    level = check_level(level)
-    if isinstance(cores, (str, Family)):
-        cores = list(FAMILIES) if cores == "all" else [cores]
-    families = [get_family(core) for core in cores]
-    if isinstance(abandonment, str):
-        abandonment = ABANDONMENT if abandonment == "all" else [abandonment]
-    kinds = [check_choice("abandonment", a, (*ABANDONMENT, "all")) for a in abandonment]
-    if not families or not kinds:
-        raise AnnostatError("nothing to compare: no cores or no kinds of abandonment")
-    usable = rounds.picks().usable()
-    shared = make_problem(usable, families[0], "none", window, physical, False, None)
-    warn_of_window(window, shared.cells)
-    seed = seed_of(rng)
-
-    def one(task: tuple[Family, str]) -> NoiseFit:
-        problem = make_problem(usable, task[0], task[1], window, physical, False, shared.cells)
-        fit = fit_problem(problem, interval=ci == "profile", level=level, seed=seed)
-        if ci == "bootstrap":
-            fit = with_bootstrap(fit, level, n_resamples, rng, 1, None)
-        return fit
-
-    tasks = [(family, kind) for family in families for kind in kinds]
-    fits = map_parallel(one, tasks, n_jobs=n_jobs, progress=progress)
-    ranked = tuple(sorted(fits, key=lambda f: (not f.converged, f.aic)))
-    best = ranked[0]
-    unit = best.mae.unit
-    checks = [*check_rounds(usable, level=level, rng=0), *check_sample(best)]
-    if n_tests and not (shared.cells.span == 0).all():
-        giving_up = next((f for f in ranked if f.problem.kind), None)
-
-        def test(task: tuple[bool, np.random.Generator]) -> Check | None:
-            try:
-                if task[0]:
-                    return best.goodness_of_fit(n_resamples=n_tests, rng=task[1])
-                if giving_up is not None:
-                    return giving_up.test_abandonment(n_resamples=n_tests, rng=task[1])
-            except AnnostatError as error:
-                name = "goodness_of_fit" if task[0] else "abandonment"
-                return Check(name, None, str(error))
-            return None
-
-        streams = spawn(rng if seed is None else seed, 2)
-        both = zip((True, False), streams, strict=True)
-        done = map_parallel(test, both, n_jobs=n_jobs, progress=progress)
-        checks += [check for check in done if check is not None]
-    pair = pair_mae(usable, level=level)
-    physical_rounds = problem_is_physical(best.problem) and usable.period is not None
-    if physical_rounds:
-        pair = pair_mae(in_physical_units(usable), level=level)
-    return NoiseComparison(
-        fits=ranked,
-        envelope=make_envelope(ranked),
-        bracket=bracket(replace(pair, unit=unit)),
-        pair_mae=replace(pair, unit=unit),
-        unimodal=fit_unimodal(shared.cells, unit),
-        checks=tuple(checks),
-        rounds=usable,
-        provenance=Provenance(
-            __version__,
-            usable.digest(),
-            usable.n_items,
-            seed,
-            {
-                "cores": [f.name for f in families],
-                "abandonment": kinds,
-                "window": window,
-                "physical": bool(physical_rounds),
-                "ci": ci,
-                "level": level,
-                "n_resamples": n_resamples,
-                "n_tests": n_tests,
-                "notes": list(usable.notes),
-            },
-        ),
-    )
-
-
 def warn_of_window(window: str | int, cells: Cells) -> None:
     """Warn of a given window that no abandonment within it could carry the data over."""
     if isinstance(window, str):
@@ -1455,57 +1003,6 @@ def warn_of_window(window: str | int, cells: Cells) -> None:
         )
 
 
-def check_sample(best: NoiseFit) -> list[Check]:
-    """Say what a few items do to this fit: too few in all, or a few that carry the likelihood."""
-    cells = best.problem.cells
-    n = int(cells.count.sum())
-    if n < FEW_ITEMS:
-        text = f"{counted(n, 'item')}: intervals from so few are not known to cover; annotate more."
-        return [Check("sample_size", False, text, float(n))]
-    window = best.model.window or 0
-    loss = -cell_log_likelihoods(best.problem, best.solution, window)
-    order = np.argsort(-loss, kind="stable")
-    count = cells.count[order]
-    top = max(1, n // 100)
-    taken = np.clip(top - (np.cumsum(count) - count), 0, count)
-    share = float(taken @ loss[order]) / float(cells.count @ loss) if loss.any() else 0.0
-    what = "The least expected item carries" if top == 1 else (
-        f"The {top:,} least expected items (of {n:,}) carry"
-    )  # fmt: skip
-    text = f"{what} {100 * share:.0f}% of the log-likelihood"
-    if share > 0.5:
-        text += ": the choice of model rests on them; look at them (--items)"
-    return [Check("likelihood_share", share <= 0.5, text + ".", share)]
-
-
 def counted(n: int, noun: str) -> str:
     """Return "1 item", "2,000 items"."""
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
-
-
-def in_physical_units(rounds: Rounds) -> Rounds:
-    """Return the rounds with each item's values times its period."""
-    assert rounds.period is not None
-    return replace(rounds, values=rounds.values * rounds.period[:, None], unit=rounds.period_unit)
-
-
-def make_envelope(ranked: Sequence[NoiseFit]) -> Estimate:
-    """Return the range of E|X| over the models that explain the data as well as the best."""
-    best = ranked[0]
-    kept = [f for f in ranked if f.converged and f.aic <= best.aic + 2]
-    kept += [
-        f
-        for f in ranked
-        if f.converged
-        and f not in kept
-        and f.model.family is best.model.family
-        and f.problem.kind > 0
-        and best.problem.kind > 0
-    ]
-    kept = kept or [best]
-    lows = [f.mae.low if f.mae.low is not None else f.mae.value for f in kept]
-    highs = [f.mae.high if f.mae.high is not None else f.mae.value for f in kept]
-    level = best.mae.interval.level if best.mae.interval else 0.95
-    words = "1 model" if len(kept) == 1 else f"{len(kept)} models"
-    limits = Interval(min(lows), max(highs), level, f"envelope of the intervals of {words}")
-    return Estimate(best.mae.value, best.mae.standard_uncertainty, limits, best.mae.unit)
