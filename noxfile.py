@@ -1,0 +1,62 @@
+"""Sessions beyond the tests of every change: nox -s NAME."""
+
+import nox
+
+nox.options.sessions = ["tests"]
+PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
+
+
+def install(session: nox.Session, *extras: str) -> None:
+    """Install the checkout with the pinned versions."""
+    session.install("-c", "constraints.txt", "-e", f".[{','.join(extras)}]")
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Run the suite; a Python that is not at hand is skipped."""
+    install(session, "test")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session(python="3.11")
+def oldest(session: nox.Session) -> None:
+    """Run the suite with the oldest versions that setup.cfg allows."""
+    session.install("-c", "tests/oldest.txt", "-e", ".[parquet]", "pytest", "hypothesis",
+                    "jsonschema")  # fmt: skip
+    session.run("pytest", "-W", "default", "tests", "--ignore=tests/models", *session.posargs)
+
+
+@nox.session
+def nojit(session: nox.Session) -> None:
+    """Run the suite with the kernels as plain Python (about ten minutes)."""
+    install(session, "test")
+    session.run("pytest", "tests", *session.posargs, env={"NUMBA_DISABLE_JIT": "1", "CI": "1"})
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Run every benchmark; --compare FILE shows the change against an earlier run."""
+    install(session, "test")
+    session.run("python", "-m", "tests.bench", *session.posargs)
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Fuzz the readers; posargs: seconds for each (default 600)."""
+    install(session, "test")
+    session.install("atheris")
+    session.run("python", "-m", "tests.fuzz", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation, warnings being errors."""
+    install(session, "docs")
+    session.run("sphinx-build", "-W", "--keep-going", "docs", "docs/_build")
+
+
+@nox.session
+def mutation(session: nox.Session) -> None:
+    """Mutate one module and run its tests; posargs: MODULE TESTS."""
+    install(session, "test")
+    session.run("python", "-m", "tests.mutation", *session.posargs)

@@ -1,0 +1,17 @@
+"""The corpus of the fuzzer, replayed: inputs that once failed, and seeds."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.fuzz.targets import TARGETS
+
+CORPUS = Path(__file__).parent / "fuzz" / "corpus"
+
+
+@pytest.mark.parametrize("name", sorted(TARGETS))
+def test_corpus_raises_nothing_but_clear_errors(name):
+    files = sorted((CORPUS / name).iterdir())
+    assert files
+    for path in files:
+        TARGETS[name](path.read_bytes())
