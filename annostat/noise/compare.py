@@ -343,7 +343,7 @@ def make_envelope(ranked: Sequence[NoiseFit]) -> Estimate:
         for f in ranked
         if f.converged
         and f not in kept
-        and f.model.family is best.model.family
+        and f.model.family.name == best.model.family.name
         and f.problem.kind > 0
         and best.problem.kind > 0
     ]

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
@@ -80,6 +80,12 @@ class Family:
     def kernel(self) -> Any:
         """The compiled `fill`; compiled when first used and cached on disk where possible."""
         return compile_fill(self.fill)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Compiled code stays behind; a registered family is itself again in another process.
+        if FAMILIES.get(self.name) is self:
+            return get_family, (self.name,)
+        return Family, tuple(getattr(self, f.name) for f in fields(self))
 
     def pmf(self, theta: NDArray[np.float64] | list[float], support: int) -> NDArray[np.float64]:
         """Return the probabilities of x = 0..support, float64 of shape (support + 1,)."""

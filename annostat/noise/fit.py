@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +77,10 @@ class Problem:
     def calls(self) -> tuple[Any, Any, Any]:
         """The core's law, the likelihood and E|X|, as the kernels call them."""
         return (self.family.kernel, *kernels.first_class())
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What is derived is derived again: compiled functions do not travel between processes.
+        return {f.name: getattr(self, f.name) for f in fields(self)}
 
     @cached_property
     def spec(self) -> NDArray[np.int64]:
