@@ -1,0 +1,235 @@
+"""Does what annostat prints hold? python -m analysis.calibration [--quick] [SUITE ...].
+
+For every interval and every test: how often it covers or rejects, its width and its bias, over
+sample sizes, laws of the noise, numbers of rounds, missing cells and clusters. All data are
+simulated. Each finished design is a row of the results file at once, so that a run that was
+stopped goes on where it was; ``--table`` writes the page from the file.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import click
+import numpy as np
+import pandas as pd
+
+import annostat
+from annostat.errors import AnnostatWarning
+from annostat.files import write_text
+from annostat.resampling import map_parallel, spawn
+
+RESULTS = Path("docs/studies/calibration.csv")
+LEVEL = 0.95
+
+
+# The situation of the supplement: the noise of ES and ED frames, with and without abandonment.
+PAPER = {
+    f"paper, E|X| {mae}" + (", 1/300" if rate else ""): annostat.NoiseModel.with_mae(
+        "laplace",
+        mae,
+        abandonment="independent" if rate else "none",
+        abandonment_rate=rate,
+        window=50,
+    )
+    for mae in (2.0, 2.4)
+    for rate in (0.0, 1 / 300)
+}
+
+
+@dataclass(frozen=True)
+class Design:
+    """One way that data come about."""
+
+    n: int
+    law: str = "gaussian"
+    rounds: int = 2
+    missing: float = 0.0
+    cluster_size: int = 1
+
+    def errors(self, rng: np.random.Generator, n: int | None = None) -> np.ndarray:
+        """Draw errors of unit scale, float64 of shape (n, rounds)."""
+        shape = (self.n if n is None else n, self.rounds)
+        if self.law in PAPER:
+            return PAPER[self.law].sample_errors(shape, rng=rng) / 2.0
+        if self.law == "gaussian":
+            return rng.normal(size=shape)
+        if self.law == "t3":
+            return rng.standard_t(3, size=shape)
+        if self.law == "shared difficulty":
+            return rng.normal(size=shape) * rng.lognormal(0, 0.6, size=(shape[0], 1))
+        core = rng.laplace(size=shape)
+        if self.law == "laplace":
+            return core
+        rate = {"laplace + 1/300": 1 / 300, "laplace + 1/20": 1 / 20}[self.law]
+        return np.where(rng.random(shape) < rate, rng.uniform(-25, 25, shape), core)
+
+    def sample(
+        self, rng: np.random.Generator, *, scale: float, spread: float, whole: bool = False
+    ) -> tuple[annostat.Rounds, np.ndarray]:
+        """Draw rounds and the truth behind them."""
+        truth = rng.normal(0, spread, self.n)
+        cluster = None
+        if self.cluster_size > 1:
+            # Patients differ in difficulty: the size of the error is shared within a cluster.
+            codes = np.arange(self.n) // self.cluster_size
+            factor = rng.lognormal(0, 0.4, codes[-1] + 1)[codes][:, None]
+            cluster = [f"c{c}" for c in codes]
+        else:
+            factor = np.ones((self.n, 1))
+        errors = scale * factor * self.errors(rng)
+        if whole:
+            truth, errors = np.rint(truth), np.rint(errors)
+        values = truth[:, None] + errors
+        if self.missing:
+            values[rng.random(values.shape) < self.missing] = np.nan
+        return annostat.Rounds.from_array(values, cluster=cluster), truth
+
+    def moments(self, *, scale: float, whole: bool = False) -> tuple[float, float]:
+        """Return E|X| and the SD of X, from two million draws of a fixed seed."""
+        rng = np.random.default_rng(20261124)
+        draws = scale * self.errors(rng, 2_000_000 // self.rounds)
+        if self.cluster_size > 1:
+            draws *= rng.lognormal(0, 0.4, (draws.shape[0], 1))
+        if whole:
+            draws = np.rint(draws)
+        return float(np.abs(draws).mean()), float(draws.std())
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one data set said: whether the interval held the truth, or the test rejected."""
+
+    hit: bool
+    width: float = math.nan
+    error: float = math.nan
+
+
+Suite = Callable[[Design, np.random.Generator, tuple[float, float]], dict[str, Outcome]]
+
+
+def held(estimate: annostat.Estimate, truth: float) -> Outcome:
+    """Return the outcome of an interval; one that is not given counts as not holding."""
+    if estimate.interval is None:
+        return Outcome(False)
+    interval = estimate.interval
+    return Outcome(
+        truth in interval, (interval.high - interval.low) / truth, estimate.value / truth - 1
+    )
+
+
+def picks(
+    design: Design, rng: np.random.Generator, moments: tuple[float, float]
+) -> dict[str, Outcome]:
+    """Everything that `fit-afd` prints."""
+    rounds, _ = design.sample(rng, scale=2.0, spread=30, whole=True)
+    seed = int(rng.integers(2**31))
+    noise = annostat.compare_noise(rounds, cores=CORES, n_tests=N_TESTS, rng=seed)
+    mae = moments[0]
+    pair = noise.pair_mae.value
+    outcomes = {
+        "interval: mae of the best model": held(noise.mae, mae),
+        "interval: envelope over models": held(noise.envelope, mae),
+        "range: symmetric bracket": Outcome(pair / 2 <= mae <= pair),
+    }
+    for check in noise.checks:
+        if check.p_value is not None:
+            outcomes[f"test: {check.name}"] = Outcome(check.p_value < 1 - LEVEL)
+    return outcomes
+
+
+def paper(
+    design: Design, rng: np.random.Generator, moments: tuple[float, float]
+) -> dict[str, Outcome]:
+    """The paper's fit: Laplace and independent abandonment, the window profiled."""
+    rounds, _ = design.sample(rng, scale=2.0, spread=30, whole=True)
+    fit = annostat.fit_noise(rounds, "laplace")
+    return {"interval: mae, laplace + independent": held(fit.mae, PAPER[design.law].mae)}
+
+
+CORES = ["laplace", "gaussian", "student-t", "symmetric-nb"]
+N_TESTS = 39
+
+LAWS = ("gaussian", "laplace", "laplace + 1/300", "laplace + 1/20", "t3", "shared difficulty")
+
+
+def grid(sizes: Iterable[int] = (50, 200, 1000)) -> list[Design]:
+    """Return the designs: sizes by laws, then rounds, missing cells and clusters one at a time."""
+    designs = [Design(n, law) for law in LAWS for n in sizes]
+    designs += [Design(200, law, rounds=k) for law in ("gaussian", "laplace") for k in (3, 5)]
+    designs += [Design(200, law, 3, missing=0.2) for law in ("gaussian", "laplace")]
+    designs += [Design(300, law, cluster_size=3) for law in ("gaussian", "laplace")]
+    return designs
+
+
+SUITES: dict[str, tuple[Suite, list[Design]]] = {
+    "paper": (paper, [Design(n, law) for n in (300, 1277) for law in PAPER]),
+    "picks": (picks, grid()),
+}
+WHOLE = ("paper", "picks")  # suites of whole numbers
+
+
+def run(
+    suite: str, design: Design, repetitions: int, *, seed: int, n_jobs: int
+) -> list[dict[str, object]]:
+    """Return one row for each interval and test of a suite on one design."""
+    moments = design.moments(scale=2.0, whole=suite in WHOLE)
+
+    def one(rng: np.random.Generator) -> dict[str, Outcome]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", AnnostatWarning)
+            return SUITES[suite][0](design, rng, moments)
+
+    done = map_parallel(one, spawn(seed, repetitions), n_jobs=n_jobs)
+    rows = []
+    for name in dict.fromkeys(name for outcomes in done for name in outcomes):
+        seen = [outcomes[name] for outcomes in done if name in outcomes]
+        rate = float(np.mean([o.hit for o in seen]))
+        rows.append(
+            {
+                "suite": suite,
+                "what": name,
+                **asdict(design),
+                "repetitions": len(seen),
+                "rate": round(rate, 5),
+                "rate_se": round(math.sqrt(rate * (1 - rate) / len(seen)), 5),
+                "relative_width": round(float(np.median([o.width for o in seen])), 5),
+                "relative_bias": round(float(np.mean([o.error for o in seen])), 5),
+            }
+        )
+    return rows
+
+
+@click.command()
+@click.argument("suites", nargs=-1)
+@click.option("--quick", is_flag=True, help="Few repetitions of small designs; writes nothing.")
+@click.option("--repetitions", default=400, show_default=True)
+@click.option("--seed", default=1, show_default=True)
+@click.option("--n-jobs", default=-1, show_default=True)
+@click.option("--out", type=Path, default=RESULTS, show_default=True)
+def main(
+    suites: tuple[str, ...], quick: bool, repetitions: int, seed: int, n_jobs: int, out: Path
+) -> None:
+    """Run the suites that are named, or all of them."""
+    table = pd.read_csv(out) if out.exists() and not quick else pd.DataFrame()
+    for suite in suites or SUITES:
+        for design in SUITES[suite][1][:: 13 if quick else 1]:
+            key = {"suite": suite, **asdict(design)}
+            if len(table) and (table[list(key)] == pd.Series(key)).all(axis=1).any():
+                continue
+            rows = run(suite, design, 5 if quick else repetitions, seed=seed, n_jobs=n_jobs)
+            table = pd.concat([table, pd.DataFrame(rows)], ignore_index=True)
+            if not quick:
+                out.parent.mkdir(parents=True, exist_ok=True)
+                write_text(out, table.to_csv(index=False))
+            click.echo(f"{suite}: {design}")
+            for row in rows:
+                click.echo(f"  {row['what']:42s}{row['rate']:7.3f} ± {row['rate_se']:.3f}")
+
+
+if __name__ == "__main__":
+    main()
