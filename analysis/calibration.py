@@ -145,7 +145,7 @@ def picks(
 def paper(
     design: Design, rng: np.random.Generator, moments: tuple[float, float]
 ) -> dict[str, Outcome]:
-    """The paper's fit: Laplace and independent abandonment, the window profiled."""
+    """Fit as the paper does: Laplace and independent abandonment, the window profiled."""
     rounds, _ = design.sample(rng, scale=2.0, spread=30, whole=True)
     fit = annostat.fit_noise(rounds, "laplace")
     return {"interval: mae, laplace + independent": held(fit.mae, PAPER[design.law].mae)}

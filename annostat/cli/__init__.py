@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -65,6 +66,14 @@ def main(args: Sequence[str] | None = None) -> None:
         sys.exit(2)
     except AnnostatError as error:
         click.echo(f"annostat: error: {error}", err=True)
+        sys.exit(2)
+    except OSError as error:
+        if error.filename is None and sys.__stdout__ is not None:
+            # Standard output is closed or full: Python must not flush it again at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())
+        if not isinstance(error, BrokenPipeError):  # a reader that has seen enough is no error
+            what = "cannot write" if error.filename is None else str(error.filename)
+            click.echo(f"annostat: error: {what}: {error.strerror}", err=True)
         sys.exit(2)
     except MemoryError:
         click.echo("annostat: error: not enough memory for this input", err=True)

@@ -1,0 +1,133 @@
+"""Where it has to run: odd paths, odd locales, no cache, no space, no permission, a kill."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from annostat import AnnostatError
+from annostat.files import write_text, write_whole
+
+TABLE = "clip,first,second\n" + "".join(f"c{i},{i},{i + i % 3}\n" for i in range(40))
+FIT = ("fit-afd", "--item", "clip", "--rounds", "first", "second", "--core", "laplace",
+       "--abandonment", "none", "--resamples", "9")  # fmt: skip
+
+
+def annostat(*args, env=None, **options):
+    return subprocess.run(
+        [sys.executable, "-m", "annostat", *map(str, args)],
+        capture_output=True,
+        env=os.environ | (env or {}),
+        timeout=120,
+        **options,
+    )
+
+
+def test_paths_with_spaces_and_accents(tmp_path):
+    folder = tmp_path / "données d'été – 心臓"
+    folder.mkdir()
+    table = folder / "two rounds.csv"
+    table.write_text(TABLE)
+    done = annostat("fit-afd", table, *FIT[1:], "--json", folder / "résultat.json",
+                    "--plot", folder / "figure à voir.png")  # fmt: skip
+    assert done.returncode == 0, done.stderr.decode()
+    assert json.loads((folder / "résultat.json").read_text(encoding="utf-8"))["n_items"] == 40
+    assert (folder / "figure à voir.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_that_cannot_show_it(tmp_path, encoding):
+    table = tmp_path / "t.csv"
+    table.write_text(TABLE)
+    env = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": encoding}
+    done = annostat(*FIT[:1], table, *FIT[1:], env=env)
+    assert done.returncode == 0, done.stderr.decode(encoding)
+    assert b"Noise of one annotation" in done.stdout
+
+
+def test_no_place_for_a_cache(tmp_path):
+    table = tmp_path / "t.csv"
+    table.write_text(TABLE)
+    blocked = tmp_path / "blocked"
+    blocked.write_text("a file, not a folder")
+    env = {"NUMBA_CACHE_DIR": str(blocked / "cache"), "HOME": str(blocked)}
+    done = annostat("fit-afd", table, *FIT[1:], env=env)
+    assert done.returncode == 0, done.stderr.decode()
+
+
+def test_a_full_disk_is_one_line(tmp_path):
+    table = tmp_path / "t.csv"
+    table.write_text(TABLE)
+    if not Path("/dev/full").exists():
+        pytest.skip("needs /dev/full")
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "annostat", "fit-afd", str(table), *FIT[1:], "--json", "-"],
+            stdout=full, stderr=subprocess.PIPE, timeout=120, check=False,
+        )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr == b"annostat: error: cannot write: No space left on device\n"
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path):
+    table = tmp_path / "t.csv"
+    table.write_text(TABLE)
+    command = f"{sys.executable} -m annostat fit-afd {table} {' '.join(FIT[1:])} | head -1"
+    done = subprocess.run(command, shell=True, capture_output=True, timeout=120, check=False)
+    assert done.stdout == b"Noise of one annotation\n" and done.stderr == b""
+
+
+def test_a_folder_that_refuses(tmp_path):
+    with pytest.raises(AnnostatError, match="missing"):
+        write_text(tmp_path / "missing" / "x.json", "{}")
+
+
+def test_half_a_file_is_never_seen(tmp_path):
+    target = tmp_path / "out.json"
+    target.write_text("before")
+
+    def fails(stream):
+        stream.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises((AnnostatError, OSError), match="space"):
+        write_whole(target, fails)
+    assert target.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_kill_leaves_the_old_file(tmp_path):
+    code = (
+        "import sys, time; from annostat.files import write_whole\n"
+        "def slow(stream):\n"
+        "    stream.write(b'half'); stream.flush(); print('now', flush=True); time.sleep(60)\n"
+        "write_whole(sys.argv[1], slow)"
+    )
+    target = tmp_path / "out.json"
+    target.write_text("before")
+    child = subprocess.Popen([sys.executable, "-c", code, str(target)], stdout=subprocess.PIPE)
+    assert child.stdout.readline().strip() == b"now"
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    child.stdout.close()
+    assert target.read_text() == "before"
+
+
+def test_an_interrupt_is_one_line(tmp_path):
+    table = tmp_path / "t.csv"
+    table.write_text("a,b\n" + "".join(f"{i},{i + i % 7}\n" for i in range(3000)))
+    child = subprocess.Popen(
+        [sys.executable, "-m", "annostat", "fit-afd", str(table), "--ci", "bootstrap",
+         "--resamples", "200000", "--n-jobs", "1"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    time.sleep(3)
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(timeout=60)
+    assert child.returncode == 130 and out == b""
+    assert b"Traceback" not in err and b"stopped" in err
