@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, stats
+from scipy import optimize, special
 
 from annostat.estimates import Interval
 from annostat.noise.diagnostics import design_effect
@@ -37,7 +37,7 @@ class Profiler:
         # Items of one cluster say less than as many independent ones: the cutoff is widened by
         # the design effect, as the variance would be (Rotnitzky & Jewell 1990).
         effect = design_effect(problem.rounds)
-        self.half = effect * float(stats.chi2.ppf(level, 1)) / 2
+        self.half = effect * float(special.gammaincinv(0.5, level))  # half of a chi-square quantile
         self.method = "profile likelihood"
         if effect > 1:
             self.method += f", widened by the clusters' design effect {effect:.2f}"
