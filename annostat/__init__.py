@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         plan_rounds,
     )
     from annostat.rounds import Rounds, read_rounds
-    from annostat.simulate import simulate_rounds
+    from annostat.simulate import simulate_rounds, simulate_values
 
 _HOME = {
     "AnnostatError": "errors",
@@ -41,6 +41,7 @@ _HOME = {
     "plan_rounds": "noise",
     "read_rounds": "rounds",
     "simulate_rounds": "simulate",
+    "simulate_values": "simulate",
 }
 
 __all__ = [
@@ -61,6 +62,7 @@ __all__ = [
     "plan_rounds",
     "read_rounds",
     "simulate_rounds",
+    "simulate_values",
 ]
 
 

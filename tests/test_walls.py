@@ -14,6 +14,7 @@ LAYERS = [
     ["_version", "errors"],
     ["estimates", "files"],
     ["resampling", "rounds"],
+    ["sums"],
     ["noise", "agreement"],
     ["ceilings"],
     ["truth", "concentration", "scaling", "masks"],

@@ -1,0 +1,373 @@
+"""Gauge R&R: how much of the spread of measurements is the gauge's, and how much the parts'."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import integrate, special
+
+from annostat._version import __version__
+from annostat.errors import AnnostatError, check_choice, check_level
+from annostat.estimates import (
+    Estimate,
+    Interval,
+    Provenance,
+    Result,
+    Section,
+    format_number,
+    format_p,
+)
+from annostat.resampling import Rng, as_generator, cluster_codes, seed_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FloatArray = NDArray[np.float64]
+POOL_ABOVE = 0.25  # AIAG (2010), Measurement Systems Analysis: an interaction beyond is pooled
+DRAWS = 20_000
+
+
+@dataclass(frozen=True)
+class GaugeRR(Result):
+    """Components of variance of a crossed gauge study, as standard deviations.
+
+    Attributes
+    ----------
+    repeatability, reproducibility, gauge, parts, total : Estimate
+        AIAG's EV, AV, GRR, PV and TV.
+    distinct_categories : int
+        ndc = ⌊1.41·PV/GRR⌋, at least 0; the number of groups that the gauge can tell apart.
+    anova : list of dict
+        Source, df, sum of squares, mean square, F and p; empty for the average-and-range method.
+    interaction : bool
+        True if the interaction was kept and belongs to the reproducibility.
+    provenance : Provenance
+    """
+
+    repeatability: Estimate
+    reproducibility: Estimate
+    gauge: Estimate
+    parts: Estimate
+    total: Estimate
+    distinct_categories: int
+    anova: list[dict[str, Any]]
+    interaction: bool
+    provenance: Provenance
+
+    @property
+    def share_of_variation(self) -> float:
+        """GRR/TV, AIAG's %GRR as a fraction."""
+        return self.gauge.value / self.total.value if self.total.value > 0 else math.nan
+
+    def _parts(self) -> dict[str, Estimate]:
+        return {
+            "repeatability": self.repeatability,
+            "reproducibility": self.reproducibility,
+            "gauge": self.gauge,
+            "parts": self.parts,
+            "total": self.total,
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {
+            **{name: e.to_dict() for name, e in self._parts().items()},
+            "distinct_categories": self.distinct_categories,
+            "interaction": self.interaction,
+            "anova": self.anova,
+            "provenance": self.provenance.to_dict(),
+        }
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per component, with its share of the variance and of the variation."""
+        import pandas as pd
+
+        total = self.total.value
+        rows = [
+            {
+                "component": name,
+                **e.to_dict(),
+                "share_of_variance": (e.value / total) ** 2 if total > 0 else math.nan,
+                "share_of_variation": e.value / total if total > 0 else math.nan,
+            }
+            for name, e in self._parts().items()
+        ]
+        return pd.DataFrame(rows)
+
+    def sections(self) -> list[Section]:
+        """Return what a person should read."""
+        table = self.to_frame()
+        rows = [
+            [name, e.short(), e.range(), f"{100 * table.share_of_variation[i]:.1f}%",
+             f"{100 * table.share_of_variance[i]:.1f}%"]
+            for i, (name, e) in enumerate(self._parts().items())
+        ]  # fmt: skip
+        columns = ("component", "SD", "interval", "of the variation", "of the variance")
+        lines = [f"Number of distinct categories: {self.distinct_categories}"]
+        found = [Section("Gauge R&R", columns, rows, lines)]
+        if self.anova:
+            cells = [
+                [str(r["source"]), str(r["df"]), format_number(r["ss"]), format_number(r["ms"]),
+                 format_number(r["f"]), format_p(r["p_value"])]
+                for r in self.anova
+            ]  # fmt: skip
+            head = ("source", "df", "SS", "MS", "F", "p")
+            found.append(Section("Analysis of variance", head, cells))
+        return found
+
+
+def gauge_rr(
+    parts: ArrayLike,
+    raters: ArrayLike,
+    values: ArrayLike,
+    *,
+    interaction: bool | None = None,
+    method: str = "anova",
+    level: float = 0.95,
+    rng: Rng = 0,
+) -> GaugeRR:
+    """Return the gauge R&R of a crossed study: parts × raters, with repeats.
+
+    Parameters
+    ----------
+    parts, raters : array-like of shape (n,)
+        Labels of the part (item) and of the rater of each measurement.
+    values : array-like of shape (n,)
+        Measurements; NaN means missing. Cells may hold different numbers of repeats.
+    interaction : bool, optional
+        True keeps the interaction of parts and raters, False pools it with the repeats. By
+        default it is kept if its p-value is at most 0.25 (AIAG's rule), and cannot be kept where
+        no cell has repeats.
+    method : {"anova", "average-range"}
+        "average-range" is AIAG's hand method for complete tables.
+    level : float
+        Confidence level of the generalised intervals (Burdick, Borror & Montgomery 2005), made
+        from 20,000 draws of the mean squares; approximate for unbalanced studies.
+    rng : Generator, int or None
+
+    Returns
+    -------
+    GaugeRR
+        Components from the analysis of variance of random effects. Unbalanced studies use
+        Henderson's third method: mean squares adjusted for the other effects, with the exact
+        multiples of the components in their expectations. Negative components are set to zero.
+
+    Raises
+    ------
+    AnnostatError
+        If there are fewer than two parts or raters, or nothing is left to estimate the repeats.
+
+    Notes
+    -----
+    AIAG (2010), Measurement Systems Analysis, 4th ed., ch. III.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> g = np.random.default_rng(1)
+    >>> part, rater = np.repeat(np.arange(10), 6), np.tile([0, 0, 1, 1, 2, 2], 10)
+    >>> value = g.normal(0, 3, 10)[part] + g.normal(0, 0.5, 3)[rater] + g.normal(0, 1, 60)
+    >>> study = gauge_rr(part, rater, value)
+    >>> study.distinct_categories >= 2, 1.0 in study.repeatability.interval
+    (True, True)
+    """
+    check_choice("method", method, ("anova", "average-range"))
+    level = check_level(level)
+    y, p, o = _columns(parts, raters, values)
+    centre = float(y.mean())
+    scale = float(np.max(np.abs(y - centre))) or 1.0
+    z = (y - centre) / scale
+    if method == "average-range":
+        return _average_range(z, p, o, scale, level)
+    table = _anova(z, p, o)
+    f, p_value = table[2]["f"], table[2]["p_value"]
+    keep = interaction
+    if table[2]["df"] == 0 or table[3]["df"] == 0:
+        if interaction:
+            raise AnnostatError("interaction=True needs repeats within the cells of the study")
+        keep = False
+    elif keep is None:
+        keep = bool(p_value <= POOL_ABOVE) if f is not None and math.isfinite(f) else True
+    squares, df, expectation = _squares(table, keep)
+    if df[-1] < 1:
+        raise AnnostatError("nothing is left to estimate the repeatability: give repeats")
+    draws = as_generator(rng).chisquare(df, (DRAWS, len(df)))
+    solve = np.linalg.inv(expectation)
+    drawn = (squares * df / draws) @ solve.T
+    point = solve @ squares
+    point_sd, drawn_sd = (scale * _deviations(c, keep) for c in (point, drawn))
+    tails = np.quantile(drawn_sd, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    name = "generalised, 20,000 draws"
+    made = [
+        Estimate(float(v), None, Interval(float(a), float(b), level, name))
+        for v, a, b in zip(point_sd, *tails, strict=True)
+    ]
+    repeat = float(point_sd[0])
+    low, high = (repeat * math.sqrt(df[-1] / float(special.chdtri(df[-1], q)))
+                 for q in ((1 - level) / 2, (1 + level) / 2))  # fmt: skip
+    made[0] = Estimate(repeat, repeat / math.sqrt(2 * df[-1]),
+                       Interval(low, high, level, "chi-square"))  # fmt: skip
+    rows = [{**row, "ss": row["ss"] * scale**2, "ms": row["ms"] * scale**2} for row in table]
+    repeatability, reproducibility, gauge, part, total = made
+    return GaugeRR(
+        repeatability,
+        reproducibility,
+        gauge,
+        part,
+        total,
+        _categories(point_sd[3], point_sd[2]),
+        [{k: v for k, v in row.items() if k != "trace"} for row in rows],
+        bool(keep),
+        Provenance(__version__, "", len(y), seed_of(rng), {"level": level, "method": method}),
+    )
+
+
+def _columns(
+    parts: ArrayLike, raters: ArrayLike, values: ArrayLike
+) -> tuple[FloatArray, NDArray[np.int64], NDArray[np.int64]]:
+    y = np.asarray(values, dtype=np.float64).ravel()
+    labels = [np.asarray(v, dtype=object).ravel() for v in (parts, raters)]
+    if any(len(v) != len(y) for v in labels):
+        raise AnnostatError(f"parts, raters and values must have one length, got "
+                            f"{len(labels[0])}, {len(labels[1])} and {len(y)}")  # fmt: skip
+    if np.isinf(y).any():
+        raise AnnostatError(f"values: {int(np.isinf(y).sum())} of them are infinite")
+    seen = np.isfinite(y)
+    p, o = (cluster_codes(v[seen]) if seen.any() else None for v in labels)
+    if p is None or o is None or p.max() < 1 or o.max() < 1:
+        raise AnnostatError("a gauge study takes two or more parts and two or more raters")
+    return y[seen], p, o
+
+
+def _basis(*blocks: FloatArray) -> FloatArray:
+    """Return an orthonormal basis of the span of the columns."""
+    stacked = np.hstack(blocks)
+    u, s, _ = np.linalg.svd(stacked, full_matrices=False)
+    return np.asarray(u[:, s > 1e-9 * s[0]])
+
+
+def _anova(y: FloatArray, p: NDArray[np.int64], o: NDArray[np.int64]) -> list[dict[str, Any]]:
+    """Return the rows of the table, each with the traces of its expectation."""
+    n = len(y)
+    zp, zo = np.eye(p.max() + 1)[p], np.eye(o.max() + 1)[o]
+    _, cell = np.unique(p * (o.max() + 1) + o, return_inverse=True)
+    zc = np.eye(cell.max() + 1)[cell]
+    bases = {
+        "o": _basis(zo), "p": _basis(zp), "po": _basis(zp, zo), "c": zc / np.sqrt(zc.sum(axis=0)),
+    }  # fmt: skip
+
+    def reduction(name: str) -> tuple[float, int, list[float]]:
+        q = bases[name]
+        return (
+            float(np.sum((q.T @ y) ** 2)), q.shape[1],
+            [float(np.sum((q.T @ z) ** 2)) for z in (zp, zo, zc)],
+        )  # fmt: skip
+
+    found = {name: reduction(name) for name in bases}
+    full = (float(y @ y), n, [float(n)] * 3)
+    rows: list[dict[str, Any]] = []
+    for source, big, small in (
+        ("parts", found["po"], found["o"]),
+        ("raters", found["po"], found["p"]),
+        ("interaction", found["c"], found["po"]),
+        ("repeats", full, found["c"]),
+    ):
+        ss, df = max(big[0] - small[0], 0.0), big[1] - small[1]
+        trace = [max(a - b, 0.0) for a, b in zip(big[2], small[2], strict=True)]
+        rows.append({"source": source, "df": df, "ss": ss, "ms": ss / df if df else math.nan,
+                     "f": None, "p_value": None, "trace": trace})  # fmt: skip
+    repeats, inter = rows[3], rows[2]
+    if inter["df"] and repeats["df"] and repeats["ms"] > 0:
+        inter["f"] = inter["ms"] / repeats["ms"]
+        inter["p_value"] = float(special.fdtrc(inter["df"], repeats["df"], inter["f"]))
+    below = inter if inter["df"] else repeats
+    for row in rows[:2]:
+        if below["df"] and below["ms"] > 0:
+            row["f"] = row["ms"] / below["ms"]
+            row["p_value"] = float(special.fdtrc(row["df"], below["df"], row["f"]))
+    return rows
+
+
+def _squares(table: list[dict[str, Any]], keep: bool) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return mean squares, degrees of freedom, and the matrix of their expectations.
+
+    Columns: parts, raters, interaction (if kept), repeats.
+    """
+    parts, raters, inter, repeats = table
+    if keep:
+        rows = [parts, raters, inter, repeats]
+        matrix = np.array([[*(t / r["df"] for t in r["trace"]), 1.0] for r in rows])
+        return (np.array([r["ms"] for r in rows]), np.array([r["df"] for r in rows], float), matrix)
+    df = inter["df"] + repeats["df"]
+    pooled = (inter["ss"] + repeats["ss"]) / df if df else math.nan
+    rows = [parts, raters]
+    matrix = np.array([*([*(t / r["df"] for t in r["trace"][:2]), 1.0] for r in rows),
+                       [0.0, 0.0, 1.0]])  # fmt: skip
+    return (np.array([parts["ms"], raters["ms"], pooled]),
+            np.array([parts["df"], raters["df"], df], float), matrix)  # fmt: skip
+
+
+def _deviations(components: FloatArray, keep: bool) -> FloatArray:
+    """Return EV, AV, GRR, PV, TV from components in the order of `_squares`."""
+    c = np.maximum(components, 0.0)
+    parts, raters, repeat = c[..., 0], c[..., 1], c[..., -1]
+    reproducibility = raters + (c[..., 2] if keep else 0.0)
+    gauge = repeat + reproducibility
+    return np.asarray(
+        np.sqrt(np.stack([repeat, reproducibility, gauge, parts, gauge + parts], axis=-1))
+    )
+
+
+def _categories(parts: float, gauge: float) -> int:
+    if gauge <= 0:
+        return 0
+    return max(int(1.41 * parts / gauge), 0)
+
+
+def expected_range(n: int) -> tuple[float, float]:
+    """Return mean d₂ and root mean square d₂* of the range of n standard normals."""
+
+    def density(r: float) -> float:
+        grid = np.linspace(-9.0, 9.0, 3601)
+        inside = special.ndtr(grid + r) - special.ndtr(grid)
+        phi = np.exp(-0.5 * (grid**2 + (grid + r) ** 2)) / (2 * math.pi)
+        return float(n * (n - 1) * integrate.simpson(inside ** (n - 2) * phi, x=grid))
+
+    r = np.linspace(0.0, 14.0, 1401)
+    law = np.array([density(v) for v in r])
+    return (float(integrate.simpson(r * law, x=r)),
+            math.sqrt(float(integrate.simpson(r**2 * law, x=r))))  # fmt: skip
+
+
+def _average_range(
+    y: FloatArray, p: NDArray[np.int64], o: NDArray[np.int64], scale: float, level: float
+) -> GaugeRR:
+    parts, raters = int(p.max()) + 1, int(o.max()) + 1
+    counts = np.zeros((parts, raters), dtype=int)
+    np.add.at(counts, (p, o), 1)
+    trials = int(counts.max())
+    if (counts != trials).any() or trials < 2:
+        raise AnnostatError("the average-and-range method takes a complete study with repeats")
+    order = np.lexsort((o, p))
+    cube = y[order].reshape(parts, raters, trials)
+    mean_range = float(np.ptp(cube, axis=2).mean())
+    rater_range = float(np.ptp(cube.mean(axis=(0, 2))))
+    part_range = float(np.ptp(cube.mean(axis=(1, 2))))
+    repeat = mean_range / expected_range(trials)[0]
+    reproduce = math.sqrt(
+        max((rater_range / expected_range(raters)[1]) ** 2 - repeat**2 / (parts * trials), 0.0)
+    )
+    gauge = math.hypot(repeat, reproduce)
+    part = part_range / expected_range(parts)[1]
+    note = "no interval: the average-and-range method gives none"
+    made = [Estimate(scale * v, note=note)
+            for v in (repeat, reproduce, gauge, part, math.hypot(gauge, part))]  # fmt: skip
+    ev, av, grr, pv, tv = made
+    return GaugeRR(
+        ev, av, grr, pv, tv, _categories(part, gauge), [], False,
+        Provenance(__version__, "", len(y), None, {"level": level, "method": "average-range"}),
+    )  # fmt: skip

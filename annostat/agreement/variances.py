@@ -1,0 +1,130 @@
+"""Variance within and between items, as functions of sums over items."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from annostat.resampling import cluster_codes
+from annostat.rounds import Rounds
+from annostat.sums import Sums
+
+FloatArray = NDArray[np.float64]
+MANY_ROUNDS = 8  # with more, the round means are taken as known
+
+
+@dataclass(frozen=True, eq=False)
+class Variances:
+    """Sums behind the variance components of rounds, items (or clusters) being the units.
+
+    Made by `Variances.of`. Values are centred and scaled before they are squared, so that huge
+    and tiny units lose no digits; `scale` undoes it.
+    """
+
+    sums: Sums
+    n_items: int
+    n_labels: int
+    n_effects: int
+    scale: float
+    centre: float
+    centred: FloatArray  # residuals within items, NaN where missing, in units of `scale`
+    effects: FloatArray  # mean of each round about the items' means, in units of `scale`
+
+    @classmethod
+    def of(cls, rounds: Rounds) -> Variances:
+        """Return the sums of rounds whose items have two or more labels.
+
+        Rounds with an identity may be biased against each other: their means are removed, and
+        degrees of freedom paid for it. Where the order of the rounds means nothing they are not.
+        """
+        rounds = rounds.usable()
+        if rounds.weights is not None:
+            rounds = replace(rounds.take(np.repeat(np.arange(len(rounds.values)),
+                                                   rounds.weights)), weights=None)  # fmt: skip
+        v = rounds.values
+        seen = np.isfinite(v)
+        centre = float(np.mean(v[seen]))
+        scale = float(np.max(np.abs(v[seen] - centre)))
+        scale = scale if scale > 0 else 1.0
+        z = np.where(seen, (v - centre) / scale, 0.0)
+        k = seen.sum(axis=1).astype(float)
+        means = z.sum(axis=1) / k
+        effects = np.zeros(v.shape[1])
+        if not rounds.exchangeable:
+            effects = _round_effects(z - means[:, None], seen, k)
+        adjusted = np.where(seen, z - effects, 0.0)
+        means = adjusted.sum(axis=1) / k
+        residual = np.where(seen, adjusted - means[:, None], 0.0)
+        square = np.sum(residual**2, axis=1)
+        columns = [np.ones_like(k), k, square, means * k, means**2 * k, k**2]
+        n_effects = 0
+        if not rounds.exchangeable:
+            n_effects = int(seen.any(axis=0).sum()) - 1
+            if n_effects < MANY_ROUNDS:
+                columns += list(residual.T)
+        codes = cluster_codes(rounds.cluster)
+        return cls(
+            Sums.of(np.column_stack(columns), codes),
+            len(v),
+            int(seen.sum()),
+            n_effects,
+            scale,
+            centre,
+            np.where(seen, residual, np.nan),
+            effects,
+        )
+
+    @property
+    def degrees(self) -> int:
+        """Degrees of freedom of the variance within items."""
+        return self.n_labels - self.n_items - self.n_effects
+
+    def within(self, t: NDArray[Any]) -> NDArray[Any]:
+        """Return the variance within items from sums, in units of scale²."""
+        square = t[..., 2]
+        for j in range(6, t.shape[-1]):  # the round means of a resample are its own
+            square = square - t[..., j] ** 2 / t[..., 0]
+        # As many effects per label are paid for in a resample as in the data.
+        share = self.n_effects / self.n_items
+        return np.asarray(square / (t[..., 1] - t[..., 0] - share * t[..., 0]))
+
+    def between(self, t: NDArray[Any]) -> NDArray[Any]:
+        """Return the mean square between items from sums, in units of scale²."""
+        items, labels = t[..., 0], t[..., 1]
+        return np.asarray((t[..., 4] - t[..., 3] ** 2 / labels) / (items * (1 - 1 / self.n_items)))
+
+    def size(self, t: NDArray[Any]) -> NDArray[Any]:
+        """Return k₀, the number of labels of an item that the mean squares speak of."""
+        items, labels = t[..., 0], t[..., 1]
+        return np.asarray((labels - t[..., 5] / labels) / (items * (1 - 1 / self.n_items)))
+
+    def reliability(self, t: NDArray[Any]) -> NDArray[Any]:
+        """Return the share of the truth in the variance of one label, ICC(1) or its like."""
+        w = self.within(t)
+        spread = (self.between(t) - w) / self.size(t)
+        return np.asarray(spread / (spread + w))
+
+    @property
+    def kurtosis(self) -> float:
+        """Kurtosis of the differences, 3 if they are Gaussian, whatever the number of rounds.
+
+        With q_i the squares within item i on ν degrees of freedom, 1 + ν·(mean q²/(mean q)² − 1):
+        exactly the kurtosis of D for two rounds.
+        """
+        q = np.nansum(self.centred**2, axis=1)
+        if q.sum() <= 0:
+            return math.nan
+        freedom = self.n_labels / self.n_items - 1
+        return 1 + freedom * (float(np.mean(q**2)) / float(np.mean(q)) ** 2 - 1)
+
+
+def _round_effects(residual: FloatArray, seen: NDArray[np.bool_], k: FloatArray) -> FloatArray:
+    """Return the least-squares effects of rounds, items being free; they sum to zero."""
+    m = seen.astype(float)
+    normal = np.diag(m.sum(axis=0)) - (m / k[:, None]).T @ m
+    right = np.where(seen, residual, 0.0).sum(axis=0)
+    return np.asarray(np.linalg.lstsq(normal, right, rcond=None)[0])

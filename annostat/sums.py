@@ -1,0 +1,168 @@
+"""Statistics that are smooth functions of sums over items, and their intervals.
+
+A variance, a correlation, a mean of products: each is g(T) with T = Σ_i c_i, c_i being a few
+numbers of item i. Then everything that an interval needs is cheap and exact: clusters are sums of
+their items, the jackknife is g(T − c_i), the bootstrap needs W·C only, and the standard error of
+each resample follows by the delta method from W·(C ⊗ C). Memory does not grow with the number of
+resamples times that of items.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from annostat.errors import check_choice, check_level
+from annostat.estimates import Interval
+from annostat.resampling import Rng, bootstrap, bootstrap_interval
+
+FloatArray = NDArray[np.float64]
+# Takes sums of shape (..., p) and returns values of shape (...); analytic, so that a complex step
+# gives its derivatives to the last digit (no abs, no max).
+Function = Callable[[NDArray[np.generic]], NDArray[np.generic]]
+METHODS = ("bootstrap-t", "t", "percentile", "bca")
+FEW_UNITS = 8  # below, resamples are too often degenerate for a bootstrap
+STEP = 1e-30
+
+
+@dataclass(frozen=True, eq=False)
+class Sums:
+    """What each unit (item, or cluster of items) adds to the sums.
+
+    Attributes
+    ----------
+    columns : float64 array of shape (n_units, p)
+    clustered : bool
+        True if the units are clusters.
+    """
+
+    columns: FloatArray
+    clustered: bool = False
+
+    @classmethod
+    def of(cls, columns: FloatArray, codes: NDArray[np.int64] | None = None) -> Sums:
+        """Return the sums of items, added up by cluster if there are any."""
+        if codes is None:
+            return cls(np.ascontiguousarray(columns, dtype=np.float64))
+        total = np.zeros((int(codes.max()) + 1, columns.shape[1]))
+        np.add.at(total, codes, columns)
+        return cls(total, True)
+
+    @property
+    def n_units(self) -> int:
+        """Number of units."""
+        return len(self.columns)
+
+    @property
+    def totals(self) -> FloatArray:
+        """The sums, shape (p,)."""
+        return np.asarray(self.columns.sum(axis=0))
+
+    def value(self, g: Function) -> float:
+        """Return g of the sums."""
+        return float(np.real(g(self.totals)))
+
+    def pull(self, g: Function) -> FloatArray:
+        """Return each unit's share of the linearised statistic, centred, shape (n_units,)."""
+        slope = gradient(g, self.totals)
+        each = self.columns @ slope
+        return np.asarray(each - each.mean())
+
+    def standard_error(self, g: Function) -> float:
+        """Return the delta method's standard error, robust to clusters."""
+        n = self.n_units
+        if n < 2:
+            return math.nan
+        return math.sqrt(n / (n - 1) * float(np.sum(self.pull(g) ** 2)))
+
+    def jackknife(self, g: Function) -> FloatArray:
+        """Return the leave-one-unit-out values, shape (n_units,)."""
+        return np.real(g(self.totals - self.columns))
+
+    def replicates(
+        self, g: Function, *, n_resamples: int, rng: Rng, n_jobs: int | None = 1
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return the values of resamples and their standard errors, each of shape (B,)."""
+        p = self.columns.shape[1]
+        first, second = np.triu_indices(p)
+        products = self.columns[:, first] * self.columns[:, second]
+        everything = np.hstack([self.columns, products])
+        drawn = bootstrap(
+            lambda w: w @ everything, self.n_units, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs
+        )
+        totals, squares = drawn[:, :p], drawn[:, p:]
+        n = self.n_units
+        with np.errstate(all="ignore"):
+            slopes = gradient(g, totals)
+            # Σ w (slope · c)², then centred.
+            weights = np.where(first == second, 1.0, 2.0)
+            second_moment = np.sum(squares * weights * slopes[:, first] * slopes[:, second], axis=1)
+            variance = second_moment - np.sum(slopes * totals, axis=1) ** 2 / n
+            errors = np.sqrt(np.maximum(variance, 0.0) * n / (n - 1))
+            return np.real(g(totals)), errors
+
+    def interval(
+        self,
+        g: Function,
+        *,
+        method: str = "bootstrap-t",
+        level: float = 0.95,
+        n_resamples: int = 2000,
+        rng: Rng = 0,
+        n_jobs: int | None = 1,
+        scale: str = "",
+    ) -> Interval | None:
+        """Return an interval on the scale of g, or None where the data give none.
+
+        Parameters
+        ----------
+        method : {"bootstrap-t", "t", "percentile", "bca"}
+            "t" is the delta method with n_units − 1 degrees of freedom; it also stands in for
+            the bootstraps below eight units.
+        scale : str
+            Name of the scale that g is on, for the name of the method.
+        """
+        check_choice("interval", method, METHODS)
+        level = check_level(level)
+        value, error = self.value(g), self.standard_error(g)
+        if not (math.isfinite(value) and math.isfinite(error) and error > 0):
+            return None
+        units = "clusters" if self.clustered else "items"
+        on = f" of {scale}" if scale else ""
+        if method == "t" or self.n_units < FEW_UNITS:
+            reach = float(special.stdtrit(self.n_units - 1, (1 + level) / 2)) * error
+            return Interval(value - reach, value + reach, level, f"t{on} over {units}")
+        values, errors = self.replicates(g, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs)
+        good = np.isfinite(values) & np.isfinite(errors) & (errors > 1e-9 * error)
+        found = bootstrap_interval(
+            values[good],
+            value,
+            level=level,
+            method="t" if method == "bootstrap-t" else method,
+            jackknife=self.jackknife(g) if method == "bca" else None,
+            standard_errors=errors[good],
+            standard_error=error,
+        )
+        return Interval(found.low, found.high, level, f"{found.method}{on} over {units}")
+
+
+def gradient(g: Function, totals: FloatArray) -> FloatArray:
+    """Return the derivatives of g at each row of sums, of the shape of `totals`."""
+    slopes = np.empty(totals.shape)
+    for j in range(totals.shape[-1]):
+        moved = totals.astype(np.complex128)
+        moved[..., j] += 1j * STEP
+        slopes[..., j] = np.imag(g(moved)) / STEP
+    return slopes
+
+
+def mapped(interval: Interval | None, back: Callable[[float], float]) -> Interval | None:
+    """Return an interval on another scale; `back` must increase."""
+    if interval is None:
+        return None
+    return Interval(back(interval.low), back(interval.high), interval.level, interval.method)

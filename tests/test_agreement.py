@@ -1,0 +1,568 @@
+"""Agreement against published tables, pingouin, plain formulas and simulation."""
+
+import json
+import math
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from annostat import AnnostatError, Rounds, agreement, simulate_values
+from annostat.agreement import gauge
+from annostat.agreement.anova import MeanSquares
+from annostat.agreement.variances import Variances
+
+TABLES = json.loads((Path(__file__).parent / "data" / "published_tables.json").read_text("utf-8"))
+INTERVALS = ("bootstrap-t", "chi-square", "t", "percentile", "bca")
+
+
+def rounds_of(values, **options):
+    return Rounds.from_array(values, **options)
+
+
+# ------------------------------------------------------------------------------ conventions
+
+
+def test_numbers_of_the_paper():
+    assert agreement.noise_sd_from(5.7, "between-sessions") == pytest.approx(4.0305, abs=1e-4)
+    readings = agreement.sd_readings(5.7)
+    assert readings["noise-sd"] == 5.7
+    assert readings["session-vs-mean"] == pytest.approx(8.0610, abs=1e-4)
+
+
+@given(st.sampled_from(list(agreement.CONVENTIONS)), st.sampled_from(list(agreement.CONVENTIONS)),
+       st.floats(1e-6, 1e6), st.integers(2, 40))  # fmt: skip
+def test_conventions_convert_back_and_forth(a, b, sd, k):
+    there = agreement.convert_sd(sd, a, b, n_rounds=k)
+    assert agreement.convert_sd(there, b, a, n_rounds=k) == pytest.approx(sd)
+
+
+def test_every_convention_printed_from_one_matrix_inverts_to_the_same_sigma():
+    v = np.random.default_rng(1).normal(0, 3, (200_000, 2))
+    d = v[:, 1] - v[:, 0]
+    printed = {
+        "between-sessions": d.std(),
+        "session-vs-mean": (v[:, 0] - v.mean(axis=1)).std(),
+        "noise-sd": math.sqrt(v.var(axis=1, ddof=1).mean()),
+        "mean-item-sd": v.std(axis=1, ddof=1).mean(),
+    }
+    for name, sd in printed.items():
+        assert agreement.noise_sd_from(sd, name) == pytest.approx(3.0, rel=0.01), name
+
+
+def test_c4_of_the_mean_item_sd():
+    for k, c4 in ((2, 0.797885), (3, 0.886227), (5, 0.939986)):
+        assert agreement.convert_sd(1.0, "noise-sd", "mean-item-sd", n_rounds=k) == pytest.approx(
+            c4, abs=1e-6
+        )
+
+
+# ---------------------------------------------------------------------------- repeatability
+
+
+@pytest.mark.parametrize(("columns", "name"), [((0, 1), "wright"), ((2, 3), "mini")])
+def test_repeatability_of_peak_flow(columns, name):
+    table = TABLES["bland_altman_1986_pefr"]
+    want = table["repeatability"][name]
+    v = np.array(table["data"], float)[:, columns]
+    with_bias_removed = agreement.repeatability(rounds_of(v), n_resamples=99)
+    assert with_bias_removed.noise_sd.value == pytest.approx(want["sigmaX"], abs=1e-6)
+    assert with_bias_removed.sd_difference.value == pytest.approx(want["sd_diff"], abs=1e-6)
+    assert with_bias_removed.convention("session-vs-mean").value == pytest.approx(
+        want["sd_Z1_minus_mean"], abs=1e-6
+    )
+    as_replicates = agreement.repeatability(rounds_of(v, exchangeable=True), n_resamples=99)
+    assert as_replicates.noise_sd.value == pytest.approx(want["rms_sqrt_half_mean_d2"], abs=1e-6)
+
+
+@pytest.mark.parametrize("method", ["RV", "IC"])
+def test_repeatability_of_unbalanced_cardiac_output(method):
+    table = TABLES["bland_altman_1999_cardiac_unbalanced"]
+    frame = pd.DataFrame(table["rows"], columns=["method", "item", "rater", "value"])
+    rounds = Rounds.from_frame(
+        frame[frame.method == method].astype({"item": str}).drop(columns="method"),
+        item="item", rater="rater", value="value", exchangeable=True,
+    )  # fmt: skip
+    found = agreement.repeatability(rounds, n_resamples=99)
+    assert found.noise_sd.value**2 == pytest.approx(table["expected"]["within_MS"][method])
+
+
+def test_variance_within_is_that_of_the_residuals_of_the_two_way_table():
+    g = np.random.default_rng(3)
+    v = g.normal(0, 5, (30, 1)) + g.normal([0, 1, 4], 2, (30, 3))
+    v[g.random(v.shape) < 0.2] = np.nan
+    v = v[np.isfinite(v).sum(axis=1) >= 2]
+    found = Variances.of(rounds_of(v))
+    ms = MeanSquares.of(v)
+    assert float(found.within(found.sums.totals)) * found.scale**2 == pytest.approx(
+        ms.residual, rel=1e-9
+    )
+
+
+@given(st.integers(0, 2**31), st.floats(1e-6, 1e6), st.floats(-1e6, 1e6))
+def test_affine_maps_scale_the_noise(seed, a, b):
+    v = np.random.default_rng(seed).normal(0, 1, (12, 3))
+    base = agreement.repeatability(rounds_of(v), interval="chi-square").noise_sd
+    moved = agreement.repeatability(rounds_of(v * a + a * b), interval="chi-square").noise_sd
+    assert moved.value == pytest.approx(a * base.value, rel=1e-6)
+    assert moved.interval.high == pytest.approx(a * base.interval.high, rel=1e-6)
+
+
+@pytest.mark.parametrize("interval", (*INTERVALS, "bonett"))
+def test_intervals_hold_the_truth(interval):
+    rounds = simulate_values(400, noise_sd=3.0, truth_sd=8.0, rng=5)
+    found = agreement.repeatability(rounds, interval=interval).noise_sd
+    assert found.interval.low < 3.0 < found.interval.high
+    assert found.interval.high - found.interval.low < 1.0
+    assert found.interval.method
+
+
+def test_no_interval_where_a_few_differences_carry_the_variance():
+    rounds = simulate_values(300, noise_sd=2.0, truth_sd=5.0, rng=1)
+    v = rounds.values.copy()
+    v[:3, 1] += 60
+    found = agreement.repeatability(Rounds.from_array(v)).noise_sd
+    assert found.interval is None and "use the mae" in found.note
+    named = agreement.repeatability(Rounds.from_array(v), interval="chi-square").noise_sd
+    assert named.interval is not None
+
+
+def test_kurtosis_is_that_of_the_differences_for_any_number_of_rounds():
+    g = np.random.default_rng(0)
+    for k in (2, 3, 5):
+        rounds = rounds_of(g.normal(0, 1, (60_000, k)), exchangeable=True)
+        assert Variances.of(rounds).kurtosis == pytest.approx(3.0, abs=0.1)
+
+
+def test_equal_and_too_few_annotations():
+    same = agreement.repeatability(rounds_of([[1, 1], [2, 2], [5, 5]]))
+    assert same.noise_sd.value == 0 and "equal" in same.noise_sd.note
+    with pytest.raises(AnnostatError, match="too few items"):
+        agreement.repeatability(rounds_of([[1, 2]]))
+    with pytest.raises(AnnostatError, match="no item has two"):
+        agreement.repeatability(rounds_of([[1, np.nan], [2, np.nan]]))
+    one = agreement.repeatability(rounds_of([[1, 2], [3, 7]]))
+    assert one.noise_sd.value > 0
+    text = str(one)
+    assert "noise of one annotation" in text and one.to_frame().shape[0] == 4
+
+
+def test_clusters_widen_the_interval():
+    g = np.random.default_rng(4)
+    scale = np.exp(g.normal(0, 0.8, 40)).repeat(10)
+    v = g.normal(0, 5, (400, 1)) + g.normal(0, 1, (400, 2)) * scale[:, None]
+    labels = [f"p{i // 10}" for i in range(400)]
+    alone = agreement.repeatability(rounds_of(v), interval="t").noise_sd.interval
+    inside = agreement.repeatability(rounds_of(v, cluster=labels), interval="t").noise_sd.interval
+    assert inside.high - inside.low > 1.3 * (alone.high - alone.low)
+    assert "clusters" in inside.method
+
+
+# --------------------------------------------------------------------------------------- icc
+
+
+def test_shrout_fleiss_table():
+    table = TABLES["shrout_fleiss_1979"]
+    found = agreement.icc(rounds_of(table["data"]))
+    names = dict(zip(("ICC1", "ICC2", "ICC3", "ICC1k", "ICC2k", "ICC3k"),
+                     ("icc_1_1", "icc_a_1", "icc_c_1", "icc_1_k", "icc_a_k", "icc_c_k"),
+                     strict=True))  # fmt: skip
+    for published, name in names.items():
+        e = found[name]
+        assert [e.value, e.interval.low, e.interval.high] == pytest.approx(
+            table["icc"][published], abs=1e-6
+        )
+    forms = {f.name: f for f in found.forms}
+    for name, key in (("icc_1_1", "1"), ("icc_a_1", "2,3"), ("icc_c_1", "2,3")):
+        f = forms[name]
+        assert [f.f, f.df1, f.df2, f.p_value] == pytest.approx(table["F"][key], abs=1e-6)
+    scale = np.max(np.abs(np.array(table["data"]) - np.mean(table["data"])))
+    ms = found.mean_squares
+    squares = [m * scale**2 for m in (ms.items, ms.within, ms.rounds, ms.residual)]
+    assert squares == pytest.approx(list(table["MS"].values()), abs=1e-6)
+
+
+def test_weir_table():
+    table = TABLES["weir_2005_A"]
+    v = np.column_stack([table["x"], table["y"]]).astype(float)
+    found = agreement.repeatability(rounds_of(v), n_resamples=99)
+    sem = found.noise_sd.value
+    assert round(sem, 1) == table["expected"]["SEM"]
+    total = v.std(ddof=1)
+    rho = agreement.icc(rounds_of(v))["icc_c_1"].value
+    assert round(total * math.sqrt(1 - rho**2), 1) == table["expected"]["SEP"]
+    assert round(total * math.sqrt(rho * (1 - rho)), 1) == table["expected"]["SEE"]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_icc_equals_pingouin(seed):
+    pingouin = pytest.importorskip("pingouin")
+    g = np.random.default_rng(seed)
+    n, k = int(g.integers(4, 30)), int(g.integers(2, 6))
+    v = g.normal(0, 2, (n, 1)) + g.normal(0, 1, k) + g.normal(0, g.uniform(0.3, 4), (n, k))
+    long = pd.DataFrame(v).melt(ignore_index=False, var_name="rater").reset_index(names="item")
+    options = pingouin.options.copy()
+    try:
+        for key in options:
+            if key.startswith("round"):
+                pingouin.options[key] = None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # pingouin's own, about pandas
+            want = pingouin.intraclass_corr(long, targets="item", raters="rater", ratings="value")
+    finally:
+        pingouin.options.update(options)
+    found = agreement.icc(rounds_of(v))
+    for i, form in enumerate(found.forms):
+        row = want.iloc[i]
+        assert form.estimate.value == pytest.approx(row["ICC"], abs=1e-9)
+        assert form.f == pytest.approx(row["F"], rel=1e-9)
+        column = next((c for c in want.columns if c.startswith("CI")), None)
+        if column is not None:
+            interval = [form.estimate.interval.low, form.estimate.interval.high]
+            assert interval == pytest.approx(list(row[column]), abs=1e-9)
+
+
+def test_icc_with_missing_cells_is_unbiased_and_complete_cells_agree():
+    g = np.random.default_rng(8)
+    truth, bias = 2.0, np.array([0.0, 0.7, -0.5, 0.2])
+    v = g.normal(0, truth, (20_000, 1)) + bias + g.normal(0, 1.0, (20_000, 4))
+    holes = np.where(g.random(v.shape) < 0.3, np.nan, v)
+    full, part = agreement.icc(rounds_of(v)), agreement.icc(rounds_of(holes))
+    for name in ("icc_1_1", "icc_a_1", "icc_c_1"):
+        assert part[name].value == pytest.approx(full[name].value, abs=0.01)
+        assert "approximate" in part[name].interval.method
+    assert full["icc_c_1"].value == pytest.approx(0.8, abs=0.01)
+
+
+def test_two_way_squares_equal_least_squares_models():
+    import statsmodels.formula.api as smf
+    from statsmodels.stats.anova import anova_lm
+
+    g = np.random.default_rng(2)
+    v = g.normal(0, 2, (15, 1)) + g.normal(0, 1, 4) + g.normal(0, 1, (15, 4))
+    v[g.random(v.shape) < 0.25] = np.nan
+    v = v[np.isfinite(v).any(axis=1)]
+    long = pd.DataFrame(v).melt(ignore_index=False, var_name="r").reset_index(names="i").dropna()
+    fit = smf.ols("value ~ C(i) + C(r)", long.astype({"r": int})).fit()
+    table = anova_lm(fit, typ=2)
+    ms = MeanSquares.of(v)
+    assert ms.items_adjusted == pytest.approx(table.sum_sq["C(i)"] / table.df["C(i)"])
+    assert ms.rounds == pytest.approx(table.sum_sq["C(r)"] / table.df["C(r)"])
+    assert ms.residual == pytest.approx(table.sum_sq["Residual"] / table.df["Residual"])
+
+
+def test_expected_mean_squares_with_missing_cells():
+    """The multiples of the components equal the traces of the quadratic forms."""
+    g = np.random.default_rng(5)
+    seen = g.random((12, 4)) < 0.7
+    seen[seen.sum(axis=1) == 0, 0] = True
+    rows, columns = np.nonzero(seen)
+    zi, zr = np.eye(12)[rows], np.eye(4)[columns]
+
+    def projector(*blocks):
+        q = np.hstack(blocks)
+        return q @ np.linalg.pinv(q)
+
+    both = projector(zi, zr)
+    ms = MeanSquares.of(np.where(seen, g.normal(size=seen.shape), np.nan))
+    k = np.trace(zi.T @ (both - projector(zr)) @ zi) / 11
+    n = np.trace(zr.T @ (both - projector(zi)) @ zr) / 3
+    assert (ms.k_adjusted, ms.n_adjusted) == pytest.approx((k, n))
+    one = projector(np.ones((len(rows), 1)))
+    assert ms.k_items == pytest.approx(np.trace(zi.T @ (projector(zi) - one) @ zi) / 11)
+
+
+def test_icc_of_degenerate_tables_is_defined():
+    same = agreement.icc(rounds_of([[1, 1], [2, 2], [4, 4]]))
+    assert same["icc_1_1"].value == same["icc_a_1"].value == same["icc_c_1"].value == 1
+    assert same["icc_a_1"].interval is None
+    flat = agreement.icc(rounds_of([[3, 3], [3, 3], [3, 3]]))
+    assert math.isnan(flat["icc_1_1"].value) and "all labels are equal" in flat["icc_1_1"].note
+    shifted = agreement.icc(rounds_of([[1, 2], [2, 3], [4, 5]]))
+    assert shifted["icc_c_1"].value == 1 and shifted["icc_a_1"].value < 1
+    opposed = agreement.icc(rounds_of([[1, 4], [2, 3], [3, 2], [4, 1]]))
+    assert opposed["icc_c_1"].value == pytest.approx(-1)
+    exchangeable = agreement.icc(rounds_of([[1, 2], [3, 5], [6, 4]], exchangeable=True))
+    assert math.isnan(exchangeable["icc_a_1"].value) and not math.isnan(
+        exchangeable["icc_1_1"].value
+    )
+    with pytest.raises(AnnostatError, match="two or more items"):
+        agreement.icc(rounds_of([[1, 2]]))
+    with pytest.raises(AnnostatError, match="k must be"):
+        agreement.icc(rounds_of([[1, 2], [2, 3]]), k=0)
+
+
+@given(st.integers(0, 2**31), st.floats(1e-9, 1e9), st.floats(-1e3, 1e3))
+def test_icc_is_free_of_units(seed, a, b):
+    g = np.random.default_rng(seed)
+    v = g.normal(0, 1, (8, 1)) + g.normal(0, 1, (8, 3))
+    one, two = agreement.icc(rounds_of(v)), agreement.icc(rounds_of(a * (v + b)))
+    for x, y in zip(one.forms, two.forms, strict=True):
+        assert y.estimate.value == pytest.approx(x.estimate.value, abs=1e-6)
+
+
+@given(st.floats(0.01, 0.99), st.integers(1, 9), st.integers(1, 9))
+def test_spearman_brown_composes(rho, a, b):
+    twice = agreement.spearman_brown(agreement.spearman_brown(rho, a), b)
+    assert twice == pytest.approx(agreement.spearman_brown(rho, a * b))
+
+
+def test_icc_prints_all_three_names():
+    text = str(agreement.icc(rounds_of(TABLES["shrout_fleiss_1979"]["data"])))
+    for name in ("ICC(A,1)", "ICC(2,1)", "two-way random, absolute agreement, single label"):
+        assert name in text
+
+
+# ------------------------------------------------------------------------------ bland-altman
+
+
+def peak_flow():
+    table = TABLES["bland_altman_1986_pefr"]
+    v = np.array(table["data"], float)
+    return rounds_of(v[:, [2, 0]], names=["mini", "wright"]), table
+
+
+def test_bland_altman_1986():
+    rounds, table = peak_flow()
+    exact, published = table["exact"], table["published"]
+    found = agreement.bland_altman(rounds, interval="exact-variance")
+    assert found.bias.value == pytest.approx(exact["bias"], abs=1e-6)
+    assert found.sd.value == pytest.approx(exact["sd"], abs=1e-6)
+    assert [found.lower.value, found.upper.value] == pytest.approx(exact["loa_196"], abs=1e-2)
+    assert found.bias.standard_uncertainty == pytest.approx(exact["se_bias"], abs=1e-6)
+    assert found.lower.standard_uncertainty == pytest.approx(exact["se_loa_exact"], abs=1e-2)
+    two = agreement.bland_altman(rounds, multiplier=2, interval="sqrt3")
+    assert [two.lower.value, two.upper.value] == pytest.approx(exact["loa_2s"], abs=1e-6)
+    assert two.upper.standard_uncertainty == pytest.approx(exact["se_loa_sqrt3"], abs=1e-6)
+    # The paper computed from rounded numbers: 75.5 ± 2.12·16.3.
+    assert [two.upper.interval.low, two.upper.interval.high] == pytest.approx(
+        published["ci_upper"], abs=0.2
+    )
+    assert [two.lower.interval.low, two.lower.interval.high] == pytest.approx(
+        published["ci_lower"], abs=0.2
+    )
+    assert [two.bias.interval.low, two.bias.interval.high] == pytest.approx(
+        published["ci_bias"], abs=0.1
+    )
+
+
+def test_noncentral_t_quantiles_equal_scipy():
+    from annostat.agreement.bland_altman import noncentral_t
+
+    for q in (0.025, 0.5, 0.975):
+        for freedom, shift in ((4, 3.0), (16, 8.0), (999, 62.0)):
+            assert noncentral_t(q, freedom, shift) == pytest.approx(
+                stats.nct.ppf(q, freedom, shift), rel=1e-6
+            )
+
+
+@pytest.mark.parametrize("interval", ["noncentral-t", "exact-variance"])
+def test_limits_of_agreement_cover(interval):
+    g = np.random.default_rng(12)
+    hits, reps, n = 0, 600, 20
+    for _ in range(reps):
+        d = g.normal(0.5, 2, n)
+        x = g.normal(0, 10, n)
+        found = agreement.bland_altman(rounds_of(np.column_stack([x, x + d])), interval=interval)
+        hits += found.upper.interval.low <= 0.5 + 1.959964 * 2 <= found.upper.interval.high
+    assert abs(hits / reps - 0.95) < 3 * math.sqrt(0.95 * 0.05 / reps)
+
+
+def test_log_scale_gives_ratios():
+    g = np.random.default_rng(3)
+    x = np.exp(g.normal(3, 0.5, 500))
+    y = x * np.exp(g.normal(math.log(1.1), 0.2, 500))
+    found = agreement.bland_altman(rounds_of(np.column_stack([x, y]), unit="mm"), log=True)
+    assert found.bias.value == pytest.approx(1.1, rel=0.03) and found.bias.unit == ""
+    assert found.upper.value == pytest.approx(1.1 * math.exp(1.96 * 0.2), rel=0.06)
+    with pytest.raises(AnnostatError, match="above 0"):
+        agreement.bland_altman(rounds_of([[1, 2], [0, 3], [4, 5]]), log=True)
+
+
+def test_growing_spread_and_proportional_bias_are_found_and_modelled():
+    g = np.random.default_rng(3)
+    x = g.uniform(5, 40, 20_000)
+    y = 1.2 * x + g.normal(0, 1, x.size) * 0.1 * x
+    found = agreement.bland_altman(rounds_of(np.column_stack([x, y])))
+    assert [c.passed for c in found.checks] == [False, False]
+    at = np.array([10.0, 20.0, 35.0])
+    low, centre, high = found.limits_at(at)
+    near = [np.abs(found.means - m) < 1 for m in at]
+    assert centre == pytest.approx([found.differences[i].mean() for i in near], rel=0.15)
+    assert (high - low) / 2 == pytest.approx(
+        [1.96 * found.differences[i].std() for i in near], rel=0.12
+    )
+    calm = agreement.bland_altman(simulate_values(300, noise_sd=1, truth_sd=5, rng=2))
+    assert [c.passed for c in calm.checks] == [True, True]
+
+
+def test_repeated_measures_recover_the_sd_of_a_single_difference():
+    g = np.random.default_rng(1)
+    subjects, repeats = 3000, 3
+    person = g.normal(0, 2.0, subjects)  # between-subject part of the difference
+    d = person.repeat(repeats) + g.normal(0, 1.5, subjects * repeats)
+    x = g.normal(0, 10, subjects * repeats)
+    labels = np.arange(subjects).repeat(repeats)
+    rounds = rounds_of(np.column_stack([x, x + d]), cluster=labels)
+    changing = agreement.bland_altman(rounds)
+    assert changing.sd.value == pytest.approx(2.5, rel=0.02)
+    first, second = [], []
+    for i in range(subjects):
+        truth = g.normal(0, 10)
+        first.append(list(truth + g.normal(0, 1.0, g.integers(1, 4))))
+        second.append(list(truth + person[i] + g.normal(0, 2.0, g.integers(1, 5))))
+    constant = agreement.bland_altman(agreement.stacked_rounds(first, second), replicates=True)
+    assert constant.sd.value == pytest.approx(math.sqrt(4 + 1 + 4), rel=0.03)
+
+
+def test_bland_altman_1999_cardiac_output():
+    """RV − IC with unequal replicates of a constant truth, checked by its plain formula."""
+    rows = TABLES["bland_altman_1999_cardiac_unbalanced"]["rows"]
+    groups = {m: [[r[3] for r in rows if r[0] == m and r[1] == i] for i in range(1, 13)]
+              for m in ("RV", "IC")}  # fmt: skip
+    found = agreement.bland_altman(
+        agreement.stacked_rounds(groups["IC"], groups["RV"]), replicates=True
+    )
+    delta = np.array([np.mean(a) - np.mean(b)
+                      for a, b in zip(groups["RV"], groups["IC"], strict=True)])  # fmt: skip
+    within = {m: sum((len(v) - 1) * np.var(v, ddof=1) for v in groups[m])
+              / sum(len(v) - 1 for v in groups[m]) for m in groups}  # fmt: skip
+    share = {m: 1 - np.mean([1 / len(v) for v in groups[m]]) for m in groups}
+    variance = delta.var(ddof=1) + sum(share[m] * within[m] for m in groups)
+    assert found.sd.value**2 == pytest.approx(variance)
+    assert found.bias.value == pytest.approx(delta.mean())
+
+
+def test_bland_altman_refuses():
+    with pytest.raises(AnnostatError, match="3 or more pairs"):
+        agreement.bland_altman(rounds_of([[1, 2], [2, 3]]))
+    with pytest.raises(AnnostatError, match="same round"):
+        agreement.bland_altman(rounds_of([[1, 2], [2, 3], [3, 4]]), 0, 0)
+    with pytest.raises(AnnostatError, match="did you mean"):
+        agreement.bland_altman(rounds_of(np.eye(3)[:, :2], names=["first", "second"]), "frist")
+    flat = agreement.bland_altman(rounds_of([[1, 2], [2, 3], [3, 4]]))
+    assert flat.sd.value == 0 and flat.bias.value == 1 and flat.bias.interval is None
+
+
+# ------------------------------------------------------------------------------------- gauge
+
+
+def aiag():
+    table = TABLES["aiag_grr"]
+    v = np.array(table["data"])
+    part, column = np.indices(v.shape)
+    return part.ravel(), (column // 3).ravel(), v.ravel(), table
+
+
+def test_aiag_study():
+    part, rater, value, table = aiag()
+    want = table["anova"]
+    found = agreement.gauge_rr(part, rater, value)
+    assert not found.interaction
+    pooled = want["pooled"]
+    for e, key in ((found.repeatability, "EV"), (found.reproducibility, "AV"),
+                   (found.parts, "PV"), (found.total, "TV")):  # fmt: skip
+        assert e.value == pytest.approx(pooled[key], abs=1e-6)
+    # The printed GRR is off by 1.2e-6 from the root of the printed EV² + AV².
+    assert found.gauge.value == pytest.approx(math.hypot(pooled["EV"], pooled["AV"]), abs=1e-6)
+    assert found.gauge.value == pytest.approx(pooled["GRR"], abs=2e-6)
+    assert found.distinct_categories == pooled["ndc"]
+    assert 100 * found.share_of_variation == pytest.approx(pooled["pct_GRR"], abs=0.005)
+    rows = {r["source"]: r for r in found.anova}
+    for source, key in (("parts", "part"), ("raters", "operator"), ("interaction", "interaction"),
+                        ("repeats", "repeat")):  # fmt: skip
+        assert rows[source]["ss"] == pytest.approx(want["SS"][key], abs=5e-5)
+    assert [rows[s]["df"] for s in ("parts", "raters", "interaction", "repeats")] == want["df"][:4]
+    assert rows["interaction"]["f"] == pytest.approx(want["F_interaction"], abs=5e-4)
+    assert rows["interaction"]["p_value"] == pytest.approx(want["p_interaction"], abs=5e-4)
+    kept = agreement.gauge_rr(part, rater, value, interaction=True)
+    assert kept.repeatability.value == pytest.approx(want["EV_not_pooled"], abs=1e-6)
+    share = found.to_frame().share_of_variance.to_numpy()[:4] * 100
+    assert share == pytest.approx(pooled["pct_contribution"], abs=0.005)
+
+
+def test_aiag_average_and_range():
+    part, rater, value, table = aiag()
+    want = table["average_range"]
+    found = agreement.gauge_rr(part, rater, value, method="average-range")
+    # The manual's constants have four digits.
+    for name, key in (("repeatability", "EV"), ("reproducibility", "AV"), ("gauge", "GRR"),
+                      ("parts", "PV"), ("total", "TV")):  # fmt: skip
+        assert getattr(found, name).value == pytest.approx(want[key], rel=3e-4), name
+
+
+def test_expected_ranges():
+    for n, d2, d3 in ((2, 1.1283792, 0.8525), (3, 1.6925688, 0.8884), (10, 3.0775, 0.7971)):
+        mean, square = gauge.expected_range(n)
+        assert mean == pytest.approx(d2, abs=5e-5)
+        assert math.sqrt(square**2 - mean**2) == pytest.approx(d3, abs=5e-4)
+
+
+def test_unbalanced_study_recovers_the_components():
+    g = np.random.default_rng(4)
+    parts, raters, repeats = 60, 20, 3
+    p, o, _ = (a.ravel() for a in np.indices((parts, raters, repeats)))
+    y = g.normal(0, 3, parts)[p] + g.normal(0, 1, raters)[o]
+    y = y + g.normal(0, 0.8, (parts, raters))[p, o] + g.normal(0, 0.5, len(p))
+    keep = g.random(len(p)) < 0.6
+    found = agreement.gauge_rr(p[keep], o[keep], y[keep])
+    assert found.interaction
+    assert found.repeatability.value == pytest.approx(0.5, rel=0.05)
+    assert found.reproducibility.value == pytest.approx(math.hypot(1, 0.8), rel=0.25)
+    assert found.parts.value == pytest.approx(3, rel=0.25)
+    for e, truth in ((found.repeatability, 0.5), (found.parts, 3.0)):
+        assert e.interval.low < truth < e.interval.high
+
+
+def test_gauge_refuses():
+    with pytest.raises(AnnostatError, match="two or more parts"):
+        agreement.gauge_rr([1, 1], [1, 2], [3.0, 4.0])
+    with pytest.raises(AnnostatError, match="one length"):
+        agreement.gauge_rr([1, 1], [1, 2], [3.0])
+    with pytest.raises(AnnostatError, match="repeats"):
+        agreement.gauge_rr([1, 1, 2, 2], [1, 2, 1, 2], [1.0, 2, 3, 5], interaction=True)
+    no_repeats = agreement.gauge_rr([1, 1, 2, 2, 3, 3], [1, 2, 1, 2, 1, 2], [1.0, 2, 3, 5, 7, 7])
+    assert not no_repeats.interaction
+
+
+# --------------------------------------------------------------------------------------- ccc
+
+
+def test_concordance_by_its_plain_formula_and_lin():
+    g = np.random.default_rng(6)
+    v = simulate_values(80, noise_sd=1, truth_sd=2, rng=6).values + np.array([0, 0.5])
+    x, y = v.T
+    want = 2 * np.cov(x, y, ddof=0)[0, 1] / (x.var() + y.var() + (x.mean() - y.mean()) ** 2)
+    for interval in ("bootstrap-t", "lin", "t", "percentile", "bca"):
+        e = agreement.concordance(rounds_of(v), interval=interval)
+        assert e.value == pytest.approx(want)
+        assert e.interval.low < want < e.interval.high
+    lin = agreement.concordance(rounds_of(v), interval="lin").interval
+    hits = 0
+    for _ in range(300):
+        w = g.normal(0, 2, (40, 1)) + g.normal(0, 1, (40, 2))
+        i = agreement.concordance(rounds_of(w), interval="lin").interval
+        hits += i.low < 0.8 < i.high
+    assert hits > 270 and lin.method.startswith("Lin")
+
+
+def test_concordance_of_several_rounds_and_degenerate_ones():
+    v = np.random.default_rng(1).normal(0, 1, (50, 1)) + np.random.default_rng(2).normal(
+        0, 0.5, (50, 3)
+    )
+    pairs = []
+    for i, j in ((0, 1), (0, 2), (1, 2)):
+        x, y = v[:, i], v[:, j]
+        pairs.append((2 * np.cov(x, y, ddof=0)[0, 1],
+                      x.var() + y.var() + (x.mean() - y.mean()) ** 2))  # fmt: skip
+    want = sum(a for a, _ in pairs) / sum(b for _, b in pairs)
+    assert agreement.concordance(rounds_of(v)).value == pytest.approx(want)
+    assert agreement.concordance(rounds_of([[1, 1], [2, 2], [3, 3]])).value == 1
+    assert math.isnan(agreement.concordance(rounds_of([[1, 1], [1, 1], [1, 1]])).value)
+    with pytest.raises(AnnostatError, match="three or more items"):
+        agreement.concordance(rounds_of([[1, 1], [2, np.nan], [3, 3]]))
