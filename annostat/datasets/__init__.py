@@ -1,7 +1,62 @@
-"""Bundled rounds of real annotations, and readers of public data sets."""
+"""Bundled rounds of real annotations, readers of public data sets, and their audit.
+
+Names are loaded when they are first used: only the bundled readings come with the package.
+"""
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from annostat.datasets.lidc import lidc, lidc_table
 
-__all__ = ["lidc", "lidc_table"]
+if TYPE_CHECKING:
+    from annostat.datasets.camus import Camus, read_camus
+    from annostat.datasets.echonet import EchoNet, Trace, read_echonet
+    from annostat.datasets.lidc_database import LidcDatabase, read_lidc
+    from annostat.datasets.mask_folders import MaskFolder, mask_rounds, read_mask_folder
+    from annostat.datasets.video import clip_info, iter_frames, read_clip
+
+_HOME = {
+    "Camus": "camus",
+    "EchoNet": "echonet",
+    "LidcDatabase": "lidc_database",
+    "MaskFolder": "mask_folders",
+    "Trace": "echonet",
+    "clip_info": "video",
+    "iter_frames": "video",
+    "mask_rounds": "mask_folders",
+    "read_camus": "camus",
+    "read_clip": "video",
+    "read_echonet": "echonet",
+    "read_lidc": "lidc_database",
+    "read_mask_folder": "mask_folders",
+}
+
+__all__ = [
+    "Camus",
+    "EchoNet",
+    "LidcDatabase",
+    "MaskFolder",
+    "Trace",
+    "clip_info",
+    "iter_frames",
+    "lidc",
+    "lidc_table",
+    "mask_rounds",
+    "read_camus",
+    "read_clip",
+    "read_echonet",
+    "read_lidc",
+    "read_mask_folder",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(f"annostat.datasets.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'annostat.datasets' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

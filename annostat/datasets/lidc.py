@@ -125,12 +125,16 @@ def lidc(measure: str = "largest_slice") -> Rounds:
     >>> rounds.names
     ('reading_1', 'reading_2', 'reading_3', 'reading_4')
     """
+    return rounds_of(lidc_table(), measure)
+
+
+def rounds_of(table: pd.DataFrame, measure: str) -> Rounds:
+    """Return one measurand of a table of readings as rounds."""
     from annostat.rounds import Rounds
 
     check_choice("measure", measure, list(MEASURES))
-    table = lidc_table()
-    table["round"] = "reading_" + table["reading"].astype(str)
     columns = ["nodule_id", "round", measure, "patient_id", "slice_spacing_mm"]
+    table = table.assign(round="reading_" + table["reading"].astype(str))
     return Rounds.from_frame(
         table[columns],
         item="nodule_id",
