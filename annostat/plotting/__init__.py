@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+from annostat.plotting.cardiac import plot_afd, plot_beat, plot_first_frames
 from annostat.plotting.figures import save_figure
 from annostat.plotting.noise import plot_differences, plot_noise, plot_noise_law, plot_windows
 
-__all__ = ["plot_differences", "plot_noise", "plot_noise_law", "plot_windows", "save_figure"]
+__all__ = [
+    "plot_afd",
+    "plot_beat",
+    "plot_differences",
+    "plot_first_frames",
+    "plot_noise",
+    "plot_noise_law",
+    "plot_windows",
+    "save_figure",
+]
