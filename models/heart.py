@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import integrate
 
 FloatArray = NDArray[np.float64]
 LONG_AXIS_SHARE = 0.2  # of log volume: length falls as V^0.2, width as V^0.4
@@ -79,7 +80,7 @@ class Outline:
             sides.append((radius * s, radius * c))
         b = np.linspace(-BASE, min(side[0][-1] for side in sides), 2001)
         width = np.interp(b, *sides[0]) - np.interp(b, *sides[1])
-        return float(math.pi / 4 * np.trapezoid(width**2, b))
+        return float(math.pi / 4 * integrate.trapezoid(width**2, b))
 
 
 def radius_of(shape: Any, c: Any, s: Any) -> Any:

@@ -58,3 +58,10 @@ def histogram(codes, counts):
         table[0, codes[i]] += 1
     for c in range(size):
         counts[c] += table[0, c] + table[1, c] + table[2, c] + table[3, c]
+
+
+@nb.njit(**FLAGS)
+def look_up(table, codes, out):
+    """Write the table's entry of each code; NumPy would first widen the codes to 8 bytes each."""
+    for i in range(codes.size):
+        out[i] = table[codes[i]]

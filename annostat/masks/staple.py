@@ -103,26 +103,26 @@ class Staple(Result):
     @property
     def mask(self) -> NDArray[Any]:
         """The most probable label of each pixel; ties take the lower label."""
-        mask: NDArray[Any] = np.take(self._decisions(), self.codes)
-        return mask
+        return _spread(self._decisions(), self.codes)
 
     @property
     def undecided(self) -> NDArray[np.bool_]:
         """Pixels whose two most probable labels tie."""
-        return np.asarray(np.take(_tied(self.posterior), self.codes))
+        return _spread(_tied(self.posterior), self.codes)
 
     def probability(self, label: int | None = None) -> FloatArray:
         """Return the posterior probability of a label (the first one) in each pixel."""
         wanted = self.labels[1] if label is None else label
         if wanted not in self.labels:
             raise AnnostatError(f"label must be one of {self.labels}, got {label!r}")
-        return np.asarray(np.take(self.posterior[:, self.labels.index(wanted)], self.codes))
+        return _spread(self.posterior[:, self.labels.index(wanted)], self.codes)
 
     def _decisions(self) -> NDArray[Any]:
         best = self.posterior.max(axis=1, keepdims=True)
         first = np.argmax(self.posterior >= best - TIE, axis=1)
         kind = np.uint8 if max(self.labels) < 256 else np.int64
-        return np.asarray(self.labels, dtype=kind)[first]
+        decided: NDArray[Any] = np.asarray(self.labels, dtype=kind)[first]
+        return decided
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per rater and label."""
@@ -602,6 +602,15 @@ def _stack(
     if not there.any(axis=0).all():
         raise AnnostatError(f"nobody drew item {np.flatnonzero(~there.any(axis=0))[0]}")
     return arrays, there
+
+
+def _spread(values: NDArray[Any], codes: NDArray[Any]) -> NDArray[Any]:
+    """Return the value of each pixel's pattern."""
+    from annostat.masks.kernels import look_up
+
+    out = np.empty(codes.shape, dtype=values.dtype)
+    look_up(np.ascontiguousarray(values), codes.reshape(-1), out.reshape(-1))
+    return out
 
 
 def _one_hot(patterns: NDArray[np.int64], n_labels: int) -> FloatArray:

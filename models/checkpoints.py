@@ -1,0 +1,107 @@
+"""Checkpoints that are whole or not there, and never unpickled beyond plain data and tensors."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from annostat import AnnostatError
+from annostat.files import write_text, write_whole
+from models.config import Config
+from models.student import Student
+
+FORMAT = "annostat-student-1"
+
+
+def save_state(path: Path, state: dict[str, Any]) -> None:
+    """Write a training state with the states of all random generators."""
+    whole = {**state, "format": FORMAT, "random": random_states()}
+    write_whole(path, lambda stream: torch.save(whole, stream))
+
+
+def load_state(path: Path, device: Any = "cpu") -> dict[str, Any]:
+    """Return a training state, and set the random generators as they were."""
+    try:
+        state = torch.load(path, map_location=device, weights_only=True)
+        if state["format"] != FORMAT:
+            raise KeyError(f"format {state['format']!r}")
+        set_random_states(state["random"])
+    except FileNotFoundError:
+        raise AnnostatError(f"there is no checkpoint {str(path)!r}") from None
+    except Exception as error:  # torch raises many kinds for a file cut short or foreign
+        raise AnnostatError(
+            f"checkpoint {str(path)!r} cannot be read ({type(error).__name__}: "
+            f"{' '.join(str(error).split())[:120]}); delete it to begin again, or restore a copy"
+        ) from None
+    return dict(state)
+
+
+def random_states() -> dict[str, Any]:
+    """Return the states of the generators of Python, NumPy and torch as plain data."""
+    numpy_state = np.random.get_state(legacy=False)  # noqa: NPY002 - the global one may be used
+    numpy_state["state"]["key"] = numpy_state["state"]["key"].tolist()
+    states = {"python": random.getstate(), "numpy": numpy_state, "torch": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        states["cuda"] = torch.cuda.get_rng_state_all()
+    return states
+
+
+def set_random_states(states: dict[str, Any]) -> None:
+    """Set what `random_states` returned."""
+    version, inner, gauss = states["python"]
+    random.setstate((version, tuple(inner), gauss))
+    numpy_state = {**states["numpy"], "state": dict(states["numpy"]["state"])}
+    numpy_state["state"]["key"] = np.array(numpy_state["state"]["key"], dtype=np.uint32)
+    np.random.set_state(numpy_state)  # noqa: NPY002
+    torch.set_rng_state(states["torch"].cpu())
+    if "cuda" in states and torch.cuda.device_count() == len(states["cuda"]):
+        torch.cuda.set_rng_state_all([s.cpu() for s in states["cuda"]])
+
+
+def save_weights(
+    path: Path, weights: dict[str, Any], config: Config, facts: dict[str, Any]
+) -> None:
+    """Write weights as safetensors, the settings inside; also as JSON beside, for people."""
+    from safetensors.torch import save
+
+    text = json.dumps({"format": FORMAT, "config": config.to_dict(), **facts}, indent=2)
+    tensors = {k: v.detach().cpu().contiguous() for k, v in weights.items()}
+    data = save(tensors, metadata={"annostat": text})
+    write_whole(path, lambda stream: stream.write(data))
+    write_text(path.with_suffix(".json"), text + "\n")
+
+
+def load_student(path: str | os.PathLike[str], device: Any = "cpu") -> tuple[Student, Config]:
+    """Return a trained student, ready for inference, and the settings it was trained with."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(os.fspath(path), framework="pt", device=str(device)) as file:
+            facts = json.loads((file.metadata() or {})["annostat"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+        config = Config.from_dict(facts["config"])
+        student = build_student(config)
+        student.load_state_dict(tensors)
+    except FileNotFoundError:
+        raise AnnostatError(f"there are no weights {os.fspath(path)!r}") from None
+    except (SafetensorError, KeyError, OSError, RuntimeError, json.JSONDecodeError) as error:
+        raise AnnostatError(
+            f"weights {os.fspath(path)!r} cannot be used ({type(error).__name__}: "
+            f"{' '.join(str(error).split())[:120]}); give a best.safetensors of models.train"
+        ) from None
+    return student.to(device).eval(), config
+
+
+def build_student(config: Config) -> Student:
+    """Return a new student with the settings' shape."""
+    s = config.student
+    return Student(
+        s.blocks, s.layers, structures=len(config.data.structures), skip=s.skip,
+        filters=s.filters, normalise=s.normalise,
+    )  # fmt: skip

@@ -1,0 +1,188 @@
+"""The settings of a run: frozen dataclasses, from a preset or a YAML file, changed by --set."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from annostat import AnnostatError
+from annostat.errors import check_choice, check_count, check_number
+from models.heart import LABELS
+
+
+@dataclass(frozen=True)
+class Data:
+    """Where clips and targets come from.
+
+    `kind` is "phantom", "echonet" (FileList.csv and Videos/, also EchoNet-Synthetic) or "camus".
+    `teachers` are texts as in `models.teachers.parse_teacher`; several for one structure are
+    merged by `merge`. For the phantom an empty list means its exact masks, for CAMUS the labels.
+    `seed` and the numbers of clips are the phantom's; 0 clips of a folder means all of them.
+    """
+
+    kind: str = "phantom"
+    path: str = ""
+    view: str = "4CH"
+    size: int = 112
+    structures: tuple[str, ...] = ("LV",)
+    teachers: tuple[str, ...] = ()
+    merge: str = "mean"
+    seed: int = 1
+    frames: int = 100
+    n_train: int = 0
+    n_valid: int = 0
+    n_test: int = 0
+    n_corrupted: int = 0
+
+
+@dataclass(frozen=True)
+class Net:
+    """The student: see `models.student.Student`."""
+
+    blocks: int = 3
+    layers: int = 3
+    filters: int = 12
+    skip: bool = False
+    normalise: bool = True
+
+
+@dataclass(frozen=True)
+class Train:
+    """How it is trained. `batch` is that of all processes together.
+
+    `targets` is "soft" (as the teacher gave them) or "hard" (0 or 1). `threads` 0 leaves torch's
+    own number. `ema` 0 switches the moving average of the weights off.
+    """
+
+    seed: int = 0
+    epochs: int = 350
+    patience: int = 10
+    batch: int = 32
+    window: int = 25
+    stride: int = 1
+    rate: float = 1e-3
+    schedule: str = "constant"
+    targets: str = "soft"
+    dice: float = 0.0
+    clip_norm: float = 1.0
+    ema: float = 0.0
+    shared_norm: bool = False
+    bf16: bool = True
+    graph: bool = True
+    threads: int = 0
+    tensorboard: bool = False
+
+
+@dataclass(frozen=True)
+class Config:
+    """All settings of a run."""
+
+    data: Data = field(default_factory=Data)
+    student: Net = field(default_factory=Net)
+    train: Train = field(default_factory=Train)
+
+    def __post_init__(self) -> None:
+        d, t = self.data, self.train
+        check_choice("data.kind", d.kind, ("phantom", "echonet", "camus"))
+        check_choice("data.merge", d.merge, ("mean", "quality", "staple"))
+        check_choice("train.targets", t.targets, ("soft", "hard"))
+        check_choice("train.schedule", t.schedule, ("constant", "cosine"))
+        for name in d.structures:
+            check_choice("data.structures", name, list(LABELS))
+        if not d.structures or len(set(d.structures)) != len(d.structures):
+            raise AnnostatError(f"data.structures must be names, each once, got {d.structures}")
+        for name in ("epochs", "batch", "window", "stride", "patience"):
+            check_count(f"train.{name}", getattr(t, name), low=1)
+        check_number("train.rate", t.rate, low=0.0, high=1.0, open_ends=True)
+        check_number("train.ema", t.ema, low=0.0, high=0.99999)
+        check_number("train.dice", t.dice, low=0.0)
+        check_number("train.clip_norm", t.clip_norm, low=0.0)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings as plain data."""
+        return dataclasses.asdict(self, dict_factory=_plain)
+
+    @classmethod
+    def from_dict(cls, given: Any) -> Config:
+        """Make settings from plain data; unknown names and wrong types are refused."""
+        return _build(cls, given, "")
+
+    def changed(self, settings: Sequence[str]) -> Config:
+        """Return the settings with `section.name=value` texts applied, values in YAML."""
+        import yaml
+
+        data = self.to_dict()
+        for text in settings:
+            key, equals, value = text.partition("=")
+            section, _, name = key.strip().partition(".")
+            if not equals or name not in data.get(section, {}):
+                known = [f"{s}.{n}" for s, part in data.items() for n in part]
+                check_choice("--set", key.strip(), known)
+                raise AnnostatError(f"--set takes section.name=value, got {text!r}")
+            data[section][name] = yaml.safe_load(value)
+        return Config.from_dict(data)
+
+
+PRESETS = {
+    "phantom-tiny": Config(
+        Data(size=48, frames=40, n_train=48, n_valid=12, n_test=12, structures=("LV",)),
+        Net(blocks=2, layers=1, filters=8),
+        Train(epochs=20, batch=4, window=10, rate=5e-3, schedule="cosine", threads=1),
+    ),
+    "phantom": Config(
+        Data(size=112, frames=120, n_train=6000, n_valid=600, n_test=1200,
+             structures=("LV", "RV", "LA", "MYO")),
+    ),
+    "echonet": Config(Data(kind="echonet", teachers=("LV=folder:teacher",))),
+    "camus": Config(Data(kind="camus", structures=("LV", "LA", "MYO")), train=Train(dice=1.0)),
+}  # fmt: skip
+
+
+def load_config(
+    *, preset: str | None = None, file: str | Path | None = None, settings: Sequence[str] = ()
+) -> Config:
+    """Return the settings of a preset or of a YAML file, with changes applied."""
+    if (preset is None) == (file is None):
+        raise AnnostatError("give either --preset or --config")
+    if preset is not None:
+        return PRESETS[check_choice("--preset", preset, list(PRESETS))].changed(settings)
+    import yaml
+
+    try:
+        given = yaml.safe_load(Path(str(file)).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise AnnostatError(f"--config {str(file)!r}: {' '.join(str(error).split())}") from None
+    return Config.from_dict(given).changed(settings)
+
+
+def _plain(items: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in items}
+
+
+def _build(kind: Any, given: Any, path: str) -> Any:
+    if not isinstance(given, dict):
+        raise AnnostatError(f"settings{' of ' + path if path else ''} must be names and values")
+    types = typing.get_type_hints(kind)
+    for name in given:
+        check_choice(f"setting {path}{name}", name, list(types))
+    values = {}
+    for name, value in given.items():
+        wanted, where = types[name], f"{path}{name}"
+        if dataclasses.is_dataclass(wanted):
+            values[name] = _build(wanted, value, where + ".")
+        elif wanted is float:
+            values[name] = check_number(where, value)
+        elif typing.get_origin(wanted) is tuple:
+            texts = [value] if isinstance(value, str) else value
+            if not isinstance(texts, (list, tuple)) or not all(isinstance(v, str) for v in texts):
+                raise AnnostatError(f"{where} must be a list of texts, got {value!r}")
+            values[name] = tuple(texts)
+        elif type(value) is not wanted:
+            raise AnnostatError(f"{where} must be of type {wanted.__name__}, got {value!r}")
+        else:
+            values[name] = value
+    return kind(**values)
