@@ -207,6 +207,23 @@ def test_profile_interval_is_a_profile():
         assert abs(best.fun - 1.9207) < 0.02
 
 
+def test_profile_of_a_tiny_sample_is_not_cut_short():
+    """One pair says little: the limits are far out, where the law is far wider than at the fit."""
+    fit = fit_noise(Rounds.from_array([[3, 5]]), "laplace", abandonment="none")
+
+    def drop(log_scale):
+        f = naive.laplace_uniform(math.exp(log_scale), 0.0, 1)[1]
+        return fit.log_likelihood - naive.log_likelihood([2], f) - 1.9207
+
+    scale = fit.parameters["scale"]
+    high = math.exp(optimize.brentq(drop, math.log(scale.value), math.log(60)))
+    low = math.exp(optimize.brentq(drop, math.log(0.1), math.log(scale.value)))
+    assert scale.low == pytest.approx(low, rel=0.01)
+    assert scale.high == pytest.approx(high, rel=0.01)
+    x, f = naive.laplace_uniform(high, 0.0, 1)
+    assert fit.mae.high == pytest.approx(np.abs(x) @ f, rel=0.01)
+
+
 def test_rescaling_periods_changes_nothing():
     rng = np.random.default_rng(2)
     period = rng.choice([20.0, 33.3], size=400)

@@ -50,14 +50,13 @@ class Profiler:
 
     def mae_interval(self, mae: float, spread: float | None) -> Interval:
         """Return the limits of E|X|."""
-        problem = self.problem
         start = math.log(max(mae, 1e-12))
         step = 2.0 * (spread / mae if spread and mae > 0 else 0.1)
 
         metric = np.zeros((self.u.size, self.u.size))
 
         def drop(x: float, window: int, guess: FloatArray) -> tuple[float, FloatArray]:
-            value, u, _ = problem.maximise(
+            value, u, _ = self.problem.maximise(
                 guess, window, target=math.exp(x), metric=metric, tolerance=1e-5
             )
             return self.value - value, u
@@ -81,7 +80,7 @@ class Profiler:
         metric = np.zeros((self.u.size, self.u.size))
 
         def drop(x: float, window: int, guess: FloatArray) -> tuple[float, FloatArray]:
-            value, u, _ = problem.maximise(
+            value, u, _ = self.problem.maximise(
                 guess, window, fixed=(i, x), metric=metric, tolerance=1e-5
             )
             return self.value - value, u
@@ -147,7 +146,11 @@ class Profiler:
         outer = start + step
         for _ in range(40):
             outer = min(outer, bottom) if step > 0 else max(outer, bottom)
-            if miss(outer) > 0:
+            above = miss(outer)
+            while self._outgrown(self.reached):
+                seen.clear()
+                above = miss(outer)
+            if above > 0:
                 break
             if outer == bottom:
                 return bottom
@@ -157,3 +160,11 @@ class Profiler:
         if miss(inner) >= 0:
             return inner
         return float(optimize.brentq(miss, inner, outer, xtol=1e-3 * abs(step)))
+
+    def _outgrown(self, u: FloatArray) -> bool:
+        """Widen the problem's support if the law at u would be cut short by it."""
+        needed = self.problem.with_support(u)
+        if (needed.support <= 1.25 * self.problem.support).all():
+            return False
+        self.problem = self.problem.with_support(u, 1.5)
+        return True
