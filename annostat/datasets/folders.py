@@ -62,10 +62,12 @@ def list_files(root: Path, folder: Path, suffixes: Sequence[str]) -> Listing:
             if suffix is None or entry.name.startswith("."):
                 continue
             stem = entry.name[: -len(suffix)]
-            if entry.is_symlink() and not is_inside(root, Path(entry.path)):
+            path = Path(entry.path)
+            # From Python 3.13 a link that leads to itself resolves, but is no file.
+            if path.is_symlink() and not (os.path.exists(path) and is_inside(root, path)):
                 outside.append(stem)
-            elif entry.is_file():
-                found.setdefault(stem, Path(entry.path))
+            elif path.is_file():
+                found.setdefault(stem, path)
     return Listing(found, tuple(outside))
 
 

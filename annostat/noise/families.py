@@ -190,11 +190,10 @@ def _rounded_uniform(theta, w, dw):  # type: ignore[no-untyped-def]
 
 # Gauss-Legendre nodes and weights on (−½, ½), for laws whose distribution function has no
 # closed derivative in the shape. The cell at 0, where they may be sharp, is the complement.
-# Four nodes do beyond x = 8, where the laws bend little within a cell.
-_NODES, _WEIGHTS = (
-    np.concatenate([np.asarray(a) / 2, np.asarray(b) / 2])
-    for a, b in zip(*map(np.polynomial.legendre.leggauss, (10, 4)), strict=True)
-)
+# Four nodes do beyond x = 8, where the laws bend little within a cell; an exponential power with a
+# steep edge needs 32 in the first two.
+_RULES = [np.polynomial.legendre.leggauss(n) for n in (10, 4, 32)]
+_NODES, _WEIGHTS = (np.concatenate([rule[i] / 2 for rule in _RULES]) for i in (0, 1))
 
 
 def _rounded_student_t(theta, w, dw):  # type: ignore[no-untyped-def]
@@ -238,7 +237,8 @@ def _rounded_exponential_power(theta, w, dw):  # type: ignore[no-untyped-def]
     mass, dmass_s, dmass_beta = 0.0, 0.0, 0.0
     for x in range(1, w.size):
         total, total_s, total_beta = 0.0, 0.0, 0.0
-        for i in range(0 if x <= 8 else 10, 10 if x <= 8 else 14):
+        first, last = (14, 46) if x <= 2 else (0, 10) if x <= 8 else (10, 14)
+        for i in range(first, last):
             log_z = math.log((x + _NODES[i]) / s)
             power = math.exp(beta * log_z)
             density = _WEIGHTS[i] * constant * math.exp(-power)
