@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from annostat import AnnostatError, Rounds, compare_noise
+from annostat.cli import main
 from annostat.report import Part, make_report, write_report
 
 NASTY = "<script>alert('x')</script>\"&<img src=//evil.example/x.png onerror=alert(1)>"
@@ -68,6 +69,54 @@ def test_refusals(tmp_path):
 
 
 @pytest.fixture(scope="module")
+def example(tmp_path_factory):
+    path = tmp_path_factory.mktemp("report") / "lidc.html"
+    main(["report", "--example", "lidc", "-o", str(path)])
+    return path.read_text(encoding="utf-8")
+
+
+def test_the_example_says_what_was_asked(example):
+    for words in (
+        "1,868", "7,310", "on average, no model can look better", "Items to look at",
+        "LIDC-IDRI-0066/1", "annostat report --example lidc -o ", "numba", "To cite",
+        "The order of the rounds has no identity",
+    ):  # fmt: skip
+        assert words in example, words
+    assert len(example.encode()) < 2_000_000
+
+
+def test_strata_and_command(tmp_path, capsys):
+    g = np.random.default_rng(2)
+    lines = ["clip,a,b,phase"]
+    for k in range(80):
+        z = 50 + np.rint(g.laplace(0, 2, 2)).astype(int)
+        lines.append(f"c{k},{z[0]},{z[1]},{'ED' if k % 2 else 'ES'}")
+    table, page = tmp_path / "a table.csv", tmp_path / "page.html"
+    table.write_text("\n".join(lines))
+    main(["report", str(table), "--rounds", "a", "b", "-o", str(page), "--by", "phase"])
+    text = page.read_text(encoding="utf-8")
+    assert "ED: The noise" not in text and "ED: the noise of one annotation" in text
+    assert "a table.csv&#39; --rounds a b -o" in text
+    assert str(page) in capsys.readouterr().out
+
+
+def test_bad_reports_are_one_line(tmp_path, capsys):
+    table = tmp_path / "t.csv"
+    table.write_text("id,a,b\nx,1,2\ny,3,4\n")
+    for args, words in (
+        ((table, "-o", tmp_path), "must name a file"),
+        ((table, "-o", tmp_path / "no" / "x.html"), "folder that exists"),
+        ((table,), "--output"),
+        ((tmp_path / "none.csv", "-o", tmp_path / "x.html"), "no file"),
+    ):
+        with pytest.raises(SystemExit) as stop:
+            main(["report", *map(str, args)])
+        err = capsys.readouterr().err
+        assert stop.value.code == 2 and words in err and err.count("\n") == 1, args
+    assert not (tmp_path / "x.html").exists()
+
+
+@pytest.fixture(scope="module")
 def browser():
     webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium")
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
@@ -88,9 +137,10 @@ def browser():
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [360, 1200])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_in_a_real_browser(browser, page, tmp_path, width, scheme):
+@pytest.mark.parametrize("which", ["page", "example"])
+def test_in_a_real_browser(browser, request, tmp_path, width, scheme, which):
     path = tmp_path / "report.html"
-    path.write_text(page, encoding="utf-8")
+    path.write_text(request.getfixturevalue(which), encoding="utf-8")
     command = browser.execute_cdp_cmd
     command(
         "Emulation.setDeviceMetricsOverride",

@@ -12,6 +12,7 @@ import click
 
 from annostat.errors import AnnostatError
 
+TYPED = "annostat.typed"  # where a command finds the arguments as they were typed
 EXAMPLES = ("lidc", "lidc-first", "lidc-last")
 
 
@@ -20,6 +21,7 @@ class Command(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Turn ``--rounds A B`` into ``--rounds A --rounds B`` before click parses it."""
+        ctx.meta[TYPED] = tuple(args)
         spread: list[str] = []
         rest = iter(range(len(args)))
         for i in rest:
@@ -27,9 +29,7 @@ class Command(click.Command):
                 spread.append(args[i])
                 continue
             values: list[str] = []
-            while i + 1 + len(values) < len(args) and not args[i + 1 + len(values)].startswith(
-                "--"
-            ):
+            while i + 1 + len(values) < len(args) and not args[i + 1 + len(values)].startswith("-"):
                 values.append(args[i + 1 + len(values)])
                 next(rest)
             if not values:
@@ -42,32 +42,49 @@ class Command(click.Command):
         return super().parse_args(ctx, spread)
 
 
-def input_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that say what is in the table."""
-    for option in reversed(
-        [
-            click.argument("source", metavar="ROUNDS", required=False),
-            click.option("--example", type=click.Choice(EXAMPLES), help="Bundled data instead."),
-            click.option("--item", metavar="C", help="Column of the item identifiers."),
-            click.option("--rounds", "rounds", metavar="A B ...", multiple=True,
-                         help="Columns of the rounds of a wide table."),
-            click.option("--rater", metavar="C", help="Column of the rater (long table)."),
-            click.option("--value", metavar="C", help="Column of the annotation (long table)."),
-            click.option("--by", metavar="C", help="Column of a stratum: one result for each."),
-            click.option("--period", metavar="C",
-                         help="Column or number: duration of a frame, spacing of a slice."),
-            click.option("--fps", metavar="C", help="Column or number: frames per second."),
-            click.option("--length", metavar="C", help="Column or number: frames of the clip."),
-            click.option("--cluster", metavar="C", help="Column of the cluster (patient)."),
-            click.option("--level", type=float, default=0.95, show_default=True,
-                         help="Level of confidence."),
-            click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True,
-                         help="Seed of everything random."),
-            click.option("--n-jobs", type=int, default=-1, show_default=True,
-                         help="Workers; -1 for all cores."),
-            click.option("--json", "json_file", metavar="FILE|-", help="Write the result as JSON."),
-        ]
-    ):  # fmt: skip
+    return add(
+        command,
+        click.argument("source", metavar="ROUNDS", required=False),
+        click.option("--example", type=click.Choice(EXAMPLES), help="Bundled data instead."),
+        click.option("--item", metavar="C", help="Column of the item identifiers."),
+        click.option("--rounds", "rounds", metavar="A B ...", multiple=True,
+                     help="Columns of the rounds of a wide table."),
+        click.option("--rater", metavar="C", help="Column of the rater (long table)."),
+        click.option("--value", metavar="C", help="Column of the annotation (long table)."),
+        click.option("--by", metavar="C", help="Column of a stratum: one result for each."),
+        click.option("--period", metavar="C",
+                     help="Column or number: duration of a frame, spacing of a slice."),
+        click.option("--fps", metavar="C", help="Column or number: frames per second."),
+        click.option("--length", metavar="C", help="Column or number: frames of the clip."),
+        click.option("--cluster", metavar="C", help="Column of the cluster (patient)."),
+    )  # fmt: skip
+
+
+def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of everything that is computed."""
+    return add(
+        command,
+        click.option("--level", type=float, default=0.95, show_default=True,
+                     help="Level of confidence."),
+        click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True,
+                     help="Seed of everything random."),
+        click.option("--n-jobs", type=int, default=-1, show_default=True,
+                     help="Workers; -1 for all cores."),
+    )  # fmt: skip
+
+
+def input_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of a command that reads a table and prints a result."""
+    json_option = click.option("--json", "json_file", metavar="FILE|-",
+                               help="Write the result as JSON.")  # fmt: skip
+    return table_options(run_options(json_option(command)))
+
+
+def add(command: Callable[..., Any], *options: Callable[..., Any]) -> Callable[..., Any]:
+    """Apply click's decorators so that the help page keeps their order."""
+    for option in reversed(options):
         command = option(command)
     return command
 

@@ -8,11 +8,16 @@ from dataclasses import dataclass, replace
 from functools import singledispatch
 from typing import Any
 
-from annostat.errors import AnnostatError
+import numpy as np
+
+from annostat.errors import AnnostatError, shown
 from annostat.estimates import Check, Provenance, Section
 from annostat.noise import NoiseComparison
+from annostat.rounds import Rounds
 
 ORDER = {False: 0, None: 1, True: 2}
+WORST = 10  # items of a list of the worst ones
+LIKELY = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +102,29 @@ def part_of(result: Any) -> Part:
 
 
 @part_of.register
+def _rounds(result: Rounds) -> Part:
+    unit = f" {result.unit}" if result.unit else ""
+    seen = result.values[np.isfinite(result.values)]
+    missing = int(np.isnan(result.values).sum())
+    rows = [
+        ["items with two or more annotations", f"{result.n_items:,}"],
+        ["rounds", shown(result.names, 8)],
+        ["pairs of annotations", f"{result.n_pairs:,}"],
+        ["missing annotations", f"{missing:,} of {result.values.size:,}"],
+        ["values", f"{seen.min():g} to {seen.max():g}{unit}" if seen.size else "none"],
+    ]
+    if result.cluster is not None:
+        rows.append(["clusters, taken as wholes", f"{len(set(result.cluster)):,}"])
+    if result.period is not None:
+        low, high = f"{result.period.min():.4g}", f"{result.period.max():.4g}"
+        rows.append(["duration or spacing of one", f"{low} to {high} {result.period_unit}"])
+    lines = list(result.notes)
+    if result.exchangeable:
+        lines.append("The order of the rounds has no identity: a round is not one person.")
+    return Part("What was measured", sections=[Section("", ("what", "how much"), rows, lines)])
+
+
+@part_of.register
 def _noise(result: NoiseComparison) -> Part:
     from annostat.plotting import plot_differences, plot_noise_law, plot_windows
 
@@ -132,4 +160,22 @@ def _noise(result: NoiseComparison) -> Part:
     near = sum(fit.aic < best.aic + 10 for fit in result.fits)
     short = replace(table, rows=table.rows[: max(near, 3)])
     full = replace(table, title=f"All {len(table.rows)} models", lines=())
-    return replace(part, sections=(short, *part.sections[1:]), more=(full,))
+    return replace(part, sections=(short, *_given_up(result), *part.sections[1:]), more=(full,))
+
+
+def _given_up(result: NoiseComparison) -> list[Section]:
+    """Return the items that somebody most probably gave up on, if the best model allows that."""
+    fit, items = result.best, result.rounds.items
+    if fit.model.abandonment == "none" or items is None or fit.model.rate == 0:
+        return []
+    table = fit.abandonment_posterior()
+    likely = table[table["posterior"] > LIKELY]
+    lines = [f"{len(likely):,} of {len(table):,} items: given up more probably than not."]
+    rows = []
+    for row in likely.head(WORST).to_dict("records"):
+        picks = [row[name] for name in result.rounds.names]
+        told = ", ".join("–" if np.isnan(pick) else f"{pick:g}" for pick in picks)
+        rows.append([str(row["item"]), f"{row['posterior']:.2f}", told])
+    if not rows:
+        return [Section("Items to look at", lines=lines)]
+    return [Section("Items to look at", ("item", "probability", "annotations"), rows, lines)]

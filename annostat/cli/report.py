@@ -1,0 +1,87 @@
+"""`annostat report`: everything about one table on one page."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy as np
+
+from annostat.cli.common import TYPED, Command, load, progress_bar, run_options, table_options
+from annostat.errors import AnnostatError
+
+if TYPE_CHECKING:
+    from annostat.report import Part
+    from annostat.rounds import Rounds
+
+
+@click.command("report", cls=Command)
+@table_options
+@run_options
+@click.option(
+    "--kind",
+    type=click.Choice(["auto", "picks", "values"]),
+    default="auto",
+    show_default=True,
+    help="What the annotations are; auto takes whole numbers for picks.",
+)
+@click.option("--title", metavar="TEXT", help="Title of the page.")
+@click.option("-o", "--output", metavar="FILE.html", required=True, help="The page, one file.")
+@click.pass_context
+def report(ctx: click.Context, /, **options: Any) -> None:
+    """Write one page about ROUNDS that a person reads: floors, verdicts, figures, checks.
+
+    ROUNDS is a table (CSV, TSV, Parquet) with two or more rounds of annotation of the same
+    items. The page needs nothing but itself.
+    """
+    from annostat.report import write_report
+
+    target = Path(options["output"])
+    if target.is_dir() or not target.parent.is_dir():
+        raise AnnostatError(f"--output {str(target)!r} must name a file in a folder that exists")
+    rounds = load(options)
+    chapters: list[Part] = []
+    for name, part in rounds.strata().items():
+        with progress_bar(name or "report") as progress:
+            for chapter in chapters_of(part, options, progress):
+                chapters.append(of_stratum(chapter, name))
+    source = options["example"] or Path(options["source"]).name
+    typed = shlex.join(["annostat", "report", *ctx.meta[TYPED]])
+    title = options["title"] or f"Annotation noise of {source}"
+    write_report(target, chapters, title=title, command=typed)
+    click.echo(f"{target}: {', '.join(chapter.title for chapter in chapters)}")
+
+
+def chapters_of(rounds: Rounds, options: dict[str, Any], progress: Any) -> list[Part]:
+    """Return the chapters on one stratum."""
+    from annostat.noise import compare_noise
+    from annostat.report import part_of
+
+    common = {"level": options["level"], "rng": options["seed"], "n_jobs": options["n_jobs"]}
+    results: list[Any] = [rounds]
+    if is_picked(rounds, options):
+        physical = bool(options["period"] or options["fps"])
+        results.append(compare_noise(rounds, physical=physical, progress=progress, **common))
+    return [part_of(result) for result in results]
+
+
+def is_picked(rounds: Rounds, options: dict[str, Any]) -> bool:
+    """Return whether the annotations are picks: as the user says, else if all are whole."""
+    if options["kind"] != "auto":
+        return bool(options["kind"] == "picks")
+    seen = rounds.values[np.isfinite(rounds.values)]
+    return bool((seen == np.round(seen)).all())
+
+
+def of_stratum(chapter: Part, name: str) -> Part:
+    """Return a chapter whose title and answers name the stratum."""
+    if not name:
+        return chapter
+    return replace(
+        chapter,
+        title=f"{name}: {chapter.title[0].lower()}{chapter.title[1:]}",
+        answer=[f"{name}: {line}" for line in chapter.answer],
+    )
