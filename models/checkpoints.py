@@ -84,6 +84,8 @@ def load_student(path: str | os.PathLike[str], device: Any = "cpu") -> tuple[Stu
     try:
         with safe_open(os.fspath(path), framework="pt", device=str(device)) as file:
             facts = json.loads((file.metadata() or {})["annostat"])
+            if facts["format"] != FORMAT:
+                raise KeyError(f"format {facts['format']!r}")
             tensors = {name: file.get_tensor(name) for name in file.keys()}
         config = Config.from_dict(facts["config"])
         student = build_student(config)

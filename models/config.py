@@ -129,13 +129,12 @@ class Config:
 
 PRESETS = {
     "phantom-tiny": Config(
-        Data(size=48, frames=40, n_train=48, n_valid=12, n_test=12, structures=("LV",)),
+        Data(size=48, frames=40, n_train=48, n_valid=12, n_test=12),
         Net(blocks=2, layers=1, filters=8),
-        Train(epochs=20, batch=4, window=10, rate=5e-3, schedule="cosine", threads=1),
+        Train(epochs=24, batch=4, window=12, rate=5e-3, schedule="cosine", threads=1),
     ),
     "phantom": Config(
-        Data(size=112, frames=120, n_train=6000, n_valid=600, n_test=1200,
-             structures=("LV", "RV", "LA", "MYO")),
+        Data(n_train=2000, n_valid=200, n_test=400, structures=("LV", "RV", "LA", "MYO")),
     ),
     "echonet": Config(Data(kind="echonet", teachers=("LV=folder:teacher",))),
     "camus": Config(Data(kind="camus", structures=("LV", "LA", "MYO")), train=Train(dice=1.0)),

@@ -204,21 +204,24 @@ def pre_pad(frames: ArrayLike, n: int, *, how: str = "mirror") -> NDArray[Any]:
         Any dtype, which is kept.
     n : int
         Frames to put in front; drop the first n of the model's output again.
-    how : {"mirror", "repeat"}
-        The clip played backwards up to its first frame, or the first frame again and again.
+    how : {"mirror", "repeat", "loop"}
+        The clip played backwards up to its first frame, the first frame again and again, or the
+        clip's own last frames, as if it were played in a loop.
 
     Examples
     --------
-    >>> pre_pad([1, 2, 3, 4], 2).tolist(), pre_pad([1, 2], 2, how="repeat").tolist()
-    ([3, 2, 1, 2, 3, 4], [1, 1, 1, 2])
+    >>> [pre_pad([1, 2, 3, 4], 2, how=how).tolist() for how in ("mirror", "repeat", "loop")]
+    [[3, 2, 1, 2, 3, 4], [1, 1, 1, 2, 3, 4], [3, 4, 1, 2, 3, 4]]
     """
     n = check_count("n", n)
-    check_choice("how", how, ("mirror", "repeat"))
+    check_choice("how", how, ("mirror", "repeat", "loop"))
     clip = np.asarray(frames)
     if clip.ndim < 1 or not len(clip):
         raise AnnostatError(f"frames must hold one frame or more, got shape {clip.shape}")
     widths = [(n, 0), *[(0, 0)] * (clip.ndim - 1)]
-    return np.pad(clip, widths, mode="reflect" if how == "mirror" and len(clip) > 1 else "edge")
+    if len(clip) == 1 or how == "repeat":
+        return np.pad(clip, widths, mode="edge")
+    return np.pad(clip, widths, mode="reflect" if how == "mirror" else "wrap")
 
 
 def _table(name: str, errors: Any, n_frames: int) -> FloatArray:

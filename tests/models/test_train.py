@@ -1,0 +1,342 @@
+"""Training: what is written, restarts, several processes, and what goes wrong."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from annostat import AnnostatError
+from models.batches import Batches, window_frames, window_start
+from models.checkpoints import load_state, load_student
+from models.clips import open_store
+from models.config import PRESETS, Config, Data, Net, Train, load_config
+from models.infer import predict
+from models.phantom import make_clip
+from models.step import Step
+from models.store import Store
+from models.student import Student
+from models.train import STOPPED, Stopped, train
+
+TINY = Config(
+    Data(size=16, frames=16, n_train=8, n_valid=3, n_test=2, structures=("LV", "MYO")),
+    Net(blocks=2, layers=1, filters=4),
+    Train(epochs=3, batch=4, window=5, rate=3e-3, threads=1, ema=0.9, schedule="cosine"),
+)
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, cache):
+    """A run without any interruption."""
+    out = tmp_path_factory.mktemp("whole")
+    train(TINY, out, cache=cache, device="cpu", quiet=True)
+    return out
+
+
+def same_run(a, b):
+    """Assert that two runs ended in the same state, bit for bit."""
+    one, two = (load_state(folder / "last.pt") for folder in (a, b))
+    for part in ("student", "average"):
+        for name, value in one[part].items():
+            assert torch.equal(value, two[part][name]), name
+    for key, moments in one["step"]["optimiser"]["state"].items():
+        for name, value in moments.items():
+            assert torch.equal(value, two["step"]["optimiser"]["state"][key][name])
+    assert torch.equal(one["random"]["torch"], two["random"]["torch"])
+    times = ("wall_s", "cpu_s", "clips_per_s")
+    rows = [[{k: v for k, v in row.items() if k not in times} for row in state["history"]]
+            for state in (one, two)]  # fmt: skip
+    assert rows[0] == rows[1]
+    assert (a / "best.safetensors").read_bytes() == (b / "best.safetensors").read_bytes()
+
+
+def command(out, cache, *more):
+    settings = {"data": TINY.to_dict()["data"], "student": TINY.to_dict()["student"],
+                "train": TINY.to_dict()["train"]}  # fmt: skip
+    file = cache / "tiny.yaml"
+    file.write_text(json.dumps(settings))
+    return ["--config", str(file), "--out", str(out), "--cache", str(cache), "--device", "cpu",
+            *more]  # fmt: skip
+
+
+def test_everything_is_written(whole):
+    names = {"config.json", "log.csv", "last.pt", "best.safetensors", "best.json", "curves.png",
+             "masks.png", "result.json"}  # fmt: skip
+    assert {path.name for path in whole.iterdir()} == names
+    rows = list(csv.DictReader((whole / "log.csv").read_text().splitlines()))
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"]
+    assert float(rows[-1]["train_loss"]) < float(rows[0]["train_loss"])
+    student, config = load_student(whole / "best.safetensors")
+    assert config == TINY and not student.training
+    result = json.loads((whole / "result.json").read_text())
+    assert set(result["test_dice"]) == {"LV", "MYO"} and result["n_test_clips"] == 2
+
+
+def test_a_finished_run_stays_as_it_is(whole, cache):
+    before = (whole / "last.pt").read_bytes()
+    train(TINY, whole, cache=cache, device="cpu", quiet=True)
+    assert (whole / "last.pt").read_bytes() == before
+
+
+@pytest.mark.parametrize("batches", [1, 2, 3])
+def test_stopped_by_sigterm_goes_on_bit_for_bit(batches, whole, cache, tmp_path, monkeypatch):
+    """Within an epoch (1, 3 batches of 2 an epoch) and at the end of one (2)."""
+    plain, seen = Step.__call__, []
+
+    def counted(self, *given):
+        seen.append(1)
+        if len(seen) == batches:
+            signal.raise_signal(signal.SIGTERM)
+        return plain(self, *given)
+
+    monkeypatch.setattr(Step, "__call__", counted)
+    with pytest.raises(Stopped):
+        train(TINY, tmp_path, cache=cache, device="cpu", quiet=True)
+    assert load_state(tmp_path / "last.pt")["step"]["done"] == batches
+    train(TINY, tmp_path, cache=cache, device="cpu", quiet=True)
+    same_run(whole, tmp_path)
+
+
+def test_killed_run_loses_at_most_its_epoch(whole, cache, tmp_path):
+    """SIGKILL while the second epoch runs: the state of the first is there, and goes on."""
+    code = (
+        "import time, models.train as t; plain = t.Step.__call__\n"
+        "def slow(self, *given):\n"
+        "    time.sleep(0.3 if self.done >= 2 else 0)\n"
+        "    return plain(self, *given)\n"
+        "t.Step.__call__ = slow; t.run_command(t.main)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *command(tmp_path, cache)], cwd=ROOT, stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "log.csv").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert load_state(tmp_path / "last.pt")["epoch"] == 1
+    train(TINY, tmp_path, cache=cache, device="cpu", quiet=True)
+    same_run(whole, tmp_path)
+
+
+def test_two_processes_equal_one(cache, tmp_path):
+    """With statistics shared, two gloo processes take the steps of one; in double precision.
+
+    In single precision Adam's first steps turn the rounding of small gradients into whole steps.
+    """
+    code = (
+        "import torch, models.train as t; torch.set_default_dtype(torch.float64); "
+        "t.run_command(t.main)"
+    )
+    script = tmp_path / "double.py"
+    script.write_text(code)
+    more = ("--set", "train.shared_norm=true", "--set", "train.ema=0", "--quiet")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    python = {
+        "one": [sys.executable],
+        "two": [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2",
+                "--standalone"],
+    }  # fmt: skip
+    for name, start in python.items():
+        subprocess.run([*start, str(script), *command(tmp_path / name, cache, *more)], check=True,
+                       cwd=ROOT, env=environment, capture_output=True, timeout=120)  # fmt: skip
+    one, both = (load_state(tmp_path / name / "last.pt") for name in python)
+    for mine, theirs in zip(one["history"], both["history"], strict=True):
+        for name in ("train_loss", "valid_loss", "dice_LV", "dice_MYO"):
+            assert mine[name] == pytest.approx(theirs[name], abs=1e-9)
+    for name, value in one["student"].items():
+        assert torch.allclose(value, both["student"][name], atol=1e-8), name
+
+
+def test_one_clip_is_learnt_by_heart():
+    clip = make_clip(3, 0, size=32, frames=12)
+    torch.manual_seed(0)
+    net = Student(2, 1, filters=8)
+    step = Step(net, Train(rate=1e-2), torch.device("cpu"), 60)
+    frames = torch.from_numpy(clip.frames)[None]
+    targets = 255 * torch.from_numpy(clip.mask("LV").astype(np.uint8))[None, :, None]
+    losses = [float(step(frames, targets)) for _ in range(60)]
+    net.train()  # batch statistics, as in the steps
+    with torch.no_grad():
+        mask = (net(frames)[0, :, 0] > 0).numpy()
+    truth = clip.mask("LV")
+    assert 2 * (mask & truth).sum() / (mask.sum() + truth.sum()) > 0.98
+    assert losses[-1] < 0.1 * losses[0]
+
+
+# ---- data
+
+
+def store_of(lengths):
+    total = sum(lengths)
+    frames = np.arange(total * 4, dtype=np.uint8).reshape(total, 2, 2)
+    return Store([f"c{k}" for k in range(len(lengths))], np.array(lengths), frames,
+                 frames[:, None], [{} for _ in lengths])  # fmt: skip
+
+
+def test_windows_are_uniform_and_repeatable():
+    starts = [window_start(1, e, "clip", 10) for e in range(3000)]
+    counts = np.bincount(starts, minlength=10)
+    assert counts.size == 10
+    assert ((counts - 300) ** 2 / 300).sum() < 27.9  # chi-square, 9 degrees of freedom, 0.1 %
+    assert starts == [window_start(1, e, "clip", 10) for e in range(3000)]
+    assert window_start(2, 0, "clip", 10**9) != window_start(1, 0, "clip", 10**9)
+
+
+def test_windows_of_short_clips_swing():
+    assert window_frames(0, 0, "c", 3, 7, 1).tolist() == [0, 1, 2, 1, 0, 1, 2]
+    assert window_frames(0, 0, "c", 1, 3, 1).tolist() == [0, 0, 0]
+    frames = window_frames(0, 5, "c", 40, 6, 2)
+    assert (np.diff(frames) == 2).all() and frames.max() < 40
+
+
+def test_number_of_processes_does_not_change_the_data():
+    options = {"batch": 4, "window": 3, "stride": 1, "seed": 5}
+    alone = Batches(store_of([9, 5, 7, 4, 6, 8, 5, 9]), **options)
+    shares = [Batches(alone.store, **options, rank=r, world=2) for r in (0, 1)]
+    for (whole_batch, _), *parts in zip(alone.epoch(3), *(s.epoch(3) for s in shares), strict=True):
+        mixed = torch.stack([parts[k % 2][0][k // 2] for k in range(4)])
+        assert torch.equal(whole_batch, mixed)
+    later = list(alone.epoch(3, first=1))
+    assert torch.equal(later[0][0], list(alone.epoch(3))[1][0])
+    with pytest.raises(AnnostatError, match="multiple of the 3 processes"):
+        Batches(alone.store, **options, rank=0, world=3)
+
+
+def test_validation_windows_are_fixed():
+    fixed = Batches(store_of([9, 5, 7]), batch=2, window=3, stride=1, seed=5, fixed=True)
+    first, second = ([b[0] for b in fixed.epoch(e)] for e in (0, 7))
+    assert [len(b) for b in first] == [2, 1]
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_a_store_cut_short_is_made_again(tmp_path):
+    made = open_store(TINY, "valid", tmp_path)
+    folder = next(tmp_path.iterdir())
+    frames = np.array(made.frames)
+    (folder / "index.json").unlink()
+    (folder / "frames.u8").write_bytes(b"")
+    again = open_store(TINY, "valid", tmp_path)
+    assert np.array_equal(again.frames, frames)
+    (folder / "index.json").write_text("{")
+    with pytest.raises(AnnostatError, match="cannot be read"):
+        open_store(TINY, "valid", tmp_path)
+
+
+def test_splits_are_other_clips(cache):
+    names = [set(open_store(TINY, split, cache).names) for split in ("train", "valid", "test")]
+    assert sum(map(len, names)) == len(set.union(*names)) == 13
+
+
+# ---- what goes wrong
+
+
+def test_broken_checkpoints_are_told(whole, cache, tmp_path):
+    data = (whole / "last.pt").read_bytes()
+    for number, broken in enumerate((data[: len(data) // 2], b"", b"junk" * 99)):
+        out = tmp_path / str(number)
+        out.mkdir()
+        (out / "last.pt").write_bytes(broken)
+        with pytest.raises(AnnostatError, match=r"cannot be read.*delete it to begin again"):
+            train(TINY, out, cache=cache, device="cpu", quiet=True)
+    out = tmp_path / "code"
+    out.mkdir()
+    torch.save({"format": "annostat-student-1", "random": os.system}, out / "last.pt")
+    with pytest.raises(AnnostatError, match="cannot be read"):
+        train(TINY, out, cache=cache, device="cpu", quiet=True)
+
+
+def test_broken_weights_are_told(whole, tmp_path):
+    data = (whole / "best.safetensors").read_bytes()
+    for broken in (data[:-7], b"", b"{}" * 50, data.replace(b"annostat-student-1", b"x" * 18)):
+        path = tmp_path / "w.safetensors"
+        path.write_bytes(broken)
+        with pytest.raises(AnnostatError, match=r"cannot be used.*best.safetensors"):
+            load_student(path)
+    with pytest.raises(AnnostatError, match="there are no weights"):
+        load_student(tmp_path / "none")
+
+
+def test_other_settings_are_not_mixed_in(whole, cache):
+    other = TINY.changed(["train.rate=0.01"])
+    before = (whole / "config.json").read_text()
+    with pytest.raises(AnnostatError, match=r"other settings \(train.rate 0.003 → 0.01\)"):
+        train(other, whole, cache=cache, device="cpu", quiet=True)
+    assert (whole / "config.json").read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (["train.epoch=3"], "did you mean 'train.epochs'"),
+        (["train.epochs=0"], "train.epochs must"),
+        (["train.epochs=x"], "of type int"),
+        (["data.structures=[LV, LV]"], "each once"),
+        (["data.structures=[XX]"], "data.structures must be one of"),
+        (["train.rate=0"], "train.rate must"),
+        (["data.merge=vote"], "data.merge must"),
+        (["nonsense"], "--set"),
+    ],
+)
+def test_wrong_settings_are_told(settings, message):
+    with pytest.raises(AnnostatError, match=message):
+        load_config(preset="phantom-tiny", settings=settings)
+
+
+def test_presets_and_files():
+    assert PRESETS["phantom"].train.epochs == 350 and PRESETS["phantom"].train.patience == 10
+    assert load_config(preset="phantom-tiny", settings=["train.seed=4"]).train.seed == 4
+    with pytest.raises(AnnostatError, match="either --preset or --config"):
+        load_config()
+    with pytest.raises(AnnostatError, match="No such file"):
+        load_config(file="none.yaml")
+    for name, config in PRESETS.items():
+        assert Config.from_dict(config.to_dict()) == config, name
+
+
+def run_module(name, *arguments):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run([sys.executable, "-m", name, *map(str, arguments)], cwd=ROOT,
+                          env=environment, capture_output=True, text=True)  # fmt: skip
+
+
+def test_command_tells_errors_in_one_line(tmp_path):
+    done = run_module("models.train", "--preset", "phantm", "--out", tmp_path)
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr == (
+        "Error: --preset must be one of phantom-tiny, phantom, echonet, camus, got 'phantm'; did "
+        "you mean 'phantom'?\n"
+    )
+
+
+def test_prediction_does_not_depend_on_the_pieces(whole):
+    student, _ = load_student(whole / "best.safetensors")
+    clip = make_clip(8, 0, size=16, frames=20)
+    whole_masks = predict(student, clip.frames)
+    assert whole_masks.shape == (20, 2, 16, 16)
+    for chunk in (1, 7):
+        other = predict(student, clip.frames, chunk=chunk)
+        assert np.abs(other.astype(int) - whole_masks).max() <= 1  # of 255: rounding
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_training_on_a_gpu(cache, tmp_path):
+    result = train(TINY, tmp_path, cache=cache, device="cuda", quiet=True)
+    assert result["epochs"] == 3
+
+
+assert STOPPED == 143
