@@ -1,5 +1,6 @@
 """The bootstrap: same numbers on any number of workers, whole clusters, known intervals."""
 
+import inspect
 import math
 import os
 
@@ -68,8 +69,10 @@ def test_multiplicities_are_multinomial():
 @pytest.mark.parametrize("method", ["percentile", "basic", "bca"])
 @pytest.mark.parametrize("level", [0.5, 0.9, 0.95])
 def test_intervals_against_scipy(method, level):
+    # SciPy renamed the argument in 1.15.
+    seed = {"rng" if "rng" in inspect.signature(stats.bootstrap).parameters else "random_state": 1}
     reference = stats.bootstrap(
-        (X,), np.mean, method=method, confidence_level=level, n_resamples=999, rng=1
+        (X,), np.mean, method=method, confidence_level=level, n_resamples=999, **seed
     )
     ours = bootstrap_interval(
         reference.bootstrap_distribution, X.mean(), level=level, method=method, jackknife=JACKKNIFE

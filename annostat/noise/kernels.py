@@ -39,6 +39,7 @@ FLAGS: dict[str, Any] = {
     "fastmath": {"reassoc", "contract", "nsz", "arcp"},
     "error_model": "numpy",
 }
+JIT_OFF = bool(vars(nb.config)["DISABLE_JIT"])  # NUMBA_DISABLE_JIT: kernels run as plain Python
 MAX_STEPS = 200
 TINY = 1e-300  # a probability never goes below this, so that its logarithm exists
 FILL_SIGNATURE = nb.types.void(nb.float64[::1], nb.float64[::1], nb.float64[:, ::1])
@@ -46,6 +47,8 @@ FILL_SIGNATURE = nb.types.void(nb.float64[::1], nb.float64[::1], nb.float64[:, :
 
 def compile_fill(fill: Any) -> Any:
     """Compile a family's `fill` to a first-class function that any kernel can be handed."""
+    if JIT_OFF:
+        return fill
     try:
         return nb.cfunc(FILL_SIGNATURE, cache=True, error_model="numpy")(fill)
     except RuntimeError:  # a function without a file (a notebook) has no place for a cache
@@ -388,6 +391,8 @@ _POINT = (
 @functools.cache
 def first_class() -> tuple[Any, Any]:
     """Return `evaluate` and `mean_error` as first-class functions, compiled when first used."""
+    if JIT_OFF:
+        return evaluate, mean_error
     signature = nb.float64(*_POINT)
     options: dict[str, Any] = {"cache": True, "error_model": "numpy"}
     return (
