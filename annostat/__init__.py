@@ -12,6 +12,7 @@ from annostat._version import __version__
 
 if TYPE_CHECKING:
     from annostat import datasets
+    from annostat.ceilings import Bounds, bounds, bounds_from_summary, compare_published
     from annostat.errors import AnnostatError, AnnostatWarning
     from annostat.estimates import Check, Estimate, Interval, Provenance
     from annostat.noise import (
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _HOME = {
     "AnnostatError": "errors",
     "AnnostatWarning": "errors",
+    "Bounds": "ceilings",
     "Check": "estimates",
     "Estimate": "estimates",
     "Interval": "estimates",
@@ -36,7 +38,10 @@ _HOME = {
     "NoiseModel": "noise",
     "Provenance": "estimates",
     "Rounds": "rounds",
+    "bounds": "ceilings",
+    "bounds_from_summary": "ceilings",
     "compare_noise": "noise",
+    "compare_published": "ceilings",
     "fit_noise": "noise",
     "plan_rounds": "noise",
     "read_rounds": "rounds",
@@ -47,6 +52,7 @@ _HOME = {
 __all__ = [
     "AnnostatError",
     "AnnostatWarning",
+    "Bounds",
     "Check",
     "Estimate",
     "Interval",
@@ -56,7 +62,10 @@ __all__ = [
     "Provenance",
     "Rounds",
     "__version__",
+    "bounds",
+    "bounds_from_summary",
     "compare_noise",
+    "compare_published",
     "datasets",
     "fit_noise",
     "plan_rounds",

@@ -291,7 +291,7 @@ def spearman_brown(reliability: float, k: float) -> float:
     0.667
     """
     bottom = 1 + (k - 1) * reliability
-    return k * reliability / bottom if bottom > 1e-12 else -math.inf
+    return -math.inf if bottom <= 1e-12 else k * reliability / bottom
 
 
 def _f_quantile(df1: float, df2: float, level: float) -> float:

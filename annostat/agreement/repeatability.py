@@ -33,10 +33,8 @@ from annostat.sums import mapped
 if TYPE_CHECKING:
     import pandas as pd
 
+NONE_COVERS = "no interval covers: a few differences carry most of the variance"
 INTERVALS = ("bootstrap-t", "bonett", "chi-square", "t", "percentile", "bca")
-# Beyond this kurtosis of the differences, a few of them carry the variance: with rare blunders a
-# sample holds too few of these for any interval of a standard deviation to cover.
-DOMINATED = 9.0
 
 
 @dataclass(frozen=True)
@@ -142,7 +140,8 @@ def repeatability(
     Repeatability
         With s² = Σ (z_ij − z̄_i − b_j)² / (N − n − (k − 1)), the ANOVA estimator with round
         effects b_j. All annotations equal: σ = 0 without an interval. Where a few differences
-        carry most of the variance (kurtosis above 9) no interval is given, since none covers.
+        carry most of the variance (kurtosis above 9, and the variance carried by fewer than an
+        effective 100 items) no interval is given by the default or Bonett's, since none covers.
 
     Raises
     ------
@@ -205,12 +204,8 @@ def noise_estimate(
         return np.asarray(0.5 * np.log(v.within(t)))
 
     error = v.sums.standard_error(log_sd)
-    if v.kurtosis > DOMINATED and interval not in ("chi-square", "percentile", "bca", "t"):
-        note = (
-            "no interval: a few differences carry most of the variance, where none covers; "
-            "use the mae"
-        )
-        return Estimate(sigma, None, None, unit, note)
+    if v.dominated and interval not in ("chi-square", "percentile", "bca", "t"):
+        return Estimate(sigma, None, None, unit, f"{NONE_COVERS}; use the mae")
     if interval == "chi-square":
         tails = special.chdtri(v.degrees, [(1 - level) / 2, (1 + level) / 2])
         low, high = (float(x) for x in np.sqrt(v.degrees / np.asarray(tails)))

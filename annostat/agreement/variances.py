@@ -15,6 +15,9 @@ from annostat.sums import Sums
 
 FloatArray = NDArray[np.float64]
 MANY_ROUNDS = 8  # with more, the round means are taken as known
+# With rare blunders, a sample holds too few of them for any interval of a standard deviation to
+# cover. Two signs together: heavy tails, and few items left that carry the variance.
+HEAVY_KURTOSIS, FEW_CARRIERS = 9.0, 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +123,17 @@ class Variances:
             return math.nan
         freedom = self.n_labels / self.n_items - 1
         return 1 + freedom * (float(np.mean(q**2)) / float(np.mean(q)) ** 2 - 1)
+
+    @property
+    def dominated(self) -> bool:
+        """Whether a few items carry most of the variance within items.
+
+        (Σq)²/Σq² = n/(1 + (κ−1)/ν) is the effective number of items that carry it.
+        """
+        kurtosis = self.kurtosis
+        freedom = self.n_labels / self.n_items - 1
+        carriers = self.n_items / (1 + (kurtosis - 1) / freedom)
+        return kurtosis > HEAVY_KURTOSIS and carriers < FEW_CARRIERS
 
 
 def _round_effects(residual: FloatArray, seen: NDArray[np.bool_], k: FloatArray) -> FloatArray:

@@ -16,6 +16,7 @@ from annostat.errors import AnnostatError, AnnostatWarning
 # The commands in the order of the help page, each with the module that holds it.
 COMMANDS = {
     "fit-afd": "fit_afd",
+    "bounds": "bounds",
     "plan": "plan",
     "report": "report",
 }

@@ -13,7 +13,12 @@ import click
 from annostat.errors import AnnostatError
 
 TYPED = "annostat.typed"  # where a command finds the arguments as they were typed
-EXAMPLES = ("lidc", "lidc-first", "lidc-last")
+EXAMPLES = {
+    "lidc": "largest_slice",
+    "lidc-first": "first_slice",
+    "lidc-last": "last_slice",
+    "lidc-diameter": "diameter_mm",
+}
 
 
 class Command(click.Command):
@@ -47,7 +52,8 @@ def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return add(
         command,
         click.argument("source", metavar="ROUNDS", required=False),
-        click.option("--example", type=click.Choice(EXAMPLES), help="Bundled data instead."),
+        click.option("--example", type=click.Choice(list(EXAMPLES)),
+                     help="Bundled data instead."),
         click.option("--item", metavar="C", help="Column of the item identifiers."),
         click.option("--rounds", "rounds", metavar="A B ...", multiple=True,
                      help="Columns of the rounds of a wide table."),
@@ -89,15 +95,14 @@ def add(command: Callable[..., Any], *options: Callable[..., Any]) -> Callable[.
     return command
 
 
-def load(options: dict[str, Any]) -> Any:
-    """Read the rounds that the options name."""
+def load(options: dict[str, Any], *, unit: str = "frames", **reading: Any) -> Any:
+    """Read the rounds that the options name; `reading` goes to `read_rounds`."""
     if options["example"]:
         if options["source"]:
             raise AnnostatError("give either ROUNDS or --example, not both")
         from annostat.datasets import lidc
 
-        part = {"lidc": "largest_slice", "lidc-first": "first_slice", "lidc-last": "last_slice"}
-        return lidc(part[options["example"]])
+        return lidc(EXAMPLES[options["example"]])
     if not options["source"]:
         raise AnnostatError("no input: give a table of rounds, or --example lidc")
     from annostat.rounds import read_rounds
@@ -113,7 +118,8 @@ def load(options: dict[str, Any]) -> Any:
         fps=column_or_number(options["fps"]),
         length=column_or_number(options["length"]),
         cluster=options["cluster"],
-        unit="frames",
+        unit=unit,
+        **reading,
     )
 
 

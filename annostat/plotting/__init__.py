@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from annostat.plotting.agreement import plot_bland_altman
 from annostat.plotting.cardiac import plot_afd, plot_beat, plot_first_frames
 from annostat.plotting.figures import save_figure
 from annostat.plotting.noise import plot_differences, plot_noise, plot_noise_law, plot_windows
@@ -9,6 +10,7 @@ from annostat.plotting.noise import plot_differences, plot_noise, plot_noise_law
 __all__ = [
     "plot_afd",
     "plot_beat",
+    "plot_bland_altman",
     "plot_differences",
     "plot_first_frames",
     "plot_noise",

@@ -1,0 +1,155 @@
+"""`annostat bounds`: floors and ceilings of a perfect model, for values."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import click
+
+from annostat.cli.common import Command, input_options, load, publish, with_stratum
+from annostat.errors import AnnostatError
+
+CONVENTIONS = ("between-sessions", "session-vs-mean", "noise-sd", "mean-item-sd")
+INTERVALS = ("bootstrap-t", "bonett", "chi-square", "t", "percentile", "bca")
+
+
+@click.command("bounds", cls=Command)
+@input_options
+@click.option("--unit", default="", metavar="TEXT", help="Unit of the values.")
+@click.option("--exchangeable", is_flag=True, help="The order of the rounds means nothing.")
+@click.option(
+    "--mean-of",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="M",
+    help="Annotations that a test label is the mean of.",
+)
+@click.option(
+    "--sd-of-labels",
+    type=float,
+    metavar="X",
+    help="SD of one annotation's labels in another population: ceilings there.",
+)
+@click.option(
+    "--interval",
+    type=click.Choice(INTERVALS),
+    default="bootstrap-t",
+    show_default=True,
+    help="Interval of the SD.",
+)
+@click.option(
+    "--resamples",
+    type=click.IntRange(min=100),
+    default=2000,
+    show_default=True,
+    metavar="N",
+    help="Bootstrap resamples.",
+)
+@click.option("--sd", type=float, metavar="X", help="Published SD, instead of ROUNDS.")
+@click.option(
+    "--convention",
+    type=click.Choice(CONVENTIONS),
+    help="What the published numbers are of; without it all readings are shown.",
+)
+@click.option("--correlation", type=float, metavar="R", help="Published correlation of sessions.")
+@click.option("--n", type=int, metavar="N", help="Items behind the published numbers.")
+@click.option(
+    "--sessions",
+    type=click.IntRange(min=2),
+    default=2,
+    show_default=True,
+    metavar="K",
+    help="Sessions behind the published numbers.",
+)
+@click.option("--kurtosis", type=float, metavar="X", help="Kurtosis of published differences.")
+@click.option("--score-rmse", type=float, metavar="X", help="A model's reported RMSE: possible?")
+@click.option("--score-correlation", type=float, metavar="R", help="Its reported correlation.")
+@click.option("--score-n", type=int, metavar="N", help="Items that it was scored on.")
+@click.option(
+    "--score-kurtosis",
+    type=float,
+    default=3.0,
+    show_default=True,
+    metavar="X",
+    help="Kurtosis of its errors.",
+)
+@click.option(
+    "--plot",
+    "plot_file",
+    metavar="FILE",
+    help="Draw the differences and their limits (png, svg, pdf).",
+)
+def bounds(**options: Any) -> None:
+    """Say how good any model can look against noisy labels that are values.
+
+    ROUNDS is a table (CSV, TSV, Parquet) with two or more rounds of annotation of the same items.
+    Published numbers will do instead: --sd, --correlation and --n.
+    """  # fmt: skip
+    summary = options["sd"] is not None or options["correlation"] is not None
+    if summary:
+        results = {"": _from_summary(options)}
+    else:
+        given = [f"--{k.replace('_', '-')}" for k in
+                 ("convention", "n", "kurtosis", "score_rmse", "score_correlation", "score_n")
+                 if options[k] is not None]  # fmt: skip
+        if given:
+            raise AnnostatError(f"{given[0]} goes with published numbers: give --sd or "
+                                "--correlation")  # fmt: skip
+        results = _from_rounds(options)
+    if options["sd_of_labels"] is not None:
+        results = {k: b.at(sd_of_labels=options["sd_of_labels"]) for k, b in results.items()}
+    publish(results, options, by=None if summary else options["by"])
+    if options["plot_file"]:
+        from annostat.plotting import plot_bland_altman, save_figure
+        from annostat.plotting.figures import new_figure
+
+        for name, result in results.items():
+            if result.limits is None:
+                raise AnnostatError(
+                    "--plot needs two rounds with an identity: name them (--rounds)"
+                )
+            figure, ax = new_figure((6.4, 4.8))
+            plot_bland_altman(result.limits, ax=ax)
+            save_figure(figure, with_stratum(options["plot_file"], name))
+
+
+def _from_rounds(options: dict[str, Any]) -> dict[str, Any]:
+    from annostat.ceilings import bounds as bounds_of
+
+    unit: dict[str, Any] = {"unit": options["unit"], "exchangeable": options["exchangeable"]}
+    rounds = load(options, collapse=False, **unit)
+    return {
+        name: bounds_of(
+            part, m=options["mean_of"], interval=options["interval"], level=options["level"],
+            n_resamples=options["resamples"], rng=options["seed"], n_jobs=options["n_jobs"],
+        )
+        for name, part in rounds.strata().items()
+    }  # fmt: skip
+
+
+def _from_summary(options: dict[str, Any]) -> Any:
+    from annostat.ceilings import bounds_from_summary, compare_published
+
+    if options["source"] or options["example"]:
+        raise AnnostatError("give either ROUNDS (or --example) or published numbers, not both")
+    if options["plot_file"]:
+        raise AnnostatError("--plot needs rounds: published numbers have no items to draw")
+    known = {
+        "sd": options["sd"], "convention": options["convention"], "n": options["n"],
+        "correlation": options["correlation"], "n_rounds": options["sessions"],
+        "m": options["mean_of"], "level": options["level"],
+    }  # fmt: skip
+    found = bounds_from_summary(**known, kurtosis=options["kurtosis"], unit=options["unit"])
+    if options["score_rmse"] is None and options["score_correlation"] is None:
+        return found
+    if options["n"] is None or options["score_n"] is None:
+        raise AnnostatError("a reported score needs --score-n, and --n of the published agreement")
+    kurtosis = options["kurtosis"]
+    published = compare_published(
+        score_rmse=options["score_rmse"], score_correlation=options["score_correlation"],
+        score_n=options["score_n"], score_kurtosis=options["score_kurtosis"],
+        kurtosis=3.0 if kurtosis is None else kurtosis, **known,
+    )  # fmt: skip
+    return replace(found, published=published)

@@ -1,0 +1,75 @@
+"""Plots of agreement between rounds of values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from annostat.estimates import percent
+from annostat.plotting.figures import COLOURS, axes_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from annostat.agreement import BlandAltman
+
+__all__ = ["plot_bland_altman"]
+
+
+def plot_bland_altman(result: BlandAltman, ax: Axes | None = None) -> Axes:
+    """Draw differences against means, with bias, limits of agreement and their intervals.
+
+    Where a check says that the limits change with the mean, the regression limits are drawn too.
+    On the log scale the axes are ratios and geometric means.
+
+    Parameters
+    ----------
+    result : BlandAltman
+    ax : Axes, optional
+        Drawn on new axes if not given.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax = axes_of(ax)
+    back = np.exp if result.log else np.asarray
+    x, d = back(result.means), back(result.differences)
+    size = 18 if len(x) < 300 else 7
+    ax.scatter(x, d, s=size, color="0.25", alpha=0.6, linewidths=0, zorder=2)
+    left, right = float(x.min()), float(x.max())
+    margin = 0.03 * (right - left) or 1.0
+    ax.set_xlim(left - margin, right + 6 * margin)
+    for e, colour, name in (
+        (result.bias, COLOURS[0], "bias"),
+        (result.upper, COLOURS[1], "upper limit"),
+        (result.lower, COLOURS[1], "lower limit"),
+    ):
+        ax.axhline(e.value, color=colour, lw=1.4, ls="-" if name == "bias" else "--", zorder=3)
+        if e.interval is not None:
+            ax.axhspan(e.interval.low, e.interval.high, color=colour, alpha=0.15, lw=0, zorder=1)
+        ax.annotate(
+            f"{name} {e.short()}", (1, e.value), xycoords=("axes fraction", "data"), xytext=(-4, 3),
+            textcoords="offset points", ha="right", va="bottom", color=colour, fontsize=8,
+        )  # fmt: skip
+    if any(c.passed is False for c in result.checks):
+        grid = np.linspace(result.means.min(), result.means.max(), 200)
+        for line in result.limits_at(grid):
+            ax.plot(back(grid), back(line), color=COLOURS[2], lw=1.4, ls=":", zorder=3)
+        ax.plot([], [], color=COLOURS[2], lw=1.4, ls=":", label="regression limits")
+        ax.legend(frameon=False, fontsize=8, loc="upper left")
+    unit = f" ({result.unit})" if result.unit else ""
+    first, second = result.names
+    if result.log:
+        ax.set_xscale("log")
+        ax.set_xlabel(f"geometric mean of {first} and {second}")
+        ax.set_ylabel(f"{second} / {first}")
+    else:
+        ax.set_xlabel(f"mean of {first} and {second}{unit}")
+        ax.set_ylabel(f"{second} − {first}{unit}")
+    level = (
+        result.bias.interval.level if result.bias.interval else result.provenance.options["level"]
+    )
+    ax.set_title(f"Limits of agreement, {len(x):,} pairs\n(bands: {percent(level)} intervals)")
+    return ax
