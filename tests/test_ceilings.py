@@ -1,20 +1,13 @@
 """Floors and ceilings: the paper's numbers, identities, simulation, the command."""
 
 import json
-import math
 from pathlib import Path
 
-import jsonschema
-import numpy as np
 import pytest
 
 from annostat import (
-    AnnostatError,
-    Rounds,
-    bounds,
     bounds_from_summary,
     compare_published,
-    simulate_values,
 )
 from annostat.cli import main
 
