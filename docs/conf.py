@@ -18,7 +18,27 @@ html_theme = "furo"
 html_title = f"annostat {__version__}"
 myst_enable_extensions = ["dollarmath", "deflist"]
 myst_heading_anchors = 3
+templates_path = ["_templates"]
 autosummary_generate = True
+autosummary_ignore_module_all = False  # a page for each name that a module offers, no others
+autosummary_imported_members = True
 autodoc_typehints = "none"
+default_role = "py:obj"
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
+
+
+def keep_bars(app, what, name, obj, options, lines):
+    """Keep |D| what it is: bars mean something else in reStructuredText, except in code."""
+    example = False
+    for i, line in enumerate(lines):
+        example = line.lstrip().startswith(">>>") or (example and bool(line.strip()))
+        if not example:
+            parts = line.split("``")
+            parts[::2] = [part.replace("|", r"\|") for part in parts[::2]]
+            lines[i] = "``".join(parts)
+
+
+def setup(app):
+    """Connect what Sphinx has no setting for."""
+    app.connect("autodoc-process-docstring", keep_bars, priority=900)
