@@ -11,6 +11,9 @@ from matplotlib.figure import Figure
 from annostat.estimates import plain
 from annostat.files import write_text
 from annostat.plotting import save_figure
+from annostat.plotting.figures import COLOURS
+
+__all__ = ["COLOURS", "draw", "new_figure", "save"]
 
 
 def new_figure(width: float = 8, height: float = 4, columns: int = 1) -> tuple[Figure, Any]:
@@ -19,11 +22,17 @@ def new_figure(width: float = 8, height: float = 4, columns: int = 1) -> tuple[F
     return figure, figure.subplots(1, columns)
 
 
+def draw(out: Path, name: str, figure: Figure) -> None:
+    """Write NAME.svg and NAME.png."""
+    out.mkdir(parents=True, exist_ok=True)
+    for suffix in ("svg", "png"):
+        save_figure(figure, out / f"{name}.{suffix}")
+
+
 def save(out: Path, name: str, numbers: dict[str, Any], figure: Figure | None = None) -> None:
     """Write NAME.json and, if there is a figure, NAME.svg and NAME.png."""
     out.mkdir(parents=True, exist_ok=True)
     if figure is not None:
-        for suffix in ("svg", "png"):
-            save_figure(figure, out / f"{name}.{suffix}")
+        draw(out, name, figure)
     text = json.dumps(plain(numbers), indent=2, ensure_ascii=False, allow_nan=False)
     write_text(out / f"{name}.json", text + "\n")
