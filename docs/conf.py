@@ -1,5 +1,8 @@
 """Settings of the documentation: sphinx-build -W docs docs/_build."""
 
+from docutils import nodes
+from latex2mathml.converter import convert
+
 from annostat import __version__
 
 project = "annostat"
@@ -10,11 +13,11 @@ extensions = [
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
     "sphinx_click",
 ]
 exclude_patterns = ["_build", "studies", "data"]
 html_theme = "furo"
+html_math_renderer = "mathml"  # browsers draw it by themselves: no script from elsewhere
 html_title = f"annostat {__version__}"
 myst_enable_extensions = ["dollarmath", "deflist"]
 myst_heading_anchors = 3
@@ -39,6 +42,19 @@ def keep_bars(app, what, name, obj, options, lines):
             lines[i] = "``".join(parts)
 
 
+def inline_formula(writer, node):
+    """Write a formula within a line."""
+    writer.body.append(convert(node.astext()))
+    raise nodes.SkipNode
+
+
+def formula(writer, node):
+    """Write a formula on a line of its own."""
+    writer.body.append(f'<div class="formula">{convert(node.astext(), display="block")}</div>')
+    raise nodes.SkipNode
+
+
 def setup(app):
     """Connect what Sphinx has no setting for."""
     app.connect("autodoc-process-docstring", keep_bars, priority=900)
+    app.add_html_math_renderer("mathml", (inline_formula, None), (formula, None))
