@@ -71,9 +71,9 @@ def bracket(out: Path) -> Numbers:
     sizes = np.geomspace(0.25, 20, 25)
     figure, ax = new_figure(6.4, 4)
     ax.axhspan(2 / 3, 3 / 4, color=COLOURS[2], alpha=0.18, lw=0, label="log-concave")
-    for level, name in ((0.5, "symmetric"), (0.75, "symmetric and unimodal")):
+    for level, name in ((0.5, "any symmetric law"), (0.75, "unimodal")):
         ax.axhline(level, color="0.3", lw=0.8, ls="--")
-        ax.text(20.5, level, name if level > 0.5 else "any symmetric", va="center", fontsize=8)
+        ax.text(1.01, level, name, va="center", fontsize=8, transform=ax.get_yaxis_transform())
     numbers = {}
     for number, family in enumerate(FAMILIES.values()):
         ratio = np.array([ratio_of(NoiseModel.with_mae(family.name, size)) for size in sizes])

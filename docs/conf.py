@@ -50,7 +50,8 @@ def inline_formula(writer, node):
 
 def formula(writer, node):
     """Write a formula on a line of its own."""
-    writer.body.append(f'<div class="formula">{convert(node.astext(), display="block")}</div>')
+    drawn = convert(node.astext(), display="block")
+    writer.body.append(f'<div style="padding: .5rem 0">{drawn}</div>')
     raise nodes.SkipNode
 
 
