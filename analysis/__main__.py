@@ -11,7 +11,7 @@ import click
 from annostat.errors import AnnostatError
 
 # Each has main(out, *, seed, quick), which writes NAME.json and mostly NAME.svg and NAME.png.
-SCRIPTS = ("theory", "afd")
+SCRIPTS = ("theory", "afd", "lidc")
 
 
 @click.command()

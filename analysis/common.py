@@ -16,10 +16,12 @@ from annostat.plotting.figures import COLOURS
 __all__ = ["COLOURS", "draw", "new_figure", "save"]
 
 
-def new_figure(width: float = 8, height: float = 4, columns: int = 1) -> tuple[Figure, Any]:
-    """Return a figure and its axes (an array if there are several columns)."""
+def new_figure(
+    width: float = 8, height: float = 4, columns: int = 1, *, rows: int = 1
+) -> tuple[Figure, Any]:
+    """Return a figure and its axes (an array if there are several of them)."""
     figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, figure.subplots(1, columns)
+    return figure, figure.subplots(rows, columns)
 
 
 def draw(out: Path, name: str, figure: Figure) -> None:

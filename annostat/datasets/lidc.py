@@ -108,8 +108,8 @@ def lidc(measure: str = "largest_slice") -> Rounds:
     Rounds
         `values` is float64 of shape (1868, 4), NaN where a nodule has fewer than four readings;
         rounds "reading_1" to "reading_4"; `items` are the nodules, `cluster` the patients,
-        `period` the slice spacing in millimetres. The rounds are exchangeable: the order of the
-        readings is not the identity of a reader.
+        `period`, of picks only, the slice spacing in millimetres. The rounds are exchangeable:
+        the order of the readings is not the identity of a reader.
 
     Raises
     ------
@@ -134,6 +134,7 @@ def rounds_of(table: pd.DataFrame, measure: str) -> Rounds:
 
     check_choice("measure", measure, list(MEASURES))
     columns = ["nodule_id", "round", measure, "patient_id", "slice_spacing_mm"]
+    picked = MEASURES[measure] == "slices"
     table = table.assign(round="reading_" + table["reading"].astype(str))
     return Rounds.from_frame(
         table[columns],
@@ -141,8 +142,8 @@ def rounds_of(table: pd.DataFrame, measure: str) -> Rounds:
         rater="round",
         value=measure,
         cluster="patient_id",
-        period="slice_spacing_mm",
-        period_unit="mm",
+        period="slice_spacing_mm" if picked else None,
+        period_unit="mm" if picked else "",
         unit=MEASURES[measure],
         exchangeable=True,
     )
