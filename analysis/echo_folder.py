@@ -1,0 +1,129 @@
+"""A folder in EchoNet-Dynamic's format with phantom clips and planted defects. All simulated.
+
+The figures of the paper's section 1 are drawn from it where the path of the real data set, which
+needs a licence agreement, is not given.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from annostat.errors import AnnostatError
+from annostat.files import write_text
+from models.annotators import draw_outlines
+from models.phantom import CORRUPTIONS, Clip, make_clip
+
+FRAMES, SIZE = 60, 56
+RATES = (50.0, 50.0, 50.0, 50.0, 30.0, 37.0, 46.0, 59.0)  # one rate rules, others are rare
+PROMPT = "THE VIEW IS FORESHORTENED"
+LABEL_DEFECTS = ("short trace", "swapped areas", "near phases")
+
+
+def echo_folder(path: Path, *, seed: int, quick: bool) -> dict[str, Any]:
+    """Write the folder unless it is there, and return what was planted in it.
+
+    `path` then holds the folder itself, `prompts/` one file for each clip, and `planted.json`.
+    """
+    told = path / "planted.json"
+    wanted = {"seed": seed, "clips": 10 if quick else 40}
+    if told.exists() and json.loads(told.read_text())["made"] == wanted:
+        return dict(json.loads(told.read_text()))
+    shutil.rmtree(path, ignore_errors=True)
+    (path / "echonet" / "Videos").mkdir(parents=True)
+    (path / "prompts").mkdir()
+    rng = np.random.default_rng([seed, 7])
+    kinds = dict(zip(rng.permutation(wanted["clips"]), (*CORRUPTIONS, *LABEL_DEFECTS)))  # noqa: B905
+    planted: dict[str, str] = {}
+    listed, traced = [], []
+    for index in range(wanted["clips"]):
+        kind = kinds.get(index, "")
+        clip = make_clip(
+            seed, index, size=SIZE, frames=FRAMES, fps=float(rng.choice(RATES)),
+            corruption=kind if kind in CORRUPTIONS else "",
+        )  # fmt: skip
+        name = f"0X{rng.integers(2**63):016X}"
+        if kind:
+            planted[name] = kind
+        write_avi(path / "echonet" / "Videos" / f"{name}.avi", clip)
+        listed.append(list_row(name, clip, ("TRAIN", "TRAIN", "TRAIN", "VAL", "TEST")[index % 5]))
+        traced += trace_rows(name, clip, kind, rng)
+        # A prompt's response to each frame: it rises as the phantom's window gets poorer.
+        level = 0.30 - 0.15 * clip.quality + 0.02 * rng.normal()
+        answers = level + 0.01 * rng.normal(size=FRAMES)
+        write_text(path / "prompts" / f"{name}.json", json.dumps({PROMPT: answers.tolist()}))
+    pd.DataFrame(listed).to_csv(path / "echonet" / "FileList.csv", index=False)
+    columns = ["FileName", "X1", "Y1", "X2", "Y2", "Frame"]
+    pd.DataFrame(traced, columns=columns).to_csv(
+        path / "echonet" / "VolumeTracings.csv", index=False
+    )
+    facts = {"made": wanted, "planted": planted}
+    write_text(told, json.dumps(facts, indent=2))
+    return facts
+
+
+def list_row(name: str, clip: Clip, split: str) -> dict[str, Any]:
+    """Return a clip's row of FileList.csv."""
+    n, height, width = clip.frames.shape
+    edv, esv = (float(clip.volumes_ml[t]) for t in (clip.ed, clip.es))
+    return {
+        "FileName": name, "EF": clip.ef, "ESV": esv, "EDV": edv, "FrameHeight": height,
+        "FrameWidth": width, "FPS": clip.fps, "NumberOfFrames": n, "Split": split,
+    }  # fmt: skip
+
+
+def trace_rows(name: str, clip: Clip, kind: str, rng: np.random.Generator) -> list[list[Any]]:
+    """Return a clip's rows of VolumeTracings.csv: ES and ED, sometimes by two annotators."""
+    es, ed = clip.es, clip.ed
+    if kind == "near phases":
+        ed = es - 1
+    rows: list[list[Any]] = []
+    for frame, source in ((es, ed), (ed, es)) if kind == "swapped areas" else ((es, es), (ed, ed)):
+        for _ in range(2 if rng.random() < 0.25 else 1):
+            mask = draw_outlines(clip.mask("LV")[[source]], noise_px=0.5, rng=rng)[0]
+            segments = discs(mask)
+            if kind == "short trace":
+                segments = segments[:-3]
+            rows += [[f"{name}.avi", *np.round(s.ravel(), 4), frame] for s in segments]
+    return rows
+
+
+def discs(mask: np.ndarray, n: int = 20) -> np.ndarray:
+    """Return the long axis of a mask and n chords across it, shape (1 + n, 2, 2) of x, y."""
+    y, x = np.nonzero(mask)
+    points = np.column_stack([x, y]).astype(float)
+    centre = points.mean(axis=0)
+    axis = np.linalg.svd(points - centre, full_matrices=False)[2][0]
+    axis *= np.sign(axis[1]) or 1.0  # from the apex, which is up, to the base
+    across = np.array([-axis[1], axis[0]])
+    along, side = (points - centre) @ axis, (points - centre) @ across
+    edges = np.linspace(along.min(), along.max(), n + 1)
+    found = [np.stack([centre + edges[0] * axis, centre + edges[-1] * axis])]
+    for low, high in itertools.pairwise(edges):
+        inside = side[(along >= low - 0.5) & (along <= high + 0.5)]
+        foot = centre + (low + high) / 2 * axis
+        found.append(np.stack([foot + inside.min() * across, foot + inside.max() * across]))
+    return np.stack(found)
+
+
+def write_avi(path: Path, clip: Clip) -> None:
+    """Write the frames as EchoNet stores them: motion JPEG in AVI."""
+    try:
+        import av
+    except ImportError:
+        raise AnnostatError('writing clips needs PyAV: pip install "annostat[video]"') from None
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mjpeg", rate=round(clip.fps))
+        stream.height, stream.width = clip.frames.shape[1:]
+        stream.pix_fmt = "yuvj420p"
+        stream.codec_context.qmin = stream.codec_context.qmax = 2
+        for grey in clip.frames:
+            frame = av.VideoFrame.from_ndarray(np.repeat(grey[..., None], 3, axis=2), "rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
