@@ -18,9 +18,8 @@ import numpy as np
 
 import annostat
 from analysis.common import new_figure, save
+from analysis.paper import AFD
 from annostat.plotting import plot_differences
-
-PAPER = {"ES": 2.0, "ED": 2.4}
 
 
 def describe(noise: annostat.NoiseComparison) -> dict[str, Any]:
@@ -43,7 +42,7 @@ def main(out: Path, *, seed: int = 0, quick: bool = False) -> dict[str, Any]:
     n_tests = 19 if quick else 199
     figure, axes = new_figure(13, 4, 3)
     numbers: dict[str, Any] = {"kind": {"ES": "simulated", "ED": "simulated", "LIDC": "real"}}
-    for number, (ax, (phase, mae)) in enumerate(zip(axes, PAPER.items(), strict=False)):
+    for number, (ax, (phase, mae)) in enumerate(zip(axes, AFD.items(), strict=False)):
         law = annostat.NoiseModel.with_mae(
             "laplace", mae, abandonment="independent", abandonment_rate=1 / 300, window=50
         )

@@ -25,12 +25,13 @@ def main(
     clips = read_echonet(echonet or out / "echo_folder" / "echonet").clips
     fps, frames = clips["fps"].dropna(), clips["n_frames"].dropna()
     kind = "simulated folder" if echonet is None else "EchoNet-Dynamic"
+    scale = "log" if fps.value_counts().max() > 100 else "linear"
     figure, axes = new_figure(11, 3.6, 3)
     axes[0].hist(fps, bins=40, color=COLOURS[0])
-    axes[0].set(xlabel="frames per second", ylabel="clips", yscale="log")
+    axes[0].set(xlabel="frames per second", ylabel="clips", yscale=scale)
     axes[0].set_title(f"Sampling rates ({kind})")
     axes[1].hist(1000 / fps, bins=40, color=COLOURS[0])
-    axes[1].set(xlabel="duration of a frame (ms)", ylabel="clips", yscale="log")
+    axes[1].set(xlabel="duration of a frame (ms)", ylabel="clips", yscale=scale)
     axes[1].set_title("One frame is not one duration")
     axes[2].hist(frames / fps, bins=40, color=COLOURS[0])
     axes[2].set(xlabel="duration of a clip (s)", ylabel="clips")
