@@ -13,7 +13,7 @@ from annostat.errors import AnnostatError
 
 # Each has main(out, *, seed, quick), which writes NAME.json, NAME.svg and NAME.png; those that can
 # use real data or a trained student have a parameter for its folder.
-SCRIPTS = ("sampling_rates", "afd", "lidc", "theory")
+SCRIPTS = ("sampling_rates", "bounds", "afd", "lidc", "theory")
 
 
 @click.command()

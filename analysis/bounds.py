@@ -2,11 +2,11 @@
 
 The paper reads the published SD of 5.7 points as that of the difference of two sessions, and finds
 a floor of 5.7/√2 = 4.03 and, from the correlation 0.801, a ceiling of √0.801 = 0.895. Both follow.
-Its argument for that reading does not: an RMSE of 5.17 on another data set refutes "session against
-the merged mean", whose floor is 8.06, but not that 5.7 is σ itself, whose floor is 5.70. What is
-free of the scale is stronger: merged, a correlation of 0.801 means ρ = 0.283 and a ceiling of 0.532,
-below the 0.78 that a model reached (if its patients were as diverse). And the R² of a regression of
-the labels on the output is r², not r, so that the ceiling of a reported R² is ρ = 0.801.
+Its argument for that reading does not: an RMSE of 5.17 on another data set refutes "session
+against the merged mean", whose floor is 8.06, but not that 5.7 is σ itself, whose floor is 5.70.
+What is free of the scale is stronger: merged, a correlation of 0.801 means ρ = 0.283 and a ceiling
+of 0.532, below the 0.78 that a model reached (if its patients were as diverse). And the R² of a
+regression of the labels on the output is r², not r: the ceiling of a reported R² is ρ = 0.801.
 """
 
 from __future__ import annotations
@@ -73,13 +73,11 @@ def main(out: Path, *, seed: int = 0, quick: bool = False) -> dict[str, Any]:
     figure, axes = new_figure(11, 3.6, 2)
     draw(axes[0], {n: f.rmse_floor for n, f in readings.items()}, paper.ECHOCOTR_RMSE,
          "EchoCoTr's RMSE, 5.17")  # fmt: skip
-    axes[0].set(
-        xlabel="least RMSE of any model (points)", title='If the published 5.7 is the "..."'
-    )
+    axes[0].set(xlabel="least RMSE of any model (points)", title="The floor, by what the 5.7 is")
     ceilings = {n: readings[n].correlation_ceiling for n in ("between-sessions", MERGED)}
     draw(axes[1], ceilings, paper.BATOOL_CORRELATION, "a reported correlation, 0.78")
     axes[1].set(xlabel="highest correlation of any model", xlim=(0, 1))
-    axes[1].set_title('If the published 0.801 is the "..."')
+    axes[1].set_title("The ceiling, by what the 0.801 is")
     save(out, "bounds", numbers, figure)
     return numbers
 
@@ -102,4 +100,4 @@ def draw(ax: Any, bounds: dict[str, annostat.Estimate], score: float, label: str
     ax.axvline(score, color=COLOURS[1], ls="--", lw=1.2, label=label)
     ax.set_yticks(range(len(bounds)), list(bounds))
     ax.set_ylim(len(bounds) - 0.5, -0.7)
-    ax.legend(frameon=False, fontsize=8, loc="lower right")
+    ax.legend(frameon=False, fontsize=8, loc="upper right" if len(bounds) > 2 else "upper left")
