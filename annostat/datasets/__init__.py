@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from annostat.datasets.lidc import lidc, lidc_table
+from annostat.datasets.scaling import scaling_points
 
 if TYPE_CHECKING:
     from annostat.datasets.camus import Camus, read_camus
@@ -49,6 +50,7 @@ __all__ = [
     "read_echonet",
     "read_lidc",
     "read_mask_folder",
+    "scaling_points",
 ]
 
 

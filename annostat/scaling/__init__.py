@@ -1,0 +1,25 @@
+"""Scaling laws that know the noise floor: score against size."""
+
+from __future__ import annotations
+
+from annostat.scaling.fit import (
+    LAWS,
+    Prediction,
+    ScalingComparison,
+    ScalingFit,
+    compare_scaling,
+)
+from annostat.scaling.slopes import LOSS_KINDS, dimension_from_slope, log_slope
+from annostat.scaling.table import compare_scaling_table
+
+__all__ = [
+    "LAWS",
+    "LOSS_KINDS",
+    "Prediction",
+    "ScalingComparison",
+    "ScalingFit",
+    "compare_scaling",
+    "compare_scaling_table",
+    "dimension_from_slope",
+    "log_slope",
+]

@@ -1,0 +1,504 @@
+"""The laws: how log loss moves with log size, and what each of them can be asked.
+
+All are fitted by least squares of log loss, so that their likelihoods can be compared: the error
+of a loss is taken as proportional to it. `v` is log size about the mean log size.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+
+import numpy as np
+from scipy import special
+
+from annostat.scaling.solve import Chart, FloatArray, Points, Prior, limits, solve, threshold
+
+Limits = tuple[float, float]
+Combine = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
+STEEPEST = 20.0  # largest exponent that is tried
+
+
+class Law:
+    """A law fitted to points."""
+
+    name = ""
+    label = ""
+    n_parameters = 0
+    n_sizes = 2  # different sizes below which the law is not tried
+
+    def __init__(
+        self, points: Points, *, prior: Prior | None = None, near: Law | None = None
+    ) -> None:
+        self.points = points
+        self.prior = prior
+        self.near = near  # the same law, fitted to nearly the same points: where to start
+        self.dof = max(points.n - self.n_parameters, 1)
+        self.penalty = 0.0
+        self.fit()
+        self.rss = float((points.y - self.curve(points.v)) ** 2 @ points.w)
+
+    def fit(self) -> None:
+        """Find the best parameters."""
+        raise NotImplementedError
+
+    def curve(self, v: FloatArray) -> FloatArray:
+        """Return log loss at log sizes."""
+        raise NotImplementedError
+
+    @property
+    def values(self) -> dict[str, float]:
+        """What the law says: "exponent", then what it has of its own (logs of loss and size)."""
+        raise NotImplementedError
+
+    def limits(self, *, level: float, inflation: float = 1.0) -> dict[str, Limits]:
+        """Return the limits of `values`, from the F-calibrated profile."""
+        raise NotImplementedError
+
+    def band(self, v: FloatArray, *, level: float, inflation: float = 1.0) -> FloatArray:
+        """Return limits of log loss at log sizes, float64 of shape (2, len(v))."""
+        raise NotImplementedError
+
+
+class Power(Law):
+    """log L = a − α v: a straight line, whose profile is the t interval."""
+
+    name, label, n_parameters = "power", "power law", 2
+
+    def fit(self) -> None:
+        """Least squares of a line."""
+        v, y, w = self.points.v, self.points.y, self.points.w
+        self.middle = float(v @ w / w.sum())
+        self.height = float(y @ w / w.sum())
+        self.spread = float((v - self.middle) ** 2 @ w)
+        self.exponent = -float((v - self.middle) * (y - self.height) @ w) / self.spread
+
+    def curve(self, v: FloatArray) -> FloatArray:
+        """Return log loss at log sizes."""
+        return np.asarray(self.height - self.exponent * (v - self.middle))
+
+    @property
+    def values(self) -> dict[str, float]:
+        """What the law says."""
+        return {"exponent": self.exponent}
+
+    def limits(self, *, level: float, inflation: float = 1.0) -> dict[str, Limits]:
+        """Return the limits of `values`."""
+        half = self._reach(level, inflation) / math.sqrt(self.spread)
+        return {"exponent": (self.exponent - half, self.exponent + half)}
+
+    def band(self, v: FloatArray, *, level: float, inflation: float = 1.0) -> FloatArray:
+        """Return limits of log loss at log sizes."""
+        leverage = 1 / self.points.w.sum() + (v - self.middle) ** 2 / self.spread
+        half = self._reach(level, inflation) * np.sqrt(leverage)
+        return self.curve(v) + np.array([[-1.0], [1.0]]) * half
+
+    def _reach(self, level: float, inflation: float) -> float:
+        """Return √(F·s²): the half-width of a coefficient of unit variance factor."""
+        return math.sqrt(self.rss * math.expm1(threshold(self.dof, level, inflation) / self.dof))
+
+
+class Smooth(Law):
+    """What laws have in common that are fitted in charts by Levenberg-Marquardt."""
+
+    theta: FloatArray
+
+    def _best(
+        self, chart: Chart, starts: FloatArray, free: tuple[int, ...]
+    ) -> tuple[FloatArray, float]:
+        mask = np.isin(np.arange(starts.shape[1]), free)
+        theta, cost = solve(chart, self.points, starts, mask, dof=self.dof, prior=self.prior)
+        pick = theta[[int(np.argmin(cost))]]
+        theta, cost = solve(
+            chart, self.points, pick, mask, dof=self.dof, prior=self.prior, tolerance=1e-13
+        )
+        return theta[0], float(cost[0])
+
+    def _limits(
+        self, chart: Chart, starts: FloatArray, column: int, free: tuple[int, ...], rise: float
+    ) -> Limits:
+        mask = np.isin(np.arange(starts.shape[1]), free)
+        return limits(
+            chart, self.points, np.clip(starts, chart.low, chart.high), column, mask,
+            lowest=self.deviance, rise=rise, dof=self.dof, prior=self.prior,
+        )  # fmt: skip
+
+    deviance: float
+
+
+class Floor(Smooth):
+    """L = E + A·N^−α. E is free; or known, exactly or with a standard error.
+
+    Written about a size v*, with s the floor's share of the loss there:
+    log L = p + log(s + (1 − s) exp(−α(v − v*))), log E = p + log s.
+    """
+
+    name, label, n_parameters, n_sizes = "power_floor", "power law + floor", 3, 3
+
+    def fit(self) -> None:
+        """Variable projection from a grid of exponents and shares."""
+        points = self.points
+        self.known = self.prior is not None and self.prior.se == 0
+        self.given, self.prior = self.prior, None if self.known else self.prior
+        if self.known:
+            self.dof = max(points.n - 2, 1)
+        slopes = np.geomspace(0.02, 5, 9)
+        if self.given is None:
+            grid = np.array([(0.0, a, s) for a in slopes for s in (0.02, 0.3, 0.6, 0.85, 0.97)])
+            if isinstance(self.near, Floor):
+                grid = self.near.theta[None]
+            self.theta, self.deviance = self._best(share_chart(0.0), grid, (0, 1, 2))
+            self.level, self.exponent, self.share = (float(x) for x in self.theta)
+            return
+        log_floor = math.log(self.given.floor)
+        above = float(np.average(points.y, weights=points.w)) - log_floor
+        grid = np.array(
+            [(log_floor, a, above + d) for a in slopes for d in (-2.0, -0.7, 0.0, 0.7, 2.0)]
+        )
+        if isinstance(self.near, Floor):
+            grid = self.near.theta[None]
+        free = (1, 2) if self.known else (0, 1, 2)
+        self.theta, self.deviance = self._best(ratio_chart(), grid, free)
+        e, self.exponent, ratio = (float(x) for x in self.theta)
+        self.level = e + float(np.log1p(np.exp(ratio)))
+        self.share = 1 / (1 + math.exp(ratio))
+        if self.prior is not None:
+            self.penalty = ((math.exp(e) - self.prior.floor) / self.prior.se) ** 2
+
+    def curve(self, v: FloatArray) -> FloatArray:
+        """Return log loss at log sizes."""
+        away = np.exp(-self.exponent * v)
+        return np.asarray(self.level + np.log(self.share + (1 - self.share) * away))
+
+    @property
+    def values(self) -> dict[str, float]:
+        """What the law says."""
+        s = self.share
+        return {
+            "exponent": self.exponent,
+            "floor": self.level + math.log(s) if s > 0 else -math.inf,
+            "n_half": math.log((1 - s) / s) / self.exponent if s > 0 else math.inf,
+        }
+
+    def limits(self, *, level: float, inflation: float = 1.0) -> dict[str, Limits]:
+        """Return the limits of `values`."""
+        rise = threshold(self.dof, level, inflation)
+        seen = self.values
+        a, s = self.exponent, max(self.share, 1e-6)
+        e = self.level + math.log(s)
+        h = math.log((1 - s) / s) / a if s < 1 else -30.0
+        ratio = math.log((1 - s) / s) if s < 1 else -30.0
+        held_floor = {1, 2} if self.known else {0, 1, 2}
+        found: dict[str, Limits] = {}
+        if self.given is None:
+            starts = np.array([(self.level, a, x) for x in (self.share, 0.05, 0.5, 0.9)])
+            found["exponent"] = self._limits(share_chart(0.0), starts, 1, (0, 1, 2), rise)
+        else:
+            starts = np.array([(e, a, ratio + d) for d in (0.0, -1.0, 1.0)])
+            found["exponent"] = self._limits(ratio_chart(), starts, 1, tuple(held_floor), rise)
+        found["exponent"] = (max(found["exponent"][0], 0.0), found["exponent"][1])
+        if self.known:
+            found["floor"] = (seen["floor"], seen["floor"])
+        else:
+            starts = np.array([(e, a * k, ratio) for k in (1.0, 0.6, 1.6)])
+            found["floor"] = self._limits(ratio_chart(), starts, 0, (0, 1, 2), rise)
+            if self._without_floor() <= self.deviance + rise:
+                found["floor"] = (-math.inf, found["floor"][1])
+        starts = np.array([(e, a * k, h) for k in (1.0, 0.6, 1.6)])
+        found["n_half"] = self._limits(half_chart(), starts, 2, tuple(held_floor), rise)
+        if found["floor"][0] == -math.inf:
+            found["n_half"] = (found["n_half"][0], math.inf)
+        return found
+
+    def _without_floor(self) -> float:
+        """Return the deviance of the pure power law, with what the prior says of E = 0."""
+        cost = self.dof * math.log(max(Power(self.points).rss, 1e-300))
+        return cost if self.prior is None else cost + (self.prior.floor / self.prior.se) ** 2
+
+    def band(self, v: FloatArray, *, level: float, inflation: float = 1.0) -> FloatArray:
+        """Return limits of log loss at log sizes."""
+        rise = threshold(self.dof, level, inflation)
+        out = np.empty((2, v.size))
+        for i, (at, p) in enumerate(zip(v, self.curve(v), strict=True)):
+            share = math.exp(self.level + math.log(max(self.share, 1e-300)) - p)
+            starts = np.array([(p, self.exponent * k, share) for k in (1.0, 0.6, 1.6)])
+            if self.known:
+                floor = p + math.log(share)
+                starts[:, 0], starts[:, 2] = floor, math.log((1 - share) / share)
+                above = self._limits(ratio_chart(float(at)), starts, 2, (1, 2), rise)
+                out[:, i] = floor + np.logaddexp(0, above)
+            else:
+                out[:, i] = self._limits(share_chart(float(at)), starts, 0, (0, 1, 2), rise)
+        return out
+
+
+def share_chart(at: float) -> Chart:
+    """Write the floor law as (p, α, s): log loss p at log size `at`, of which E is the share s."""
+
+    def shape(theta: FloatArray, v: FloatArray) -> tuple[FloatArray, FloatArray]:
+        p, a, s = theta.T[:, :, None]
+        d = v - at
+        away = np.exp(-a * d)
+        mix = s + (1 - s) * away
+        slopes = np.stack([np.ones_like(mix), -(1 - s) * away * d / mix, (1 - away) / mix], axis=1)
+        return p + np.log(mix), slopes
+
+    def log_floor(theta: FloatArray) -> tuple[FloatArray, FloatArray]:
+        share = np.maximum(theta[:, 2], 1e-300)
+        slopes = np.stack([np.ones_like(share), np.zeros_like(share), 1 / share], axis=1)
+        return theta[:, 0] + np.log(share), slopes
+
+    return Chart(shape, np.array([-80.0, 1e-4, 0.0]), np.array([80.0, STEEPEST, 1.0]), log_floor)
+
+
+def ratio_chart(at: float = 0.0) -> Chart:
+    """Write it as (log E, α, r): at log size `at` the excess over E is exp(r) times E."""
+
+    def shape(theta: FloatArray, v: FloatArray) -> tuple[FloatArray, FloatArray]:
+        e, a, r = theta.T[:, :, None]
+        return _above(e, r - a * (v - at), at - v, np.ones_like(a))
+
+    high = np.array([80.0, STEEPEST, 60.0])
+    return Chart(shape, np.array([-80.0, 1e-4, -60.0]), high, _first)
+
+
+def half_chart() -> Chart:
+    """Write it as (log E, α, h): at log size h the excess equals E."""
+
+    def shape(theta: FloatArray, v: FloatArray) -> tuple[FloatArray, FloatArray]:
+        e, a, h = theta.T[:, :, None]
+        return _above(e, a * (h - v), h - v, a)
+
+    high = np.array([80.0, STEEPEST, 60.0])
+    return Chart(shape, np.array([-80.0, 1e-4, -30.0]), high, _first)
+
+
+def _above(
+    e: FloatArray, t: FloatArray, by_exponent: FloatArray, by_place: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return e + log(1 + exp t) and its slopes, given those of t."""
+    excess = special.expit(t)
+    slopes = [np.ones_like(t), excess * by_exponent, excess * by_place]
+    return e + np.logaddexp(0, t), np.stack(slopes, axis=1)
+
+
+def _first(theta: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return column 0 and its slopes: log E where it is a parameter itself."""
+    slopes = np.zeros_like(theta)
+    slopes[:, 0] = 1.0
+    return theta[:, 0], slopes
+
+
+class Hinge(Law):
+    """log L = c + α max(h − v, 0): a straight line, then saturation; linear for a given h."""
+
+    name, label, n_parameters, n_sizes = "hinge", "power law, then flat", 3, 4
+
+    def fit(self) -> None:
+        """Take the best hinge of each gap between sizes, and of the sizes themselves; exact."""
+        v, y, w = self.points.v, self.points.y, self.points.w
+        knots = self.points.knots
+        hinges = [float(k) for k in knots[1:]]
+        for left, right in itertools.pairwise(hinges):
+            low, high = v <= left, v > left
+            line = Power(Points(v[low], y[low], w[low]))
+            if line.exponent > 0:
+                # The hinge is where the line meets the mean of what follows.
+                flat = float(np.average(y[high], weights=w[high]))
+                meet = line.middle + (line.height - flat) / line.exponent
+                if left < meet < right:
+                    hinges.append(meet)
+        scan = self._scan(np.array(hinges))
+        best = int(np.argmin(scan["rss"]))
+        self.hinge = hinges[best]
+        self.exponent, self.flat = float(scan["exponent"][best]), float(scan["flat"][best])
+
+    def _scan(self, hinges: FloatArray) -> dict[str, FloatArray]:
+        """Return the least squares of the line's two coefficients for each hinge."""
+        v, y, w = self.points.v, self.points.y, self.points.w
+        total = w.sum()
+        ramp = np.maximum(hinges[:, None] - v, 0)
+        ramp_mean = ramp @ w / total
+        height = float(y @ w / total)
+        spread = (ramp - ramp_mean[:, None]) ** 2 @ w
+        slope = (ramp - ramp_mean[:, None]) @ (w * (y - height)) / np.where(spread > 0, spread, 1)
+        slope = np.maximum(slope, 0.0)
+        flat = height - slope * ramp_mean
+        rss = (y - flat[:, None] - slope[:, None] * ramp) ** 2 @ w
+        return {
+            "exponent": slope, "flat": flat, "rss": rss, "spread": spread, "ramp_mean": ramp_mean,
+        }  # fmt: skip
+
+    def curve(self, v: FloatArray) -> FloatArray:
+        """Return log loss at log sizes."""
+        return np.asarray(self.flat + self.exponent * np.maximum(self.hinge - v, 0))
+
+    @property
+    def values(self) -> dict[str, float]:
+        """What the law says; its floor is the level at which it saturates."""
+        return {"exponent": self.exponent, "floor": self.flat, "hinge": self.hinge}
+
+    def limits(self, *, level: float, inflation: float = 1.0) -> dict[str, Limits]:
+        """Return the limits of `values`: the union over all hinges that the data allow."""
+        knots = self.points.knots
+        allowed = self.rss * math.exp(threshold(self.dof, level, inflation) / self.dof)
+        exponent = self._union(lambda h: (h * 0, h * 0 + 1), allowed)
+        floor = self._union(lambda h: (h * 0 + 1, h * 0), allowed)
+        hinges = self._grid()
+        inside = np.flatnonzero(self._scan(hinges)["rss"] <= allowed)
+        first, last = (int(inside[0]), int(inside[-1])) if inside.size else (0, 0)
+        low = high = self.hinge
+        if inside.size:
+            low = self._cross(min(low, float(hinges[first])), float(hinges[first - 1]), allowed)
+            after = float(hinges[min(last + 1, hinges.size - 1)])
+            high = self._cross(max(high, float(hinges[last])), after, allowed)
+        if inside.size and last == hinges.size - 1:
+            high = math.inf  # a line without an end fits as well
+        if inside.size and first == 0:  # all may happen before the second size
+            low, exponent = float(knots[0]), (exponent[0], math.inf)
+        middle = np.average(self.points.y, weights=self.points.w)
+        if float((self.points.y - middle) ** 2 @ self.points.w) <= allowed:
+            low, exponent = -math.inf, (0.0, exponent[1])  # nothing moves at all
+        return {"exponent": (max(exponent[0], 0.0), exponent[1]), "floor": floor,
+                "hinge": (low, high)}  # fmt: skip
+
+    def band(self, v: FloatArray, *, level: float, inflation: float = 1.0) -> FloatArray:
+        """Return limits of log loss at log sizes."""
+        allowed = self.rss * math.exp(threshold(self.dof, level, inflation) / self.dof)
+        out = np.empty((2, v.size))
+        for i, at in enumerate(v):
+
+            def at_size(h: FloatArray, at: float = float(at)) -> tuple[FloatArray, FloatArray]:
+                return h * 0 + 1, np.maximum(h - at, 0)
+
+            out[:, i] = self._union(at_size, allowed, float(at))
+        return out
+
+    def _grid(self, beyond: float = -math.inf) -> FloatArray:
+        """Return hinges that are dense within and at the sizes, and at `beyond` after the last."""
+        knots = self.points.knots
+        parts = [np.linspace(a, b, 65)[1:] for a, b in itertools.pairwise(knots)]
+        last = [[beyond]] if beyond > knots[-1] else []
+        return np.concatenate([[knots[0] + 1e-6 * (knots[1] - knots[0])], *parts, *last])
+
+    def _union(self, combine: Combine, allowed: float, beyond: float = -math.inf) -> Limits:
+        """Return the range of a·flat + b·exponent over all hinges within the allowed rss.
+
+        For one hinge both coefficients are linear, so that the range is an interval in closed
+        form; the grid over hinges is refined where the range ends.
+        """
+        ends = []
+        for sign in (-1.0, 1.0):
+            hinges = self._grid(beyond)
+            for _ in range(3):
+                reach = self._reach(hinges, combine, allowed, sign)
+                top = int(np.argmax(sign * reach))
+                near = hinges[max(top - 1, 0)], hinges[min(top + 1, hinges.size - 1)]
+                end = float(reach[top])
+                hinges = np.linspace(*near, 65)
+            ends.append(end)
+        return ends[0], ends[1]
+
+    def _reach(
+        self, hinges: FloatArray, combine: Combine, allowed: float, sign: float
+    ) -> FloatArray:
+        scan = self._scan(hinges)
+        a, b = combine(hinges)
+        spread = np.where(scan["spread"] > 0, scan["spread"], math.inf)
+        variance = a**2 / self.points.w.sum() + (b - a * scan["ramp_mean"]) ** 2 / spread
+        left = allowed - scan["rss"]
+        half = np.sqrt(np.maximum(left, 0) * variance)
+        value = a * scan["flat"] + b * scan["exponent"] + sign * half
+        return np.asarray(np.where(left >= 0, value, -sign * math.inf))
+
+    def _cross(self, inside: float, outside: float, allowed: float) -> float:
+        """Return where the rss crosses what is allowed, by bisection."""
+        for _ in range(40):
+            middle = 0.5 * (inside + outside)
+            if self._scan(np.array([middle]))["rss"][0] <= allowed:
+                inside = middle
+            else:
+                outside = middle
+        return inside
+
+
+class Broken(Smooth):
+    """A power law that bends into another: exponents α and α₂, about a size, over a width.
+
+    log L = p − α (v − v*) + (α − α₂) Δ (softplus((v − h)/Δ) − softplus((v* − h)/Δ)).
+    The smoothly broken power law without a floor (Caballero et al. 2023, one break, a = 0).
+    """
+
+    name, label, n_parameters, n_sizes = "broken", "smoothly broken power law", 5, 6
+
+    def fit(self) -> None:
+        """Variable projection from a grid of breaks and widths."""
+        self.prior = None
+        knots = self.points.knots
+        line = Power(self.points).exponent
+        grid = [
+            (0.0, line * f, line * g, h, d)
+            for h in np.quantile(knots, (0.2, 0.4, 0.6, 0.8))
+            for d in (-1.5, 0.0)
+            for f, g in ((1.5, 0.3), (0.5, 1.5))
+        ]
+        starts = self.near.theta[None] if isinstance(self.near, Broken) else np.array(grid)
+        self.theta, self.deviance = self._best(self._chart(0.0), starts, (0, 1, 2, 3, 4))
+
+    def _chart(self, at: float) -> Chart:
+        def shape(theta: FloatArray, v: FloatArray) -> tuple[FloatArray, FloatArray]:
+            p, a, b, h, d = theta.T[:, :, None]
+            width = np.exp(d)
+            t, t_at = (v - h) / width, (at - h) / width
+            bend = width * (np.logaddexp(0, t) - np.logaddexp(0, t_at))
+            on, on_at = special.expit(t), special.expit(t_at)
+            by_width = bend - width * (on * t - on_at * t_at)
+            slopes = [np.ones_like(bend), bend - (v - at), -bend, -(a - b) * (on - on_at),
+                      (a - b) * by_width]  # fmt: skip
+            return p - a * (v - at) + (a - b) * bend, np.stack(slopes, axis=1)
+
+        knots = self.points.knots
+        span = float(knots[-1] - knots[0])
+        # A break narrower than a third of the closest sizes looks like a hinge; wider than all
+        # of them like a line.
+        narrow = math.log(float(np.diff(knots).min()) / 3)
+        low = np.array([-80.0, 0.0, 0.0, knots[1], narrow])
+        high = np.array([80.0, STEEPEST, STEEPEST, knots[-2], math.log(span)])
+        return Chart(shape, low, high)
+
+    def curve(self, v: FloatArray) -> FloatArray:
+        """Return log loss at log sizes."""
+        return np.asarray(self._chart(0.0).shape(self.theta[None], v)[0][0])
+
+    @property
+    def values(self) -> dict[str, float]:
+        """What the law says; its hinge is the break."""
+        _, a, b, h, d = (float(x) for x in self.theta)
+        return {"exponent": a, "hinge": h, "second_exponent": b, "sharpness": math.exp(-d)}
+
+    def limits(self, *, level: float, inflation: float = 1.0) -> dict[str, Limits]:
+        """Return the limits of `values`; none are known for the sharpness."""
+        rise = threshold(self.dof, level, inflation)
+        chart = self._chart(0.0)
+        starts = np.repeat(self.theta[None], 3, axis=0)
+        starts[1:, 4] += (-1.0, 1.0)
+        found = {
+            name: self._limits(chart, starts, column, (0, 1, 2, 3, 4), rise)
+            for name, column in (("exponent", 1), ("second_exponent", 2), ("hinge", 3))
+        }
+        for name in ("exponent", "second_exponent"):
+            found[name] = (max(found[name][0], 0.0), found[name][1])
+        return found
+
+    def band(self, v: FloatArray, *, level: float, inflation: float = 1.0) -> FloatArray:
+        """Return limits of log loss at log sizes."""
+        rise = threshold(self.dof, level, inflation)
+        out = np.empty((2, v.size))
+        for i, (at, p) in enumerate(zip(v, self.curve(v), strict=True)):
+            starts = np.repeat(self.theta[None], 2, axis=0)
+            starts[:, 0] = p
+            starts[1, 4] += 1.0
+            chart = self._chart(float(at))
+            out[:, i] = self._limits(chart, starts, 0, (0, 1, 2, 3, 4), rise)
+        return out
