@@ -92,7 +92,7 @@ class Power(Law):
         """Return limits of log loss at log sizes."""
         leverage = 1 / self.points.w.sum() + (v - self.middle) ** 2 / self.spread
         half = self._reach(level, inflation) * np.sqrt(leverage)
-        return self.curve(v) + np.array([[-1.0], [1.0]]) * half
+        return np.asarray(self.curve(v) + np.array([[-1.0], [1.0]]) * half)
 
     def _reach(self, level: float, inflation: float) -> float:
         """Return √(F·s²): the half-width of a coefficient of unit variance factor."""
@@ -300,7 +300,7 @@ class Hinge(Law):
         v, y, w = self.points.v, self.points.y, self.points.w
         knots = self.points.knots
         hinges = [float(k) for k in knots[1:]]
-        for left, right in itertools.pairwise(hinges):
+        for left, right in itertools.pairwise(knots[1:]):
             low, high = v <= left, v > left
             line = Power(Points(v[low], y[low], w[low]))
             if line.exponent > 0:
