@@ -22,6 +22,7 @@ import annostat
 from annostat.errors import AnnostatWarning
 from annostat.files import write_text
 from annostat.resampling import map_parallel, spawn
+from annostat.scaling import compare_scaling
 
 RESULTS = Path("docs/studies/calibration.csv")
 LEVEL = 0.95
@@ -151,6 +152,84 @@ def paper(
     return {"interval: mae, laplace + independent": held(fit.mae, PAPER[design.law].mae)}
 
 
+# Laws of loss against size: the truth, the relative noise, and what is said of the floor.
+SCALING = {
+    f"{law}, {noise:.0%}": (law, noise)
+    for law in (
+        "power", "floor", "known floor", "floor within 5%", "floor within 10%",
+        "floor 10% too high", "hinge", "broken", "floor, t3 and Huber",
+    )
+    for noise in (0.02, 0.05)
+}  # fmt: skip
+ASKED = {
+    "power": "power", "floor": "power_floor", "hinge": "hinge", "broken": "broken",
+    "floor, t3 and Huber": "power_floor",
+}  # fmt: skip
+
+
+def scaling_series(
+    design: Design, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
+    """Draw a series of `design.n` sizes over three decades, and say what it was made from.
+
+    Exponent 0.35; the floor is 40% of the loss of the smallest model, or the hinge a fifth of the
+    way (in log size) beyond the middle.
+    """
+    law, noise = SCALING[design.law]
+    one = np.geomspace(1e4, 1e7, design.n)
+    size = np.repeat(one, design.rounds)
+    rate = 0.35
+    truth = {"exponent": rate}
+    if law == "power":
+        loss = (size / one[0]) ** -rate
+    elif law == "hinge":
+        truth["hinge"] = 1e4 * 1e3**0.6
+        truth["floor"] = (truth["hinge"] / one[0]) ** -rate
+        loss = (np.minimum(size, truth["hinge"]) / one[0]) ** -rate
+    elif law == "broken":
+        truth |= {"hinge": 1e4 * 1e3**0.5, "second_exponent": 0.1}
+        bend = (1 + (size / truth["hinge"]) ** 2) ** ((rate - 0.1) / 2)
+        loss = (size / one[0]) ** -rate * bend
+    else:
+        truth |= {"floor": 0.4, "n_half": one[0] * (0.6 / 0.4) ** (1 / rate)}
+        loss = 0.4 + 0.6 * (size / one[0]) ** -rate
+    error = rng.standard_t(3, size.size) if "t3" in law else rng.normal(size=size.size)
+    return size, loss * np.exp(noise * error), truth
+
+
+def scaling(
+    design: Design, rng: np.random.Generator, moments: tuple[float, float]
+) -> dict[str, Outcome]:
+    """Fit the law that made the series: the intervals of everything it says."""
+    size, loss, truth = scaling_series(design, rng)
+    law = SCALING[design.law][0]
+    options: dict[str, object] = {"laws": [ASKED.get(law, "power_given_floor")]}
+    if law in ("known floor", "floor 10% too high"):
+        options["floor"] = 0.44 if "high" in law else 0.4
+    elif "within" in law:
+        se = 0.4 * (0.1 if "10%" in law else 0.05)
+        options |= {"floor": 0.4 + se * rng.normal(), "floor_se": se}
+    elif "Huber" in law:
+        options["robust"] = True
+    result = compare_scaling(size, loss, **options)
+    found = {"naive slope": held(result.log_slope, truth["exponent"])}
+    for name, value in truth.items():
+        estimate = getattr(result.best, name)
+        if estimate.interval is not None:
+            found[name] = held(estimate, value)
+    return {f"interval: {name}": outcome for name, outcome in found.items()}
+
+
+def scaling_choice(
+    design: Design, rng: np.random.Generator, moments: tuple[float, float]
+) -> dict[str, Outcome]:
+    """Which law AICc picks."""
+    size, loss, _ = scaling_series(design, rng)
+    result = compare_scaling(size, loss)
+    return {f"choice: {law}": Outcome(result.best.name == law) for law in LAWS_TRIED}
+
+
+LAWS_TRIED = ("power", "power_floor", "hinge", "broken")
 CORES = ["laplace", "gaussian", "student-t", "symmetric-nb"]
 N_TESTS = 39
 
@@ -169,6 +248,19 @@ def grid(sizes: Iterable[int] = (50, 200, 1000)) -> list[Design]:
 SUITES: dict[str, tuple[Suite, list[Design]]] = {
     "paper": (paper, [Design(n, law) for n in (300, 1277) for law in PAPER]),
     "picks": (picks, grid()),
+    "scaling": (
+        scaling,
+        [
+            Design(n, law, rounds=seeds)
+            for law in SCALING
+            for n, seeds in ((8, 1), (12, 1), (12, 3))
+            if not (law.startswith("broken") and n * seeds < 36)
+        ],
+    ),
+    "scaling choice": (
+        scaling_choice,
+        [Design(12, f"{law}, 2%", rounds=3) for law in ("power", "floor", "hinge", "broken")],
+    ),
 }
 WHOLE = ("paper", "picks")  # suites of whole numbers
 
@@ -177,7 +269,8 @@ def run(
     suite: str, design: Design, repetitions: int, *, seed: int, n_jobs: int
 ) -> list[dict[str, object]]:
     """Return one row for each interval and test of a suite on one design."""
-    moments = design.moments(scale=2.0, whole=suite in WHOLE)
+    known = design.law not in SCALING  # a series is no sample of annotation errors
+    moments = design.moments(scale=2.0, whole=suite in WHOLE) if known else (math.nan, math.nan)
 
     def one(rng: np.random.Generator) -> dict[str, Outcome]:
         with warnings.catch_warnings():
