@@ -18,6 +18,7 @@ COMMANDS = {
     "fit-afd": "fit_afd",
     "bounds": "bounds",
     "plan": "plan",
+    "scaling": "scaling",
     "report": "report",
 }
 

@@ -6,6 +6,7 @@ from annostat.plotting.agreement import plot_bland_altman
 from annostat.plotting.cardiac import plot_afd, plot_beat, plot_first_frames
 from annostat.plotting.figures import save_figure
 from annostat.plotting.noise import plot_differences, plot_noise, plot_noise_law, plot_windows
+from annostat.plotting.scaling import plot_scaling
 
 __all__ = [
     "plot_afd",
@@ -15,6 +16,7 @@ __all__ = [
     "plot_first_frames",
     "plot_noise",
     "plot_noise_law",
+    "plot_scaling",
     "plot_windows",
     "save_figure",
 ]

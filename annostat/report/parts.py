@@ -14,6 +14,7 @@ from annostat.errors import AnnostatError, shown
 from annostat.estimates import Check, Provenance, Section
 from annostat.noise import NoiseComparison
 from annostat.rounds import Rounds
+from annostat.scaling import ScalingComparison
 
 ORDER = {False: 0, None: 1, True: 2}
 WORST = 10  # items of a list of the worst ones
@@ -179,3 +180,24 @@ def _given_up(result: NoiseComparison) -> list[Section]:
     if not rows:
         return [Section("Items to look at", lines=lines)]
     return [Section("Items to look at", ("item", "probability", "annotations"), rows, lines)]
+
+
+@part_of.register
+def _scaling(result: ScalingComparison) -> Part:
+    from annostat.plotting import plot_scaling
+
+    best = result.best
+    answer = (
+        f"{result.loss_name} against {result.size_name}: {best.label} fits best, exponent "
+        f"{best.exponent.short()} ({best.exponent.range()})."
+    )
+    picture = Picture.of(
+        plot_scaling,
+        result,
+        alt=f"{result.loss_name} against {result.size_name} on logarithmic axes, with the fitted "
+        f"laws: {best.label} fits best.",
+        caption=f"{result.loss_name} against {result.size_name}, with the laws and their weights.",
+        size=(7.5, 5.0),
+    )
+    return Part.of(result, title="How the score moves with size", answer=(answer,),
+                   pictures=(picture,))  # fmt: skip

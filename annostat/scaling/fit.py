@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -259,8 +259,7 @@ class ScalingComparison(Result):
         )  # fmt: skip
         slopes = [
             f"Naive log–log slope {_cell(self.log_slope)}.",
-            *([f"At these sizes a floor moves it by {self.floor_bias.short()} from the exponent of "
-               "the law with a floor."] if math.isfinite(self.floor_bias.value) else []),
+            *self._bias(),
             *(f"Dimension if the loss is {kind} in the error, {k:g}/α: "
               f"{_cell(self.dimension_for(kind))}." for kind, k in LOSS_KINDS.items()),
             "Read a dimension as a lower bound; data, teacher and training leave floors too.",
@@ -276,6 +275,18 @@ class ScalingComparison(Result):
                 )
             )  # fmt: skip
         return [*sections, check_section(self.checks)]
+
+    def _bias(self) -> list[str]:
+        """Return the sentence on what a floor does to the naive slope."""
+        if not math.isfinite(self.floor_bias.value):
+            return []
+        law = floor_law(self.fits)
+        assert law is not None
+        naive = law.exponent.value + self.floor_bias.value
+        return [
+            f"A floor hides part of a slope: under the {law.label}, an exponent of "
+            f"{law.exponent.value:.2g} shows as {naive:.2g} at these sizes."
+        ]
 
     def _said(self, best: ScalingFit) -> list[str]:
         """Return sentences on the floor and on where saturation begins."""
@@ -548,8 +559,6 @@ def fit_law(
 
 def with_weights(fits: Sequence[ScalingFit]) -> list[ScalingFit]:
     """Return the fits in the order of AICc, with their Akaike weights."""
-    from dataclasses import replace
-
     ranked = sorted(fits, key=lambda f: f.aicc if math.isfinite(f.aicc) else math.inf)
     gaps = np.array([f.aicc for f in ranked]) - ranked[0].aicc
     w = np.exp(-gaps / 2)
@@ -559,8 +568,7 @@ def with_weights(fits: Sequence[ScalingFit]) -> list[ScalingFit]:
 
 def floor_bias(fits: Sequence[ScalingFit], sizes: FloatArray) -> Estimate:
     """Return the naive slope of the law with a floor at these sizes, less its exponent."""
-    by_name = {f.name: f for f in fits}
-    fit = by_name.get("power_given_floor", by_name.get("power_floor"))
+    fit = floor_law(fits)
     if fit is None:
         return Estimate(math.nan, note="no law with a floor was fitted")
     u = np.log(sizes)
@@ -568,6 +576,12 @@ def floor_bias(fits: Sequence[ScalingFit], sizes: FloatArray) -> Estimate:
     return Estimate(
         slope - fit.exponent.value, note=f"no interval: read it off the exponent's ({fit.label})"
     )
+
+
+def floor_law(fits: Sequence[ScalingFit]) -> ScalingFit | None:
+    """Return the fit with a floor: with the given one, if there is one."""
+    by_name = {f.name: f for f in fits}
+    return by_name.get("power_given_floor", by_name.get("power_floor"))
 
 
 def check_series(

@@ -130,8 +130,8 @@ class Smooth(Law):
 class Floor(Smooth):
     """L = E + A·N^−α. E is free; or known, exactly or with a standard error.
 
-    Written about a size v*, with s the floor's share of the loss there:
-    log L = p + log(s + (1 − s) exp(−α(v − v*))), log E = p + log s.
+    Written with s, the floor's share of the loss at v = 0:
+    log L = p + log(s + (1 − s) exp(−αv)), log E = p + log s.
     """
 
     name, label, n_parameters, n_sizes = "power_floor", "power law + floor", 3, 3
@@ -221,11 +221,10 @@ class Floor(Smooth):
         rise = threshold(self.dof, level, inflation)
         out = np.empty((2, v.size))
         for i, (at, p) in enumerate(zip(v, self.curve(v), strict=True)):
-            share = math.exp(self.level + math.log(max(self.share, 1e-300)) - p)
-            starts = np.array([(p, self.exponent * k, share) for k in (1.0, 0.6, 1.6)])
+            starts = np.array([(p, self.exponent * k, self.share) for k in (1.0, 0.6, 1.6)])
             if self.known:
-                floor = p + math.log(share)
-                starts[:, 0], starts[:, 2] = floor, math.log((1 - share) / share)
+                floor = self.level + math.log(self.share)
+                starts[:, 0], starts[:, 2] = floor, math.log(math.expm1(max(p - floor, 1e-14)))
                 above = self._limits(ratio_chart(float(at)), starts, 2, (1, 2), rise)
                 out[:, i] = floor + np.logaddexp(0, above)
             else:
@@ -234,22 +233,33 @@ class Floor(Smooth):
 
 
 def share_chart(at: float) -> Chart:
-    """Write the floor law as (p, α, s): log loss p at log size `at`, of which E is the share s."""
+    """Write the floor law as (p, α, s): log loss p at log size `at`; s is E's share at v = 0."""
+
+    def mix(theta: FloatArray, v: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return log(s + (1 − s) exp(−αv)) and its slopes by α and s."""
+        _, a, s = theta.T[:, :, None]
+        away = np.exp(-a * v)
+        total = s + (1 - s) * away
+        return np.log(total), -(1 - s) * away * v / total, (1 - away) / total
 
     def shape(theta: FloatArray, v: FloatArray) -> tuple[FloatArray, FloatArray]:
-        p, a, s = theta.T[:, :, None]
-        d = v - at
-        away = np.exp(-a * d)
-        mix = s + (1 - s) * away
-        slopes = np.stack([np.ones_like(mix), -(1 - s) * away * d / mix, (1 - away) / mix], axis=1)
-        return p + np.log(mix), slopes
+        height, by_exponent, by_share = mix(theta, v)
+        if at:
+            there = mix(theta, np.array([at]))
+            height, by_exponent = height - there[0], by_exponent - there[1]
+            by_share = by_share - there[2]
+        slopes = np.stack([np.ones_like(height), by_exponent, by_share], axis=1)
+        return theta[:, :1] + height, slopes
 
     def log_floor(theta: FloatArray) -> tuple[FloatArray, FloatArray]:
         share = np.maximum(theta[:, 2], 1e-300)
-        slopes = np.stack([np.ones_like(share), np.zeros_like(share), 1 / share], axis=1)
-        return theta[:, 0] + np.log(share), slopes
+        height, by_exponent, by_share = (x[:, 0] for x in mix(theta, np.array([at])))
+        slopes = np.stack([np.ones_like(share), -by_exponent, 1 / share - by_share], axis=1)
+        return theta[:, 0] + np.log(share) - height, slopes
 
-    return Chart(shape, np.array([-80.0, 1e-4, 0.0]), np.array([80.0, STEEPEST, 1.0]), log_floor)
+    return Chart(
+        shape, np.array([-80.0, 1e-4, 0.0]), np.array([80.0, STEEPEST, 1 - 1e-12]), log_floor
+    )
 
 
 def ratio_chart(at: float = 0.0) -> Chart:

@@ -26,7 +26,7 @@ def reweighted(law: Law, kind: type[Law], prior: Prior | None) -> Law:
         if scale <= math.sqrt(TINY):
             break  # more than half of the points lie on the law
         new = np.minimum(1.0, K * scale / np.maximum(np.abs(r), 1e-300))
-        if np.abs(new - factor).max() < 1e-7:
+        if np.abs(new - factor).max() < 1e-6:
             break
         factor = new
         law = kind(Points(points.v, points.y, points.w * factor), prior=prior, near=law)
