@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     )
     from annostat.rounds import Rounds, read_rounds
     from annostat.simulate import simulate_rounds, simulate_values
+    from annostat.truth import score_models
 
 _HOME = {
     "AnnostatError": "errors",
@@ -45,6 +46,7 @@ _HOME = {
     "fit_noise": "noise",
     "plan_rounds": "noise",
     "read_rounds": "rounds",
+    "score_models": "truth",
     "simulate_rounds": "simulate",
     "simulate_values": "simulate",
 }
@@ -70,6 +72,7 @@ __all__ = [
     "fit_noise",
     "plan_rounds",
     "read_rounds",
+    "score_models",
     "simulate_rounds",
     "simulate_values",
 ]

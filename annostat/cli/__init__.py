@@ -17,6 +17,7 @@ from annostat.errors import AnnostatError, AnnostatWarning
 COMMANDS = {
     "fit-afd": "fit_afd",
     "bounds": "bounds",
+    "score": "score",
     "plan": "plan",
     "scaling": "scaling",
     "report": "report",

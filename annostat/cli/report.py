@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from annostat.cli.common import TYPED, Command, load, progress_bar, run_options, table_options
+from annostat.cli.common import TYPED, Command, progress_bar, run_options, table_options
+from annostat.cli.score import labels_and_models, strata_of
 from annostat.errors import AnnostatError
 
 if TYPE_CHECKING:
@@ -28,6 +29,15 @@ if TYPE_CHECKING:
     show_default=True,
     help="What the annotations are; auto takes whole numbers for picks.",
 )
+@click.option("--unit", default="", metavar="TEXT", help="Unit of the values.")
+@click.option("--exchangeable", is_flag=True, help="The order of the rounds means nothing.")
+@click.option(
+    "--model",
+    "models",
+    metavar="M",
+    multiple=True,
+    help="Column of a model's predictions to be scored; may be given again.",
+)
 @click.option("--title", metavar="TEXT", help="Title of the page.")
 @click.option("-o", "--output", metavar="FILE.html", required=True, help="The page, one file.")
 @click.pass_context
@@ -42,11 +52,13 @@ def report(ctx: click.Context, /, **options: Any) -> None:
     target = Path(options["output"])
     if target.is_dir() or not target.parent.is_dir():
         raise AnnostatError(f"--output {str(target)!r} must name a file in a folder that exists")
-    rounds = load(options)
+    rounds, predictions = labels_and_models(options)
+    if is_picked(rounds, options) and not rounds.unit:
+        rounds = replace(rounds, unit="frames")
     chapters: list[Part] = []
-    for name, part in rounds.strata().items():
+    for name, part, models in strata_of(rounds, predictions):
         with progress_bar(name or "report") as progress:
-            for chapter in chapters_of(part, options, progress):
+            for chapter in chapters_of(part, models, options, progress):
                 chapters.append(of_stratum(chapter, name))
     source = options["example"] or Path(options["source"]).name
     typed = shlex.join(["annostat", "report", *ctx.meta[TYPED]])
@@ -55,16 +67,21 @@ def report(ctx: click.Context, /, **options: Any) -> None:
     click.echo(f"{target}: {', '.join(chapter.title for chapter in chapters)}")
 
 
-def chapters_of(rounds: Rounds, options: dict[str, Any], progress: Any) -> list[Part]:
+def chapters_of(
+    rounds: Rounds, models: dict[str, np.ndarray], options: dict[str, Any], progress: Any
+) -> list[Part]:
     """Return the chapters on one stratum."""
     from annostat.noise import compare_noise
     from annostat.report import part_of
+    from annostat.truth import score_models
 
     common = {"level": options["level"], "rng": options["seed"], "n_jobs": options["n_jobs"]}
     results: list[Any] = [rounds]
     if is_picked(rounds, options):
         physical = bool(options["period"] or options["fps"])
         results.append(compare_noise(rounds, physical=physical, progress=progress, **common))
+    if models:
+        results.append(score_models(rounds, models, kind=options["kind"], **common))
     return [part_of(result) for result in results]
 
 

@@ -7,6 +7,7 @@ from annostat.plotting.cardiac import plot_afd, plot_beat, plot_first_frames
 from annostat.plotting.figures import save_figure
 from annostat.plotting.noise import plot_differences, plot_noise, plot_noise_law, plot_windows
 from annostat.plotting.scaling import plot_scaling
+from annostat.plotting.truth import plot_rmse_floor, plot_scores
 
 __all__ = [
     "plot_afd",
@@ -16,7 +17,9 @@ __all__ = [
     "plot_first_frames",
     "plot_noise",
     "plot_noise_law",
+    "plot_rmse_floor",
     "plot_scaling",
+    "plot_scores",
     "plot_windows",
     "save_figure",
 ]

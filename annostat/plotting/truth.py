@@ -1,0 +1,86 @@
+"""Plots of scores: a model against labels (Bland–Altman), and models beside the floor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from annostat.estimates import percent
+from annostat.plotting.agreement import plot_bland_altman
+from annostat.plotting.figures import COLOURS, axes_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from annostat.truth import Scores
+
+__all__ = ["plot_rmse_floor", "plot_scores"]
+
+PANELS = 3  # Bland–Altman panels of one figure
+
+
+def plot_scores(result: Scores, *, height: float = 4.2) -> Figure:
+    """Draw each model against the labels (the first three), and all of them beside the floor.
+
+    Parameters
+    ----------
+    result : Scores
+    height : float
+        In inches; every panel is about as wide.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    from matplotlib.figure import Figure as NewFigure
+
+    models = [m for m in result.models if m.agreement is not None][:PANELS]
+    count = len(models) + 1
+    figure = NewFigure(figsize=(1.15 * height * count + 0.6, height), layout="constrained")
+    axes = np.atleast_1d(figure.subplots(1, count))
+    for model, ax in zip(models, axes, strict=False):
+        assert model.agreement is not None
+        plot_bland_altman(model.agreement, ax=ax)
+        ax.set_title(model.name)
+    for ax in axes[1 : len(models)]:
+        ax.sharey(axes[0])
+    plot_rmse_floor(result, ax=axes[-1])
+    return figure
+
+
+def plot_rmse_floor(result: Scores, *, ax: Axes | None = None) -> Axes:
+    """Draw each model's RMSE against one label, its error against the truth, and the floor."""
+    ax = axes_of(ax)
+    floor = result.floors["rmse_floor"]
+    level = result.models[0].verdict.level
+    if floor.interval is not None:
+        ax.axvspan(floor.interval.low, floor.interval.high, color="0.85", lw=0, zorder=0)
+    ax.axvline(floor.value, color="0.4", lw=1.2, ls="--", zorder=1,
+               label=f"floor {floor.short()}")  # fmt: skip
+    rows = np.arange(len(result.models))
+    series = (
+        ("against one label", [m.rmse for m in result.models], -0.12, "o", COLOURS[0]),
+        ("against the truth", [m.true_rmse for m in result.models], 0.12, "s", COLOURS[1]),
+    )
+    for label, estimates, shift, marker, colour in series:
+        for row, e in zip(rows, estimates, strict=True):
+            if e.interval is not None:
+                ax.plot([e.interval.low, e.interval.high], [row + shift] * 2, color=colour, lw=2)
+        values = [e.value for e in estimates]
+        ax.plot(values, rows + shift, marker, color=colour, ms=6, ls="", label=label, zorder=3)
+    for row, m in zip(rows, result.models, strict=True):
+        if np.isnan(m.true_rmse.value):
+            ax.annotate(
+                m.verdict.name, (0, row + 0.12), (4, 0), xycoords=ax.get_yaxis_transform(),
+                textcoords="offset points", va="center", fontsize=8, color=COLOURS[1],
+            )  # fmt: skip
+    ax.set_yticks(rows, [m.name for m in result.models])
+    ax.set_ylim(len(rows) - 0.5, -0.5)
+    ax.set_xlim(0, None)
+    unit = f" ({result.rounds.unit})" if result.rounds.unit else ""
+    ax.set_xlabel(f"RMSE{unit}, {percent(level)} intervals")
+    ax.legend(frameon=False, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3,
+              columnspacing=1.0, handletextpad=0.4)  # fmt: skip
+    return ax

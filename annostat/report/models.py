@@ -1,0 +1,50 @@
+"""Chapters on models: scored against labels and against the truth."""
+
+from __future__ import annotations
+
+from annostat.estimates import Section
+from annostat.report.parts import WORST, Part, Picture, part_of
+from annostat.truth import Scores
+
+
+@part_of.register
+def _scores(result: Scores) -> Part:
+    from annostat.plotting import plot_bland_altman, plot_rmse_floor
+
+    unit = result.rounds.unit
+    pictures = [
+        Picture.of(
+            plot_rmse_floor,
+            result,
+            alt="Root-mean-square error of each model against one label and against the truth, "
+            f"beside the floor of {result.floors['rmse_floor']}.",
+            caption="Models beside the floor: nobody's error against one label is less.",
+        )
+    ]
+    for model in result.models:
+        if model.agreement is not None:
+            limits = f"{model.agreement.lower.short()} to {model.agreement.upper.short()}"
+            pictures.append(
+                Picture.of(
+                    plot_bland_altman,
+                    model.agreement,
+                    alt=f"Differences of {model.name} from each label against their mean; limits "
+                    f"of agreement {limits} {unit}.",
+                    caption=f"{model.name} against each label (Bland–Altman).",
+                )
+            )
+    table = result.items().head(WORST)
+    rows = [
+        [str(r["model"]), str(r["item"]), f"{r['prediction']:g}", f"{r['label_mean']:g}",
+         f"{r['error']:.4g}", f"{r['in_noise_sds']:.1f}"]
+        for r in table.to_dict("records")
+    ]  # fmt: skip
+    worst = Section(
+        "Items with the largest errors",
+        ("model", "item", "prediction", "mean label", "error", "in SDs of the noise"),
+        rows,
+    )
+    answer = [f"{m.name} is {m.verdict.sentence(unit)}." for m in result.models]
+    return Part.of(
+        result, title="Models against the truth", answer=answer, more=(worst,), pictures=pictures
+    )

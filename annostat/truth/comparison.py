@@ -1,0 +1,155 @@
+"""Which of several models is nearer to the truth: paired, on the same resamples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from annostat.estimates import Estimate, Interval, plain
+from annostat.resampling import Rng, bootstrap
+from annostat.sums import FEW_UNITS
+from annostat.truth.instruments import mean_estimate
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two models on the items that both have.
+
+    Attributes
+    ----------
+    first, second : str
+        Names of the models.
+    difference : Estimate
+        E(first − Y)² − E(second − Y)²: negative if the first is nearer to the truth. The noise of
+        the labels cancels in it.
+    p_value, p_adjusted : float or None
+        Two-sided, as it is and adjusted for the number of comparisons (Holm 1979).
+    nearer : str
+        The model that is nearer to the truth, empty if that is not shown.
+    n_items : int
+    """
+
+    first: str
+    second: str
+    difference: Estimate
+    p_value: float | None
+    p_adjusted: float | None
+    nearer: str
+    n_items: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {
+            "first": self.first,
+            "second": self.second,
+            "n_items": self.n_items,
+            "difference": self.difference.to_dict(),
+            "p_value": plain(self.p_value),
+            "p_adjusted": plain(self.p_adjusted),
+            "nearer": self.nearer,
+        }
+
+
+def compare_models(
+    products: dict[str, FloatArray],
+    codes: NDArray[np.int64] | None,
+    *,
+    unit: str,
+    level: float,
+    n_resamples: int,
+    rng: Rng,
+    n_jobs: int | None = 1,
+) -> list[Comparison]:
+    """Compare each two of several models by what each item says about E(f − Y)².
+
+    All pairs share the resamples of one bootstrap-t; below eight units plain t takes its place.
+    """
+    pairs = list(combinations(products, 2))
+    if not pairs:
+        return []
+    differences = [products[a] - products[b] for a, b in pairs]
+    found = [mean_estimate(d, codes, level=level, unit=unit) for d in differences]
+    drawn = _studentised(differences, codes, n_resamples, rng, n_jobs)
+    p_values: list[float | None] = []
+    for i, estimate in enumerate(found):
+        error = estimate.standard_uncertainty
+        if not error:
+            p_values.append(None)
+            continue
+        if drawn is None:
+            there = np.isfinite(differences[i])
+            n = int(there.sum()) if codes is None else np.unique(codes[there]).size
+            p_values.append(2 * float(special.stdtr(n - 1, -abs(estimate.value) / error)))
+            continue
+        ts = drawn[:, i][np.isfinite(drawn[:, i])]
+        tails = np.quantile(ts, [(1 + level) / 2, (1 - level) / 2])
+        low, high = (estimate.value - float(t) * error for t in tails)
+        units = "items" if codes is None else "clusters"
+        interval = Interval(low, high, level, f"bootstrap-t over {units}, shared resamples")
+        found[i] = Estimate(estimate.value, error, interval, unit)
+        t = estimate.value / error
+        # Equal tails, as the interval has them.
+        tail = min(int(np.sum(ts >= t)), int(np.sum(ts <= t)))
+        p_values.append(min(2 * (tail + 1) / (ts.size + 1), 1.0))
+    adjusted = holm(p_values)
+    result = []
+    for (a, b), d, estimate, p, q in zip(
+        pairs, differences, found, p_values, adjusted, strict=True
+    ):
+        shown = q is not None and q < 1 - level
+        nearer = (a if estimate.value < 0 else b) if shown else ""
+        result.append(Comparison(a, b, estimate, p, q, nearer, int(np.isfinite(d).sum())))
+    return result
+
+
+def holm(p_values: list[float | None]) -> list[float | None]:
+    """Return p-values adjusted for their number by Holm's step-down; None stays None."""
+    known = sorted((p, i) for i, p in enumerate(p_values) if p is not None)
+    adjusted: list[float | None] = [None] * len(p_values)
+    highest = 0.0
+    for rank, (p, i) in enumerate(known):
+        highest = max(highest, min(1.0, (len(known) - rank) * p))
+        adjusted[i] = highest
+    return adjusted
+
+
+def _studentised(
+    differences: list[FloatArray],
+    codes: NDArray[np.int64] | None,
+    n_resamples: int,
+    rng: Rng,
+    n_jobs: int | None,
+) -> FloatArray | None:
+    """Return (mean* − mean)/SE* of each pair, shape (n_resamples, n_pairs), or None."""
+    d = np.column_stack(differences)
+    there = np.isfinite(d)
+    total, count = np.where(there, d, 0.0), there.astype(np.float64)
+    if codes is not None:
+        total, count = (_by_cluster(v, codes) for v in (total, count))
+    n, pairs = total.shape
+    if n < FEW_UNITS:
+        return None
+    mean = total.sum(axis=0) / np.maximum(count.sum(axis=0), 1)
+    # About the mean, so that squares keep their digits.
+    centred = total - mean * count
+    everything = np.hstack([centred, count, centred**2, centred * count, count**2])
+    drawn = bootstrap(lambda w: w @ everything, n, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs)
+    s, m, ss, sm, mm = (drawn[:, i * pairs : (i + 1) * pairs] for i in range(5))
+    with np.errstate(all="ignore"):
+        shift = s / m
+        variance = np.maximum(ss - 2 * shift * sm + shift**2 * mm, 0.0) * n / (n - 1)
+        ts = shift / (np.sqrt(variance) / m)
+    return np.asarray(np.where(variance > 0, ts, np.nan))
+
+
+def _by_cluster(columns: FloatArray, codes: NDArray[np.int64]) -> FloatArray:
+    total = np.zeros((int(codes.max()) + 1, columns.shape[1]))
+    np.add.at(total, codes, columns)
+    return total

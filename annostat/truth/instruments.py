@@ -1,0 +1,400 @@
+"""Noise of each of several instruments that measured the same items, without the truth."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import special
+
+from annostat.errors import AnnostatError, check_level
+from annostat.estimates import Estimate, Interval
+from annostat.resampling import cluster_codes
+from annostat.rounds import Rounds
+from annostat.sums import Sums
+from annostat.truth.products import Labels, cross_products
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class TripleCollocation:
+    """What the covariances of three instruments say about each of them, in their order.
+
+    Attributes
+    ----------
+    beta : tuple of float
+        Factor that brings an instrument to the gain of the first.
+    error_sd : tuple of float
+        Noise SD in the instrument's own unit.
+    error_sd_scaled : tuple of float
+        Noise SD in the unit of the first.
+    correlation : tuple of float
+        Correlation with the truth, extended triple collocation.
+    snr_db : tuple of float
+        Variance of the truth over that of the noise, in decibels; infinite without noise.
+    notes : tuple of str
+        Why an entry is NaN, empty where none is.
+    """
+
+    beta: tuple[float, ...]
+    error_sd: tuple[float, ...]
+    error_sd_scaled: tuple[float, ...]
+    correlation: tuple[float, ...]
+    snr_db: tuple[float, ...]
+    notes: tuple[str, ...]
+
+
+def triple_collocation(covariance: ArrayLike) -> TripleCollocation:
+    r"""Return noise and correlation with the truth of three instruments with free gains.
+
+    Z_j = a_j + b_j·Y + X_j with X_j independent of the truth and of each other. Then
+    b_j²·Var Y = S_jk·S_jl/S_kl; what remains of S_jj is noise (Stoffelen 1998), and
+    ρ_j² = S_jk·S_jl/(S_jj·S_kl) (McColl et al. 2014).
+
+    A model that regresses to the mean breaks the independence of X_f and Y: its noise is then
+    wrong, while its correlation with the truth stays right.
+
+    Parameters
+    ----------
+    covariance : array-like of shape (3, 3)
+        Symmetric, of any scale; ``numpy.cov(x, rowvar=False)``.
+
+    Returns
+    -------
+    TripleCollocation
+        NaN, with a note, where a variance comes out negative, or a covariance that stands in a
+        denominator is not positive together with its two companions.
+
+    Raises
+    ------
+    AnnostatError
+        If it is not a symmetric 3 × 3 matrix of finite numbers.
+
+    Examples
+    --------
+    >>> truth, noise = 4.0, (1.0, 0.25, 2.25)
+    >>> found = triple_collocation(truth + np.diag(noise))
+    >>> found.error_sd
+    (1.0, 0.5, 1.5)
+    """
+    s = np.asarray(covariance, dtype=np.float64)
+    if s.shape != (3, 3) or not np.isfinite(s).all():
+        raise AnnostatError(
+            f"covariance must be three by three finite numbers, got shape {s.shape}"
+        )
+    if np.abs(s - s.T).max() > 1e-9 * np.abs(s).max():
+        raise AnnostatError("covariance must be symmetric")
+    beta, sd, scaled, correlation, snr, notes = [], [], [], [], [], []
+    for j in range(3):
+        k, m = (i for i in range(3) if i != j)
+        signal = s[j, k] * s[j, m] / s[k, m] if s[k, m] != 0 else math.nan
+        # Gain of the first over that of j, by way of the third instrument.
+        third = ({0, 1, 2} - {0, j}).pop()
+        gain = 1.0 if j == 0 else s[0, third] / s[j, third] if s[j, third] != 0 else math.nan
+        noise = s[j, j] - signal
+        note = ""
+        if not signal > 0:
+            note, signal, gain, noise = (
+                "the covariances leave no variance to the truth",
+                *[math.nan] * 3,
+            )
+        elif noise < -1e-12 * s[j, j]:
+            note, noise = "the variance of the noise comes out negative", math.nan
+        noise = max(noise, 0.0) if noise == noise else noise
+        beta.append(float(gain))
+        sd.append(math.sqrt(noise))
+        scaled.append(math.sqrt(noise) * abs(float(gain)))
+        share = signal / s[j, j]
+        correlation.append(math.sqrt(share) if share <= 1 + 1e-12 else math.nan)
+        snr.append(math.nan if noise != noise else 10 * math.log10(signal / noise) if noise
+                   else math.inf)  # fmt: skip
+        notes.append(note)
+    return TripleCollocation(
+        tuple(beta), tuple(sd), tuple(scaled), tuple(correlation), tuple(snr), tuple(notes)
+    )
+
+
+def three_cornered_hat(rounds: Rounds, *, level: float = 0.95) -> dict[str, Estimate]:
+    r"""Return the noise SD of each of three or more instruments of equal gain.
+
+    σ_j² = E[(Z_j − Z_k)(Z_j − Z_l)], averaged over the pairs of others (Grubbs 1948; Gray & Allan
+    1974). One of the instruments may be a model, shrunken or not: for it the result is the root
+    of its mean square error about its mean error, for the others it is their noise.
+
+    Parameters
+    ----------
+    rounds : Rounds
+        Three or more rounds, NaN for missing; an item counts for an instrument if two others have
+        it too. Biases are removed, unless the rounds are exchangeable.
+    level : float
+
+    Returns
+    -------
+    dict of str to Estimate
+        By name of the round, in its unit. The interval is that of the variance, a t interval,
+        clipped at 0 and rooted. 0 with a note where the variance comes out negative.
+
+    Raises
+    ------
+    AnnostatError
+        If there are fewer than three rounds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(1)
+    >>> z = rng.normal(0, 9, (500, 1)) + rng.normal(0, [1, 2, 3], (500, 3))
+    >>> hat = three_cornered_hat(Rounds.from_array(z))
+    >>> [round(e.value) for e in hat.values()]
+    [1, 2, 3]
+    """
+    if rounds.n_rounds < 3:
+        raise AnnostatError(f"a three-cornered hat takes three rounds, got {rounds.n_rounds}")
+    level = check_level(level)
+    used = rounds.usable()
+    labels = Labels.of(used)
+    codes = cluster_codes(used.cluster)
+    found = {}
+    for j, name in enumerate(used.names):
+        others = labels.without((j,)).values
+        product = labels.inflation * cross_products(others, labels.values[:, j])
+        found[name] = root(mean_estimate(product, codes, level=level), used.unit)
+    return found
+
+
+def grubbs(rounds: Rounds, *, level: float = 0.95) -> dict[str, Estimate]:
+    r"""Return the noise SD of each of two rounds: σ₁² = S₁₁ − S₁₂ (Grubbs 1948).
+
+    It needs no third instrument, and pays for that with the scatter of the truth: with few items
+    or little noise the variance is often negative.
+
+    Parameters
+    ----------
+    rounds : Rounds
+        Two rounds; items that lack one are left out.
+    level : float
+
+    Returns
+    -------
+    dict of str to Estimate
+        By name of the round. Interval: t of the variance, clipped at 0 and rooted; 0 with a note
+        where the variance comes out negative.
+
+    Raises
+    ------
+    AnnostatError
+        If there are not exactly two rounds.
+
+    Examples
+    --------
+    >>> from annostat import simulate_values
+    >>> hat = grubbs(simulate_values(2000, noise_sd=2.0, truth_sd=5.0, rng=1))
+    >>> 2.0 in hat["round_1"].interval
+    True
+    """
+    if rounds.n_rounds != 2:
+        raise AnnostatError(f"Grubbs' estimator takes two rounds, got {rounds.n_rounds}")
+    level = check_level(level)
+    used = rounds.usable()
+    codes = cluster_codes(used.cluster)
+    z = used.values - used.values.mean(axis=0)
+    n = len(z)
+    found = {}
+    for j, name in enumerate(used.names):
+        product = z[:, j] * (z[:, j] - z[:, 1 - j]) * (n / max(n - 1, 1))
+        found[name] = root(mean_estimate(product, codes, level=level), used.unit)
+    return found
+
+
+def correct_for_attenuation(correlation: float, *reliabilities: float) -> float:
+    """Return a correlation freed of the noise of one or both sides (Spearman 1904).
+
+    Parameters
+    ----------
+    correlation : float
+        Correlation of what was measured.
+    *reliabilities : float
+        Reliability of each noisy side, ICC or test-retest correlation.
+
+    Returns
+    -------
+    float
+        r/√(ρ₁·ρ₂); NaN where a reliability is not positive. It may pass 1 in a sample.
+
+    Examples
+    --------
+    >>> round(correct_for_attenuation(0.72, 0.81), 12)
+    0.8
+    """
+    if min(reliabilities, default=1.0) <= 0:
+        return math.nan
+    return correlation / math.sqrt(math.prod(reliabilities))
+
+
+# ------------------------------------------------------------------------------- estimates
+
+
+def mean_estimate(
+    products: FloatArray, codes: NDArray[np.int64] | None, *, level: float, unit: str = ""
+) -> Estimate:
+    """Return the mean over items with a t interval over units; NaN items are left out."""
+    sums = unit_sums(np.column_stack([np.ones(len(products)), products]), codes)
+    if sums.n_units == 0:
+        return Estimate(math.nan, None, None, unit, "undefined: no item has what it takes")
+    value, error = sums.value(ratio), sums.standard_error(ratio)
+    if sums.n_units < 2:
+        what = "clusters" if sums.clustered else "items"
+        return Estimate(value, None, None, unit, f"no interval: it takes two {what} or more")
+    if error <= 1e-14 * float(np.abs(sums.columns).max()):
+        return Estimate(value, 0.0, None, unit, "no interval: all items say the same")
+    return Estimate(value, error, sums.interval(ratio, method="t", level=level), unit)
+
+
+def unit_sums(columns: FloatArray, codes: NDArray[np.int64] | None) -> Sums:
+    """Return the sums over the items whose columns are all there, by cluster."""
+    there = np.isfinite(columns).all(axis=1)
+    if codes is None:
+        return Sums.of(columns[there])
+    if not there.any():
+        return Sums(np.zeros((0, columns.shape[1])), True)
+    return Sums.of(columns[there], np.unique(codes[there], return_inverse=True)[1])
+
+
+def ratio(t: NDArray[Any]) -> NDArray[Any]:
+    """Return the second sum over the first."""
+    return np.asarray(t[..., 1] / t[..., 0])
+
+
+def fieller(sums: Sums, *, level: float) -> tuple[Estimate, float | None]:
+    """Return the ratio of the first sum to the second, and the two-sided p-value of 0.
+
+    Fieller (1954): all a at which Σ(x − a·y) passes a t test over units. It covers under heavy
+    tails too, where the delta method of the ratio does not. Unbounded where Σy may be 0.
+    """
+    x, y = sums.totals
+    n = sums.n_units
+    if n < 2 or not y > 0:
+        return Estimate(math.nan, note="undefined: the other rounds do not tell its noise"), None
+    centred = sums.columns - sums.totals / n
+    (xx, xy), (_, yy) = n / (n - 1) * (centred.T @ centred)
+    value, error = x / y, math.sqrt(max(xx - 2 * x / y * xy + (x / y) ** 2 * yy, 0.0)) / y
+    if error <= 1e-14:
+        return Estimate(value, 0.0, None, note="no interval: all items say the same"), None
+    q2 = float(special.stdtrit(n - 1, (1 + level) / 2)) ** 2
+    a, b, c = y * y - q2 * yy, x * y - q2 * xy, x * x - q2 * xx
+    units = "clusters" if sums.clustered else "items"
+    if a > 0:
+        reach = math.sqrt(max(b * b - a * c, 0.0))
+        interval = Interval((b - reach) / a, (b + reach) / a, level, f"Fieller over {units}")
+    else:
+        interval = Interval(-math.inf, math.inf, level, f"Fieller over {units}, unbounded")
+    p = 2 * float(special.stdtr(n - 1, -abs(x) / math.sqrt(xx))) if xx > 0 else None
+    return Estimate(value, error, interval), p
+
+
+def root(square: Estimate, unit: str) -> Estimate:
+    """Return the root of an estimated square whose interval was formed before it is clipped."""
+    interval = square.interval
+    if interval is not None and interval.high < 0:
+        note = "undefined: the whole interval of its square is negative"
+        return Estimate(math.nan, None, None, unit, note)
+    value = math.sqrt(max(square.value, 0.0)) if square.value == square.value else math.nan
+    note = square.note
+    if square.value < 0:
+        note = "the estimate of its square is negative"
+    error = square.standard_uncertainty
+    if interval is not None:
+        low, high = (math.sqrt(max(v, 0.0)) for v in (interval.low, interval.high))
+        method = interval.method.replace("t over", "root of a t interval over", 1)
+        interval = Interval(low, high, interval.level, method)
+    # The delta method for the root says nothing near 0.
+    spread = error / (2 * value) if error is not None and value**2 > error else None
+    return Estimate(value, spread, interval, unit, note)
+
+
+def correlation_with_truth(
+    labels: FloatArray,
+    f: FloatArray,
+    codes: NDArray[np.int64] | None,
+    *,
+    level: float,
+    exchangeable: bool,
+) -> Estimate:
+    """Return ρ_f by extended triple collocation, the geometric mean over the pairs of rounds.
+
+    Rounds without identity have one gain: the pairs are pooled, which is Spearman's correction.
+    """
+    blocks = []
+    if exchangeable:
+        k = np.isfinite(labels).sum(axis=1)
+        mean = np.nansum(labels, axis=1) / np.maximum(k, 1)
+        square = cross_products(labels, np.zeros(len(f)))
+        blocks = [_block(f, mean, mean, square)]
+    else:
+        for j, m in combinations(range(labels.shape[1]), 2):
+            blocks.append(_block(f, labels[:, j], labels[:, m], labels[:, j] * labels[:, m]))
+    there = [b for b in blocks if b[:, 0].sum() >= 3]
+    if not there:
+        return Estimate(math.nan, note="undefined: it takes three items with two labels")
+    columns = np.hstack(there)
+    seen = np.asarray(columns[:, ::8].any(axis=1))
+    sums = unit_sums(np.where(seen[:, None], columns, np.nan), codes)
+    signs = []
+    for b in range(len(there)):
+        variance, first, second, common = _covariances(sums.totals[8 * b : 8 * b + 8])
+        if not variance > 1e-24:
+            return Estimate(math.nan, note="undefined: the model gives the same value to all items")
+        if not common > 0:
+            return Estimate(math.nan, note="undefined: the rounds do not correlate with each other")
+        if not first * second > 0:
+            note = "undefined: the model correlates with one round up and with another one down"
+            return Estimate(math.nan, note=note)
+        signs.append(1 if first > 0 else -1)
+    sign = signs[0]
+    if len(set(signs)) > 1:
+        note = "undefined: the model correlates with one round up and with another one down"
+        return Estimate(math.nan, note=note)
+
+    def g(t: NDArray[Any]) -> NDArray[Any]:
+        total: NDArray[Any] = np.zeros(t.shape[:-1])
+        for b in range(len(there)):
+            variance, first, second, common = _covariances(t[..., 8 * b : 8 * b + 8])
+            total = total + np.log(first * second / (variance * common))
+        return np.asarray(sign * np.exp(total / (2 * len(there))))
+
+    value, error = sums.value(g), sums.standard_error(g)
+    interval = None
+    if sums.n_units >= 3 and error > 0:
+        reach = float(special.stdtrit(sums.n_units - 1, (1 + level) / 2)) * error
+        name = "clusters" if sums.clustered else "items"
+        low, high = (min(max(v, -1.0), 1.0) for v in (value - reach, value + reach))
+        interval = Interval(low, high, level, f"t over {name}, clipped at 1")
+    note = "" if interval is not None else "no interval: too few items, or no scatter"
+    if abs(value) > 1:
+        note = f"the estimate is {value:.4g}, beyond 1: no noise of the model is seen"
+        value = math.copysign(1.0, value)
+    return Estimate(value, error if error > 0 else None, interval, note=note)
+
+
+def _block(f: FloatArray, a: FloatArray, b: FloatArray, ab: FloatArray) -> FloatArray:
+    """Return n, f, a, b, f², fa, fb and ab of each item, zeros where one is missing."""
+    columns = np.column_stack([np.ones_like(f), f, a, b, f * f, f * a, f * b, ab])
+    there = np.asarray(np.isfinite(columns).all(axis=1))
+    return np.where(there[:, None], columns, 0.0)
+
+
+def _covariances(t: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+    """Return S_ff, S_fa, S_fb and S_ab from the sums of a block."""
+    n = t[..., 0]
+    f, a, b = (t[..., i] / n for i in (1, 2, 3))
+    return (
+        t[..., 4] / n - f * f,
+        t[..., 5] / n - f * a,
+        t[..., 6] / n - f * b,
+        t[..., 7] / n - a * b,
+    )

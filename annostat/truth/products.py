@@ -1,0 +1,157 @@
+"""Cross products: what a model is off from a truth that nobody has.
+
+Two labels of an item err independently, so (f − z₁)(f − z₂) has the mean E(f − Y)², whatever the
+model f: the noise of neither label is squared. With k labels the mean over all ordered pairs is
+(f − z̄)² − s²/k.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from annostat.agreement.variances import Variances
+from annostat.errors import AnnostatError
+from annostat.rounds import Rounds
+
+FloatArray = NDArray[np.float64]
+
+
+def cross_products(
+    values: ArrayLike,
+    first: ArrayLike,
+    second: ArrayLike | None = None,
+    *,
+    inflation: float = 1.0,
+) -> FloatArray:
+    r"""Return the mean of (f − z_j)(g − z_l) over the ordered pairs j ≠ l of each item's labels.
+
+    Parameters
+    ----------
+    values : array-like of shape (n_items, n_rounds)
+        Labels, NaN where missing.
+    first, second : array-like of shape (n_items,)
+        f and g; g is f by default.
+    inflation : float
+        What s² is multiplied by, for degrees of freedom that were spent on the labels before.
+
+    Returns
+    -------
+    float64 array of shape (n_items,)
+        (f − z̄)(g − z̄) − s²/k with s² the variance of the item's k labels; NaN for an item with
+        fewer than two labels or without f or g. With two rounds the mean over items is exactly
+        ½·ΣMSE(f, Z_j) − ½·mean D² (polarisation).
+
+    Raises
+    ------
+    AnnostatError
+        If the shapes do not fit.
+
+    Examples
+    --------
+    >>> cross_products([[1.0, 3.0], [5.0, float("nan")]], [4.0, 4.0]).tolist()
+    [3.0, nan]
+    """
+    z = np.asarray(values, dtype=np.float64)
+    f = np.asarray(first, dtype=np.float64)
+    g = f if second is None else np.asarray(second, dtype=np.float64)
+    if z.ndim != 2 or f.shape != z.shape[:1] or g.shape != f.shape:
+        raise AnnostatError(
+            f"values must have shape (n_items, n_rounds) and the others (n_items,), got {z.shape}, "
+            f"{f.shape} and {g.shape}"
+        )
+    seen = np.isfinite(z)
+    k = seen.sum(axis=1).astype(np.float64)
+    enough = k >= 2
+    k = np.where(enough, k, 2.0)
+    mean = np.where(seen, z, 0.0).sum(axis=1) / k
+    square = np.sum(np.where(seen, z - mean[:, None], 0.0) ** 2, axis=1)
+    product = (f - mean) * (g - mean) - inflation * square / (k * (k - 1))
+    return np.asarray(np.where(enough, product, np.nan))
+
+
+def half_products(values: FloatArray, f: FloatArray) -> FloatArray:
+    """Return (f − ā)(f − b̄), the labels of an item dealt in turn to the halves a and b.
+
+    Unlike the mean over all pairs, it is symmetric about 0 if f is the truth and the errors are
+    symmetric, as tests of signs and ranks need it; with two labels both are the same.
+    """
+    seen = np.isfinite(values)
+    turn = (np.cumsum(seen, axis=1) - 1) % 2
+    halves = [seen & (turn == side) for side in (0, 1)]
+    with np.errstate(invalid="ignore"):
+        a, b = (np.where(h, values, 0.0).sum(axis=1) / h.sum(axis=1) for h in halves)
+    return np.asarray((f - a) * (f - b))
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """Labels of items that have two or more, less the bias of each round about the mean of all.
+
+    A bias β between two rounds would lower the mean cross product by β²/4. Where the order of
+    rounds means nothing (`Rounds.exchangeable`) there is none to remove.
+    """
+
+    values: FloatArray
+    inflation: float
+    names: tuple[str, ...]
+    exchangeable: bool
+
+    @classmethod
+    def of(cls, rounds: Rounds) -> Labels:
+        """Return the labels of usable rounds."""
+        v = Variances.of(rounds)
+        if v.degrees < 1:
+            raise AnnostatError(
+                "too few items: two rounds of one item cannot tell noise from a bias between rounds"
+            )
+        adjusted = rounds.values - v.effects * v.scale
+        inflation = (v.n_labels - v.n_items) / v.degrees
+        return cls(adjusted, inflation, rounds.names, rounds.exchangeable)
+
+    def without(self, trained: tuple[int, ...]) -> Labels:
+        """Return the labels of the rounds that a model has not seen."""
+        kept = [j for j in range(len(self.names)) if j not in trained]
+        return replace(self, values=self.values[:, kept], names=tuple(self.names[j] for j in kept))
+
+    def products(self, f: FloatArray, trained: tuple[int, ...] = ()) -> FloatArray:
+        """Return what each item says about E(f − Y)², for a model trained on some rounds.
+
+        From the rounds it has not seen. If that is one only, the noise comes from all of them:
+        (f − z)² − s², which takes their noise to be equal. NaN where an item says nothing.
+        """
+        rest = self.without(trained)
+        if len(rest.names) >= 2:
+            return cross_products(rest.values, f, inflation=self.inflation)
+        if not rest.names:
+            return np.full(len(f), np.nan)
+        # s² of all labels is what their mean cross product with themselves lacks.
+        k = np.isfinite(self.values).sum(axis=1)
+        zero = np.zeros(len(f))
+        mean = np.nansum(self.values, axis=1) / k
+        noise = k * (mean**2 - cross_products(self.values, zero, inflation=self.inflation))
+        return np.asarray((f - rest.values[:, 0]) ** 2 - noise)
+
+    def learned(self, f: FloatArray, round_: int, trained: tuple[int, ...]) -> FloatArray:
+        """Return what each item adds to the share of a round's noise that is in the model.
+
+        The share is a in f = Y + u + a·X_j. Two or more other rounds: the sums of the cross
+        products (f, z_j) and (z_j, z_j) about them, whose ratio is a. One other round z, with
+        D = z_j − z: 2(f − z̄)D and D², which takes the noise of both to be equal.
+
+        Returns
+        -------
+        float64 array of shape (n_items, 2)
+        """
+        rest = self.without(tuple({*trained, round_}))
+        z = self.values[:, round_]
+        if len(rest.names) >= 2:
+            pair = [cross_products(rest.values, g, z) for g in (f, z)]
+        elif rest.names:
+            d = z - rest.values[:, 0]
+            pair = [2 * (f - rest.values[:, 0]) * d - d**2, d**2]
+        else:
+            pair = [np.full(len(f), np.nan)] * 2
+        return np.column_stack(pair)

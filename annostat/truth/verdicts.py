@@ -1,0 +1,178 @@
+"""Is a model at the floor? Tests of the mean cross product, and what they allow to say."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from annostat.estimates import Estimate, format_number, format_p, percent, plain
+
+FloatArray = NDArray[np.float64]
+ABOVE = "above the floor"
+AT = "at the floor within the margin"
+BELOW = "below the floor"
+OPEN = "not resolved"
+EXACT_UNITS = 14  # up to here all 2^n signs are tried
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a model is at the floor of its labels, with the evidence.
+
+    Attributes
+    ----------
+    name : str
+        "above the floor": it errs, E(f − Y)² > 0 by the one-sided t test. "at the floor within the
+        margin": its error against the truth is below the margin by the one-sided t test of
+        equivalence; it may be detectable all the same. "below the floor": the whole two-sided
+        interval of E(f − Y)² is negative, so that model and labels share errors. Else "not
+        resolved".
+    p_above, p_signed_rank, p_sign : float or None
+        One-sided p-values of H₀: f = Y against an error of the model. None where undefined. The
+        verdict rests on the first; the others hold under heavy tails, for symmetric errors.
+    p_below : float or None
+        One-sided p-value of E(f − Y)² ≥ 0.
+    upper : float
+        One-sided upper limit of √E(f − Y)²: the least margin that could be claimed.
+    margin : float or None
+    level : float
+    """
+
+    name: str
+    p_above: float | None
+    p_signed_rank: float | None
+    p_sign: float | None
+    p_below: float | None
+    upper: float
+    margin: float | None
+    level: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the evidence as plain data."""
+        keys = ("p_above", "p_signed_rank", "p_sign", "p_below", "upper", "margin", "level")
+        return {key: plain(getattr(self, key)) for key in keys}
+
+    def sentence(self, unit: str) -> str:
+        """Return the verdict for people."""
+        unit = f" {unit}" if unit else ""
+        if self.name == BELOW:
+            return (
+                "below the floor, which no model reaches by being right: it has learned the noise "
+                "of these labels, or shares their errors; its error cannot be told from them"
+            )
+        if math.isnan(self.upper):
+            return "not judged: its error against the truth cannot be told from these rounds"
+        upper = f"{format_number(self.upper, self.upper / 10)}{unit}"
+        tail = f"below {upper} with {percent(self.level)} confidence"
+        p = f"p = {format_p(self.p_above)}".replace("= <", "< ")
+        if self.name == ABOVE:
+            return f"above the floor ({p}); its error against the truth is {tail}"
+        if self.name == AT:
+            more = "" if self.p_above is None or self.p_above >= 1 - self.level else (
+                f"; that error is small but there ({p})"
+            )  # fmt: skip
+            wanted = format_number(self.margin)
+            return (
+                f"at the floor within {wanted}{unit}: its error against the truth is {tail}{more}"
+            )
+        robust = [q for q in (self.p_signed_rank, self.p_sign) if q is not None]
+        hint = ""
+        if robust and min(robust) < (1 - self.level) / 2:
+            hint = (
+                f"; tests of ranks and signs see an error (p = {format_p(min(robust))}), which "
+                "heavy tails hide from the t test"
+            )
+        return (
+            f"not resolved: no error against the truth is shown ({p}), nor is its absence: it is "
+            f"{tail}{hint}"
+        )
+
+
+def judge(
+    square: Estimate,
+    halves: FloatArray | None,
+    codes: NDArray[np.int64] | None,
+    *,
+    df: int,
+    margin: float | None,
+    level: float,
+) -> Verdict:
+    """Return the verdict on an estimate of E(f − Y)² whose interval is not clipped.
+
+    Parameters
+    ----------
+    square : Estimate
+        Mean of the products with its standard error.
+    halves : float64 array of shape (n_items,) or None
+        Products that are symmetric about 0 for a perfect model, for ranks and signs.
+    df : int
+        Degrees of freedom of the t tests.
+    """
+    value, error = square.value, square.standard_uncertainty
+    ranks = signs = None
+    if halves is not None:
+        ranks, signs = sign_tests(halves, codes)
+    if math.isnan(value) or error is None:
+        return Verdict(OPEN, None, ranks, signs, None, math.nan, margin, level)
+    if error == 0:
+        # Labels without noise leave nothing to chance.
+        name = ABOVE if value > 0 else AT
+        if margin is not None and 0 < value <= margin**2:
+            name = AT
+        upper = math.sqrt(max(value, 0.0))
+        return Verdict(name, None, ranks, signs, None, upper, margin, level)
+    t = value / error
+    above, below = float(special.stdtr(df, -t)), float(special.stdtr(df, t))
+    limit = value + float(special.stdtrit(df, level)) * error
+    alpha = 1 - level
+    if below < alpha / 2:
+        name, limit = BELOW, math.nan
+    elif margin is not None and limit < margin**2:
+        name = AT
+    elif above < alpha:
+        name = ABOVE
+    else:
+        name = OPEN
+    upper = math.nan if math.isnan(limit) else math.sqrt(max(limit, 0.0))
+    return Verdict(name, above, ranks, signs, below, upper, margin, level)
+
+
+def sign_tests(
+    products: FloatArray, codes: NDArray[np.int64] | None = None
+) -> tuple[float | None, float | None]:
+    """Return one-sided p-values of the signed-rank and the sign test that products exceed 0.
+
+    Zeros are dropped. The signs of whole clusters are flipped together (Datta & Satten 2008 for
+    the variance); up to 14 units all flips are tried, beyond the sums are Gaussian, but for the
+    sign test of independent items, which is binomial.
+    """
+    there = np.isfinite(products) & (products != 0)
+    x = products[there]
+    if not x.size:
+        return None, None
+    _, place, count = np.unique(np.abs(x), return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(count) - (count - 1) / 2)[place]
+    scores = np.sign(x) * ranks
+    signs = np.sign(x)
+    if codes is None and x.size > EXACT_UNITS:
+        up = int(np.sum(signs > 0))
+        return flip_p(scores), float(special.bdtrc(up - 1, x.size, 0.5))
+    if codes is not None:
+        group = np.unique(codes[there], return_inverse=True)[1]
+        scores, signs = (np.bincount(group, weights=v) for v in (scores, signs))
+    return flip_p(scores), flip_p(signs)
+
+
+def flip_p(sums: FloatArray) -> float:
+    """Return P(Σ ±|s| ≥ Σ s) over equally likely signs of the units."""
+    total = float(sums.sum())
+    if sums.size <= EXACT_UNITS:
+        flips = 1 - 2.0 * ((np.arange(2**sums.size)[:, None] >> np.arange(sums.size)) & 1)
+        return float(np.mean(flips @ np.abs(sums) >= total - 1e-9 * np.abs(sums).sum()))
+    scale = math.sqrt(float(sums @ sums))
+    return float(special.ndtr(-total / scale)) if scale > 0 else 1.0
