@@ -56,6 +56,7 @@ def map_parallel(
     *,
     n_jobs: int | None = 1,
     progress: Progress | None = None,
+    processes: bool = False,
 ) -> list[R]:
     """Apply `function` to each task, in order, on `n_jobs` workers.
 
@@ -71,6 +72,8 @@ def map_parallel(
         backend (processes, Dask, Ray).
     progress : callable, optional
         Called as ``progress(done, total)`` after each task.
+    processes : bool
+        Prefer processes, for functions that hold the interpreter lock; they must be importable.
 
     Returns
     -------
@@ -89,7 +92,8 @@ def map_parallel(
         import joblib
 
         # A backend chosen by the caller (processes, Dask, Ray) stays; the default becomes threads.
-        pool = joblib.Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
+        kind = "processes" if processes else "threads"
+        pool = joblib.Parallel(n_jobs=n_jobs, prefer=kind, return_as="generator")
         stream = pool(joblib.delayed(function)(task) for task in todo)
     for result in stream:
         results.append(result)

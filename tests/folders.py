@@ -182,7 +182,7 @@ CONFIG = {
     "nifti": "ED: {ed}\nES: {es}\nNbFrame: {n}\nSex: F\nAge: 56\nImageQuality: Good\n"
     "EF: {ef}\nFrameRate: 50.0\n",
     "mhd": "ED: {ed}\nES: {es}\nNbFrame: {n}\nSex: F\nAge: 56\nImageQuality: Good\n"
-    "LVedv: 94.2\nLVesv: 34.2\nLVef: {ef}\n",
+    "LVedv: 94.2\nLVesv: 37.7\nLVef: {ef}\n",
 }
 
 

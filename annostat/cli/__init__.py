@@ -20,6 +20,7 @@ COMMANDS = {
     "score": "score",
     "plan": "plan",
     "scaling": "scaling",
+    "audit": "audit",
     "report": "report",
 }
 

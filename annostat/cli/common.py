@@ -6,11 +6,14 @@ import contextlib
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from annostat.errors import AnnostatError
+
+if TYPE_CHECKING:
+    from annostat.rounds import Rounds
 
 TYPED = "annostat.typed"  # where a command finds the arguments as they were typed
 EXAMPLES = {
@@ -65,6 +68,8 @@ def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--fps", metavar="C", help="Column or number: frames per second."),
         click.option("--length", metavar="C", help="Column or number: frames of the clip."),
         click.option("--cluster", metavar="C", help="Column of the cluster (patient)."),
+        click.option("--exclude", metavar="FILE.csv",
+                     help="Leave out the items of this table (corrupted.csv of annostat audit)."),
     )  # fmt: skip
 
 
@@ -95,8 +100,39 @@ def add(command: Callable[..., Any], *options: Callable[..., Any]) -> Callable[.
     return command
 
 
-def load(options: dict[str, Any], *, unit: str = "frames", **reading: Any) -> Any:
-    """Read the rounds that the options name; `reading` goes to `read_rounds`."""
+def load(options: dict[str, Any], *, unit: str = "frames", **reading: Any) -> Rounds:
+    """Read the rounds that the options name, without the items that are excluded.
+
+    `reading` goes to `read_rounds`.
+    """
+    if options["exclude"]:
+        reading.setdefault("collapse", False)
+    rounds = _read(options, unit, reading)
+    return without(rounds, options["exclude"]) if options["exclude"] else rounds
+
+
+def without(rounds: Rounds, path: str) -> Rounds:
+    """Return the rounds without the items that a table names, and say how many those are.
+
+    An item is named with or without the suffix of a video; "CLIP" also names "CLIP:FRAME".
+    """
+    import numpy as np
+
+    from annostat.datasets.audit.prompts import read_item_column
+    from annostat.datasets.video import without_suffix
+
+    if rounds.items is None:
+        raise AnnostatError("--exclude needs items, but the file was streamed into counts")
+    named = set(read_item_column(Path(path), "exclude"))
+    clips = [without_suffix(str(item)) for item in rounds.items]
+    kept = [c not in named and c.rsplit(":", 1)[0] not in named for c in clips]
+    if not any(kept):
+        raise AnnostatError(f"--exclude {path!r} leaves no item of {len(kept)}")
+    click.echo(f"annostat: {len(kept) - sum(kept)} of {len(kept)} items excluded", err=True)
+    return rounds.take(np.flatnonzero(kept))
+
+
+def _read(options: dict[str, Any], unit: str, reading: dict[str, Any]) -> Rounds:
     if options["example"]:
         if options["source"]:
             raise AnnostatError("give either ROUNDS or --example, not both")

@@ -12,6 +12,7 @@ from annostat.datasets.lidc import lidc, lidc_table
 from annostat.datasets.scaling import scaling_points
 
 if TYPE_CHECKING:
+    from annostat.datasets.audit import Audit, audit_folder
     from annostat.datasets.camus import Camus, read_camus
     from annostat.datasets.echonet import EchoNet, Trace, read_echonet
     from annostat.datasets.lidc_database import LidcDatabase, read_lidc
@@ -19,11 +20,13 @@ if TYPE_CHECKING:
     from annostat.datasets.video import clip_info, iter_frames, read_clip
 
 _HOME = {
+    "Audit": "audit",
     "Camus": "camus",
     "EchoNet": "echonet",
     "LidcDatabase": "lidc_database",
     "MaskFolder": "mask_folders",
     "Trace": "echonet",
+    "audit_folder": "audit",
     "clip_info": "video",
     "iter_frames": "video",
     "mask_rounds": "mask_folders",
@@ -35,11 +38,13 @@ _HOME = {
 }
 
 __all__ = [
+    "Audit",
     "Camus",
     "EchoNet",
     "LidcDatabase",
     "MaskFolder",
     "Trace",
+    "audit_folder",
     "clip_info",
     "iter_frames",
     "lidc",

@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from annostat.datasets import video
 from annostat.datasets.folders import Listing, list_files, numbers, open_folder, read_columns
-from annostat.errors import AnnostatError, check_choice, shown
+from annostat.errors import AnnostatError, check_choice, check_count, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,6 +86,29 @@ class Trace:
         squares = ((self.chords[:, 1] - self.chords[:, 0]) ** 2).sum()
         return float(np.pi / 4 * self.length_px / len(self.chords) * squares)
 
+    def mask(self, height: int, width: int) -> NDArray[np.bool_]:
+        """Return the outline filled, bool of shape (height, width).
+
+        As the published loaders do: corners go to whole pixels, and the pixels of the outline
+        itself belong to the mask. What lies outside the frame is cut off.
+        """
+        height, width = check_count("height", height, low=1), check_count("width", width, low=1)
+        inside = np.zeros((height, width), dtype=bool)
+        corners = np.rint(self.outline)
+        low = np.maximum(corners.min(axis=0), 0).astype(int)
+        high = np.minimum(corners.max(axis=0), [width - 1, height - 1]).astype(int)
+        if (low <= high).all():
+            y, x = np.mgrid[low[1] : high[1] + 1, low[0] : high[0] + 1]
+            inside[low[1] : high[1] + 1, low[0] : high[0] + 1] = fill(corners, x, y)
+        return inside
+
+    def moved(self, by: ArrayLike) -> Trace:
+        """Return the trace with `by`, x and y in pixels, added to its points."""
+        shift = np.asarray(by, dtype=np.float64)
+        axis = None if self.axis is None else self.axis + shift
+        chords = None if self.chords is None else self.chords + shift
+        return replace(self, outline=self.outline + shift, axis=axis, chords=chords)
+
 
 def polygon_area(outline: FloatArray) -> float:
     """Return the area that a closed polygon encloses, whichever way round it is drawn."""
@@ -94,6 +117,20 @@ def polygon_area(outline: FloatArray) -> float:
     # Around its own centre, so that an outline far from the origin loses no digits.
     x, y = (outline - outline.mean(axis=0)).T
     return float(abs((x * np.roll(y, -1) - y * np.roll(x, -1)).sum()) / 2)
+
+
+def fill(corners: FloatArray, x: NDArray[Any], y: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which points lie in a polygon by the even-odd rule, or on it."""
+    inside = np.zeros(x.shape, dtype=bool)
+    on = np.zeros(x.shape, dtype=bool)
+    for (x0, y0), (x1, y1) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        cross = (x1 - x0) * (y - y0) - (y1 - y0) * (x - x0)
+        between = ((x - x0) * (x - x1) <= 0) & ((y - y0) * (y - y1) <= 0)
+        on |= (cross == 0) & between
+        # A ray to the right meets an edge that spans its height, lower end included.
+        spans = (y0 <= y) != (y1 <= y)
+        inside ^= spans & ((cross > 0) == (y1 > y0))
+    return inside | on
 
 
 @dataclass(frozen=True, eq=False)
@@ -302,9 +339,7 @@ def _clips(listed: pd.DataFrame) -> pd.DataFrame:
 
 def _names(column: pd.Series[Any]) -> pd.Series[Any]:
     """Return names of clips without suffix."""
-    text = column.fillna("").astype(str).str.strip()
-    pattern = rf"(?i)(?:{'|'.join(s.replace('.', chr(92) + '.') for s in video.SUFFIXES)})$"
-    return text.str.replace(pattern, "", regex=True)
+    return column.fillna("").astype(str).str.strip().map(video.without_suffix)
 
 
 def _traces(

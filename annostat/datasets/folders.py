@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from annostat.errors import AnnostatError
 
@@ -99,3 +99,8 @@ def numbers(frame: pd.DataFrame, column: str) -> pd.Series[float]:
     if column not in frame.columns:
         return pd.Series(np.nan, index=frame.index)
     return pd.to_numeric(frame[column], errors="coerce").astype(float)
+
+
+def each_row(frame: pd.DataFrame) -> Iterator[Any]:
+    """Yield the rows of a table, columns as attributes."""
+    return frame.itertuples(index=False)

@@ -29,6 +29,12 @@ MAX_PIXELS = 4096 * 4096
 MAX_CLIP_BYTES = 4 << 30
 
 
+def without_suffix(name: str) -> str:
+    """Return the name of a clip without the suffix of a video file, if it has one."""
+    suffix = next((s for s in SUFFIXES if name.lower().endswith(s)), "")
+    return name[: len(name) - len(suffix)]
+
+
 @dataclass(frozen=True, slots=True)
 class ClipInfo:
     """What a file says of itself, before anything is decoded.
@@ -43,6 +49,8 @@ class ClipInfo:
         Frames per second; NaN if the header states none.
     complete : bool
         False if the file is shorter than its header says.
+    intra : bool
+        True if every frame is stored by itself, and not as a change from others.
     """
 
     height: int
@@ -50,6 +58,7 @@ class ClipInfo:
     n_frames: int
     fps: float
     complete: bool
+    intra: bool
 
 
 def clip_info(path: str | os.PathLike[str]) -> ClipInfo:
@@ -106,16 +115,26 @@ def iter_frames(path: str | os.PathLike[str]) -> Iterator[NDArray[Any]]:
 
     A frame is valid until the next one is asked for: copy what you keep. Errors as `read_clip`.
     """
-    name = Path(path).name
-    with opened(Path(path)) as (container, stream):
-        info = _info(Path(path), stream)
-        for frame in container.decode(stream):
-            if (frame.height, frame.width) != (info.height, info.width):
-                raise AnnostatError(
-                    f"{name} changes its frame size from {info.height}×{info.width} to "
-                    f"{frame.height}×{frame.width}"
-                )
-            yield grey(frame)
+    with decoding(Path(path)) as (_, frames):
+        yield from frames
+
+
+@contextmanager
+def decoding(path: Path) -> Iterator[tuple[ClipInfo, Iterator[NDArray[Any]]]]:
+    """Open a clip once: yield what its header states, and its frames as `iter_frames` does."""
+    with opened(path) as (container, stream):
+        info = _info(path, stream)
+
+        def frames() -> Iterator[NDArray[Any]]:
+            for frame in container.decode(stream):
+                if (frame.height, frame.width) != (info.height, info.width):
+                    raise AnnostatError(
+                        f"{path.name} changes its frame size from {info.height}×{info.width} to "
+                        f"{frame.height}×{frame.width}"
+                    )
+                yield grey(frame)
+
+        yield info, frames()
 
 
 @contextmanager
@@ -159,7 +178,9 @@ def _info(path: Path, stream: Any) -> ClipInfo:
         raise AnnostatError(f"{path.name} states no frame size")
     rate = stream.average_rate
     fps = float(rate) if rate else float("nan")
-    return ClipInfo(height, width, int(stream.frames or 0), fps, _is_complete(path))
+    codec = stream.codec_context.codec
+    intra = bool(codec.intra_only) or codec.name == "ffv1"  # which shares statistics, not pixels
+    return ClipInfo(height, width, int(stream.frames or 0), fps, _is_complete(path), intra)
 
 
 def _is_complete(path: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from annostat.plotting.agreement import plot_bland_altman
+from annostat.plotting.audit import plot_contact_sheet, plot_frame_rates
 from annostat.plotting.cardiac import plot_afd, plot_beat, plot_first_frames
 from annostat.plotting.figures import save_figure
 from annostat.plotting.noise import plot_differences, plot_noise, plot_noise_law, plot_windows
@@ -13,8 +14,10 @@ __all__ = [
     "plot_afd",
     "plot_beat",
     "plot_bland_altman",
+    "plot_contact_sheet",
     "plot_differences",
     "plot_first_frames",
+    "plot_frame_rates",
     "plot_noise",
     "plot_noise_law",
     "plot_rmse_floor",

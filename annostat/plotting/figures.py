@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")  # Okabe & Ito, safe for colour blindness
 
 
-def save_figure(figure: Figure, path: str | Path) -> None:
+def save_figure(figure: Figure | SubFigure, path: str | Path) -> None:
     """Write a figure whole or not at all; the suffix decides the format."""
     from annostat.files import write_whole
 
@@ -23,7 +23,8 @@ def save_figure(figure: Figure, path: str | Path) -> None:
         options = {"metadata": {"CreationDate": None}}
 
     def write(stream: Any) -> None:
-        figure.savefig(stream, format=suffix, dpi=150, **options)
+        root: Any = figure.figure
+        root.savefig(stream, format=suffix, dpi=150, **options)
 
     write_whole(target, write)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from annostat.datasets.audit import Audit
 from annostat.errors import AnnostatError, shown
 from annostat.estimates import Check, Provenance, Section
 from annostat.noise import NoiseComparison
@@ -19,6 +20,7 @@ from annostat.scaling import ScalingComparison
 ORDER = {False: 0, None: 1, True: 2}
 WORST = 10  # items of a list of the worst ones
 LIKELY = 0.5
+FINDINGS = 500  # in the table of an audit; all of them are in its CSV
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,3 +203,42 @@ def _scaling(result: ScalingComparison) -> Part:
     )
     return Part.of(result, title="How the score moves with size", answer=(answer,),
                    pictures=(picture,))  # fmt: skip
+
+
+@part_of.register
+def _audit(result: Audit) -> Part:
+    from annostat.plotting import plot_contact_sheet, plot_frame_rates
+
+    n, found = len(result.table), len(result.items)
+    answer = f"{found} of {n} items of the data set have findings that a person should look at."
+    rates = result.frame_rates()
+    pictures = []
+    if found:
+        reasons = ", ".join(result.reasons)
+        pictures.append(
+            Picture.of(
+                plot_contact_sheet,
+                result,
+                alt=f"Frames of the worst items, with their reasons; the reasons are {reasons}.",
+                caption="The worst items: the frame that a finding is about, or what was traced.",
+                size=(9.0, 7.6),
+            )
+        )
+    if not rates.empty:
+        low, high = rates["fps"].min(), rates["fps"].max()
+        pictures.append(
+            Picture.of(
+                plot_frame_rates,
+                result,
+                alt=f"Histogram of frame rates, from {low:g} to {high:g} per second.",
+                caption="Sampling rates of the clips.",
+            )
+        )
+    part = Part.of(result, title="The data set and its faults", answer=(answer,),
+                   pictures=tuple(pictures))  # fmt: skip
+    table = result.to_frame()
+    rows = [[str(row[c]) for c in table.columns] for _, row in table.head(FINDINGS).iterrows()]
+    if not rows:
+        return part
+    told = f"The first {FINDINGS} of {len(table)} findings" if len(table) > FINDINGS else "Findings"
+    return replace(part, more=(Section(told, tuple(table.columns), rows),))

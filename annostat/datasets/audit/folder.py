@@ -1,0 +1,241 @@
+"""The audit of a folder, from its files to one result."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from annostat._version import __version__
+from annostat.datasets.audit import verdicts
+from annostat.datasets.audit.camus_labels import camus_findings
+from annostat.datasets.audit.findings import Finding, Limits
+from annostat.datasets.audit.measuring import Record, Task, measure_all, read_journal
+from annostat.datasets.audit.prompts import annotation_noise, associate, read_prompts
+from annostat.datasets.audit.result import Audit
+from annostat.datasets.audit.sources import Source, open_source, with_measured
+from annostat.datasets.audit.traces import (
+    area_findings,
+    beat_findings,
+    phase_table,
+    trace_findings,
+)
+from annostat.datasets.camus import Camus
+from annostat.datasets.echonet import EchoNet
+from annostat.datasets.folders import each_row
+from annostat.errors import AnnostatError, check_level
+from annostat.estimates import Provenance
+from annostat.resampling import Progress
+
+if TYPE_CHECKING:
+    from annostat.rounds import Rounds
+
+__all__ = ["audit_folder"]
+
+PIECE = 1 << 20
+
+
+def audit_folder(
+    folder: str | os.PathLike[str],
+    *,
+    journal: str | os.PathLike[str] | None = None,
+    limits: Limits | None = None,
+    prompts: str | os.PathLike[str] | None = None,
+    noise: Rounds | None = None,
+    errors: Mapping[str, Mapping[str, float]] | None = None,
+    level: float = 0.95,
+    n_jobs: int | None = 1,
+    progress: Progress | None = None,
+) -> Audit:
+    """Audit a folder: its sampling rates, its splits, broken clips, broken labels, prompts.
+
+    Parameters
+    ----------
+    folder : path
+        EchoNet-Dynamic, EchoNet-Synthetic, EchoNet-Pediatric, CAMUS, or clips (in it, or in
+        folders of it that are its splits). Links that leave it are not followed.
+    journal : path, optional
+        File to which every measured clip is written at once. A run that finds it goes on where
+        the last one stopped; clips that changed since are measured again.
+    limits : Limits, optional
+        Where a sign becomes a finding.
+    prompts : path, optional
+        Responses of clips to prompts, as `read_prompts` takes them.
+    noise : Rounds, optional
+        Rounds of annotation of the same clips: their mean absolute difference is set beside the
+        prompts. Without it, frames that several annotators traced give the spread of areas.
+    errors : mapping of str to mapping of str to float, optional
+        For each model its error by clip; its absolute value is set beside the prompts.
+    level : float
+        Level of the intervals of associations.
+    n_jobs : int or None
+        Processes that decode; -1 for all cores.
+    progress : callable, optional
+        Called as ``progress(done, total)`` after each clip.
+
+    Returns
+    -------
+    Audit
+
+    Raises
+    ------
+    AnnostatError
+        If the folder, a list in it or a table beside it cannot be used. A clip or an image that
+        cannot be used is a finding.
+
+    Examples
+    --------
+    >>> audit = audit_folder("EchoNet-Dynamic", journal="audit.jsonl")  # doctest: +SKIP
+    >>> audit.to_frame()[["item", "reason"]]  # doctest: +SKIP
+    """
+    level, limits = check_level(level), Limits() if limits is None else limits
+    source = open_source(folder)
+    responses = None if prompts is None else read_prompts(prompts)
+    if responses is None and (noise is not None or errors):
+        raise AnnostatError("noise and errors are set beside prompts: give prompts, too")
+    place = None if journal is None else Path(journal)
+    n_resumed = len(read_journal(place, source.tasks))
+    records = measure_all(source.tasks, journal=place, n_jobs=n_jobs, progress=progress)
+    table = with_measured(source.table, records)
+    pairs = verdicts.duplicate_pairs(records, digests_of(source.tasks), limits)
+    found = list(_findings(source, records, pairs, limits))
+    findings = sorted(found, key=lambda f: (-f.score, f.item, f.reason))
+    associations = []
+    if responses is not None:
+        outcomes = _outcomes(source, noise, errors)
+        patients = {str(i): str(p) for i, p in zip(table["item"], table["patient"], strict=True)
+                    if p is not None}  # fmt: skip
+        associations = associate(responses, outcomes, patient_of=patients or None, level=level)
+    measured = sum(bool(r.get("signs", {}).get("n_frames")) for r in records.values())
+    return Audit(
+        source,
+        table,
+        tuple(findings),
+        tuple(pairs),
+        responses,
+        tuple(associations),
+        n_measured=measured,
+        n_resumed=n_resumed,
+        provenance=Provenance(
+            __version__,
+            _digest(source, records),
+            len(table),
+            None,
+            {"limits": limits.to_dict(), "level": level},
+        ),
+    )
+
+
+def _findings(
+    source: Source,
+    records: Mapping[str, Record],
+    pairs: list[tuple[str, str, float]],
+    limits: Limits,
+) -> Iterator[Finding]:
+    listed = source.table
+    split_of = dict(zip(listed["item"], listed["split"], strict=True))
+    for link in source.outside:
+        yield Finding(link, "outside_link", 1.0, "it leads out of the folder")
+    if source.kind != "camus":
+        names = {t.item for t in source.tasks} | set(source.outside)
+        for item in dict.fromkeys(listed["item"]):
+            if item not in names:
+                yield Finding(item, "missing_file", 1.0, "there is no video of that name")
+        for item in names - set(split_of) - set(source.outside):
+            yield Finding(item, "unlisted", 0.5, "the list does not name it", 0)
+    yield from verdicts.clip_findings(records, limits)
+    yield from verdicts.sector_findings(records, limits)
+    yield from verdicts.list_findings(listed, records, limits)
+    yield from verdicts.leaks_of_patients(listed)
+    yield from verdicts.duplicate_findings(pairs, split_of)
+    if isinstance(source.data, EchoNet):
+        yield from _of_echonet(source.data, records, limits)
+    elif isinstance(source.data, Camus):
+        yield from camus_findings(source.data, records, limits)
+
+
+def _of_echonet(echo: EchoNet, records: Mapping[str, Record], limits: Limits) -> Iterator[Finding]:
+    frames = {}
+    listed = echo.clips[["clip", "n_frames", "height", "width"]].itertuples(index=False)
+    for clip, *facts in listed:
+        signs = records.get(clip, {}).get("signs", {})
+        whole = not records.get(clip, {}).get("error", "no file")
+        n = signs.get("n_frames", 0) if whole else np.nan_to_num(facts[0])
+        height = signs.get("height", np.nan_to_num(facts[1]))
+        width = signs.get("width", np.nan_to_num(facts[2]))
+        frames[clip] = (int(n), int(height), int(width))
+    yield from trace_findings(echo, frames, limits)
+    yield from area_findings(echo, limits)
+    fps = {row.clip: float(row.fps) for row in each_row(echo.clips)}
+    phases, _ = phase_table(echo)
+    for row in each_row(phases[phases["n_traced"] == 2]):
+        stated = records.get(row.clip, {}).get("stated", {}).get("fps") or np.nan
+        rate = fps.get(row.clip, np.nan)
+        rate = stated if np.isnan(rate) else rate
+        yield from beat_findings(row.clip, row.ed_frame, row.es_frame, rate, limits)
+
+
+def _outcomes(
+    source: Source, noise: Rounds | None, errors: Mapping[str, Mapping[str, float]] | None
+) -> dict[str, Mapping[str, float]]:
+    """Return what is set beside the prompts: the noise, and the error of each model."""
+    outcomes: dict[str, Mapping[str, float]] = {}
+    if noise is not None:
+        outcomes["annotation noise"] = annotation_noise(noise)
+    elif isinstance(source.data, EchoNet):
+        spread = _spread_of_areas(source.data)
+        if spread:
+            outcomes["spread of traced areas"] = spread
+    for model, values in (errors or {}).items():
+        outcomes[f"error of {model}"] = {item: abs(v) for item, v in values.items()}
+    return outcomes
+
+
+def _spread_of_areas(echo: EchoNet) -> dict[str, float]:
+    """Return by clip the mean SD of its annotators' areas, over their mean."""
+    areas: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for trace in echo.traces:
+        areas[trace.clip][trace.frame].append(trace.area_px2)
+    spread = {}
+    for clip, by_frame in areas.items():
+        several = [np.std(a, ddof=1) / np.mean(a) for a in by_frame.values()
+                   if len(a) > 1 and np.mean(a) > 0]  # fmt: skip
+        if several:
+            spread[clip] = float(np.mean(several))
+    return spread
+
+
+def digests_of(tasks: Sequence[Task]) -> dict[str, str]:
+    """Return the SHA-256 of files of equal size: files of different sizes cannot be the same."""
+    by_size: dict[int, list[Task]] = defaultdict(list)
+    for task in tasks:
+        if task.path is not None:
+            size = task.path.stat().st_size
+            if size:
+                by_size[size].append(task)
+    digests = {}
+    for group in by_size.values():
+        for task in group if len(group) > 1 else ():
+            digest = hashlib.sha256()
+            assert task.path is not None
+            with task.path.open("rb") as stream:
+                while piece := stream.read(PIECE):
+                    digest.update(piece)
+            digests[task.item] = digest.hexdigest()
+    return digests
+
+
+def _digest(source: Source, records: Mapping[str, Record]) -> str:
+    """Return a digest of the list and of what was measured: paths and times play no part."""
+    import json
+
+    digest = hashlib.sha256(source.table.to_csv(index=False).encode())
+    for item in sorted(records):
+        kept = {k: v for k, v in records[item].items() if k != "state"}
+        digest.update(json.dumps(kept, sort_keys=True).encode())
+    return digest.hexdigest()[:16]
