@@ -251,11 +251,16 @@ SUITES: dict[str, tuple[Suite, list[Design]]] = {
     "scaling": (
         scaling,
         [
-            Design(n, law, rounds=seeds)
-            for law in SCALING
+            Design(n, f"{law}, {noise}", rounds=seeds)
+            for law in ("hinge", "power", "floor")
+            for noise in ("2%", "5%")
             for n, seeds in ((8, 1), (12, 1), (12, 3))
-            if not (law.startswith("broken") and n * seeds < 36)
-        ],
+        ]
+        + [
+            Design(12, f"{law}, 2%")
+            for law in ("known floor", "floor within 5%", "floor within 10%", "floor 10% too high")
+        ]
+        + [Design(12, "floor, t3 and Huber, 2%"), Design(12, "broken, 2%", rounds=3)],
     ),
     "scaling choice": (
         scaling_choice,

@@ -109,6 +109,8 @@ class Smooth(Law):
     ) -> tuple[FloatArray, float]:
         mask = np.isin(np.arange(starts.shape[1]), free)
         theta, cost = solve(chart, self.points, starts, mask, dof=self.dof, prior=self.prior)
+        if self.near is not None:
+            return theta[0], float(cost[0])
         pick = theta[[int(np.argmin(cost))]]
         theta, cost = solve(
             chart, self.points, pick, mask, dof=self.dof, prior=self.prior, tolerance=1e-13
@@ -116,11 +118,11 @@ class Smooth(Law):
         return theta[0], float(cost[0])
 
     def _limits(
-        self, chart: Chart, starts: FloatArray, column: int, free: tuple[int, ...], rise: float
-    ) -> Limits:
+        self, chart: Chart, starts: FloatArray, free: tuple[int, ...], rise: float, *targets: int
+    ) -> list[Limits]:
         mask = np.isin(np.arange(starts.shape[1]), free)
         return limits(
-            chart, self.points, np.clip(starts, chart.low, chart.high), column, mask,
+            chart, self.points, np.clip(starts, chart.low, chart.high), targets, mask,
             lowest=self.deviance, rise=rise, dof=self.dof, prior=self.prior,
         )  # fmt: skip
 
@@ -189,27 +191,24 @@ class Floor(Smooth):
         e = self.level + math.log(s)
         h = math.log((1 - s) / s) / a if s < 1 else -30.0
         ratio = math.log((1 - s) / s) if s < 1 else -30.0
-        held_floor = {1, 2} if self.known else {0, 1, 2}
-        found: dict[str, Limits] = {}
-        if self.given is None:
-            starts = np.array([(self.level, a, x) for x in (self.share, 0.05, 0.5, 0.9)])
-            found["exponent"] = self._limits(share_chart(0.0), starts, 1, (0, 1, 2), rise)
-        else:
-            starts = np.array([(e, a, ratio + d) for d in (0.0, -1.0, 1.0)])
-            found["exponent"] = self._limits(ratio_chart(), starts, 1, tuple(held_floor), rise)
-        found["exponent"] = (max(found["exponent"][0], 0.0), found["exponent"][1])
+        free = (1, 2) if self.known else (0, 1, 2)
+        # The ratio may be anything where E is barely seen: a few of them to start from.
+        ratios = np.array([(e, a * k, ratio + d) for k, d in ((1, 0), (0.6, 1), (1.6, -1))])
         if self.known:
-            found["floor"] = (seen["floor"], seen["floor"])
+            [exponent] = self._limits(ratio_chart(), ratios, free, rise, 1)
+            floor = (seen["floor"], seen["floor"])
+        elif self.given is not None:
+            floor, exponent = self._limits(ratio_chart(), ratios, free, rise, 0, 1)
         else:
-            starts = np.array([(e, a * k, ratio) for k in (1.0, 0.6, 1.6)])
-            found["floor"] = self._limits(ratio_chart(), starts, 0, (0, 1, 2), rise)
-            if self._without_floor() <= self.deviance + rise:
-                found["floor"] = (-math.inf, found["floor"][1])
+            [floor] = self._limits(ratio_chart(), ratios, free, rise, 0)
+            starts = np.array([(self.level, a, x) for x in (self.share, 0.05, 0.5, 0.9)])
+            [exponent] = self._limits(share_chart(0.0), starts, free, rise, 1)
         starts = np.array([(e, a * k, h) for k in (1.0, 0.6, 1.6)])
-        found["n_half"] = self._limits(half_chart(), starts, 2, tuple(held_floor), rise)
-        if found["floor"][0] == -math.inf:
-            found["n_half"] = (found["n_half"][0], math.inf)
-        return found
+        [n_half] = self._limits(half_chart(), starts, free, rise, 2)
+        if not self.known and self._without_floor() <= self.deviance + rise:
+            floor, n_half = (-math.inf, floor[1]), (n_half[0], math.inf)
+        exponent = (max(exponent[0], 0.0), exponent[1])
+        return {"exponent": exponent, "floor": floor, "n_half": n_half}
 
     def _without_floor(self) -> float:
         """Return the deviance of the pure power law, with what the prior says of E = 0."""
@@ -225,10 +224,10 @@ class Floor(Smooth):
             if self.known:
                 floor = self.level + math.log(self.share)
                 starts[:, 0], starts[:, 2] = floor, math.log(math.expm1(max(p - floor, 1e-14)))
-                above = self._limits(ratio_chart(float(at)), starts, 2, (1, 2), rise)
+                [above] = self._limits(ratio_chart(float(at)), starts, (1, 2), rise, 2)
                 out[:, i] = floor + np.logaddexp(0, above)
             else:
-                out[:, i] = self._limits(share_chart(float(at)), starts, 0, (0, 1, 2), rise)
+                [out[:, i]] = self._limits(share_chart(float(at)), starts, (0, 1, 2), rise, 0)
         return out
 
 
@@ -493,13 +492,12 @@ class Broken(Smooth):
         chart = self._chart(0.0)
         starts = np.repeat(self.theta[None], 3, axis=0)
         starts[1:, 4] += (-1.0, 1.0)
-        found = {
-            name: self._limits(chart, starts, column, (0, 1, 2, 3, 4), rise)
-            for name, column in (("exponent", 1), ("second_exponent", 2), ("hinge", 3))
+        first, second, hinge = self._limits(chart, starts, (0, 1, 2, 3, 4), rise, 1, 2, 3)
+        return {
+            "exponent": (max(first[0], 0.0), first[1]),
+            "second_exponent": (max(second[0], 0.0), second[1]),
+            "hinge": hinge,
         }
-        for name in ("exponent", "second_exponent"):
-            found[name] = (max(found[name][0], 0.0), found[name][1])
-        return found
 
     def band(self, v: FloatArray, *, level: float, inflation: float = 1.0) -> FloatArray:
         """Return limits of log loss at log sizes."""
@@ -510,5 +508,5 @@ class Broken(Smooth):
             starts[:, 0] = p
             starts[1, 4] += 1.0
             chart = self._chart(float(at))
-            out[:, i] = self._limits(chart, starts, 0, (0, 1, 2, 3, 4), rise)
+            [out[:, i]] = self._limits(chart, starts, (0, 1, 2, 3, 4), rise, 0)
         return out

@@ -8,7 +8,7 @@ log loss; it is linear, and projected out wherever nothing else holds it (variab
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from scipy import special
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+Ladder = list[tuple[float, float, FloatArray]]  # value, height of the root, solution
 # Parameters of shape (b, p) and log sizes (n,) to log losses (b, n) and their slopes (b, p, n).
 Shape = Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]
 TINY = 1e-26  # mean squared residual below which points count as lying on the law exactly
@@ -96,8 +98,8 @@ def solve(
     Parameters
     ----------
     start : float64 array of shape (b, p)
-    free : bool array of shape (p,)
-        The other columns stay as they are in `start`.
+    free : bool array of shape (p,), or (b, p) with one row for each start
+        The other columns stay as they are in `start`. Column 0 is either free in all or in none.
 
     Returns
     -------
@@ -105,9 +107,11 @@ def solve(
         Parameters and deviances.
     """
     v, y, w = points.v, points.y, points.w
-    project = bool(free[0]) and prior is None
-    columns = np.flatnonzero(free)
+    masks = np.broadcast_to(free, start.shape)
+    project = bool(masks[0, 0]) and prior is None
+    columns = np.flatnonzero(masks.any(axis=0))
     columns = columns[columns > 0] if project else columns
+    held = ~masks[:, columns]
 
     def look(theta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
         curve, slopes = chart.shape(theta, v)
@@ -146,8 +150,10 @@ def solve(
             hessian += row[:, :, None] * row[:, None, :]
             gradient += row * gap[:, None]
         at = theta[:, columns]
-        stuck = ((at <= chart.low[columns]) & (gradient < 0)) | (
-            (at >= chart.high[columns]) & (gradient > 0)
+        stuck = (
+            held
+            | ((at <= chart.low[columns]) & (gradient < 0))
+            | ((at >= chart.high[columns]) & (gradient > 0))
         )
         gradient[stuck] = 0.0
         hessian *= ~stuck[:, :, None] & ~stuck[:, None, :]
@@ -174,7 +180,7 @@ def solve(
             keep = ~done
             live, damping = live[keep], damping[keep]
             theta, error, slopes = theta[keep], error[keep], slopes[keep]
-            rss, cost = rss[keep], cost[keep]
+            rss, cost, held = rss[keep], cost[keep], held[keep]
             if not live.size:
                 break
     out[live], best[live] = theta, cost
@@ -185,86 +191,101 @@ def limits(
     chart: Chart,
     points: Points,
     starts: FloatArray,
-    column: int,
+    targets: Sequence[int],
     free: NDArray[np.bool_],
     *,
     lowest: float,
     rise: float,
     dof: int,
     prior: Prior | None = None,
-) -> tuple[float, float]:
-    """Return where the profile of one column leaves `rise` above the `lowest` deviance.
+) -> list[tuple[float, float]]:
+    """Return where the profiles of columns leave `rise` above the `lowest` deviance.
 
     Parameters
     ----------
     starts : float64 array of shape (s, p)
         The solution first, then other places to start from.
-    column : int
-        Column whose limits are wanted.
+    targets : sequence of int
+        Columns whose limits are wanted: all their profiles are solved together.
     free : bool array of shape (p,)
-        As for the fit itself; `column` is held here.
+        As for the fit itself; in its own profile a target is held.
 
     Returns
     -------
-    tuple of float
-        An infinite limit where the profile is still below at the end of the box.
+    list of tuple of float
+        For each target; infinite where the profile is still below at the end of the box.
     """
-    held = free.copy()
-    held[column] = False
-    best = float(starts[0, column])
-    low, high = float(chart.low[column]), float(chart.high[column])
+    zero = -math.sqrt(rise)
 
-    def root(values: FloatArray, begin: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return √deviance less the wanted one, and the solutions, for values of the column.
+    def roots(column: IntArray, value: FloatArray, begin: FloatArray, tolerance: float) -> Ladder:
+        """Return (value, √deviance less the wanted one, solution) for columns held at values.
 
-        `begin`, of shape (len(values), s, p), holds the places to start from.
+        `begin`, of shape (len(value), s, p), holds the places to start from.
         """
+        rows = np.arange(value.size)
         begin = begin.copy()
-        begin[:, :, column] = values[:, None]
+        begin[rows, :, column] = value[:, None]
+        masks = np.repeat(free[None], value.size, axis=0)
+        masks[rows, column] = False
         theta, cost = solve(
-            chart, points, begin.reshape(-1, begin.shape[2]), held, dof=dof, prior=prior,
-            tolerance=1e-5, max_steps=40,
+            chart, points, begin.reshape(-1, begin.shape[2]),
+            np.repeat(masks, begin.shape[1], axis=0), dof=dof, prior=prior, tolerance=tolerance,
+            max_steps=40,
         )  # fmt: skip
         cost = cost.reshape(begin.shape[:2])
         first = cost.argmin(axis=1)
-        rows = np.arange(values.size)
-        above = np.maximum(cost[rows, first] - lowest, 0.0)
-        return np.sqrt(above) - math.sqrt(rise), theta.reshape(begin.shape)[rows, first]
+        z = np.sqrt(np.maximum(cost[rows, first] - lowest, 0.0)) + zero
+        return list(zip(value, z, theta.reshape(begin.shape)[rows, first], strict=True))
 
-    width = max(standard_error(chart, points, starts[0], column, free, dof), 1e-9 * (high - low))
-    steps = min(width, 0.05 * (high - low)) * 0.35 * 2.0 ** np.arange(12)
-    steps[-1] = high - low
-    ends = [-math.inf, math.inf]
-    brackets: dict[int, list[tuple[float, float, FloatArray]]] = {}
-    grid = np.concatenate([np.maximum(best - steps, low), np.minimum(best + steps, high)])
-    z, theta = root(grid, np.repeat(starts[None], grid.size, axis=0))
-    for side in (0, 1):
-        part = slice(side * steps.size, (side + 1) * steps.size)
-        seen = [
-            (best, -math.sqrt(rise), starts[0]),
-            *zip(grid[part], z[part], theta[part], strict=True),
+    # Steps away from the best value, each twice the last, and the end of the box.
+    width, ladders = {}, []
+    for c in targets:
+        best, low, high = float(starts[0, c]), chart.low[c], chart.high[c]
+        se = standard_error(chart, points, starts[0], c, free, dof)
+        width[c] = max(se, 1e-9 * (high - low))
+        steps = min(width[c], 0.05 * (high - low)) * 0.5 * 2.0 ** np.arange(11)
+        steps[-1] = high - low
+        ladders += [
+            (c, np.maximum(best - steps, low)),
+            (c, np.minimum(best + steps, high)),
         ]
-        last = max(k for k, (_, height, _) in enumerate(seen) if height <= 0)
-        if last < steps.size:
-            brackets[side] = seen[last : last + 2]
+    values = np.concatenate([ladder for _, ladder in ladders])
+    column = np.repeat([c for c, _ in ladders], [ladder.size for _, ladder in ladders])
+    found = roots(column, values, np.repeat(starts[None], values.size, axis=0), 1e-3)
+    brackets: dict[int, Ladder] = {}  # by the place in `ladders`
+    for i, (c, ladder) in enumerate(ladders):
+        seen = [(float(starts[0, c]), zero, starts[0])]
+        seen += found[i * ladder.size : (i + 1) * ladder.size]
+        last = max(k for k, (_, z, _) in enumerate(seen) if z <= 0)
+        if last < ladder.size:
+            brackets[i] = seen[last : last + 2]
     for _ in range(8):
-        wide = {s: b for s, b in brackets.items() if abs(b[1][0] - b[0][0]) > 0.02 * width}
+        wide = {
+            i: b
+            for i, b in brackets.items()
+            if abs(b[1][0] - b[0][0]) > 0.02 * width[ladders[i][0]]
+        }
         if not wide:
             break
         # The root is nearly straight: a point on each side of the chord's crossing brackets it.
-        places = [
-            a[0] + share * (b[0] - a[0]) for a, b in wide.values() for share in _around(a[1], b[1])
-        ]
+        values = np.array(
+            [
+                a[0] + share * (b[0] - a[0])
+                for a, b in wide.values()
+                for share in _around(a[1], b[1])
+            ]
+        )
         begin = np.array([[a[2], b[2]] for a, b in wide.values() for _ in range(3)])
-        tried = list(zip(places, *root(np.array(places), begin), strict=True))
-        for i, (side, (a, b)) in enumerate(wide.items()):
-            ladder = [a, *tried[3 * i : 3 * i + 3], b]
-            last = max(k for k, (_, height, _) in enumerate(ladder[:-1]) if height <= 0)
-            brackets[side] = ladder[last : last + 2]
-    for side, (inside, outside) in brackets.items():
-        share = inside[1] / (inside[1] - outside[1])
-        ends[side] = inside[0] + share * (outside[0] - inside[0])
-    return float(ends[0]), float(ends[1])
+        column = np.repeat([ladders[i][0] for i in wide], 3)
+        found = roots(column, values, begin, 1e-5)
+        for k, (i, (a, b)) in enumerate(wide.items()):
+            seen = [a, *found[3 * k : 3 * k + 3], b]
+            last = max(j for j, (_, z, _) in enumerate(seen[:-1]) if z <= 0)
+            brackets[i] = seen[last : last + 2]
+    ends = [-math.inf, math.inf] * len(targets)
+    for i, (a, b) in brackets.items():
+        ends[i] = float(a[0] + a[1] / (a[1] - b[1]) * (b[0] - a[0]))
+    return list(zip(ends[::2], ends[1::2], strict=True))
 
 
 def _around(inside: float, outside: float) -> tuple[float, float, float]:
