@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy import special
 
-from annostat.scaling.solve import Chart, FloatArray, Points, Prior, limits, solve, threshold
+from annostat.scaling.solve import Chart, FloatArray, Points, Prior, Profile, solve, threshold
 
 Limits = tuple[float, float]
 Combine = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
@@ -120,11 +120,11 @@ class Smooth(Law):
     def _limits(
         self, chart: Chart, starts: FloatArray, free: tuple[int, ...], rise: float, *targets: int
     ) -> list[Limits]:
-        mask = np.isin(np.arange(starts.shape[1]), free)
-        return limits(
-            chart, self.points, np.clip(starts, chart.low, chart.high), targets, mask,
-            lowest=self.deviance, rise=rise, dof=self.dof, prior=self.prior,
+        profile = Profile(
+            chart, self.points, np.clip(starts, chart.low, chart.high),
+            np.isin(np.arange(starts.shape[1]), free), self.deviance, rise, self.dof, self.prior,
         )  # fmt: skip
+        return profile.limits(targets)
 
     deviance: float
 

@@ -187,131 +187,131 @@ def solve(
     return out, best
 
 
-def limits(
-    chart: Chart,
-    points: Points,
-    starts: FloatArray,
-    targets: Sequence[int],
-    free: NDArray[np.bool_],
-    *,
-    lowest: float,
-    rise: float,
-    dof: int,
-    prior: Prior | None = None,
-) -> list[tuple[float, float]]:
-    """Return where the profiles of columns leave `rise` above the `lowest` deviance.
+@dataclass(frozen=True)
+class Profile:
+    """A fit whose columns are to be profiled.
 
-    Parameters
+    Attributes
     ----------
+    chart : Chart
+    points : Points
     starts : float64 array of shape (s, p)
         The solution first, then other places to start from.
-    targets : sequence of int
-        Columns whose limits are wanted: all their profiles are solved together.
     free : bool array of shape (p,)
-        As for the fit itself; in its own profile a target is held.
-
-    Returns
-    -------
-    list of tuple of float
-        For each target; infinite where the profile is still below at the end of the box.
+        As for the fit itself; in its own profile a column is held.
+    lowest, rise : float
+        Deviance of the solution, and by how much it may rise.
+    dof : int
+    prior : Prior or None
     """
-    zero = -math.sqrt(rise)
 
-    def roots(column: IntArray, value: FloatArray, begin: FloatArray, tolerance: float) -> Ladder:
+    chart: Chart
+    points: Points
+    starts: FloatArray
+    free: NDArray[np.bool_]
+    lowest: float
+    rise: float
+    dof: int
+    prior: Prior | None = None
+
+    def limits(self, columns: Sequence[int]) -> list[tuple[float, float]]:
+        """Return the limits of columns, all their profiles solved together.
+
+        A limit is infinite where the profile is still below at the end of the box.
+        """
+        ends = [column for column in columns for _ in (0, 1)]
+        widths = [max(self._standard_error(c), 1e-9 * self._span(c)) for c in ends]
+        brackets = self._brackets(ends, widths)
+        for _ in range(8):
+            wide = [i for i, (a, b) in brackets.items() if abs(b[0] - a[0]) > 0.02 * widths[i]]
+            if not wide:
+                break
+            self._narrow(brackets, wide, ends)
+        found = [-math.inf, math.inf] * len(columns)
+        for i, (a, b) in brackets.items():
+            found[i] = float(a[0] + a[1] / (a[1] - b[1]) * (b[0] - a[0]))
+        return list(zip(found[::2], found[1::2], strict=True))
+
+    def _brackets(self, ends: list[int], widths: list[float]) -> dict[int, Ladder]:
+        """Return the last place inside and the next one outside, for each end that has them.
+
+        The places are steps away from the best value, each twice the last, then the end of the
+        box; lower ends stand at even places of `ends`, upper ones at odd places.
+        """
+        steps = []
+        for i, (c, width) in enumerate(zip(ends, widths, strict=True)):
+            away = min(width, 0.05 * self._span(c)) * 0.5 * 2.0 ** np.arange(11)
+            away[-1] = self._span(c)
+            place = self.starts[0, c] + (away if i % 2 else -away)
+            steps.append(np.clip(place, self.chart.low[c], self.chart.high[c]))
+        n = steps[0].size
+        begin = np.repeat(self.starts[None], n * len(ends), axis=0)
+        found = self._roots(np.repeat(ends, n), np.concatenate(steps), begin, 1e-3)
+        brackets = {}
+        for i, c in enumerate(ends):
+            best = (float(self.starts[0, c]), -math.sqrt(self.rise), self.starts[0])
+            ladder = [best, *found[i * n : (i + 1) * n]]
+            last = max(k for k, (_, z, _) in enumerate(ladder) if z <= 0)
+            if last < n:
+                brackets[i] = ladder[last : last + 2]
+        return brackets
+
+    def _narrow(self, brackets: dict[int, Ladder], wide: list[int], ends: list[int]) -> None:
+        """Look about the crossing of the chord: the root is nearly straight."""
+        places, begin = [], []
+        for a, b in (brackets[i] for i in wide):
+            places += [a[0] + share * (b[0] - a[0]) for share in _around(a[1], b[1])]
+            begin += [np.stack([a[2], b[2]])] * 3
+        columns = np.repeat([ends[i] for i in wide], 3)
+        found = self._roots(columns, np.array(places), np.stack(begin), 1e-5)
+        for k, i in enumerate(wide):
+            a, b = brackets[i]
+            ladder = [a, *found[3 * k : 3 * k + 3], b]
+            last = max(j for j, (_, z, _) in enumerate(ladder[:-1]) if z <= 0)
+            brackets[i] = ladder[last : last + 2]
+
+    def _roots(
+        self, columns: IntArray, values: FloatArray, begin: FloatArray, tolerance: float
+    ) -> Ladder:
         """Return (value, √deviance less the wanted one, solution) for columns held at values.
 
-        `begin`, of shape (len(value), s, p), holds the places to start from.
+        `begin`, of shape (len(values), s, p), holds the places to start from.
         """
-        rows = np.arange(value.size)
+        rows = np.arange(values.size)
         begin = begin.copy()
-        begin[rows, :, column] = value[:, None]
-        masks = np.repeat(free[None], value.size, axis=0)
-        masks[rows, column] = False
+        begin[rows, :, columns] = values[:, None]
+        masks = np.repeat(self.free[None], values.size, axis=0)
+        masks[rows, columns] = False
+        n_starts, n_columns = begin.shape[1:]
         theta, cost = solve(
-            chart, points, begin.reshape(-1, begin.shape[2]),
-            np.repeat(masks, begin.shape[1], axis=0), dof=dof, prior=prior, tolerance=tolerance,
-            max_steps=40,
+            self.chart, self.points, begin.reshape(-1, n_columns),
+            np.repeat(masks, n_starts, axis=0), dof=self.dof, prior=self.prior,
+            tolerance=tolerance, max_steps=40,
         )  # fmt: skip
         cost = cost.reshape(begin.shape[:2])
         first = cost.argmin(axis=1)
-        z = np.sqrt(np.maximum(cost[rows, first] - lowest, 0.0)) + zero
-        return list(zip(value, z, theta.reshape(begin.shape)[rows, first], strict=True))
+        z = np.sqrt(np.maximum(cost[rows, first] - self.lowest, 0.0)) - math.sqrt(self.rise)
+        return list(zip(values, z, theta.reshape(begin.shape)[rows, first], strict=True))
 
-    # Steps away from the best value, each twice the last, and the end of the box.
-    width, ladders = {}, []
-    for c in targets:
-        best, low, high = float(starts[0, c]), chart.low[c], chart.high[c]
-        se = standard_error(chart, points, starts[0], c, free, dof)
-        width[c] = max(se, 1e-9 * (high - low))
-        steps = min(width[c], 0.05 * (high - low)) * 0.5 * 2.0 ** np.arange(11)
-        steps[-1] = high - low
-        ladders += [
-            (c, np.maximum(best - steps, low)),
-            (c, np.minimum(best + steps, high)),
-        ]
-    values = np.concatenate([ladder for _, ladder in ladders])
-    column = np.repeat([c for c, _ in ladders], [ladder.size for _, ladder in ladders])
-    found = roots(column, values, np.repeat(starts[None], values.size, axis=0), 1e-3)
-    brackets: dict[int, Ladder] = {}  # by the place in `ladders`
-    for i, (c, ladder) in enumerate(ladders):
-        seen = [(float(starts[0, c]), zero, starts[0])]
-        seen += found[i * ladder.size : (i + 1) * ladder.size]
-        last = max(k for k, (_, z, _) in enumerate(seen) if z <= 0)
-        if last < ladder.size:
-            brackets[i] = seen[last : last + 2]
-    for _ in range(8):
-        wide = {
-            i: b
-            for i, b in brackets.items()
-            if abs(b[1][0] - b[0][0]) > 0.02 * width[ladders[i][0]]
-        }
-        if not wide:
-            break
-        # The root is nearly straight: a point on each side of the chord's crossing brackets it.
-        values = np.array(
-            [
-                a[0] + share * (b[0] - a[0])
-                for a, b in wide.values()
-                for share in _around(a[1], b[1])
-            ]
-        )
-        begin = np.array([[a[2], b[2]] for a, b in wide.values() for _ in range(3)])
-        column = np.repeat([ladders[i][0] for i in wide], 3)
-        found = roots(column, values, begin, 1e-5)
-        for k, (i, (a, b)) in enumerate(wide.items()):
-            seen = [a, *found[3 * k : 3 * k + 3], b]
-            last = max(j for j, (_, z, _) in enumerate(seen[:-1]) if z <= 0)
-            brackets[i] = seen[last : last + 2]
-    ends = [-math.inf, math.inf] * len(targets)
-    for i, (a, b) in brackets.items():
-        ends[i] = float(a[0] + a[1] / (a[1] - b[1]) * (b[0] - a[0]))
-    return list(zip(ends[::2], ends[1::2], strict=True))
+    def _span(self, column: int) -> float:
+        return float(self.chart.high[column] - self.chart.low[column])
+
+    def _standard_error(self, column: int) -> float:
+        """Return the Gauss-Newton standard error of a free column; 0 if it has none."""
+        curve, slopes = self.chart.shape(self.starts[:1], self.points.v)
+        columns = np.flatnonzero(self.free)
+        jacobian = slopes[0, columns]
+        rss = float((self.points.y - curve[0]) ** 2 @ self.points.w)
+        try:
+            inverse = np.linalg.inv((jacobian * self.points.w) @ jacobian.T)
+        except np.linalg.LinAlgError:
+            return 0.0
+        place = int(np.flatnonzero(columns == column)[0])
+        variance = rss / self.dof * float(inverse[place, place])
+        return math.sqrt(variance) if math.isfinite(variance) and variance > 0 else 0.0
 
 
 def _around(inside: float, outside: float) -> tuple[float, float, float]:
     """Return three places in the bracket, as shares of it, about where a chord crosses zero."""
     share = min(max(inside / (inside - outside), 0.03), 0.97)
     return 0.9 * share, share, share + 0.1 * (1 - share)
-
-
-def standard_error(
-    chart: Chart,
-    points: Points,
-    theta: FloatArray,
-    column: int,
-    free: NDArray[np.bool_],
-    dof: int,
-) -> float:
-    """Return the Gauss-Newton standard error of one free column; 0 if it has none."""
-    curve, slopes = chart.shape(theta[None], points.v)
-    columns = np.flatnonzero(free)
-    jacobian = slopes[0, columns]
-    hessian = (jacobian * points.w) @ jacobian.T
-    rss = float((points.y - curve[0]) ** 2 @ points.w)
-    try:
-        inverse = np.linalg.inv(hessian)
-    except np.linalg.LinAlgError:
-        return 0.0
-    place = int(np.flatnonzero(columns == column)[0])
-    variance = rss / dof * float(inverse[place, place])
-    return math.sqrt(variance) if math.isfinite(variance) and variance > 0 else 0.0
