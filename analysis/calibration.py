@@ -288,7 +288,7 @@ def truth(
     for other, difference in (("0.1σ² again", 0.0), ("shrunken", -0.26)):
         (pair,) = compare_models(
             {"0.1σ²": products["0.1σ²"], other: products[other]}, codes, unit="", level=LEVEL,
-            n_resamples=400, rng=seed,
+            n_resamples=200, rng=seed,
         )  # fmt: skip
         name = f"0.1σ² − {other}"
         found[f"interval: {name}"] = covered(pair.difference, difference * sigma**2, sigma**2)

@@ -316,7 +316,7 @@ def test_comparisons_are_paired_and_adjusted():
     d = (models["a"] - zbar) ** 2 - (models["c"] - zbar) ** 2
     c = pairs["a", "c"]
     assert c.difference.value == pytest.approx(d.mean(), rel=1e-9)
-    assert c.nearer == "a" and c.p_adjusted == pytest.approx(3 * 2 / 1000)
+    assert c.nearer == "a" and c.p_adjusted == pytest.approx(3 * 1 / 1000)
     t = stats.ttest_1samp(d, 0).confidence_interval(0.95)
     assert (c.difference.low, c.difference.high) == pytest.approx(tuple(t), rel=0.1)
     assert pairs["a", "b"].nearer == "" and pairs["a", "b"].p_adjusted > 0.05
@@ -495,3 +495,17 @@ def test_picks_take_their_floor_from_the_law_of_the_noise():
     assert "model" in scores.floors["mae_floor"].interval.method
     values = score_models(rounds, {"m": truth}, n_resamples=200, kind="values")
     assert values.floors["mae_floor"].interval.method != scores.floors["mae_floor"].interval.method
+
+
+def test_physical_units_multiply_by_the_period():
+    rng, truth, z = study(60)
+    f = truth + rng.normal(0, 2, 60)
+    period = rng.uniform(10, 40, 60)
+    frames = Rounds.from_array(z, period=period, period_unit="ms")
+    scaled = Rounds.from_array(z * period[:, None])
+    one = score_models(frames, {"m": f}, physical=True, **FAST)
+    two = score_models(scaled, {"m": f * period}, **FAST)
+    assert one.models[0].excess.value == pytest.approx(two.models[0].excess.value)
+    assert one.models[0].rmse.unit == "ms" and one.floors["rmse_floor"].unit == "ms"
+    with pytest.raises(AnnostatError, match="period"):
+        score_models(scaled, {"m": f}, physical=True, **FAST)

@@ -77,11 +77,13 @@ def chapters_of(
 
     common = {"level": options["level"], "rng": options["seed"], "n_jobs": options["n_jobs"]}
     results: list[Any] = [rounds]
+    physical = bool(options["period"] or options["fps"])
     if is_picked(rounds, options):
-        physical = bool(options["period"] or options["fps"])
         results.append(compare_noise(rounds, physical=physical, progress=progress, **common))
     if models:
-        results.append(score_models(rounds, models, kind=options["kind"], **common))
+        results.append(
+            score_models(rounds, models, kind=options["kind"], physical=physical, **common)
+        )
     return [part_of(result) for result in results]
 
 

@@ -84,6 +84,7 @@ def score(**options: Any) -> None:
             trained_on=options["trained_on"],
             margin=options["margin"],
             kind=options["kind"],
+            physical=bool(options["period"] or options["fps"]),
             level=options["level"],
             n_resamples=options["resamples"],
             rng=options["seed"],

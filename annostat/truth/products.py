@@ -62,14 +62,17 @@ def cross_products(
             f"values must have shape (n_items, n_rounds) and the others (n_items,), got {z.shape}, "
             f"{f.shape} and {g.shape}"
         )
-    seen = np.isfinite(z)
-    k = seen.sum(axis=1).astype(np.float64)
-    enough = k >= 2
-    k = np.where(enough, k, 2.0)
-    mean = np.where(seen, z, 0.0).sum(axis=1) / k
-    square = np.sum(np.where(seen, z - mean[:, None], 0.0) ** 2, axis=1)
-    product = (f - mean) * (g - mean) - inflation * square / (k * (k - 1))
-    return np.asarray(np.where(enough, product, np.nan))
+    missing = np.isnan(z)
+    k = z.shape[1] - missing.sum(axis=1).astype(np.float64)
+    # Sums of f − z and of g − z: small numbers, so that large labels lose no digits.
+    e, h = (np.where(missing, 0.0, v[:, None] - z) for v in (f, g))
+    total, cross = e.sum(axis=1) * h.sum(axis=1), np.einsum("ij,ij->i", e, h)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        product = (total - cross) / (k * (k - 1))
+        if inflation != 1:
+            d = np.where(missing, 0.0, z - (f - e.sum(axis=1) / k)[:, None])
+            product -= (inflation - 1) * np.einsum("ij,ij->i", d, d) / (k * (k - 1))
+    return np.asarray(np.where(k >= 2, product, np.nan))
 
 
 def half_products(values: FloatArray, f: FloatArray) -> FloatArray:

@@ -27,6 +27,7 @@ from annostat.estimates import (
     plain,
 )
 from annostat.noise import compare_noise
+from annostat.noise.compare import in_physical_units
 from annostat.noise.diagnostics import check_rounds
 from annostat.resampling import Rng, cluster_codes, seed_of
 from annostat.rounds import Rounds
@@ -285,6 +286,7 @@ def score_models(
     trained_on: str | Sequence[str] | None = None,
     margin: float | None = None,
     kind: str = "auto",
+    physical: bool = False,
     level: float = 0.95,
     n_resamples: int = 2000,
     rng: Rng = 0,
@@ -310,6 +312,9 @@ def score_models(
     kind : {"auto", "picks", "values"}
         Picks are whole numbers, and the floor of their mae comes from the fitted law of the noise;
         "auto" takes whole numbers for picks.
+    physical : bool
+        Multiply labels and predictions by each item's period first (`Rounds.period`), so that
+        frames become milliseconds, or slices millimetres; the margin is then in that unit.
     level : float
         Level of the intervals; tests are made at 1 − level.
     n_resamples, rng, n_jobs
@@ -362,6 +367,14 @@ def score_models(
     if len(used.values) < 2:
         raise AnnostatError("scores take two items with two labels or more, got one")
     _refuse_copies(used, models)
+    picks = None
+    if kind == "picks" or (kind == "auto" and _look_like_picks(used)):
+        picks = used.picks()
+    if physical:
+        if used.period is None:
+            raise AnnostatError("physical needs the period of each item (period or fps)")
+        models = {name: f * used.period for name, f in models.items()}
+        used = in_physical_units(used)
     labels = Labels.of(used)
     codes = cluster_codes(used.cluster)
     frame = _Frame.of(used, labels, codes, level, n_resamples, rng, n_jobs)
@@ -381,7 +394,7 @@ def score_models(
     ]  # fmt: skip
     return Scores(
         found,
-        floors_of(used, kind=kind, level=level, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs),
+        floors_of(used, picks, level=level, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs),
         tuple(comparisons),
         (*_checks(found, models, used, 1 - level), *check_rounds(used, level=level, rng=0)),
         Provenance(
@@ -393,6 +406,7 @@ def score_models(
                 "trained_on": [used.names[j] for j in trained],
                 "margin": margin,
                 "kind": kind,
+                "physical": physical,
                 "level": level,
                 "n_resamples": n_resamples,
             },
@@ -731,13 +745,21 @@ def _cell(estimate: Estimate) -> str:
 
 
 def floors_of(
-    rounds: Rounds, *, kind: str, level: float, n_resamples: int, rng: Rng, n_jobs: int | None
+    rounds: Rounds,
+    picks: Rounds | None,
+    *,
+    level: float,
+    n_resamples: int,
+    rng: Rng,
+    n_jobs: int | None,
 ) -> dict[str, Estimate]:
     """Return floors and ceilings against one label; that of the mae of picks from their law."""
     limits = bounds(rounds, level=level, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs)
     found = {name: getattr(limits, name) for name in FLOORS}
-    if kind == "picks" or (kind == "auto" and _look_like_picks(rounds)):
-        noise = compare_noise(rounds.picks(), level=level, n_tests=0, rng=rng, n_jobs=n_jobs)
+    if picks is not None:
+        noise = compare_noise(
+            picks, physical=picks is not rounds, level=level, n_tests=0, rng=rng, n_jobs=n_jobs
+        )
         found["mae_floor"] = noise.envelope
     return found
 
