@@ -25,7 +25,8 @@ from annostat.files import write_text
 from annostat.resampling import cluster_codes, map_parallel, spawn
 from annostat.scaling import compare_scaling
 from annostat.truth.comparison import compare_models
-from annostat.truth.instruments import correlation_with_truth, fieller, mean_estimate, unit_sums
+from annostat.truth.instruments import correlation_with_truth
+from annostat.truth.means import fieller, mean_estimate, unit_sums
 from annostat.truth.products import Labels, half_products
 from annostat.truth.verdicts import AT, BELOW, judge
 

@@ -23,7 +23,8 @@ from annostat.truth import (
     triple_collocation,
 )
 from annostat.truth.comparison import holm
-from annostat.truth.instruments import correlation_with_truth, fieller, mean_estimate
+from annostat.truth.instruments import correlation_with_truth
+from annostat.truth.means import fieller, mean_estimate
 from annostat.truth.products import Labels, half_products
 from annostat.truth.verdicts import ABOVE, AT, BELOW, OPEN, flip_p, sign_tests
 

@@ -11,7 +11,8 @@ from annostat.truth.instruments import (
     triple_collocation,
 )
 from annostat.truth.products import cross_products
-from annostat.truth.score import Leakage, ModelScore, Scores, score_models
+from annostat.truth.result import Leakage, ModelScore, Scores
+from annostat.truth.score import score_models
 from annostat.truth.verdicts import Verdict
 
 __all__ = [

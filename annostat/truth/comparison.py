@@ -13,7 +13,7 @@ from scipy import special
 from annostat.estimates import Estimate, Interval, plain
 from annostat.resampling import Rng, bootstrap
 from annostat.sums import FEW_UNITS
-from annostat.truth.instruments import mean_estimate
+from annostat.truth.means import mean_estimate
 
 FloatArray = NDArray[np.float64]
 

@@ -15,7 +15,7 @@ from annostat.errors import AnnostatError, check_level
 from annostat.estimates import Estimate, Interval
 from annostat.resampling import cluster_codes
 from annostat.rounds import Rounds
-from annostat.sums import Sums
+from annostat.truth.means import mean_estimate, root, unit_sums
 from annostat.truth.products import Labels, cross_products
 
 FloatArray = NDArray[np.float64]
@@ -234,87 +234,6 @@ def correct_for_attenuation(correlation: float, *reliabilities: float) -> float:
     if min(reliabilities, default=1.0) <= 0:
         return math.nan
     return correlation / math.sqrt(math.prod(reliabilities))
-
-
-# ------------------------------------------------------------------------------- estimates
-
-
-def mean_estimate(
-    products: FloatArray, codes: NDArray[np.int64] | None, *, level: float, unit: str = ""
-) -> Estimate:
-    """Return the mean over items with a t interval over units; NaN items are left out."""
-    sums = unit_sums(np.column_stack([np.ones(len(products)), products]), codes)
-    if sums.n_units == 0:
-        return Estimate(math.nan, None, None, unit, "undefined: no item has what it takes")
-    value, error = sums.value(ratio), sums.standard_error(ratio)
-    if sums.n_units < 2:
-        what = "clusters" if sums.clustered else "items"
-        return Estimate(value, None, None, unit, f"no interval: it takes two {what} or more")
-    if error <= 1e-14 * float(np.abs(sums.columns).max()):
-        return Estimate(value, 0.0, None, unit, "no interval: all items say the same")
-    return Estimate(value, error, sums.interval(ratio, method="t", level=level), unit)
-
-
-def unit_sums(columns: FloatArray, codes: NDArray[np.int64] | None) -> Sums:
-    """Return the sums over the items whose columns are all there, by cluster."""
-    there = np.isfinite(columns).all(axis=1)
-    if codes is None:
-        return Sums.of(columns[there])
-    if not there.any():
-        return Sums(np.zeros((0, columns.shape[1])), True)
-    return Sums.of(columns[there], np.unique(codes[there], return_inverse=True)[1])
-
-
-def ratio(t: NDArray[Any]) -> NDArray[Any]:
-    """Return the second sum over the first."""
-    return np.asarray(t[..., 1] / t[..., 0])
-
-
-def fieller(sums: Sums, *, level: float) -> tuple[Estimate, float | None]:
-    """Return the ratio of the first sum to the second, and the two-sided p-value of 0.
-
-    Fieller (1954): all a at which Σ(x − a·y) passes a t test over units. It covers under heavy
-    tails too, where the delta method of the ratio does not. Unbounded where Σy may be 0.
-    """
-    x, y = sums.totals
-    n = sums.n_units
-    if n < 2 or not y > 0:
-        return Estimate(math.nan, note="undefined: the other rounds do not tell its noise"), None
-    centred = sums.columns - sums.totals / n
-    (xx, xy), (_, yy) = n / (n - 1) * (centred.T @ centred)
-    value, error = x / y, math.sqrt(max(xx - 2 * x / y * xy + (x / y) ** 2 * yy, 0.0)) / y
-    if error <= 1e-14:
-        return Estimate(value, 0.0, None, note="no interval: all items say the same"), None
-    q2 = float(special.stdtrit(n - 1, (1 + level) / 2)) ** 2
-    a, b, c = y * y - q2 * yy, x * y - q2 * xy, x * x - q2 * xx
-    units = "clusters" if sums.clustered else "items"
-    if a > 0:
-        reach = math.sqrt(max(b * b - a * c, 0.0))
-        interval = Interval((b - reach) / a, (b + reach) / a, level, f"Fieller over {units}")
-    else:
-        interval = Interval(-math.inf, math.inf, level, f"Fieller over {units}, unbounded")
-    p = 2 * float(special.stdtr(n - 1, -abs(x) / math.sqrt(xx))) if xx > 0 else None
-    return Estimate(value, error, interval), p
-
-
-def root(square: Estimate, unit: str) -> Estimate:
-    """Return the root of an estimated square whose interval was formed before it is clipped."""
-    interval = square.interval
-    if interval is not None and interval.high < 0:
-        note = "undefined: the whole interval of its square is negative"
-        return Estimate(math.nan, None, None, unit, note)
-    value = math.sqrt(max(square.value, 0.0)) if square.value == square.value else math.nan
-    note = square.note
-    if square.value < 0:
-        note = "the estimate of its square is negative"
-    error = square.standard_uncertainty
-    if interval is not None:
-        low, high = (math.sqrt(max(v, 0.0)) for v in (interval.low, interval.high))
-        method = interval.method.replace("t over", "root of a t interval over", 1)
-        interval = Interval(low, high, interval.level, method)
-    # The delta method for the root says nothing near 0.
-    spread = error / (2 * value) if error is not None and value**2 > error else None
-    return Estimate(value, spread, interval, unit, note)
 
 
 def correlation_with_truth(

@@ -1,0 +1,244 @@
+"""One model: its scores against the labels and against the truth, its verdict, its leakage."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from annostat.agreement import BlandAltman, bland_altman
+from annostat.agreement.repeatability import scaled
+from annostat.estimates import (
+    Estimate,
+    Interval,
+)
+from annostat.resampling import Rng
+from annostat.rounds import Rounds
+from annostat.sums import Function, Sums, mapped
+from annostat.truth.comparison import holm
+from annostat.truth.instruments import correlation_with_truth
+from annostat.truth.means import fieller, mean_estimate, ratio, root, unit_sums
+from annostat.truth.products import Labels, half_products
+from annostat.truth.result import Leakage, ModelScore
+from annostat.truth.verdicts import judge
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """What the scores of all models share; values are centred and scaled, then squared."""
+
+    labels: Labels
+    raw: FloatArray  # labels as they are
+    centre: float
+    scale: float
+    codes: NDArray[np.int64] | None
+    unit: str
+    level: float
+    n_resamples: int
+    rng: Rng
+    n_jobs: int | None
+
+    @classmethod
+    def of(
+        cls, rounds: Rounds, labels: Labels, codes: NDArray[np.int64] | None, level: float,
+        n_resamples: int, rng: Rng, n_jobs: int | None,
+    ) -> Frame:  # fmt: skip
+        """Return the frame of usable rounds and of their labels less the biases."""
+        seen = rounds.values[np.isfinite(rounds.values)]
+        centre = float(seen.mean())
+        scale = float(np.abs(seen - centre).max()) or 1.0
+        moved = replace(labels, values=(labels.values - centre) / scale)
+        raw = (rounds.values - centre) / scale
+        return cls(moved, raw, centre, scale, codes, rounds.unit, level, n_resamples, rng, n_jobs)
+
+    @property
+    def square_unit(self) -> str:
+        """Unit of a square."""
+        return f"({self.unit})²" if " " in self.unit else f"{self.unit}²" if self.unit else ""
+
+    def moved(self, f: FloatArray) -> FloatArray:
+        """Return predictions on the frame's scale."""
+        return np.asarray((f - self.centre) / self.scale)
+
+    def products(self, f: FloatArray, trained: tuple[int, ...]) -> FloatArray:
+        """Return what each item says about E(f − Y)², on the frame's scale."""
+        return self.labels.products(self.moved(f), trained)
+
+
+def score_model(
+    rounds: Rounds,
+    frame: Frame,
+    name: str,
+    f: FloatArray,
+    trained: tuple[int, ...],
+    margin: float | None,
+) -> ModelScore:
+    """Return the scores of one model's predictions, which are in the unit of the labels."""
+    u, level, scale = frame.moved(f), frame.level, frame.scale
+    there = np.isfinite(u)
+    z, adjusted = frame.raw, frame.labels.values
+    k = np.isfinite(z).sum(axis=1)
+    e = u[:, None] - z
+    square, size = np.nansum(e**2, axis=1) / k, np.nansum(np.abs(e), axis=1) / k
+    mean, spread = np.nansum(adjusted, axis=1) / k, np.nansum(adjusted**2, axis=1) / k
+    raw_mean, raw_spread = np.nansum(z, axis=1) / k, np.nansum(z**2, axis=1) / k
+    one = np.where(there, 1.0, np.nan)
+    v = u - u[there].mean()  # its own mean taken off, so that a constant model is seen as such
+    products = frame.products(f, trained)
+    excess = mean_estimate(products, frame.codes, level=level)
+    halves = None
+    if not trained or len(frame.labels.names) - len(trained) >= 2:
+        halves = half_products(frame.labels.without(trained).values, u)
+    n_units = int(np.isfinite(products).sum())
+    if frame.codes is not None:
+        n_units = np.unique(frame.codes[np.isfinite(products)]).size
+    verdict = judge(
+        excess, halves, frame.codes, df=max(n_units - 1, 1), level=level,
+        margin=None if margin is None else margin / scale,
+    )  # fmt: skip
+    kept = frame.labels.without(trained)
+    if len(kept.names) >= 2:
+        truth = correlation_with_truth(
+            kept.values, v, frame.codes, level=level, exchangeable=kept.exchangeable
+        )
+    else:
+        note = "undefined: it takes two rounds that the model was not trained on"
+        truth = Estimate(math.nan, note=note)
+    unit, square_unit = frame.unit, frame.square_unit
+    return ModelScore(
+        name,
+        int(there.sum()),
+        scaled(_positive(frame, [one, square], half=True), scale, unit=unit),
+        scaled(_positive(frame, [one, size]), scale, unit=unit),
+        scaled(mean_estimate(u - raw_mean, frame.codes, level=level), scale, unit=unit),
+        _correlation(frame, [one, v, mean, v * v, v * mean, spread]),
+        _r2(frame, [one, square, raw_mean, raw_spread]),
+        scaled(excess, scale**2, unit=square_unit),
+        scaled(root(excess, ""), scale, unit=unit),
+        truth,
+        replace(verdict, upper=verdict.upper * scale, margin=margin),
+        _leakage(frame, u, trained),
+        _agreement(rounds, name, f, level),
+    )
+
+
+def _agreement(rounds: Rounds, name: str, f: FloatArray, level: float) -> BlandAltman | None:
+    """Return Bland–Altman of the model against every label."""
+    z = rounds.values
+    k = z.shape[1]
+    groups = np.arange(len(f)) if rounds.cluster is None else rounds.cluster
+    pairs = np.column_stack([z.ravel(), np.repeat(f, k)])
+    seen = np.isfinite(pairs).all(axis=1)
+    groups = np.repeat(groups, k)[seen]
+    if len(set(groups)) < 3:
+        return None
+    names = ("label", name if name != "label" else "model")
+    both = Rounds.from_array(pairs[seen], names=names, cluster=groups, unit=rounds.unit)
+    return bland_altman(both, level=level)
+
+
+def _positive(frame: Frame, columns: list[FloatArray], *, half: bool = False) -> Estimate:
+    """Return a mean of positive numbers, or its root, with an interval on the log scale."""
+    sums = unit_sums(np.column_stack(columns), frame.codes)
+    power = 0.5 if half else 1.0
+    value = sums.value(ratio) ** power
+    if value == 0:
+        return Estimate(0.0, None, None, note="no interval: no error at all")
+
+    def g(t: NDArray[Any]) -> NDArray[Any]:
+        return np.asarray(power * np.log(t[..., 1] / t[..., 0]))
+
+    name = "log RMSE" if half else "log MAE"
+    interval = mapped(_interval(frame, sums, g, name, "bootstrap-t" if half else "t"), math.exp)
+    error = sums.standard_error(g)
+    note = "" if interval is not None else "no interval: too few items, or errors of one size"
+    return Estimate(value, value * error if math.isfinite(error) else None, interval, note=note)
+
+
+def _interval(
+    frame: Frame, sums: Sums, g: Function, name: str, method: str = "bootstrap-t"
+) -> Interval | None:
+    if sums.n_units < 3:
+        return None
+    return sums.interval(
+        g, method=method, level=frame.level, n_resamples=frame.n_resamples, rng=frame.rng,
+        n_jobs=frame.n_jobs, scale=name,
+    )  # fmt: skip
+
+
+def _correlation(frame: Frame, columns: list[FloatArray]) -> Estimate:
+    sums = unit_sums(np.column_stack(columns), frame.codes)
+
+    def parts(t: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+        n = t[..., 0]
+        x, y = t[..., 1] / n, t[..., 2] / n
+        return t[..., 3] / n - x * x, t[..., 4] / n - x * y, t[..., 5] / n - y * y
+
+    var_f, cov, var_z = (float(v) for v in parts(sums.totals))
+    if not var_f > 1e-24:
+        return Estimate(math.nan, note="undefined: the model gives the same value to all items")
+    if not var_z > 1e-24:
+        return Estimate(math.nan, note="undefined: all labels are equal")
+    r = cov / math.sqrt(var_f * var_z)
+    if 1 - abs(r) < 1e-12:
+        return Estimate(round(r), note="no interval: all items lie on a line")
+
+    def g(t: NDArray[Any]) -> NDArray[Any]:
+        a, b, c = parts(t)
+        return np.asarray(np.arctanh(b / np.sqrt(a * c)))
+
+    interval = mapped(_interval(frame, sums, g, "artanh r"), math.tanh)
+    error = sums.standard_error(g) * (1 - r * r)
+    note = "" if interval is not None else "no interval: too few items"
+    return Estimate(r, error if math.isfinite(error) else None, interval, note=note)
+
+
+def _r2(frame: Frame, columns: list[FloatArray]) -> Estimate:
+    sums = unit_sums(np.column_stack(columns), frame.codes)
+    n, square, mean, spread = sums.totals
+    variance = spread / n - (mean / n) ** 2
+    if not variance > 1e-24:
+        return Estimate(math.nan, note="undefined: all labels are equal")
+    value = 1 - square / n / variance
+    if square == 0:
+        return Estimate(1.0, note="no interval: no error at all")
+
+    def g(t: NDArray[Any]) -> NDArray[Any]:
+        return np.asarray(
+            np.log(t[..., 1] / t[..., 0] / (t[..., 3] / t[..., 0] - (t[..., 2] / t[..., 0]) ** 2))
+        )
+
+    found = _interval(frame, sums, g, "log (1 − R²)")
+    error = sums.standard_error(g) * (1 - value)
+    interval = None if found is None else Interval(
+        1 - math.exp(found.high), 1 - math.exp(found.low), found.level, found.method
+    )  # fmt: skip
+    note = "" if interval is not None else "no interval: too few items"
+    return Estimate(value, error if math.isfinite(error) else None, interval, note=note)
+
+
+def _leakage(frame: Frame, u: FloatArray, trained: tuple[int, ...]) -> Leakage | None:
+    """Return the share of a round's noise in the model.
+
+    Of the first round it was trained on, else of the round that it follows most.
+    """
+    names = frame.labels.names
+    if frame.labels.exchangeable and not trained:
+        return None
+    rounds = trained[:1] or tuple(range(len(names)))
+    found: list[tuple[str, Estimate, float | None]] = []
+    for j in rounds:
+        sums = unit_sums(frame.labels.learned(u, j, trained), frame.codes)
+        found.append((names[j], *fieller(sums, level=frame.level)))
+    adjusted = holm([p for _, _, p in found])
+    if len(rounds) == 2 and not trained:  # one test, seen from both sides
+        adjusted = [p for _, _, p in found]
+    best = max(range(len(found)), key=lambda i: found[i][1].value if found[i][1].value ==
+               found[i][1].value else -math.inf)  # fmt: skip
+    name, share, _ = found[best]
+    return Leakage(name, share, adjusted[best], bool(trained))
