@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         plan_rounds,
     )
     from annostat.rounds import Rounds, read_rounds
-    from annostat.simulate import simulate_rounds, simulate_values
+    from annostat.simulate import simulate_masks, simulate_rounds, simulate_values
     from annostat.truth import score_models
 
 _HOME = {
@@ -47,6 +47,7 @@ _HOME = {
     "plan_rounds": "noise",
     "read_rounds": "rounds",
     "score_models": "truth",
+    "simulate_masks": "simulate",
     "simulate_rounds": "simulate",
     "simulate_values": "simulate",
 }
@@ -73,6 +74,7 @@ __all__ = [
     "plan_rounds",
     "read_rounds",
     "score_models",
+    "simulate_masks",
     "simulate_rounds",
     "simulate_values",
 ]

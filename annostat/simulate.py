@@ -13,13 +13,16 @@ from annostat.resampling import Rng, as_generator
 from annostat.rounds import Rounds
 
 if TYPE_CHECKING:
+    from annostat.masks.rounds import MaskRounds
     from annostat.noise.model import NoiseModel
 
-__all__ = ["simulate_rounds", "simulate_values"]
+__all__ = ["simulate_masks", "simulate_rounds", "simulate_values"]
 
 DEFAULT_CLIP = 200  # frames, where neither truth nor clip_length is given
 CONTAMINATION, REACH = 1 / 300, 25.0  # of "contaminated": share of blunders, their reach in b
 LAWS = ("gaussian", "laplace", "t3", "uniform", "contaminated")
+OUTLINE_LAWS = ("gaussian", "laplace", "skew")
+ANGLES = 180  # points of a simulated outline
 
 
 def simulate_rounds(
@@ -159,6 +162,113 @@ def simulate_values(
     g = as_generator(rng)
     truth = g.normal(0.0, spread, size=(n, 1))
     return _finish(truth + sd * _standard_errors(law, (n, k), g), 0.0, None, g)
+
+
+def simulate_masks(
+    n_items: int,
+    n_raters: int = 3,
+    *,
+    noise_px: float,
+    law: str = "gaussian",
+    radius_px: tuple[float, float] = (18.0, 36.0),
+    correlation_rad: float = 0.5,
+    difficulty_sd: float = 0.0,
+    shape: tuple[int, int] = (112, 112),
+    n_clusters: int | None = None,
+    rng: Rng = None,
+) -> tuple[MaskRounds, NDArray[np.bool_]]:
+    """Draw outlines of the same truth by raters whose hand wavers, as masks.
+
+    Parameters
+    ----------
+    n_items, n_raters : int
+        At least 1 item and 2 raters.
+    noise_px : float
+        Standard deviation of an outline about the truth, along the radius, in pixels.
+    law : {"gaussian", "laplace", "skew"}
+        Law of the deviation at one angle: a smooth Gaussian process along the outline, put
+        through the quantiles of a Laplace law, or of a gamma law with four degrees of freedom
+        (skewness 1), of mean 0.
+    radius_px : (float, float)
+        Half axes of the truth, an ellipse in any direction, are uniform in this range.
+    correlation_rad : float
+        Angle over which deviations are alike (standard deviation of the Gaussian correlation).
+    difficulty_sd : float
+        Items differ: their noise is multiplied by a lognormal factor of mean square 1, with this
+        standard deviation of its logarithm.
+    shape : (height, width)
+        An outline beyond the image is cut off.
+    n_clusters : int, optional
+        Number of patients; items are dealt to them in turn.
+    rng : Generator, int or None
+
+    Returns
+    -------
+    MaskRounds
+    bool array of shape (n_items, H, W)
+        The masks of the truth.
+
+    Raises
+    ------
+    AnnostatError
+        If a number is out of its domain or the law is unknown.
+
+    Examples
+    --------
+    >>> rounds, truth = simulate_masks(5, 3, noise_px=2.0, rng=1)
+    >>> rounds.values.shape, truth.shape
+    ((3, 5, 112, 112), (5, 112, 112))
+    """
+    from scipy import stats
+
+    from annostat.masks.rounds import MaskRounds
+
+    n = check_count("n_items", n_items, low=1)
+    k = check_count("n_raters", n_raters, low=2)
+    sd = check_number("noise_px", noise_px, low=0.0)
+    spread = check_number("difficulty_sd", difficulty_sd, low=0.0)
+    reach = check_number("correlation_rad", correlation_rad, low=0.0, open_ends=True)
+    check_choice("law", law, OUTLINE_LAWS)
+    low, high = (check_number("radius_px", v, low=1.0) for v in radius_px)
+    height, width = (check_count("shape", v, low=4) for v in shape)
+    g = as_generator(rng)
+    y, x = np.indices((height, width))
+    turn = np.minimum(np.arange(ANGLES), ANGLES - np.arange(ANGLES)) * 2 * np.pi / ANGLES
+    # Circulant: the square root of its spectrum makes the process.
+    spectrum = np.fft.fft(np.exp(-(turn**2) / (2 * reach**2))).real
+    root = np.sqrt(np.maximum(spectrum, 0.0))
+    values = np.zeros((k, n, height, width), dtype=np.uint8)
+    truth = np.zeros((n, height, width), dtype=bool)
+    for i in range(n):
+        white = g.standard_normal((k, ANGLES))
+        wave = np.fft.ifft(np.fft.fft(white, axis=1) * root, axis=1).real
+        if law == "laplace":
+            wave = stats.laplace.ppf(stats.norm.cdf(wave), scale=0.5**0.5)
+        elif law == "skew":
+            wave = (stats.gamma.ppf(stats.norm.cdf(wave), 4) - 4) / 2
+        wave *= sd * np.exp(g.normal(0.0, spread) - spread**2)
+        centre = np.array([height, width]) / 2 - 0.5 + g.uniform(-0.5, 0.5, 2)
+        a, b = g.uniform(low, high, 2)
+        tilt = g.uniform(0, np.pi)
+        dy, dx = y - centre[0], x - centre[1]
+        angle = np.arctan2(dy, dx) % (2 * np.pi)
+        ellipse = a * b / np.hypot(b * np.cos(angle - tilt), a * np.sin(angle - tilt))
+        radius = np.hypot(dy, dx)
+        truth[i] = radius < ellipse
+        knots = np.arange(ANGLES + 1) * 2 * np.pi / ANGLES
+        for r in range(k):
+            shift = np.interp(angle, knots, np.append(wave[r], wave[r, 0]))
+            values[r, i] = radius < ellipse + shift
+    cluster = None
+    if n_clusters is not None:
+        count = check_count("n_clusters", n_clusters, low=1)
+        cluster = [f"cluster-{i % count + 1:04d}" for i in range(n)]
+    rounds = MaskRounds.from_arrays(
+        {f"rater_{r + 1}": values[r] for r in range(k)},
+        items=[f"sim-{i + 1:05d}" for i in range(n)],
+        cluster=cluster,
+    )
+    return rounds, truth
 
 
 def _standard_errors(

@@ -18,6 +18,7 @@ COMMANDS = {
     "fit-afd": "fit_afd",
     "bounds": "bounds",
     "score": "score",
+    "masks": "masks",
     "plan": "plan",
     "scaling": "scaling",
     "audit": "audit",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from annostat.datasets.lidc import lidc, lidc_table
+from annostat.datasets.lidc import lidc, lidc_masks, lidc_table
 from annostat.datasets.scaling import scaling_points
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from annostat.datasets.camus import Camus, read_camus
     from annostat.datasets.echonet import EchoNet, Trace, read_echonet
     from annostat.datasets.lidc_database import LidcDatabase, read_lidc
+    from annostat.datasets.mask_files import read_masks
     from annostat.datasets.mask_folders import MaskFolder, mask_rounds, read_mask_folder
     from annostat.datasets.video import clip_info, iter_frames, read_clip
 
@@ -35,6 +36,7 @@ _HOME = {
     "read_echonet": "echonet",
     "read_lidc": "lidc_database",
     "read_mask_folder": "mask_folders",
+    "read_masks": "mask_files",
 }
 
 __all__ = [
@@ -48,6 +50,7 @@ __all__ = [
     "clip_info",
     "iter_frames",
     "lidc",
+    "lidc_masks",
     "lidc_table",
     "mask_rounds",
     "read_camus",
@@ -55,6 +58,7 @@ __all__ = [
     "read_echonet",
     "read_lidc",
     "read_mask_folder",
+    "read_masks",
     "scaling_points",
 ]
 

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from annostat.datasets import video
 from annostat.datasets.folders import Listing, list_files, numbers, open_folder, read_columns
-from annostat.errors import AnnostatError, check_choice, check_count, shown
+from annostat.errors import AnnostatError, check_choice, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,6 +68,8 @@ class Trace:
     @property
     def area_px2(self) -> float:
         """Area of the outline in pixels², by the shoelace formula."""
+        from annostat.masks.outlines import polygon_area
+
         return polygon_area(self.outline)
 
     @property
@@ -92,15 +94,9 @@ class Trace:
         As the published loaders do: corners go to whole pixels, and the pixels of the outline
         itself belong to the mask. What lies outside the frame is cut off.
         """
-        height, width = check_count("height", height, low=1), check_count("width", width, low=1)
-        inside = np.zeros((height, width), dtype=bool)
-        corners = np.rint(self.outline)
-        low = np.maximum(corners.min(axis=0), 0).astype(int)
-        high = np.minimum(corners.max(axis=0), [width - 1, height - 1]).astype(int)
-        if (low <= high).all():
-            y, x = np.mgrid[low[1] : high[1] + 1, low[0] : high[0] + 1]
-            inside[low[1] : high[1] + 1, low[0] : high[0] + 1] = fill(corners, x, y)
-        return inside
+        from annostat.masks.outlines import polygon_mask
+
+        return polygon_mask(self.outline, (height, width), rule="echonet")
 
     def moved(self, by: ArrayLike) -> Trace:
         """Return the trace with `by`, x and y in pixels, added to its points."""
@@ -108,29 +104,6 @@ class Trace:
         axis = None if self.axis is None else self.axis + shift
         chords = None if self.chords is None else self.chords + shift
         return replace(self, outline=self.outline + shift, axis=axis, chords=chords)
-
-
-def polygon_area(outline: FloatArray) -> float:
-    """Return the area that a closed polygon encloses, whichever way round it is drawn."""
-    if len(outline) < 3:
-        return 0.0
-    # Around its own centre, so that an outline far from the origin loses no digits.
-    x, y = (outline - outline.mean(axis=0)).T
-    return float(abs((x * np.roll(y, -1) - y * np.roll(x, -1)).sum()) / 2)
-
-
-def fill(corners: FloatArray, x: NDArray[Any], y: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return which points lie in a polygon by the even-odd rule, or on it."""
-    inside = np.zeros(x.shape, dtype=bool)
-    on = np.zeros(x.shape, dtype=bool)
-    for (x0, y0), (x1, y1) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
-        cross = (x1 - x0) * (y - y0) - (y1 - y0) * (x - x0)
-        between = ((x - x0) * (x - x1) <= 0) & ((y - y0) * (y - y1) <= 0)
-        on |= (cross == 0) & between
-        # A ray to the right meets an edge that spans its height, lower end included.
-        spans = (y0 <= y) != (y1 <= y)
-        inside ^= spans & ((cross > 0) == (y1 > y0))
-    return inside | on
 
 
 @dataclass(frozen=True, eq=False)

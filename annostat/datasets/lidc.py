@@ -16,9 +16,10 @@ from annostat.errors import check_choice
 if TYPE_CHECKING:
     import pandas as pd
 
+    from annostat.masks import MaskRounds
     from annostat.rounds import Rounds
 
-__all__ = ["lidc", "lidc_table"]
+__all__ = ["lidc", "lidc_masks", "lidc_table"]
 
 # What a reader picked or judged, and its unit.
 MEASURES = {
@@ -147,3 +148,43 @@ def rounds_of(table: pd.DataFrame, measure: str) -> Rounds:
         unit=MEASURES[measure],
         exchangeable=True,
     )
+
+
+def lidc_masks() -> MaskRounds:
+    """Return the masks that four radiologists drew of 100 lung nodules, on one slice each.
+
+    Returns
+    -------
+    MaskRounds
+        Four readings of 100 items, one nodule for each of 100 patients; `spacing` is the pixel
+        size in millimetres. The raters are exchangeable: the order of the readings is not the
+        identity of a reader.
+
+    Notes
+    -----
+    Armato et al. (2011), Med Phys 38(2):915-931, doi:10.1118/1.3528204 (CC BY 3.0); by way of
+    Hancock & Magnan (2016), J Med Imaging 3(4):044504, doi:10.1117/1.JMI.3.4.044504.
+
+    Examples
+    --------
+    >>> from annostat.datasets import lidc_masks
+    >>> rounds = lidc_masks()
+    >>> rounds.n_raters, rounds.n_items
+    (4, 100)
+    """
+    import numpy as np
+
+    from annostat.masks import MaskRounds
+
+    data = files("annostat.datasets").joinpath("data", "lidc_masks.npz").read_bytes()
+    with np.load(BytesIO(data), allow_pickle=False) as stored:
+        shape = tuple(int(n) for n in stored["shape"])
+        masks = np.unpackbits(stored["masks"], axis=-1, count=shape[-1]).reshape(shape)
+        return MaskRounds.from_arrays(
+            {f"reading_{r + 1}": masks[r] for r in range(shape[0])},
+            items=stored["nodule_id"].tolist(),
+            cluster=stored["patient_id"].tolist(),
+            spacing=stored["pixel_mm"],
+            spacing_unit="mm",
+            exchangeable=True,
+        )

@@ -197,48 +197,75 @@ def mask_rounds(
 
 def read_npz(path: Path) -> NDArray[Any]:
     """Read the one array of a file, (T, H, W), after looking at what its headers promise."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            stored = {i.filename.removesuffix(".npy"): i for i in archive.infolist()}
-            name = next((n for n in NAMES if n in stored), None)
-            if name is None:
-                raise AnnostatError(
-                    f"{path.name} holds no array arr_0 or output (it holds {shown(stored)})"
-                )
-            info = stored[name]
-            with archive.open(info) as stream:
-                version = np.lib.format.read_magic(stream)
-                read = (
-                    np.lib.format.read_array_header_1_0
-                    if version == (1, 0)
-                    else np.lib.format.read_array_header_2_0
-                )
-                shape, _, dtype = read(stream)
-                header = stream.tell()
-            size = int(dtype.itemsize)
-            for n in shape:
-                size *= int(n)
-            # The promise of the header and that of the archive must agree, and be bearable.
-            if dtype.hasobject or dtype.kind not in "biuf":
-                raise AnnostatError(f"{path.name} holds {dtype} and not numbers")
-            if size + header != info.file_size or size > MAX_BYTES:
-                raise AnnostatError(
-                    f"{path.name} promises {size:,} bytes of masks in a member of "
-                    f"{info.file_size:,} bytes; the limit is {MAX_BYTES:,}"
-                )
-        with np.load(path, allow_pickle=False) as data:
-            values = np.asarray(data[name])
-    except AnnostatError:
-        raise
-    except Exception as error:  # zipfile, zlib and numpy raise many kinds for broken files
-        text = " ".join(str(error).split())[:200] or type(error).__name__
-        raise AnnostatError(f"{path.name} cannot be read: {text}") from None
+    stored = member_names(path)
+    name = next((n for n in NAMES if n in stored), None)
+    if name is None:
+        raise AnnostatError(
+            f"{path.name} holds no array arr_0 or output (it holds {shown(stored)})"
+        )
+    return frames_of(path.name, read_members(path, [name])[name])
+
+
+def frames_of(name: str, values: NDArray[Any]) -> NDArray[Any]:
+    """Return masks as (T, H, W), axes of length 1 between squeezed."""
     squeezed = values.reshape(
         [n for i, n in enumerate(values.shape) if n > 1 or i in _kept(values)]
     )
     if squeezed.ndim != 3 or 0 in squeezed.shape:
-        raise AnnostatError(f"{path.name} has the shape {values.shape}: not (T, H, W)")
+        raise AnnostatError(f"{name} has the shape {values.shape}: not (T, H, W)")
     return squeezed
+
+
+def member_names(path: Path) -> list[str]:
+    """Return the names of the arrays of an `.npz` file."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return [i.filename.removesuffix(".npy") for i in archive.infolist()]
+    except Exception as error:
+        raise _unreadable(path, error) from None
+
+
+def read_members(path: Path, names: list[str], kinds: str = "biuf") -> dict[str, NDArray[Any]]:
+    """Read some arrays of an `.npz` file, after looking at what their headers promise."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for name in names:
+                _check_header(path, archive, name, kinds)
+        with np.load(path, allow_pickle=False) as data:
+            return {name: np.asarray(data[name]) for name in names}
+    except AnnostatError:
+        raise
+    except Exception as error:  # zipfile, zlib and numpy raise many kinds for broken files
+        raise _unreadable(path, error) from None
+
+
+def _check_header(path: Path, archive: zipfile.ZipFile, name: str, kinds: str) -> None:
+    info = archive.getinfo(f"{name}.npy")
+    with archive.open(info) as stream:
+        version = np.lib.format.read_magic(stream)
+        read = (
+            np.lib.format.read_array_header_1_0
+            if version == (1, 0)
+            else np.lib.format.read_array_header_2_0
+        )
+        shape, _, dtype = read(stream)
+        header = stream.tell()
+    size = int(dtype.itemsize)
+    for n in shape:
+        size *= int(n)
+    # The promise of the header and that of the archive must agree, and be bearable.
+    if dtype.hasobject or dtype.kind not in kinds:
+        raise AnnostatError(f"{path.name} holds {dtype} and not numbers")
+    if size + header != info.file_size or size > MAX_BYTES:
+        raise AnnostatError(
+            f"{path.name} promises {size:,} bytes of masks in a member of "
+            f"{info.file_size:,} bytes; the limit is {MAX_BYTES:,}"
+        )
+
+
+def _unreadable(path: Path, error: Exception) -> AnnostatError:
+    text = " ".join(str(error).split())[:200] or type(error).__name__
+    return AnnostatError(f"{path.name} cannot be read: {text}")
 
 
 def _kept(values: NDArray[Any]) -> tuple[int, ...]:

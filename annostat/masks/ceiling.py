@@ -1,0 +1,633 @@
+"""The ceiling of Dice and IoU: what a perfect model scores against one rater's masks.
+
+1 − Dice is, for outlines that differ by little, proportional to the mean distance of the outlines.
+Between the mean outlines of k and of l raters it goes with √(1/k + 1/l), so that (1 − D)² is a line
+through the origin that can be followed to infinitely many raters.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from annostat._version import __version__
+from annostat.errors import AnnostatError, check_choice, check_level
+from annostat.estimates import (
+    Check,
+    Estimate,
+    Interval,
+    Provenance,
+    Result,
+    Section,
+    check_section,
+)
+from annostat.masks.arrays import as_array, as_masks, box_of
+from annostat.masks.consensus import signed_distance
+from annostat.masks.rounds import MaskRounds
+from annostat.resampling import Rng, as_generator, cluster_codes, map_parallel, seed_of
+from annostat.sums import Sums
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FloatArray = NDArray[np.float64]
+METHODS = ("ladder", "two-raters")
+IN_SAMPLE = ("in-sample", "consensus", "majority", "mean", "boundary", "staple")
+BRACKET = (2 / 3, 3 / 4)  # of 1 − Dice of two raters, for log-concave and for unimodal noise
+KURTOSIS_FROM = 4  # raters
+MAX_RATERS = 8  # on the highest rung
+MAX_SPLITS = 60  # of the raters of one item into k and l
+WORSE = 1.5  # a rater this much further from the others than the nearest one is named
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """Mean outlines of k raters against those of l others.
+
+    Attributes
+    ----------
+    k, l : int
+    x : float
+        1/k + 1/l.
+    dice : Estimate
+        Mean over items.
+    """
+
+    k: int
+    l: int  # noqa: E741
+    x: float
+    dice: Estimate
+
+
+@dataclass(frozen=True, eq=False)
+class DiceCeiling(Result):
+    """What a perfect model scores against one rater's masks.
+
+    Attributes
+    ----------
+    label : int
+        Structure.
+    method : str
+        "ladder" or "two-raters".
+    dice, iou : Estimate
+        Ceiling of the mean over items, against one rater.
+    pair : Estimate
+        Mean Dice of two raters.
+    bracket : Estimate
+        1 − (⅔ to ¾)·(1 − pair), its interval widened by that of `pair`; the value is
+        1 − (1 − pair)/√2, as for Gaussian noise.
+    ladder : tuple of Rung
+        Empty with two raters.
+    items : int64 array of shape (n_used,)
+        Which items were used.
+    columns : float64 array of shape (n_used, 3 + n_rungs)
+        What the intervals come from, by item: 1, 1 − Dice of pairs, whether all raters are there,
+        and then 1 − Dice of each rung.
+    n_items, n_alone, n_empty : int
+        Items given; left out because one rater only looked, or somebody's mask is empty.
+    pair_dice : float64 array of shape (n_items,)
+        Mean Dice of the pairs of raters of each item; NaN if one rater only looked.
+    checks : tuple of Check
+    provenance : Provenance
+    """
+
+    label: int
+    method: str
+    dice: Estimate
+    iou: Estimate
+    pair: Estimate
+    bracket: Estimate
+    ladder: tuple[Rung, ...]
+    items: NDArray[np.int64]
+    columns: FloatArray
+    n_items: int
+    n_alone: int
+    n_empty: int
+    pair_dice: FloatArray
+    checks: tuple[Check, ...]
+    provenance: Provenance
+
+    def log_loss(self, t: NDArray[Any]) -> NDArray[Any]:
+        """Return log(1 − ceiling) from sums of `columns`; analytic (`annostat.sums`)."""
+        return log_loss(t, [(r.k, r.l) for r in self.ladder])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {
+            "label": self.label,
+            "method": self.method,
+            "n_items": self.n_items,
+            "n_used": len(self.items),
+            "n_one_rater": self.n_alone,
+            "n_with_empty_mask": self.n_empty,
+            "dice": self.dice.to_dict(),
+            "iou": self.iou.to_dict(),
+            "pair_dice": self.pair.to_dict(),
+            "bracket": self.bracket.to_dict(),
+            "ladder": [
+                {"k": r.k, "l": r.l, "x": r.x, "dice": r.dice.to_dict()} for r in self.ladder
+            ],
+            "checks": [c.to_dict() for c in self.checks],
+            "provenance": self.provenance.to_dict(),
+        }
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per rung."""
+        import pandas as pd
+
+        rows = [{"k": r.k, "l": r.l, "x": r.x, **r.dice.to_dict()} for r in self.ladder]
+        return pd.DataFrame(rows)
+
+    def sections(self) -> list[Section]:
+        """Return what a person should read."""
+        lines = [
+            f"A perfect model scores a mean Dice of {self.dice} against one rater "
+            f"({len(self.items)} of {self.n_items} items)."
+        ]
+        rows = [
+            [name, e.short(), e.range(), e.interval.method if e.interval else e.note]
+            for name, e in (
+                ("ceiling of Dice", self.dice),
+                ("ceiling of IoU", self.iou),
+                ("two raters, Dice", self.pair),
+                ("bracket from pairs", self.bracket),
+            )
+        ]
+        head = Section(
+            "The ceiling: a perfect model against one rater",
+            ("what", "estimate", "interval", "method"),
+            rows,
+            lines,
+        )
+        steps = [
+            [str(r.k), str(r.l), f"{r.x:.3f}", r.dice.short(), r.dice.range()] for r in self.ladder
+        ]
+        ladder = Section(
+            "Ladder: mean outline of k raters against l others",
+            ("k", "l", "1/k + 1/l", "Dice", "interval"),
+            steps,
+        )
+        return [head, ladder if steps else Section(), check_section(self.checks)]
+
+
+def dice_ceiling(
+    rounds: MaskRounds,
+    *,
+    label: int | None = None,
+    method: str = "auto",
+    level: float = 0.95,
+    n_resamples: int = 2000,
+    rng: Rng = 0,
+    n_jobs: int | None = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> DiceCeiling:
+    r"""Return the mean Dice (and IoU) of a perfect model against one rater.
+
+    Parameters
+    ----------
+    rounds : MaskRounds
+        Two or more raters. Items that one rater only looked at, or where somebody's mask is
+        empty, are left out and counted: the ceiling is that of outlines, given that all drew one.
+    label : int, optional
+        Structure; the first one by default.
+    method : {"auto", "ladder", "two-raters"}
+        "auto" takes the ladder if there are three raters. A consensus of the same raters
+        (``"in-sample"``) is refused: each of them is a part of it, so it looks too good.
+    level, n_resamples, rng, n_jobs, progress
+        As everywhere; patients (`MaskRounds.cluster`) are resampled whole.
+
+    Returns
+    -------
+    DiceCeiling
+        Intervals are bootstrap-t of log(1 − D) over patients.
+
+    Raises
+    ------
+    AnnostatError
+        If no item has masks by two raters, the label is unknown, or the method is in-sample.
+
+    Notes
+    -----
+    With three or more raters, D_kl is the Dice of the mean boundaries (mean signed distances) of k
+    and of l raters, over all ways to choose them. With x = 1/k + 1/l, (1 − D_kl)² = c·x for
+    Gaussian noise of the outline; a perfect model against one rater has x = 1. With four or more
+    raters the law of the noise shows too: to first order in its excess kurtosis (Gram-Charlier)
+    (1 − D_kl)² = c·x + g·z with z = (1/k³ + 1/l³)/x, and a perfect model has c + g. Both are
+    ordinary least squares over the rungs. For two raters, 1 − D of a perfect model is ⅔ (Laplace)
+    to ¾ (rectangular noise) of 1 − D of the pair, and 1/√2 of it if the noise is Gaussian.
+
+    It cannot be seen from masks whether all raters err in the same direction; the ceiling is that
+    against labels that share such a bias. The IoU is D/(2 − D) of each pair's Dice, after its
+    1 − D was scaled so that the mean is that of the ceiling.
+
+    Examples
+    --------
+    >>> from annostat.simulate import simulate_masks
+    >>> rounds, truth = simulate_masks(40, 4, noise_px=2.0, rng=1)
+    >>> ceiling = dice_ceiling(rounds)
+    >>> ceiling.pair.value < ceiling.dice.value < 1
+    True
+    """
+    if method in IN_SAMPLE:
+        raise AnnostatError(
+            f"method {method!r} is in-sample: each rater is part of that consensus, so it scores "
+            "better than any model can; use method='ladder'"
+        )
+    method = check_choice("method", method, ("auto", *METHODS))
+    level = check_level(level)
+    place = _place(rounds, label)
+    codes = cluster_codes(rounds.cluster)
+
+    def measure(i: int) -> _Item:
+        return _measure(
+            rounds.values[:, i] == place, rounds.present[:, i], as_generator(_seed_of_item(i))
+        )
+
+    measured = map_parallel(measure, range(rounds.n_items), n_jobs=n_jobs, progress=progress)
+    n_raters = np.array([m.n_raters for m in measured])
+    drawn = np.array([m.all_drew for m in measured])
+    used = np.flatnonzero((n_raters >= 2) & drawn)
+    if not used.size:
+        raise AnnostatError(
+            "no item has masks by two raters that both drew something: there is nothing to compare"
+        )
+    most = _most_raters(n_raters[used])
+    if method == "auto":
+        method = "ladder" if most > 2 else "two-raters"
+    if method == "ladder" and most < 3:
+        raise AnnostatError(
+            "the ladder needs three or more raters of most items; method='two-raters' gives the "
+            "bracket from pairs"
+        )
+    keys = [(1, 1)] if method == "two-raters" else _rungs(most)
+    full = n_raters[used] >= max(most, 2)
+    losses = np.array([[measured[i].losses.get(key, 0.0) for key in keys] for i in used])
+    pairs = np.array([measured[i].losses[1, 1] for i in used])
+    columns = np.column_stack(
+        [np.ones(used.size), pairs, full.astype(np.float64), losses * full[:, None]]
+    )
+    units = None if codes is None else np.unique(codes[used], return_inverse=True)[1]
+    sums = Sums.of(columns, units)
+    options: dict[str, Any] = {"n_resamples": n_resamples, "rng": rng, "level": level}
+
+    def estimate(g: Callable[[Any], Any]) -> Estimate:
+        return complement(sums, g, **options)
+
+    pair = estimate(lambda t: np.log(t[..., 1] / t[..., 0]))
+    bracket = _bracket(pair)
+    dice = estimate(lambda t: log_loss(t, keys)) if method == "ladder" else bracket
+    ladder = []
+    if method == "ladder":
+        for j, (k, l) in enumerate(keys):  # noqa: E741
+
+            def rung(t: NDArray[Any], j: int = j) -> NDArray[Any]:
+                return np.asarray(np.log(t[..., 3 + j] / t[..., 2]))
+
+            ladder.append(Rung(k, l, 1 / k + 1 / l, estimate(rung)))
+    each = np.concatenate([measured[i].pairs for i in used])
+    weights = np.concatenate([np.full(measured[i].pairs.size, 1 / measured[i].pairs.size)
+                              for i in used])  # fmt: skip
+    n_alone = int((n_raters < 2).sum())
+    n_empty = int(((n_raters >= 2) & ~drawn).sum())
+    return DiceCeiling(
+        rounds.labels[place - 1],
+        method,
+        dice,
+        _iou(dice, each, weights),
+        pair,
+        bracket,
+        tuple(ladder),
+        used,
+        columns,
+        rounds.n_items,
+        n_alone,
+        n_empty,
+        np.array([m.pair_dice for m in measured]),
+        _checks(rounds, dice, pair, tuple(ladder), n_alone, n_empty, measured, used),
+        Provenance(
+            __version__,
+            rounds.digest(),
+            rounds.n_items,
+            seed_of(rng),
+            {"method": method, "level": level, "n_resamples": n_resamples},
+        ),
+    )
+
+
+def log_loss(t: NDArray[Any], rungs: Sequence[tuple[int, int]]) -> NDArray[Any]:
+    """Return log(1 − D) of a perfect model from sums; without rungs, by 1/√2 of the pairs.
+
+    Columns: items, 1 − D of pairs; then of the items with all raters: their number, and 1 − D of
+    each rung, (1, 1) first.
+    """
+    pair = np.log(t[..., 1] / t[..., 0])
+    if not rungs:
+        return np.asarray(pair - math.log(2) / 2)
+    squares = (t[..., 3:] / t[..., 2:3]) ** 2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(pair + 0.5 * np.log(squares @ to_perfect(rungs) / squares[..., 0]))
+
+
+def to_perfect(rungs: Sequence[tuple[int, int]]) -> FloatArray:
+    """Return the weights that take (1 − D)² of the rungs to that of k = ∞ against l = 1."""
+    k, l = np.array(rungs, dtype=np.float64).T  # noqa: E741
+    x = 1 / k + 1 / l
+    design = [x]
+    if max(i + j for i, j in rungs) >= KURTOSIS_FROM:
+        design.append((k**-3 + l**-3) / x)
+    return np.asarray(np.linalg.pinv(np.column_stack(design)).sum(axis=0))
+
+
+def complement(
+    sums: Sums, g: Callable[[Any], Any], *, level: float, n_resamples: int, rng: Rng
+) -> Estimate:
+    """Return 1 − exp(g) with the interval of g turned over."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        log_value = sums.value(g)
+        loss = math.exp(log_value)
+        if loss == 0:
+            return Estimate(1.0, None, None, "", "no interval: all masks of an item are equal")
+        if not math.isfinite(loss):
+            note = "undefined: the ladder does not fall as noise of outlines does; use the bracket"
+            return Estimate(math.nan, None, None, "", note)
+        error = sums.standard_error(g)
+        found = None
+        if n_resamples and sums.n_units > 1:
+            found = sums.interval(
+                g, level=level, n_resamples=n_resamples, rng=rng, scale="log(1 − D)"
+            )
+    if found is None:
+        return Estimate(1 - loss, None, None, "", "no interval: it takes two items that differ")
+    low, high = 1 - math.exp(found.high), 1 - math.exp(found.low)
+    return Estimate(1 - loss, loss * error, Interval(low, high, level, found.method))
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """What one item says: 1 − Dice by rung, and of each pair of raters."""
+
+    n_raters: int
+    all_drew: bool
+    losses: dict[tuple[int, int], float]
+    pairs: FloatArray
+    pair_dice: float
+    by_rater: FloatArray  # mean 1 − Dice with the others, NaN for who did not look
+
+
+def _measure(masks: NDArray[np.bool_], present: NDArray[np.bool_], rng: Any) -> _Item:
+    who = np.flatnonzero(present)
+    m = who.size
+    by_rater = np.full(present.size, np.nan)
+    box = box_of(np.asarray(masks[who].any(axis=0)))
+    sizes = masks[who].reshape(m, -1).sum(axis=1)
+    all_drew = bool((sizes > 0).all()) and m > 0
+    if m < 2:
+        return _Item(m, all_drew, {}, np.zeros(0), math.nan, by_rater)
+    if box is None:  # all empty: they agree
+        by_rater[who] = 0.0
+        return _Item(m, False, {}, np.zeros(m * (m - 1) // 2), 1.0, by_rater)
+    cut = masks[who][(slice(None), *box)]
+    flat = cut.reshape(m, -1)
+    both = flat.astype(np.float64) @ flat.T.astype(np.float64)
+    loss = 1 - 2 * both / np.maximum(sizes[:, None] + sizes[None, :], 1)
+    loss[(sizes[:, None] + sizes[None, :]) == 0] = 0.0
+    np.fill_diagonal(loss, 0.0)
+    by_rater[who] = loss.sum(axis=1) / (m - 1)
+    pairs = loss[np.triu_indices(m, 1)]
+    losses = {(1, 1): float(pairs.mean())}
+    if all_drew and m > 2:
+        d = np.stack([signed_distance(mask) for mask in cut]).reshape(m, -1)
+        keys = _rungs(min(m, MAX_RATERS))
+        losses |= {key: _rung(d, *key, rng) for key in keys if key != (1, 1)}
+    return _Item(m, all_drew, losses, pairs, float(1 - pairs.mean()), by_rater)
+
+
+def _rung(d: FloatArray, k: int, l: int, rng: np.random.Generator) -> float:  # noqa: E741
+    """Return the mean of 1 − Dice of the mean outlines of k and of l others of m raters."""
+    splits = list(_splits(len(d), k, l, rng))
+    a, b = np.zeros((2, len(splits), len(d)))
+    for row, (first, second) in enumerate(splits):
+        a[row, list(first)] = 1 / k
+        b[row, list(second)] = 1 / l
+    # The share of each pixel within the mean boundary; of one rater it is the mask itself.
+    first_share, second_share = (np.clip(w @ d + 0.5, 0.0, 1.0) for w in (a, b))
+    apart = np.abs(first_share - second_share).sum(axis=1)
+    return float(np.mean(apart / (first_share.sum(axis=1) + second_share.sum(axis=1))))
+
+
+def _splits(m: int, k: int, l: int, rng: np.random.Generator) -> Any:  # noqa: E741
+    count = math.comb(m, k) * math.comb(m - k, l) // (2 if k == l else 1)
+    if count > MAX_SPLITS:
+        for _ in range(MAX_SPLITS):
+            order = rng.permutation(m)
+            yield tuple(order[:k]), tuple(order[k : k + l])
+        return
+    for first in itertools.combinations(range(m), k):
+        rest = [r for r in range(m) if r not in first]
+        for second in itertools.combinations(rest, l):
+            if k != l or first < second:
+                yield first, second
+
+
+def _rungs(m: int) -> list[tuple[int, int]]:
+    """Return (k, l) with k ≥ l and k + l ≤ m; those with l = 1 first."""
+    return [(k, l) for l in range(1, m // 2 + 1) for k in range(l, m - l + 1)]  # noqa: E741
+
+
+def _most_raters(n_raters: NDArray[np.int64]) -> int:
+    """Return the largest number of raters that at least half of the items have."""
+    return min(int(np.quantile(n_raters, 0.5, method="lower")), MAX_RATERS)
+
+
+def _seed_of_item(i: int) -> int:
+    return 7919 + i  # of the splits of many raters: the same whoever computes the item
+
+
+def _place(rounds: MaskRounds, label: int | None) -> int:
+    if label is None:
+        return 1
+    if label not in rounds.labels:
+        raise AnnostatError(f"label must be one of {rounds.labels}, got {label!r}")
+    return rounds.labels.index(label) + 1
+
+
+def _bracket(pair: Estimate) -> Estimate:
+    loss, low, high = 1 - pair.value, pair.low, pair.high
+    least, most = BRACKET
+    spread = None if pair.standard_uncertainty is None else pair.standard_uncertainty / 2**0.5
+    if pair.interval is None or low is None or high is None:
+        return Estimate(1 - loss / 2**0.5, spread, None, "", pair.note or "no interval")
+    limits = Interval(
+        1 - most * (1 - low), 1 - least * (1 - high), pair.interval.level,
+        f"⅔ to ¾ of 1 − D of two raters, with its {pair.interval.method}",
+    )  # fmt: skip
+    return Estimate(1 - loss / 2**0.5, spread, limits)
+
+
+def _iou(dice: Estimate, losses: FloatArray, weights: FloatArray) -> Estimate:
+    """Return the IoU that goes with a Dice: each pair's 1 − D scaled to the ceiling's mean."""
+    mean = float(weights @ losses / weights.sum())
+
+    def of(value: float) -> float:
+        scaled = losses * ((1 - value) / mean if mean else 0.0)
+        return float(weights @ ((1 - scaled) / (1 + scaled)) / weights.sum())
+
+    if not math.isfinite(dice.value):
+        return dice
+    value, limits = of(dice.value), dice.interval
+    if limits is None:
+        return Estimate(value, None, None, "", dice.note)
+    step = 1e-6
+    slope = (of(dice.value) - of(dice.value - step)) / step
+    spread = None if dice.standard_uncertainty is None else dice.standard_uncertainty * slope
+    method = f"carried over from Dice ({limits.method})"
+    return Estimate(value, spread, Interval(of(limits.low), of(limits.high), limits.level, method))
+
+
+def _checks(
+    rounds: MaskRounds, dice: Estimate, pair: Estimate, ladder: tuple[Rung, ...],
+    n_alone: int, n_empty: int, measured: list[_Item], used: NDArray[np.int64],
+) -> tuple[Check, ...]:  # fmt: skip
+    checks = []
+    if n_empty:
+        text = (
+            f"On {n_empty} of {rounds.n_items} items a mask is empty: they are left out, so the "
+            "ceiling says nothing about whether there is anything to draw; report that apart."
+        )
+        checks.append(Check("empty", False, text, n_empty / rounds.n_items))
+    if n_alone:
+        text = f"{n_alone} of {rounds.n_items} items have one rater only and are left out."
+        checks.append(Check("one_rater", None, text, n_alone / rounds.n_items))
+    loss = 1 - pair.value
+    if ladder and loss > 0 and math.isfinite(dice.value):
+        ratio = (1 - dice.value) / loss
+        error = (dice.standard_uncertainty or 0.0) / loss
+        fits = BRACKET[0] - 2 * error <= ratio <= BRACKET[1] + 2 * error
+        text = f"1 − ceiling is {ratio:.2f} of 1 − Dice of two raters"
+        text += (
+            ", as symmetric noise of the outline has it (0.67 to 0.75)."
+            if fits
+            else "; symmetric noise of the outline gives 0.67 to 0.75: raters disagree on more "
+            "than where the edge runs, so look at the most disputed items."
+        )
+        checks.append(Check("bracket", fits, text, ratio))
+    means = np.nanmean([measured[i].by_rater for i in used], axis=0) if used.size else np.zeros(0)
+    if rounds.exchangeable:
+        text = "Whether raters differ cannot be looked at: they have no identity across items."
+        checks.append(Check("raters_alike", None, text))
+    elif rounds.n_raters > 2 and np.nanmin(means) > 0:
+        ratio = float(np.nanmax(means) / np.nanmin(means))
+        worst = rounds.names[int(np.nanargmax(means))]
+        text = f"1 − Dice with the others is at most {ratio:.2f} times as large for one rater."
+        if ratio > WORSE:
+            text = (
+                f"{worst} is {ratio:.2f} times as far from the others as the nearest rater: the "
+                "ceiling is a mean over raters; score models against each one as well."
+            )
+        checks.append(Check("raters_alike", ratio <= WORSE, text, ratio))
+    return tuple(checks)
+
+
+@dataclass(frozen=True, eq=False)
+class BayesMask:
+    """The mask that scores best on average.
+
+    Attributes
+    ----------
+    mask : bool array of shape (H, W)
+    dice : float
+        Its expected Dice.
+    threshold : float
+        The least probability of a pixel within it; about dice / 2.
+    """
+
+    mask: NDArray[np.bool_]
+    dice: float
+    threshold: float
+
+
+def bayes_mask(draws: Any = None, *, probability: ArrayLike | None = None) -> BayesMask:
+    """Return the mask with the largest expected Dice, and that Dice.
+
+    Parameters
+    ----------
+    draws : array-like of shape (R, H, W)
+        Equally likely masks, such as those of R raters or samples of a model. The maximum is
+        exact. Two empty masks score 1.
+    probability : array-like of shape (H, W)
+        Instead of draws: the probability of each pixel. Dice is then 2 Σ_S p / (|S| + Σ p), its
+        limit for many pixels that err independently.
+
+    Returns
+    -------
+    BayesMask
+
+    Notes
+    -----
+    Expected Dice is largest for pixels whose probability exceeds about half of it (Lipton, Elkan
+    & Naryanaswamy 2014), so the best mask is larger than the truth when raters disagree; the same
+    mask is about best for the IoU. The gain over the truth's own outline is small. For the draws
+    themselves the score is in-sample: no ceiling (`dice_ceiling`).
+
+    Examples
+    --------
+    >>> best = bayes_mask(probability=[[0.9, 0.6, 0.45, 0.1]])
+    >>> best.mask.tolist(), round(best.dice, 3)
+    ([[True, True, True, False]], 0.772)
+    """
+    if (draws is None) == (probability is None):
+        raise AnnostatError("give either draws or probability")
+    if probability is not None:
+        p = as_array("probability", probability).astype(np.float64)
+        if not ((p >= 0) & (p <= 1)).all():
+            raise AnnostatError("probability must be in [0, 1]")
+        order = np.argsort(-p, axis=None, kind="stable")
+        total = float(p.sum())
+        if total == 0:
+            return BayesMask(np.zeros(p.shape, dtype=bool), 1.0, math.inf)
+        scores = 2 * np.cumsum(p.ravel()[order]) / (np.arange(1, p.size + 1) + total)
+        n = int(np.argmax(scores)) + 1
+        mask = np.zeros(p.size, dtype=bool)
+        mask[order[:n]] = True
+        return BayesMask(
+            mask.reshape(p.shape), float(scores[n - 1]), float(p.ravel()[order[n - 1]])
+        )
+    masks = as_masks("draws", draws).astype(bool)
+    if masks.ndim < 3:
+        raise AnnostatError(f"draws must be several masks (R × H × W), got shape {masks.shape}")
+    r = len(masks)
+    flat = masks.reshape(r, -1)
+    sizes = flat.sum(axis=1).astype(np.float64)
+    patterns, inverse, counts = np.unique(flat, axis=1, return_inverse=True, return_counts=True)
+    empty_score = float((sizes == 0).mean())
+    best, best_n, best_order = empty_score, 0, np.arange(counts.size)
+    votes = patterns.astype(np.float64)  # (R, P)
+    # For a given size n, the pixels of the largest Σ_r 1/(n + |Y_r|) are best; whole patterns
+    # are taken in that order, and a part of the last one.
+    for n in range(1, int(flat.any(axis=0).sum()) + 1):
+        gain = (2 / (n + sizes)) @ votes
+        order = np.argsort(-gain, kind="stable")
+        taken = np.minimum(np.cumsum(counts[order]), n)
+        score = float(gain[order] @ np.diff(taken, prepend=0)) / r
+        if score > best + 1e-15:
+            best, best_n, best_order = score, n, order
+    mask = np.zeros(flat.shape[1], dtype=bool)
+    left = best_n
+    for pattern in best_order:
+        here = np.flatnonzero(np.asarray(inverse).reshape(-1) == pattern)[:left]
+        mask[here] = True
+        left -= here.size
+        if not left:
+            break
+    share = flat.mean(axis=0)
+    threshold = float(share[mask].min()) if best_n else math.inf
+    return BayesMask(mask.reshape(masks.shape[1:]), best, threshold)
+
+
+__all__ = ["BayesMask", "DiceCeiling", "Rung", "bayes_mask", "dice_ceiling"]

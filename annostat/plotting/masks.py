@@ -1,0 +1,148 @@
+"""Plots of masks: the ladder to the ceiling, and a contact sheet of the most disputed items."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from annostat.estimates import Estimate
+from annostat.masks import DiceCeiling, MaskComparison
+from annostat.masks.arrays import box_of
+from annostat.plotting.figures import COLOURS, axes_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["plot_disputed", "plot_ladder", "plot_masks"]
+
+TILE, GAP = 1.0, 0.28  # of the contact sheet
+COLUMNS = 4
+STYLES = ("-", "--", "-.", ":")
+
+
+def plot_ladder(
+    result: DiceCeiling | MaskComparison, *, label: int | None = None, ax: Axes | None = None
+) -> Axes:
+    """Draw the Dice of k raters' mean outline against l others', and where it leads.
+
+    The axis of Dice is linear in (1 − D)², so that Gaussian noise of the outline gives a line
+    through the upper left corner. Of a comparison, models are drawn beside the ceiling.
+    """
+    ax = axes_of(ax)
+    models = []
+    if isinstance(result, MaskComparison):
+        kept = result.rounds.labels[0] if label is None else label
+        models = [m for m in result.models if m.label == kept]
+        result = result.ceilings[kept]
+
+    def place(dice: float | None) -> float:
+        return (1 - (dice if dice is not None else np.nan)) ** 2
+
+    def bar(x: float, estimate: Estimate, colour: str, marker: str, label: str) -> None:
+        y = place(estimate.value)
+        if estimate.interval is not None:
+            ax.plot([x, x], [place(estimate.low), place(estimate.high)], color=colour, lw=1.4)
+        ax.plot(x, y, marker, color=colour, ms=7, mec="white", mew=0.6, label=label, zorder=3)
+
+    pair = result.pair
+    top = place(pair.low if pair.interval is not None else pair.value) * 1.08
+    if result.ladder:
+        for rung in result.ladder:
+            first = rung.k == rung.l == 1
+            bar(rung.x, rung.dice, "0.45", "o", "k raters against l others" if first else "")
+            # Labels of neighbours on alternating sides.
+            side = 1 if rung.l == 1 else -1
+            ax.annotate(
+                f"{rung.k}:{rung.l}", (rung.x, place(rung.dice.value)), xytext=(9 * side, -2),
+                textcoords="offset points", fontsize=8, color="0.35",
+                ha="left" if side > 0 else "right",
+            )  # fmt: skip
+        x = np.array([r.x for r in result.ladder])
+        slope = float(x @ [place(r.dice.value) for r in result.ladder] / (x @ x))
+        ax.plot([0, 2.1], [0, 2.1 * slope], color="0.7", lw=0.9, zorder=1,
+                label="Gaussian noise of the outline")  # fmt: skip
+    else:
+        bar(2.0, pair, "0.45", "o", "rater against rater")
+    name = "a perfect model against one rater"
+    bar(1.0 - 0.03 * bool(result.ladder), result.dice, COLOURS[0], "D", name)
+    if result.ladder and result.bracket.interval is not None:
+        low, high = result.bracket.interval.low, result.bracket.interval.high
+        ax.plot([0.9, 0.9], [place(low), place(high)], color=COLOURS[2], lw=5, alpha=0.35,
+                solid_capstyle="butt", label="bracket from pairs alone")  # fmt: skip
+    for i, model in enumerate(models):
+        bar(0.7 - 0.09 * i, model.dice, COLOURS[1 + 2 * (i % 2)], "s^v"[i % 3], model.name)
+        top = max(top, place(model.dice.low if model.dice.interval else model.dice.value) * 1.05)
+    ax.set_xlim(0, 2.2)
+    ax.set_ylim(top, 0)
+    steps = [s for s in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2) if top**0.5 / s < 9]
+    step = steps[0] if steps else 0.25
+    ticks = 1 - step * np.arange(0, int(top**0.5 / step) + 1)
+    ax.set_yticks([place(t) for t in ticks], [f"{t:g}" for t in np.round(ticks, 4)])
+    ax.set_xlabel("1/k + 1/l  (a perfect model against one rater: 1)")
+    ax.set_ylabel("mean Dice (axis linear in (1 − D)²)")
+    ax.legend(frameon=False, fontsize=8, loc="lower left")
+    return ax
+
+
+def plot_disputed(result: MaskComparison, *, n: int = 12, ax: Axes | None = None) -> Axes:
+    """Draw the outlines of the items on which raters overlap least, over their share of votes."""
+    ax = axes_of(ax)
+    rounds = result.rounds
+    flat = rounds.values.ndim == 4
+    worst = result.disputed(n)
+    rows = {str(item): i for i, item in enumerate(rounds.items)}
+    used: set[int] = set()
+    for tile, record in enumerate(worst.to_dict("records")):
+        i = rows[str(record["item"])]
+        masks = rounds.values[:, i]
+        if not flat:  # of a volume, the slice with most marked pixels
+            masks = masks[:, int(np.argmax((masks > 0).sum(axis=(0, 2, 3))))]
+        box = box_of(np.asarray((masks > 0).any(axis=0)), 3) or (slice(0, 8), slice(0, 8))
+        # A square around the box, so that tiles are alike; beyond the image it is empty.
+        side = max(b.stop - b.start for b in box)
+        cut = np.zeros((len(masks), side, side), dtype=masks.dtype)
+        height, width = (b.stop - b.start for b in box)
+        top, left = (side - height) // 2, (side - width) // 2
+        cut[:, top : top + height, left : left + width] = masks[(slice(None), *box)]
+        row, column = divmod(tile, COLUMNS)
+        x0, y0 = column * (TILE + GAP), -row * (TILE + GAP)
+        there = rounds.present[:, i]
+        share = (cut[there] > 0).mean(axis=0)
+        ax.imshow(share, cmap="Greys", vmin=0, vmax=2.2, extent=(x0, x0 + TILE, y0 - TILE, y0),
+                  interpolation="nearest")  # fmt: skip
+        steps = (np.arange(side + 2) - 0.5) / side * TILE
+        for r in np.flatnonzero(there).tolist():
+            if not cut[r].any():
+                continue
+            used.add(r)
+            edge = np.pad((cut[r] > 0).astype(float), 1)
+            ax.contour(
+                x0 + steps, y0 - steps, edge, levels=[0.5], linewidths=1.2,
+                colors=[COLOURS[r % 4]], linestyles=[STYLES[r // 4 % 4]],
+            )  # fmt: skip
+        name = str(record["item"])
+        short = name if len(name) < 19 else f"…{name[-17:]}"
+        ax.text(x0, y0 + 0.03, f"{short}  {record['dice']:.2f}", fontsize=7.5, va="bottom")
+    for r in sorted(used)[:8]:
+        ax.plot([], [], color=COLOURS[r % 4], ls=STYLES[r // 4 % 4], label=rounds.names[r])
+    n_rows = -(-max(len(worst), 1) // COLUMNS)
+    ax.set_xlim(-0.05, COLUMNS * (TILE + GAP) - GAP + 0.05)
+    ax.set_ylim(-n_rows * (TILE + GAP) + GAP - 0.05, 0.2)
+    ax.set_aspect("equal")
+    ax.set_axis_off()
+    ax.set_title("Most disputed items, mean Dice of two raters", fontsize=10, loc="left")
+    ax.legend(frameon=False, fontsize=8, ncols=4, loc="upper left", bbox_to_anchor=(0, 0.0))
+    return ax
+
+
+def plot_masks(result: MaskComparison) -> Figure:
+    """Return a figure with the ladder and the contact sheet side by side."""
+    from matplotlib.figure import Figure as NewFigure
+
+    figure = NewFigure(figsize=(12.5, 5.2), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=(1, 1.35))
+    plot_ladder(result, ax=left)
+    plot_disputed(result, ax=right)
+    return figure
