@@ -24,7 +24,8 @@ from annostat.datasets import (
     read_mask_folder,
 )
 from annostat.datasets.camus import CamusImage
-from annostat.datasets.echonet import polygon_area, split_annotators
+from annostat.datasets.echonet import split_annotators
+from annostat.masks import polygon_area
 from annostat.errors import AnnostatError
 from tests import folders
 from tests.test_lidc import make_database, square
