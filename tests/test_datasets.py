@@ -25,8 +25,8 @@ from annostat.datasets import (
 )
 from annostat.datasets.camus import CamusImage
 from annostat.datasets.echonet import split_annotators
-from annostat.masks import polygon_area
 from annostat.errors import AnnostatError
+from annostat.masks import polygon_area
 from tests import folders
 from tests.test_lidc import make_database, square
 

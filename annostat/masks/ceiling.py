@@ -281,7 +281,9 @@ def dice_ceiling(
 
     pair = estimate(lambda t: np.log(t[..., 1] / t[..., 0]))
     bracket = _bracket(pair)
-    dice = estimate(lambda t: log_loss(t, keys)) if method == "ladder" else bracket
+    dice = bracket if method == "two-raters" else pair
+    if method == "ladder" and pair.value < 1:
+        dice = estimate(lambda t: log_loss(t, keys))
     ladder = []
     if method == "ladder":
         for j, (k, l) in enumerate(keys):  # noqa: E741

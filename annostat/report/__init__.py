@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import annostat.report.masks
 import annostat.report.models  # noqa: F401 (registers its chapters)
 from annostat.report.page import make_report, write_report
 from annostat.report.parts import Part, Picture, part_of
