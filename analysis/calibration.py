@@ -12,7 +12,7 @@ import functools
 import math
 import warnings
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import click
@@ -22,6 +22,7 @@ import pandas as pd
 import annostat
 from annostat.errors import AnnostatWarning
 from annostat.files import write_text
+from annostat.masks import consensus, dice, dice_ceiling
 from annostat.resampling import cluster_codes, map_parallel, spawn
 from annostat.scaling import compare_scaling
 from annostat.truth.comparison import compare_models
@@ -334,6 +335,53 @@ def scores(
 
 
 LAWS_TRIED = ("power", "power_floor", "hinge", "broken")
+OUTLINES = {"noise_px": 2.0, "difficulty_sd": 0.3}
+
+
+@functools.cache
+def perfect_dice(law: str) -> float:
+    """Return the Dice of the true masks against one rater, from 1,500 items of a fixed seed."""
+    rounds, truth = annostat.simulate_masks(1500, 2, law=law, rng=20261125, **OUTLINES)
+    return float(np.mean([dice(values, truth) for values in rounds.values]))
+
+
+def outlines(
+    design: Design, rng: np.random.Generator, moments: tuple[float, float]
+) -> dict[str, Outcome]:
+    """Estimate the ceiling of Dice, and what is taken for it elsewhere.
+
+    Coverage is that of the law's own ceiling; the error is relative to that of the same items.
+    """
+    rounds, truth = annostat.simulate_masks(
+        design.n, design.rounds, law=design.law, rng=rng, **OUTLINES
+    )
+    perfect = perfect_dice(design.law)
+    mine = float(np.mean([dice(values, truth) for values in rounds.values]))
+
+    def outcome(estimate: annostat.Estimate) -> Outcome:
+        return replace(held(estimate, perfect), error=estimate.value / mine - 1)
+
+    def only(values: float) -> Outcome:
+        return Outcome(False, error=values / mine - 1)
+
+    ceiling = dice_ceiling(rounds, n_resamples=999, rng=int(rng.integers(2**31)))
+    outcomes = {
+        "interval: bracket from pairs": outcome(ceiling.bracket),
+        "no ceiling: two raters": only(ceiling.pair.value),
+    }
+    if design.rounds > 2:
+        outcomes["interval: ladder"] = outcome(ceiling.dice)
+        everybody = consensus(rounds, method="majority").mask
+        inside = np.mean([dice(everybody, values).mean() for values in rounds.values])
+        outcomes["no ceiling: in-sample majority"] = only(float(inside))
+        apart = []
+        for r, name in enumerate(rounds.names):
+            others = rounds.select([n for n in rounds.names if n != name])
+            apart.append(dice(consensus(others, method="majority").mask, rounds.values[r]).mean())
+        outcomes["no ceiling: majority of the others"] = only(float(np.mean(apart)))
+    return outcomes
+
+
 CORES = ["laplace", "gaussian", "student-t", "symmetric-nb"]
 N_TESTS = 39
 
@@ -352,6 +400,10 @@ def grid(sizes: Iterable[int] = (50, 200, 1000)) -> list[Design]:
 SUITES: dict[str, tuple[Suite, list[Design]]] = {
     "paper": (paper, [Design(n, law) for n in (300, 1277) for law in PAPER]),
     "picks": (picks, grid()),
+    "outlines": (
+        outlines,
+        [Design(60, law, k) for law in ("gaussian", "laplace", "skew") for k in (2, 3, 5)],
+    ),
     "truth": (
         truth,
         [Design(n, law) for law in LAWS[:3] for n in (20, 50, 200, 1000)]
