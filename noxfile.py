@@ -57,6 +57,7 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def mutation(session: nox.Session) -> None:
-    """Mutate one module and run its tests; posargs: MODULE TESTS."""
+    """Mutate modules and run their tests; posargs: MODULE TESTS..."""
     install(session, "test")
+    session.install("mutmut>=3.8")
     session.run("python", "-m", "tests.mutation", *session.posargs)
