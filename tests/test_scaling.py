@@ -566,6 +566,8 @@ def test_bad_options_are_one_line(run, table, tmp_path):
         ((*base, "--law", "hing"), "did you mean 'hinge'"),
         ((*base, "--at", "0"), "positive"),
         ((*base, "--at", "nan"), "positive"),
+        ((*base, "--law", "power", "--plot", tmp_path / "x.foo"), "png"),
+        ((*base, "--law", "power", "--plot", tmp_path / "no" / "x.png"), "cannot be written"),
     ):
         code, out, err = run(*args)
         assert (code, out) == (2, ""), args

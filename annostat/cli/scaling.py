@@ -80,7 +80,6 @@ def scaling(**options: Any) -> None:
         at=options["at"],
         level=options["level"],
     )
-    publish(results, options, by="series" if set(results) != {""} else None)
     if options["plot_file"]:
         from annostat.plotting import plot_scaling, save_figure
         from annostat.plotting.figures import new_figure
@@ -89,6 +88,7 @@ def scaling(**options: Any) -> None:
             figure, ax = new_figure((7.5, 5.0))
             plot_scaling(result, ax=ax)
             save_figure(figure, with_stratum(options["plot_file"], name))
+    publish(results, options, by="series" if set(results) != {""} else None)
 
 
 def read(options: dict[str, Any]) -> Any:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from annostat.errors import AnnostatError
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
@@ -18,12 +20,15 @@ def save_figure(figure: Figure | SubFigure, path: str | Path) -> None:
 
     target = Path(path)
     suffix = target.suffix.lstrip(".").lower() or "png"
+    root: Any = figure.figure
+    known = root.canvas.get_supported_filetypes()
+    if suffix not in known:
+        raise AnnostatError(f"{target.name}: figures are written as {', '.join(sorted(known))}")
     options: dict[str, Any] = {"metadata": {"Date": None}} if suffix in ("svg", "pdf") else {}
     if suffix == "pdf":
         options = {"metadata": {"CreationDate": None}}
 
     def write(stream: Any) -> None:
-        root: Any = figure.figure
         root.savefig(stream, format=suffix, dpi=150, **options)
 
     write_whole(target, write)

@@ -592,11 +592,15 @@ def check_series(
     best = fits[0]
     checks = []
     line = Power(points)
-    turn = "" if higher_is_better else "; is higher better (higher_is_better)?"
+    turn = (
+        ", against what the laws say."
+        if higher_is_better
+        else ": if higher scores are better, say so (--higher-is-better)."
+    )
     checks.append(
         Check("falls", line.exponent > 0,
               "The loss falls with size." if line.exponent > 0 else
-              f"The loss grows with size{turn or ', against what the laws say'}.",
+              f"The loss grows with size{turn}",
               line.exponent)
     )  # fmt: skip
     if prior is not None:
