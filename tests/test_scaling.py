@@ -581,3 +581,23 @@ def test_chapter_of_the_report():
     page = make_report([result])
     assert "How the score moves with size" in page and "&lt;i&gt;n" in page and "<i>n" not in page
     assert "fits best" in page
+
+
+@pytest.mark.parametrize("seed", [7, 17, 26, 48, 66, 93, 104])
+def test_hostile_series_give_ordered_limits(seed):
+    """Sizes over 40 e-folds, noise of any size, floors that are nearly zero: numbers or a refusal."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(4, 20))
+    sizes = np.exp(rng.uniform(0, rng.choice([0.5, 3, 12, 40]), n))
+    losses = np.exp(rng.choice([0.001, 0.1, 1, 5]) * rng.normal(size=n)) * sizes**-0.3
+    floor = float(np.quantile(losses, rng.random()) * rng.choice([0.01, 0.5, 0.99]))
+    result = compare_scaling(
+        sizes, losses, floor=floor, floor_se=floor * rng.choice([1e-6, 0.1, 3])
+    )
+    assert json.dumps(result.to_dict(), allow_nan=False) and "nan" not in str(result).lower()
+    for fit in result.fits:
+        for name in ("exponent", "floor", "n_half", "hinge", "second_exponent"):
+            estimate = getattr(fit, name)
+            if estimate is not None and estimate.interval is not None:
+                low, value, high = estimate.low, estimate.value, estimate.high
+                assert low <= value * (1 + 1e-9) and value <= high * (1 + 1e-9), (fit.name, name)

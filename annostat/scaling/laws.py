@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from scipy import special
@@ -18,6 +19,7 @@ from annostat.scaling.solve import Chart, FloatArray, Points, Prior, Profile, so
 Limits = tuple[float, float]
 Combine = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
 STEEPEST = 20.0  # largest exponent that is tried
+FAR = 60.0  # log ratio of excess to floor, and log size from the middle, taken as infinite
 
 
 class Law:
@@ -108,6 +110,7 @@ class Smooth(Law):
         self, chart: Chart, starts: FloatArray, free: tuple[int, ...]
     ) -> tuple[FloatArray, float]:
         mask = np.isin(np.arange(starts.shape[1]), free)
+        chart = self._boxed(chart)
         theta, cost = solve(chart, self.points, starts, mask, dof=self.dof, prior=self.prior)
         if self.near is not None:
             return theta[0], float(cost[0])
@@ -117,9 +120,17 @@ class Smooth(Law):
         )
         return theta[0], float(cost[0])
 
+    def _boxed(self, chart: Chart) -> Chart:
+        """Return the chart with exponents that no power of the sizes overflows by."""
+        reach = float(np.abs(self.points.v).max())
+        high = chart.high.copy()
+        high[1] = min(high[1], 150 / reach)
+        return replace(chart, high=high)
+
     def _limits(
         self, chart: Chart, starts: FloatArray, free: tuple[int, ...], rise: float, *targets: int
     ) -> list[Limits]:
+        chart = self._boxed(chart)
         profile = Profile(
             chart, self.points, np.clip(starts, chart.low, chart.high),
             np.isin(np.arange(starts.shape[1]), free), self.deviance, rise, self.dof, self.prior,
@@ -151,22 +162,25 @@ class Floor(Smooth):
             if isinstance(self.near, Floor):
                 grid = self.near.theta[None]
             self.theta, self.deviance = self._best(share_chart(0.0), grid, (0, 1, 2))
-            self.level, self.exponent, self.share = (float(x) for x in self.theta)
+            self.level, self.exponent, s = (float(x) for x in self.theta)
+            self.share = s
+            self.ratio = math.log((1 - s) / s) if s > 0 else math.inf
+            self.log_floor = self.level + math.log(s) if s > 0 else -math.inf
             return
-        log_floor = math.log(self.given.floor)
-        above = float(np.average(points.y, weights=points.w)) - log_floor
+        known = math.log(self.given.floor)
+        above = float(np.average(points.y, weights=points.w)) - known
         grid = np.array(
-            [(log_floor, a, above + d) for a in slopes for d in (-2.0, -0.7, 0.0, 0.7, 2.0)]
+            [(known, a, above + d) for a in slopes for d in (-2.0, -0.7, 0.0, 0.7, 2.0)]
         )
         if isinstance(self.near, Floor):
             grid = self.near.theta[None]
         free = (1, 2) if self.known else (0, 1, 2)
         self.theta, self.deviance = self._best(ratio_chart(), grid, free)
-        e, self.exponent, ratio = (float(x) for x in self.theta)
-        self.level = e + float(np.log1p(np.exp(ratio)))
-        self.share = 1 / (1 + math.exp(ratio))
+        self.log_floor, self.exponent, self.ratio = (float(x) for x in self.theta)
+        self.level = self.log_floor + float(np.logaddexp(0, self.ratio))
+        self.share = 1 / (1 + math.exp(self.ratio))
         if self.prior is not None:
-            self.penalty = ((math.exp(e) - self.prior.floor) / self.prior.se) ** 2
+            self.penalty = ((math.exp(self.log_floor) - self.prior.floor) / self.prior.se) ** 2
 
     def curve(self, v: FloatArray) -> FloatArray:
         """Return log loss at log sizes."""
@@ -176,35 +190,34 @@ class Floor(Smooth):
     @property
     def values(self) -> dict[str, float]:
         """What the law says."""
-        s = self.share
         return {
             "exponent": self.exponent,
-            "floor": self.level + math.log(s) if s > 0 else -math.inf,
-            "n_half": math.log((1 - s) / s) / self.exponent if s > 0 else math.inf,
+            "floor": self.log_floor,
+            "n_half": self.ratio / self.exponent,
         }
 
     def limits(self, *, level: float, inflation: float = 1.0) -> dict[str, Limits]:
         """Return the limits of `values`."""
         rise = threshold(self.dof, level, inflation)
-        seen = self.values
-        a, s = self.exponent, max(self.share, 1e-6)
-        e = self.level + math.log(s)
-        h = math.log((1 - s) / s) / a if s < 1 else -30.0
-        ratio = math.log((1 - s) / s) if s < 1 else -30.0
+        a, ratio = self.exponent, float(np.clip(self.ratio, -FAR, FAR))
+        e = self.level - float(np.logaddexp(0, ratio))
         free = (1, 2) if self.known else (0, 1, 2)
         # The ratio may be anything where E is barely seen: a few of them to start from.
         ratios = np.array([(e, a * k, ratio + d) for k, d in ((1, 0), (0.6, 1), (1.6, -1))])
         if self.known:
             [exponent] = self._limits(ratio_chart(), ratios, free, rise, 1)
-            floor = (seen["floor"], seen["floor"])
+            floor = (self.log_floor, self.log_floor)
         elif self.given is not None:
             floor, exponent = self._limits(ratio_chart(), ratios, free, rise, 0, 1)
         else:
             [floor] = self._limits(ratio_chart(), ratios, free, rise, 0)
             starts = np.array([(self.level, a, x) for x in (self.share, 0.05, 0.5, 0.9)])
             [exponent] = self._limits(share_chart(0.0), starts, free, rise, 1)
-        starts = np.array([(e, a * k, h) for k in (1.0, 0.6, 1.6)])
+        place = self.values["n_half"]
+        starts = np.array([(e, a * k, place) for k in (1.0, 0.6, 1.6)])
         [n_half] = self._limits(half_chart(), starts, free, rise, 2)
+        if abs(place) >= FAR:  # beyond the box
+            n_half = (n_half[0], math.inf) if place > 0 else (-math.inf, n_half[1])
         if not self.known and self._without_floor() <= self.deviance + rise:
             floor, n_half = (-math.inf, floor[1]), (n_half[0], math.inf)
         exponent = (max(exponent[0], 0.0), exponent[1])
@@ -222,10 +235,9 @@ class Floor(Smooth):
         for i, (at, p) in enumerate(zip(v, self.curve(v), strict=True)):
             starts = np.array([(p, self.exponent * k, self.share) for k in (1.0, 0.6, 1.6)])
             if self.known:
-                floor = self.level + math.log(self.share)
-                starts[:, 0], starts[:, 2] = floor, math.log(math.expm1(max(p - floor, 1e-14)))
+                starts[:, 0], starts[:, 2] = self.log_floor, self.ratio - self.exponent * at
                 [above] = self._limits(ratio_chart(float(at)), starts, (1, 2), rise, 2)
-                out[:, i] = floor + np.logaddexp(0, above)
+                out[:, i] = self.log_floor + np.logaddexp(0, above)
             else:
                 [out[:, i]] = self._limits(share_chart(float(at)), starts, (0, 1, 2), rise, 0)
         return out
@@ -268,8 +280,8 @@ def ratio_chart(at: float = 0.0) -> Chart:
         e, a, r = theta.T[:, :, None]
         return _above(e, r - a * (v - at), at - v, np.ones_like(a))
 
-    high = np.array([80.0, STEEPEST, 60.0])
-    return Chart(shape, np.array([-80.0, 1e-4, -60.0]), high, _first)
+    high = np.array([80.0, STEEPEST, FAR])
+    return Chart(shape, np.array([-80.0, 1e-4, -FAR]), high, _first)
 
 
 def half_chart() -> Chart:
@@ -279,8 +291,8 @@ def half_chart() -> Chart:
         e, a, h = theta.T[:, :, None]
         return _above(e, a * (h - v), h - v, a)
 
-    high = np.array([80.0, STEEPEST, 60.0])
-    return Chart(shape, np.array([-80.0, 1e-4, -30.0]), high, _first)
+    high = np.array([80.0, STEEPEST, FAR])
+    return Chart(shape, np.array([-80.0, 1e-4, -FAR]), high, _first)
 
 
 def _above(
