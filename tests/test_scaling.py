@@ -585,7 +585,7 @@ def test_chapter_of_the_report():
 
 @pytest.mark.parametrize("seed", [7, 17, 26, 48, 66, 93, 104])
 def test_hostile_series_give_ordered_limits(seed):
-    """Sizes over 40 e-folds, noise of any size, floors that are nearly zero: numbers or a refusal."""
+    """Sizes over 40 e-folds, noise of any size, floors that are nearly zero."""
     rng = np.random.default_rng(seed)
     n = int(rng.integers(4, 20))
     sizes = np.exp(rng.uniform(0, rng.choice([0.5, 3, 12, 40]), n))
