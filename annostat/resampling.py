@@ -26,7 +26,7 @@ Progress: TypeAlias = Callable[[int, int], None]
 T = TypeVar("T")
 R = TypeVar("R")
 
-BLOCK_CELLS = 1 << 18  # multiplicities held at once by one worker
+BLOCK_CELLS = 1 << 16  # multiplicities held at once by one worker: they fit its cache
 
 
 def as_generator(rng: Rng) -> np.random.Generator:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize, special
+from scipy import special
 
 from annostat._version import __version__
 from annostat.errors import AnnostatError, check_choice, check_level, check_number
@@ -351,19 +351,21 @@ def _limits(
 
 
 def noncentral_t(q: float, freedom: float, shift: float) -> float:
-    """Return the quantile of the noncentral t distribution."""
+    """Return the quantile of the noncentral t distribution, by bisection."""
     guess = shift + float(special.ndtri(q)) * math.sqrt(1 + shift**2 / (2 * freedom))
     width = 1.0 + abs(guess) / 4
-
-    def excess(t: float) -> float:
-        return float(special.nctdtr(freedom, shift, t)) - q
-
     low, high = guess - width, guess + width
     for _ in range(60):
-        if excess(low) <= 0 <= excess(high):
+        if special.nctdtr(freedom, shift, low) <= q <= special.nctdtr(freedom, shift, high):
             break
         low, high = low - width, high + width
-    return float(optimize.brentq(excess, low, high, xtol=1e-10))
+    while high - low > 1e-12 * (1 + abs(guess)):
+        middle = (low + high) / 2
+        if special.nctdtr(freedom, shift, middle) < q:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2
 
 
 def _lines(means: FloatArray, d: FloatArray, codes: NDArray[np.int64] | None) -> tuple[Line, Line]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import integrate, special
+from scipy import special
 
 from annostat._version import __version__
 from annostat.errors import AnnostatError, check_choice, check_level
@@ -330,6 +330,7 @@ def _categories(parts: float, gauge: float) -> int:
 
 def expected_range(n: int) -> tuple[float, float]:
     """Return mean d₂ and root mean square d₂* of the range of n standard normals."""
+    from scipy import integrate
 
     def density(r: float) -> float:
         grid = np.linspace(-9.0, 9.0, 3601)

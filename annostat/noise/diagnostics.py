@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize, special
+from scipy import special
 
 from annostat.errors import AnnostatError, check_level
 from annostat.estimates import (
@@ -277,6 +277,8 @@ def lattice_floor(pair_mae: float) -> float:
         return 0.0
     if pair_mae > 1e4:
         return 2 / 3 * pair_mae
+
+    from scipy import optimize
 
     def excess(p: float) -> float:
         return 4 * p * (1 + p + p * p) / ((1 - p) * (1 + p) ** 3) - pair_mae
