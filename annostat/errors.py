@@ -13,6 +13,8 @@ from typing import Any
 
 __all__ = ["AnnostatError", "AnnostatWarning"]
 
+LARGEST = 1e60
+
 
 class AnnostatError(ValueError):
     """Input that annostat cannot use; the message says what to change."""
@@ -75,6 +77,14 @@ def check_number(
         )
         raise AnnostatError(f"{name} must be {rule}, got {value!r}")
     return number
+
+
+def check_squares(largest: float) -> None:
+    """Refuse values whose squares, and the squares of these, leave the range of float64."""
+    if largest > LARGEST:
+        raise AnnostatError(f"values beyond {LARGEST:g} cannot be squared; rescale them")
+    if 0 < largest < 1 / LARGEST:
+        raise AnnostatError(f"values below {1 / LARGEST:g} cannot be squared; rescale them")
 
 
 def check_count(name: str, value: object, *, low: int = 0) -> int:

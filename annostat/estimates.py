@@ -254,7 +254,7 @@ def format_number(value: float | None, spread: float | None = None, digits: int 
         if value:
             decimals = min(decimals, 7 - math.floor(math.log10(abs(value))))
         if decimals <= 0:
-            return f"{round(value):,d}"
+            return f"{round(value):,d}" if abs(value) < 1e15 else f"{value:.{digits}g}"
         if decimals > 12:  # very small numbers: significant digits, not a row of zeros
             return f"{value:.{digits}g}"
         text = f"{value:.{decimals}f}"

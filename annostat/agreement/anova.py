@@ -31,7 +31,9 @@ class MeanSquares:
         Two-way mean squares.
     k_adjusted, n_adjusted : float
         Labels of an item in the expectation of `items_adjusted`, labels of a round in `rounds`.
-    balanced : bool
+    balanced, connected : bool
+        No cell is missing; a chain of shared items links all rounds (else the two-way squares mean
+        nothing).
     """
 
     n_items: int
@@ -46,6 +48,7 @@ class MeanSquares:
     k_adjusted: float
     n_adjusted: float
     balanced: bool
+    connected: bool = True
 
     @property
     def df_within(self) -> int:
@@ -91,7 +94,8 @@ class MeanSquares:
         # Rounds adjusted for items: the items' means are swept out.
         normal = np.diag(per_round) - (seen / k[:, None]).T.astype(float) @ seen.astype(float)
         right = round_sums - seen.T.astype(float) @ (item_sums / k)
-        rounds_adjusted = float(right @ np.linalg.lstsq(normal, right, rcond=None)[0])
+        solution, _, rank, _ = np.linalg.lstsq(normal, right, rcond=1e-10)
+        rounds_adjusted = float(right @ solution)
         items_adjusted = raw_items + rounds_adjusted - raw_rounds
         freedom = labels - n - rounds + 1
         residual = within - rounds_adjusted
@@ -101,7 +105,7 @@ class MeanSquares:
             (labels - float(np.sum(k**2)) / labels) / (n - 1),
             items_adjusted / (n - 1), rounds_adjusted / (rounds - 1),
             residual / freedom if freedom > 0 else np.nan,
-            (labels - rounds) / (n - 1), (labels - n) / (rounds - 1), False,
+            (labels - rounds) / (n - 1), (labels - n) / (rounds - 1), False, rank == rounds - 1,
         )  # fmt: skip
 
     @classmethod

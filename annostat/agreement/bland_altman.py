@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from annostat._version import __version__
-from annostat.errors import AnnostatError, check_choice, check_level, check_number
+from annostat.errors import AnnostatError, check_choice, check_level, check_number, check_squares
 from annostat.estimates import (
     Check,
     Estimate,
@@ -197,8 +197,10 @@ def bland_altman(
     if a == b:
         raise AnnostatError(f"first and second are the same round: {rounds.names[a]}")
     x, y, codes = _stacked(rounds, a, b)
+    seen = np.concatenate([v[np.isfinite(v)] for v in (x, y)])
+    check_squares(float(np.max(np.abs(seen), initial=0.0)))
     if log:
-        if np.nanmin([np.nanmin(x), np.nanmin(y)]) <= 0:
+        if (seen <= 0).any():
             raise AnnostatError(
                 "log=True needs values above 0: the logarithm of others is not there"
             )

@@ -39,8 +39,9 @@ class GaugeRR(Result):
     ----------
     repeatability, reproducibility, gauge, parts, total : Estimate
         AIAG's EV, AV, GRR, PV and TV.
-    distinct_categories : int
-        ndc = ⌊1.41·PV/GRR⌋, at least 0; the number of groups that the gauge can tell apart.
+    distinct_categories : int or None
+        ndc = ⌊1.41·PV/GRR⌋: the number of groups that the gauge can tell apart; None if the gauge
+        shows no error at all.
     anova : list of dict
         Source, df, sum of squares, mean square, F and p; empty for the average-and-range method.
     interaction : bool
@@ -53,7 +54,7 @@ class GaugeRR(Result):
     gauge: Estimate
     parts: Estimate
     total: Estimate
-    distinct_categories: int
+    distinct_categories: int | None
     anova: list[dict[str, Any]]
     interaction: bool
     provenance: Provenance
@@ -107,7 +108,8 @@ class GaugeRR(Result):
             for i, (name, e) in enumerate(self._parts().items())
         ]  # fmt: skip
         columns = ("component", "SD", "interval", "of the variation", "of the variance")
-        lines = [f"Number of distinct categories: {self.distinct_categories}"]
+        count = self.distinct_categories
+        lines = [f"Number of distinct categories: {'no limit' if count is None else count}"]
         found = [Section("Gauge R&R", columns, rows, lines)]
         if self.anova:
             cells = [
@@ -322,10 +324,8 @@ def _deviations(components: FloatArray, keep: bool) -> FloatArray:
     )
 
 
-def _categories(parts: float, gauge: float) -> int:
-    if gauge <= 0:
-        return 0
-    return max(int(1.41 * parts / gauge), 0)
+def _categories(parts: float, gauge: float) -> int | None:
+    return int(1.41 * parts / gauge) if gauge > 1e-12 * parts else None
 
 
 def expected_range(n: int) -> tuple[float, float]:

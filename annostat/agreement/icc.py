@@ -208,8 +208,8 @@ def _ratio_form(
     ms: MeanSquares,
     level: float,
 ) -> IccForm:
-    if df2 < 1:
-        why = "too few labels for the residual"
+    if df2 < 1 or (name == "icc_c_1" and not ms.connected):
+        why = _why_not(ms)
         return IccForm(name, Estimate(math.nan, note=why), math.nan, df1, df2, math.nan)
     degenerate = _degenerate(name, top, bottom, df1, df2)
     if degenerate is not None:
@@ -226,8 +226,8 @@ def _agreement(ms: MeanSquares, level: float) -> IccForm:
     n, k = ms.n_adjusted, ms.k_adjusted
     items, rounds, residual = ms.items_adjusted, ms.rounds, ms.residual
     df1, df2 = ms.n_items - 1, ms.df_residual
-    if df2 < 1:
-        why = "too few labels for the residual"
+    if df2 < 1 or not ms.connected:
+        why = _why_not(ms)
         return IccForm("icc_a_1", Estimate(math.nan, note=why), math.nan, df1, df2, math.nan)
     if rounds <= ROUNDING:
         degenerate = _degenerate("icc_a_1", items, residual, df1, df2)
@@ -245,15 +245,21 @@ def _agreement(ms: MeanSquares, level: float) -> IccForm:
         high, low = _f_quantile(df1, freedom, level), _f_quantile(freedom, df1, level)
         rest = k * rounds + (k * n - k - n) * residual
         method = "F with Satterthwaite's degrees of freedom"
-        interval = Interval(
-            n * (items - high * residual) / (high * rest + n * items),
-            n * (low * items - residual) / (rest + n * low * items),
-            level,
-            method if ms.balanced else f"{method}, approximate with missing cells",
-        )
-        note = ""
+        lower = n * (items - high * residual) / (high * rest + n * items)
+        upper = n * (low * items - residual) / (rest + n * low * items)
+        # The formula breaks down where its denominators vanish: very few labels, negative values.
+        note = "no interval: the table is too small for its formula"
+        if lower <= value <= upper:
+            method += "" if ms.balanced else ", approximate with missing cells"
+            interval, note = Interval(lower, upper, level, method), ""
     p = float(special.fdtrc(df1, df2, f)) if math.isfinite(f) else 0.0
     return IccForm("icc_a_1", Estimate(value, None, interval, "", note), f, df1, df2, p)
+
+
+def _why_not(ms: MeanSquares) -> str:
+    if not ms.connected:
+        return "no chain of shared items links all rounds, so that their bias cannot be told"
+    return "too few labels for the residual"
 
 
 def _degenerate(name: str, top: float, bottom: float, df1: int, df2: int) -> IccForm | None:

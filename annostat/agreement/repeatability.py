@@ -33,6 +33,8 @@ from annostat.sums import mapped
 if TYPE_CHECKING:
     import pandas as pd
 
+NOTHING = 1e-30  # a variance below this share of the largest square is rounding
+ALL_EQUAL = "no interval: all annotations of an item are equal"
 NONE_COVERS = "no interval covers: a few differences carry most of the variance"
 INTERVALS = ("bootstrap-t", "bonett", "chi-square", "t", "percentile", "bca")
 
@@ -195,9 +197,8 @@ def noise_estimate(
 ) -> Estimate:
     """Return σ with its interval, or with the reason why there is none."""
     variance = float(v.within(v.sums.totals))
-    if variance <= 1e-30:
-        note = "no interval: all annotations of an item are equal"
-        return Estimate(0.0, None, None, unit, note)
+    if variance <= NOTHING:
+        return Estimate(0.0, None, None, unit, ALL_EQUAL)
     sigma = v.scale * math.sqrt(variance)
 
     def log_sd(t: NDArray[Any]) -> NDArray[Any]:

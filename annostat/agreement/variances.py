@@ -56,19 +56,16 @@ class Variances:
         z = np.where(seen, (v - centre) / scale, 0.0)
         k = seen.sum(axis=1).astype(float)
         means = z.sum(axis=1) / k
-        effects = np.zeros(v.shape[1])
+        effects, n_effects = np.zeros(v.shape[1]), 0
         if not rounds.exchangeable:
-            effects = _round_effects(z - means[:, None], seen, k)
+            effects, n_effects = _round_effects(z - means[:, None], seen, k)
         adjusted = np.where(seen, z - effects, 0.0)
         means = adjusted.sum(axis=1) / k
         residual = np.where(seen, adjusted - means[:, None], 0.0)
         square = np.sum(residual**2, axis=1)
         columns = [np.ones_like(k), k, square, means * k, means**2 * k, k**2]
-        n_effects = 0
-        if not rounds.exchangeable:
-            n_effects = int(seen.any(axis=0).sum()) - 1
-            if n_effects < MANY_ROUNDS:
-                columns += list(residual.T)
+        if 0 < n_effects < MANY_ROUNDS:
+            columns += list(residual.T)
         codes = cluster_codes(rounds.cluster)
         return cls(
             Sums.of(np.column_stack(columns), codes),
@@ -136,9 +133,15 @@ class Variances:
         return kurtosis > HEAVY_KURTOSIS and carriers < FEW_CARRIERS
 
 
-def _round_effects(residual: FloatArray, seen: NDArray[np.bool_], k: FloatArray) -> FloatArray:
-    """Return the least-squares effects of rounds, items being free; they sum to zero."""
+def _round_effects(
+    residual: FloatArray, seen: NDArray[np.bool_], k: FloatArray
+) -> tuple[FloatArray, int]:
+    """Return the least-squares effects of rounds, items being free, and how many are estimated.
+
+    They sum to zero within each set of rounds that shared items link.
+    """
     m = seen.astype(float)
     normal = np.diag(m.sum(axis=0)) - (m / k[:, None]).T @ m
     right = np.where(seen, residual, 0.0).sum(axis=0)
-    return np.asarray(np.linalg.lstsq(normal, right, rcond=None)[0])
+    solution, _, rank, _ = np.linalg.lstsq(normal, right, rcond=1e-10)
+    return np.asarray(solution), int(rank)

@@ -14,7 +14,7 @@ from annostat._version import __version__
 from annostat.agreement import BlandAltman, bland_altman, icc, repeatability, spearman_brown
 from annostat.agreement.conventions import CONVENTIONS
 from annostat.agreement.icc import NAMES, IccForm
-from annostat.agreement.repeatability import NONE_COVERS, scaled
+from annostat.agreement.repeatability import ALL_EQUAL, NONE_COVERS, NOTHING, scaled
 from annostat.agreement.variances import Variances
 from annostat.errors import AnnostatError, check_count, check_level, check_number
 from annostat.estimates import (
@@ -157,7 +157,8 @@ class Bounds(Result):
         A prediction that is inflated about the mean reaches √ρ_m.
         """
         e = self.reliability_of_labels
-        return _through(e, lambda x: 2 * x / (1 + x), 2 / (1 + e.value) ** 2)
+        slope = 2 / (1 + e.value) ** 2 if e.value > 0 else math.nan
+        return _through(e, lambda x: 2 * max(x, 0.0) / (1 + max(x, 0.0)), slope)
 
     @property
     def loa_reference(self) -> Estimate:
@@ -444,11 +445,15 @@ def reliability_estimate(
     """Return ρ with its interval, or with the reason why there is none."""
     totals = v.sums.totals
     within, between = float(v.within(totals)), float(v.between(totals))
-    if within <= 1e-30 and between <= 1e-30:
+    if within <= NOTHING and between <= NOTHING:
         return Estimate(math.nan, note="all labels are equal: there is nothing to tell apart")
-    if within <= 1e-30:
-        return Estimate(1.0, note="no interval: all annotations of an item are equal")
-    value = v.sums.value(v.reliability)
+    if within <= NOTHING:
+        return Estimate(1.0, note=ALL_EQUAL)
+    value, error = v.sums.value(v.reliability), v.sums.standard_error(v.reliability)
+    if not error > 1e-9:  # two items, or a round that is constant
+        value = value if abs(value) > 1e-12 else 0.0
+        why = "no interval: two items only, or a round that is constant or mirrors another"
+        return Estimate(value, note=f"{ANTICORRELATED}; {why}" if value < 0 else why)
     note = ANTICORRELATED if value <= 0 else ""
     if v.dominated:
         return Estimate(value, note=f"{note}; {NONE_COVERS}" if note else NONE_COVERS)
@@ -458,14 +463,7 @@ def reliability_estimate(
 
     found = v.sums.interval(scale, level=level, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs,
                             scale="−log(1−ρ)")  # fmt: skip
-    error = v.sums.standard_error(v.reliability)
-    return Estimate(
-        value,
-        error if math.isfinite(error) else None,
-        mapped(found, lambda x: -math.expm1(-x)),
-        "",
-        note if found is not None else f"no interval: too few items{'; ' + note if note else ''}",
-    )
+    return Estimate(value, error, mapped(found, lambda x: -math.expm1(-x)), "", note)
 
 
 def unbiased_pair_mae(rounds: Rounds, v: Variances, level: float) -> Estimate:
@@ -474,6 +472,8 @@ def unbiased_pair_mae(rounds: Rounds, v: Variances, level: float) -> Estimate:
     Differences about an estimated bias are too small by √(1 − e/(N − n)), for N labels of n items
     and e effects of rounds (exactly so for Gaussian noise and complete tables).
     """
+    if float(v.within(v.sums.totals)) <= NOTHING:
+        return Estimate(0.0, unit=rounds.unit, note=ALL_EQUAL)
     if not v.n_effects:
         return pair_mae(rounds, level=level)
     centred = replace(rounds, values=rounds.values - v.effects * v.scale)

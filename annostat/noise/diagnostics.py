@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from annostat.errors import AnnostatError, check_level
+from annostat.errors import AnnostatError, check_level, check_squares
 from annostat.estimates import (
     Check,
     Estimate,
@@ -49,7 +49,6 @@ CF_POINTS, CF_REACH, CF_DRAWS = 48, 8.0, 2000  # grid of t, its end in 1/E|D|, G
 CF_MIN_UNITS, RANK_MIN_UNITS, INFLUENCE_MIN_ITEMS, FEW_CLUSTERS = 20, 5, 20, 10
 INFLUENCE_TOP, INFLUENCE_LIMIT = 0.01, 0.5
 CHUNK_ROWS = 1 << 16
-LARGEST = 1e60  # squares of squares must stay finite
 
 
 # --------------------------------------------------------------------------- E|D| and brackets
@@ -84,7 +83,8 @@ def pair_mae(rounds: Rounds, *, level: float = 0.95) -> Estimate:
     Raises
     ------
     AnnostatError
-        If no item has two annotations, a value is beyond 1e60, or the level outside (0, 1).
+        If no item has two annotations, values are beyond 1e60 or all below 1e-60, or the level
+        is outside (0, 1).
 
     Examples
     --------
@@ -660,8 +660,7 @@ class _Table:
         """Return the sums; rows of weight 0 are left out by the caller's arithmetic."""
         v = rounds.values
         seen = np.isfinite(v)
-        if float(np.abs(v[seen]).max()) > LARGEST:
-            raise AnnostatError(f"values beyond {LARGEST:g} cannot be squared; rescale them")
+        check_squares(float(np.abs(v[seen]).max()))
         k = rounds.readings
         start = v[np.arange(len(v)), seen.argmax(axis=1)]  # keeps whole numbers whole
         shifted = np.where(seen, v - start[:, None], np.nan)
