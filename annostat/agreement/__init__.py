@@ -7,7 +7,7 @@ from annostat.agreement.ccc import concordance
 from annostat.agreement.conventions import CONVENTIONS, convert_sd, noise_sd_from, sd_readings
 from annostat.agreement.gauge import GaugeRR, gauge_rr
 from annostat.agreement.icc import Icc, icc, spearman_brown
-from annostat.agreement.repeatability import Repeatability, repeatability
+from annostat.agreement.repeatability import Repeatability, repeatability, scaled
 
 __all__ = [
     "CONVENTIONS",
@@ -22,6 +22,7 @@ __all__ = [
     "icc",
     "noise_sd_from",
     "repeatability",
+    "scaled",
     "sd_readings",
     "spearman_brown",
     "stacked_rounds",

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annostat._version import __version__
-from annostat.agreement import BlandAltman, bland_altman, icc, repeatability, spearman_brown
+from annostat.agreement import BlandAltman, bland_altman, icc, repeatability, scaled, spearman_brown
 from annostat.agreement.conventions import CONVENTIONS
 from annostat.agreement.icc import NAMES, IccForm
-from annostat.agreement.repeatability import ALL_EQUAL, NONE_COVERS, NOTHING, scaled
+from annostat.agreement.repeatability import ALL_EQUAL, NONE_COVERS, NOTHING
 from annostat.agreement.variances import Variances
 from annostat.errors import AnnostatError, check_count, check_level, check_number
 from annostat.estimates import (
