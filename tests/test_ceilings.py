@@ -1,17 +1,34 @@
 """Floors and ceilings: the paper's numbers, identities, simulation, the command."""
 
 import json
+import math
 from pathlib import Path
 
+import jsonschema
+import numpy as np
+import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from annostat import (
+    AnnostatError,
+    Rounds,
+    bounds,
     bounds_from_summary,
     compare_published,
+    simulate_values,
 )
+from annostat.agreement import CONVENTIONS, spearman_brown
+from annostat.agreement.variances import Variances
+from annostat.ceilings.bounds import unbiased_pair_mae
 from annostat.cli import main
 
-ROOT = Path(__file__).parent.parent
+SCHEMA = json.loads((Path(__file__).parent.parent / "docs" / "bounds.schema.json").read_text())
+
+
+def rounds_of(values, **options):
+    return Rounds.from_array(values, **options)
 
 
 # ---------------------------------------------------------------------- published summaries
@@ -25,6 +42,8 @@ def test_numbers_of_the_paper():
 
 
 def test_echocotr_under_each_convention():
+    """THEORY's figures: z of +2.4, −1.0, −4.4, and −2.8 with a kurtosis of 6."""
+
     def z(**options):
         found = compare_published(score_rmse=5.17, score_n=1277, sd=5.7, n=50, **options)
         return {r.convention: (round(r.z, 1), r.refuted) for r in found.readings}, found
@@ -46,22 +65,353 @@ def test_the_merged_reading_of_the_correlation():
     assert round(merged.correlation_ceiling.value, 3) == 0.532
     assert round(between.sd_of_labels.value, 1) == 9.0
     assert round(merged.sd_of_labels.value, 1) == 9.5
+    judged = compare_published(
+        score_correlation=0.78, score_n=1277, correlation=0.801, n=50
+    ).readings
+    assert [r.refuted for r in judged] == [False, True]
 
 
-def run(capsys, *args):
-    code = 0
-    try:
-        main([str(a) for a in args])
-    except SystemExit as stop:
-        code = stop.code or 0
-    out = capsys.readouterr()
-    return code, out.out, out.err
+def test_an_open_convention_gives_every_reading_and_no_number():
+    found = bounds_from_summary(sd=5.7, n=50)
+    assert list(found.readings) == list(CONVENTIONS)
+    assert all(
+        math.isnan(e.value) and "open" in e.note for e in (found.noise_sd, found.reliability)
+    )
+    assert set(found.to_frame().convention) == set(CONVENTIONS)
+    assert [r["convention"] for r in found.to_dict()["readings"]] == list(CONVENTIONS)
+    assert "nothing here tells which was meant" in str(found)
 
 
-def test_example_runs(capsys):
-    code, out, err = run(capsys, "bounds", "--example", "lidc-diameter", "--json", "-",
-                         "--resamples", "100")  # fmt: skip
-    assert (code, err) == (0, "")
-    found = json.loads(out)
-    assert found["rmse_floor"]["value"] == pytest.approx(1.714, abs=1e-3)
-    assert len(found["icc"]) == 6
+@given(st.sampled_from(list(CONVENTIONS)), st.floats(0.5, 20), st.floats(0.05, 0.95),
+       st.integers(2, 6))  # fmt: skip
+def test_conventions_printed_from_one_truth_come_back(convention, sigma, rho, k):
+    from annostat.agreement import convert_sd
+
+    sd = convert_sd(sigma, "noise-sd", convention, n_rounds=k)
+    merged = convention == "session-vs-mean"
+    r = math.sqrt((1 + (k - 1) * rho) / k) if merged else rho
+    found = bounds_from_summary(sd=sd, correlation=r, convention=convention, n_rounds=k, n=30)
+    assert found.noise_sd.value == pytest.approx(sigma)
+    assert found.reliability.value == pytest.approx(rho)
+    assert found.reliability.interval.low < rho < found.reliability.interval.high
+
+
+def test_correlation_of_a_session_with_the_mean_of_k():
+    g = np.random.default_rng(1)
+    z = g.normal(0, 2, (300_000, 1)) + g.normal(0, 1, (300_000, 3))
+    r = np.corrcoef(z[:, 0], z.mean(axis=1))[0, 1]
+    found = bounds_from_summary(correlation=r, convention="session-vs-mean", n_rounds=3)
+    assert found.reliability.value == pytest.approx(0.8, abs=0.005)
+
+
+def test_intervals_of_a_published_sd_cover():
+    g = np.random.default_rng(2)
+    hits = []
+    for _ in range(2000):
+        sd = g.normal(0, math.sqrt(2) * 3, 30).std(ddof=1)
+        found = bounds_from_summary(sd=sd, convention="between-sessions", n=30)
+        hits.append(3.0 in found.rmse_floor.interval)
+    assert np.mean(hits) == pytest.approx(0.95, abs=0.015)
+
+
+def test_summaries_refused():
+    for options, words in (
+        ({}, "give an SD"),
+        ({"sd": -1}, "sd must be"),
+        ({"sd": 5, "convention": "between-session"}, "did you mean 'between-sessions'"),
+        ({"correlation": 1.0}, "correlation must be"),
+        ({"sd": 5, "n": 3}, "n must be"),
+        ({"sd": 5, "kurtosis": 0.5}, "kurtosis must be"),
+    ):
+        with pytest.raises(AnnostatError, match=words):
+            bounds_from_summary(**options)
+    with pytest.raises(AnnostatError, match="counterpart"):
+        compare_published(score_rmse=5, score_n=100, correlation=0.8, n=50)
+    with pytest.raises(AnnostatError, match="above the SD of the noise"):
+        bounds_from_summary(sd=5, convention="noise-sd").at(sd_of_labels=4)
+    with pytest.raises(AnnostatError, match="give sd or rounds"):
+        bounds_from_summary(correlation=0.5, convention="noise-sd").at(sd_of_labels=4)
+
+
+# ------------------------------------------------------------------------------ from rounds
+
+
+def test_a_perfect_model_scores_what_the_bounds_say():
+    """Simulated: f = Y against the mean of m labels, for Gaussian and Laplace noise."""
+    g = np.random.default_rng(3)
+    y = g.normal(0, 8, 400_000)
+    for law, size in (("gaussian", 4.0), ("laplace", 4.0)):
+        scale = size if law == "gaussian" else size / math.sqrt(2)
+        draw = g.normal if law == "gaussian" else g.laplace
+        x = draw(0, scale, (y.size, 3))
+        found = bounds(rounds_of((y[:, None] + x)[:20_000, :2]), interval="t", n_resamples=100)
+        for m in (1, 2, 3):
+            z = y + x[:, :m].mean(axis=1)
+            at = found.against(m)
+            e = z - y
+            assert at.rmse_floor.value == pytest.approx(math.sqrt(np.mean(e**2)), rel=0.03)
+            r = np.corrcoef(y, z)[0, 1]
+            assert at.correlation_ceiling.value == pytest.approx(r, abs=0.005)
+            assert at.r2_ceiling.value == pytest.approx(1 - np.mean(e**2) / z.var(), abs=0.01)
+            ccc = 2 * np.cov(y, z)[0, 1] / (y.var() + z.var())
+            assert at.ccc_reference.value == pytest.approx(ccc, abs=0.005)
+            mae = np.abs(e).mean()
+            low, high = at.mae_bracket["symmetric"]
+            assert low * 0.99 < mae < high * 1.01
+            if m == 2 or law == "gaussian":  # exact for any symmetric law, or the Gaussian one
+                assert at.mae_floor.value == pytest.approx(mae, rel=0.02)
+    # Laplace, m = 3: 0.625 b, which the Gaussian reading of E|D| = 1.5 b misses by 2%.
+    assert mae == pytest.approx(0.625 * scale, rel=0.01)
+
+
+def test_concordance_is_no_bound():
+    """A prediction inflated about the mean beats f = Y and reaches √ρ."""
+    g = np.random.default_rng(4)
+    y = g.normal(0, 2, 500_000)
+    z = y + g.normal(0, 1, y.size)
+    found = bounds_from_summary(sd=1.0, convention="noise-sd", correlation=0.8)
+
+    def ccc(f):
+        return 2 * np.cov(f, z)[0, 1] / (f.var() + z.var() + (f.mean() - z.mean()) ** 2)
+
+    assert ccc(y) == pytest.approx(found.ccc_reference.value, abs=0.003)
+    inflated = ccc(y / math.sqrt(0.8))
+    assert inflated > found.ccc_reference.value + 0.003
+    assert inflated == pytest.approx(found.correlation_ceiling.value, abs=0.003)
+
+
+@given(st.floats(0.01, 0.99), st.integers(1, 8))
+def test_order_of_ceilings(rho, m):
+    found = bounds_from_summary(correlation=rho, convention="between-sessions", m=m)
+    r2, ccc, r = (found.r2_ceiling, found.ccc_reference, found.correlation_ceiling)
+    assert r2.value <= ccc.value <= r.value
+    assert r2.value == pytest.approx(spearman_brown(rho, m))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_affine_maps(seed):
+    g = np.random.default_rng(seed)
+    v = g.normal(0, 3, (25, 1)) + g.normal([0, 0.4], 1, (25, 2))
+    a, b = float(g.uniform(0.1, 50)), float(g.normal(0, 100))
+    one, two = (bounds(rounds_of(w), n_resamples=200) for w in (v, a * v + b))
+    for name, scale in (("rmse_floor", a), ("mae_floor", a), ("noise_sd", a),
+                        ("correlation_ceiling", 1), ("r2_ceiling", 1)):  # fmt: skip
+        x, y = getattr(one, name), getattr(two, name)
+        assert y.value == pytest.approx(scale * x.value)
+        assert y.interval.high == pytest.approx(scale * x.interval.high, rel=1e-6)
+
+
+def test_pair_mae_pays_for_the_bias_it_removes():
+    """Gaussian noise: E|D| of 2σ/√π at any n, a bias between the rounds notwithstanding."""
+    g = np.random.default_rng(5)
+    for k in (2, 4):
+        found = []
+        for _ in range(1500):
+            r = rounds_of(g.normal(np.arange(k) * 3.0, 1, (8, k)))
+            found.append(unbiased_pair_mae(r, Variances.of(r), 0.95).value)
+        error = np.std(found) / math.sqrt(len(found))
+        assert np.mean(found) == pytest.approx(2 / math.sqrt(math.pi), abs=3 * error)
+
+
+def test_transport_goes_through_sigma():
+    """THEORY: range restriction takes ρ from .80 to .41; transport recovers .80."""
+    g = np.random.default_rng(6)
+    y = g.normal(0, 2, 200_000)
+    z = y[:, None] + g.normal(0, 1, (y.size, 2))
+    narrow = z[np.abs(y) < 1.5]
+    found = bounds(rounds_of(narrow[:40_000]), interval="t", level=0.999, n_resamples=100)
+    assert found.reliability.value == pytest.approx(0.41, abs=0.02)
+    there = found.at(sd_of_labels=float(z[:, 0].std()))
+    assert there.reliability.value == pytest.approx(0.8, abs=0.01)
+    assert there.rmse_floor == found.rmse_floor
+    assert there.r2_ceiling.interval.low < 0.8 < there.r2_ceiling.interval.high
+
+
+def test_few_large_differences_leave_no_interval_but_that_of_the_mae():
+    v = simulate_values(300, noise_sd=2.0, truth_sd=5.0, rng=1).values.copy()
+    v[:3, 1] += 60
+    found = bounds(rounds_of(v))
+    for name in ("rmse_floor", "reliability", "correlation_ceiling"):
+        e = getattr(found, name)
+        assert e.interval is None and "no interval covers" in e.note
+    assert found.mae_floor.interval is not None
+    assert "use the mae" in str(found)
+
+
+def test_many_carriers_of_heavy_tails_keep_the_interval():
+    g = np.random.default_rng(2)
+    size = g.lognormal(0, 0.8, (20_000, 1))
+    found = bounds(rounds_of(size * g.normal(size=(20_000, 2))), n_resamples=200)
+    assert found.rmse_floor.interval is not None
+
+
+def test_clusters_and_level():
+    g = np.random.default_rng(4)
+    size = np.exp(g.normal(0, 0.4, 40)).repeat(10)
+    v = g.normal(0, 5, (400, 1)) + g.normal(0, 1, (400, 2)) * size[:, None]
+    labels = [f"p{i // 10}" for i in range(400)]
+    alone, inside = bounds(rounds_of(v)), bounds(rounds_of(v, cluster=labels))
+    for name in ("rmse_floor", "mae_floor"):
+        a, b = (getattr(x, name).interval for x in (alone, inside))
+        assert b.high - b.low > 1.2 * (a.high - a.low)
+    wide = bounds(rounds_of(v), level=0.99).r2_ceiling.interval
+    assert wide.low < alone.r2_ceiling.interval.low and wide.level == 0.99
+
+
+def test_serial_equals_parallel():
+    rounds = simulate_values(600, noise_sd=2.0, truth_sd=5.0, rng=1)
+    assert bounds(rounds, n_jobs=1).to_dict() == bounds(rounds, n_jobs=2).to_dict()
+
+
+# --------------------------------------------------------------------------------- bad input
+
+G = np.random.default_rng(0)
+BASE = G.normal(0, 3, (30, 1)) + G.normal(0, 1, (30, 2))
+DEGENERATE = {
+    "all equal": np.full((20, 2), 5.0),
+    "both constant": np.tile([5.0, 7.0], (20, 1)),
+    "one constant": np.column_stack([np.full(20, 5.0), BASE[:20, 1]]),
+    "identical": np.repeat(BASE[:, :1], 2, axis=1),
+    "shifted": BASE[:, :1] + np.array([0.0, 1.0]),
+    "n = 2": np.array([[1.0, 2], [3, 5]]),
+    "a rater all missing": np.column_stack([BASE, np.full(30, np.nan)]),
+    "anticorrelated": np.column_stack([BASE[:, 0], BASE[:, 1] - 2 * BASE[:, 0]]),
+    "mirrored": np.column_stack([BASE[:, 0], -BASE[:, 0]]),
+    "huge": BASE * 1e55,
+    "tiny": BASE * 1e-55,
+    "far from zero": BASE + 1e9,
+    "no shared item": np.array([[1, 2, np.nan, np.nan], [np.nan, np.nan, 3, 4],
+                                [2, 3, np.nan, np.nan], [np.nan, np.nan, 5, 4.0]]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DEGENERATE)
+def test_degenerate_tables_have_defined_results(name):
+    found = bounds(rounds_of(DEGENERATE[name]), n_resamples=200)
+    for key, e in found.estimates().items():
+        assert not math.isnan(e.value) or e.note, key
+        assert e.interval is not None or e.note, key
+        if e.interval is not None:
+            assert e.interval.low <= e.value <= e.interval.high, key
+    assert 0 <= found.correlation_ceiling.value <= 1 or found.correlation_ceiling.note
+    json.dumps(found.to_dict(), allow_nan=False)
+    jsonschema.validate(found.to_dict(), SCHEMA)
+    assert "nan" not in str(found).lower().replace("no shared item", "")
+
+
+def test_what_degenerate_tables_say():
+    def of(name):
+        return bounds(rounds_of(DEGENERATE[name]), n_resamples=200)
+
+    assert of("identical").rmse_floor.value == of("shifted").mae_floor.value == 0
+    assert of("identical").correlation_ceiling.value == 1
+    assert math.isnan(of("all equal").reliability.value)
+    assert of("one constant").correlation_ceiling.value == 0
+    for name in ("anticorrelated", "mirrored"):
+        found = of(name)
+        assert found.reliability.value < 0 and found.correlation_ceiling.value == 0
+        assert "do not correlate" in found.correlation_ceiling.note
+    assert of("huge").rmse_floor.value == pytest.approx(
+        1e55 * bounds(rounds_of(BASE)).rmse_floor.value
+    )
+    assert [f.estimate.note != "" for f in of("no shared item").icc[:3]] == [False, True, True]
+
+
+def test_refused_tables():
+    for values, words in (
+        ([[1.0, 2.0]], "too few items"),
+        (np.column_stack([BASE[:, 0], np.full(30, np.nan)]), "no item has two"),
+        (BASE * 1e70, "rescale"),
+        (BASE * 1e-70, "rescale"),
+    ):
+        with pytest.raises(AnnostatError, match=words):
+            bounds(rounds_of(values))
+
+
+# -------------------------------------------------------------------------------- the command
+
+
+@pytest.fixture
+def run(capsys):
+    def call(*args):
+        code = 0
+        try:
+            main([str(a) for a in args])
+        except SystemExit as stop:
+            code = stop.code or 0
+        out = capsys.readouterr()
+        return code, out.out, out.err
+
+    return call
+
+
+@pytest.fixture
+def table(tmp_path):
+    v = simulate_values(120, noise_sd=4.0, truth_sd=9.0, rng=3).values + 55
+    frame = pd.DataFrame(v, columns=["first", "second"])
+    frame.insert(0, "patient", [f"P{i:03d}" for i in range(120)])
+    frame["site"] = np.where(np.arange(120) % 2, "A", "B")
+    path = tmp_path / "ef.csv"
+    frame.to_csv(path, index=False)
+    return path
+
+
+def test_json_keeps_its_promise(run, table):
+    for args in (
+        (table, "--rounds", "first", "second"),
+        ("--example", "lidc-diameter"),
+        ("--sd", "5.7", "--convention", "between-sessions", "--correlation", "0.801", "--n", "50"),
+        ("--sd", "5.7"),
+        ("--correlation", "0.801"),
+        ("--sd", "5.7", "--n", "50", "--score-rmse", "5.17", "--score-n", "1277"),
+    ):
+        code, out, err = run("bounds", *args, "--json", "-", "--resamples", "100")
+        assert (code, err) == (0, ""), err
+        found = json.loads(out)
+        jsonschema.validate(found, SCHEMA)
+        open_ = args[0] in ("--sd", "--correlation") and "--convention" not in args
+        assert ("readings" in found) == open_
+
+
+def test_text_strata_and_plot(run, table, tmp_path):
+    target = tmp_path / "limits.png"
+    code, out, _ = run("bounds", table, "--rounds", "first", "second", "--by", "site", "--unit",
+                       "%", "--plot", target)  # fmt: skip
+    assert code == 0
+    assert "site: A" in out and "ICC(2,1)" in out and "floor of the RMSE" in out
+    for name in "AB":
+        assert target.with_name(f"limits-{name}.png").read_bytes().startswith(b"\x89PNG")
+    code, out, _ = run(
+        "bounds", table, "--rounds", "first", "second", "--by", "site", "--json", "-"
+    )
+    assert set(json.loads(out)["strata"]) == {"A", "B"}
+    code, out, _ = run("bounds", "--example", "lidc-diameter")
+    assert code == 0 and "1.71" in out and "use the mae" in out
+
+
+def test_bad_input_is_one_line(run, table, tmp_path):
+    flat = tmp_path / "one.csv"
+    flat.write_text("id,a,b\nx,1,2\n")
+    for args, words in (
+        ((), "no input"),
+        ((table, "--sd", "5"), "not both"),
+        ((table, "--n", "50"), "--n goes with published numbers"),
+        ((table, "--rounds", "first", "secnd"), "did you mean 'second'"),
+        (("--sd", "-1"), "sd must be"),
+        (("--sd", "5", "--convention", "x"), "--convention"),
+        (("--sd", "5", "--score-rmse", "4"), "--score-n"),
+        (("--sd", "5", "--plot", "x.png"), "no items to draw"),
+        (("--example", "lidc-diameter", "--plot", tmp_path / "x.png"), "two rounds"),
+        ((table, "--rounds", "first", "second", "--sd-of-labels", "2"), "above the SD"),
+        ((flat,), "too few items"),
+    ):
+        code, out, err = run("bounds", *args)
+        assert code == 2 and out == "", (args, out)
+        assert words in err and err.startswith("annostat: error: ") and err.count("\n") == 1
+
+
+def test_the_report_has_a_chapter(run, table, tmp_path):
+    page = tmp_path / "page.html"
+    code, out, _ = run("report", table, "--rounds", "first", "second", "-o", page)
+    assert code == 0 and "How good a model can look" in out
+    assert "Limits of agreement" in page.read_text() or "limits of agreement" in page.read_text()

@@ -23,6 +23,7 @@ from annostat.estimates import (
     check_section,
     format_number,
     format_p,
+    plain,
 )
 from annostat.resampling import cluster_codes
 from annostat.rounds import Rounds
@@ -43,6 +44,14 @@ class Line:
     slope: float
     slope_error: float
     p_value: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the slope and its test as plain data."""
+        return {
+            "value": plain(self.slope),
+            "standard_uncertainty": plain(self.slope_error),
+            "p_value": plain(self.p_value),
+        }
 
     def at(self, x: ArrayLike) -> FloatArray:
         """Return the line's height."""
@@ -106,8 +115,8 @@ class BlandAltman(Result):
             "sd": self.sd.to_dict(),
             "lower": self.lower.to_dict(),
             "upper": self.upper.to_dict(),
-            "bias_slope": {"value": self.bias_line.slope, "p_value": self.bias_line.p_value},
-            "spread_slope": {"value": self.spread_line.slope, "p_value": self.spread_line.p_value},
+            "bias_slope": self.bias_line.to_dict(),
+            "spread_slope": self.spread_line.to_dict(),
             "checks": [c.to_dict() for c in self.checks],
             "provenance": self.provenance.to_dict(),
         }

@@ -100,16 +100,14 @@ def bounds(**options: Any) -> None:
         results = _from_rounds(options)
     if options["sd_of_labels"] is not None:
         results = {k: b.at(sd_of_labels=options["sd_of_labels"]) for k, b in results.items()}
+    if options["plot_file"] and any(b.limits is None for b in results.values()):
+        raise AnnostatError("--plot needs two rounds with an identity: name them (--rounds)")
     publish(results, options, by=None if summary else options["by"])
     if options["plot_file"]:
         from annostat.plotting import plot_bland_altman, save_figure
         from annostat.plotting.figures import new_figure
 
         for name, result in results.items():
-            if result.limits is None:
-                raise AnnostatError(
-                    "--plot needs two rounds with an identity: name them (--rounds)"
-                )
             figure, ax = new_figure((6.4, 4.8))
             plot_bland_altman(result.limits, ax=ax)
             save_figure(figure, with_stratum(options["plot_file"], name))

@@ -71,6 +71,7 @@ def chapters_of(
     rounds: Rounds, models: dict[str, np.ndarray], options: dict[str, Any], progress: Any
 ) -> list[Part]:
     """Return the chapters on one stratum."""
+    from annostat.ceilings import bounds
     from annostat.noise import compare_noise
     from annostat.report import part_of
     from annostat.truth import score_models
@@ -80,6 +81,8 @@ def chapters_of(
     physical = bool(options["period"] or options["fps"])
     if is_picked(rounds, options):
         results.append(compare_noise(rounds, physical=physical, progress=progress, **common))
+    else:
+        results.append(bounds(rounds, **common))
     if models:
         results.append(
             score_models(rounds, models, kind=options["kind"], physical=physical, **common)
