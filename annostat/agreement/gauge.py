@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 POOL_ABOVE = 0.25  # AIAG (2010), Measurement Systems Analysis: an interaction beyond is pooled
 DRAWS = 20_000
+ROUNDING = 1e-13  # a sum of squares below this share of the total is rounding
 
 
 @dataclass(frozen=True)
@@ -278,7 +279,8 @@ def _anova(y: FloatArray, p: NDArray[np.int64], o: NDArray[np.int64]) -> list[di
         ("interaction", found["c"], found["po"]),
         ("repeats", full, found["c"]),
     ):
-        ss, df = max(big[0] - small[0], 0.0), big[1] - small[1]
+        ss, df = big[0] - small[0], big[1] - small[1]
+        ss = ss if ss > ROUNDING * full[0] else 0.0
         trace = [max(a - b, 0.0) for a, b in zip(big[2], small[2], strict=True)]
         rows.append({"source": source, "df": df, "ss": ss, "ms": ss / df if df else math.nan,
                      "f": None, "p_value": None, "trace": trace})  # fmt: skip
