@@ -526,8 +526,6 @@ SUITES: dict[str, tuple[Suite, list[Design]]] = {
         scaling_choice,
         [Design(12, f"{law}, 2%", rounds=3) for law in ("power", "floor", "hinge", "broken")],
     ),
-
-
     "values": (values, value_grid()),
     "published": (published, [Design(n, law) for law in LAWS[:3] for n in (50, 200)]),
 }

@@ -327,7 +327,7 @@ def _deviations(components: FloatArray, keep: bool) -> FloatArray:
 
 
 def _categories(parts: float, gauge: float) -> int | None:
-    return int(1.41 * parts / gauge) if gauge > 1e-12 * parts else None
+    return int(1.41 * parts / gauge) if gauge > 1e-6 * parts else None
 
 
 def expected_range(n: int) -> tuple[float, float]:
