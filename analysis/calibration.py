@@ -410,7 +410,7 @@ def values(
     v = Variances.of(rounds)
     seed = int(rng.integers(2**31))
     methods = ["bootstrap-t", "chi-square"]
-    if design.n <= 200:  # at 1,000 items they are as good as they get
+    if design.n in (20, 200):
         methods += ["percentile", "bca"]
     if design.rounds == 2 and not design.missing and design.cluster_size == 1:
         methods.append("bonett")
