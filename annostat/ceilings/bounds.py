@@ -228,7 +228,9 @@ class Bounds(Result):
             "",
             sigma.note,
         )
-        return replace(self, reliability=there)
+        options = {**self.provenance.options, "sd_of_labels": total}
+        return replace(self, reliability=there,
+                       provenance=replace(self.provenance, options=options))  # fmt: skip
 
     def estimates(self) -> dict[str, Estimate]:
         """Return the promised estimates by name."""
@@ -330,6 +332,9 @@ class Bounds(Result):
             _row("reference, no bound: limits of agreement, ±", self.loa_reference),
         ]
         lines = []
+        elsewhere = self.provenance.options.get("sd_of_labels")
+        if elsewhere is not None:
+            lines.append(f"Reliability and ceilings are for labels with an SD of {elsewhere:g}.")
         words = {"symmetric": "symmetric", "unimodal": "symmetric and unimodal",
                  "log_concave": "log-concave"}  # fmt: skip
         if self.mae_bracket and self.m != 2:
