@@ -436,7 +436,7 @@ def bounds(
         limits,
         {},
         None,
-        noise.checks + (() if limits is None else limits.checks),
+        (*noise.checks, *(() if limits is None else limits.checks), *_whole_numbers(used)),
         Provenance(
             __version__, used.digest(), used.n_items, seed_of(rng),
             {"m": count, "interval": interval, "level": level, "n_resamples": n_resamples},
@@ -484,6 +484,18 @@ def unbiased_pair_mae(rounds: Rounds, v: Variances, level: float) -> Estimate:
     centred = replace(rounds, values=rounds.values - v.effects * v.scale)
     shrink = math.sqrt(v.degrees / (v.n_labels - v.n_items))
     return scaled(pair_mae(centred, level=level), 1 / shrink)
+
+
+def _whole_numbers(rounds: Rounds) -> tuple[Check, ...]:
+    """Return a word on labels that may be picks, whose law can be fitted."""
+    seen = rounds.values[np.isfinite(rounds.values)]
+    if (seen != np.round(seen)).any():
+        return ()
+    message = (
+        "All labels are whole numbers: if they are picks of a frame or slice, fit the law of the "
+        "noise (annostat fit-afd), which gives a sharper floor of the MAE."
+    )
+    return (Check("whole_numbers", None, message),)
 
 
 def _through(e: Estimate, g: Callable[[float], float], slope: float) -> Estimate:
