@@ -386,10 +386,6 @@ def outlines(
     return outcomes
 
 
-
-
-
-
 @functools.lru_cache
 def pair_mae_of(design: Design) -> float:
     """Return E|D| of a design at scale 2, from a million pairs of a fixed seed."""
