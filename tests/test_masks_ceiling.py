@@ -154,7 +154,7 @@ def test_weights_are_exact_for_the_law_they_assume(law):
 @pytest.mark.parametrize("law", ["gaussian", "laplace", "skew"])
 @pytest.mark.parametrize("m", [2, 3, 5])
 def test_bias_on_simulated_outlines(law, m):
-    rounds, truth = simulate_masks(150, m, noise_px=2.0, law=law, rng=7)
+    rounds, truth = simulate_masks(80, m, noise_px=2.0, law=law, rng=7)
     perfect = np.mean([dice(v, truth).mean() for v in rounds.values])
     ceiling = dice_ceiling(rounds, n_resamples=300)
     assert abs(ceiling.dice.value - perfect) < 4e-3

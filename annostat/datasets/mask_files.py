@@ -227,8 +227,9 @@ def _cut(
     """Return masks or labels from stored numbers."""
     if labelled:
         return values
-    if kind == "binary" and values.dtype == np.uint8 and set(np.unique(values)) <= {0, 255}:
-        return np.asarray(values == 255)  # as image files have it
+    if kind == "binary" and values.dtype == np.uint8 and values.max() == 255:
+        if ((values == 0) | (values == 255)).all():
+            return np.asarray(values == 255)  # as image files have it
     refuse_other_kind(name, values, kind)
     return np.asarray(values >= threshold)
 

@@ -72,7 +72,8 @@ def plot_ladder(
         ax.plot([0.9, 0.9], [place(low), place(high)], color=COLOURS[2], lw=5, alpha=0.35,
                 solid_capstyle="butt", label="bracket from pairs alone")  # fmt: skip
     for i, model in enumerate(models):
-        bar(0.7 - 0.09 * i, model.dice, COLOURS[1 + 2 * (i % 2)], "s^v"[i % 3], model.name)
+        mark, colour = "s^v"[i % 3], COLOURS[1 + 2 * (i % 2)]
+        bar(0.7 - 0.09 * i, model.dice, colour, mark, f"{model.name} (a model, drawn beside)")
         top = max(top, place(model.dice.low if model.dice.interval else model.dice.value) * 1.05)
     ax.set_xlim(0, 2.2)
     ax.set_ylim(top, 0)
