@@ -57,18 +57,17 @@ def build(database: Path) -> tuple[pd.DataFrame, dict[int, int]]:
     return found.table, found.group_sizes
 
 
-def build_masks(found: LidcDatabase, database: Path) -> dict[str, np.ndarray]:
+def build_masks(found: LidcDatabase, pixel_mm: pd.Series) -> dict[str, np.ndarray]:
     """Return the masks that four readers drew of about a hundred nodules, on one slice each.
 
     The first nodule with four readings of each patient; of these, N_MASKS at equal steps in the
     order of the patients. The slice is the one on which most readers have a mask, then the one
-    with most marked pixels over all readers, then the lowest.
+    with most marked pixels over all readers, then the lowest. `pixel_mm` is by series.
     """
-    with opened(database) as path:
-        scans = read_tables(path)[0]
-    pixel_mm = scans.set_index("series_instance_uid")["pixel_spacing"].astype(float)
     four = found.table.groupby("nodule_id", sort=False).filter(lambda g: len(g) == MAX_READERS)
     first = four.drop_duplicates("patient_id")
+    if first.empty:
+        return {}
     first = first.iloc[np.unique(np.linspace(0, len(first) - 1, N_MASKS).round().astype(int))]
     drawn = []
     for nodule in first["nodule_id"]:
@@ -159,9 +158,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     path = options.out / FILE_NAME
     write_table(table, path)
     print(f"{len(table)} readings of {table['nodule_id'].nunique()} nodules -> {path}")
-    masks = build_masks(found, options.source)
-    write_masks(masks, options.out / MASK_FILE)
-    print(f"masks of {len(masks['nodule_id'])} nodules -> {options.out / MASK_FILE}")
+    with opened(options.source) as database:
+        scans = read_tables(database)[0].set_index("series_instance_uid")
+    masks = build_masks(found, scans["pixel_spacing"].astype(float))
+    if masks:
+        write_masks(masks, options.out / MASK_FILE)
+        print(f"masks of {len(masks['nodule_id'])} nodules -> {options.out / MASK_FILE}")
+    else:
+        print("no nodule has four readings: no masks")
     for size, count in sizes.items():
         kept = "kept" if 2 <= size <= MAX_READERS else "left out"
         print(f"  {count} groups of {size} readings ({kept})")

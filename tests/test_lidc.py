@@ -226,3 +226,37 @@ def test_bad_sources_are_refused(script, database, tmp_path):
         db.execute("UPDATE contours SET image_z_position = 0.25 WHERE id = 1")
     with pytest.raises(SystemExit, match="no slice"):
         script.build(database)
+
+
+def test_masks_are_built_the_same_each_time(script, tmp_path):
+    square = np.array([[0, 0], [5, 0], [5, 6], [0, 6]])
+    rows = [(f"P{p}/{k}", f"P{p}", "s", r) for p in (1, 2) for k in (1, 2) for r in (1, 2, 3, 4)]
+    table = pd.DataFrame(
+        rows, columns=["nodule_id", "patient_id", "series_instance_uid", "reading"]
+    )
+    outlines = {(n, r): (script.Outline(True, 1.0, square + r),) for n, _, _, r in rows}
+    found = script.LidcDatabase(table, outlines, {4: 4})
+    arrays = script.build_masks(found, pd.Series({"s": 0.7}))
+    assert arrays["nodule_id"].tolist() == ["P1/1", "P2/1"]
+    assert arrays["shape"].tolist() == [4, 2, 16, 16] and arrays["pixel_mm"].tolist() == [0.7, 0.7]
+    masks = np.unpackbits(arrays["masks"], axis=-1, count=16)
+    assert (masks.sum(axis=(2, 3)) == 4 * 5).all()
+    for name in ("one.npz", "two.npz"):
+        script.write_masks(script.build_masks(found, pd.Series({"s": 0.7})), tmp_path / name)
+    assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
+    nobody = script.LidcDatabase(table[table["reading"] < 4], outlines, {3: 4})
+    assert script.build_masks(nobody, pd.Series({"s": 0.7})) == {}
+
+
+def test_masks_of_one_slice_by_hand(script):
+    outline = script.Outline
+    square = np.array([[0, 0], [4, 0], [4, 4], [0, 4]])
+    hole = np.array([[1, 1], [3, 1], [3, 3], [1, 3]])
+    first = (outline(True, 5.0, square), outline(False, 5.0, hole), outline(True, 7.0, square))
+    second = (outline(True, 5.0, square + 1),)
+    masks = script.slice_of_most_readers([first, second])
+    # z = 5 has two readers, z = 7 one. Outlines run outside the nodule; the hole takes out (2, 2).
+    assert masks.astype(int).tolist() == [
+        [[1, 1, 1, 0], [1, 0, 1, 0], [1, 1, 1, 0], [0, 0, 0, 0]],
+        [[0, 0, 0, 0], [0, 1, 1, 1], [0, 1, 1, 1], [0, 1, 1, 1]],
+    ]
