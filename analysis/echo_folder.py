@@ -20,7 +20,7 @@ from annostat.files import write_text
 from models.annotators import draw_outlines
 from models.phantom import CORRUPTIONS, Clip, make_clip
 
-FRAMES, SIZE = 60, 56
+FRAMES, SIZE, OUTLINE_PX = 60, 56, 0.25
 RATES = (50.0, 50.0, 50.0, 50.0, 30.0, 37.0, 46.0, 59.0)  # one rate rules, others are rare
 PROMPT = "THE VIEW IS FORESHORTENED"
 LABEL_DEFECTS = ("short trace", "swapped areas", "near phases")
@@ -40,7 +40,7 @@ def echo_folder(path: Path, *, seed: int, quick: bool) -> dict[str, Any]:
     (path / "prompts").mkdir()
     rng = np.random.default_rng([seed, 7])
     kinds = dict(zip(rng.permutation(wanted["clips"]), (*CORRUPTIONS, *LABEL_DEFECTS)))  # noqa: B905
-    planted: dict[str, str] = {}
+    planted: dict[str, list[str]] = {}
     listed, traced = [], []
     for index in range(wanted["clips"]):
         kind = kinds.get(index, "")
@@ -49,11 +49,13 @@ def echo_folder(path: Path, *, seed: int, quick: bool) -> dict[str, Any]:
             corruption=kind if kind in CORRUPTIONS else "",
         )  # fmt: skip
         name = f"0X{rng.integers(2**63):016X}"
-        if kind:
-            planted[name] = kind
         write_avi(path / "echonet" / "Videos" / f"{name}.avi", clip)
         listed.append(list_row(name, clip, ("TRAIN", "TRAIN", "TRAIN", "VAL", "TEST")[index % 5]))
-        traced += trace_rows(name, clip, kind, rng)
+        rows, twice = trace_rows(name, clip, kind, rng)
+        traced += rows
+        defects = [d for d in (kind, "several annotators" * twice) if d]
+        if defects:
+            planted[name] = defects
         # A prompt's response to each frame: it rises as the phantom's window gets poorer.
         level = 0.30 - 0.15 * clip.quality + 0.02 * rng.normal()
         answers = level + 0.01 * rng.normal(size=FRAMES)
@@ -78,20 +80,21 @@ def list_row(name: str, clip: Clip, split: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def trace_rows(name: str, clip: Clip, kind: str, rng: np.random.Generator) -> list[list[Any]]:
-    """Return a clip's rows of VolumeTracings.csv: ES and ED, sometimes by two annotators."""
-    es, ed = clip.es, clip.ed
-    if kind == "near phases":
-        ed = es - 1
+def trace_rows(
+    name: str, clip: Clip, kind: str, rng: np.random.Generator
+) -> tuple[list[list[Any]], bool]:
+    """Return a clip's rows of VolumeTracings.csv, and whether a frame has two annotators."""
+    es, ed = clip.es, clip.es - 1 if kind == "near phases" else clip.ed
     rows: list[list[Any]] = []
+    twice = False
     for frame, source in ((es, ed), (ed, es)) if kind == "swapped areas" else ((es, es), (ed, ed)):
-        for _ in range(2 if rng.random() < 0.25 else 1):
-            mask = draw_outlines(clip.mask("LV")[[source]], noise_px=0.5, rng=rng)[0]
-            segments = discs(mask)
-            if kind == "short trace":
-                segments = segments[:-3]
+        annotators = 2 if rng.random() < 0.25 else 1
+        twice |= annotators == 2
+        for _ in range(annotators):
+            mask = draw_outlines(clip.mask("LV")[[source]], noise_px=OUTLINE_PX, rng=rng)[0]
+            segments = discs(mask)[: -3 if kind == "short trace" else None]
             rows += [[f"{name}.avi", *np.round(s.ravel(), 4), frame] for s in segments]
-    return rows
+    return rows, twice
 
 
 def discs(mask: np.ndarray, n: int = 20) -> np.ndarray:
