@@ -13,7 +13,10 @@ from annostat.errors import AnnostatError
 
 # Each has main(out, *, seed, quick), which writes NAME.json, NAME.svg and NAME.png; those that can
 # use real data or a trained student have a parameter for its folder.
-SCRIPTS = ("sampling_rates", "bounds", "afd", "lidc", "theory")
+SCRIPTS = (
+    "sampling_rates", "bounds", "afd", "first_frames", "two_ventricles", "camus_table", "lidc",
+    "theory",
+)  # fmt: skip
 
 
 @click.command()
@@ -23,7 +26,8 @@ SCRIPTS = ("sampling_rates", "bounds", "afd", "lidc", "theory")
 @click.option("--quick", is_flag=True, help="Small data and few repetitions, to see that it runs.")
 @click.option("--echonet", type=Path, help="Folder of EchoNet-Dynamic, in place of a phantom's.")
 @click.option("--prompts", type=Path, help="Prompt responses of its clips: a table or a folder.")
-@click.option("--student", type=Path, help="Folder of a trained student's evaluation.")
+@click.option("--student", type=Path, help="Folder of a trained student (best.safetensors).")
+@click.option("--sweep", type=Path, help="Folder of a sweep over blocks and layers (sweep.csv).")
 def main(names: tuple[str, ...], out: Path, seed: int, quick: bool, **sources: Path | None) -> None:
     """Write the figures and numbers of the paper, and of the studies around it."""
     for name in names or SCRIPTS:

@@ -1,0 +1,62 @@
+"""Table 1: the students on CAMUS, by blocks and layers, and whether the table is consistent.
+
+The paper's numbers are published ones. With ``--sweep FOLDER`` the same table of one's own students
+(``python -m models.sweep``) stands beside it. What can be checked without the data: IoU = D/(2 − D)
+is convex in D, so that the mean IoU of a cell cannot be below that function of its mean Dice.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis import paper
+from analysis.common import new_figure, save
+
+
+def main(
+    out: Path, *, seed: int = 0, quick: bool = False, sweep: Path | None = None
+) -> dict[str, Any]:
+    """Draw the table and check it."""
+    tables = {
+        "mean IoU, paper": {k: v / 100 for k, v in paper.IOU_CAMUS.items()},
+        "Dice, paper": {k: v / 100 for k, v in paper.DICE_CAMUS.items()},
+    }
+    if sweep is not None:
+        rows = pd.read_csv(sweep / "sweep.csv")
+        for name, column in (("mean IoU", "mean_iou"), ("Dice", "mean_dice")):
+            tables[f"{name}, {sweep.name}"] = {
+                (int(r["blocks"]), int(r["layers"])): float(r[column])
+                for r in rows.to_dict("records")
+            }
+    least = {k: d / (2 - d) for k, d in tables["Dice, paper"].items()}
+    numbers = {
+        "kind": "published numbers" + (", and a sweep" if sweep is not None else ""),
+        "tables": {
+            name: {f"B{b} L{layers}": v for (b, layers), v in sorted(cells.items())}
+            for name, cells in tables.items()
+        },
+        "best": {name: "B{} L{}".format(*max(c, key=c.__getitem__)) for name, c in tables.items()},
+        "cells_with_iou_below_what_dice_allows": [
+            "B{} L{}".format(*k)
+            for k, v in tables["mean IoU, paper"].items()
+            if v < least[k] - 0.00005
+        ],
+        "simlvseg_dice": paper.SIMLVSEG_CAMUS_DICE,
+    }
+    figure, axes = new_figure(4.6 * len(tables), 4, len(tables))
+    for ax, (name, cells) in zip(axes, tables.items(), strict=True):
+        grid = np.full((4, 4), np.nan)
+        for (blocks, layers), value in cells.items():
+            grid[layers - 1, blocks - 1] = value
+            ax.text(blocks - 1, layers - 1, f"{100 * value:.2f}", ha="center", va="center",
+                    color="white" if value < 0.75 else "black")  # fmt: skip
+        ax.imshow(grid, cmap="cividis", vmin=0.2, vmax=1.0)
+        ax.set_xticks(range(4), [f"B{b}" for b in range(1, 5)])
+        ax.set_yticks(range(4), [f"L{layers}" for layers in range(1, 5)])
+        ax.set_title(f"{name} (%)")
+    save(out, "camus_table", numbers, figure)
+    return numbers
