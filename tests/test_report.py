@@ -100,6 +100,26 @@ def test_strata_and_command(tmp_path, capsys):
     assert str(page) in capsys.readouterr().out
 
 
+def test_values(tmp_path):
+    g = np.random.default_rng(3)
+    z = g.normal(50, 10, (60, 1)) + g.normal(0, 3, (60, 2))
+    table, page = tmp_path / "t.csv", tmp_path / "page.html"
+    table.write_text("id,a,b\n" + "".join(f"i{k},{x:.2f},{y:.2f}\n" for k, (x, y) in enumerate(z)))
+    main(["report", str(table), "--unit", "mm", "-o", str(page)])
+    text = page.read_text(encoding="utf-8")
+    assert "no model can have an RMSE below" in text and "frames" not in text.split("<main>")[1]
+    assert "<summary>Intraclass correlation</summary>" in text and "Bland–Altman" in text
+
+
+def test_whole_numbers_may_be_values(tmp_path):
+    g = np.random.default_rng(4)
+    z = np.rint(g.normal(60, 10, (60, 1)) + g.normal(0, 3, (60, 2)))
+    table, page = tmp_path / "t.csv", tmp_path / "page.html"
+    table.write_text("id,a,b\n" + "".join(f"i{k},{x:g},{y:g}\n" for k, (x, y) in enumerate(z)))
+    main(["report", str(table), "--kind", "values", "-o", str(page)])
+    assert "Floors and ceilings" in page.read_text(encoding="utf-8")
+
+
 def test_bad_reports_are_one_line(tmp_path, capsys):
     table = tmp_path / "t.csv"
     table.write_text("id,a,b\nx,1,2\ny,3,4\n")
