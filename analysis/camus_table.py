@@ -2,7 +2,7 @@
 
 The paper's numbers are published ones. With ``--sweep FOLDER`` the same table of one's own students
 (``python -m models.sweep``) stands beside it. What can be checked without the data: IoU = D/(2 − D)
-is convex in D, so that a mean IoU cannot be below that function of the mean Dice of the same frames.
+is convex in D, so that a mean IoU cannot be below that function of the mean Dice of its frames.
 One cell of the table is: B4 L3, whose 85.03 is probably a slip (its neighbours suggest 83 to 84).
 """
 
