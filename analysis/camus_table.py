@@ -16,23 +16,22 @@ import pandas as pd
 
 from analysis import paper
 from analysis.common import new_figure, save
+from annostat.datasets import scaling_points
 
 
 def main(
     out: Path, *, seed: int = 0, quick: bool = False, sweep: Path | None = None
 ) -> dict[str, Any]:
     """Draw the table and check it."""
+    published = scaling_points("camus")
     tables = {
-        "mean IoU, paper": {k: v / 100 for k, v in paper.IOU_CAMUS.items()},
-        "Dice, paper": {k: v / 100 for k, v in paper.DICE_CAMUS.items()},
+        "mean IoU, paper": cells_of(published, "mean_iou"),
+        "Dice, paper": cells_of(published, "dice"),
     }
     if sweep is not None:
         rows = pd.read_csv(sweep / "sweep.csv")
         for name, column in (("mean IoU", "mean_iou"), ("Dice", "mean_dice")):
-            tables[f"{name}, {sweep.name}"] = {
-                (int(r["blocks"]), int(r["layers"])): float(r[column])
-                for r in rows.to_dict("records")
-            }
+            tables[f"{name}, {sweep.name}"] = cells_of(rows, column)
     least = {k: d / (2 - d) for k, d in tables["Dice, paper"].items()}
     numbers = {
         "kind": "published numbers" + (", and a sweep" if sweep is not None else ""),
@@ -61,3 +60,9 @@ def main(
         ax.set_title(f"{name} (%)")
     save(out, "camus_table", numbers, figure)
     return numbers
+
+
+def cells_of(table: pd.DataFrame, column: str) -> dict[tuple[int, int], float]:
+    """Return a column by blocks and layers."""
+    keys = zip(table["blocks"].astype(int), table["layers"].astype(int), strict=True)
+    return dict(zip(keys, table[column].astype(float), strict=True))

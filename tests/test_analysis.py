@@ -112,6 +112,18 @@ def test_a_regression_meets_its_floor(run):
         assert cell["reached"]["low"] < cell["predicted"]["high"]
 
 
+def test_slopes_have_intervals(run):
+    series = run("scaling_laws")["series"]
+    dice = series["EchoNet-Dynamic, Dice (digitised)"]
+    slope = dice["log_slope"]
+    assert round(slope["value"], 2) == 0.16 and slope["low"] < slope["value"] < slope["high"]
+    assert dice["models"][0]["law"] == "hinge"
+    assert not dice["one_million_in_the_interval_of_the_hinge"]
+    published = run("scaling_laws")["published_slopes"]["synthetic"]["aFD, human"]["dimension"]
+    assert round(published["quadratic"]["value"], 1) == 26.7
+    assert round(published["first-order"]["value"], 1) == 13.3
+
+
 def test_the_generated_folder_is_in_the_format(run, out):
     run("sampling_rates")
     folder = read_echonet(out / "echo_folder" / "echonet")

@@ -79,14 +79,14 @@ def chapters_of(
     common = {"level": options["level"], "rng": options["seed"], "n_jobs": options["n_jobs"]}
     results: list[Any] = [rounds]
     physical = bool(options["period"] or options["fps"])
-    if is_picked(rounds, options):
+    picked = is_picked(rounds, options)
+    if picked:
         results.append(compare_noise(rounds, physical=physical, progress=progress, **common))
     else:
         results.append(bounds(rounds, **common))
     if models:
-        results.append(
-            score_models(rounds, models, kind=options["kind"], physical=physical, **common)
-        )
+        kind = "picks" if picked else "values"
+        results.append(score_models(rounds, models, kind=kind, physical=physical, **common))
     return [part_of(result) for result in results]
 
 
