@@ -59,6 +59,13 @@ def test_pictures_have_words(page):
     assert len(alts) == 3 and all(len(alt) > 20 for alt in alts)
 
 
+def test_a_check_is_said_once(results):
+    once, twice = make_report(results), make_report([*results, *results])
+    for check in results[0].checks:
+        words = check.message.split("<")[0].split("'")[0]
+        assert twice.count(words) == once.count(words), words
+
+
 def test_refusals(tmp_path):
     with pytest.raises(AnnostatError, match="nothing to show"):
         make_report([])

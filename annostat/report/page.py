@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import version as version_of
 from pathlib import Path
 
@@ -60,7 +61,9 @@ def make_report(
 
     if not results:
         raise AnnostatError("results: there is nothing to show")
-    parts = [result if isinstance(result, Part) else part_of(result) for result in results]
+    parts = _said_once(
+        [result if isinstance(result, Part) else part_of(result) for result in results]
+    )
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("annostat", "report"),
         autoescape=True,
@@ -81,6 +84,16 @@ def make_report(
         checks=len(checks),
         failed=sum(check.passed is False for check in checks),
     )  # fmt: skip
+
+
+def _said_once(parts: Sequence[Part]) -> list[Part]:
+    """Leave out the checks that an earlier chapter has reported in the same words."""
+    said: set[str] = set()
+    kept = []
+    for part in parts:
+        kept.append(replace(part, checks=[c for c in part.checks if c.message not in said]))
+        said.update(check.message for check in part.checks)
+    return kept
 
 
 def write_report(
