@@ -12,7 +12,7 @@ from analysis import __main__ as analysis
 from annostat.datasets import read_echonet
 from annostat.errors import AnnostatError
 
-NEEDS = {
+NEEDS = {  # modules of the extras
     "sampling_rates": ("av", "torch"), "corrupted": ("av", "torch"), "prompts": ("av", "torch"),
     "first_frames": ("torch", "safetensors", "yaml"),
     "two_ventricles": ("torch", "safetensors", "yaml"),
@@ -135,6 +135,36 @@ def test_the_generated_folder_is_in_the_format(run, out):
     for clip, defects in planted.items():
         if "swapped areas" in defects:  # told apart by area, whatever the list says
             assert phases.loc[clip, "ed_area_px2"] > phases.loc[clip, "es_area_px2"]
+
+
+def test_the_audit_finds_what_was_planted(run, out):
+    numbers = run("corrupted")
+    found_as = {
+        "frozen": {"frozen"}, "dark": {"black"}, "noise": {"sector"}, "short trace": {"rows"},
+        "swapped areas": {"ed_below_es"}, "near phases": {"phases_close"},
+        "several annotators": {"several_annotators"},
+    }  # fmt: skip
+    for clip, row in numbers["planted"].items():
+        for defect in row["defects"]:
+            assert found_as.get(defect, set()) <= set(row["found"]), (clip, row)
+    assert numbers["found_without_a_planted_defect"] == []
+    assert (out / "corrupted.csv").read_text().startswith("item,reason,score,evidence")
+
+
+def test_prompt_extremes(run):
+    numbers = run("prompts")
+    least, most = ([row["answer"] for row in numbers[side]] for side in ("least", "most"))
+    assert least == sorted(least) and most == sorted(most, reverse=True)
+    assert max(least) <= min(most)
+
+
+def test_shares_of_the_worst_have_their_null(run):
+    numbers = run("error_concentration")
+    for model in (*numbers["models"]["models"].values(), numbers["reader"]):
+        assert 0 < model["worst_share"]["value"] < 1
+        null = model["null"]["worst_share"]
+        assert null["low"] < null["value"] < null["high"]
+        assert 0 <= model["excess"]["p_value"] <= 1
 
 
 def test_table_one(run):

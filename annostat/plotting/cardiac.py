@@ -80,9 +80,12 @@ def plot_first_frames(result: FirstFrames, *, ax: Axes | None = None) -> Axes:
         t = np.arange(part.mean.size)
         ax.fill_between(t, part.low, part.high, color=colour, alpha=0.2, lw=0)
         ax.plot(t, part.mean, ".", ms=4, color=colour)
-        label = f"{name}flat from frame {part.hinge.short()}"
-        ax.plot(t, part.fitted(), color=colour, lw=1.2, label=label)
-        if part.hinge.interval is not None:
+        # Where the start is no worse than the rest there is no hinge to be shown.
+        start, flat = part.start.interval, part.flat.interval
+        slow = start is None or flat is None or start.low > flat.high
+        label = f"flat from frame {part.hinge.short()}" if slow else "no worse at the start"
+        ax.plot(t, part.fitted(), color=colour, lw=1.2, label=f"{name}{label}")
+        if slow and part.hinge.interval is not None:
             ax.axvspan(part.hinge.interval.low, part.hinge.interval.high, color=colour, alpha=0.1,
                        lw=0)  # fmt: skip
     ax.set_xlabel("frame")
