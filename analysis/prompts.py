@@ -1,9 +1,10 @@
 """Figure 3: the clips that answer a prompt least and most, and what the answer goes with.
 
-The paper shows the clips that activate "foreshortening" prompts of EchoCLIP least and most. EchoCLIP
-and its answers are not public property: with ``--echonet PATH --prompts PATH`` they are read from
-files; else answers are simulated that rise as a phantom's image gets poorer. What the paper does not
-ask: whether the answer goes with the annotators' noise. That is the rank correlation below.
+The paper shows the clips that activate "foreshortening" prompts of EchoCLIP least and most.
+EchoCLIP and its answers are not public property: with ``--echonet PATH --prompts PATH`` they are
+read from files; else answers are simulated that rise as a phantom's image gets poorer. What the
+paper does not ask: whether the answer goes with the annotators' noise. That is the rank correlation
+below.
 """
 
 from __future__ import annotations
