@@ -17,7 +17,8 @@ import annostat
 from analysis.afd import describe
 from analysis.common import COLOURS, new_figure, save
 from annostat import agreement
-from annostat.plotting import plot_differences
+from annostat.masks import compare_masks
+from annostat.plotting import plot_differences, plot_ladder
 
 PICKS = {
     "largest_slice": "slice of the largest outline",
@@ -80,10 +81,13 @@ def main(out: Path, *, seed: int = 0, quick: bool = False) -> dict[str, Any]:
         "picks": {name: describe(noise) for name, noise in fits.items()},
         "sizes": sizes(seed=seed),
     }
-    figure, axes = new_figure(12, 8, 3, rows=2)
+    drawn = compare_masks(annostat.datasets.lidc_masks(), surface=False, rng=seed,
+                          n_resamples=200 if quick else 2000, n_jobs=2)  # fmt: skip
+    numbers["masks"] = drawn.to_dict()
+    figure, axes = new_figure(13, 8, 3, rows=2)
     for ax, (name, noise) in zip(axes[0], fits.items(), strict=True):
         plot_differences(noise, ax=ax)
-        ax.set_title(f"{PICKS[name].capitalize()}: E|X| = {noise.mae.short()} slices")
+        ax.set_title(f"{PICKS[name].capitalize()}\nE|X| = {noise.mae.short()} slices")
     for row, noise in enumerate(fits.values()):
         draw_floor(axes[1][0], row, noise)
     axes[1][0].set_yticks(range(3), [PICKS[name].replace(" of the", "\nof the") for name in fits])
@@ -97,7 +101,8 @@ def main(out: Path, *, seed: int = 0, quick: bool = False) -> dict[str, Any]:
     axes[1][1].set(xlabel="diameter (mm)", ylabel="noise SD of one reader (mm)")
     axes[1][1].set_title("The noise of a diameter grows with it")
     axes[1][1].legend(frameon=False, title="of the diameter")
-    axes[1][2].axis("off")
+    plot_ladder(drawn, ax=axes[1][2])
+    axes[1][2].set_title("Outlines of 100 nodules: the ceiling of Dice")
     save(out, "lidc", numbers, figure)
     return numbers
 

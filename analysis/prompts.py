@@ -12,7 +12,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-
 from analysis.common import new_figure, save
 from analysis.corrupted import audited
 

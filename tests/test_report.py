@@ -10,6 +10,7 @@ import pytest
 from annostat import AnnostatError, Rounds, compare_noise
 from annostat.cli import main
 from annostat.report import Part, make_report, write_report
+from tests.folders import EchoFolder
 
 NASTY = "<script>alert('x')</script>\"&<img src=//evil.example/x.png onerror=alert(1)>"
 
@@ -116,6 +117,26 @@ def test_values(tmp_path):
     text = page.read_text(encoding="utf-8")
     assert "no model can have an RMSE below" in text and "frames" not in text.split("<main>")[1]
     assert "<summary>Intraclass correlation</summary>" in text and "Bland–Altman" in text
+
+
+def test_masks_and_an_audit_have_their_chapters(tmp_path):
+    pytest.importorskip("av", reason="needs PyAV")
+    g = np.random.default_rng(5)
+    y, x = np.mgrid[:24, :24]
+    for rater in "ab":
+        (tmp_path / rater).mkdir()
+        for clip in range(8):
+            radius = 7 + g.normal(0, 0.6, (3, 1, 1))
+            mask = (np.hypot(x - 12, y - 12) < radius).astype(np.uint8)
+            np.savez(tmp_path / rater / f"c{clip}.npz", mask)
+    EchoFolder.make(3, seed=1).write(tmp_path / "echo")
+    table, page = tmp_path / "t.csv", tmp_path / "page.html"
+    z = g.normal(50, 10, (40, 1)) + g.normal(0, 3, (40, 2))
+    table.write_text("id,a,b\n" + "".join(f"i{k},{u:.2f},{v:.2f}\n" for k, (u, v) in enumerate(z)))
+    main(["report", str(table), "--masks", str(tmp_path / "a"), "--masks", str(tmp_path / "b"),
+          "--audit", str(tmp_path / "echo"), "-o", str(page), "--n-jobs", "1"])  # fmt: skip
+    titles = re.findall(r'<h2 id="head-\d+">([^<]*)</h2>', page.read_text(encoding="utf-8"))
+    assert len(titles) == 4 and titles[:2] == ["What was measured", "Floors and ceilings"]
 
 
 def test_whole_numbers_may_be_values(tmp_path):

@@ -38,6 +38,13 @@ if TYPE_CHECKING:
     multiple=True,
     help="Column of a model's predictions to be scored; may be given again.",
 )
+@click.option(
+    "--masks",
+    metavar="FOLDER|FILE.npz",
+    multiple=True,
+    help="Masks of the raters, as annostat masks takes them; may be given again.",
+)
+@click.option("--audit", metavar="FOLDER", help="Data set to be audited, too.")
 @click.option("--title", metavar="TEXT", help="Title of the page.")
 @click.option("-o", "--output", metavar="FILE.html", required=True, help="The page, one file.")
 @click.pass_context
@@ -60,6 +67,8 @@ def report(ctx: click.Context, /, **options: Any) -> None:
         with progress_bar(name or "report") as progress:
             for chapter in chapters_of(part, models, options, progress):
                 chapters.append(of_stratum(chapter, name))
+    with progress_bar("masks, audit") as progress:
+        chapters += folders(options, progress)
     source = options["example"] or Path(options["source"]).name
     typed = shlex.join(["annostat", "report", *ctx.meta[TYPED]])
     title = options["title"] or f"Annotation noise of {source}"
@@ -88,6 +97,25 @@ def chapters_of(
         kind = "picks" if picked else "values"
         results.append(score_models(rounds, models, kind=kind, physical=physical, **common))
     return [part_of(result) for result in results]
+
+
+def folders(options: dict[str, Any], progress: Any) -> list[Part]:
+    """Return the chapters on masks and on a data set, if they were asked for."""
+    from annostat.report import part_of
+
+    found: list[Part] = []
+    common = {"level": options["level"], "n_jobs": options["n_jobs"], "progress": progress}
+    if options["masks"]:
+        from annostat.datasets import read_masks
+        from annostat.masks import compare_masks
+
+        rounds = read_masks(list(options["masks"]))
+        found.append(part_of(compare_masks(rounds, rng=options["seed"], **common)))
+    if options["audit"]:
+        from annostat.datasets.audit import audit_folder
+
+        found.append(part_of(audit_folder(options["audit"], **common)))
+    return found
 
 
 def is_picked(rounds: Rounds, options: dict[str, Any]) -> bool:
