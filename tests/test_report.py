@@ -115,7 +115,7 @@ def test_values(tmp_path):
     table.write_text("id,a,b\n" + "".join(f"i{k},{x:.2f},{y:.2f}\n" for k, (x, y) in enumerate(z)))
     main(["report", str(table), "--unit", "mm", "-o", str(page)])
     text = page.read_text(encoding="utf-8")
-    assert "no model can have an RMSE below" in text and "frames" not in text.split("<main>")[1]
+    assert "no model can look better" in text and "frames" not in text.split("<main>")[1]
     assert "<summary>Intraclass correlation</summary>" in text and "Bland–Altman" in text
 
 
@@ -136,7 +136,7 @@ def test_masks_and_an_audit_have_their_chapters(tmp_path):
     main(["report", str(table), "--masks", str(tmp_path / "a"), "--masks", str(tmp_path / "b"),
           "--audit", str(tmp_path / "echo"), "-o", str(page), "--n-jobs", "1"])  # fmt: skip
     titles = re.findall(r'<h2 id="head-\d+">([^<]*)</h2>', page.read_text(encoding="utf-8"))
-    assert len(titles) == 4 and titles[:2] == ["What was measured", "Floors and ceilings"]
+    assert len(titles) == 4 and titles[0] == "What was measured"
 
 
 def test_whole_numbers_may_be_values(tmp_path):
@@ -145,7 +145,7 @@ def test_whole_numbers_may_be_values(tmp_path):
     table, page = tmp_path / "t.csv", tmp_path / "page.html"
     table.write_text("id,a,b\n" + "".join(f"i{k},{x:g},{y:g}\n" for k, (x, y) in enumerate(z)))
     main(["report", str(table), "--kind", "values", "-o", str(page)])
-    assert "Floors and ceilings" in page.read_text(encoding="utf-8")
+    assert "How good a model can look" in page.read_text(encoding="utf-8")
 
 
 def test_bad_reports_are_one_line(tmp_path, capsys):

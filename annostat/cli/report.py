@@ -62,13 +62,14 @@ def report(ctx: click.Context, /, **options: Any) -> None:
     rounds, predictions = labels_and_models(options)
     if is_picked(rounds, options) and not rounds.unit:
         rounds = replace(rounds, unit="frames")
+    with progress_bar("masks, audit") as progress:
+        others = folders(options, progress)
     chapters: list[Part] = []
     for name, part, models in strata_of(rounds, predictions):
         with progress_bar(name or "report") as progress:
             for chapter in chapters_of(part, models, options, progress):
                 chapters.append(of_stratum(chapter, name))
-    with progress_bar("masks, audit") as progress:
-        chapters += folders(options, progress)
+    chapters += others
     source = options["example"] or Path(options["source"]).name
     typed = shlex.join(["annostat", "report", *ctx.meta[TYPED]])
     title = options["title"] or f"Annotation noise of {source}"
