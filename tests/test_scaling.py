@@ -463,7 +463,10 @@ BAD = {
     "kind": (dict(loss_kind="cubic"), "loss_kind"),
     "level": (dict(level=1.0), "level"),
     "text": (dict(sizes=["a", "b", "c", "d"]), "numbers"),
-    "at": (dict(at=[-1.0]), "sizes must be positive"),
+    "at": (dict(at=[-1.0]), "at must be positive"),
+    "at text": (dict(at="big"), "at must be numbers"),
+    "text scores": (dict(scores=["a", "b", "c", "d"], higher_is_better=True), "numbers"),
+    "all nan": (dict(scores=[math.nan] * 4, higher_is_better=True), "nan"),
 }  # fmt: skip
 
 

@@ -28,7 +28,7 @@ from annostat.estimates import (
 )
 from annostat.scaling.laws import Broken, Floor, Hinge, Law, Power
 from annostat.scaling.robust import inflation_of, log_likelihood, reweighted
-from annostat.scaling.slopes import LOSS_KINDS, dimension, log_slope, positive
+from annostat.scaling.slopes import LOSS_KINDS, dimension, log_slope, numbers, positive
 from annostat.scaling.solve import TINY, FloatArray, Points, Prior
 
 if TYPE_CHECKING:
@@ -375,9 +375,9 @@ def compare_scaling(
     >>> noise = np.exp(0.02 * np.random.default_rng(1).normal(size=12))
     >>> result = compare_scaling(sizes, (0.05 + 8 * sizes**-0.4) * noise)
     >>> result.best.name, result.best.exponent.short(), result.best.floor.short()
-    ('power_floor', '0.418', '0.0515')
+    ('power_floor', '0.4059', '0.05071')
     >>> print(result.log_slope.short())
-    0.176
+    0.162
     """
     check_level(level)
     check_choice("loss_kind", loss_kind, list(LOSS_KINDS))
@@ -422,9 +422,8 @@ def compare_scaling(
     if not fits:
         raise AnnostatError(f"too few points for the laws asked for; needed: {', '.join(left_out)}")
     fits = with_weights(fits)
-    wanted_sizes = np.atleast_1d(np.asarray(at, dtype=np.float64))
-    predictions = tuple((f.name, p) for f in fits for p in f.predict(wanted_sizes)) if (
-        wanted_sizes.size) else ()  # fmt: skip
+    asked = positive("at", np.atleast_1d(at))
+    predictions = tuple((f.name, p) for f in fits for p in f.predict(asked))
     digest = hashlib.sha256(np.stack([size, loss, weight]).tobytes()).hexdigest()[:16]
     options: Mapping[str, Any] = {
         "laws": [f.name for f in fits], "left_out": left_out, "robust": robust,
@@ -455,16 +454,17 @@ def losses_of(scores: ArrayLike, higher_is_better: bool) -> FloatArray:
     """Return losses from scores; a score that is perfect, or beyond, has no logarithm."""
     if not higher_is_better:
         return positive("scores", scores)
-    values = np.asarray(scores, dtype=np.float64)
-    if values.size and np.nanmax(values) > 1:
-        hint = " (percentages? divide by 100)" if np.nanmax(values) <= 100 else ""
+    values = numbers("scores", scores)
+    highest, lowest = (f(values[np.isfinite(values)], initial=0.5) for f in (np.max, np.min))
+    if highest > 1:
+        hint = " (percentages? divide by 100)" if highest <= 100 else ""
         raise AnnostatError(
-            f"scores for which higher is better must be below 1, got {np.nanmax(values):g}{hint}"
+            f"scores for which higher is better must be below 1, got {highest:g}{hint}"
         )
-    if (values == 1).any():
+    if highest == 1:
         raise AnnostatError("a perfect score, 1, leaves no loss whose logarithm could be fitted")
-    if (values < 0).any():
-        raise AnnostatError(f"scores must not be negative, got {np.nanmin(values):g}")
+    if lowest < 0:
+        raise AnnostatError(f"scores must not be negative, got {lowest:g}")
     return positive("1 − scores", 1 - values)
 
 

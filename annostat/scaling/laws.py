@@ -39,6 +39,7 @@ class Law:
         self.dof = max(points.n - self.n_parameters, 1)
         self.penalty = 0.0
         self.fit()
+        self.near = None
         self.rss = float((points.y - self.curve(points.v)) ** 2 @ points.w)
 
     def fit(self) -> None:

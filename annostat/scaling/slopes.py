@@ -143,14 +143,20 @@ def dimension(exponent: Estimate, loss_kind: str) -> Estimate:
     )  # fmt: skip
 
 
-def positive(name: str, values: ArrayLike) -> np.ndarray:
-    """Return finite positive numbers, float64 of shape (n,); show the first that is none."""
+def numbers(name: str, values: ArrayLike) -> np.ndarray:
+    """Return an array-like as float64 of shape (n,)."""
     try:
         array = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError):
         raise AnnostatError(f"{name} must be numbers, got {values!r}") from None
     if array.ndim != 1:
         raise AnnostatError(f"{name} must have shape (n,), got {array.shape}")
+    return array
+
+
+def positive(name: str, values: ArrayLike) -> np.ndarray:
+    """Return finite positive numbers, float64 of shape (n,); show the first that is none."""
+    array = numbers(name, values)
     bad = np.flatnonzero(~(np.isfinite(array) & (array > 0)))
     if bad.size:
         places = ", ".join(f"{array[i]:g} (point {i + 1})" for i in bad[:3])

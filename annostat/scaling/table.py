@@ -63,7 +63,7 @@ def compare_scaling_table(
     ...     higher_is_better=True, robust=True,
     ... )
     >>> {name: result.best.name for name, result in found.items()}
-    {'dice': 'power', 'mean_iou': 'power'}
+    {'dice': 'power_floor', 'mean_iou': 'power_floor'}
     """
     frame = frame.rename(columns=str)
     columns = list(frame.columns)
