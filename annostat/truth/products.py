@@ -62,16 +62,23 @@ def cross_products(
             f"values must have shape (n_items, n_rounds) and the others (n_items,), got {z.shape}, "
             f"{f.shape} and {g.shape}"
         )
-    missing = np.isnan(z)
-    k = z.shape[1] - missing.sum(axis=1).astype(np.float64)
-    # Sums of f − z and of g − z: small numbers, so that large labels lose no digits.
-    e, h = (np.where(missing, 0.0, v[:, None] - z) for v in (f, g))
-    total, cross = e.sum(axis=1) * h.sum(axis=1), np.einsum("ij,ij->i", e, h)
+    # Sums of f − z and of g − z, small numbers, so that large labels lose no digits.
+    k, e_sum, h_sum, cross = (np.zeros(len(z)) for _ in range(4))
+    for column in z.T:
+        seen = ~np.isnan(column)
+        e = np.where(seen, f - column, 0.0)
+        h = e if second is None else np.where(seen, g - column, 0.0)
+        k += seen
+        e_sum += e
+        h_sum += h
+        cross += e * h
     with np.errstate(divide="ignore", invalid="ignore"):
-        product = (total - cross) / (k * (k - 1))
+        product = (e_sum * h_sum - cross) / (k * (k - 1))
         if inflation != 1:
-            d = np.where(missing, 0.0, z - (f - e.sum(axis=1) / k)[:, None])
-            product -= (inflation - 1) * np.einsum("ij,ij->i", d, d) / (k * (k - 1))
+            mean, square = f - e_sum / k, np.zeros(len(z))
+            for column in z.T:
+                square += np.where(np.isnan(column), 0.0, column - mean) ** 2
+            product -= (inflation - 1) * square / (k * (k - 1))
     return np.asarray(np.where(k >= 2, product, np.nan))
 
 

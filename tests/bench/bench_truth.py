@@ -5,7 +5,6 @@ import pytest
 from scipy import stats
 
 from annostat import Rounds, score_models
-from annostat.truth import cross_products
 
 RESAMPLES = 2000
 
@@ -59,27 +58,3 @@ def bench_plain_percentile_intervals(benchmark, study):
             stats.bootstrap((models[a], models[b], z), difference, **options)
 
     benchmark.pedantic(plain, rounds=3, iterations=1)
-
-
-@pytest.fixture(scope="module")
-def many():
-    rng = np.random.default_rng(2)
-    return rng.normal(size=(100_000, 5)), rng.normal(size=100_000)
-
-
-@pytest.mark.benchmark(group="cross products of 100,000 items × 5 rounds")
-def bench_cross_products(benchmark, many):
-    benchmark(cross_products, *many)
-
-
-@pytest.mark.benchmark(group="cross products of 100,000 items × 5 rounds")
-def bench_all_pairs(benchmark, many):
-    z, f = many
-
-    def plain():
-        e = f[:, None] - z
-        pairs = [(j, k) for j in range(5) for k in range(5) if j != k]
-        return sum(e[:, j] * e[:, k] for j, k in pairs) / len(pairs)
-
-    np.testing.assert_allclose(plain(), cross_products(z, f), atol=1e-12)
-    benchmark(plain)
