@@ -21,6 +21,7 @@ from annostat.datasets import audit_folder
 from annostat.datasets.audit import REASONS, Limits, rank_correlation, read_prompts
 from annostat.datasets.audit.measuring import Task, measure, measure_all, read_journal
 from annostat.datasets.audit.prompts import holm
+from annostat.datasets.audit.signs import Meter
 from annostat.datasets.audit.traces import count_crossings, crossings
 from annostat.datasets.echonet import Trace
 from annostat.errors import AnnostatError
@@ -81,6 +82,38 @@ def test_nothing_is_found_on_clean_variants(tmp_path):
     assert (audit.source.kind, found(audit)) == ("clips", set())
     assert audit.frame_rates()[["fps", "n_items"]].to_numpy().tolist() == [[25, 5], [50, 5]]
     assert audit.splits()["split"].tolist() == ["TEST", "TRAIN"]
+
+
+# Signs
+
+
+def plain_signs(frames, step):
+    """Return what the kernel gathers, by whole arrays."""
+    x = np.asarray(frames)[:, ::step, ::step].astype(int)
+    change = np.abs(np.diff(x, axis=0))
+    return (
+        np.column_stack([x.min((1, 2)), x.max((1, 2)), (x >= 250).sum((1, 2)),
+                         [0, *change.sum((1, 2))]]),
+        x.sum(0), change.sum(0), np.abs(np.diff(x, axis=1)).mean(2),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("shape", "step"), [((9, 30, 41), 1), ((7, 112, 112), 2), ((3, 301, 200), 4)]
+)
+def test_the_kernel_beside_its_plain_twin(shape, step):
+    frames = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    frames[2] = frames[1]
+    meter = Meter()
+    for frame in frames:
+        meter.add(frame[:, :])
+    facts, total, motion, row_steps = plain_signs(frames, step)
+    assert meter._step == step
+    np.testing.assert_array_equal(meter._facts, facts)
+    np.testing.assert_array_equal(meter._total, total)
+    np.testing.assert_array_equal(meter._motion, motion)
+    np.testing.assert_allclose(meter._row_steps, row_steps)
+    assert meter.signs()["n_frames"] == shape[0]
 
 
 # Planted faults
@@ -412,7 +445,7 @@ def test_a_journal_gives_the_same_audit_and_decodes_nothing_again(small, tmp_pat
     first = audit_folder(small, journal=journal)
     kept = journal.read_bytes()
     assert len(kept.splitlines()) == 8 and first.n_resumed == 0
-    monkeypatch.setattr("annostat.datasets.audit.measuring.measure_frames", None)
+    monkeypatch.setattr("annostat.datasets.audit.measuring.Meter", None)
     again = audit_folder(small, journal=journal)
     assert again.to_dict() == first.to_dict() and again.n_resumed == 8
     assert journal.read_bytes() == kept

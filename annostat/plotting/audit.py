@@ -95,6 +95,8 @@ def plot_frame_rates(result: Audit, *, ax: Axes | None = None) -> Axes:
     top, low = counts.max(), counts[counts > 0].min()
     if top > 50 * low:
         ax.set_yscale("log")
+    if np.ptp(values) < 10:
+        ax.set_xlim(values.min() - 5, values.max() + 5)
     ax.set_xlabel("frame rate (frames per second)")
     ax.set_ylabel("clips")
     return ax

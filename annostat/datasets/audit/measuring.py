@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from annostat.datasets import video
-from annostat.datasets.audit.signs import SIGNS_VERSION, measure_frames
+from annostat.datasets.audit.signs import SIGNS_VERSION, Meter
 from annostat.errors import AnnostatError
 from annostat.resampling import Progress, map_parallel
 
@@ -82,15 +82,21 @@ def measure_all(
 def measure(task: Task, journal: str | None = None) -> Record:
     """Measure one item; whatever its files do, a record comes back."""
     record: Record = {"v": SIGNS_VERSION, "item": task.item, "state": task.state}
-    errors: list[str] = []
+    record["error"] = None
+    meter = Meter()
     if task.path is not None:
         try:
             with _frames(task.path) as (stated, frames):
                 record["stated"] = stated
-                record["signs"] = measure_frames(_until_error(frames, errors))
-        except Exception as error:
-            errors.append(_one_line(error))
-    record["error"] = errors[0] if errors else None
+                room = MAX_BYTES // (stated["height"] * stated["width"])
+                for number, frame in enumerate(frames):
+                    if number >= room:
+                        raise AnnostatError(f"it takes more than {MAX_BYTES:,} bytes when decoded")
+                    meter.add(frame)
+        except Exception as error:  # decoders raise many kinds for broken files
+            record["error"] = _one_line(error)
+        # What came before the error is still worth knowing.
+        record["signs"] = meter.signs()
     if task.masks:
         from annostat.datasets.audit.camus_labels import measure_mask
 
@@ -104,7 +110,7 @@ def measure(task: Task, journal: str | None = None) -> Record:
 def _frames(path: Path) -> Iterator[tuple[dict[str, Any], Iterator[NDArray[Any]]]]:
     if path.suffix.lower() in video.SUFFIXES:
         with video.decoding(path) as (info, frames):
-            stated = asdict(info)
+            stated = {name: getattr(info, name) for name in info.__slots__}
             stated["fps"] = info.fps if info.fps == info.fps else None
             yield stated, frames
         return
@@ -119,19 +125,6 @@ def _frames(path: Path) -> Iterator[tuple[dict[str, Any], Iterator[NDArray[Any]]
     stated = {"height": height, "width": width, "n_frames": len(sequence), "fps": None,
               "complete": True, "intra": True}  # fmt: skip
     yield stated, iter(sequence)
-
-
-def _until_error(frames: Iterator[NDArray[Any]], errors: list[str]) -> Iterator[NDArray[Any]]:
-    """Yield frames until one cannot be had: what came before it is still worth measuring."""
-    size = 0
-    try:
-        for frame in frames:
-            size += frame.size
-            if size > MAX_BYTES:
-                raise AnnostatError(f"it takes more than {MAX_BYTES:,} bytes when decoded")
-            yield frame
-    except Exception as error:  # decoders raise many kinds for broken files
-        errors.append(_one_line(error))
 
 
 def _one_line(error: Exception) -> str:

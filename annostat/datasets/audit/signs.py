@@ -1,4 +1,4 @@
-"""Signs of a broken clip, measured while it is decoded: one pass, memory of one block of frames.
+"""Signs of a broken clip, measured while it is decoded: one pass, memory of one frame.
 
 Signs are numbers, not verdicts: `verdicts` holds them against `Limits`. They are taken from every
 k-th pixel of every k-th row, k such that the shorter side keeps about 56 of them: a clip that is
@@ -7,136 +7,91 @@ broken is broken there too, and the signs then cost a fraction of decoding.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SIGNS_VERSION", "measure_frames"]
+__all__ = ["SIGNS_VERSION", "Meter"]
 
 SIGNS_VERSION = 1  # a journal of another version is not resumed
 SIDE = 56
 CELLS = 14  # side of the thumbnails
-BLOCK = 64  # frames held at once
-BLOCK_BYTES = 1 << 24
 
 BLACK_BELOW = 24  # no pixel of a black frame is brighter
 FLAT_WITHIN = 8  # range of the grey values of a constant frame
-SATURATED_FROM, SATURATED_SHARE = 250, 0.3
+SATURATED_SHARE = 0.3  # of the pixels are at least 250
 STILL = 0.05  # mean grey levels that a repeated frame differs by, at most
 
 Bytes = NDArray[np.uint8]
 FloatArray = NDArray[np.float64]
 
 
-@dataclass
-class _Series:
-    """What is kept of each frame."""
+class Meter:
+    """Takes the frames of a clip one at a time, and returns its signs."""
 
-    low: list[Bytes] = field(default_factory=list)
-    high: list[Bytes] = field(default_factory=list)
-    saturated: list[FloatArray] = field(default_factory=list)
-    change: list[FloatArray] = field(default_factory=list)
-    tear: list[FloatArray] = field(default_factory=list)
-    total: Any = 0
-    motion: Any = 0
-    last: Bytes | None = None
+    def __init__(self) -> None:
+        from annostat.datasets.audit.kernels import add_frame
 
+        self._add = add_frame
+        self._facts: list[tuple[int, int, int, int]] = []
+        self._row_steps: list[FloatArray] = []
 
-def measure_frames(frames: Iterable[NDArray[Any]]) -> dict[str, Any]:
-    """Return the signs of a clip.
+    def add(self, frame: Bytes) -> None:
+        """Take a frame, uint8 of shape (height, width); all frames have one shape."""
+        if not self._facts:
+            self._shape = frame.shape
+            self._step = step = max(1, round(min(frame.shape) / SIDE))
+            self._last = frame[::step, ::step].copy()
+            self._new = np.empty_like(self._last)
+            self._total, self._motion = np.zeros((2, *self._last.shape), np.int32)
+        row_steps = np.empty(len(self._last) - 1)
+        facts = self._add(
+            frame, self._step, self._last, self._new, self._total, self._motion, row_steps
+        )
+        self._facts.append(facts)
+        self._row_steps.append(row_steps)
+        self._last, self._new = self._new, self._last
 
-    Parameters
-    ----------
-    frames : iterable of uint8 arrays of shape (height, width)
-        Taken one at a time.
+    def signs(self) -> dict[str, Any]:
+        """Return the signs of the frames that were taken.
 
-    Returns
-    -------
-    dict
-        JSON-ready. n_frames; height, width; level (mean grey value); black, flat, saturated:
-        [number of such frames, the first one]; frozen: [longest run of repeated frames, where it
-        starts]; jump: [largest change between neighbours over their 90% quantile, its frame, grey
-        levels]; torn: [excess of one row step over the clip's noise of row steps, frame, row];
-        thumb, motion: 14 × 14 bytes as hexadecimal digits, the mean frame and mean change.
-    """
-    series = _Series()
-    block: Bytes | None = None
-    used = count = 0
-    height = width = step = 0
-    for frame in frames:
-        if block is None:
-            height, width = frame.shape
-            step = max(1, round(min(height, width) / SIDE))
-            shape = frame[::step, ::step].shape
-            depth = max(2, min(BLOCK, BLOCK_BYTES // (shape[0] * shape[1])))
-            block = np.empty((depth, *shape), np.uint8)
-        if used == len(block):
-            _digest(series, block)
-            used = 0
-        block[used] = frame[::step, ::step]
-        used += 1
-        count += 1
-    if block is None:
-        return {"n_frames": 0}
-    _digest(series, block[:used])
-    return {"n_frames": count, "height": height, "width": width, **_summary(series, count, step)}
-
-
-def _digest(series: _Series, block: Bytes) -> None:
-    """Add a block of frames, uint8 of shape (n, rows, columns), to the series."""
-    n, rows, columns = block.shape
-    flat = block.reshape(n, -1)
-    series.low.append(flat.min(axis=1))
-    series.high.append(flat.max(axis=1))
-    bright = np.zeros(n)
-    # Most clips hold no saturated pixel at all, which the maximum tells.
-    for i in np.flatnonzero(series.high[-1] >= SATURATED_FROM):
-        bright[i] = np.count_nonzero(flat[i] >= SATURATED_FROM) / flat.shape[1]
-    series.saturated.append(bright)
-    if series.last is not None:
-        both = np.concatenate([series.last[None], block])
-    else:
-        both = block
-    change = _gap(both[1:], both[:-1])
-    series.change.append(change.reshape(len(change), -1).sum(axis=1, dtype=np.uint32) / rows
-                         / columns)  # fmt: skip
-    series.motion = series.motion + change.sum(axis=0, dtype=np.uint32)
-    series.total = series.total + block.sum(axis=0, dtype=np.uint32)
-    series.tear.append(_gap(block[:, 1:], block[:, :-1]).sum(axis=2, dtype=np.uint32) / columns)
-    series.last = block[-1].copy()
-
-
-def _gap(a: Bytes, b: Bytes) -> Bytes:
-    """Return |a − b| without leaving uint8."""
-    larger = np.maximum(a, b)
-    larger -= np.minimum(a, b)
-    return larger
-
-
-def _summary(series: _Series, count: int, step: int) -> dict[str, Any]:
-    low, high = np.concatenate(series.low).astype(int), np.concatenate(series.high).astype(int)
-    black = high < BLACK_BELOW
-    flat = (high - low < FLAT_WITHIN) & ~black
-    saturated = (np.concatenate(series.saturated) > SATURATED_SHARE) & ~flat
-    odd = black | flat | saturated
-    change = np.concatenate(series.change)
-    still = change < STILL
-    run, start = longest_run(still & ~odd[1:])
-    cells = series.total / count
-    return {
-        "level": round(float(cells.mean()), 3),
-        "black": _count(black),
-        "flat": _count(flat),
-        "saturated": _count(saturated),
-        "frozen": [run, start],
-        "jump": _jump(change, still, odd),
-        "torn": _tear(np.concatenate(series.tear), odd, step),
-        "thumb": thumbnail(cells),
-        "motion": thumbnail(series.motion / max(count - 1, 1)),
-    }
+        Returns
+        -------
+        dict
+            JSON-ready. n_frames; height, width; level (mean grey value); black, flat, saturated:
+            [number of such frames, the first one]; frozen: [longest run of repeated frames, where
+            it starts]; jump: [largest change between neighbours over their 90% quantile, its
+            frame, grey levels]; torn: [excess of one row step over the clip's noise of row steps,
+            frame, row]; thumb, motion: 14 × 14 bytes as hexadecimal digits, the mean frame and
+            mean change.
+        """
+        if not self._facts:
+            return {"n_frames": 0}
+        n, n_pixels = len(self._facts), self._last.size
+        low, high, bright, change = np.array(self._facts).T
+        black = high < BLACK_BELOW
+        flat = (high - low < FLAT_WITHIN) & ~black
+        saturated = (bright > SATURATED_SHARE * n_pixels) & ~flat
+        odd = black | flat | saturated
+        levels = change[1:] / n_pixels
+        still = levels < STILL
+        run, start = longest_run(still & ~odd[1:])
+        return {
+            "n_frames": n,
+            "height": self._shape[0],
+            "width": self._shape[1],
+            "level": round(float(self._total.mean()) / n, 3),
+            "black": _count(black),
+            "flat": _count(flat),
+            "saturated": _count(saturated),
+            "frozen": [run, start],
+            "jump": _jump(levels, still, odd),
+            "torn": _tear(np.array(self._row_steps), odd, self._step),
+            "thumb": thumbnail(self._total / n),
+            "motion": thumbnail(self._motion / max(n - 1, 1)),
+        }
 
 
 def _count(which: NDArray[np.bool_]) -> list[int]:
@@ -173,23 +128,25 @@ def _tear(steps: FloatArray, odd: NDArray[np.bool_], step: int) -> list[float]:
     """Return by how much one row step of one frame stands out, its frame and its row.
 
     `steps` holds the mean change from each row to the next, shape (frames, rows − 1). What a row
-    step has beyond its own median over time is a tear where it stands alone in its frame: the
+    step has beyond its own mean over time is a tear where it stands alone in its frame: the
     largest excess less the next one that is not its neighbour, over the root mean square of all.
     """
     if len(steps) < 4 or steps.shape[1] < 8 or odd.all():
         return [0.0, 0, 0]
-    excess = steps - np.median(steps, axis=0)
+    n, n_rows = steps.shape
+    excess = steps - steps.mean(axis=0)
     excess[odd] = 0.0
-    frames = np.arange(len(steps))
+    frames = np.arange(n)
     row = excess.argmax(axis=1)
     top = excess[frames, row]
-    rest = excess.copy()
-    for shift in (-1, 0, 1):
-        rest[frames, np.clip(row + shift, 0, steps.shape[1] - 1)] = -np.inf
+    rest = np.full((n, n_rows + 2), -np.inf)
+    rest[:, 1:-1] = excess
+    for shift in range(3):  # the row and its neighbours
+        rest[frames, row + shift] = -np.inf
     alone = top - np.maximum(rest.max(axis=1), 0)
     k = int(alone.argmax())
-    # Not the median: walls that move make a long tail, and one tear moves the mean by little.
-    noise = float(np.sqrt((excess**2).mean())) + 0.5
+    # Not a quantile: walls that move make a long tail, and one tear moves the mean by little.
+    noise = math.sqrt(np.vdot(excess, excess) / excess.size) + 0.5
     return [round(float(alone[k]) / noise, 3), k, (int(row[k]) + 1) * step]
 
 
