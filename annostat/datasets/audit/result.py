@@ -215,11 +215,9 @@ class Audit(Result):
             lines.append(f"Frame sizes: {', '.join(sizes[:6])}{', ...' if sizes[6:] else ''}.")
         if (self.table["split"] != "").any():
             leaks = self.leakage()
-            lines.append(
-                f"{len(leaks)} pairs of alike clips stand in different splits."
-                if leaks
-                else "No pair of alike clips stands in different splits."
-            )
+            many = f"{len(leaks)} pairs of alike clips stand"
+            told = {0: "No pair of alike clips stands", 1: "1 pair of alike clips stands"}
+            lines.append(f"{told.get(len(leaks), many)} in different splits.")
         return lines
 
     def _rates(self) -> Section:
