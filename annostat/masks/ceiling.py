@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -113,6 +113,11 @@ class DiceCeiling(Result):
     checks: tuple[Check, ...]
     provenance: Provenance
 
+    @property
+    def sees_the_law(self) -> bool:
+        """Whether there are raters enough to see the law of the noise (four)."""
+        return max((r.k + r.l for r in self.ladder), default=2) >= KURTOSIS_FROM
+
     def log_loss(self, t: NDArray[Any]) -> NDArray[Any]:
         """Return log(1 − ceiling) from sums of `columns`; analytic (`annostat.sums`)."""
         return log_loss(t, [(r.k, r.l) for r in self.ladder])
@@ -205,7 +210,8 @@ def dice_ceiling(
     Returns
     -------
     DiceCeiling
-        Intervals are bootstrap-t of log(1 − D) over patients.
+        Intervals are bootstrap-t of log(1 − D) over patients. With two or three raters, who do not
+        show the law of the noise, the ceiling's interval is that of the bracket.
 
     Raises
     ------
@@ -284,6 +290,9 @@ def dice_ceiling(
     dice = bracket if method == "two-raters" else pair
     if method == "ladder" and pair.value < 1:
         dice = estimate(lambda t: log_loss(t, keys))
+        if most < KURTOSIS_FROM and bracket.interval is not None:
+            # Three raters do not show the law of the noise: the interval allows for any.
+            dice = replace(dice, interval=bracket.interval)
     ladder = []
     if method == "ladder":
         for j, (k, l) in enumerate(keys):  # noqa: E741

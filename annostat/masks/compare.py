@@ -23,7 +23,7 @@ from annostat.estimates import (
     check_section,
     plain,
 )
-from annostat.masks.ceiling import DiceCeiling, complement, dice_ceiling
+from annostat.masks.ceiling import BRACKET, DiceCeiling, complement, dice_ceiling
 from annostat.masks.overlap import Overlap, count_pairs, overlap
 from annostat.masks.rounds import MaskRounds
 from annostat.masks.staple import Staple, staple
@@ -374,18 +374,17 @@ def _gap(
         )
     if found is None:
         return Estimate(value, None, None, "", "no interval: it takes two items that differ")
-    if ceiling.method == "two-raters":
+    if not ceiling.sees_the_law:
         found = _widened(found, ceiling, value)
     return Estimate(value, error, found)
 
 
 def _widened(found: Interval, ceiling: DiceCeiling, value: float) -> Interval:
-    """Return an interval widened by what two raters leave open about the noise."""
-    assert ceiling.dice.interval is not None
+    """Return an interval widened by what two or three raters leave open about the noise."""
     loss = 1 - ceiling.pair.value
-    low, high = value + (2**-0.5 - 3 / 4) * loss, value + (2**-0.5 - 2 / 3) * loss
+    least, most = (1 - ceiling.dice.value - loss * share for share in BRACKET)
     return Interval(
-        low - (value - found.low), high + (found.high - value), found.level,
+        found.low + min(most, 0.0), found.high + max(least, 0.0), found.level,
         f"{found.method}, widened by the bracket of two raters",
     )  # fmt: skip
 
