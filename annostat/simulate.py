@@ -118,10 +118,11 @@ def simulate_values(
     *,
     noise_sd: float,
     truth_sd: float = 1.0,
+    truth: ArrayLike | None = None,
     law: str = "gaussian",
     rng: Rng = None,
 ) -> Rounds:
-    """Draw rounds of real-valued labels: value = truth + error, truth normal around 0.
+    """Draw rounds of real-valued labels: value = truth + error, truth normal around 0 or given.
 
     Parameters
     ----------
@@ -130,7 +131,9 @@ def simulate_values(
     noise_sd : float
         Standard deviation of one annotation's error, whatever the law, at least 0.
     truth_sd : float
-        Standard deviation of the truth, at least 0.
+        Standard deviation of the truth, at least 0; not used if `truth` is given.
+    truth : float or array-like of shape (n_items,), optional
+        True value of each item.
     law : {"gaussian", "laplace", "t3", "uniform", "contaminated"}
         Law of the error. "contaminated" is Laplace with scale b, and with probability 1/300
         (independently for each annotation) uniform on ±25b instead. Its variance is
@@ -160,8 +163,10 @@ def simulate_values(
     spread = check_number("truth_sd", truth_sd, low=0.0)
     check_choice("law", law, LAWS)
     g = as_generator(rng)
-    truth = g.normal(0.0, spread, size=(n, 1))
-    return _finish(truth + sd * _standard_errors(law, (n, k), g), 0.0, None, g)
+    true = g.normal(0.0, spread, size=n) if truth is None else _per_item("truth", truth, n)
+    if not np.isfinite(true).all():
+        raise AnnostatError(f"truth must be finite, got {true[~np.isfinite(true)][0]}")
+    return _finish(true[:, None] + sd * _standard_errors(law, (n, k), g), 0.0, None, g)
 
 
 def simulate_masks(

@@ -6,8 +6,7 @@ of the angle; picks and values come from `annostat.simulate`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +14,8 @@ from scipy import ndimage
 
 from annostat import AnnostatError, NoiseModel, Rounds, simulate_rounds
 from annostat.errors import check_number
-from models.phantom import Clip
+from annostat.simulate import simulate_values
+from models.store import Store
 
 HARMONICS = 12  # of the displacement as a function of the angle
 ANGLES = 256
@@ -92,14 +92,72 @@ def draw_outlines(
     return margin(masks, noise_px=noise_px, bias_px=bias_px, rng=rng) > 0
 
 
-def draw_picks(
-    clips: Sequence[Clip | dict[str, Any]], model: NoiseModel, *, phase: str = "es",
-    n_rounds: int = 2, rng: np.random.Generator | int,
-) -> Rounds:  # fmt: skip
-    """Return rounds of picked frames of clips (or of their facts) by annotators of a known law."""
-    if not clips:
-        raise AnnostatError("there are no clips to annotate")
-    get = [c if isinstance(c, dict) else vars(c) for c in clips]
-    truth = [int(c[phase]) for c in get]
-    rounds = simulate_rounds(model, len(clips), n_rounds, truth=truth, rng=rng)
-    return Rounds.from_array(rounds.values, items=[str(c["name"]) for c in get], unit="frames")
+@dataclass(frozen=True)
+class Noise:
+    """How noisy an annotator is, the laws being known.
+
+    Attributes
+    ----------
+    outline_px : float
+        Standard deviation of an outline's displacement along its normal.
+    picks : NoiseModel
+        Law of a picked frame's error.
+    ef_points : float
+        Standard deviation of a read ejection fraction.
+    """
+
+    outline_px: float = 1.5
+    picks: NoiseModel = field(default_factory=lambda: NoiseModel.with_mae("laplace", 2.0))
+    ef_points: float = 6.0
+
+
+@dataclass(frozen=True)
+class Annotations:
+    """What simulated annotators say of the same clips.
+
+    Attributes
+    ----------
+    noise : Noise
+    outlines : bool array of shape (n_rounds, n_clips, 2, H, W)
+        The first structure at the true ED and ES.
+    es : Rounds
+        Picked frames of end-systole.
+    ef : Rounds
+        Ejection fractions in percent.
+    """
+
+    noise: Noise
+    outlines: NDArray[np.bool_]
+    es: Rounds
+    ef: Rounds
+
+
+def annotate(store: Store, noise: Noise, *, n_rounds: int = 2, seed: int = 0) -> Annotations:
+    """Let annotators label the clips of a store whose targets and facts are the truth.
+
+    Outlines, picks and ejection fractions have random numbers of their own.
+    """
+    clips = [store.clip(k) for k in range(len(store))]
+    if not clips or any("es" not in c.facts or "ef" not in c.facts for c in clips):
+        raise AnnostatError("only phantom clips, whose truth is known, can be annotated")
+    truth = np.stack([c.targets[[c.facts["ed"], c.facts["es"]], 0] >= 128 for c in clips])
+    n, pair = truth.shape[0], truth.shape[1:]
+    outlines = np.empty((n_rounds, n, *pair), dtype=bool)
+    for r in range(n_rounds):
+        rng = np.random.default_rng([seed, 0, r])
+        flat = draw_outlines(truth.reshape(-1, *pair[1:]), noise_px=noise.outline_px, rng=rng)
+        outlines[r] = flat.reshape(n, *pair)
+    es = simulate_rounds(
+        noise.picks, n, n_rounds, truth=[c.facts["es"] for c in clips],
+        rng=np.random.default_rng([seed, 1]),
+    )  # fmt: skip
+    ef = simulate_values(
+        n, n_rounds, noise_sd=noise.ef_points, truth=[c.facts["ef"] for c in clips],
+        rng=np.random.default_rng([seed, 2]),
+    )  # fmt: skip
+    return Annotations(
+        noise,
+        outlines,
+        Rounds.from_array(es.values, items=store.names, unit="frames"),
+        Rounds.from_array(ef.values, items=store.names, unit="points"),
+    )

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter
 from numpy.typing import NDArray
 
+from annostat.plotting import plot_afd, plot_first_frames
 from annostat.plotting.figures import COLOURS
 from models.store import Example
 
@@ -73,3 +74,78 @@ def _line(colour: str, style: str, label: str) -> Any:
     from matplotlib.lines import Line2D
 
     return Line2D([], [], color=colour, linestyle=style, label=label)
+
+
+def plot_evaluation(result: Any, found: Any, facts: Sequence[dict[str, Any]]) -> Figure:
+    """Return scores beside their bounds, first frames, picks and ejection fractions."""
+    figure = Figure(figsize=(11, 7.5), layout="constrained")
+    grid = figure.subplots(2, 2)
+    plot_overlaps(result.rows, grid[0, 0])
+    if result.first is None:
+        grid[0, 1].set_visible(False)
+    else:
+        plot_first_frames(result.first, ax=grid[0, 1])
+        grid[0, 1].set_ylabel("1 − Dice")
+    if result.afd is None:
+        grid[1, 0].set_visible(False)
+    else:
+        plot_afd(result.afd, ax=grid[1, 0])
+    plot_values(found.ef, [f.get("ef") for f in facts], grid[1, 1])
+    return figure
+
+
+def plot_overlaps(rows: Sequence[Any], ax: Any) -> None:
+    """Draw the overlaps: against truth and annotators, and the predicted ceiling."""
+    shown = [row for row in rows if row.name.startswith(("Dice", "IoU"))]
+    look = {"truth": ("o", "truth"), "one": ("s", "one annotator"),
+            "bound": ("|", "perfect model, predicted")}  # fmt: skip
+    for colour, (column, (marker, label)) in zip(COLOURS, look.items(), strict=False):
+        for k, row in enumerate(shown):
+            estimate = getattr(row, column)
+            if estimate is None:
+                continue
+            if estimate.interval is not None:
+                ax.plot([estimate.low, estimate.high], [k, k], color=colour, lw=1.5)
+            size = 14 if marker == "|" else 6
+            ax.plot(estimate.value, k, marker, color=colour, ms=size, mew=2 if size > 6 else 1)
+        if any(getattr(row, column) is not None for row in shown):
+            ax.plot([], [], marker, color=colour, label=label)
+    ax.set_yticks(range(len(shown)), [row.name for row in shown])
+    ax.invert_yaxis()
+    ax.margins(y=0.15)
+    ax.set_xlabel("overlap (95% intervals over clips)")
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(frameon=False, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
+
+
+def plot_values(ours: NDArray[np.float64], truth: Sequence[Any], ax: Any) -> None:
+    """Draw the student's ejection fractions over the true (or listed) ones."""
+    pairs = [(t, o) for t, o in zip(truth, ours, strict=True) if t is not None and np.isfinite(o)]
+    if not pairs:
+        ax.set_visible(False)
+        return
+    x, y = np.array(pairs, dtype=float).T
+    ends = [min(x.min(), y.min()) - 2, max(x.max(), y.max()) + 2]
+    ax.plot(ends, ends, color="0.6", lw=1)
+    ax.plot(x, y, "o", ms=4, alpha=0.6, color=COLOURS[0], mec="none")
+    ax.set(xlabel="true ejection fraction (%)", ylabel="student's ejection fraction (%)",
+           aspect="equal", xlim=ends, ylim=ends)  # fmt: skip
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def plot_sweep(rows: Sequence[dict[str, Any]]) -> Figure:
+    """Return mean Dice over the number of parameters, a line for each number of blocks."""
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    ax = figure.subplots()
+    for colour, b in zip(COLOURS * 2, sorted({row["blocks"] for row in rows}), strict=False):
+        part = [row for row in rows if row["blocks"] == b]
+        sizes, dice = ([row[name] for row in part] for name in ("parameters", "mean_dice"))
+        ax.plot(sizes, dice, "o-", color=colour, label=f"B = {b}")
+        for row in part:
+            at = (row["parameters"], row["mean_dice"])
+            ax.annotate(f"L{row['layers']}", at, xytext=(3, 4), textcoords="offset points",
+                        fontsize=8, color=colour)  # fmt: skip
+    ax.set(xscale="log", xlabel="parameters", ylabel="mean Dice of unseen clips")
+    ax.legend(frameon=False, loc="lower right")
+    ax.spines[["top", "right"]].set_visible(False)
+    return figure

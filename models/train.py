@@ -11,7 +11,6 @@ import copy
 import csv
 import io
 import json
-import math
 import os
 import signal
 import sys
@@ -27,6 +26,7 @@ import torch
 from torch import nn
 
 from annostat import AnnostatError
+from annostat.estimates import plain
 from annostat.files import write_text
 from models.batches import Batches
 from models.checkpoints import (
@@ -42,6 +42,7 @@ from models.config import PRESETS, Config, load_config
 from models.infer import predict
 from models.losses import distillation_loss, overlap_counts
 from models.norm import share_statistics
+from models.scores import overlaps, predictions
 from models.step import Average, Step
 from models.store import Store
 from models.world import World, join
@@ -281,6 +282,9 @@ def train(
     AnnostatError
         If data, teachers or a checkpoint cannot be used.
     """
+    done = result_of(config, out)
+    if done is not None:
+        return done
     t = config.train
     if t.threads:
         torch.set_num_threads(t.threads)
@@ -300,6 +304,20 @@ def train(
         result = finish(config, out, trainer, cache, quiet=quiet) if world.first else {}
         world.wait()
     return result
+
+
+def result_of(config: Config, out: Path) -> dict[str, Any] | None:
+    """Return the result of a run that is finished, with these settings."""
+    if not all((out / name).exists() for name in ("last.pt", "config.json", "result.json")):
+        return None
+    try:
+        given, result = (
+            json.loads((out / name).read_text(encoding="utf-8"))
+            for name in ("config.json", "result.json")
+        )
+    except ValueError as error:
+        raise AnnostatError(f"{os.fspath(out)!r} holds broken JSON: {error}") from None
+    return dict(result) if given == config.to_dict() else None
 
 
 def open_stores(config: Config, cache: Path, world: World, *, quiet: bool) -> list[Store]:
@@ -351,34 +369,25 @@ def finish(
     from annostat.plotting import save_figure
     from models.figures import plot_curves, plot_masks
 
-    student, _ = load_student(out / "best.safetensors", trainer.world.device)
+    device = trainer.world.device
+    student, _ = load_student(out / "best.safetensors", device)
     with counter("Unseen clips", quiet=quiet) as done:
-        device = trainer.world.device
         store = open_store(config, "test", cache, device=device, progress=done)
-    counts, examples = [], []
-    with counter("Scoring", len(store), quiet=quiet) as done:
-        for k in range(len(store)):
-            clip = store.clip(k)
-            masks = predict(student, np.asarray(clip.frames))
-            both = ((masks >= 128) & (clip.targets >= 128)).sum((0, 2, 3))
-            area = (masks >= 128).sum((0, 2, 3)) + (clip.targets >= 128).sum((0, 2, 3))
-            counts.append(np.stack([2 * both, area]))
-            if k < 4:
-                examples.append((clip, masks))
-            done(k + 1)
-    twice, area = np.sum(counts, axis=0)
-    dice = {s: a / b if b else math.nan for s, a, b in zip(
-        config.data.structures, twice.tolist(), area.tolist(), strict=True)}  # fmt: skip
+    found = predictions(student, store, quiet=quiet)
+    structures = config.data.structures
+    test = plain(overlaps(found, structures))
+    examples = [store.clip(k) for k in range(min(len(store), 4))]
+    shown = [(clip, predict(student, np.asarray(clip.frames))) for clip in examples]
     result = {
-        "test_dice": dice, "n_test_clips": len(store), "epochs": trainer.epoch,
+        "test": test, "n_test_clips": len(store), "epochs": trainer.epoch,
         "best_epoch": trainer.best,
         "parameters": sum(p.numel() for p in student.parameters()),
         "wall_s": sum(row["wall_s"] for row in trainer.history),
         "cpu_s": sum(row["cpu_s"] for row in trainer.history),
-        "device": str(trainer.world.device),
+        "device": str(device),
     }  # fmt: skip
     save_figure(plot_curves(trainer.history), out / "curves.png")
-    save_figure(plot_masks(examples, config.data.structures), out / "masks.png")
+    save_figure(plot_masks(shown, structures), out / "masks.png")
     write_text(out / "result.json", json.dumps(result, indent=2) + "\n")
     return result
 
@@ -406,9 +415,9 @@ def main(
         say(f"Stopped, state saved in {os.fspath(out)}; the same command goes on.", quiet=quiet)
         sys.exit(STOPPED)
     if result:
-        dice = ", ".join(f"{s} {d:.4f}" for s, d in result["test_dice"].items())
+        dice = ", ".join(f"{s} {d['dice']['value']:.4f}" for s, d in result["test"].items())
         click.echo(
-            f"{out}: {result['epochs']} epochs, best {result['best_epoch']}, Dice of "
+            f"{out}: {result['epochs']} epochs, best {result['best_epoch']}, mean Dice of "
             f"{result['n_test_clips']} unseen clips: {dice}"
         )
 

@@ -82,7 +82,7 @@ def test_everything_is_written(whole):
     student, config = load_student(whole / "best.safetensors")
     assert config == TINY and not student.training
     result = json.loads((whole / "result.json").read_text())
-    assert set(result["test_dice"]) == {"LV", "MYO"} and result["n_test_clips"] == 2
+    assert set(result["test"]) == {"LV", "MYO"} and result["n_test_clips"] == 2
 
 
 def test_a_finished_run_stays_as_it_is(whole, cache):

@@ -1,0 +1,144 @@
+"""Closing the loop: a model trained on noisy labels, and the floor that two rounds predict.
+
+Everything is simulated. Annotators of known noise outline the left ventricle of phantom clips. From
+two rounds on the test clips, and nothing else, annostat predicts what a perfect model would score
+against one annotator. Students are trained on one noisy annotation of N clips, and scored on the
+test clips against one annotator and against the truth. If the theory is right, the first score
+approaches the prediction as the second one approaches zero, and the truth itself, scored like a
+model, meets the prediction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from analysis.common import new_figure, save
+from annostat.estimates import Estimate
+from annostat.plotting.figures import COLOURS
+from models.annotators import Noise, annotate
+from models.checkpoints import load_student
+from models.clips import open_store
+from models.config import Config, Data, Net, Train
+from models.scores import HALF, Predictions, Row, predictions, score
+from models.store import Store
+from models.train import train
+
+PAD = 12  # frames put in front of a clip, for the student to settle
+OUTLINE_PX = 1.0
+SHOWN = ("Dice at ED and ES", "aFD of ES", "RMSE of EF")
+TITLES = {"Dice at ED and ES": "1 − Dice at ED and ES", "aFD of ES": "aFD of ES (frames)",
+          "RMSE of EF": "RMSE of EF (points)"}  # fmt: skip
+
+
+def settings(n: int, *, steps: int, n_test: int, seed: int) -> Config:
+    """Return the settings of one student: as many steps whatever the number of clips."""
+    epochs = max(steps * 4 // n, 1)
+    return Config(
+        Data(
+            size=48, frames=40, n_train=n, n_valid=16, n_test=n_test,
+            teachers=(f"LV=oracle,noise={OUTLINE_PX},seed={seed + 1}",),
+        ),
+        Net(blocks=3, layers=1, filters=8),
+        Train(seed=seed, epochs=epochs, patience=epochs, batch=4, window=10, rate=5e-3,
+              schedule="cosine", threads=1),
+    )  # fmt: skip
+
+
+def perfect(store: Store) -> Predictions:
+    """Return the predictions of a model that knows the truth."""
+    facts = store.facts
+    outlines = [store.clip(k).targets[[f["ed"], f["es"]], 0] >= HALF for k, f in enumerate(facts)]
+    return Predictions(
+        store.names, [], 0, np.stack(outlines), np.array([float(f["es"]) for f in facts]),
+        np.array([f["ef"] for f in facts]),
+    )  # fmt: skip
+
+
+def main(out: Path, *, seed: int = 0, quick: bool = False) -> dict[str, Any]:
+    """Train one student for each number of clips (restartable), and score them all."""
+    sizes, steps, n_test = ((4, 16), 40, 16) if quick else ((8, 48, 288), 432, 240)
+    clips = out / "closing_the_loop" / "clips"
+    annotations = store = None
+    tables: dict[str, list[Row]] = {}
+    spent = {}
+    for n in sizes:
+        config = settings(n, steps=steps, n_test=n_test, seed=seed)
+        folder = out / "closing_the_loop" / f"clips-{n}{'-quick' if quick else ''}"
+        result = train(config, folder, cache=clips, device="cpu")
+        spent[n] = {name: round(result[name], 1) for name in ("wall_s", "cpu_s")}
+        student, _ = load_student(folder / "best.safetensors")
+        store = open_store(config, "test", clips)
+        annotations = annotate(store, Noise(OUTLINE_PX), seed=seed)
+        found = predictions(student, store, pad=PAD)
+        tables[str(n)] = score(found, store, annotations, seed=seed)
+    assert store is not None and annotations is not None
+    tables["perfect"] = score(perfect(store), store, annotations, seed=seed)
+    numbers = {
+        "kind": "simulated", "n_test_clips": n_test, "steps": steps, "seconds": spent,
+        "noise": {"outline_px": OUTLINE_PX, "picks": annotations.noise.picks.mae,
+                  "ef_points": annotations.noise.ef_points},
+        "scores": {
+            name: {row.name: {c: getattr(row, c) for c in ("truth", "one", "two", "bound")}
+                   for row in rows}
+            for name, rows in tables.items()
+        },
+    }  # fmt: skip
+    figure, axes = new_figure(12, 4, 3)
+    for ax, name in zip(axes, SHOWN, strict=True):
+        rows = {k: next(r for r in t if r.name == name) for k, t in tables.items()}
+        draw(ax, name, sizes, rows)
+    axes[0].legend(frameon=False, fontsize=8)
+    save(out, "closing_the_loop", numbers, figure)
+    print(markdown(tables))
+    return numbers
+
+
+def draw(ax: Any, name: str, sizes: Sequence[int], rows: dict[str, Row]) -> None:
+    """Draw one score over the number of training clips, and the predicted floor."""
+    turned = name.startswith("Dice")
+
+    def loss(estimate: Estimate | None) -> tuple[float, float, float]:
+        assert estimate is not None
+        low, high = estimate.low, estimate.high
+        low, high = (estimate.value if v is None else v for v in (low, high))
+        values = (estimate.value, low, high)
+        return (1 - values[0], 1 - values[2], 1 - values[1]) if turned else values
+
+    floor, low, high = loss(rows["perfect"].bound)
+    ax.axhspan(low, high, color=COLOURS[2], alpha=0.2, lw=0)
+    ax.axhline(floor, color=COLOURS[2], lw=1.2, ls="--", label="floor, predicted by two rounds")
+    for column, colour, label in (
+        ("one", COLOURS[1], "against one annotator"), ("truth", COLOURS[0], "against the truth")
+    ):  # fmt: skip
+        values = np.array([loss(getattr(rows[str(n)], column)) for n in sizes])
+        spread = np.abs(values[:, 1:] - values[:, :1]).T
+        ax.errorbar(sizes, values[:, 0], yerr=spread, fmt="o-", ms=5, capsize=2, color=colour,
+                    label=label)  # fmt: skip
+    one, low, high = loss(rows["perfect"].one)
+    beyond = sizes[-1] * 3
+    ax.errorbar([beyond], [one], yerr=[[one - low], [high - one]], fmt="D", ms=5, capsize=2,
+                color="0.2", label="the truth as a model")  # fmt: skip
+    ax.set(xscale="log", ylim=(0, None), xlabel="clips in training", ylabel=TITLES[name])
+    ax.set_xticks([*sizes, beyond], [*map(str, sizes), "truth"])
+    ax.minorticks_off()
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def markdown(tables: dict[str, list[Row]]) -> str:
+    """Return predicted and reached scores as a table."""
+    lines = ["| score | model | against the truth | against one annotator | predicted |",
+             "|---|---|---|---|---|"]  # fmt: skip
+    for name in SHOWN:
+        for model, rows in tables.items():
+            row = next(r for r in rows if r.name == name)
+            cells = [
+                "–" if e is None else f"{e.short()} ({e.range()})" if e.interval else e.short()
+                for e in (row.truth, row.one, row.bound)
+            ]
+            label = "the truth itself" if model == "perfect" else f"{model} clips"
+            lines.append(f"| {name} | {label} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)

@@ -1,0 +1,242 @@
+"""Score a student: python -m models.evaluate WEIGHTS --out FOLDER.
+
+Whole clips of the test split go through the student. On the phantom, whose truth is known, two
+simulated annotators of known noise label the same clips: every score is given against the truth,
+against one annotator and against both, beside the floor or ceiling that the two rounds alone
+predict. On EchoNet folders and CAMUS the targets and the labelled values take the truth's place.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy as np
+
+from annostat import NoiseModel
+from annostat._version import __version__
+from annostat.agreement import icc
+from annostat.cardiac import (
+    AfdScore,
+    EfScore,
+    FirstFrames,
+    first_frames,
+    score_afd,
+    score_ef,
+)
+from annostat.estimates import Estimate, Provenance, Result, Section, plain
+from annostat.files import write_text
+from models.annotators import Annotations, Noise, annotate
+from models.checkpoints import load_student
+from models.clips import SPLITS, open_store
+from models.command import counter, pick_device, run_command
+from models.config import Config
+from models.infer import PADDINGS
+from models.scores import Predictions, Row, overlap_rows, predictions, score
+from models.store import Store
+from models.student import Student, count_parameters
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = ("truth", "one", "two", "bound")
+LEAST = 8  # clips, for the scores that are made over clips
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation(Result):
+    """A student's scores.
+
+    Attributes
+    ----------
+    rows : list of Row
+    afd : AfdScore or None
+        Blind picks of end-systole against one annotator (the labelled frame), with the floor.
+    ef : EfScore or None
+        Ejection fraction against one annotator (the listed value), with the ceiling of r.
+    first : FirstFrames or None
+        1 − Dice over the first frames, without and with padding.
+    provenance : Provenance
+    """
+
+    rows: list[Row]
+    afd: AfdScore | None
+    ef: EfScore | None
+    first: FirstFrames | None
+    provenance: Provenance
+
+    def sections(self) -> list[Section]:
+        """Return what a person should read."""
+        head = ("score", "against the truth", "one annotator", "both annotators", "perfect model")
+        known = [c for c in COLUMNS if any(getattr(row, c) is not None for row in self.rows)]
+        table = [
+            [row.name, *(shown(getattr(row, column)) for column in known)] for row in self.rows
+        ]
+        columns = [head[0], *(head[1 + COLUMNS.index(c)] for c in known)]
+        lines = [f"{self.provenance.n_items} clips"]
+        if "bound" in known:
+            lines.append("Annotators are simulated; 'perfect model' is predicted from them alone.")
+        out = [Section("Scores", columns, table, lines)]
+        for part in (self.afd, self.ef, self.first):
+            out += [] if part is None else part.sections()
+        return out
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data, ready for JSON."""
+        return {
+            "scores": {
+                row.name: {c: plain(getattr(row, c)) for c in COLUMNS} for row in self.rows
+            },
+            "afd": plain(self.afd), "ef": plain(self.ef), "first_frames": plain(self.first),
+            "provenance": self.provenance.to_dict(),
+        }  # fmt: skip
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per score and reference."""
+        import pandas as pd
+
+        return pd.DataFrame(
+            [
+                {"score": row.name, "against": column, **getattr(row, column).to_dict()}
+                for row in self.rows
+                for column in COLUMNS
+                if getattr(row, column) is not None
+            ]
+        )
+
+
+def shown(estimate: Estimate | None) -> str:
+    """Return an estimate with its interval for a cell of a table."""
+    if estimate is None:
+        return ""
+    limits = "" if estimate.interval is None else f" ({estimate.range()})"
+    return f"{estimate.short()}{limits}{' ' + estimate.unit if estimate.unit else ''}"
+
+
+def evaluate(
+    student: Student,
+    store: Store,
+    config: Config,
+    *,
+    noise: Noise | None = None,
+    pad: int = 0,
+    how: str = "mirror",
+    largest: bool = False,
+    seed: int = 0,
+    quiet: bool = True,
+) -> tuple[Evaluation, Predictions]:
+    """Return all scores of a student on the clips of a store.
+
+    Parameters
+    ----------
+    student : Student
+    store : Store
+        Whole clips; for the phantom their targets are the truth.
+    config : Config
+        The student's own.
+    noise : Noise, optional
+        Of the simulated annotators (phantom only).
+    pad, how, largest
+        As in `models.infer.predict`. With padding, the first frames are looked at without it, too.
+    seed : int
+        Of the annotators and of the bootstraps.
+    """
+    options: dict[str, Any] = {"how": how, "largest": largest, "quiet": quiet}
+    found = predictions(student, store, pad=pad, **options)
+    rows = overlap_rows(found, config.data.structures)
+    facts = store.facts
+    afd = ef = first = None
+    annotations: Annotations | None = None
+    if config.data.kind == "phantom":
+        annotations = annotate(store, noise or Noise(), seed=seed)
+        rows += score(found, store, annotations, seed=seed)
+    if len(store) >= LEAST:
+        bare = predictions(student, store, **options) if pad else found
+        second = found.frame_errors() if pad else None
+        first = first_frames(bare.frame_errors(), padded=second, n_frames=30, rng=seed)
+        frames = picked(facts, annotations, found)
+        if frames is not None:
+            floor = next((row.bound for row in rows if row.name.startswith("aFD")), None)
+            afd = score_afd(*frames, fps=[f["fps"] for f in facts], floor=floor, rng=seed)
+        values = read(facts, annotations, found)
+        if values is not None:
+            rho = None if annotations is None else icc(annotations.ef)["icc_1_1"]
+            ef = score_ef(*values, reliability=rho, rng=seed)
+    provenance = Provenance(
+        __version__, "", len(store), seed,
+        {"pad": pad, "how": how, "largest": largest, "parameters": count_parameters(student),
+         "config": config.to_dict()},
+    )  # fmt: skip
+    return Evaluation(rows, afd, ef, first, provenance), found
+
+
+def picked(facts: list[dict[str, Any]], given: Annotations | None, found: Predictions) -> Any:
+    """Return the student's picks and the reference's, or None if not every clip has one."""
+    if given is not None:
+        return found.es, given.es.values[:, 0]
+    reference = [f.get("es") for f in facts]
+    return None if not all(known(v) for v in reference) else (found.es, reference)
+
+
+def read(facts: list[dict[str, Any]], given: Annotations | None, found: Predictions) -> Any:
+    """Return the student's ejection fractions and the reference's, of clips that have both."""
+    reference = [f.get("ef") for f in facts] if given is None else given.ef.values[:, 0].tolist()
+    pairs = [
+        p for p in zip(found.ef.tolist(), reference, strict=True) if known(p[0]) and known(p[1])
+    ]
+    return np.array(pairs).T if len(pairs) >= LEAST else None
+
+
+def known(value: Any) -> bool:
+    """Return whether a fact is a finite number."""
+    return isinstance(value, (int, float)) and math.isfinite(value)
+
+
+@click.command(context_settings={"show_default": True})
+@click.argument("weights", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of results.")
+@click.option("--split", type=click.Choice(SPLITS), default="test")
+@click.option("--set", "settings", multiple=True, metavar="SECTION.NAME=VALUE",
+              help="Change a setting of the data, for example data.n_test=100.")  # fmt: skip
+@click.option("--cache", type=click.Path(path_type=Path), default=Path("out/clips"))
+@click.option("--pad", type=click.IntRange(0), default=0, help="Frames put in front.")
+@click.option("--how", type=click.Choice(PADDINGS), default="mirror", help="What is put in front.")
+@click.option("--largest", is_flag=True, help="Keep the largest component of each mask.")
+@click.option("--outline-px", type=float, default=1.0, help="SD of the annotators' outlines.")
+@click.option("--pick-mae", type=float, default=2.0, help="Mean error of their picks, frames.")
+@click.option("--ef-points", type=float, default=6.0, help="SD of their ejection fractions.")
+@click.option("--seed", type=click.IntRange(0), default=0)
+@click.option("--device", default="auto", help="auto, cpu, cuda or cuda:N.")
+@click.option("--quiet", is_flag=True)
+def main(
+    weights: Path, out: Path, split: str, settings: tuple[str, ...], cache: Path, pad: int,
+    how: str, largest: bool, outline_px: float, pick_mae: float, ef_points: float, seed: int,
+    device: str, quiet: bool,
+) -> None:  # fmt: skip
+    """Score a student on whole clips: one JSON file, one figure."""
+    from annostat.plotting import save_figure
+    from models.figures import plot_evaluation
+
+    where = pick_device(device)
+    student, config = load_student(weights, where)
+    config = config.changed(settings)
+    with counter(f"Clips for {split}", quiet=quiet) as done:
+        store = open_store(config, split, cache, device=where, progress=done)
+    noise = Noise(outline_px, NoiseModel.with_mae("laplace", pick_mae), ef_points)
+    result, found = evaluate(
+        student, store, config, noise=noise, pad=pad, how=how, largest=largest, seed=seed,
+        quiet=quiet,
+    )  # fmt: skip
+    out.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(plain(result.to_dict()), indent=2, ensure_ascii=False, allow_nan=False)
+    write_text(out / "evaluation.json", text + "\n")
+    save_figure(plot_evaluation(result, found, store.facts), out / "evaluation.png")
+    click.echo(str(result))
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,112 @@
+"""Train B × L students in one command: python -m models.sweep --preset phantom-tiny.
+
+Each student has a folder of its own, so that the same command goes on where it was stopped, also
+within a student. At the end `sweep.csv`, `sweep.md` and `sweep.png` hold mean Dice and IoU of the
+unseen clips for each number of blocks and layers.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from annostat import AnnostatError
+from annostat.files import write_text
+from models.command import run_command, say
+from models.config import load_config
+from models.train import STOPPED, Stopped, train
+
+
+def numbers(text: str) -> list[int]:
+    """Return the whole numbers of a text such as "1,2,4"."""
+    try:
+        found = [int(part) for part in text.split(",")]
+    except ValueError:
+        found = []
+    if not found or min(found) < 1:
+        raise AnnostatError(f"give numbers of at least 1 such as 1,2,3, got {text!r}")
+    return sorted(set(found))
+
+
+def row_of(blocks: int, layers: int, result: dict[str, Any]) -> dict[str, Any]:
+    """Return one line of the table: the means over structures too."""
+    scores = result["test"]
+    row: dict[str, Any] = {"blocks": blocks, "layers": layers, "parameters": result["parameters"]}
+    for metric in ("dice", "iou"):
+        values = {s: score[metric]["value"] for s, score in scores.items()}
+        row[f"mean_{metric}"] = sum(values.values()) / len(values)
+        for structure, score in scores.items():
+            row[f"{metric}_{structure}"] = score[metric]["value"]
+            row[f"{metric}_{structure}_low"] = score[metric]["low"]
+            row[f"{metric}_{structure}_high"] = score[metric]["high"]
+    return row | {k: result[k] for k in ("epochs", "best_epoch", "wall_s", "cpu_s", "device")}
+
+
+def as_csv(rows: list[dict[str, Any]]) -> str:
+    """Return the table as CSV."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def as_markdown(rows: list[dict[str, Any]]) -> str:
+    """Return mean IoU / mean Dice with a row for each B and a column for each L."""
+    layers = sorted({row["layers"] for row in rows})
+    lines = ["| mean IoU / mean Dice | " + " | ".join(f"L = {n}" for n in layers) + " |",
+             "|---" * (len(layers) + 1) + "|"]  # fmt: skip
+    for b in sorted({row["blocks"] for row in rows}):
+        cells = {r["layers"]: f"{r['mean_iou']:.3f} / {r['mean_dice']:.3f}" for r in rows
+                 if r["blocks"] == b}  # fmt: skip
+        lines.append(f"| B = {b} | " + " | ".join(cells.get(n, "") for n in layers) + " |")
+    return "\n".join(lines) + "\n"
+
+
+@click.command(context_settings={"show_default": True})
+@click.option("--preset")
+@click.option("--config", "file", type=click.Path(path_type=Path), help="YAML or JSON of settings.")
+@click.option("--set", "settings", multiple=True, metavar="SECTION.NAME=VALUE")
+@click.option("--blocks", default="1,2,3,4", help="Numbers of blocks B.")
+@click.option("--layers", default="1,2,3,4", help="Numbers of ConvLSTM layers L of a block.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("out/sweep"))
+@click.option("--cache", type=click.Path(path_type=Path), default=Path("out/clips"))
+@click.option("--device", default="auto", help="auto, cpu, cuda or cuda:N.")
+@click.option("--quiet", is_flag=True)
+def main(
+    preset: str | None, file: Path | None, settings: tuple[str, ...], blocks: str, layers: str,
+    out: Path, cache: Path, device: str, quiet: bool,
+) -> None:  # fmt: skip
+    """Train a student for each number of blocks and layers, or go on with them."""
+    base = load_config(preset=preset, file=file, settings=settings)
+    rows = []
+    for b in numbers(blocks):
+        for n in numbers(layers):
+            config = base.changed([f"student.blocks={b}", f"student.layers={n}"])
+            folder = out / f"B{b}L{n}"
+            say(f"B = {b}, L = {n}", quiet=quiet)
+            try:
+                result = train(config, folder, cache=cache, device=device, quiet=quiet)
+            except Stopped:
+                say(f"Stopped in {os.fspath(folder)}; the same command goes on.", quiet=quiet)
+                sys.exit(STOPPED)
+            if result:  # the first of several processes
+                rows.append(row_of(b, n, result))
+                write_text(out / "sweep.csv", as_csv(rows))
+    if rows:
+        from annostat.plotting import save_figure
+        from models.figures import plot_sweep
+
+        write_text(out / "sweep.md", as_markdown(rows))
+        save_figure(plot_sweep(rows), out / "sweep.png")
+        click.echo(as_markdown(rows), nl=False)
+
+
+if __name__ == "__main__":
+    run_command(main)
