@@ -188,7 +188,9 @@ def read(facts: list[dict[str, Any]], given: Annotations | None, found: Predicti
     pairs = [
         p for p in zip(found.ef.tolist(), reference, strict=True) if known(p[0]) and known(p[1])
     ]
-    return np.array(pairs).T if len(pairs) >= LEAST else None
+    table = np.array(pairs).T
+    # Without any spread there is no correlation: an untrained student's masks are all alike.
+    return table if len(pairs) >= LEAST and np.ptp(table, axis=1).min() > 0 else None
 
 
 def known(value: Any) -> bool:

@@ -16,6 +16,7 @@ the merge "quality".
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -156,7 +157,9 @@ def _module(structure: str, where: str, options: dict[str, str], device: Any) ->
         if where.endswith(".pt2"):
             network = torch.export.load(where).module()
         else:
-            network = torch.jit.load(where, map_location=device).eval()
+            with warnings.catch_warnings():  # torch deprecates what teachers still come as
+                warnings.simplefilter("ignore")
+                network = torch.jit.load(where, map_location=device).eval()
     except Exception as error:  # both loaders raise many kinds for foreign files
         raise AnnostatError(
             f"teacher {where!r} is no TorchScript or exported program: "
