@@ -23,6 +23,7 @@ from models.annotators import Noise, annotate
 from models.checkpoints import load_student
 from models.clips import open_store
 from models.config import Config, Data, Net, Train
+from models.evaluate import COLUMNS
 from models.scores import HALF, Predictions, Row, predictions, score
 from models.store import Store
 from models.train import train
@@ -60,7 +61,7 @@ def perfect(store: Store) -> Predictions:
 
 def main(out: Path, *, seed: int = 0, quick: bool = False) -> dict[str, Any]:
     """Train one student for each number of clips (restartable), and score them all."""
-    sizes, steps, n_test = ((4, 16), 40, 16) if quick else ((8, 48, 288), 432, 240)
+    sizes, steps, n_test = ((4, 16), 40, 16) if quick else ((8, 48, 288), 144, 160)
     clips = out / "closing_the_loop" / "clips"
     annotations = store = None
     tables: dict[str, list[Row]] = {}
@@ -82,7 +83,7 @@ def main(out: Path, *, seed: int = 0, quick: bool = False) -> dict[str, Any]:
         "noise": {"outline_px": OUTLINE_PX, "picks": annotations.noise.picks.mae,
                   "ef_points": annotations.noise.ef_points},
         "scores": {
-            name: {row.name: {c: getattr(row, c) for c in ("truth", "one", "two", "bound")}
+            name: {row.name: {c: getattr(row, c) for c in COLUMNS}
                    for row in rows}
             for name, rows in tables.items()
         },
@@ -130,15 +131,15 @@ def draw(ax: Any, name: str, sizes: Sequence[int], rows: dict[str, Row]) -> None
 
 def markdown(tables: dict[str, list[Row]]) -> str:
     """Return predicted and reached scores as a table."""
-    lines = ["| score | model | against the truth | against one annotator | predicted |",
-             "|---|---|---|---|---|"]  # fmt: skip
+    lines = ["| score | trained on | " + " | ".join(COLUMNS.values()) + " |",
+             "|---" * (2 + len(COLUMNS)) + "|"]  # fmt: skip
     for name in SHOWN:
         for model, rows in tables.items():
             row = next(r for r in rows if r.name == name)
             cells = [
                 "–" if e is None else f"{e.short()} ({e.range()})" if e.interval else e.short()
-                for e in (row.truth, row.one, row.bound)
+                for e in (getattr(row, column) for column in COLUMNS)
             ]
-            label = "the truth itself" if model == "perfect" else f"{model} clips"
+            label = "(the truth itself)" if model == "perfect" else f"{model} clips"
             lines.append(f"| {name} | {label} | " + " | ".join(cells) + " |")
     return "\n".join(lines)

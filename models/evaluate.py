@@ -43,7 +43,9 @@ from models.student import Student, count_parameters
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = ("truth", "one", "two", "bound")
+# Fields of a row, and what they are called.
+COLUMNS = {"truth": "against the truth", "estimated": "the same, from two rounds",
+           "one": "one annotator", "two": "both annotators", "bound": "perfect model"}  # fmt: skip
 LEAST = 8  # clips, for the scores that are made over clips
 
 
@@ -71,12 +73,11 @@ class Evaluation(Result):
 
     def sections(self) -> list[Section]:
         """Return what a person should read."""
-        head = ("score", "against the truth", "one annotator", "both annotators", "perfect model")
         known = [c for c in COLUMNS if any(getattr(row, c) is not None for row in self.rows)]
         table = [
             [row.name, *(shown(getattr(row, column)) for column in known)] for row in self.rows
         ]
-        columns = [head[0], *(head[1 + COLUMNS.index(c)] for c in known)]
+        columns = ["score", *(COLUMNS[c] for c in known)]
         lines = [f"{self.provenance.n_items} clips"]
         if "bound" in known:
             lines.append("Annotators are simulated; 'perfect model' is predicted from them alone.")

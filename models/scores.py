@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annostat import AnnostatError, Estimate, Interval, compare_noise
-from annostat.agreement import repeatability
 from annostat.cardiac import disc_volumes, ejection_fraction, pick_blind
+from annostat.ceilings import bounds
 from annostat.masks.overlap import count_pairs, scores_of
 from annostat.sums import Sums
+from annostat.truth import score_models
 from models.annotators import Annotations
 from models.command import counter
 from models.infer import predict
@@ -68,7 +69,7 @@ class Row:
     """One score: against the truth, one annotator, two of them, and the bound that they predict.
 
     `bound` is the score of a perfect model against one annotator: a floor of an error, a ceiling
-    of an overlap.
+    of an overlap. `estimated` is the score against the truth as the two annotators alone tell it.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Row:
     one: Estimate | None = None
     two: Estimate | None = None
     bound: Estimate | None = None
+    estimated: Estimate | None = None
 
 
 def predictions(
@@ -182,7 +184,7 @@ def score(
             )
         )
     rows.append(_pick_row(found.es, [f["es"] for f in facts], annotations, seed))
-    rows += _value_rows(found.ef, [f["ef"] for f in facts], annotations, seed)
+    rows.append(_value_row(found.ef, [f["ef"] for f in facts], annotations, seed))
     return rows
 
 
@@ -266,19 +268,13 @@ def _pick_row(picks: FloatArray, truth: Sequence[int], annotations: Annotations,
     )
 
 
-def _value_rows(
-    ef: FloatArray, truth: Sequence[float], annotations: Annotations, seed: int
-) -> list[Row]:
+def _value_row(ef: FloatArray, truth: Sequence[float], annotations: Annotations, seed: int) -> Row:
     read = annotations.ef.values
-    noise = repeatability(annotations.ef, rng=seed)
-    squares = [(ef - np.array(truth)) ** 2, (ef - read[:, 0]) ** 2, (ef - read[:, 1]) ** 2]
     options: dict[str, Any] = {"unit": "points", "root": True, "seed": seed}
-    return [
-        Row(
-            "RMSE of EF",
-            mean_estimate(squares[0], **options),
-            mean_estimate(squares[1], **options),
-            mean_estimate((squares[1] + squares[2]) / 2, **options),
-            noise.noise_sd,
-        )
-    ]
+    one = mean_estimate((ef - read[:, 0]) ** 2, **options)
+    floor = bounds(annotations.ef, rng=seed).rmse_floor
+    name, known = "RMSE of EF", mean_estimate((ef - np.array(truth)) ** 2, **options)
+    if not np.isfinite(ef).any():
+        return Row(name, known, one, None, floor)
+    model = score_models(annotations.ef, {"student": ef}, kind="values", rng=seed).models[0]
+    return Row(name, known, one, model.rmse, floor, model.true_rmse)
