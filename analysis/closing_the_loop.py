@@ -5,7 +5,8 @@ two rounds on the test clips, and nothing else, annostat predicts what a perfect
 against one annotator. Students are trained on one noisy annotation of N clips, and scored on the
 test clips against one annotator and against the truth. If the theory is right, the first score
 approaches the prediction as the second one approaches zero, and the truth itself, scored like a
-model, meets the prediction.
+model, meets the prediction. It trains for minutes, so that it is a command of its own:
+python -m analysis.closing_the_loop [--out DIR] [--seed N] [--quick].
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 
 from analysis.common import new_figure, save
@@ -142,3 +144,16 @@ def markdown(tables: dict[str, list[Row]]) -> str:
             label = "(the truth itself)" if model == "perfect" else f"{model} clips"
             lines.append(f"| {name} | {label} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+@click.command()
+@click.option("--out", type=Path, default=Path("analysis/output"), show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--quick", is_flag=True, help="Two tiny students, to see that it runs.")
+def command(out: Path, seed: int, quick: bool) -> None:
+    """Train students on noisy labels and set what they reach beside what was predicted."""
+    main(out, seed=seed, quick=quick)
+
+
+if __name__ == "__main__":
+    command()
