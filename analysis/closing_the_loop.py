@@ -62,7 +62,7 @@ def perfect(store: Store) -> Predictions:
 
 def main(out: Path, *, seed: int = 0, quick: bool = False) -> dict[str, Any]:
     """Train one student for each number of clips (restartable), and score them all."""
-    sizes, steps, n_test = ((2, 4), 8, 16) if quick else ((16, 144), 240, 240)
+    sizes, steps, n_test = ((2, 4), 8, 16) if quick else ((16, 144), 240, 120)
     clips = out / "closing_the_loop" / "clips"
     annotations = store = None
     tables: dict[str, list[Row]] = {}

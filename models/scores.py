@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from annostat import AnnostatError, Estimate, Interval, compare_noise
 from annostat.cardiac import disc_volumes, ejection_fraction, pick_blind
 from annostat.ceilings import bounds
+from annostat.masks import MaskRounds, dice_ceiling
 from annostat.masks.overlap import count_pairs, scores_of
 from annostat.sums import Sums
 from annostat.truth import score_models
@@ -168,10 +169,17 @@ def score(
     rows = []
     dice = {
         "truth": _overlaps(found.outlines, truth), "one": _overlaps(found.outlines, first),
-        "other": _overlaps(found.outlines, second), "pair": _overlaps(first, second),
+        "other": _overlaps(found.outlines, second),
     }  # fmt: skip
+    n, size = len(truth), truth.shape[-2:]
+    ceiling = dice_ceiling(
+        MaskRounds.from_arrays(
+            {"first": first.reshape(-1, *size), "second": second.reshape(-1, *size)},
+            cluster=np.repeat(np.arange(n), 2).tolist(),
+        ),
+        rng=seed,
+    )
     for metric, label in METRICS.items():
-        pair = mean_estimate(dice["pair"]["dice"], share=True, seed=seed)
         rows.append(
             Row(
                 f"{label} at ED and ES",
@@ -180,31 +188,12 @@ def score(
                 mean_estimate(
                     (dice["one"][metric] + dice["other"][metric]) / 2, share=True, seed=seed
                 ),
-                overlap_ceiling(pair, metric),
+                getattr(ceiling, metric),
             )
         )
     rows.append(_pick_row(found.es, [f["es"] for f in facts], annotations, seed))
     rows.append(_value_row(found.ef, [f["ef"] for f in facts], annotations, seed))
     return rows
-
-
-def overlap_ceiling(pair: Estimate, metric: str = "dice") -> Estimate:
-    """Return the overlap of a perfect model with one annotator, from that of two annotators.
-
-    1 − Dice grows as the mean size of a difference of outlines, and the difference of two
-    annotators is √2 times as wide as that of one and the truth, if errors are Gaussian:
-    D = 1 − (1 − D_pair)/√2. IoU = D/(2 − D).
-    """
-
-    def of(value: float) -> float:
-        d = 1 - (1 - value) / math.sqrt(2)
-        return d if metric == "dice" else d / (2 - d)
-
-    slope = (of(pair.value + 1e-6) - of(pair.value - 1e-6)) / 2e-6
-    spread, limits = pair.standard_uncertainty, pair.interval
-    if limits is not None:
-        limits = Interval(of(limits.low), of(limits.high), limits.level, limits.method)
-    return Estimate(of(pair.value), None if spread is None else slope * spread, limits)
 
 
 def mean_estimate(

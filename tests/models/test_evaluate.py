@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from annostat import AnnostatError, Estimate, NoiseModel
+from annostat import AnnostatError, NoiseModel
 from annostat.datasets import read_mask_folder
 from models import evaluate as evaluate_command
 from models import infer as infer_command
@@ -16,7 +16,7 @@ from models.clips import open_store
 from models.config import Config, Data, Net, Train
 from models.evaluate import evaluate
 from models.infer import keep_largest, predict, stream
-from models.scores import Predictions, beat_of, mean_estimate, overlap_ceiling, overlaps, score
+from models.scores import Predictions, beat_of, mean_estimate, overlaps, score
 from tests.folders import write_clip
 
 CONFIG = Config(
@@ -152,13 +152,6 @@ def test_overlaps_against_plain_means(store):
     other = Predictions(["a", "b"], [counts, counts], 64, None, np.zeros(2), np.zeros(2))
     assert overlaps(other, ("LV",))["LV"]["dice"].value == pytest.approx((4 / 8 + 1) / 2)
     assert overlaps(other, ("LV",))["LV"]["iou"].value == pytest.approx((2 / 6 + 1) / 2)
-
-
-def test_ceiling_of_overlap():
-    pair = Estimate(0.8)
-    assert overlap_ceiling(pair).value == pytest.approx(1 - 0.2 / 2**0.5)
-    d = overlap_ceiling(pair).value
-    assert overlap_ceiling(pair, "iou").value == pytest.approx(d / (2 - d))
 
 
 def test_means_with_intervals():
