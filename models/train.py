@@ -11,6 +11,7 @@ import copy
 import csv
 import io
 import json
+import math
 import os
 import signal
 import sys
@@ -132,6 +133,11 @@ class Trainer:
         mean = self.world.sum(losses) / (total * self.world.size)
         row = {"epoch": self.epoch + 1, "rate": self.step.rate(), "train_loss": float(mean)}
         row |= self.validate()
+        if not math.isfinite(row["train_loss"] + row["valid_loss"]):
+            raise AnnostatError(
+                f"the loss is no longer a number in epoch {row['epoch']}: lower train.rate or "
+                "train.clip_norm"
+            )
         row["wall_s"], row["cpu_s"] = (round(s, 3) for s in self._spent(start))
         row["clips_per_s"] = round(total * self.train.batch / max(row["wall_s"], 1e-9), 2)
         self.history.append(row)

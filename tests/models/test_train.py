@@ -270,6 +270,13 @@ def test_broken_weights_are_told(whole, tmp_path):
         load_student(tmp_path / "none")
 
 
+def test_a_loss_that_is_no_number_is_told(cache, tmp_path, monkeypatch):
+    monkeypatch.setattr(Step, "__call__", lambda self, *given: torch.tensor(float("nan")))
+    with pytest.raises(AnnostatError, match=r"no longer a number in epoch 1: lower train.rate"):
+        train(TINY, tmp_path, cache=cache, device="cpu", quiet=True)
+    assert not (tmp_path / "best.safetensors").exists()
+
+
 def test_other_settings_are_not_mixed_in(whole, cache):
     other = TINY.changed(["train.rate=0.01"])
     before = (whole / "config.json").read_text()
