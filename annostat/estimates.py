@@ -276,6 +276,11 @@ def format_p(p: float | None) -> str:
     return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
+def p_text(p: float) -> str:
+    """Return a p-value for a sentence: "p = 0.012" or "p < 0.001"."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
 def check_section(checks: Iterable[Check]) -> Section:
     """Return the checks as a section: one line each, failed ones first."""
     mark = {True: "ok  ", False: "!!  ", None: "??  "}

@@ -38,3 +38,25 @@ def flat_prior(z, law):
 def dictionary_law(half):
     """Return x -> probability for a symmetric law given on 0..S."""
     return lambda x: half[abs(x)] if abs(x) < len(half) else 0.0
+
+
+def losses(errors, loss):
+    """Squared or absolute errors."""
+    return errors**2 if loss == "squared" else np.abs(errors)
+
+
+def concentration(losses, parts):
+    """Return the share of the worst part, items split where it ends, for each part; the Gini."""
+    worst = np.sort(losses)[::-1]
+    n, found = worst.size, []
+    for p in parts:
+        whole = int(p * n)
+        rest = (p * n - whole) * worst[whole] if whole < n else 0.0
+        found.append((worst[:whole].sum() + rest) / worst.sum())
+    rank = np.arange(1, n + 1)
+    return [*found, (np.sum((n + 1 - 2 * rank) * worst)) / (n * worst.sum())]
+
+
+def mean_difference_gini(losses):
+    """Gini as half the relative mean difference of all pairs."""
+    return np.abs(losses[:, None] - losses).mean() / (2 * losses.mean())

@@ -20,6 +20,7 @@ COMMANDS = {
     "score": "score",
     "masks": "masks",
     "plan": "plan",
+    "concentration": "concentration",
     "scaling": "scaling",
     "audit": "audit",
     "report": "report",

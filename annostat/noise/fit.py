@@ -677,9 +677,17 @@ def window_grid(problem_cells: Cells, typical: float) -> NDArray[np.int64]:
 
 
 def fit_problem(
-    problem: Problem, *, interval: bool = True, level: float = 0.95, seed: int | None = None
+    problem: Problem,
+    *,
+    interval: bool = True,
+    level: float = 0.95,
+    seed: int | None = None,
+    refine: bool = True,
 ) -> NoiseFit:
-    """Maximise over the parameters and the window, with profile intervals."""
+    """Maximise over the parameters and the window, with profile intervals.
+
+    Without `refine`, only the problem's own windows are tried.
+    """
     best: tuple[float, FloatArray, bool] | None = None
     middle = int(problem.windows[problem.windows.size // 2]) if problem.windows.size else 0
     for start in problem.starts():
@@ -699,7 +707,7 @@ def fit_problem(
         left = problem.windows[max(top - 1, 0)]
         right = problem.windows[min(top + 1, problem.windows.size - 1)]
         near = np.setdiff1d(np.arange(left, right + 1), problem.windows)
-        if 0 < near.size < 2000:
+        if refine and 0 < near.size < 2000:
             refined = replace(problem, windows=np.union1d(problem.windows, near))
             return fit_problem(refined, interval=interval, level=level, seed=seed)
         value, u, fine = float(values[top]), found[top], bool(fines[top])

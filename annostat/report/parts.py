@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from annostat.concentration import Concentration, ConcentrationComparison
 from annostat.datasets.audit import Audit
 from annostat.errors import AnnostatError, shown
 from annostat.estimates import Check, Provenance, Section
@@ -242,3 +243,23 @@ def _audit(result: Audit) -> Part:
         return part
     told = f"The first {FINDINGS} of {len(table)} findings" if len(table) > FINDINGS else "Findings"
     return replace(part, more=(Section(told, tuple(table.columns), rows),))
+
+
+@part_of.register(Concentration)
+@part_of.register(ConcentrationComparison)
+def _concentration(result: Concentration | ConcentrationComparison) -> Part:
+    from annostat.plotting import plot_concentration
+
+    models = {"": result} if isinstance(result, Concentration) else result.models
+    answer = []
+    for name, model in models.items():
+        verdict = "" if model.excess is None else f" {model.excess.verdict}."
+        answer.append(f"{name and name + ': '}{model.answer()}{verdict}")
+    picture = Picture.of(
+        plot_concentration,
+        result,
+        alt="Share of the error against the share of the items, the worst first. "
+        + " ".join(answer),
+        caption="Where the error sits, over the band of what noise alone gives, if it is known.",
+    )
+    return Part.of(result, title="Where the error sits", answer=answer, pictures=(picture,))

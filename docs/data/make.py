@@ -45,6 +45,23 @@ def ejection_fractions() -> pd.DataFrame:
     return table
 
 
+def errors() -> pd.DataFrame:
+    """Return two models' errors of EF against the first of two readings. Simulated.
+
+    On ten of the 400 patients the model "ours" was given another patient's clip.
+    """
+    rng = np.random.default_rng(8)
+    table = ejection_fractions()
+    table["ours"] = (table["large"] - table["first"]).round(1)
+    table["theirs"] = (table["small"] - table["first"]).round(1)
+    swapped = rng.choice(400, 10, replace=False)
+    table.loc[swapped, "ours"] += np.round(rng.normal(0, 25, 10), 1)
+    table["swapped"] = np.isin(np.arange(400), swapped)
+    return table[["patient", "first", "second", "ours", "theirs", "swapped"]]
+
+
 if __name__ == "__main__":
     picks().to_csv(HERE / "picks.csv", index=False)
     ejection_fractions().to_csv(HERE / "ef.csv", index=False)
+    errors().drop(columns="swapped").to_csv(HERE / "errors.csv", index=False)
+    errors().query("swapped")[["patient"]].to_csv(HERE / "swapped.csv", index=False)

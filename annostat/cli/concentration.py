@@ -1,0 +1,226 @@
+"""`annostat concentration`: where a model's error sits."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from annostat.cli.common import Command, add, progress_bar, publish, run_options
+from annostat.errors import AnnostatError, check_column
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SHAPES = ("gaussian", "laplace", "uniform")
+
+
+def concentration_options(command: Any) -> Any:
+    """Add the options of this command."""
+    return add(
+        run_options(command),
+        click.argument("source", metavar="ERRORS", required=False),
+        click.option("--example", type=click.Choice(["lidc"]),
+                     help="Bundled readings: a third reader plays the model."),
+        click.option("--column", "columns", metavar="C", multiple=True,
+                     help="Column of a model's errors against one annotation; may be repeated."),
+        click.option("--loss", type=click.Choice(["squared", "absolute", "asis"]),
+                     default="squared", show_default=True,
+                     help="What is shared out; asis: the column is a loss already."),
+        click.option("--rounds", "rounds", metavar="A B", multiple=True,
+                     help="Two annotations of these items, for the null of noise."),
+        click.option("--noise", metavar="FIT.json|NAME",
+                     help="The null from other items: the JSON of fit-afd, or an assumed shape "
+                     "(gaussian, laplace, uniform)."),
+        click.option("--top", default="15%", show_default=True, metavar="P",
+                     help="The worst part that is looked at: 15% or 0.15."),
+        click.option("--item", metavar="C", help="Column of the item identifiers."),
+        click.option("--cluster", metavar="C", help="Column of the cluster (patient)."),
+        click.option("--weights", metavar="C", help="Column of the items' weights."),
+        click.option("--list", "lists", metavar="FILE", multiple=True,
+                     help="Items (first column) whose overlap with the worst is tested."),
+        click.option("--resamples", type=click.IntRange(min=19), metavar="N",
+                     help="Simulated sets of noise (499; 2,000 for an assumed shape)."),
+        click.option("--json", "json_file", metavar="FILE|-", help="Write the result as JSON."),
+        click.option("--plot", "plot_file", metavar="FILE",
+                     help="Draw the curve over the band of noise (png, svg, pdf)."),
+        click.option("--best-first", is_flag=True, help="Draw from the best item to the worst."),
+    )  # fmt: skip
+
+
+@click.command("concentration", cls=Command)
+@concentration_options
+def concentration(**options: Any) -> None:
+    """Say on which items a model's error sits, and whether noise alone would do that.
+
+    ERRORS is a table (CSV, TSV, Parquet): one row per item, a column with the model's error
+    against one annotation.
+    """  # fmt: skip
+    from annostat.concentration import compare_concentration
+    from annostat.concentration import concentration as concentration_of
+    from annostat.rounds import Rounds
+
+    table = example(options) if options["example"] else read(options)
+    columns = list(dict.fromkeys(options["columns"]))
+    known = [str(c) for c in table.columns]
+    numeric = [*columns, *options["rounds"], *([options["weights"]] if options["weights"] else [])]
+    for option, names in (("--column", columns), ("--rounds", options["rounds"])):
+        for name in names:
+            check_column(option, name, known)
+    for option in ("item", "cluster", "weights"):
+        if options[option]:
+            check_column(f"--{option}", options[option], known)
+    if not columns:
+        raise AnnostatError("--column must name the column of the errors")
+    if options["rounds"] and len(options["rounds"]) != 2:
+        raise AnnostatError(f"--rounds needs two columns, got {len(options['rounds'])}")
+    items = identifiers(table, options["item"], numeric)
+    number = {name: numbers(table, name) for name in dict.fromkeys(numeric)}
+    rounds = None
+    if options["rounds"]:
+        pair = [number[c] for c in options["rounds"]]
+        rounds = Rounds.from_array(
+            list(zip(*pair, strict=True)),
+            names=options["rounds"],
+            cluster=table[options["cluster"]] if options["cluster"] else None,
+            exchangeable=bool(options["example"]),
+        )
+    common = {
+        "loss": options["loss"],
+        "noise": noise_of(options["noise"]),
+        "rounds": rounds,
+        "top": fraction(options["top"]),
+        "weights": number[options["weights"]] if options["weights"] else None,
+        "clusters": table[options["cluster"]].to_numpy() if options["cluster"] else None,
+        "items": items,
+        "lists": {Path(f).stem: members(f, items) for f in options["lists"]},
+        "level": options["level"],
+        "n_simulated": options["resamples"],
+        "rng": options["seed"],
+        "n_jobs": options["n_jobs"],
+    }
+    with progress_bar("noise") as progress:
+        result: Any
+        if len(columns) == 1:
+            result = concentration_of(
+                number[columns[0]], name=columns[0], progress=progress, **common
+            )
+        else:
+            errors = {c: number[c] for c in columns}
+            result = compare_concentration(errors, progress=progress, **common)
+    publish({"": result}, options, by=None)
+    if options["plot_file"]:
+        from annostat.plotting import plot_concentration, save_figure
+        from annostat.plotting.figures import new_figure
+
+        figure, ax = new_figure((6.4, 4.8))
+        plot_concentration(result, best_first=options["best_first"], ax=ax)
+        save_figure(figure, options["plot_file"])
+
+
+def read(options: dict[str, Any]) -> pd.DataFrame:
+    """Return the table of errors."""
+    from annostat.rounds import read_table
+
+    if not options["source"]:
+        raise AnnostatError("no input: give a table of errors, or --example lidc")
+    text = [c for c in (options["item"], options["cluster"]) if c]
+    table: pd.DataFrame = read_table(options["source"], keep_text=text).rename(columns=str)
+    if table.empty:
+        raise AnnostatError(f"{Path(options['source']).name} has no rows")
+    return table
+
+
+def example(options: dict[str, Any]) -> pd.DataFrame:
+    """Return the nodules that four radiologists read; the third one plays the model."""
+    from annostat.datasets import lidc
+
+    if options["source"]:
+        raise AnnostatError("give either ERRORS or --example, not both")
+    rounds = lidc("largest_slice")
+    frame: pd.DataFrame = rounds.to_frame()
+    frame = frame.loc[rounds.readings == 4].reset_index(drop=True)
+    frame["reader_3"] = frame["reading_3"] - frame["reading_1"]
+    options["columns"] = options["columns"] or ("reader_3",)
+    options["item"] = options["item"] or "item"
+    options["cluster"] = options["cluster"] or "cluster"
+    if not options["rounds"] and not options["noise"] and options["loss"] != "asis":
+        options["rounds"] = ("reading_1", "reading_2")
+    return frame
+
+
+def identifiers(table: pd.DataFrame, column: str | None, numeric: list[str]) -> Any:
+    """Return the items' names: a column, or the rows' numbers."""
+    from annostat.rounds import ITEM_NAMES
+
+    if column is None:
+        known = [c for c in table.columns if c.lower() in ITEM_NAMES and c not in numeric]
+        text = [c for c in table.columns if table[c].dtype.kind not in "iufb"]
+        column = next((c for c in known or text if table[c].is_unique), None)
+    if column is None:
+        return None
+    names = table[column].astype(str).to_numpy(dtype=object)
+    if table[column].isna().any():
+        raise AnnostatError(f"column {column!r} has no item identifier in some rows")
+    if len(set(names)) < len(names):
+        raise AnnostatError(f"column {column!r} names some items twice")
+    return names
+
+
+def numbers(table: pd.DataFrame, column: str) -> Any:
+    """Return a column as numbers; text is refused."""
+    import numpy as np
+    import pandas as pd
+
+    values = pd.to_numeric(table[column], errors="coerce")
+    bad = np.flatnonzero((values.isna() & table[column].notna()).to_numpy())
+    if bad.size:
+        raise AnnostatError(
+            f"column {column!r} holds text in {bad.size} rows; first: row {bad[0] + 1}: "
+            f"{str(table[column].iloc[bad[0]])!r}"
+        )
+    return values.to_numpy(np.float64, na_value=np.nan)
+
+
+def fraction(text: str) -> float:
+    """Return a fraction from "15%" or "0.15"."""
+    try:
+        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < 1:
+        raise AnnostatError(f"--top must be a part of the items, such as 15% or 0.15, got {text!r}")
+    return value
+
+
+def noise_of(text: str | None) -> Any:
+    """Return an assumed shape, or the JSON object of a fit."""
+    if text is None or text in SHAPES:
+        return text
+    path = Path(text)
+    if not path.is_file():
+        raise AnnostatError(
+            f"--noise must be a file of `annostat fit-afd --json`, or {', '.join(SHAPES)}; "
+            f"there is no file {text!r}"
+        )
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise AnnostatError(f"--noise: {path.name} is not JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise AnnostatError(f"--noise: {path.name} is not the JSON of `annostat fit-afd`")
+    return found
+
+
+def members(path: str, items: Any) -> Any:
+    """Return which items a list names: the first column of a table."""
+    from annostat.concentration.overlap import listed
+    from annostat.rounds import read_table
+
+    if items is None:
+        raise AnnostatError("--list needs the names of the items: give their column (--item)")
+    table = read_table(path)
+    table = read_table(path, keep_text=[str(table.columns[0])])
+    return listed(items, table.iloc[:, 0].dropna(), Path(path).name)

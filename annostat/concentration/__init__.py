@@ -1,0 +1,23 @@
+"""Where a model's error sits, and how much of that pure annotation noise would do as well."""
+
+from annostat.concentration.compare import ConcentrationComparison, compare_concentration
+from annostat.concentration.curve import Curve
+from annostat.concentration.laws import Gaussians, law_gini, law_half, law_share
+from annostat.concentration.overlap import Overlap, overlap
+from annostat.concentration.result import Concentration, Excess, Null, concentration
+
+__all__ = [
+    "Concentration",
+    "ConcentrationComparison",
+    "Curve",
+    "Excess",
+    "Gaussians",
+    "Null",
+    "Overlap",
+    "compare_concentration",
+    "concentration",
+    "law_gini",
+    "law_half",
+    "law_share",
+    "overlap",
+]

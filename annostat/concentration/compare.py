@@ -1,0 +1,144 @@
+"""Several models on the same items: their curves side by side, and whether they fail together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import ArrayLike
+
+from annostat.concentration.overlap import Overlap, overlap
+from annostat.concentration.result import Concentration, concentration
+from annostat.errors import AnnostatError
+from annostat.estimates import Check, Provenance, Result, Section, check_section, format_p, percent
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, eq=False)
+class ConcentrationComparison(Result):
+    """Where the error of several models sits.
+
+    Attributes
+    ----------
+    models : dict of str to Concentration
+    overlaps : tuple of Overlap
+        Of the worst items of each two models.
+    """
+
+    models: Mapping[str, Concentration]
+    overlaps: tuple[Overlap, ...]
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """The checks of all models, each once."""
+        return tuple({c.message: c for m in self.models.values() for c in m.checks}.values())
+
+    @property
+    def provenance(self) -> Provenance:
+        """The provenance of the first model."""
+        return next(iter(self.models.values())).provenance
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {
+            "models": {name: model.to_dict() for name, model in self.models.items()},
+            "overlap": [o.to_dict() for o in self.overlaps],
+        }
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per model."""
+        import pandas as pd
+
+        rows = [
+            {
+                "model": name,
+                "gini": m.gini.value,
+                "worst_share": m.worst_share.value,
+                "half_of_error": m.half_of_error.value,
+                "null": None if m.null is None else m.null.expected["worst_share"].value,
+                "p_value": None if m.excess is None else m.excess.p_value,
+            }
+            for name, m in self.models.items()
+        ]
+        return pd.DataFrame(rows)
+
+    def sections(self) -> list[Section]:
+        """Return what a person should read."""
+        first = next(iter(self.models.values()))
+        rows = []
+        for name, m in self.models.items():
+            row = [name, m.worst_share.short(), m.worst_share.range(), m.gini.short(),
+                   m.half_of_error.short()]  # fmt: skip
+            if m.null is not None and m.excess is not None:
+                row += [m.null.expected["worst_share"].short(), format_p(m.excess.p_value)]
+            rows.append(row)
+        columns = ["model", f"worst {percent(first.top)} hold", "interval", "Gini", "half is in"]
+        if first.null is not None:
+            columns += ["noise alone", "p of the excess"]
+        lines = [o.line() for o in (*self.overlaps, *_lists(self.models))]
+        return [
+            Section("Concentration of the error", columns, rows),
+            Section("Overlap of the worst items", lines=lines),
+            check_section(self.checks),
+        ]
+
+
+def _lists(models: Mapping[str, Concentration]) -> list[Overlap]:
+    from dataclasses import replace
+
+    return [
+        replace(o, names=(f"{name}, {o.names[0]}", o.names[1]))
+        for name, m in models.items()
+        for o in m.overlaps
+    ]
+
+
+def compare_concentration(
+    errors: Mapping[str, ArrayLike], *, clusters: ArrayLike | None = None, **options: Any
+) -> ConcentrationComparison:
+    """Return `concentration` of several models on the same items, and how their worst overlap.
+
+    Parameters
+    ----------
+    errors : mapping of str to array-likes of shape (n,)
+        Errors of each model, the same items in the same order.
+    clusters, options
+        As in `concentration`.
+
+    Returns
+    -------
+    ConcentrationComparison
+
+    Raises
+    ------
+    AnnostatError
+        If there are fewer than two models or they differ in their number of items.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from annostat.concentration import compare_concentration
+    >>> shared = np.random.default_rng(1).laplace(size=200)
+    >>> found = compare_concentration({"a": shared, "b": 2 * shared})
+    >>> found.overlaps[0].shared
+    30
+    """
+    if len(errors) < 2:
+        raise AnnostatError("a comparison needs two or more models")
+    models = {
+        name: concentration(values, clusters=clusters, name=name, **options)
+        for name, values in errors.items()
+    }
+    sizes = {m.n_items for m in models.values()}
+    if len(sizes) > 1:
+        raise AnnostatError(f"models must have the same items, got {sorted(sizes)} of them")
+    pairs = [
+        overlap(models[a].in_worst, models[b].in_worst, names=(a, b), clusters=clusters,
+                rng=options.get("rng", 0))
+        for a, b in combinations(models, 2)
+    ]  # fmt: skip
+    return ConcentrationComparison(models, tuple(pairs))

@@ -1,0 +1,546 @@
+"""Concentration: where a model's error sits, and how much of that noise would do as well."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import special
+
+from annostat._version import __version__
+from annostat.concentration.curve import (
+    DOMINATED,
+    Curve,
+    codes_of,
+    estimates_of,
+    losses_of,
+    weights_of,
+)
+from annostat.concentration.laws import SHAPES, Gaussians, Law, law_gini, law_half, law_share
+from annostat.concentration.null import (
+    Fitted,
+    Simulated,
+    describe,
+    fit_of_model,
+    fit_pairs,
+    generator_of,
+    model_of_json,
+    simulate,
+)
+from annostat.concentration.overlap import Overlap, overlap
+from annostat.errors import AnnostatError, check_choice, check_count, check_level, check_number
+from annostat.estimates import (
+    Check,
+    Estimate,
+    Interval,
+    Provenance,
+    Result,
+    Section,
+    check_section,
+    format_number,
+    p_text,
+    percent,
+    plain,
+)
+from annostat.noise import NoiseComparison, NoiseFit, NoiseModel, check_rounds
+from annostat.resampling import Progress, Rng, seed_of
+from annostat.rounds import Rounds
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FloatArray = NDArray[np.float64]
+GRID = 200  # points of the curves that are kept
+ALPHA = 0.05  # of the verdict
+Noise = str | Gaussians | NoiseModel | NoiseFit | NoiseComparison | Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Null:
+    """What pure noise would give on as many items.
+
+    Attributes
+    ----------
+    law : str
+        Name of the law of one annotation's error.
+    source : str
+        Where the law comes from, in words.
+    population : dict of str to float
+        "gini", "worst_share" and "half_of_error" of the law itself.
+    expected : dict of str to Estimate
+        The same, as expected on this number of items, with the range of the simulated sets.
+    simulated : Simulated
+    """
+
+    law: str
+    source: str
+    population: Mapping[str, float]
+    expected: Mapping[str, Estimate]
+    simulated: Simulated = field(repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {
+            "law": self.law,
+            "source": self.source,
+            "population": dict(self.population),
+            **{name: value.to_dict() for name, value in self.expected.items()},
+            "n_simulated": len(self.simulated.gaps),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Excess:
+    """How far the observed concentration is above that of noise.
+
+    Attributes
+    ----------
+    worst_share, gini : Estimate
+        Observed less expected.
+    p_value, p_value_gini : float
+        One-sided: how often noise alone exceeds the law fitted to it by as much.
+    verdict : str
+    """
+
+    worst_share: Estimate
+    gini: Estimate
+    p_value: float
+    p_value_gini: float
+    verdict: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {
+            "worst_share": self.worst_share.to_dict(),
+            "gini": self.gini.to_dict(),
+            "p_value": self.p_value,
+            "p_value_gini": self.p_value_gini,
+            "verdict": self.verdict,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Concentration(Result):
+    """Where one model's error sits.
+
+    Attributes
+    ----------
+    name : str
+    loss : str
+    top : float
+        The worst fraction that is looked at.
+    gini, worst_share, half_of_error : Estimate
+        Gini of the losses; share of the loss in the worst `top`; fraction that holds half of it.
+        Corrected for small-sample bias; what these items show as they are is in `observed`.
+    observed : dict of str to float
+    null : Null or None
+        What pure noise would give.
+    excess : Excess or None
+        The verdict over it.
+    worst : int64 array
+        Positions of the worst `top` of the items, worst first.
+    items : object array of shape (n,)
+        Names of the items.
+    curve : Curve
+    overlaps : tuple of Overlap
+        With the lists of items that were given.
+    """
+
+    name: str
+    loss: str
+    top: float
+    gini: Estimate
+    worst_share: Estimate
+    half_of_error: Estimate
+    observed: Mapping[str, float]
+    null: Null | None
+    excess: Excess | None
+    worst: NDArray[np.int64]
+    items: NDArray[Any] = field(repr=False)
+    curve: Curve = field(repr=False)
+    overlaps: tuple[Overlap, ...]
+    checks: tuple[Check, ...]
+    provenance: Provenance
+    unit: str = ""
+
+    @property
+    def n_items(self) -> int:
+        """Number of items."""
+        return self.items.size
+
+    @property
+    def in_worst(self) -> NDArray[np.bool_]:
+        """Which items are among the worst, bool array of shape (n,)."""
+        chosen = np.zeros(self.items.size, dtype=bool)
+        chosen[self.worst] = True
+        return chosen
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the promised JSON object."""
+        return {
+            "n_items": self.n_items,
+            "loss": self.loss,
+            "top": self.top,
+            "gini": self.gini.to_dict(),
+            "worst_share": self.worst_share.to_dict(),
+            "half_of_error": self.half_of_error.to_dict(),
+            "observed": dict(self.observed),
+            "null": None if self.null is None else self.null.to_dict(),
+            "excess": None if self.excess is None else self.excess.to_dict(),
+            "items": plain(self.worst_items().to_dict("records")),
+            "curve": plain(self.to_frame().to_dict("list")),
+            "overlap": [o.to_dict() for o in self.overlaps],
+            "checks": [c.to_dict() for c in self.checks],
+            "provenance": self.provenance.to_dict(),
+        }
+
+    def worst_items(self) -> pd.DataFrame:
+        """Return the worst items: item, loss, its share of the total, the cumulative share."""
+        import pandas as pd
+
+        c, k = self.curve, self.worst.size
+        share = c.loss[:k] * c.weight[:k] / c.total[-1]
+        return pd.DataFrame(
+            {
+                "item": [str(v) for v in self.items[self.worst]],
+                "loss": c.loss[:k],
+                "share": share,
+                "cumulative": c.total[1 : k + 1] / c.total[-1],
+            }
+        )
+
+    def to_frame(self, *, level: float = 0.95) -> pd.DataFrame:
+        """Return the curve, worst first: fraction, share, and the null's with its band.
+
+        The best-first curve is 1 − share(1 − fraction).
+        """
+        import pandas as pd
+
+        grid = grid_of(self.top)
+        frame = pd.DataFrame({"fraction": grid, "share": self.curve.share(grid)})
+        if self.null is not None:
+            low, high = self.null.simulated.band(level)
+            frame["null"] = self.null.simulated.expected[: grid.size]
+            frame["null_low"], frame["null_high"] = low[: grid.size], high[: grid.size]
+        return frame.sort_values("fraction", kind="stable").reset_index(drop=True)
+
+    def sections(self) -> list[Section]:
+        """Return what a person should read."""
+        top = percent(self.top)
+        head = [self.answer(), *([] if self.excess is None else [self.excess.verdict + "."])]
+        rows = []
+        labels = {"worst_share": f"share of the error in the worst {top}", "gini": "Gini",
+                  "half_of_error": "fraction of items that holds half"}  # fmt: skip
+        for key, label in labels.items():
+            value: Estimate = getattr(self, key)
+            spread = value.standard_uncertainty or 0.01
+            row = [label, format_number(self.observed[key], spread), value.short(), value.range()]
+            if self.null is not None:
+                row += [self.null.expected[key].short(), self.null.expected[key].range()]
+            rows.append(row)
+        columns = ["what", "observed", "corrected", "interval"]
+        if self.null is not None:
+            columns += ["noise alone", "its range"]
+        notes = sorted({e.note for e in (self.gini, self.worst_share) if e.note})
+        if self.null is not None:
+            notes.append(f"Noise: {self.null.law}, {self.null.source}.")
+        worst = self.worst_items().head(10)
+        unit = f" ({self.unit})" if self.unit else ""
+        listed = [
+            [str(r.item), format_number(float(r.loss)), percent(round(float(r.cumulative), 4))]  # type: ignore[arg-type]
+            for r in worst.itertuples()
+        ]
+        more = self.worst.size - len(worst)
+        return [
+            Section(f"Concentration of the error{self.name and ': ' + self.name}", lines=head),
+            Section("", columns, rows, notes),
+            Section("Worst items", ("item", f"loss{unit}", "share so far"), listed,
+                    [f"... and {more:,} more in the worst {top}"] if more > 0 else []),
+            *([Section("Overlap", lines=[o.line() for o in self.overlaps])]
+              if self.overlaps else []),
+            check_section(self.checks),
+        ]  # fmt: skip
+
+    def answer(self) -> str:
+        """Return the finding as a sentence."""
+        share = self.observed["worst_share"]
+        half = self.observed["half_of_error"]
+        return (
+            f"The worst {percent(self.top)} of {self.n_items:,} items hold {100 * share:.1f}% of "
+            f"the {WORDS[self.loss]}; half of it is in the worst {100 * half:.1f}%."
+        )
+
+
+WORDS = {"squared": "squared error", "absolute": "absolute error", "asis": "loss"}
+
+
+def grid_of(top: float) -> FloatArray:
+    """Return the fractions at which curves are kept: evenly spaced, finer at the worst, and top."""
+    return np.append((np.arange(GRID + 1) / GRID) ** 2, top)
+
+
+def concentration(
+    errors: ArrayLike,
+    *,
+    loss: str = "squared",
+    noise: Noise | None = None,
+    rounds: Rounds | None = None,
+    top: float = 0.15,
+    weights: ArrayLike | None = None,
+    clusters: ArrayLike | None = None,
+    items: ArrayLike | None = None,
+    lists: Mapping[str, ArrayLike] | None = None,
+    name: str = "",
+    unit: str = "",
+    level: float = 0.95,
+    n_simulated: int | None = None,
+    rng: Rng = 0,
+    n_jobs: int | None = 1,
+    progress: Progress | None = None,
+) -> Concentration:
+    r"""Return where a model's error sits, and how much of that pure noise would do as well.
+
+    Parameters
+    ----------
+    errors : array-like of shape (n,)
+        Errors of a model against ONE annotation of each item, signed or not; losses with
+        ``loss="asis"``. NaN is refused.
+    loss : {"squared", "absolute", "asis"}
+        What is shared out. "asis": any loss ≥ 0, such as 1 − Dice; it has no null.
+    noise : optional
+        Law of one annotation's error: an assumed shape ("gaussian", "laplace", "uniform",
+        `Gaussians`, `NoiseModel`), or a law fitted to *other* items (`NoiseFit`,
+        `NoiseComparison`, the JSON object of ``annostat fit-afd``), whose uncertainty counts.
+    rounds : Rounds, optional
+        Two rounds of the *same* items in the same order; the errors are against one of them. The
+        law is fitted to their differences: symmetric negative binomial with rare abandonment,
+        whole numbers as they are, real values on a lattice of a quarter of the median difference.
+    top : float
+        The worst fraction that is looked at and tested.
+    weights : array-like of shape (n,), optional
+        How many items each stands for, positive.
+    clusters : array-like of shape (n,), optional
+        Cluster (patient) of each item, for the intervals and the overlaps.
+    items : array-like of shape (n,), optional
+        Names of the items; rows are numbered without.
+    lists : mapping of str to bool array-likes of shape (n,), optional
+        Known sets of items (corrupted ones, ...) whose overlap with the worst is tested.
+    level, n_simulated, rng, n_jobs, progress
+        As everywhere; `n_simulated` is 2,000 for an assumed shape and 499 for a fitted law.
+
+    Returns
+    -------
+    Concentration
+        The verdict is one-sided at 5%: T = S(top) − S(top; fitted law), simulated under the
+        fitted law with the law fitted again to each simulated set of differences.
+
+    Raises
+    ------
+    AnnostatError
+        If errors are not finite, negative "asis", all zero, or fewer than three; or the noise
+        and the loss do not go together.
+
+    Notes
+    -----
+    The null takes noise as independent between items, symmetric, and alike on all items. Items
+    that are harder for both annotators make it more concentrated than it is, so that the test
+    then finds less, not more.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from annostat import Rounds
+    >>> from annostat.concentration import concentration
+    >>> rng = np.random.default_rng(1)
+    >>> noise = rng.normal(0, 4, (400, 2))
+    >>> rounds = Rounds.from_array(50 + noise)
+    >>> model_error = np.where(np.arange(400) < 12, 25.0, 0.0)
+    >>> found = concentration(noise[:, 0] - model_error, rounds=rounds, n_simulated=99)
+    >>> found.excess.p_value, bool(found.excess.worst_share.value > 0.1)
+    (0.01, True)
+    """
+    level = check_level(level)
+    top = check_number("top", top, low=0.0, high=1.0, open_ends=True)
+    names = None if items is None else np.asarray(items, dtype=object)
+    losses = losses_of(errors, loss, names)
+    n = losses.size
+    if names is None:
+        names = np.array([f"row {i + 1}" for i in range(n)], dtype=object)
+    elif names.shape != (n,):
+        raise AnnostatError(f"items must be one name for each of {n} errors, got {names.shape}")
+    w, codes = weights_of(weights, n), codes_of(clusters, n)
+    if noise is not None and rounds is not None:
+        raise AnnostatError("give either noise or rounds, not both")
+    if (noise is not None or rounds is not None) and loss == "asis":
+        raise AnnostatError(
+            "a loss taken as it is has no null of noise: give the errors with loss='squared' or "
+            "'absolute', or leave out the noise"
+        )
+    curve = Curve.of(losses, w)
+    observed = {
+        "gini": curve.gini,
+        "worst_share": float(curve.share(top)),
+        "half_of_error": curve.fraction(0.5),
+    }
+    gini, worst_share, half = estimates_of(curve, top, codes, level)
+    checks: list[Check] = [_dominance(curve)]
+    null = excess = None
+    if noise is not None or rounds is not None:
+        source, words, more = _source(noise, rounds, n, level)
+        checks += more
+        assumed = not isinstance(source, Fitted)
+        n_simulated = check_count("n_simulated", n_simulated or (2000 if assumed else 499), low=19)
+        done = simulate(
+            source, n, loss=loss, grid=grid_of(top), weights=w, n_simulated=n_simulated,
+            rng=generator_of(rng), n_jobs=n_jobs, progress=progress,
+        )  # fmt: skip
+        null = _null(source, words, done, loss, top, level)
+        excess = _excess(observed, null, (worst_share, gini), top, level)
+    worst = curve.order[: max(int(np.searchsorted(curve.mass, top * curve.mass[-1] - 1e-9)), 1)]
+    result = Concentration(
+        name, loss, top, gini, worst_share, half, observed, null, excess, worst, names, curve, (),
+        tuple(checks),
+        Provenance(
+            __version__, _digest(losses, w, codes, rounds), n, seed_of(rng),
+            {"loss": loss, "top": top, "level": level, "n_simulated": n_simulated},
+        ),
+        unit and {"squared": f"{unit}²", "absolute": unit, "asis": unit}[loss],
+    )  # fmt: skip
+    found = [
+        overlap(result.in_worst, np.asarray(chosen), names=(f"worst {percent(top)}", label),
+                clusters=clusters, rng=rng)
+        for label, chosen in (lists or {}).items()
+    ]  # fmt: skip
+    object.__setattr__(result, "overlaps", tuple(found))
+    return result
+
+
+def _source(
+    noise: Noise | None, rounds: Rounds | None, n: int, level: float
+) -> tuple[Fitted | Law, str, list[Check]]:
+    """Return the law to simulate, where it comes from, and the checks of its data."""
+    if rounds is not None:
+        if rounds.n_rounds != 2 or len(rounds.values) != n:
+            raise AnnostatError(
+                f"rounds must be two labels of the same {n} items as the errors, got "
+                f"{len(rounds.values)} items and {rounds.n_rounds} rounds"
+            )
+        fitted = fit_pairs(rounds.values[:, 0], rounds.values[:, 1])
+        assert fitted.paired is not None
+        words = f"fitted to the differences of {int(fitted.paired.sum()):,} of these items"
+        return fitted, words, list(check_rounds(rounds.usable(), level=level, rng=0))
+    if isinstance(noise, NoiseComparison):
+        noise = noise.best
+    if isinstance(noise, NoiseFit):
+        if noise.problem.by_length:
+            raise AnnostatError("noise: fit it with a single window, not the clips' lengths")
+        return Fitted(noise), f"fitted to {noise.problem.rounds.n_items:,} other items", []
+    if isinstance(noise, (NoiseModel, Gaussians)):
+        return noise, "assumed", []
+    if isinstance(noise, str):
+        return check_choice("noise", noise, SHAPES), "assumed", []
+    if not isinstance(noise, Mapping) or not noise.get("models"):
+        raise AnnostatError(
+            "noise must be a shape, a NoiseModel, a fit, or the JSON object of `annostat fit-afd`"
+            + (" (this one has strata: give one of them)" if _has_strata(noise) else "")
+        )
+    model = model_of_json(noise["models"][0])
+    items = check_count("n_items of the noise", noise.get("n_items"), low=3)
+    pairs = check_count("n_pairs of the noise", noise.get("n_pairs", items), low=1)
+    k = max(2, round((1 + math.sqrt(1 + 8 * pairs / items)) / 2))
+    return fit_of_model(model, items, k), f"fitted to {items:,} other items", []
+
+
+def _has_strata(noise: object) -> bool:
+    return isinstance(noise, Mapping) and "strata" in noise
+
+
+def _null(
+    source: Fitted | Law, words: str, done: Simulated, loss: str, top: float, level: float
+) -> Null:
+    """Put the simulated sets into words."""
+    low, high = done.band(level)
+    expected = done.expected
+    places = {"gini": -2, "worst_share": -3, "half_of_error": -1}
+    spread = done.gaps.std(axis=0, ddof=1)
+    ranges = {
+        key: Estimate(
+            float(expected[j]), float(spread[j]),
+            Interval(float(low[j]), float(high[j]), level, "range of simulated noise"),
+        )
+        for key, j in places.items()
+    }  # fmt: skip
+    if isinstance(source, Fitted):
+        population = {key: float(done.law[j]) for key, j in places.items()}
+        return Null(describe(source.fit.model), words, population, ranges, done)
+    population = {
+        "gini": law_gini(source, loss=loss),
+        "worst_share": float(law_share(source, top, loss=loss)),
+        "half_of_error": law_half(source, loss=loss),
+    }
+    return Null(describe(source), words, population, ranges, done)
+
+
+def _excess(
+    observed: Mapping[str, float],
+    null: Null,
+    spreads: tuple[Estimate, Estimate],
+    top: float,
+    level: float,
+) -> Excess:
+    """Return observed less expected, and the verdict."""
+    done = null.simulated
+    estimates = []
+    for key, j, own in (("worst_share", -3, spreads[0]), ("gini", -2, spreads[1])):
+        gap = observed[key] - null.expected[key].value
+        error = own.standard_uncertainty
+        note = own.note
+        interval = None
+        if error is not None:
+            error = math.hypot(error, float(done.laws[:, j].std(ddof=1)))
+            reach = float(special.ndtri((1 + level) / 2)) * error
+            if not note:
+                interval = Interval(gap - reach, gap + reach, level, "normal, jackknife and refits")
+        estimates.append(Estimate(gap, error, interval, "", note))
+    p = done.p_value(observed["worst_share"], -3)
+    p_gini = done.p_value(observed["gini"], -2)
+    share = 100 * null.expected["worst_share"].value
+    if p <= ALPHA:
+        verdict = (
+            f"That is more than noise alone explains: it would give {share:.1f}% ({p_text(p)})"
+        )
+    else:
+        verdict = (
+            f"Noise alone would give {share:.1f}%: no sign that the error sits on a few items "
+            f"more than noise does ({p_text(p)})"
+        )
+    return Excess(estimates[0], estimates[1], p, p_gini, verdict)
+
+
+def _dominance(curve: Curve) -> Check:
+    k = max(1, curve.loss.size // 100)
+    share = 100 * float(curve.total[k] / curve.total[-1])
+    what = "The worst item holds" if k == 1 else f"The worst {k:,} items hold"
+    good = curve.dominance <= DOMINATED
+    text = f"{what} {share:.0f}% of the total" + (
+        "." if good else ": intervals of shares do not cover here; look at these items."
+    )
+    return Check("dominance", good, text, curve.dominance)
+
+
+def _digest(
+    losses: FloatArray,
+    weights: FloatArray | None,
+    codes: NDArray[np.int64] | None,
+    rounds: Rounds | None,
+) -> str:
+    h = hashlib.sha256(np.ascontiguousarray(losses).tobytes())
+    for column in (weights, codes):
+        h.update(b"|" if column is None else np.ascontiguousarray(column).tobytes())
+    h.update(b"|" if rounds is None else rounds.digest().encode())
+    return h.hexdigest()[:16]

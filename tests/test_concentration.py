@@ -1,0 +1,464 @@
+"""Concentration: closed forms by simulation, plain twins, invariants, planted excess, bad input."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import integrate, stats
+
+import annostat
+from annostat import AnnostatError, NoiseModel, Rounds
+from annostat.cli import main
+from annostat.concentration import (
+    Curve,
+    Gaussians,
+    compare_concentration,
+    concentration,
+    law_gini,
+    law_half,
+    law_share,
+    overlap,
+)
+from annostat.concentration.laws import Lattice
+from annostat.concentration.null import draw_counts, draw_pairs, step_losses, summaries
+from annostat.report import make_report
+from tests import naive
+
+SCHEMA = Path(__file__).parent.parent / "docs" / "concentration.schema.json"
+MIXTURE = Gaussians((0.9, 0.1), (1.0, 3.0))
+BLUNDERS = NoiseModel("laplace", {"scale": 2.0}, "independent", 1 / 300, window=50)
+PARTS = (0.01, 0.05, 0.15, 0.5, 0.9)
+errors = st.lists(st.floats(-100, 100).filter(lambda x: abs(x) > 1e-3), min_size=3, max_size=40)
+
+
+def drawn(law, rng, shape):
+    if isinstance(law, Gaussians):
+        return rng.normal(size=shape) * rng.choice(law.sds, p=law.weights, size=shape)
+    if isinstance(law, NoiseModel):
+        return law.sample_errors(shape, rng=rng).astype(float)
+    draw = {"gaussian": rng.normal, "laplace": rng.laplace, "uniform": rng.uniform}[law]
+    return draw(-1.0, 1.0, size=shape) if law == "uniform" else draw(size=shape)
+
+
+# --- closed forms -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("loss", ["squared", "absolute"])
+@pytest.mark.parametrize("law", ["gaussian", "laplace", "uniform", MIXTURE, BLUNDERS], ids=str)
+def test_closed_forms_against_simulation(law, loss):
+    """To three standard errors of 40 sets of 50,000 errors."""
+    rng = np.random.default_rng(11)
+    sets = [
+        naive.concentration(naive.losses(drawn(law, rng, (50_000, 1))[:, 0], loss), PARTS)
+        for _ in range(40)
+    ]
+    known = [*(float(law_share(law, p, loss=loss)) for p in PARTS), law_gini(law, loss=loss)]
+    for values, value in zip(np.array(sets).T, known, strict=True):
+        error = values.std(ddof=1) / np.sqrt(len(values))
+        assert abs(values.mean() - value) < 3 * error + 2e-5  # a set's own bias is of order 1/n
+
+
+@pytest.mark.parametrize("loss", ["squared", "absolute"])
+@pytest.mark.parametrize("law", ["gaussian", "laplace", "uniform", MIXTURE], ids=str)
+def test_gini_is_twice_the_area(law, loss):
+    area = integrate.quad(lambda p: float(law_share(law, p, loss=loss)), 0, 1, limit=200)[0]
+    assert law_gini(law, loss=loss) == pytest.approx(2 * area - 1, abs=2e-8)
+    half = law_half(law, loss=loss)
+    assert float(law_share(law, half, loss=loss)) == pytest.approx(0.5, abs=1e-9)
+
+
+def test_table_of_the_specification():
+    """THEORY section 4, worst 15% and Gini; Laplace + uniform as scale 2, 1/300 on ±50."""
+    shares = {"gaussian": (0.558, 0.355), "laplace": (0.704, 0.435), "uniform": (0.386, 0.2775)}
+    for law, values in shares.items():
+        for loss, value in zip(("squared", "absolute"), values, strict=True):
+            assert float(law_share(law, 0.15, loss=loss)) == pytest.approx(value, abs=6e-4)
+    assert float(law_share(MIXTURE, 0.15)) == pytest.approx(0.702, abs=5e-4)
+    # Of discrete Laplace with E|X| = 2 in all, hence the second digit.
+    assert float(law_share(BLUNDERS, 0.15)) == pytest.approx(0.753, abs=0.03)
+    assert law_gini(BLUNDERS) == pytest.approx(0.791, abs=0.03)
+
+
+@pytest.mark.parametrize("law", ["gaussian", "laplace", "uniform", MIXTURE], ids=str)
+def test_lattice_is_fine_enough(law):
+    curve = Lattice.of(law).curve("squared")
+    assert np.abs(curve.share(PARTS) - law_share(law, PARTS)).max() < 2e-4
+
+
+def test_mixture_of_one_is_gaussian():
+    p = np.linspace(0, 1, 21)
+    assert law_share(Gaussians((1.0,), (5.0,)), p) == pytest.approx(law_share("gaussian", p))
+
+
+# --- the curve ----------------------------------------------------------------------------------
+
+
+@given(errors, st.floats(0.01, 0.99))
+def test_curve_is_the_plain_one(values, p):
+    x = np.array(values) ** 2
+    curve = Curve.of(x)
+    share, gini = naive.concentration(x, [p])
+    assert float(curve.share(p)) == pytest.approx(share, abs=1e-9)
+    assert curve.gini == pytest.approx(gini, abs=1e-9)
+    assert curve.gini == pytest.approx(naive.mean_difference_gini(x), abs=1e-9)
+    half = curve.fraction(0.5)
+    assert float(curve.share(half)) == pytest.approx(0.5, abs=1e-9)
+
+
+@given(errors, st.floats(1e-3, 1e3), st.integers(2, 4))
+def test_invariants(values, scale, times):
+    """Worst first the curve is concave (the Lorenz curve convex); scale and copies change nothing;
+    squared errors are more concentrated than absolute ones."""
+    x = np.abs(np.array(values))
+    p = np.linspace(0, 1, 33)
+    square, plain = Curve.of(x**2), Curve.of(x)
+    assert (np.diff(square.share(p), 2) <= 1e-9).all()
+    assert Curve.of((scale * x) ** 2).share(p) == pytest.approx(square.share(p), abs=1e-9)
+    assert Curve.of(np.repeat(x**2, times)).share(p) == pytest.approx(square.share(p), abs=1e-9)
+    assert (square.share(p) >= plain.share(p) - 1e-9).all()
+    assert square.gini >= plain.gini - 1e-9
+
+
+@given(errors, st.data())
+def test_weights_are_copies(values, data):
+    x = np.array(values) ** 2
+    w = np.array(data.draw(st.lists(st.integers(1, 4), min_size=x.size, max_size=x.size)))
+    weighted, copied = Curve.of(x, w.astype(float)), Curve.of(np.repeat(x, w))
+    p = np.linspace(0, 1, 17)
+    assert weighted.share(p) == pytest.approx(copied.share(p), abs=1e-9)
+    assert weighted.gini == pytest.approx(copied.gini, abs=1e-9)
+    assert weighted.fraction(0.5) == pytest.approx(copied.fraction(0.5), abs=1e-9)
+
+
+@given(errors, st.floats(0.05, 0.95), st.booleans())
+def test_left_out_is_left_out(values, p, weighted):
+    x = np.array(values) ** 2
+    w = np.arange(1.0, x.size + 1) if weighted else np.ones(x.size)
+    curve = Curve.of(x, w)
+    shares, ginis = curve.without(p)
+    plain = curve.without_clusters(p, np.arange(x.size))
+    for i, item in enumerate(curve.order):
+        assert shares[i] == pytest.approx(plain[0][item], abs=1e-9)
+        assert ginis[i] == pytest.approx(plain[1][item], abs=1e-9)
+
+
+def test_bias_of_small_samples_is_corrected():
+    """Mean over 400 samples of 50: nearer the law by far more than the standard error."""
+    rng = np.random.default_rng(5)
+    results = [concentration(rng.laplace(size=50)) for _ in range(400)]
+    plain = np.array([r.observed["worst_share"] for r in results]) - law_share("laplace", 0.15)
+    corrected = np.array([r.worst_share.value for r in results]) - law_share("laplace", 0.15)
+    assert plain.mean() < -0.015
+    assert abs(corrected.mean()) < 0.6 * abs(plain.mean())
+
+
+def test_clusters_widen_the_interval():
+    rng = np.random.default_rng(2)
+    scale = np.repeat(rng.lognormal(0, 0.5, 60), 5)
+    e = scale * rng.normal(size=300)
+    alone = concentration(e).gini
+    together = concentration(e, clusters=np.arange(300) // 5).gini
+    assert together.standard_uncertainty > 1.1 * alone.standard_uncertainty
+    assert "clusters" in together.interval.method
+
+
+def test_no_interval_where_a_few_items_carry_all():
+    e = np.append(np.random.default_rng(1).normal(size=200), 60.0)
+    found = concentration(e)
+    assert found.worst_share.interval is None and "carry" in found.worst_share.note
+    assert found.checks[0].passed is False
+
+
+# --- the null and the excess --------------------------------------------------------------------
+
+
+def test_simulated_curves_are_those_of_simulated_errors():
+    rng = np.random.default_rng(3)
+    x = np.abs(rng.integers(-6, 7, (5, 40)))
+    w = rng.uniform(0.5, 2, 40)
+    counts = np.array([np.bincount(row, weights=w, minlength=7) for row in x])
+    grid = np.array([0.1, 0.15, 0.4])
+    found = summaries(step_losses(7, "squared"), counts, grid)
+    for row, value in zip(x, found, strict=True):
+        curve = Curve.of(row.astype(float) ** 2, w)
+        assert value == pytest.approx([*curve.share(grid), curve.gini, curve.fraction(0.5)])
+
+
+def test_pairs_and_counts_follow_the_law():
+    rng = np.random.default_rng(4)
+    lattice = Lattice.of(BLUNDERS)
+    paired = np.arange(500) % 5 > 0
+    x, d = draw_pairs(BLUNDERS, 500, paired, None, 200, rng)
+    assert x.sum(axis=1).tolist() == [500] * 200 and d.sum(axis=1).tolist() == [400] * 200
+    p = lattice.pmf[: x.shape[1]]
+    for counts in (x, draw_counts(lattice, 500, np.ones(500), 200, rng)):
+        seen = counts.sum(axis=0)[:6] / counts.sum()
+        assert np.abs(seen - p[:6]).max() < 4 * np.sqrt(0.25 / 100_000)
+    q = BLUNDERS.difference_counts_law(5)
+    assert np.abs(d.sum(axis=0)[:6] / d.sum() - q).max() < 4 * np.sqrt(0.25 / 80_000)
+
+
+def paired_errors(rng, n, law="laplace", scale=4.0):
+    noise = scale * drawn(law, rng, (n, 2))
+    return noise[:, 0], Rounds.from_array(rng.normal(50, 11, n)[:, None] + noise)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_planted_excess_is_found(whole):
+    rng = np.random.default_rng(6)
+    e, rounds = paired_errors(rng, 400)
+    if whole:
+        rounds = Rounds.from_array(np.rint(rounds.values))
+    quiet = concentration(e, rounds=rounds, n_simulated=199)
+    assert quiet.excess.p_value > 0.05
+    loud = concentration(e + np.where(np.arange(400) < 16, 40, 0), rounds=rounds, n_simulated=199)
+    assert loud.excess.p_value < 0.01 and "more than noise" in loud.excess.verdict
+    assert loud.excess.worst_share.value > 0.05
+    assert set(loud.worst[:16]) == set(range(16))
+
+
+def test_raw_differences_are_not_the_null():
+    """The law of D is less concentrated than that of X: the deconvolved null is above it."""
+    rng = np.random.default_rng(7)
+    e, rounds = paired_errors(rng, 1500)
+    found = concentration(e, rounds=rounds, n_simulated=99)
+    raw = float(Curve.of(rounds.differences() ** 2).share(0.15))
+    assert found.null.population["worst_share"] > raw + 0.02
+    assert found.null.population["worst_share"] == pytest.approx(0.704, abs=0.03)
+
+
+@pytest.mark.parametrize("law", ["gaussian", "laplace", "uniform", MIXTURE, BLUNDERS], ids=str)
+def test_assumed_law(law):
+    """Pure noise of the assumed law: p-values are uniform (Kolmogorov-Smirnov at 0.1%)."""
+    rng = np.random.default_rng(8)
+    found = [
+        concentration(e, noise=law, n_simulated=199, rng=rng)
+        for e in drawn(law, rng, (60 * 200, 1)).reshape(60, 200)
+    ]
+    p = np.array([f.excess.p_value for f in found])
+    assert stats.kstest(p, "uniform").pvalue > 0.001
+    null = found[0].null
+    assert null.population["worst_share"] == pytest.approx(float(law_share(law, 0.15)))
+    e = drawn(law, rng, (200, 1))[:, 0]
+    weighted = concentration(e, noise=law, weights=np.full(200, 2.0), n_simulated=199)
+    assert weighted.null.expected["gini"].value == pytest.approx(
+        null.expected["gini"].value, abs=0.03
+    )
+
+
+def test_noise_of_other_items_from_a_fit_and_its_json():
+    rng = np.random.default_rng(9)
+    z = BLUNDERS.sample_errors((800, 2), rng=rng) + 100
+    noise = annostat.compare_noise(
+        Rounds.from_array(z), cores="laplace", abandonment="independent", n_tests=0
+    )
+    e = BLUNDERS.sample_errors((500, 1), rng=rng)[:, 0]
+    fitted = concentration(e, noise=noise, n_simulated=199)
+    read = concentration(e, noise=json.loads(json.dumps(noise.to_dict())), n_simulated=199)
+    assert read.null.population["worst_share"] == pytest.approx(
+        fitted.null.population["worst_share"], abs=1e-9
+    )
+    for found in (fitted, read):
+        assert found.excess.p_value > 0.01
+        assert "800 other items" in found.null.source
+    spread = [f.null.simulated.laws[:, -3].std() for f in (fitted, read)]
+    assert spread[0] == pytest.approx(spread[1], rel=0.5)
+
+
+def test_missing_second_labels():
+    rng = np.random.default_rng(10)
+    e, rounds = paired_errors(rng, 300)
+    values = rounds.values.copy()
+    values[:100, 1] = np.nan
+    found = concentration(e, rounds=Rounds.from_array(values), n_simulated=49)
+    assert "200 of these items" in found.null.source
+
+
+def test_scale_does_not_matter_for_real_values():
+    rng = np.random.default_rng(12)
+    e, rounds = paired_errors(rng, 250)
+    one = concentration(e, rounds=rounds, n_simulated=49)
+    big = concentration(1000 * e, rounds=Rounds.from_array(1000 * rounds.values), n_simulated=49)
+    assert big.excess.p_value == one.excess.p_value
+    assert big.null.population["gini"] == pytest.approx(one.null.population["gini"])
+
+
+# --- overlap ------------------------------------------------------------------------------------
+
+
+@settings(max_examples=40)
+@given(st.integers(5, 60), st.data())
+def test_overlap_is_hypergeometric(n, data):
+    a = np.array(data.draw(st.lists(st.booleans(), min_size=n, max_size=n)))
+    b = np.array(data.draw(st.lists(st.booleans(), min_size=n, max_size=n)))
+    a[0] = b[-1] = True
+    found = overlap(a, b)
+    known = stats.hypergeom.sf(found.shared - 1, n, a.sum(), b.sum())
+    assert found.p_value == pytest.approx(known, abs=1e-9)
+
+
+def test_overlap_of_clusters():
+    """Two sets of whole patients overlap by chance more than their items say."""
+    rng = np.random.default_rng(13)
+    patient = np.repeat(np.arange(40), 10)
+    p_items, p_clusters = [], []
+    for _ in range(60):
+        a = np.isin(patient, rng.choice(40, 6, replace=False))
+        b = np.isin(patient, rng.choice(40, 6, replace=False))
+        p_items.append(overlap(a, b).p_value)
+        p_clusters.append(overlap(a, b, clusters=patient, n_permutations=199).p_value)
+    assert np.mean(np.array(p_items) < 0.05) > 0.15
+    assert np.mean(np.array(p_clusters) < 0.05) < 0.15
+    a = patient < 6
+    assert overlap(a, a, clusters=patient, n_permutations=199).p_value < 0.02
+
+
+# --- bad input ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (([1.0, -1.0, 2.0], {"loss": "asis"}), "negative losses"),
+        (([0.0, 0.0, 0.0], {}), "all zero"),
+        (([1.0, 2.0], {}), "3 or more items"),
+        (([1.0, np.nan, 2.0], {}), "missing or infinite"),
+        (([1.0, 2.0, 3.0], {"loss": "cubed"}), "loss must be one of"),
+        (([1.0, 2.0, 3.0], {"top": 15}), "top must be in"),
+        (([1.0, 2.0, 3.0], {"noise": "gausian"}), "did you mean"),
+        (([1.0, 2.0, 3.0], {"noise": "laplace", "loss": "asis"}), "no null of noise"),
+        (([1.0, 2.0, 3.0], {"weights": [1, 0, 1]}), "not positive"),
+        (([1.0, 2.0, 3.0], {"weights": [1, 1]}), "one number for each"),
+        (([1.0, 2.0, 3.0], {"clusters": ["a"] * 3}), "one cluster"),
+        (([1.0, 2.0, 3.0], {"rounds": Rounds.from_array([[1, 1]] * 3)}), "no noise to expect"),
+        (([1.0, 2.0, 3.0], {"rounds": Rounds.from_array([[1, 2]] * 4)}), "same 3 items"),
+        (([1.0, 2.0, 3.0], {"noise": {"strata": {}}}), "strata"),
+        (([1.0, 2.0, 3.0], {"noise": {"models": [{}], "n_items": 5}}), "fit-afd"),
+        ((["a", "b", "c"], {}), "must be numbers"),
+        (([[1.0, 2.0, 3.0]], {}), "shape"),
+        (([1e200, 2.0, 3.0], {}), "too large to square"),
+    ],
+)
+def test_bad_input_says_what_is_wrong(arguments, message):
+    with pytest.raises(AnnostatError, match=message):
+        concentration(arguments[0], **arguments[1])
+
+
+@pytest.fixture
+def table(tmp_path):
+    rng = np.random.default_rng(20)
+    e, rounds = paired_errors(rng, 120)
+    frame = pd.DataFrame(
+        {
+            "clip": [f"c{i:03d}" for i in range(120)],
+            "first": rounds.values[:, 0],
+            "second": rounds.values[:, 1],
+            "ours": e + np.where(np.arange(120) < 6, 40, 0),
+            "theirs": 2 * e,
+            "dice_loss": np.abs(e) / 100,
+            "patient": np.arange(120) // 2,
+            "zero": 0.0,
+            "text": "x",
+        }
+    )
+    path = tmp_path / "errors é.csv"
+    frame.to_csv(path, index=False)
+    pd.DataFrame({"clip": ["c000", "c001", "c099"]}).to_csv(tmp_path / "bad.csv", index=False)
+    return path
+
+
+@pytest.fixture
+def run(capsys):
+    def call(*args):
+        code = 0
+        try:
+            main([str(a) for a in args])
+        except SystemExit as stop:
+            code = stop.code or 0
+        out = capsys.readouterr()
+        return code, out.out, out.err
+
+    return call
+
+
+def test_command_keeps_its_promise(run, table, tmp_path):
+    plot = tmp_path / "p.png"
+    args = ("concentration", table, "--column", "ours", "--rounds", "first", "second", "--cluster",
+            "patient", "--resamples", 59, "--list", tmp_path / "bad.csv")  # fmt: skip
+    code, out, err = run(*args, "--json", "-", "--plot", plot)
+    assert (code, err) == (0, "")
+    data = json.loads(out)
+    jsonschema.validate(data, json.loads(SCHEMA.read_text()))
+    assert {i["item"] for i in data["items"][:6]} == {f"c{i:03d}" for i in range(6)}
+    assert data["excess"]["p_value"] < 0.05 and data["overlap"][0]["shared"] >= 2
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    assert run(*args, "--json", "-", "--n-jobs", 1)[1] == out
+    code, out, _ = run(*args)
+    assert code == 0 and "more than noise alone explains" in out
+
+
+def test_command_with_several_models(run, table, tmp_path):
+    plot = tmp_path / "p.svg"
+    code, out, err = run(
+        "concentration", table, "--column", "ours", "--column", "theirs", "--noise", "laplace",
+        "--json", "-", "--plot", plot, "--best-first", "--top", "0.1",
+    )  # fmt: skip
+    assert (code, err) == (0, "")
+    data = json.loads(out)
+    jsonschema.validate(data, json.loads(SCHEMA.read_text()))
+    assert set(data["models"]) == {"ours", "theirs"}
+    assert data["overlap"][0]["names"] == ["ours", "theirs"]
+    assert b"items, best first" in plot.read_bytes()
+    code, out, _ = run("concentration", table, "--column", "ours", "--column", "theirs")
+    assert code == 0 and "share" in out
+
+
+def test_example_and_asis(run, table):
+    code, out, _ = run("concentration", "--example", "lidc", "--resamples", 19)
+    assert code == 0 and "896 items" in out
+    code, out, _ = run("concentration", table, "--column", "dice_loss", "--loss", "asis")
+    assert code == 0 and "noise" not in out.lower().split("checks")[0]
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["--column", "our"], "did you mean 'ours'"),
+        ([], "--column must name"),
+        (["--column", "text"], "holds text"),
+        (["--column", "zero"], "all zero"),
+        (["--column", "ours", "--loss", "asis"], "negative losses"),
+        (["--column", "ours", "--top", "0"], "--top must be"),
+        (["--column", "ours", "--top", "many"], "--top must be"),
+        (["--column", "ours", "--rounds", "first"], "needs two columns"),
+        (["--column", "ours", "--noise", "none.json"], "no file"),
+        (["--column", "ours", "--noise", "bad.csv"], "is not JSON"),
+        (["--column", "ours", "--rounds", "first", "second", "--noise", "laplace"], "not both"),
+        (["--column", "ours", "--list", "none.csv"], "no file"),
+        (["--column", "ours", "--plot", "no/where.png"], "cannot be written"),
+    ],
+)
+def test_command_says_what_is_wrong(run, table, args, message, monkeypatch):
+    monkeypatch.chdir(table.parent)
+    code, _, err = run("concentration", table, *args)
+    assert code == 2
+    assert err.count("\n") == 1 and message in err
+
+
+def test_report_has_a_chapter():
+    rng = np.random.default_rng(21)
+    e, rounds = paired_errors(rng, 100)
+    one = concentration(e, rounds=rounds, n_simulated=19)
+    both = compare_concentration({"a": e, "<b>": e**2})
+    page = make_report([one, both])
+    assert "Where the error sits" in page and "&lt;b&gt;" in page
+    assert list(both.to_frame()["model"]) == ["a", "<b>"]
+    frame = one.to_frame()
+    assert (frame["null_low"] <= frame["null_high"]).all() and frame[
+        "fraction"
+    ].is_monotonic_increasing
