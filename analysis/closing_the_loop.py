@@ -69,6 +69,8 @@ def main(out: Path, *, seed: int = 0, quick: bool = False) -> dict[str, Any]:
     spent = {}
     for n in sizes:
         config = settings(n, steps=steps, seed=seed)
+        if quick:
+            config = config.changed(["data.n_valid=2", "train.epochs=2"])
         folder = out / "closing_the_loop" / f"clips-{n}{'-quick' if quick else ''}"
         result = train(config, folder, cache=clips, device="cpu")
         spent[n] = {name: round(result[name], 1) for name in ("wall_s", "cpu_s")}

@@ -28,6 +28,7 @@ from annostat.cardiac import (
     score_afd,
     score_ef,
 )
+from annostat.concentration import Concentration, concentration
 from annostat.estimates import Estimate, Provenance, Result, Section, plain
 from annostat.files import write_text
 from models.annotators import Annotations, Noise, annotate
@@ -62,6 +63,8 @@ class Evaluation(Result):
         Ejection fraction against one annotator (the listed value), with the ceiling of r.
     first : FirstFrames or None
         1 − Dice over the first frames, without and with padding.
+    concentration : Concentration or None
+        Where the squared error of EF against one annotator sits, beside pure noise.
     provenance : Provenance
     """
 
@@ -69,6 +72,7 @@ class Evaluation(Result):
     afd: AfdScore | None
     ef: EfScore | None
     first: FirstFrames | None
+    concentration: Concentration | None
     provenance: Provenance
 
     def sections(self) -> list[Section]:
@@ -82,7 +86,7 @@ class Evaluation(Result):
         if "bound" in known:
             lines.append("Annotators are simulated; 'perfect model' is predicted from them alone.")
         out = [Section("Scores", columns, table, lines)]
-        for part in (self.afd, self.ef, self.first):
+        for part in (self.afd, self.ef, self.first, self.concentration):
             out += [] if part is None else part.sections()
         return out
 
@@ -93,6 +97,7 @@ class Evaluation(Result):
                 row.name: {c: plain(getattr(row, c)) for c in COLUMNS} for row in self.rows
             },
             "afd": plain(self.afd), "ef": plain(self.ef), "first_frames": plain(self.first),
+            "concentration": plain(self.concentration),
             "provenance": self.provenance.to_dict(),
         }  # fmt: skip
 
@@ -150,7 +155,7 @@ def evaluate(
     found = predictions(student, store, pad=pad, **options)
     rows = overlap_rows(found, config.data.structures)
     facts = store.facts
-    afd = ef = first = None
+    afd = ef = first = share = None
     annotations: Annotations | None = None
     if config.data.kind == "phantom":
         annotations = annotate(store, noise or Noise(), seed=seed)
@@ -167,12 +172,18 @@ def evaluate(
         if values is not None:
             rho = None if annotations is None else icc(annotations.ef)["icc_1_1"]
             ef = score_ef(*values, reliability=rho, rng=seed)
+        if values is not None and annotations is not None:
+            kept = np.flatnonzero(np.isfinite(found.ef))
+            share = concentration(
+                values[0] - values[1], rounds=annotations.ef.take(kept),
+                items=[store.names[k] for k in kept], unit="points", rng=seed,
+            )  # fmt: skip
     provenance = Provenance(
         __version__, "", len(store), seed,
         {"pad": pad, "how": how, "largest": largest, "parameters": count_parameters(student),
          "config": config.to_dict()},
     )  # fmt: skip
-    return Evaluation(rows, afd, ef, first, provenance), found
+    return Evaluation(rows, afd, ef, first, share, provenance), found
 
 
 def picked(facts: list[dict[str, Any]], given: Annotations | None, found: Predictions) -> Any:

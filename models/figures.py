@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter
 from numpy.typing import NDArray
 
-from annostat.plotting import plot_afd, plot_first_frames
+from annostat.plotting import plot_afd, plot_concentration, plot_first_frames
 from annostat.plotting.figures import COLOURS
 from models.store import Example
 
@@ -78,19 +78,26 @@ def _line(colour: str, style: str, label: str) -> Any:
 
 def plot_evaluation(result: Any, found: Any, facts: Sequence[dict[str, Any]]) -> Figure:
     """Return scores beside their bounds, first frames, picks and ejection fractions."""
-    figure = Figure(figsize=(11, 7.5), layout="constrained")
-    grid = figure.subplots(2, 2)
-    plot_overlaps(result.rows, grid[0, 0])
-    if result.first is None:
-        grid[0, 1].set_visible(False)
-    else:
-        plot_first_frames(result.first, ax=grid[0, 1])
-        grid[0, 1].set_ylabel("1 − Dice")
-    if result.afd is None:
-        grid[1, 0].set_visible(False)
-    else:
-        plot_afd(result.afd, ax=grid[1, 0])
-    plot_values(found.ef, [f.get("ef") for f in facts], grid[1, 1])
+    figure = Figure(figsize=(16, 7.5), layout="constrained")
+    panels = figure.subplot_mosaic(
+        [["overlaps", "first", "share"], ["afd", "values", "share"]],
+        gridspec_kw={"width_ratios": [1, 1, 1.3]},
+    )
+    plot_overlaps(result.rows, panels["overlaps"])
+    plot_values(found.ef, [f.get("ef") for f in facts], panels["values"])
+    drawn = (
+        ("first", result.first, plot_first_frames, "", "1 − Dice"),
+        ("afd", result.afd, plot_afd, "", "clips within (%)"),
+        ("share", result.concentration, plot_concentration,
+         "squared error of EF against one annotator", "share of the squared error (%)"),
+    )  # fmt: skip
+    for name, part, plot, title, label in drawn:
+        if part is None:
+            panels[name].set_visible(False)
+            continue
+        plot(part, ax=panels[name])
+        panels[name].set_ylabel(label)
+        panels[name].set_title(title, fontsize=10)
     return figure
 
 

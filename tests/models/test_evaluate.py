@@ -181,7 +181,7 @@ def test_evaluation_of_the_phantom(weights, cache, tmp_path, capsys):
     arguments = [weights, "--out", tmp_path, "--cache", cache, "--pad", 5, "--quiet"]
     assert run(evaluate_command, *arguments) == 0
     found = json.loads((tmp_path / "evaluation.json").read_text())
-    assert set(found) == {"scores", "afd", "ef", "first_frames", "provenance"}
+    assert set(found) == {"scores", "afd", "ef", "first_frames", "concentration", "provenance"}
     names = {"Dice LV, all frames", "IoU LV, all frames", "Dice LA, all frames",
              "IoU LA, all frames", "Dice at ED and ES", "IoU at ED and ES", "aFD of ES",
              "RMSE of EF"}  # fmt: skip
