@@ -158,6 +158,15 @@ def test_prompt_extremes(run):
     assert max(least) <= min(most)
 
 
+def test_shares_of_the_worst_have_their_null(run):
+    numbers = run("error_concentration")
+    for model in (*numbers["models"]["models"].values(), numbers["reader"]):
+        assert 0 < model["worst_share"]["value"] < 1
+        null = model["null"]["worst_share"]
+        assert null["low"] < null["value"] < null["high"]
+        assert 0 <= model["excess"]["p_value"] <= 1
+
+
 def test_table_one(run):
     numbers = run("camus_table")
     # 0.8503/(2 − 0.8503) = 0.7396 > 0.7269: means over the same frames cannot do that.

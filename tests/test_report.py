@@ -119,6 +119,21 @@ def test_values(tmp_path):
     assert "<summary>Intraclass correlation</summary>" in text and "Bland–Altman" in text
 
 
+@pytest.mark.parametrize("models", [("m",), ("m", "n")])
+def test_models_have_verdicts_and_curves(tmp_path, models):
+    g = np.random.default_rng(6)
+    y = g.normal(50, 10, (60, 1))
+    z = np.column_stack([y + g.normal(0, 3, (60, 2)), y, y + g.normal(0, 5, (60, 1))])
+    table, page = tmp_path / "t.csv", tmp_path / "page.html"
+    rows = [f"i{k}," + ",".join(f"{v:.2f}" for v in row) for k, row in enumerate(z)]
+    table.write_text("id,a,b,m,n\n" + "\n".join(rows))
+    chosen = [word for model in models for word in ("--model", model)]
+    main(["report", str(table), "--rounds", "a", "b", *chosen, "-o", str(page)])
+    text = page.read_text(encoding="utf-8")
+    assert "Where the error sits" in text and "Noise alone would give" in text
+    assert text.count("Worst items") >= len(models)
+
+
 def test_masks_and_an_audit_have_their_chapters(tmp_path):
     pytest.importorskip("av", reason="needs PyAV")
     g = np.random.default_rng(5)

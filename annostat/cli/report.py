@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from annostat.report import Part
     from annostat.rounds import Rounds
 
+FEWEST = 20  # items, for a curve of their errors
+
 
 @click.command("report", cls=Command)
 @table_options
@@ -97,7 +99,31 @@ def chapters_of(
     if models:
         kind = "picks" if picked else "values"
         results.append(score_models(rounds, models, kind=kind, physical=physical, **common))
+        results += concentrations(rounds, models, common)
     return [part_of(result) for result in results]
+
+
+def concentrations(
+    rounds: Rounds, models: dict[str, np.ndarray], common: dict[str, Any]
+) -> list[Any]:
+    """Return where the models' errors sit, over the null of the first two rounds."""
+    from annostat.concentration import compare_concentration, concentration
+
+    whole = np.isfinite(rounds.values[:, :2]).all(axis=1)
+    for f in models.values():
+        whole &= np.isfinite(f)
+    if whole.sum() < FEWEST:
+        return []
+    seen = rounds.take(whole)
+    two = replace(seen, values=seen.values[:, :2], names=seen.names[:2])
+    given: dict[str, Any] = {
+        "rounds": two, "items": seen.items, "clusters": seen.cluster, "unit": rounds.unit, **common
+    }  # fmt: skip
+    errors = {name: f[whole] - two.values[:, 0] for name, f in models.items()}
+    if len(errors) == 1:
+        [(name, error)] = errors.items()
+        return [concentration(error, name=name, **given)]
+    return [compare_concentration(errors, **given)]
 
 
 def folders(options: dict[str, Any], progress: Any) -> list[Part]:
