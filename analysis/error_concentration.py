@@ -1,10 +1,10 @@
 """Figure 4: where the error is, and how much of that noise alone would do.
 
-The paper shows that most of the squared error is in the final 15% of the test set and concludes that
-the errors are "localized to a specific subset". Pure annotation noise does that as well: here each
-curve stands over the band that noise alone gives, with the excess and its test. The paper's errors
-are not public. Simulated: three models of 1,277 clips whose labels are noisy as the paper says.
-Real: LIDC-IDRI, where a third reader plays the model.
+The paper shows that most of the squared error is in the final 15% of the test set and concludes
+that the errors are "localized to a specific subset". Pure annotation noise does that as well: here
+each curve stands over the band that noise alone gives, with the excess and its test. The paper's
+errors are not public. Simulated: three models of 1,277 clips whose labels are noisy as the paper
+says. Real: LIDC-IDRI, where a third reader plays the model.
 """
 
 from __future__ import annotations

@@ -109,12 +109,10 @@ def concentrations(
     """Return where the models' errors sit, over the null of the first two rounds."""
     from annostat.concentration import compare_concentration, concentration
 
-    whole = np.isfinite(rounds.values[:, :2]).all(axis=1)
-    for f in models.values():
-        whole &= np.isfinite(f)
+    whole = np.isfinite(np.column_stack([rounds.values[:, :2], *models.values()])).all(axis=1)
     if whole.sum() < FEWEST:
         return []
-    seen = rounds.take(whole)
+    seen = rounds.take(np.flatnonzero(whole))
     two = replace(seen, values=seen.values[:, :2], names=seen.names[:2])
     given: dict[str, Any] = {
         "rounds": two, "items": seen.items, "clusters": seen.cluster, "unit": rounds.unit, **common
