@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import annostat.report.concentration
 import annostat.report.masks
 import annostat.report.models
 import annostat.report.values  # noqa: F401 (they register their chapters)
