@@ -27,7 +27,68 @@ def rounds(data: bytes) -> None:
         found.digest(), found.usable(), found.picks()
 
 
-TARGETS: dict[str, Callable[[bytes], None]] = {"rounds": rounds}
+def traces(data: bytes) -> None:
+    """Read an EchoNet folder whose list and traces are the two halves of the data."""
+    from annostat.datasets import read_echonet
+
+    files, _, lines = data.partition(b"\0")
+    with tempfile.TemporaryDirectory() as folder, tolerated():
+        (Path(folder) / "FileList.csv").write_bytes(files)
+        (Path(folder) / "VolumeTracings.csv").write_bytes(lines)
+        found = read_echonet(folder)
+        found.phases(), found.rounds()
+        for trace in found.traces[:5]:
+            trace.mask(64, 64)
+
+
+def masks(data: bytes) -> None:
+    """Read masks; the first byte says what their numbers are."""
+    from annostat.datasets import read_masks
+
+    kind = ("binary", "uint8", "logits")[(data[0] if data else 0) % 3]
+    with on_disk(data[1:], ".npz") as path, tolerated():
+        read_masks([path], kind=kind)
+
+
+def camus(data: bytes) -> None:
+    """Read the facts of a CAMUS patient."""
+    from annostat.datasets import read_camus
+
+    with tempfile.TemporaryDirectory() as folder, tolerated():
+        home = Path(folder) / "database_nifti" / "patient0001"
+        home.mkdir(parents=True)
+        (home / "Info_2CH.cfg").write_bytes(data)
+        read_camus(folder)
+
+
+def prompts(data: bytes) -> None:
+    """Read the responses of a clip to prompts, as JSON and as a table."""
+    from annostat.datasets.audit.prompts import read_prompts
+
+    with tempfile.TemporaryDirectory() as folder, tolerated():
+        (Path(folder) / "clip.json").write_bytes(data)
+        read_prompts(folder)
+    with on_disk(data, ".csv") as path, tolerated():
+        read_prompts(path)
+
+
+def scaling(data: bytes) -> None:
+    """Fit scaling laws to a table."""
+    from annostat.rounds import read_table
+    from annostat.scaling import compare_scaling_table
+
+    with on_disk(data, ".csv") as path, tolerated():
+        compare_scaling_table(read_table(path), size="n", score="s")
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    "camus": camus,
+    "masks": masks,
+    "prompts": prompts,
+    "rounds": rounds,
+    "scaling": scaling,
+    "traces": traces,
+}
 
 
 @contextlib.contextmanager
