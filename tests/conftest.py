@@ -1,7 +1,8 @@
-"""Hypothesis profiles: random locally, the same examples every time in CI."""
+"""Hypothesis profiles (random locally, the same examples every time in CI); the command line."""
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("local", deadline=None)
@@ -9,3 +10,20 @@ settings.register_profile(
     "ci", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+@pytest.fixture
+def run(capsys):
+    """Run a command; return its exit status and what it printed."""
+    from annostat.cli import main
+
+    def call(*args):
+        code = 0
+        try:
+            main([str(a) for a in args])
+        except SystemExit as stop:
+            code = stop.code or 0
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return call

@@ -20,7 +20,6 @@ from annostat.cli.common import without
 from annostat.datasets import audit_folder
 from annostat.datasets.audit import REASONS, Limits, rank_correlation, read_prompts
 from annostat.datasets.audit.measuring import Task, measure, measure_all, read_journal
-from annostat.datasets.audit.prompts import holm
 from annostat.datasets.audit.signs import Meter
 from annostat.datasets.audit.traces import count_crossings, crossings
 from annostat.datasets.echonet import Trace
@@ -568,14 +567,6 @@ def test_rank_correlations_that_say_nothing():
         rank_correlation([1, 2], [1, 2, 3])
     with pytest.raises(AnnostatError, match="finite"):
         rank_correlation([1, np.nan], [1, 2])
-
-
-def test_holm_is_that_of_statsmodels():
-    from statsmodels.stats.multitest import multipletests
-
-    p = np.random.default_rng(0).uniform(0, 0.2, 9)
-    np.testing.assert_allclose(holm(p), multipletests(p, method="holm")[1])
-    np.testing.assert_allclose(holm([np.nan, 0.01, 0.04]), [np.nan, 0.02, 0.04])
 
 
 def write_prompts(path, responses):

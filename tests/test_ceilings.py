@@ -22,7 +22,6 @@ from annostat import (
 from annostat.agreement import CONVENTIONS, spearman_brown
 from annostat.agreement.variances import Variances
 from annostat.ceilings.bounds import unbiased_pair_mae
-from annostat.cli import main
 
 SCHEMA = json.loads((Path(__file__).parent.parent / "docs" / "bounds.schema.json").read_text())
 
@@ -329,20 +328,6 @@ def test_refused_tables():
 
 
 # -------------------------------------------------------------------------------- the command
-
-
-@pytest.fixture
-def run(capsys):
-    def call(*args):
-        code = 0
-        try:
-            main([str(a) for a in args])
-        except SystemExit as stop:
-            code = stop.code or 0
-        out = capsys.readouterr()
-        return code, out.out, out.err
-
-    return call
 
 
 @pytest.fixture

@@ -11,24 +11,9 @@ import pandas as pd
 import pytest
 
 from annostat import NoiseModel
-from annostat.cli import main
 
 SCHEMA = Path(__file__).parent.parent / "docs" / "fit-afd.schema.json"
 FAST = ["--core", "laplace", "--resamples", "19"]
-
-
-@pytest.fixture
-def run(capsys):
-    def call(*args):
-        code = 0
-        try:
-            main([str(a) for a in args])
-        except SystemExit as stop:
-            code = stop.code or 0
-        out = capsys.readouterr()
-        return code, out.out, out.err
-
-    return call
 
 
 @pytest.fixture

@@ -8,27 +8,12 @@ import numpy as np
 import pytest
 
 from annostat import simulate_masks
-from annostat.cli import main
 from annostat.datasets import read_masks
 from annostat.plotting import plot_disputed, plot_ladder
 from annostat.report import part_of
 from tests import folders
 
 SCHEMA = Path(__file__).parent.parent / "docs" / "masks.schema.json"
-
-
-@pytest.fixture
-def run(capsys):
-    def call(*args):
-        code = 0
-        try:
-            main([str(a) for a in args])
-        except SystemExit as stop:
-            code = stop.code or 0
-        out = capsys.readouterr()
-        return code, out.out, out.err
-
-    return call
 
 
 @pytest.fixture(scope="module")

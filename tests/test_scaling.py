@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from scipy import optimize, stats
 
 from annostat import AnnostatError, Estimate
-from annostat.cli import main
 from annostat.datasets import scaling_points
 from annostat.report import make_report
 from annostat.scaling import (
@@ -490,20 +489,6 @@ def test_long_equals_wide():
     assert set(wide) == set(grouped) == {"dice", "mean_iou"}
     for name in wide:
         assert wide[name].best.exponent == grouped[name].best.exponent
-
-
-@pytest.fixture
-def run(capsys):
-    def call(*args):
-        code = 0
-        try:
-            main([str(a) for a in args])
-        except SystemExit as stop:
-            code = stop.code or 0
-        out = capsys.readouterr()
-        return code, out.out, out.err
-
-    return call
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 
 import annostat
-from annostat.cli import main
 from annostat.plotting import plot_rmse_floor, plot_scores
 from annostat.report import make_report
 from annostat.truth import score_models
@@ -19,20 +18,6 @@ SCHEMA = json.loads((ROOT / "docs" / "score.schema.json").read_text())
 TABLE = ROOT / "docs" / "data" / "ef.csv"
 ROUNDS = ("--item", "patient", "--rounds", "first", "second", "--resamples", "200")
 MODELS = ("--model", "small", "--model", "large", "--model", "leaky")
-
-
-@pytest.fixture
-def run(capsys):
-    def call(*args):
-        code = 0
-        try:
-            main([str(a) for a in args])
-        except SystemExit as stop:
-            code = stop.code or 0
-        out = capsys.readouterr()
-        return code, out.out, out.err
-
-    return call
 
 
 @pytest.fixture(scope="module")

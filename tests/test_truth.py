@@ -22,7 +22,6 @@ from annostat.truth import (
     three_cornered_hat,
     triple_collocation,
 )
-from annostat.truth.comparison import holm
 from annostat.truth.instruments import correlation_with_truth
 from annostat.truth.means import fieller, mean_estimate
 from annostat.truth.products import Labels, half_products
@@ -222,13 +221,6 @@ def test_halves_are_symmetric_for_a_perfect_model():
     assert abs(np.mean(half > 0) - 0.5) < 0.012
     # The mean over all pairs is not, which is why it is not ranked.
     assert np.mean(cross_products(x, np.zeros(len(x))) > 0) < 0.47
-
-
-def test_holm():
-    # Worked by hand: 3·0.01, then 2·0.03, then max(1·0.04, 0.06); None takes no part.
-    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-    assert holm([None, 0.6, 0.7]) == [None, 1.0, 1.0]
-    assert holm([]) == []
 
 
 def test_fieller_limits_are_where_the_t_test_turns():

@@ -399,7 +399,7 @@ def _check_bias(rounds: Rounds, table: _Table, alpha: float) -> Check:
         pairs.append((min(1.0, 2 * p), mean, a, b))
     if not pairs:
         return Check(name, None, "Bias between rounds cannot be looked at: too few items.")
-    p = _holm([entry[0] for entry in pairs])
+    p = _bonferroni([entry[0] for entry in pairs])
     _, mean, a, b = min(pairs, key=lambda entry: (entry[0], -abs(entry[1])))
     size = f"{format_number(abs(mean), digits=3)}{_unit(rounds)}"
     names = rounds.names[a], rounds.names[b]
@@ -556,7 +556,7 @@ def _check_dependence(
     if not found:
         why = "too few items, or values or differences that do not vary."
         return Check(name, None, cannot + why)
-    p = _holm([entry[0] for entry in found])
+    p = _bonferroni([entry[0] for entry in found])
     _, rho, label = min(found)
     if p >= alpha:
         names = " or ".join(entry[2] for entry in found)
@@ -809,8 +809,8 @@ def _sign_test(above: float, below: float) -> float:
     return min(1.0, 2 * float(special.betainc(n - low, low + 1, 0.5))) if n else 1.0
 
 
-def _holm(p_values: Sequence[float]) -> float:
-    """Return the smallest p-value after Holm's correction, which is Bonferroni's for it."""
+def _bonferroni(p_values: Sequence[float]) -> float:
+    """Return the smallest p-value times their number, at most 1; so does Holm for the smallest."""
     return min(1.0, len(p_values) * min(p_values))
 
 

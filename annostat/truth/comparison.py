@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from annostat.estimates import Estimate, Interval, plain
+from annostat.multiplicity import holm
 from annostat.resampling import Rng, bootstrap
 from annostat.sums import FEW_UNITS
 from annostat.truth.means import mean_estimate
@@ -106,17 +107,6 @@ def compare_models(
         nearer = (a if estimate.value < 0 else b) if shown else ""
         result.append(Comparison(a, b, estimate, p, q, nearer, int(np.isfinite(d).sum())))
     return result
-
-
-def holm(p_values: list[float | None]) -> list[float | None]:
-    """Return p-values adjusted for their number by Holm's step-down; None stays None."""
-    known = sorted((p, i) for i, p in enumerate(p_values) if p is not None)
-    adjusted: list[float | None] = [None] * len(p_values)
-    highest = 0.0
-    for rank, (p, i) in enumerate(known):
-        highest = max(highest, min(1.0, (len(known) - rank) * p))
-        adjusted[i] = highest
-    return adjusted
 
 
 def _studentised(

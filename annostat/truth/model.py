@@ -15,10 +15,10 @@ from annostat.estimates import (
     Estimate,
     Interval,
 )
+from annostat.multiplicity import holm
 from annostat.resampling import Rng
 from annostat.rounds import Rounds
 from annostat.sums import Function, Sums, mapped
-from annostat.truth.comparison import holm
 from annostat.truth.instruments import correlation_with_truth
 from annostat.truth.means import fieller, mean_estimate, ratio, root, unit_sums
 from annostat.truth.products import Labels, half_products

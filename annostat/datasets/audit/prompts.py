@@ -19,6 +19,7 @@ from annostat.datasets.folders import is_inside, open_folder
 from annostat.datasets.video import without_suffix
 from annostat.errors import AnnostatError, check_level, shown
 from annostat.estimates import Estimate, Interval
+from annostat.multiplicity import holm
 from annostat.resampling import cluster_codes
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ __all__ = [
     "Association",
     "annotation_noise",
     "associate",
-    "holm",
     "rank_correlation",
     "read_prompts",
 ]
@@ -227,26 +227,9 @@ def associate(
             found.append((str(prompt), outcome, estimate, p, len(items)))
     adjusted = holm([p for *_, p, _ in found])
     return [
-        Association(prompt, outcome, estimate, p, float(q), n)
+        Association(prompt, outcome, estimate, p, math.nan if q is None else q, n)
         for (prompt, outcome, estimate, p, n), q in zip(found, adjusted, strict=True)
     ]
-
-
-def holm(p_values: Sequence[float]) -> FloatArray:
-    """Return p-values adjusted for their number by Holm (1979); NaN stays out of it.
-
-    Examples
-    --------
-    >>> holm([0.01, 0.04, 0.03]).tolist()
-    [0.03, 0.06, 0.06]
-    """
-    p = np.asarray(p_values, dtype=np.float64)
-    adjusted = np.full(p.shape, np.nan)
-    known = np.flatnonzero(np.isfinite(p))
-    order = known[np.argsort(p[known], kind="stable")]
-    times = np.arange(order.size, 0, -1)
-    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(times * p[order]))
-    return adjusted
 
 
 def rank_correlation(
