@@ -102,7 +102,7 @@ def main(out: Path, *, seed: int = 0, quick: bool = False) -> dict[str, Any]:
     axes[1][1].set_title("The noise of a diameter grows with it")
     axes[1][1].legend(frameon=False, title="of the diameter")
     plot_ladder(drawn, ax=axes[1][2])
-    axes[1][2].set_title("Outlines of 100 nodules: the ceiling of Dice")
+    axes[1][2].set_title("Outlines: the ceiling of Dice")
     save(out, "lidc", numbers, figure)
     return numbers
 

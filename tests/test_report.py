@@ -233,6 +233,18 @@ def test_in_a_real_browser(browser, request, tmp_path, width, scheme, which):
     assert contrast(ink, paper) > 7
 
 
+@pytest.mark.browser
+def test_a_dark_screen_prints_on_white(browser, page, tmp_path):
+    path = tmp_path / "report.html"
+    path.write_text(page, encoding="utf-8")
+    dark = [{"name": "prefers-color-scheme", "value": "dark"}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print", "features": dark})
+    browser.get(path.as_uri())
+    script = "return getComputedStyle(document.body).backgroundColor"
+    assert browser.execute_script(script) == "rgb(255, 255, 255)"
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
+
+
 def contrast(one, other):
     """Return the contrast ratio of two CSS colours (WCAG 2.1)."""
     shades = []
