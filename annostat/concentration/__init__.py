@@ -5,6 +5,7 @@ from annostat.concentration.curve import Curve
 from annostat.concentration.laws import Gaussians, law_gini, law_half, law_share
 from annostat.concentration.overlap import Overlap, overlap
 from annostat.concentration.result import Concentration, Excess, Null, concentration
+from annostat.concentration.swaps import SwapTest, excess_by_swaps
 
 __all__ = [
     "Concentration",
@@ -14,8 +15,10 @@ __all__ = [
     "Gaussians",
     "Null",
     "Overlap",
+    "SwapTest",
     "compare_concentration",
     "concentration",
+    "excess_by_swaps",
     "law_gini",
     "law_half",
     "law_share",
