@@ -1,5 +1,7 @@
 """The exact test of concentration: its size, what it finds, and what it must not depend on."""
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -40,7 +42,7 @@ def test_an_excess_is_found_and_an_even_error_is_none():
     found = excess_by_swaps(truth + wrong, rounds)
     assert found.p_value <= 0.01 and found.share > found.share_of_noise
     assert excess_by_swaps(truth + rng.normal(0, 8, 200), rounds).p_value > 0.05
-    assert "exact p" in str(found) and found.to_dict()["n_items"] == 200
+    assert "exact test, p" in str(found) and found.to_dict()["n_items"] == 200
     assert found.to_frame().shape[0] == 1
 
 
@@ -80,3 +82,19 @@ def test_bad_input():
     ):
         with pytest.raises(AnnostatError, match=word):
             excess_by_swaps(*wrong)
+
+
+def test_the_command_takes_predictions(run, tmp_path):
+    _, truth, labels = world(1)
+    wrong = np.where(np.arange(200) < 10, 40.0, 0.0)
+    path = tmp_path / "t.csv"
+    columns = np.column_stack([labels, truth, truth + wrong])
+    np.savetxt(path, columns, delimiter=",", header="a,b,good,bad", comments="")
+    args = ("concentration", path, "--rounds", "a", "b", "--resamples", "19")
+    code, out, _ = run(*args, "--model", "bad")
+    assert code == 0 and "Against both rounds" in out
+    code, out, _ = run(*args, "--model", "bad", "--model", "good", "--json", "-")
+    swaps = {name: m["swaps"]["p_value"] for name, m in json.loads(out)["models"].items()}
+    assert code == 0 and swaps["bad"] <= 0.01 < swaps["good"]
+    code, _, err = run("concentration", path, "--model", "bad")
+    assert code == 2 and "--model needs --rounds" in err and err.count("\n") == 1

@@ -26,6 +26,9 @@ def concentration_options(command: Any) -> Any:
                      help="Bundled readings: a third reader plays the model."),
         click.option("--column", "columns", metavar="C", multiple=True,
                      help="Column of a model's errors against one annotation; may be repeated."),
+        click.option("--model", "models", metavar="C", multiple=True,
+                     help="Column of a model's values, with --rounds: errors are those against the "
+                     "first round, and an exact test against both is added; may be repeated."),
         click.option("--loss", type=click.Choice(["squared", "absolute", "asis"]),
                      default="squared", show_default=True,
                      help="What is shared out; asis: the column is a loss already."),
@@ -65,15 +68,24 @@ def concentration(**options: Any) -> None:
     table = example(options) if options["example"] else read(options)
     columns = list(dict.fromkeys(options["columns"]))
     known = [str(c) for c in table.columns]
-    numeric = [*columns, *options["rounds"], *([options["weights"]] if options["weights"] else [])]
-    for option, names in (("--column", columns), ("--rounds", options["rounds"])):
+    models = list(dict.fromkeys(options["models"]))
+    numeric = [*columns, *models, *options["rounds"],
+               *([options["weights"]] if options["weights"] else [])]  # fmt: skip
+    for option, names in (("--column", columns), ("--model", models),
+                          ("--rounds", options["rounds"])):  # fmt: skip
         for name in names:
             check_column(option, name, known)
     for option in ("item", "cluster", "weights"):
         if options[option]:
             check_column(f"--{option}", options[option], known)
-    if not columns:
-        raise AnnostatError("--column must name the column of the errors")
+    if not columns and not models:
+        raise AnnostatError(
+            "--column must name a column of errors, or --model one of a model's values"
+        )
+    if models and not options["rounds"]:
+        raise AnnostatError("--model needs --rounds, the labels that the model is held against")
+    if set(columns) & set(models):
+        raise AnnostatError("a column is either errors (--column) or a model's values (--model)")
     if options["rounds"] and len(options["rounds"]) != 2:
         raise AnnostatError(f"--rounds needs two columns, got {len(options['rounds'])}")
     items = identifiers(table, options["item"], numeric)
@@ -101,15 +113,20 @@ def concentration(**options: Any) -> None:
         "rng": options["seed"],
         "n_jobs": options["n_jobs"],
     }
+    predictions = {c: number[c] for c in models}
+    errors = {c: number[c] for c in columns}
+    errors |= {c: x - number[options["rounds"][0]] for c, x in predictions.items()}
     with progress_bar("noise") as progress:
         result: Any
-        if len(columns) == 1:
+        if len(errors) == 1:
+            ((name, values),) = errors.items()
             result = concentration_of(
-                number[columns[0]], name=columns[0], progress=progress, **common
+                values, name=name, predictions=predictions.get(name), progress=progress, **common
             )
         else:
-            errors = {c: number[c] for c in columns}
-            result = compare_concentration(errors, progress=progress, **common)
+            result = compare_concentration(
+                errors, predictions=predictions, progress=progress, **common
+            )
     publish({"": result}, options, by=None)
     if options["plot_file"]:
         from annostat.plotting import plot_concentration, save_figure
@@ -142,8 +159,8 @@ def example(options: dict[str, Any]) -> pd.DataFrame:
     rounds = lidc("largest_slice")
     frame: pd.DataFrame = rounds.to_frame()
     frame = frame.loc[rounds.readings == 4].reset_index(drop=True)
-    frame["reader_3"] = frame["reading_3"] - frame["reading_1"]
-    options["columns"] = options["columns"] or ("reader_3",)
+    if not options["columns"] and not options["models"]:
+        options["models"] = ("reading_3",)
     options["item"] = options["item"] or "item"
     options["cluster"] = options["cluster"] or "cluster"
     if not options["rounds"] and not options["noise"] and options["loss"] != "asis":

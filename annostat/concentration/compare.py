@@ -61,6 +61,7 @@ class ConcentrationComparison(Result):
                 "half_of_error": m.half_of_error.value,
                 "null": None if m.null is None else m.null.expected["worst_share"].value,
                 "p_value": None if m.excess is None else m.excess.p_value,
+                "exact_p_value": None if m.swaps is None else m.swaps.p_value,
             }
             for name, m in self.models.items()
         ]
@@ -75,10 +76,14 @@ class ConcentrationComparison(Result):
                    m.half_of_error.short()]  # fmt: skip
             if m.null is not None and m.excess is not None:
                 row += [m.null.expected["worst_share"].short(), format_p(m.excess.p_value)]
+            if any(other.swaps is not None for other in self.models.values()):
+                row.append("–" if m.swaps is None else format_p(m.swaps.p_value))
             rows.append(row)
         columns = ["model", f"worst {percent(first.top)} hold", "interval", "Gini", "half is in"]
         if first.null is not None:
             columns += ["noise alone", "p of the excess"]
+        if any(m.swaps is not None for m in self.models.values()):
+            columns.append("exact p")
         lines = [o.line() for o in (*self.overlaps, *_lists(self.models))]
         return [
             Section("Concentration of the error", columns, rows),
@@ -98,7 +103,11 @@ def _lists(models: Mapping[str, Concentration]) -> list[Overlap]:
 
 
 def compare_concentration(
-    errors: Mapping[str, ArrayLike], *, clusters: ArrayLike | None = None, **options: Any
+    errors: Mapping[str, ArrayLike],
+    *,
+    clusters: ArrayLike | None = None,
+    predictions: Mapping[str, ArrayLike] | None = None,
+    **options: Any,
 ) -> ConcentrationComparison:
     """Return `concentration` of several models on the same items, and how their worst overlap.
 
@@ -106,6 +115,8 @@ def compare_concentration(
     ----------
     errors : mapping of str to array-likes of shape (n,)
         Errors of each model, the same items in the same order.
+    predictions : mapping of str to array-likes of shape (n,), optional
+        Values of some or all models, by name.
     clusters, options
         As in `concentration`.
 
@@ -130,9 +141,12 @@ def compare_concentration(
     if len(errors) < 2:
         raise AnnostatError("a comparison needs two or more models")
     models = {
-        name: concentration(values, clusters=clusters, name=name, **options)
+        name: concentration(
+            values, clusters=clusters, name=name, predictions=(predictions or {}).get(name),
+            **options,
+        )
         for name, values in errors.items()
-    }
+    }  # fmt: skip
     sizes = {m.n_items for m in models.values()}
     if len(sizes) > 1:
         raise AnnostatError(f"models must have the same items, got {sorted(sizes)} of them")

@@ -33,6 +33,7 @@ from annostat.concentration.null import (
     simulate,
 )
 from annostat.concentration.overlap import Overlap, overlap
+from annostat.concentration.swaps import SwapTest, excess_by_swaps
 from annostat.errors import AnnostatError, check_choice, check_count, check_level, check_number
 from annostat.estimates import (
     Check,
@@ -149,6 +150,8 @@ class Concentration(Result):
     curve : Curve
     overlaps : tuple of Overlap
         With the lists of items that were given.
+    swaps : SwapTest or None
+        The exact test against both rounds, if the model's predictions were given.
     """
 
     name: str
@@ -167,6 +170,7 @@ class Concentration(Result):
     checks: tuple[Check, ...]
     provenance: Provenance
     unit: str = ""
+    swaps: SwapTest | None = None
 
     @property
     def n_items(self) -> int:
@@ -192,6 +196,7 @@ class Concentration(Result):
             "observed": dict(self.observed),
             "null": None if self.null is None else self.null.to_dict(),
             "excess": None if self.excess is None else self.excess.to_dict(),
+            "swaps": None if self.swaps is None else self.swaps.to_dict(),
             "items": plain(self.worst_items().to_dict("records")),
             "curve": plain(self.to_frame().to_dict("list")),
             "overlap": [o.to_dict() for o in self.overlaps],
@@ -233,6 +238,7 @@ class Concentration(Result):
         """Return what a person should read."""
         top = percent(self.top)
         head = [self.answer(), *([] if self.excess is None else [self.excess.verdict + "."])]
+        head += [] if self.swaps is None else [self.swaps.line()]
         rows = []
         labels = {"worst_share": f"share of the error in the worst {top}", "gini": "Gini",
                   "half_of_error": "fraction of items that holds half"}  # fmt: skip
@@ -293,6 +299,7 @@ def concentration(
     top: float = 0.15,
     weights: ArrayLike | None = None,
     clusters: ArrayLike | None = None,
+    predictions: ArrayLike | None = None,
     items: ArrayLike | None = None,
     lists: Mapping[str, ArrayLike] | None = None,
     name: str = "",
@@ -326,6 +333,9 @@ def concentration(
         How many items each stands for, positive.
     clusters : array-like of shape (n,), optional
         Cluster (patient) of each item, for the intervals and the overlaps.
+    predictions : array-like of shape (n,), optional
+        The model's values, with `rounds`: adds the exact test of `excess_by_swaps`, which fits no
+        law and finds more.
     items : array-like of shape (n,), optional
         Names of the items; rows are numbered without.
     lists : mapping of str to bool array-likes of shape (n,), optional
@@ -381,6 +391,8 @@ def concentration(
             "a loss taken as it is has no null of noise: give the errors with loss='squared' or "
             "'absolute', or leave out the noise"
         )
+    if predictions is not None and rounds is None:
+        raise AnnostatError("predictions are held against rounds: give both")
     curve = Curve.of(losses, w)
     observed = {
         "gini": curve.gini,
@@ -410,6 +422,8 @@ def concentration(
             {"loss": loss, "top": top, "level": level, "n_simulated": n_simulated},
         ),
         unit and {"squared": f"{unit}²", "absolute": unit, "asis": unit}[loss],
+        None if predictions is None or rounds is None
+        else excess_by_swaps(predictions, rounds, top=top, loss=loss, rng=rng),
     )  # fmt: skip
     found = [
         overlap(result.in_worst, np.asarray(chosen), names=(f"worst {percent(top)}", label),

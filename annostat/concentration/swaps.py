@@ -77,14 +77,17 @@ class SwapTest(Result):
 
     def sections(self) -> list[Section]:
         """Return what a person should read."""
+        return [Section("Concentration beyond the noise of two rounds", lines=[self.line()])]
+
+    def line(self) -> str:
+        """Return the finding as a sentence."""
         kind = "squared" if self.loss == "squared" else "absolute"
-        text = (
-            f"The worst {percent(self.top)} of {self.n_items:,} items hold "
-            f"{100 * self.share:.1f}% of the {kind} error summed over both rounds, and "
-            f"{100 * self.share_of_noise:.1f}% of what the rounds differ by (exact p = "
-            f"{format_p(self.p_value)})."
+        return (
+            f"Against both rounds: the worst {percent(self.top)} of {self.n_items:,} items hold "
+            f"{100 * self.share:.1f}% of the {kind} sum of both errors, and "
+            f"{100 * self.share_of_noise:.1f}% of the {kind} difference of the rounds, in which "
+            f"the model has no part (exact test, p = {format_p(self.p_value)})."
         )
-        return [Section("Concentration beyond the noise of two rounds", lines=[text])]
 
 
 def excess_by_swaps(
