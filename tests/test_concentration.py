@@ -25,7 +25,15 @@ from annostat.concentration import (
     overlap,
 )
 from annostat.concentration.laws import Lattice
-from annostat.concentration.null import draw_counts, draw_pairs, step_losses, summaries
+from annostat.concentration.null import (
+    Both,
+    both_errors,
+    check_label,
+    dealt_anew,
+    draw_counts,
+    step_losses,
+    summaries,
+)
 from annostat.report import make_report
 from tests import naive
 
@@ -189,18 +197,41 @@ def test_simulated_curves_are_those_of_simulated_errors():
         assert value == pytest.approx([*curve.share(grid), curve.gini, curve.fraction(0.5)])
 
 
-def test_pairs_and_counts_follow_the_law():
-    rng = np.random.default_rng(4)
+def test_counts_follow_the_law():
     lattice = Lattice.of(BLUNDERS)
-    paired = np.arange(500) % 5 > 0
-    x, d = draw_pairs(BLUNDERS, 500, paired, None, 200, rng)
-    assert x.sum(axis=1).tolist() == [500] * 200 and d.sum(axis=1).tolist() == [400] * 200
-    p = lattice.pmf[: x.shape[1]]
-    for counts in (x, draw_counts(lattice, 500, np.ones(500), 200, rng)):
-        seen = counts.sum(axis=0)[:6] / counts.sum()
-        assert np.abs(seen - p[:6]).max() < 4 * np.sqrt(0.25 / 100_000)
-    q = BLUNDERS.difference_counts_law(5)
-    assert np.abs(d.sum(axis=0)[:6] / d.sum() - q).max() < 4 * np.sqrt(0.25 / 80_000)
+    counts = draw_counts(lattice, 500, np.ones(500), 200, np.random.default_rng(4))
+    assert counts.sum(axis=1).tolist() == [500] * 200
+    seen = counts.sum(axis=0)[:6] / counts.sum()
+    assert np.abs(seen - lattice.pmf[:6]).max() < 4 * np.sqrt(0.25 / 100_000)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("against", [0, 1])
+def test_the_error_against_the_other_label_is_found(sign, against):
+    rng = np.random.default_rng(14)
+    noise = rng.laplace(0, 3, (300, 2))
+    z = rng.normal(50, 11, 300)[:, None] + noise
+    model_error = rng.normal(0, 2, 300)
+    e = sign * (noise + model_error[:, None])
+    found = both_errors(e[:, against], z[:, 0], z[:, 1])
+    assert found.second == pytest.approx(e[:, 1 - against])
+    assert check_label(found).passed
+    assert not check_label(both_errors(e.mean(axis=1), z[:, 0], z[:, 1])).passed
+
+
+def test_dealing_keeps_the_errors():
+    rng = np.random.default_rng(15)
+    first, second = rng.normal(size=(2, 30))
+    paired = np.ones(30, dtype=bool)
+    both = Both(first, second, paired, 0.01)
+    curves, counts = dealt_anew(both, "squared", np.array([0.15]), None, 300, rng)
+    assert counts.sum(axis=1).tolist() == [30.0] * 301
+    pool = np.concatenate([first, second])
+    pairs = np.abs(pool[:, None] - pool)[np.triu_indices(60, 1)]
+    d = 0.01 * counts @ np.arange(counts.shape[1]) / 30
+    assert d[0] == pytest.approx(np.abs(first - second).mean(), abs=0.01)
+    assert abs(d.mean() - pairs.mean()) < 4 * d.std() / np.sqrt(300) + 0.01
+    assert len(np.unique(curves[:, 0])) > 250
 
 
 def paired_errors(rng, n, law="laplace", scale=4.0):
@@ -335,7 +366,8 @@ def test_overlap_of_clusters():
         (([1.0, 2.0, 3.0], {"weights": [1, 0, 1]}), "not positive"),
         (([1.0, 2.0, 3.0], {"weights": [1, 1]}), "one number for each"),
         (([1.0, 2.0, 3.0], {"clusters": ["a"] * 3}), "one cluster"),
-        (([1.0, 2.0, 3.0], {"rounds": Rounds.from_array([[1, 1]] * 3)}), "no noise to expect"),
+        (([1.0, -2.0, 3.0], {"rounds": Rounds.from_array([[1, 1]] * 3)}), "no noise to expect"),
+        (([1.0, 2.0, 3.0], {"rounds": Rounds.from_array([[1, 2]] * 3)}), "must have their sign"),
         (([1.0, 2.0, 3.0], {"rounds": Rounds.from_array([[1, 2]] * 4)}), "same 3 items"),
         (([1.0, 2.0, 3.0], {"noise": {"strata": {}}}), "strata"),
         (([1.0, 2.0, 3.0], {"noise": {"models": [{}], "n_items": 5}}), "fit-afd"),

@@ -23,11 +23,14 @@ from annostat.concentration.curve import (
 )
 from annostat.concentration.laws import SHAPES, Gaussians, Law, law_gini, law_half, law_share
 from annostat.concentration.null import (
+    CORE,
+    Both,
     Fitted,
     Simulated,
+    both_errors,
+    check_label,
     describe,
     fit_of_model,
-    fit_pairs,
     generator_of,
     model_of_json,
     simulate,
@@ -57,6 +60,7 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 GRID = 200  # points of the curves that are kept
+FAMILY = f"{CORE} + independent abandonment"  # fitted to rounds of the errors' own items
 ALPHA = 0.05  # of the verdict
 Noise = str | Gaussians | NoiseModel | NoiseFit | NoiseComparison | Mapping[str, Any]
 
@@ -315,8 +319,8 @@ def concentration(
     Parameters
     ----------
     errors : array-like of shape (n,)
-        Errors of a model against ONE annotation of each item, signed or not; losses with
-        ``loss="asis"``. NaN is refused.
+        Errors of a model against ONE annotation of each item, with their sign if there are
+        `rounds`; losses with ``loss="asis"``. NaN is refused.
     loss : {"squared", "absolute", "asis"}
         What is shared out. "asis": any loss ≥ 0, such as 1 − Dice; it has no null.
     noise : optional
@@ -324,7 +328,8 @@ def concentration(
         `Gaussians`, `NoiseModel`), or a law fitted to *other* items (`NoiseFit`,
         `NoiseComparison`, the JSON object of ``annostat fit-afd``), whose uncertainty counts.
     rounds : Rounds, optional
-        Two rounds of the *same* items in the same order; the errors are against one of them. The
+        Two rounds of the *same* items in the same order; the errors, with their sign, are against
+        one of them. The
         law is fitted to their differences: symmetric negative binomial with rare abandonment,
         whole numbers as they are, real values on a lattice of a quarter of the median difference.
     top : float
@@ -346,8 +351,11 @@ def concentration(
     Returns
     -------
     Concentration
-        The verdict is one-sided at 5%: T = S(top) − S(top; fitted law), simulated under the
-        fitted law with the law fitted again to each simulated set of differences.
+        The verdict is one-sided at 5%: T = S(top) − S(top; law fitted to the differences), with
+        the law fitted again to each simulated set of differences. With `rounds`, sets are all
+        errors against both labels, dealt out anew: under pure noise they are alike, whatever
+        their law. With a fit to other items, sets are drawn from the law that its differences
+        and the errors together speak for.
 
     Raises
     ------
@@ -403,13 +411,14 @@ def concentration(
     checks: list[Check] = [_dominance(curve)]
     null = excess = None
     if noise is not None or rounds is not None:
-        source, words, more = _source(noise, rounds, n, level)
+        signed = np.asarray(errors, dtype=np.float64)
+        source, words, more = _source(noise, rounds, signed, level)
         checks += more
-        assumed = not isinstance(source, Fitted)
+        assumed = not isinstance(source, (Both, Fitted))
         n_simulated = check_count("n_simulated", n_simulated or (2000 if assumed else 499), low=19)
         done = simulate(
-            source, n, loss=loss, grid=grid_of(top), weights=w, n_simulated=n_simulated,
-            rng=generator_of(rng), n_jobs=n_jobs, progress=progress,
+            source, signed, loss=loss, grid=grid_of(top), weights=w,
+            n_simulated=n_simulated, rng=generator_of(rng), n_jobs=n_jobs, progress=progress,
         )  # fmt: skip
         null = _null(source, words, done, loss, top, level)
         excess = _excess(observed, null, (worst_share, gini), top, level)
@@ -435,19 +444,23 @@ def concentration(
 
 
 def _source(
-    noise: Noise | None, rounds: Rounds | None, n: int, level: float
-) -> tuple[Fitted | Law, str, list[Check]]:
+    noise: Noise | None, rounds: Rounds | None, errors: FloatArray, level: float
+) -> tuple[Both | Fitted | Law, str, list[Check]]:
     """Return the law to simulate, where it comes from, and the checks of its data."""
+    n = errors.size
     if rounds is not None:
         if rounds.n_rounds != 2 or len(rounds.values) != n:
             raise AnnostatError(
                 f"rounds must be two labels of the same {n} items as the errors, got "
                 f"{len(rounds.values)} items and {rounds.n_rounds} rounds"
             )
-        fitted = fit_pairs(rounds.values[:, 0], rounds.values[:, 1])
-        assert fitted.paired is not None
-        words = f"fitted to the differences of {int(fitted.paired.sum()):,} of these items"
-        return fitted, words, list(check_rounds(rounds.usable(), level=level, rng=0))
+        both = both_errors(errors, rounds.values[:, 0], rounds.values[:, 1])
+        words = f"fitted to the differences of {both.second.size:,} of these items"
+        return (
+            both,
+            words,
+            [check_label(both), *check_rounds(rounds.usable(), level=level, rng=0)],
+        )
     if isinstance(noise, NoiseComparison):
         noise = noise.best
     if isinstance(noise, NoiseFit):
@@ -475,7 +488,7 @@ def _has_strata(noise: object) -> bool:
 
 
 def _null(
-    source: Fitted | Law, words: str, done: Simulated, loss: str, top: float, level: float
+    source: Both | Fitted | Law, words: str, done: Simulated, loss: str, top: float, level: float
 ) -> Null:
     """Put the simulated sets into words."""
     low, high = done.band(level)
@@ -489,9 +502,10 @@ def _null(
         )
         for key, j in places.items()
     }  # fmt: skip
-    if isinstance(source, Fitted):
+    if isinstance(source, (Both, Fitted)):
         population = {key: float(done.law[j]) for key, j in places.items()}
-        return Null(describe(source.fit.model), words, population, ranges, done)
+        law = FAMILY if isinstance(source, Both) else describe(source.fit.model)
+        return Null(law, words, population, ranges, done)
     population = {
         "gini": law_gini(source, loss=loss),
         "worst_share": float(law_share(source, top, loss=loss)),
