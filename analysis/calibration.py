@@ -24,7 +24,7 @@ from annostat import agreement
 from annostat.agreement.repeatability import noise_estimate
 from annostat.agreement.variances import Variances
 from annostat.ceilings.bounds import reliability_estimate, unbiased_pair_mae
-from annostat.concentration import concentration, law_half, law_share
+from annostat.concentration import concentration, excess_by_swaps, law_half, law_share
 from annostat.errors import AnnostatWarning
 from annostat.files import write_text
 from annostat.masks import consensus, dice, dice_ceiling
@@ -490,6 +490,25 @@ def concentrated(
     }
 
 
+def swapped(
+    design: Design, rng: np.random.Generator, moments: tuple[float, float]
+) -> dict[str, Outcome]:
+    """Hold the exact test against a perfect model, a planted excess, and an even error."""
+    truth = rng.normal(0, 11, design.n)
+    rounds = annostat.Rounds.from_array(truth[:, None] + 4.0 * design.errors(rng))
+    models = {
+        "noise alone": truth,
+        "5% planted": truth + np.where(np.arange(design.n) < design.n / 20, 16.0, 0.0),
+        "an even error as large as the noise": truth + 4.0 * design.errors(rng)[:, 0],
+    }
+    return {
+        f"test: swaps, {name}": Outcome(
+            excess_by_swaps(model, rounds, n_swaps=199, rng=rng).p_value <= 1 - LEVEL
+        )
+        for name, model in models.items()
+    }
+
+
 def concentrated_elsewhere(
     design: Design, rng: np.random.Generator, moments: tuple[float, float]
 ) -> dict[str, Outcome]:
@@ -579,6 +598,10 @@ SUITES: dict[str, tuple[Suite, list[Design]]] = {
     "concentration": (
         concentrated,
         [Design(n, law) for n in (200, 1277) for law in EXCESS_LAWS],
+    ),
+    "swaps": (
+        swapped,
+        [Design(n, law) for n in (50, 200, 1277) for law in (*EXCESS_LAWS, "shared difficulty")],
     ),
     "concentration, other items": (
         concentrated_elsewhere,
