@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,9 @@ import click
 from annostat.errors import AnnostatError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from annostat.rounds import Rounds
 
 TYPED = "annostat.typed"  # where a command finds the arguments as they were typed
@@ -68,9 +71,14 @@ def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--fps", metavar="C", help="Column or number: frames per second."),
         click.option("--length", metavar="C", help="Column or number: frames of the clip."),
         click.option("--cluster", metavar="C", help="Column of the cluster (patient)."),
-        click.option("--exclude", metavar="FILE.csv",
-                     help="Leave out the items of this table (corrupted.csv of annostat audit)."),
+        exclude_option,
     )  # fmt: skip
+
+
+def exclude_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the option that leaves items out."""
+    text = "Leave out the items of this table (corrupted.csv of annostat audit)."
+    return click.option("--exclude", metavar="FILE.csv", help=text)(command)
 
 
 def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -112,7 +120,14 @@ def load(options: dict[str, Any], *, unit: str = "frames", **reading: Any) -> Ro
 
 
 def without(rounds: Rounds, path: str) -> Rounds:
-    """Return the rounds without the items that a table names, and say how many those are.
+    """Return the rounds without the items that a table names, and say how many those are."""
+    if rounds.items is None:
+        raise AnnostatError("--exclude needs items, but the file was streamed into counts")
+    return rounds.take(rows_left(rounds.items, path))
+
+
+def rows_left(items: Iterable[object], path: str) -> NDArray[np.int64]:
+    """Return the positions of the items that a table does not name, and say how many it does.
 
     An item is named with or without the suffix of a video; "CLIP" also names "CLIP:FRAME".
     """
@@ -121,15 +136,13 @@ def without(rounds: Rounds, path: str) -> Rounds:
     from annostat.datasets.audit.prompts import read_item_column
     from annostat.datasets.video import without_suffix
 
-    if rounds.items is None:
-        raise AnnostatError("--exclude needs items, but the file was streamed into counts")
     named = set(read_item_column(Path(path), "exclude"))
-    clips = [without_suffix(str(item)) for item in rounds.items]
+    clips = [without_suffix(str(item)) for item in items]
     kept = [c not in named and c.rsplit(":", 1)[0] not in named for c in clips]
     if not any(kept):
         raise AnnostatError(f"--exclude {path!r} leaves no item of {len(kept)}")
     click.echo(f"annostat: {len(kept) - sum(kept)} of {len(kept)} items excluded", err=True)
-    return rounds.take(np.flatnonzero(kept))
+    return np.flatnonzero(kept)
 
 
 def _read(options: dict[str, Any], unit: str, reading: dict[str, Any]) -> Rounds:

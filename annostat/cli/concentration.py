@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from annostat.cli.common import Command, add, progress_bar, publish, run_options
+from annostat.cli.common import (
+    Command,
+    add,
+    exclude_option,
+    progress_bar,
+    publish,
+    rows_left,
+    run_options,
+)
 from annostat.errors import AnnostatError, check_column
 
 if TYPE_CHECKING:
@@ -41,6 +49,7 @@ def concentration_options(command: Any) -> Any:
                      help="The worst part that is looked at: 15% or 0.15."),
         click.option("--item", metavar="C", help="Column of the item identifiers."),
         click.option("--cluster", metavar="C", help="Column of the cluster (patient)."),
+        exclude_option,
         click.option("--weights", metavar="C", help="Column of the items' weights."),
         click.option("--list", "lists", metavar="FILE", multiple=True,
                      help="Items (first column) whose overlap with the worst is tested."),
@@ -89,6 +98,13 @@ def concentration(**options: Any) -> None:
     if options["rounds"] and len(options["rounds"]) != 2:
         raise AnnostatError(f"--rounds needs two columns, got {len(options['rounds'])}")
     items = identifiers(table, options["item"], numeric)
+    if options["exclude"]:
+        if items is None:
+            raise AnnostatError(
+                "--exclude needs the names of the items: give their column (--item)"
+            )
+        left = rows_left(items, options["exclude"])
+        table, items = table.iloc[left].reset_index(drop=True), items[left]
     number = {name: numbers(table, name) for name in dict.fromkeys(numeric)}
     rounds = None
     if options["rounds"]:
