@@ -453,6 +453,8 @@ def test_command_with_several_models(run, table, tmp_path):
 def test_example_and_asis(run, table):
     code, out, _ = run("concentration", "--example", "lidc", "--resamples", 19)
     assert code == 0 and "896 items" in out
+    code, out, _ = run("concentration", "--example", "lidc", "--noise", "laplace")
+    assert code == 0 and "laplace, assumed" in out
     code, out, _ = run("concentration", table, "--column", "dice_loss", "--loss", "asis")
     assert code == 0 and "noise" not in out.lower().split("checks")[0]
 

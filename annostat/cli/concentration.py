@@ -175,8 +175,10 @@ def example(options: dict[str, Any]) -> pd.DataFrame:
     rounds = lidc("largest_slice")
     frame: pd.DataFrame = rounds.to_frame()
     frame = frame.loc[rounds.readings == 4].reset_index(drop=True)
+    frame["reader_3"] = frame["reading_3"] - frame["reading_1"]
     if not options["columns"] and not options["models"]:
-        options["models"] = ("reading_3",)
+        without = options["noise"] or options["loss"] == "asis"
+        options["columns" if without else "models"] = ("reader_3" if without else "reading_3",)
     options["item"] = options["item"] or "item"
     options["cluster"] = options["cluster"] or "cluster"
     if not options["rounds"] and not options["noise"] and options["loss"] != "asis":

@@ -26,7 +26,7 @@ from annostat.concentration.curve import Curve
 from annostat.concentration.laws import Gaussians, Lattice, Law, step_losses
 from annostat.errors import AnnostatError
 from annostat.estimates import Check, Estimate, Provenance, p_text
-from annostat.noise.cells import Cells
+from annostat.noise.cells import MAX_SPAN, Cells
 from annostat.noise.families import get_family
 from annostat.noise.fit import (
     NoiseFit,
@@ -47,7 +47,6 @@ PER_ERROR = 4.0  # steps of the lattice in the median error of real values
 WHOLE_MEDIAN = 25.0  # whole numbers whose median error is beyond are put on that lattice too
 WIDEST = 2000  # steps in the widest difference, at most
 N_WINDOWS = 6
-BLOCK = 1 << 21  # draws held at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -269,12 +268,14 @@ def law_of_all(fit: NoiseFit, errors: FloatArray, *, published: bool = False) ->
     Sets are simulated under the null, by which the errors themselves are noise: the likelihood of
     both together (as if independent) is maximised. From the differences alone, the shape of heavy
     tails is so uncertain in small samples that the sets would often be drawn from too light a law.
+    Where the differences are not at hand, or not the differences of draws of one law (shared
+    abandonment, several periods), sets are drawn from the fitted law.
     """
     problem = fit.problem
-    if published or problem_is_physical(problem):
+    if published or problem_is_physical(problem) or fit.model.abandonment == "shared":
         return fit.model
     family = problem.family
-    x = np.rint(np.abs(errors)).astype(np.int64)
+    x = np.rint(np.minimum(np.abs(errors), MAX_SPAN)).astype(np.int64)
     widest = int(problem.cells.span.max())
     support = int(max(problem.support.max(), x.max()))
     seen = np.bincount(x).astype(np.float64)
