@@ -297,6 +297,7 @@ def test_noise_of_other_items_from_a_fit_and_its_json():
     for found in (fitted, read):
         assert found.excess.p_value > 0.01
         assert "800 other items" in found.null.source
+        assert "other_items" in [c.name for c in found.checks]
     spread = [f.null.simulated.laws[:, -3].std() for f in (fitted, read)]
     assert spread[0] == pytest.approx(spread[1], rel=0.5)
 
