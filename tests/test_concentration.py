@@ -13,7 +13,6 @@ from scipy import integrate, stats
 
 import annostat
 from annostat import AnnostatError, NoiseModel, Rounds
-from annostat.cli import main
 from annostat.concentration import (
     Curve,
     Gaussians,
@@ -403,20 +402,6 @@ def table(tmp_path):
     frame.to_csv(path, index=False)
     pd.DataFrame({"clip": ["c000", "c001", "c099"]}).to_csv(tmp_path / "bad.csv", index=False)
     return path
-
-
-@pytest.fixture
-def run(capsys):
-    def call(*args):
-        code = 0
-        try:
-            main([str(a) for a in args])
-        except SystemExit as stop:
-            code = stop.code or 0
-        out = capsys.readouterr()
-        return code, out.out, out.err
-
-    return call
 
 
 def test_command_keeps_its_promise(run, table, tmp_path):
