@@ -316,6 +316,17 @@ def test_no_abandonment_is_not_found():
     assert fit.test_abandonment(n_resamples=39, rng=0).p_value > 0.05
 
 
+@pytest.mark.parametrize("seed", [4, 7, 10])
+def test_heavy_tails_are_not_taken_for_abandonment(seed):
+    """The Gaussian core gives up best here, but nobody does: the Laplace core explains all."""
+    rounds = simulate_rounds(NoiseModel("laplace", {"scale": 2.0}), 300, rng=seed)
+    result = compare_noise(rounds, cores=["laplace", "gaussian"], n_tests=19, rng=0, ci="none")
+    kinds = {f.problem.kind > 0: f.model.family.name for f in reversed(result.fits)}
+    assert kinds == {True: "gaussian", False: "laplace"}
+    [check] = [c for c in result.checks if c.name == "abandonment"]
+    assert check.p_value > 0.05 and check.message.endswith("core laplace)")
+
+
 def test_all_zero_and_single_item():
     zeros = Rounds.from_array(np.zeros((50, 2)))
     fit = fit_noise(zeros)
