@@ -277,13 +277,10 @@ def lattice_floor(pair_mae: float) -> float:
         return 0.0
     if pair_mae > 1e4:
         return 2 / 3 * pair_mae
-
-    from scipy import optimize
-
-    def excess(p: float) -> float:
-        return 4 * p * (1 + p + p * p) / ((1 - p) * (1 + p) ** 3) - pair_mae
-
-    p = float(optimize.brentq(excess, 0.0, 1 - 1e-6, xtol=1e-15))
+    # E|D| = 4p(1 + p + p²)/((1 − p)(1 + p)³), a polynomial with one root between 0 and 1.
+    m = pair_mae
+    roots = np.roots([m, 4 + 2 * m, 4, 4 - 2 * m, -m])
+    (p,) = (float(r.real) for r in roots if abs(r.imag) < 1e-9 and 0 < r.real < 1)
     return 2 * p / (1 - p * p)
 
 

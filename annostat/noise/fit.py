@@ -52,6 +52,7 @@ __all__ = ["NoiseFit", "fit_noise"]
 FloatArray = NDArray[np.float64]
 KINDS = {name: i for i, name in enumerate(ABANDONMENT)}
 MAX_RATE = 0.5  # beyond this the "abandonment" would be the rule and the core the exception
+SCAN_GAIN = 1e-7  # log-likelihood to which each window is maximised; the best one further
 FULL_SCAN = 80  # up to this many windows, all of them are tried
 
 
@@ -284,7 +285,8 @@ class NoiseFit(Result):
             model = replace(self.model, period=float(c.period[g]))
             if self.problem.by_length:
                 model = replace(model, length=int(c.length[g]))
-            total += pairs[g] * model.difference_counts_law(widest)
+            support = int(self.problem.support[g])
+            total += pairs[g] * model.difference_counts_law(widest, support=support)
         return np.asarray(total / pairs.sum())
 
     def to_dict(self) -> dict[str, Any]:
@@ -433,7 +435,7 @@ class NoiseFit(Result):
                 low,
                 high,
                 metric,
-                200,
+                200.0,
             )
             if metric[0, 0] == 0.0:
                 kernels.set_metric(
@@ -701,8 +703,8 @@ def fit_problem(
     window = middle
     profile = (problem.windows, np.zeros(0), np.zeros(0))
     if problem.windows.size:
-        values, found, fines = scan_windows(problem, u)
-        top = int(np.argmax(values))
+        found, values = scan_windows(problem, u)
+        top = int(np.argmax(values[:, 0]))
         # A sparse grid of windows is refined around its best one.
         left = problem.windows[max(top - 1, 0)]
         right = problem.windows[min(top + 1, problem.windows.size - 1)]
@@ -710,10 +712,9 @@ def fit_problem(
         if refine and 0 < near.size < 2000:
             refined = replace(problem, windows=np.union1d(problem.windows, near))
             return fit_problem(refined, interval=interval, level=level, seed=seed)
-        value, u, fine = float(values[top]), found[top], bool(fines[top])
         window = int(problem.windows[top])
-        maes = [problem.mae(found[i], int(w))[0] for i, w in enumerate(problem.windows)]
-        profile = (problem.windows, values, np.array(maes))
+        value, u, fine = problem.maximise(found[top], window)
+        profile = (problem.windows, values[:, 0], values[:, 1])
     needed = problem.with_support(u)
     if (needed.support > problem.support).any():
         problem = needed
@@ -721,25 +722,15 @@ def fit_problem(
     return make_fit(problem, value, u, window, fine, profile, interval, level, seed)
 
 
-def scan_windows(
-    problem: Problem, u: FloatArray
-) -> tuple[FloatArray, list[FloatArray], list[bool]]:
-    """Maximise for each window, from its neighbour's solution or, if that has no rate, from u."""
-    values: list[float] = []
-    found: list[FloatArray] = []
-    fines: list[bool] = []
-    for window in problem.windows:
-        value, v, fine = problem.maximise(found[-1] if found else u, int(window))
-        if v[problem.n_core] == 0.0:
-            fresh = u.copy()
-            fresh[problem.n_core] = max(u[problem.n_core], 0.01)
-            again = problem.maximise(fresh, int(window))
-            if again[0] > value:
-                value, v, fine = again
-        values.append(value)
-        found.append(v)
-        fines.append(fine)
-    return np.array(values), found, fines
+def scan_windows(problem: Problem, u: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Maximise for each window from u; return coordinates, and log-likelihood, E|X|, convergence."""
+    found = np.empty((problem.windows.size, u.size))
+    values = np.empty((problem.windows.size, 3))
+    kernels.scan_windows(
+        *problem.calls, problem.spec, u, problem.data(), problem.windows, *problem.box,
+        SCAN_GAIN, found, values,
+    )  # fmt: skip
+    return found, values
 
 
 def make_fit(

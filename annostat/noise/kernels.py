@@ -41,6 +41,7 @@ FLAGS: dict[str, Any] = {
 }
 JIT_OFF = bool(vars(nb.config)["DISABLE_JIT"])  # NUMBA_DISABLE_JIT: kernels run as plain Python
 MAX_STEPS = 200
+PROFILE_GAIN = 1e-5  # a profile is maximised up to so much log-likelihood
 TINY = 1e-300  # a probability never goes below this, so that its logarithm exists
 FILL_SIGNATURE = nb.types.void(nb.float64[::1], nb.float64[::1], nb.float64[:, ::1])
 
@@ -314,7 +315,7 @@ def evaluate(fill, spec, u, data, grad):
     rate = u[n] if kind > 0 else 0.0
     grad[:] = 0.0
     total = 0.0
-    first = 0
+    first = np.int64(0)  # a literal 0 would compile `law_slopes` once more
     n_cells = group.size
     constant = np.empty(n_cells)
     for g in range(period.size):
@@ -572,7 +573,7 @@ def maximise(fill, like, size, spec, u, data, target, low, high, metric, toleran
         if slope < tolerance:
             # A metric handed in is believed once a few steps have shaped it; a search for the
             # last digit computes it anew.
-            shaped = steps > n and tolerance > 1e-9
+            shaped = steps > 0 and tolerance > 1e-9
             if (fresh or shaped) and slope >= 0.0:
                 return value, True
             set_metric(fill, like, size, spec, u, data, target, low, high, metric)
@@ -648,6 +649,104 @@ def update(metric, old, new, old_grad, new_grad, begin):
         for j in range(begin, n):
             metric[i, j] += (1.0 + squared / along) * moved[i] * moved[j] / along
             metric[i, j] -= (image[i] * moved[j] + moved[i] * image[j]) / along
+
+
+@nb.njit(**FLAGS)
+def scan_windows(fill, like, size, spec, start, data, windows, low, high, tolerance, u, values):
+    """Maximise for each window, from its neighbour's solution or, if that has no rate, from start.
+
+    Writes the coordinates (windows, n) and, per window, the log-likelihood, E|X| and whether the
+    search converged.
+    """
+    n = start.size
+    metric = np.zeros((n, n))
+    slopes, fresh = np.empty(n), np.empty(n)
+    base = data[8].copy()
+    sized = (*data[:8], base, *data[9:])
+    for i in range(windows.size):
+        base[:] = 2 * windows[i] + 1
+        copy_into(start if i == 0 else u[i - 1], u[i])
+        value, fine = maximise(
+            fill, like, size, spec, u[i], sized, 0.0, low, high, metric, tolerance
+        )
+        if u[i, spec[0]] == 0.0:
+            copy_into(start, fresh)
+            fresh[spec[0]] = max(start[spec[0]], 0.01)
+            metric[:] = 0.0
+            again, fine_again = maximise(
+                fill, like, size, spec, fresh, sized, 0.0, low, high, metric, tolerance
+            )
+            if again > value:
+                value, fine = again, fine_again
+                copy_into(fresh, u[i])
+            metric[:] = 0.0
+        values[i, 0] = value
+        values[i, 1] = size(fill, spec, u[i], sized, slopes)
+        values[i, 2] = fine
+
+
+@nb.njit(**FLAGS)
+def profile_miss(x, held, top, half, fill, like, size, spec, u, data, low, high, metric):
+    """Return √drop − √half of the profile log-likelihood with one quantity held at x.
+
+    The signed root is nearly linear in x, which is what root finders like. `held` is a
+    coordinate, or −1 for log E|X|. Where there is no likelihood, u is left as it was.
+    """
+    v, a, b, target = u.copy(), low.copy(), high.copy(), 0.0
+    if held < 0:
+        target = math.exp(x)
+    else:
+        v[held] = x
+        a[held] = x
+        b[held] = x
+    value, _ = maximise(fill, like, size, spec, v, data, target, a, b, metric, PROFILE_GAIN)
+    if not value > -np.inf:
+        return 1e3
+    copy_into(v, u)
+    return math.sqrt(max(top - value, 0.0)) - math.sqrt(half)
+
+
+@nb.njit(**FLAGS)
+def profile_limit(
+    start, miss, step, bottom, held, top, half, fill, like, size, spec, u, data, low, high
+):
+    """Return where the profile log-likelihood has dropped by `half` below `top`.
+
+    Walks from `start`, where `profile_miss` is `miss` ≤ 0, in growing steps to a bracket, and
+    closes that by the Anderson–Björck secant (1973) to a thousandth of the step. Returns `bottom`
+    if the profile does not drop so far before it. `u` follows the profile.
+    """
+    metric = np.zeros((u.size, u.size))
+    a, miss_a, b, miss_b = start, miss, start, -1.0
+    for _ in range(40):
+        b = start + step if b == start else b + (b - start)
+        b = min(b, bottom) if step > 0.0 else max(b, bottom)
+        miss_b = profile_miss(
+            b, held, top, half, fill, like, size, spec, u, data, low, high, metric
+        )
+        if miss_b > 0.0:
+            break
+        if b == bottom:
+            return bottom
+        a, miss_a = b, miss_b
+    if miss_b <= 0.0:
+        return bottom
+    for _ in range(60):
+        c = b - miss_b * (b - a) / (miss_b - miss_a)
+        miss_c = profile_miss(
+            c, held, top, half, fill, like, size, spec, u, data, low, high, metric
+        )
+        # What a secant through c would still move.
+        left = abs(miss_c * (b - a) / (miss_b - miss_a))
+        if left < 1e-3 * abs(step) or abs(b - a) < 1e-3 * abs(step):
+            return c
+        if (miss_c > 0.0) == (miss_b > 0.0):
+            shrink = 1.0 - miss_c / miss_b
+            miss_a *= shrink if shrink > 0.0 else 0.5
+        else:
+            a, miss_a = b, miss_b
+        b, miss_b = c, miss_c
+    return b
 
 
 @nb.njit(**FLAGS)

@@ -134,7 +134,7 @@ class NoiseModel:
 
     def noise_pmf(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Return the errors x, int64 of shape (2M + 1,), and their probabilities."""
-        half = self._half_pmf()
+        half = self._half_pmf(self.core_pmf)
         return np.arange(1 - half.size, half.size), mirror(half)
 
     def difference_pmf(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -148,7 +148,7 @@ class NoiseModel:
             both = wide if self.length is not None else np.convolve(wide, wide)
             q = add_centred(q, self.rate * both)
         else:
-            f = mirror(self._half_pmf())
+            f = mirror(self._half_pmf(self.core_pmf))
             q = np.convolve(f, f)
             if self.length is not None:
                 q = add_centred(q, self.rate**2 * wide)
@@ -156,9 +156,15 @@ class NoiseModel:
         half = (q.size - 1) // 2
         return np.arange(-half, half + 1), q
 
-    def difference_counts_law(self, widest: int) -> NDArray[np.float64]:
-        """Return the probabilities of |d| = 0..widest, both signs together."""
-        core, wide = mirror(self.core_pmf), mirror(self.abandoned_pmf())
+    def difference_counts_law(
+        self, widest: int, *, support: int | None = None
+    ) -> NDArray[np.float64]:
+        """Return the probabilities of |d| = 0..widest, both signs together.
+
+        With `support`, the core is cut off there: cheaper, for fits that are repeated.
+        """
+        half = self.core_pmf if support is None else self.family.pmf(self.theta, support)
+        core, wide = mirror(half), mirror(self.abandoned_pmf())
         if self.rate == 0:
             q = pair_law(core, widest)
         elif self.abandonment == "shared":
@@ -166,7 +172,7 @@ class NoiseModel:
             q = (1 - self.rate) * pair_law(core, widest)
             q[: both.size] += self.rate * both[: widest + 1]
         else:
-            q = pair_law(mirror(self._half_pmf()), widest)
+            q = pair_law(mirror(self._half_pmf(half)), widest)
             if self.length is not None:
                 both = self.abandoned_pmf()[: widest + 1]
                 q[: both.size] += self.rate**2 * both
@@ -232,8 +238,7 @@ class NoiseModel:
             "period": self.period,
         }
 
-    def _half_pmf(self) -> NDArray[np.float64]:
-        core = self.core_pmf
+    def _half_pmf(self, core: NDArray[np.float64]) -> NDArray[np.float64]:
         if self.rate == 0:
             return core
         wide = self.abandoned_pmf()
