@@ -279,8 +279,9 @@ def lattice_floor(pair_mae: float) -> float:
         return 2 / 3 * pair_mae
     # E|D| = 4p(1 + p + p²)/((1 − p)(1 + p)³), a polynomial with one root between 0 and 1.
     m = pair_mae
-    roots = np.roots([m, 4 + 2 * m, 4, 4 - 2 * m, -m])
-    (p,) = (float(r.real) for r in roots if abs(r.imag) < 1e-9 and 0 < r.real < 1)
+    law = [m, 4 + 2 * m, 4, 4 - 2 * m, -m]
+    (p,) = (float(r.real) for r in np.roots(law) if abs(r.imag) < 1e-9 and 0 < r.real < 1)
+    p -= float(np.polyval(law, p) / np.polyval(np.polyder(law), p))
     return 2 * p / (1 - p * p)
 
 

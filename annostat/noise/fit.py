@@ -714,6 +714,7 @@ def fit_problem(
             return fit_problem(refined, interval=interval, level=level, seed=seed)
         window = int(problem.windows[top])
         value, u, fine = problem.maximise(found[top], window)
+        values[top] = value, problem.mae(u, window)[0], fine
         profile = (problem.windows, values[:, 0], values[:, 1])
     needed = problem.with_support(u)
     if (needed.support > problem.support).any():
