@@ -724,7 +724,7 @@ def fit_problem(
 
 
 def scan_windows(problem: Problem, u: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Maximise for each window from u; return coordinates, and log-likelihood, E|X|, convergence."""
+    """Maximise for each window; return coordinates, and log-likelihood, E|X|, convergence."""
     found = np.empty((problem.windows.size, u.size))
     values = np.empty((problem.windows.size, 3))
     kernels.scan_windows(

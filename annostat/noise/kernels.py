@@ -198,27 +198,35 @@ def cell_products(laws, z, rater, reach, before, after):
     for i in range(reach):
         before[0, i] = 1.0
         after[k, i] = 1.0
+    # Rows and shifted laws are views, so that the loops are over plain positions: vectorised.
     for j in range(k):
-        law = laws[rater[j]]
-        for i in range(reach):
-            before[j + 1, i] = before[j, i] * law[i + z[j]]
+        law = laws[rater[j]][z[j] : z[j] + reach]
+        times(before[j], law, before[j + 1])
     for j in range(k - 1, 0, -1):
-        law = laws[rater[j]]
-        for i in range(reach):
-            after[j, i] = after[j + 1, i] * law[i + z[j]]
+        law = laws[rater[j]][z[j] : z[j] + reach]
+        times(after[j + 1], law, after[j])
     total = 0.0
+    row = before[k]
     for i in range(reach):
-        total += before[k, i]
+        total += row[i]
     return total
+
+
+@nb.njit(**FLAGS)
+def times(a, b, product):
+    """Write a·b over the length of b."""
+    for i in range(b.size):
+        product[i] = a[i] * b[i]
 
 
 @nb.njit(**FLAGS)
 def cell_slopes(z, rater, reach, before, after, weight, slopes):
     """Add weight·∂/∂f of `cell_products` to `slopes`, one row per rater."""
     for j in range(z.size):
-        row = slopes[rater[j]]
+        row = slopes[rater[j]][z[j] : z[j] + reach]
+        left, right = before[j], after[j + 1]
         for i in range(reach):
-            row[i + z[j]] += weight * before[j, i] * after[j + 1, i]
+            row[i] += weight * left[i] * right[i]
 
 
 @nb.njit(**FLAGS)
