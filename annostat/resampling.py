@@ -1,8 +1,8 @@
 """The one bootstrap, and the one place where annostat runs things in parallel.
 
 Resamples are drawn as multiplicities ("how often each item was drawn"), in blocks of a fixed
-size. Every block has a generator of its own, spawned in order, so that one worker and many give
-the same numbers, and memory grows with the block and not with the number of resamples.
+size, so that memory grows with the block and not with the number of resamples. Each resample has
+random counters of its own: the seed says what it is, not the block or the worker that draws it.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 BLOCK_CELLS = 1 << 16  # multiplicities held at once by one worker: they fit its cache
+TASK_BLOCKS = 16  # blocks that a worker is handed at a time: handing over costs as much as one
 
 
 def as_generator(rng: Rng) -> np.random.Generator:
@@ -140,22 +141,28 @@ def bootstrap(
     >>> means.shape, bool(abs(means.mean() - 4.5) < 0.2)
     ((500,), True)
     """
+    from annostat.kernels import draw_multiplicities  # numba is slow to load
+
     n = check_count("n", n, low=1)
     n_resamples = check_count("n_resamples", n_resamples, low=1)
     units = n if clusters is None else _count_clusters(clusters, n)
     block = max(1, min(n_resamples, BLOCK_CELLS // n))
-    sizes = [min(block, n_resamples - start) for start in range(0, n_resamples, block)]
+    seed = spawn(rng, 1)[0].integers(2**64, dtype=np.uint64)
 
-    def one_block(task: tuple[np.random.Generator, int]) -> FloatArray:
-        generator, size = task
-        drawn = generator.integers(0, units, size=(size, units), dtype=np.int32)
-        drawn += np.arange(size, dtype=np.int32)[:, None] * np.int32(units)
-        times = np.bincount(drawn.ravel(), minlength=size * units).reshape(size, units)
-        weights = times.astype(np.float64)
+    def one_task(start: int) -> FloatArray:
+        stop = min(start + TASK_BLOCKS * block, n_resamples)
+        return np.concatenate(
+            [one_block(i, min(block, stop - i)) for i in range(start, stop, block)]
+        )
+
+    def one_block(start: int, size: int) -> FloatArray:
+        weights = np.empty((size, units))
+        with np.errstate(over="ignore"):  # for kernels that run as plain Python
+            draw_multiplicities(seed, start, weights)
         return np.asarray(statistic(weights if clusters is None else weights[:, clusters]), float)
 
-    tasks = list(zip(spawn(rng, len(sizes)), sizes, strict=True))
-    return np.concatenate(map_parallel(one_block, tasks, n_jobs=n_jobs, progress=progress))
+    starts = range(0, n_resamples, TASK_BLOCKS * block)
+    return np.concatenate(map_parallel(one_task, starts, n_jobs=n_jobs, progress=progress))
 
 
 def bootstrap_interval(

@@ -60,3 +60,22 @@ def concentration(losses, parts):
 def mean_difference_gini(losses):
     """Gini as half the relative mean difference of all pairs."""
     return np.abs(losses[:, None] - losses).mean() / (2 * losses.mean())
+
+
+def multiplicities(seed, start, rows, n):
+    """How often n draws took each of n units: SplitMix64, two draws a word, Lemire's rejection."""
+    wrap, found = 2**64 - 1, []
+    for r in range(start, start + rows):
+        counter, row, drawn = seed + r * n * 0x9E3779B97F4A7C15, [0] * n, 0
+        while drawn < n:
+            counter += 0x9E3779B97F4A7C15
+            z = counter & wrap
+            z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 & wrap
+            z = (z ^ z >> 27) * 0x94D049BB133111EB & wrap
+            for half in divmod(z ^ z >> 31, 2**32):
+                unit, rest = divmod(half * n, 2**32)
+                if drawn < n and rest >= 2**32 % n:
+                    row[unit] += 1
+                    drawn += 1
+        found.append(row)
+    return np.array(found, float)

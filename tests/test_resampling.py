@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from annostat import AnnostatError
+from annostat.kernels import draw_multiplicities
 from annostat.resampling import (
     as_generator,
     bootstrap,
@@ -21,6 +22,7 @@ from annostat.resampling import (
     seed_of,
     spawn,
 )
+from tests import naive
 
 X = np.random.default_rng(5).gamma(2.0, size=40)
 JACKKNIFE = (X.sum() - X) / (X.size - 1)
@@ -64,6 +66,34 @@ def test_multiplicities_are_multinomial():
     np.testing.assert_allclose(w.mean(axis=0), 1, atol=0.04)
     np.testing.assert_allclose(w.var(axis=0), 0.9, atol=0.05)
     np.testing.assert_allclose(np.cov(w[:, 0], w[:, 1])[0, 1], -0.1, atol=0.03)
+
+
+@pytest.mark.parametrize(("start", "rows", "n"), [(0, 40, 1), (7, 9, 2), (2**40, 20, 13),
+                                                  (0, 1, 200_003)])  # fmt: skip
+def test_draws_equal_their_plain_twin(start, rows, n):
+    """Of the last one a few numbers are rejected: one in 42,000."""
+    out = np.full((rows, n), np.nan)
+    with np.errstate(over="ignore"):
+        draw_multiplicities(np.uint64(2**64 - 5), start, out)
+    np.testing.assert_array_equal(out, naive.multiplicities(2**64 - 5, start, rows, n))
+    assert (out.sum(axis=1) == n).all()
+
+
+def test_all_resamples_of_three_items_occur_as_often_as_they_should():
+    drawn = bootstrap(lambda w: w, 3, n_resamples=27_000, rng=1)
+    kinds, seen = np.unique(drawn, axis=0, return_counts=True)
+    expected = 27_000 * stats.multinomial(3, [1 / 3] * 3).pmf(kinds)
+    assert len(kinds) == 10 and stats.chisquare(seen, expected).pvalue > 0.01
+    # Neighbouring resamples, which share the generator's counter, know nothing of each other.
+    after = np.corrcoef(drawn[:-1].T, drawn[1:].T)[:3, 3:]
+    assert np.abs(after).max() < 4 / math.sqrt(27_000)
+
+
+def test_a_resample_is_the_same_in_any_block_and_run(monkeypatch):
+    runs = [bootstrap(lambda w: w, 40, n_resamples=b, rng=3) for b in (500, 90)]
+    np.testing.assert_array_equal(runs[0][:90], runs[1])
+    monkeypatch.setattr("annostat.resampling.BLOCK_CELLS", 400)
+    np.testing.assert_array_equal(runs[0], bootstrap(lambda w: w, 40, n_resamples=500, rng=3))
 
 
 @pytest.mark.parametrize("method", ["percentile", "basic", "bca"])

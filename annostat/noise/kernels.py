@@ -1,4 +1,4 @@
-"""The only numba of annostat: the likelihood of differences between rounds, and its maximiser.
+"""The likelihood of differences between rounds, and its maximiser, compiled by numba.
 
 Arrays of float64 and int64 go in and out; nothing is validated, nothing is random. Each kernel
 has a plain twin in ``tests/naive.py``. All release the interpreter lock.
