@@ -422,34 +422,12 @@ class NoiseFit(Result):
         p = self.problem if problem is None else problem
         windows = coarse(self.window_profile, p, self.model.window)
         low, high = p.box
-        starts, metrics = [], []
-        for w in windows:
-            metric = np.zeros((low.size, low.size))
-            u = self.solution.copy()
-            kernels.maximise(
-                *self.problem.calls,
-                p.spec,
-                u,
-                self.problem.data(int(w)),
-                0.0,
-                low,
-                high,
-                metric,
-                200.0,
+        metrics = np.zeros((windows.size, low.size, low.size))
+        for w, metric in zip(windows, metrics, strict=True):
+            kernels.set_metric(
+                *p.calls, p.spec, self.solution, self.problem.data(int(w)), 0.0, low, high, metric
             )
-            if metric[0, 0] == 0.0:
-                kernels.set_metric(
-                    *self.problem.calls,
-                    p.spec,
-                    u,
-                    self.problem.data(int(w)),
-                    0.0,
-                    low,
-                    high,
-                    metric,
-                )
-            starts.append(u)
-            metrics.append(metric)
+        starts = np.tile(self.solution, (windows.size, 1))
         data = p.data(int(windows[0]))
         size = max(1, min(64, 2_000_000 // max(p.cells.count.size, 1)))
         n_resamples = check_count("n_resamples", n_resamples, low=1)
@@ -464,8 +442,8 @@ class NoiseFit(Result):
             coordinates = np.empty((len(block), low.size))
             best = np.empty((len(block), 3))
             kernels.refit_counts(
-                *self.problem.calls, p.spec, np.array(starts), np.array(metrics), data, counts,
-                windows, top, low, high, coordinates, best,
+                *p.calls, p.spec, starts, metrics, data, counts, windows, top, low, high,
+                coordinates, best,
             )  # fmt: skip
             return np.column_stack([best, coordinates])
 

@@ -715,6 +715,23 @@ def profile_miss(x, held, top, half, fill, like, size, spec, u, data, low, high,
 
 
 @nb.njit(**FLAGS)
+def least_miss(x, held, top, half, windows, fill, like, size, spec, u, data, low, high):
+    """Return the least `profile_miss` over windows, and the window that has it."""
+    metric = np.zeros((u.size, u.size))
+    v = np.empty(u.size)
+    base = data[8].copy()
+    sized = (*data[:8], base, *data[9:])
+    least, window = np.inf, windows[0]
+    for i in range(windows.size):
+        base[:] = 2 * windows[i] + 1
+        copy_into(u, v)
+        miss = profile_miss(x, held, top, half, fill, like, size, spec, v, sized, low, high, metric)
+        if miss < least:
+            least, window = miss, windows[i]
+    return least, window
+
+
+@nb.njit(**FLAGS)
 def profile_limit(
     start, miss, step, bottom, held, top, half, fill, like, size, spec, u, data, low, high
 ):

@@ -88,24 +88,18 @@ class Profiler:
         for _ in range(3):
             if limit == bottom or self.windows.size < 2:
                 break
-            misses = [(self._miss(held, int(w), u.copy(), limit), int(w)) for w in self.windows]
-            least, window = min(misses)
+            p = self.problem
+            least, window = kernels.least_miss(
+                limit, held, self.value, self.half, self.windows, *p.calls, p.spec, u, p.data(),
+                *p.box,
+            )  # fmt: skip
             if least > -1e-3:
                 break
-            further = self._limit(held, window, u, limit, least, step, bottom)
+            further = self._limit(held, int(window), u, limit, least, step, bottom)
             if abs(further - limit) < 2e-3 * abs(step):
                 break
             limit = further
         return limit
-
-    def _miss(self, held: int, window: int, u: FloatArray, x: float) -> float:
-        p = self.problem
-        metric = np.zeros((u.size, u.size))
-        return float(
-            kernels.profile_miss(
-                x, held, self.value, self.half, *p.calls, p.spec, u, p.data(window), *p.box, metric
-            )
-        )
 
     def _limit(
         self,
