@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from annostat.masks.ceiling import BayesMask, DiceCeiling, bayes_mask, dice_ceiling
+from annostat.masks.bayes import BayesMask, bayes_mask
+from annostat.masks.ceiling import DiceCeiling, dice_ceiling
 from annostat.masks.cleanup import Cleanup, clean_masks, compare_cleanup
 from annostat.masks.compare import MaskComparison, MaskScore, compare_masks
 from annostat.masks.consensus import Consensus, consensus, signed_distance
