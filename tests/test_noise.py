@@ -360,7 +360,7 @@ def test_wide_spans_are_refined():
 
 
 def test_simulated_coverage_is_plausible():
-    """A thin slice of the study in analysis/calibration.py, fixed seeds."""
+    """A thin slice of the study in analysis/calibration, fixed seeds."""
     hits = 0
     for seed in range(40):
         law, rounds = paper_rounds(seed)

@@ -256,7 +256,7 @@ def test_robust_is_the_minimum_of_hubers_loss():
 
 
 def test_interval_covers_on_a_thin_slice():
-    """A slice of the study in analysis/calibration.py, fixed seeds."""
+    """A slice of the study in analysis/calibration, fixed seeds."""
     hits = []
     for seed in range(150):
         fit = one(SIZES, noisy(with_hinge(SIZES), 0.03, seed), "hinge")

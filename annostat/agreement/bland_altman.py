@@ -141,7 +141,9 @@ class BlandAltman(Result):
             )
         ]
         title = f"Bland–Altman: {self.names[1]} − {self.names[0]}"
-        return [Section(title, ("what", "estimate", "interval"), rows), check_section(self.checks)]
+        notes = ["The intervals of the limits and of the SD presume Gaussian differences."]
+        head = Section(title, ("what", "estimate", "interval"), rows, notes)
+        return [head, check_section(self.checks)]
 
 
 def bland_altman(

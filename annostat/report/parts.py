@@ -134,7 +134,8 @@ def _noise(result: NoiseComparison) -> Part:
 
     unit, best = result.mae.unit, result.best
     answer = (
-        f"One annotation is off by {result.mae.short()} {unit} on average ({result.mae.range()}; "
+        f"One annotation is off by {result.mae.short()} {unit} on average "
+        f"({result.envelope.range()} over all models that explain the data as well; best "
         f"{best.label}): on average, no model can look better than that against one annotation."
     )
     pictures = (

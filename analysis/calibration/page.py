@@ -1,0 +1,311 @@
+"""The tables of docs/calibration.md, from the results file and nothing else."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from analysis.calibration.tables import (
+    Table,
+    bias,
+    coverage,
+    percent,
+    raters,
+    series,
+    share,
+    size,
+    thousandths,
+    width,
+)
+
+PAGE = Path("docs/calibration.md")
+MARKED = re.compile(r"(<!-- table: (.+?) -->\n).*?(<!-- end of table -->)", re.DOTALL)
+PAPER = "interval: mae, laplace + independent"
+BEST, ENVELOPE = "interval: mae of the best model", "interval: envelope over models"
+SIGMA = "interval: noise_sd, bootstrap-t"
+OUTER, LADDER = "interval: bracket from pairs", "interval: ladder"
+SCALING = (("truth, noise", "sizes × seeds"), series)
+
+TABLES = {
+    "paper": Table(
+        "paper",
+        ((coverage, {"coverage": PAPER}), (bias, {"bias": PAPER}), (width, {"width": PAPER})),
+    ),
+    "picks": Table(
+        "picks",
+        (
+            (coverage, {"envelope": ENVELOPE, "best model alone": BEST}),
+            (percent, {"bracket": "range: symmetric bracket"}),
+            (bias, {"bias": BEST}),
+            (width, {"width, envelope": ENVELOPE, "width, best model": BEST}),
+        ),
+    ),
+    "checks of picks": Table(
+        "picks",
+        (
+            (
+                size,
+                {
+                    "`bias`": "test: bias",
+                    "`equal_raters`": "test: equal_raters",
+                    "`dependence_on_value`": "test: dependence_on_value",
+                },
+            ),
+            (
+                percent,
+                {
+                    "`characteristic_function`": "test: characteristic_function",
+                    "`goodness_of_fit`": "test: goodness_of_fit",
+                    "`abandonment`": "test: abandonment",
+                },
+            ),
+        ),
+    ),
+    "values": Table(
+        "values",
+        (
+            (
+                coverage,
+                {
+                    "σ": SIGMA,
+                    "ρ": "interval: reliability",
+                    "E\\|D\\|": "interval: pair_mae",
+                    "concordance": "interval: concordance",
+                    "limit of agreement": "interval: upper limit of agreement",
+                    "ICC(C,1), F": "interval: icc_c_1, F",
+                },
+            ),
+            (share, {"σ given": "given: interval of noise_sd"}),
+        ),
+    ),
+    "other intervals of σ": Table(
+        "values",
+        (
+            (
+                coverage,
+                {
+                    "bootstrap-t (default)": SIGMA,
+                    "Bonett": "interval: noise_sd, bonett",
+                    "χ²": "interval: noise_sd, chi-square",
+                    "BCa": "interval: noise_sd, bca",
+                    "percentile": "interval: noise_sd, percentile",
+                },
+            ),
+            (bias, {"bias of σ": SIGMA}),
+            (width, {"width, bootstrap-t": SIGMA}),
+        ),
+    ),
+    "checks of values": Table(
+        "values",
+        (
+            (
+                size,
+                {
+                    "`proportional_bias`": "test: proportional_bias",
+                    "`growing_spread`": "test: growing_spread",
+                },
+            ),
+        ),
+    ),
+    "published": Table(
+        "published",
+        (
+            (
+                size,
+                {
+                    "kurtosis known": "test: true reading refuted, kurtosis known",
+                    "kurtosis 3": "test: true reading refuted, kurtosis 3",
+                },
+            ),
+        ),
+    ),
+    "truth": Table(
+        "truth",
+        (
+            (
+                coverage,
+                {
+                    "E(f−Y)², f = Y": "interval: E(f−Y)², f = Y",
+                    "0.1σ²": "interval: E(f−Y)², 0.1σ²",
+                    "shrunken": "interval: E(f−Y)², shrunken",
+                    "leaky, told": "interval: E(f−Y)², leaky, told",
+                    "leaky, not told": "interval: E(f−Y)², leaky, not told",
+                    "share learned": "interval: share learned, leaky",
+                    "r with truth": "interval: correlation with truth, 0.1σ²",
+                    "difference of equals": "interval: 0.1σ² − 0.1σ² again",
+                    "difference": "interval: 0.1σ² − shrunken",
+                },
+            ),
+        ),
+    ),
+    "false alarms of truth": Table(
+        "truth",
+        (
+            (
+                size,
+                {
+                    "t": "test: t, f = Y",
+                    "ranks": "test: signed ranks, f = Y",
+                    "signs": "test: signs, f = Y",
+                    "below": "test: below, f = Y",
+                    "within √0.1σ": "test: within √0.1σ, 0.1σ²",
+                    "leakage": "test: leakage, 0.1σ²",
+                    "two equal models": "test: 0.1σ² − 0.1σ² again",
+                },
+            ),
+        ),
+    ),
+    "power of truth": Table(
+        "truth",
+        (
+            (
+                share,
+                {
+                    "t": "test: t, 0.1σ²",
+                    "ranks": "test: signed ranks, 0.1σ²",
+                    "signs": "test: signs, 0.1σ²",
+                    "within √0.1σ, f = Y": "test: within √0.1σ, f = Y",
+                    "0.1σ² against shrunken": "test: 0.1σ² − shrunken",
+                },
+            ),
+        ),
+    ),
+    "scores": Table(
+        "scores",
+        (
+            (
+                coverage,
+                {
+                    "RMSE": "interval: rmse",
+                    "MAE": "interval: mae",
+                    "r": "interval: correlation",
+                    "R²": "interval: r2",
+                },
+            ),
+        ),
+    ),
+    "concentration": Table(
+        "concentration",
+        (
+            (
+                size,
+                {
+                    "rejects noise": "test: excess of the worst 15%, noise alone",
+                    "by the Gini": "test: excess of the Gini, noise alone",
+                },
+            ),
+            (share, {"finds 5% planted": "test: excess of the worst 15%, 5% planted"}),
+            (percent, {"interval of the excess holds 0": "interval: excess of the worst 15%"}),
+        ),
+    ),
+    "noise of other items": Table(
+        "concentration, other items",
+        ((size, {"rejects noise": "test: excess, noise of other items"}),),
+    ),
+    "swaps": Table(
+        "swaps",
+        (
+            (size, {"rejects noise alone": "test: swaps, noise alone"}),
+            (share, {"finds 5% planted": "test: swaps, 5% planted"}),
+            (
+                size,
+                {
+                    "calls an even error an excess": (
+                        "test: swaps, an even error as large as the noise"
+                    )
+                },
+            ),
+        ),
+    ),
+    "shares": Table(
+        "shares",
+        (
+            (
+                coverage,
+                {
+                    "Gini": "interval: Gini",
+                    "worst 15%": "interval: worst 15%",
+                    "holds half": "interval: fraction that holds half",
+                },
+            ),
+            (share, {"given": "given: interval of the worst 15%"}),
+        ),
+    ),
+    "scaling": Table(
+        "scaling",
+        (
+            (
+                coverage,
+                {
+                    "exponent": "interval: exponent",
+                    "second exponent": "interval: second_exponent",
+                    "floor": "interval: floor",
+                    "N½": "interval: n_half",
+                    "hinge": "interval: hinge",
+                    "naive slope": "interval: naive slope",
+                },
+            ),
+        ),
+        SCALING,
+    ),
+    "scaling choice": Table(
+        "scaling choice",
+        (
+            (
+                share,
+                {
+                    "power": "choice: power",
+                    "power + floor": "choice: power_floor",
+                    "hinge": "choice: hinge",
+                    "broken": "choice: broken",
+                },
+            ),
+        ),
+        SCALING,
+    ),
+    "outlines": Table(
+        "outlines",
+        (
+            (percent, {"ladder's interval holds": LADDER, "bracket holds": OUTER}),
+            (
+                thousandths,
+                {
+                    "ladder": LADDER,
+                    "bracket's middle": OUTER,
+                    "two raters": "no ceiling: two raters",
+                    "majority of the others": "no ceiling: majority of the others",
+                    "in-sample majority": "no ceiling: in-sample majority",
+                },
+            ),
+        ),
+        (("noise of the outline", "raters"), raters),
+    ),
+    "ranks": Table(
+        "ranks",
+        (
+            (
+                coverage,
+                {
+                    "interval": "interval: rank correlation",
+                    "clusters ignored": "interval: rank correlation, clusters ignored",
+                },
+            ),
+            (
+                percent,
+                {
+                    "p < 0.05": "test: no correlation",
+                    "p < 0.05, clusters ignored": "test: no correlation, clusters ignored",
+                },
+            ),
+        ),
+    ),
+}
+
+
+def filled(page: str, results: pd.DataFrame) -> str:
+    """Return the page with its tables made anew, between the markers that name them."""
+    return MARKED.sub(
+        lambda found: "\n".join([found[1], *TABLES[found[2]].lines(results), "", found[3]]), page
+    )

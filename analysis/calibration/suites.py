@@ -1,0 +1,17 @@
+"""All suites: what is simulated and judged, and on which designs."""
+
+from __future__ import annotations
+
+from analysis.calibration import audit, concentration, masks, picks, scaling, truth, values
+from analysis.calibration.designs import Design
+from analysis.calibration.outcomes import Suite
+
+SUITES: dict[str, tuple[Suite, list[Design]]] = {
+    **picks.SUITES,
+    **values.SUITES,
+    **truth.SUITES,
+    **concentration.SUITES,
+    **scaling.SUITES,
+    **masks.SUITES,
+    **audit.SUITES,
+}
