@@ -25,28 +25,46 @@ def mixed(z):
 
 
 @nb.njit(**FLAGS)
-def draw_multiplicities(seed, start, out):
-    """Fill each row of `out`, float64 (b, n), with how often n draws out of n took each unit.
+def draw(seed, resample, row):
+    """Write into `row`, float64 (n,), how often n draws out of n took each unit.
 
-    Row r is resample start + r, and always the same for one seed: its counters begin n·(start + r)
-    steps after the seed, far enough to be its own. Two draws come out of 64 bits, each
-    by Lemire's multiplication (2019), whose rejection makes all units equally likely.
+    A resample is always the same for one seed: its counters begin n·resample steps after the
+    seed, far enough to be its own. Two draws come out of 64 bits, each by Lemire's
+    multiplication (2019), whose rejection makes all units equally likely.
     """
-    size = np.uint64(out.shape[1])
+    size = np.uint64(row.size)
     reject = (HALF + np.uint64(1)) % size
+    row[:] = 0.0
+    counter = seed + np.uint64(resample) * size * GOLDEN
+    left = row.size
+    while left > 0:
+        counter += GOLDEN
+        bits = mixed(counter)
+        product = (bits >> np.uint64(32)) * size
+        if product & HALF >= reject:
+            row[product >> np.uint64(32)] += 1.0
+            left -= 1
+        product = (bits & HALF) * size
+        if left > 0 and product & HALF >= reject:
+            row[product >> np.uint64(32)] += 1.0
+            left -= 1
+
+
+@nb.njit(**FLAGS)
+def draw_multiplicities(seed, start, out):
+    """Write the resamples from `start` on into the rows of `out`, float64 (b, n)."""
     for r in range(out.shape[0]):
-        row = out[r]
-        row[:] = 0.0
-        counter = seed + np.uint64(start + r) * size * GOLDEN
-        left = out.shape[1]
-        while left > 0:
-            counter += GOLDEN
-            bits = mixed(counter)
-            product = (bits >> np.uint64(32)) * size
-            if product & HALF >= reject:
-                row[product >> np.uint64(32)] += 1.0
-                left -= 1
-            product = (bits & HALF) * size
-            if left > 0 and product & HALF >= reject:
-                row[product >> np.uint64(32)] += 1.0
-                left -= 1
+        draw(seed, start + r, out[r])
+
+
+@nb.njit(**FLAGS, fastmath={"reassoc", "contract"})
+def draw_sums(seed, start, columns, out):
+    """Write the sums of `columns`, float64 (p, n), over the same resamples into `out`, (b, p)."""
+    row = np.empty(columns.shape[1])
+    for r in range(out.shape[0]):
+        draw(seed, start + r, row)
+        for j in range(columns.shape[0]):
+            total = 0.0
+            for i in range(row.size):
+                total += row[i] * columns[j, i]
+            out[r, j] = total

@@ -18,7 +18,15 @@ from scipy import special
 from annostat.errors import AnnostatError, check_choice, check_count, check_level, check_number
 from annostat.estimates import Interval
 
-__all__ = ["Rng", "as_generator", "bootstrap", "bootstrap_interval", "map_parallel", "spawn"]
+__all__ = [
+    "Rng",
+    "as_generator",
+    "bootstrap",
+    "bootstrap_interval",
+    "bootstrap_sums",
+    "map_parallel",
+    "spawn",
+]
 
 Rng: TypeAlias = np.random.Generator | int | None
 FloatArray: TypeAlias = NDArray[np.float64]
@@ -144,25 +152,74 @@ def bootstrap(
     from annostat.kernels import draw_multiplicities  # numba is slow to load
 
     n = check_count("n", n, low=1)
-    n_resamples = check_count("n_resamples", n_resamples, low=1)
     units = n if clusters is None else _count_clusters(clusters, n)
-    block = max(1, min(n_resamples, BLOCK_CELLS // n))
-    seed = spawn(rng, 1)[0].integers(2**64, dtype=np.uint64)
+    block = max(1, BLOCK_CELLS // n)
 
-    def one_task(start: int) -> FloatArray:
-        stop = min(start + TASK_BLOCKS * block, n_resamples)
+    def one_task(seed: np.uint64, start: int, stop: int) -> FloatArray:
         return np.concatenate(
-            [one_block(i, min(block, stop - i)) for i in range(start, stop, block)]
+            [one_block(seed, i, min(block, stop - i)) for i in range(start, stop, block)]
         )
 
-    def one_block(start: int, size: int) -> FloatArray:
+    def one_block(seed: np.uint64, start: int, size: int) -> FloatArray:
         weights = np.empty((size, units))
-        with np.errstate(over="ignore"):  # for kernels that run as plain Python
-            draw_multiplicities(seed, start, weights)
+        draw_multiplicities(seed, start, weights)
         return np.asarray(statistic(weights if clusters is None else weights[:, clusters]), float)
 
-    starts = range(0, n_resamples, TASK_BLOCKS * block)
-    return np.concatenate(map_parallel(one_task, starts, n_jobs=n_jobs, progress=progress))
+    return _resampled(one_task, TASK_BLOCKS * block, n_resamples, rng, n_jobs, progress)
+
+
+def bootstrap_sums(
+    columns: FloatArray, *, n_resamples: int = 2000, rng: Rng = None, n_jobs: int | None = 1
+) -> FloatArray:
+    """Return the sums of columns over the resamples that `bootstrap` draws.
+
+    The same as ``bootstrap(lambda w: w @ columns, len(columns))``, but for rounding; no
+    multiplicities are kept, nor multiplied on threads that `n_jobs` knows nothing of.
+
+    Parameters
+    ----------
+    columns : float64 array of shape (n, p)
+        What each item, or cluster of items, adds to the sums.
+    n_resamples, rng, n_jobs
+        As for `bootstrap`.
+
+    Returns
+    -------
+    float64 array of shape (n_resamples, p)
+    """
+    from annostat.kernels import draw_sums  # numba is slow to load
+
+    n = check_count("n", len(columns), low=1)
+    turned = np.ascontiguousarray(columns.T, dtype=np.float64)
+
+    def one_task(seed: np.uint64, start: int, stop: int) -> FloatArray:
+        out = np.empty((stop - start, len(turned)))
+        draw_sums(seed, start, turned, out)
+        return out
+
+    size = TASK_BLOCKS * max(1, BLOCK_CELLS // n)
+    return _resampled(one_task, size, n_resamples, rng, n_jobs, None)
+
+
+def _resampled(
+    one_task: Callable[[np.uint64, int, int], FloatArray],
+    size: int,
+    n_resamples: int,
+    rng: Rng,
+    n_jobs: int | None,
+    progress: Progress | None,
+) -> FloatArray:
+    """Return what tasks of `size` resamples give, one after another."""
+    n_resamples = check_count("n_resamples", n_resamples, low=1)
+    seed = spawn(rng, 1)[0].integers(2**64, dtype=np.uint64)
+
+    def run(start: int) -> FloatArray:
+        with np.errstate(over="ignore"):  # kernels that run as plain Python wrap around, too
+            return one_task(seed, start, min(start + size, n_resamples))
+
+    return np.concatenate(
+        map_parallel(run, range(0, n_resamples, size), n_jobs=n_jobs, progress=progress)
+    )
 
 
 def bootstrap_interval(

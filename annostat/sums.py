@@ -19,7 +19,7 @@ from scipy import special
 
 from annostat.errors import check_choice, check_level
 from annostat.estimates import Interval
-from annostat.resampling import Rng, bootstrap, bootstrap_interval
+from annostat.resampling import Rng, bootstrap_interval, bootstrap_sums
 
 FloatArray = NDArray[np.float64]
 # Takes sums of shape (..., p) and returns values of shape (...); analytic, so that a complex step
@@ -99,9 +99,7 @@ class Sums:
         first, second = np.triu_indices(p)
         products = self.columns[:, first] * self.columns[:, second]
         everything = np.hstack([self.columns, products])
-        drawn = bootstrap(
-            lambda w: w @ everything, self.n_units, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs
-        )
+        drawn = bootstrap_sums(everything, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs)
         totals, squares = drawn[:, :p], drawn[:, p:]
         n = self.n_units
         with np.errstate(all="ignore"):

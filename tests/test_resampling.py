@@ -17,6 +17,7 @@ from annostat.resampling import (
     as_generator,
     bootstrap,
     bootstrap_interval,
+    bootstrap_sums,
     cluster_codes,
     map_parallel,
     seed_of,
@@ -87,6 +88,15 @@ def test_all_resamples_of_three_items_occur_as_often_as_they_should():
     # Neighbouring resamples, which share the generator's counter, know nothing of each other.
     after = np.corrcoef(drawn[:-1].T, drawn[1:].T)[:3, 3:]
     assert np.abs(after).max() < 4 / math.sqrt(27_000)
+
+
+@pytest.mark.parametrize("n", [1, 7, 40, 1000])
+def test_sums_are_those_of_the_same_resamples(n):
+    columns = np.random.default_rng(n).normal(size=(n, 3))
+    plain = bootstrap(lambda w: w @ columns, n, n_resamples=90, rng=3)
+    for n_jobs in (1, 2):
+        found = bootstrap_sums(columns, n_resamples=90, rng=3, n_jobs=n_jobs)
+        np.testing.assert_allclose(found, plain, rtol=1e-12, atol=1e-12)
 
 
 def test_a_resample_is_the_same_in_any_block_and_run(monkeypatch):

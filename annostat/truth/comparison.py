@@ -12,7 +12,7 @@ from scipy import special
 
 from annostat.estimates import Estimate, Interval, plain
 from annostat.multiplicity import holm
-from annostat.resampling import Rng, bootstrap
+from annostat.resampling import Rng, bootstrap_sums
 from annostat.sums import FEW_UNITS
 from annostat.truth.means import mean_estimate
 
@@ -129,7 +129,7 @@ def _studentised(
     # About the mean, so that squares keep their digits.
     centred = total - mean * count
     everything = np.hstack([centred, count, centred**2, centred * count, count**2])
-    drawn = bootstrap(lambda w: w @ everything, n, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs)
+    drawn = bootstrap_sums(everything, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs)
     s, m, ss, sm, mm = (drawn[:, i * pairs : (i + 1) * pairs] for i in range(5))
     with np.errstate(all="ignore"):
         shift = s / m
