@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 
 import jsonschema
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -22,6 +23,7 @@ from annostat import (
 from annostat.agreement import CONVENTIONS, spearman_brown
 from annostat.agreement.variances import Variances
 from annostat.ceilings.bounds import unbiased_pair_mae
+from annostat.plotting import plot_deviations
 
 SCHEMA = json.loads((Path(__file__).parent.parent / "docs" / "bounds.schema.json").read_text())
 
@@ -205,7 +207,7 @@ def test_pair_mae_pays_for_the_bias_it_removes():
     g = np.random.default_rng(5)
     for k in (2, 4):
         found = []
-        for _ in range(1500):
+        for _ in range(600):
             r = rounds_of(g.normal(np.arange(k) * 3.0, 1, (8, k)))
             found.append(unbiased_pair_mae(r, Variances.of(r), 0.95).value)
         error = np.std(found) / math.sqrt(len(found))
@@ -374,6 +376,33 @@ def test_text_strata_and_plot(run, table, tmp_path):
     assert code == 0 and "1.71" in out and "use the mae" in out
 
 
+def test_plot_of_rounds_without_identity(run, tmp_path):
+    target = tmp_path / "deviations.png"
+    code, _, err = run("bounds", "--example", "lidc-diameter", "--plot", target)
+    assert (code, err) == (0, "") and target.read_bytes().startswith(b"\x89PNG")
+
+
+def test_limits_of_agreement_with_the_mean():
+    """Simulated: each reader has a bias; ±1.96·s·√((k−1)/k), s being the scatter within items."""
+    g = np.random.default_rng(8)
+    v = g.normal(50, 9, (400, 1)) + g.normal(0, 4, (400, 3)) + [-2.0, 0.0, 2.0]
+    v[:100, 2] = np.nan
+    ax = plot_deviations(rounds_of(v, unit="mm"))
+    k = np.isfinite(v).sum(axis=1)
+    s = math.sqrt(np.nanvar(v, axis=1) @ k / (k - 1).sum())
+    drawn = sorted(
+        {round(abs(line.get_ydata()[0]), 9) for line in ax.lines if len(line.get_ydata())}
+    )
+    want = [0.0, *(1.959963984540054 * s * math.sqrt((m - 1) / m) for m in (2, 3))]
+    assert drawn == pytest.approx(want)
+    assert len(ax.collections[0].get_offsets()) == 1100 and "(mm)" in ax.get_ylabel()
+    inside = np.abs(v - np.nanmean(v, axis=1)[:, None]) < 1.959963984540054 * s * np.sqrt(
+        (k - 1) / k
+    ).reshape(-1, 1)
+    assert f"{inside.sum() / 1100:.1%} of 1,100 readings" in ax.get_title()
+    plt.close(ax.figure)
+
+
 def test_bad_input_is_one_line(run, table, tmp_path):
     flat = tmp_path / "one.csv"
     flat.write_text("id,a,b\nx,1,2\n")
@@ -386,7 +415,6 @@ def test_bad_input_is_one_line(run, table, tmp_path):
         (("--sd", "5", "--convention", "x"), "--convention"),
         (("--sd", "5", "--score-rmse", "4"), "--score-n"),
         (("--sd", "5", "--plot", "x.png"), "no items to draw"),
-        (("--example", "lidc-diameter", "--plot", tmp_path / "x.png"), "two rounds"),
         ((table, "--rounds", "first", "second", "--sd-of-labels", "2"), "above the SD"),
         ((flat,), "too few items"),
     ):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from annostat.cli.common import Command, input_options, load, publish, with_stratum
 from annostat.errors import AnnostatError
+
+if TYPE_CHECKING:
+    from annostat.rounds import Rounds
 
 CONVENTIONS = ("between-sessions", "session-vs-mean", "noise-sd", "mean-item-sd")
 INTERVALS = ("bootstrap-t", "bonett", "chi-square", "t", "percentile", "bca")
@@ -79,7 +82,7 @@ INTERVALS = ("bootstrap-t", "bonett", "chi-square", "t", "percentile", "bca")
     "--plot",
     "plot_file",
     metavar="FILE",
-    help="Draw the differences and their limits (png, svg, pdf).",
+    help="Draw the differences, or deviations from the mean, and their limits (png, svg, pdf).",
 )
 def bounds(**options: Any) -> None:
     """Say how good any model can look against noisy labels that are values.
@@ -88,6 +91,7 @@ def bounds(**options: Any) -> None:
     Published numbers will do instead: --sd, --correlation and --n.
     """  # fmt: skip
     summary = options["sd"] is not None or options["correlation"] is not None
+    strata: dict[str, Rounds] = {}
     if summary:
         results = {"": _from_summary(options)}
     else:
@@ -97,33 +101,38 @@ def bounds(**options: Any) -> None:
         if given:
             raise AnnostatError(f"{given[0]} goes with published numbers: give --sd or "
                                 "--correlation")  # fmt: skip
-        results = _from_rounds(options)
+        strata = _rounds(options)
+        results = _from_rounds(strata, options)
     if options["sd_of_labels"] is not None:
         results = {k: b.at(sd_of_labels=options["sd_of_labels"]) for k, b in results.items()}
-    if options["plot_file"] and any(b.limits is None for b in results.values()):
-        raise AnnostatError("--plot needs two rounds with an identity: name them (--rounds)")
     publish(results, options, by=None if summary else options["by"])
     if options["plot_file"]:
-        from annostat.plotting import plot_bland_altman, save_figure
+        from annostat.plotting import plot_bland_altman, plot_deviations, save_figure
         from annostat.plotting.figures import new_figure
 
         for name, result in results.items():
             figure, ax = new_figure((6.4, 4.8))
-            plot_bland_altman(result.limits, ax=ax)
+            if result.limits is not None:
+                plot_bland_altman(result.limits, ax=ax)
+            else:
+                plot_deviations(strata[name], ax=ax, level=options["level"])
             save_figure(figure, with_stratum(options["plot_file"], name))
 
 
-def _from_rounds(options: dict[str, Any]) -> dict[str, Any]:
+def _rounds(options: dict[str, Any]) -> dict[str, Rounds]:
+    unit: dict[str, Any] = {"unit": options["unit"], "exchangeable": options["exchangeable"]}
+    return load(options, collapse=False, **unit).strata()
+
+
+def _from_rounds(strata: dict[str, Rounds], options: dict[str, Any]) -> dict[str, Any]:
     from annostat.ceilings import bounds as bounds_of
 
-    unit: dict[str, Any] = {"unit": options["unit"], "exchangeable": options["exchangeable"]}
-    rounds = load(options, collapse=False, **unit)
     return {
         name: bounds_of(
             part, m=options["mean_of"], interval=options["interval"], level=options["level"],
             n_resamples=options["resamples"], rng=options["seed"], n_jobs=options["n_jobs"],
         )
-        for name, part in rounds.strata().items()
+        for name, part in strata.items()
     }  # fmt: skip
 
 

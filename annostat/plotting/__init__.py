@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from annostat.plotting.agreement import plot_bland_altman
+from annostat.plotting.agreement import plot_bland_altman, plot_deviations
 from annostat.plotting.audit import plot_contact_sheet, plot_frame_rates
 from annostat.plotting.cardiac import plot_afd, plot_beat, plot_first_frames
 from annostat.plotting.concentration import plot_concentration
@@ -18,6 +18,7 @@ __all__ = [
     "plot_bland_altman",
     "plot_concentration",
     "plot_contact_sheet",
+    "plot_deviations",
     "plot_differences",
     "plot_disputed",
     "plot_first_frames",
