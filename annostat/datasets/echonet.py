@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -335,9 +336,9 @@ def _traces(
     # Rows of a frame need not be neighbours; frames keep the order in which the file names them.
     key = pd.factorize(pd.MultiIndex.from_arrays([clips, frame]))[0]
     order = np.argsort(key, kind="stable")
-    bounds = np.flatnonzero(np.diff(key[order], prepend=-1)) if order.size else order
+    bounds = np.flatnonzero(np.diff(key[order], prepend=-1))
     traces: list[Trace] = []
-    for start, stop in zip(bounds, [*bounds[1:], order.size], strict=True):
+    for start, stop in pairwise([*bounds, order.size]):
         rows = order[start:stop]
         clip, number = str(clips[rows[0]]), int(frame[rows[0]])
         if len(columns) == 2:

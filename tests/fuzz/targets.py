@@ -81,9 +81,48 @@ def scaling(data: bytes) -> None:
         compare_scaling_table(read_table(path), size="n", score="s")
 
 
+def noise(data: bytes) -> None:
+    """Judge a concentration by the noise of a fit, which is JSON."""
+    from annostat.cli.concentration import noise_of
+    from annostat.concentration import concentration
+
+    with on_disk(data, ".json") as path, tolerated():
+        concentration(range(20), noise=noise_of(str(path)), n_simulated=1)
+
+
+def journal(data: bytes) -> None:
+    """Take an audit up from its journal."""
+    from annostat.datasets.audit.measuring import Task, measure_all
+
+    with on_disk(data, ".jsonl") as path, tolerated():
+        measure_all([Task("a", None)], journal=path)
+
+
+def images(data: bytes) -> None:
+    """Read an image; the first byte chooses NIfTI, compressed or not, or MHD."""
+    from annostat.datasets.camus import image_shape, read_image
+
+    suffix = (".nii", ".nii.gz", ".mhd")[(data[0] if data else 0) % 3]
+    for read in (image_shape, read_image):
+        with on_disk(data[1:], suffix) as path, tolerated():
+            read(path)
+
+
+def config(data: bytes) -> None:
+    """Read the settings of a training run, which are YAML."""
+    from models.config import load_config
+
+    with on_disk(data, ".yaml") as path, tolerated():
+        load_config(file=path)
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "camus": camus,
+    "config": config,
+    "images": images,
+    "journal": journal,
     "masks": masks,
+    "noise": noise,
     "prompts": prompts,
     "rounds": rounds,
     "scaling": scaling,
