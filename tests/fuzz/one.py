@@ -7,8 +7,8 @@ if __name__ == "__main__":
     import atheris  # not everywhere to be had; the corpus alone runs in tests/test_fuzz.py
 
     name = sys.argv.pop(1)
-    kernels = [".".join(path.with_suffix("").parts) for path in Path("annostat").rglob("kernels.py")]
-    compiled = [*kernels, "annostat.noise.families"]
+    kernels = [path.with_suffix("").parts for path in Path("annostat").rglob("kernels.py")]
+    compiled = ["annostat.noise.families", *map(".".join, kernels)]
     with atheris.instrument_imports(include=["annostat", "models"], exclude=compiled):
         from tests.fuzz.targets import TARGETS
 
