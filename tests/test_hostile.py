@@ -2,15 +2,20 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import numpy as np
+import pandas
 import pytest
 
-from annostat import AnnostatError
+from annostat import AnnostatError, read_rounds
+from annostat.datasets import audit_folder, read_masks
+from annostat.datasets.audit import measuring
 from annostat.files import write_text, write_whole
 
 TABLE = "clip,first,second\n" + "".join(f"c{i},{i},{i + i % 3}\n" for i in range(40))
@@ -116,6 +121,97 @@ def test_a_kill_leaves_the_old_file(tmp_path):
     child.wait()
     child.stdout.close()
     assert target.read_text() == "before"
+
+
+OUTPUTS = [("--json", "o.json"), ("--plot", "o.png")]
+BOUNDS = ("bounds", "--item", "clip", "--rounds", "first", "second", "--resamples", "100")
+
+
+@pytest.mark.parametrize(("flag", "name"), OUTPUTS)
+def test_a_command_killed_while_it_writes(tmp_path, flag, name):
+    """The process dies when all is written but for the last step: the old file stands whole."""
+    table, target = tmp_path / "t.csv", tmp_path / name
+    table.write_text(TABLE)
+    target.write_text("before")
+    code = (
+        "import os, sys\n"
+        "real = os.replace\n"
+        "def last(a, b): os.kill(os.getpid(), 9) if str(b) == sys.argv[-1] else real(a, b)\n"
+        "os.replace = last\n"
+        "from annostat.cli import main\n"
+        "main(sys.argv[1:])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *BOUNDS, str(table), flag, str(target)],
+        capture_output=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+    assert target.read_text() == "before"
+
+
+@pytest.mark.parametrize(("flag", "name"), OUTPUTS)
+def test_a_file_system_that_takes_no_more(tmp_path, flag, name):
+    resource = pytest.importorskip("resource", reason="needs POSIX limits")
+    table, target = tmp_path / "t.csv", tmp_path / name
+    table.write_text(TABLE)
+    full = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))  # noqa: E731
+    done = annostat(*BOUNDS, table, flag, target, preexec_fn=full)
+    message = f"annostat: error: {str(target)!r} cannot be written: File too large\n"
+    assert (done.returncode, done.stderr.decode()) == (2, message)
+    assert list(tmp_path.iterdir()) == [table]
+
+
+@pytest.mark.parametrize(("flag", "name"), OUTPUTS)
+def test_a_folder_that_is_read_only(tmp_path, flag, name):
+    table, folder = tmp_path / "t.csv", tmp_path / "folder"
+    table.write_text(TABLE)
+    folder.mkdir(mode=0o555)
+    command = [sys.executable, "-m", "annostat", *BOUNDS, str(table), flag, str(folder / name)]
+    if os.geteuid() == 0:  # who may write everywhere gives that right up
+        if shutil.which("setpriv") is None:
+            pytest.skip("root writes everywhere, and there is no setpriv")
+        command = ["setpriv", "--bounding-set=-dac_override", *command]
+    done = subprocess.run(command, capture_output=True, timeout=120, check=False)
+    assert done.returncode == 2 and list(folder.iterdir()) == []
+    message = f"annostat: error: {str(folder / name)!r} cannot be written: Permission denied"
+    assert done.stderr.decode() == message + "\n"
+
+
+def vanishing(monkeypatch, owner, name, victim):
+    """Make a function delete a file before it reads it."""
+    real = getattr(owner, name)
+
+    def gone(*args, **options):
+        victim.unlink(missing_ok=True)
+        return real(*args, **options)
+
+    monkeypatch.setattr(owner, name, gone)
+
+
+def test_a_table_that_vanishes_while_it_is_read(tmp_path, monkeypatch):
+    table = tmp_path / "t.csv"
+    table.write_text(TABLE)
+    vanishing(monkeypatch, pandas, "read_csv", table)
+    with pytest.raises(AnnostatError, match=r"t\.csv"):
+        read_rounds(table, item="clip", rounds=["first", "second"])
+
+
+def test_masks_that_vanish_while_they_are_read(tmp_path, monkeypatch):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        np.savez(tmp_path / name / "clip.npz", frames=np.array([1]), masks=np.ones((1, 4, 4), "u1"))
+    vanishing(monkeypatch, np, "load", tmp_path / "b" / "clip.npz")
+    with pytest.raises(AnnostatError, match=r"clip\.npz"):
+        read_masks([tmp_path / "a", tmp_path / "b"], kind="uint8")
+
+
+def test_a_clip_that_vanishes_during_the_audit(tmp_path, monkeypatch):
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.avi").write_bytes(b"RIFF")
+    vanishing(monkeypatch, measuring, "measure", tmp_path / "b.avi")
+    found = audit_folder(tmp_path)
+    lost = [f.evidence for f in found.findings if f.item == "b"]
+    assert len(lost) == 1 and "there is no file" in lost[0]
 
 
 def test_an_interrupt_is_one_line(tmp_path):

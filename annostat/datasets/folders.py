@@ -44,7 +44,7 @@ def is_inside(root: Path, path: Path) -> bool:
     """Return whether a path, its links followed, lies inside `root` (a resolved folder)."""
     try:
         return path.resolve().is_relative_to(root)
-    except (OSError, RuntimeError):  # a link that leads to itself
+    except (OSError, RuntimeError, ValueError):  # a link to itself, a name that none can have
         return False
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from collections import defaultdict
@@ -211,22 +212,24 @@ def _spread_of_areas(echo: EchoNet) -> dict[str, float]:
 
 
 def digests_of(tasks: Sequence[Task]) -> dict[str, str]:
-    """Return the SHA-256 of files of equal size: files of different sizes cannot be the same."""
-    by_size: dict[int, list[Task]] = defaultdict(list)
+    """Return the SHA-256 of files of equal size: files of different sizes cannot be the same.
+
+    A file that cannot be read, or is there no more, has none: its record says so.
+    """
+    by_size: dict[int, list[tuple[str, Path]]] = defaultdict(list)
     for task in tasks:
-        if task.path is not None:
-            size = task.path.stat().st_size
-            if size:
-                by_size[size].append(task)
+        with contextlib.suppress(OSError):
+            size = 0 if task.path is None else task.path.stat().st_size
+            if task.path is not None and size:
+                by_size[size].append((task.item, task.path))
     digests = {}
     for group in by_size.values():
-        for task in group if len(group) > 1 else ():
+        for item, path in group if len(group) > 1 else ():
             digest = hashlib.sha256()
-            assert task.path is not None
-            with task.path.open("rb") as stream:
+            with contextlib.suppress(OSError), path.open("rb") as stream:
                 while piece := stream.read(PIECE):
                     digest.update(piece)
-            digests[task.item] = digest.hexdigest()
+                digests[item] = digest.hexdigest()
     return digests
 
 
