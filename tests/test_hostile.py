@@ -28,7 +28,7 @@ def annostat(*args, env=None, **options):
         [sys.executable, "-m", "annostat", *map(str, args)],
         capture_output=True,
         env=os.environ | (env or {}),
-        timeout=120,
+        timeout=600,
         **options,
     )
 
@@ -73,7 +73,7 @@ def test_a_full_disk_is_one_line(tmp_path):
     with open("/dev/full", "wb") as full:
         done = subprocess.run(
             [sys.executable, "-m", "annostat", "fit-afd", str(table), *FIT[1:], "--json", "-"],
-            stdout=full, stderr=subprocess.PIPE, timeout=120, check=False,
+            stdout=full, stderr=subprocess.PIPE, timeout=600, check=False,
         )  # fmt: skip
     assert done.returncode == 2
     assert done.stderr == b"annostat: error: cannot write: No space left on device\n"
@@ -83,7 +83,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(tmp_path):
     table = tmp_path / "t.csv"
     table.write_text(TABLE)
     command = f"{sys.executable} -m annostat fit-afd {table} {' '.join(FIT[1:])} | head -1"
-    done = subprocess.run(command, shell=True, capture_output=True, timeout=120, check=False)
+    done = subprocess.run(command, shell=True, capture_output=True, timeout=600, check=False)
     assert done.stdout == b"Noise of one annotation\n" and done.stderr == b""
 
 
@@ -143,7 +143,7 @@ def test_a_command_killed_while_it_writes(tmp_path, flag, name):
     )
     done = subprocess.run(
         [sys.executable, "-c", code, *BOUNDS, str(table), flag, str(target)],
-        capture_output=True, timeout=120, check=False,
+        capture_output=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode == -signal.SIGKILL, done.stderr.decode()
     assert target.read_text() == "before"
@@ -171,7 +171,7 @@ def test_a_folder_that_is_read_only(tmp_path, flag, name):
         if shutil.which("setpriv") is None:
             pytest.skip("root writes everywhere, and there is no setpriv")
         command = ["setpriv", "--bounding-set=-dac_override", *command]
-    done = subprocess.run(command, capture_output=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, timeout=600, check=False)
     assert done.returncode == 2 and list(folder.iterdir()) == []
     message = f"annostat: error: {str(folder / name)!r} cannot be written: Permission denied"
     assert done.stderr.decode() == message + "\n"
