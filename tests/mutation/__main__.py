@@ -92,7 +92,7 @@ def main() -> int:
     parser.add_argument("--sample", type=int, help="how many mutants (default: all)")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    tests = [f"tests/test_{name}.py" for name in PACKAGES[given.package]]
+    tests = [f"tests/test_{name}.py" for name in (*PACKAGES[given.package], "golden")]
     inner = "\n    "
     settings = SETTINGS.format(package=given.package, pattern=given.pattern,
                                copied=inner.join(COPIED), tests=inner.join(tests))  # fmt: skip
