@@ -30,7 +30,7 @@ __all__ = ["Rounds", "read_rounds"]
 
 STREAM_BYTES = 256 << 20  # files larger than this are streamed into counts
 BATCH_ROWS = 1 << 20
-COUNT_ROWS = 1 << 16
+COUNT_ROWS = 1 << 15
 PICK_LIMIT = 2**53  # whole numbers beyond this are not exact in float64
 ITEM_NAMES = ("item", "id", "filename", "name", "case", "clip", "image", "study", "subject")
 LONG_RATER_NAMES = ("rater", "round", "reader", "annotator", "observer")
@@ -618,12 +618,13 @@ def _stream(path: Path, options: dict[str, Any], units: dict[str, Any]) -> Round
                 extra = (layout.by, layout.period, layout.fps, layout.length)
                 keys = [c for c in extra if isinstance(c, str)]
             names = layout.rounds
-            if len(names) == 2 and not keys and all(_fits_int64(batch[c].dtype) for c in names):
-                _count_into(fast, *(batch[c].to_numpy() for c in names))
-                start += len(batch)
-                continue
-            rows = _RowNames(start)
+            rows = _RowNames(np.arange(start, start + len(batch)))
             start += len(batch)
+            if len(names) == 2 and not keys and all(_is_plain(batch[c].dtype) for c in names):
+                left = _count_into(fast, *(batch[c].to_numpy() for c in names))
+                if not left.size:
+                    continue
+                batch, rows = batch.iloc[left], _RowNames(rows.numbers[left])
             values = np.vstack([_as_numbers(batch[c], c, rows) for c in names]).T
             present = np.isfinite(values)
             whole = (values == np.round(values)) & (np.abs(values) < PICK_LIMIT)
@@ -632,8 +633,7 @@ def _stream(path: Path, options: dict[str, Any], units: dict[str, Any]) -> Round
                 Rounds(values, tuple(names), items=labels).picks()
             if len(names) == 2 and not keys:
                 both = present.all(axis=1)
-                pairs = values if both.all() else values[both]
-                _count_into(fast, *pairs.astype(np.int64).T)
+                _count_into(fast, *values[both].T)
                 if both.all():
                     continue
                 values, present = values[~both], present[~both]
@@ -681,15 +681,26 @@ def _merge(tables: list[pd.DataFrame], keys: list[str]) -> pd.DataFrame:
     return stacked.groupby(keys, dropna=False)["\0n"].sum().reset_index()
 
 
-def _fits_int64(dtype: Any) -> bool:
-    return isinstance(dtype, np.dtype) and np.can_cast(dtype, np.int64) and dtype.kind != "b"
+def _is_plain(dtype: Any) -> bool:
+    """Return whether a column is an array of numbers, as NumPy has them."""
+    return isinstance(dtype, np.dtype) and dtype.kind in "iuf"
 
 
-def _count_into(total: dict[int, int], first: NDArray[Any], second: NDArray[Any]) -> None:
-    """Add the counts of whole-number differences, a piece that fits the cache at a time."""
+def _count_into(
+    total: dict[int, int], first: NDArray[Any], second: NDArray[Any]
+) -> NDArray[np.int64]:
+    """Add the counts of whole-number differences, a piece that fits the cache at a time.
+
+    Returns the rows of the pieces that were left out, since a cell is no whole number there.
+    """
+    left = []
     for start in range(0, len(first), COUNT_ROWS):
         piece = slice(start, start + COUNT_ROWS)
-        d = np.subtract(second[piece], first[piece], dtype=np.int64)
+        a, b = _whole(first[piece]), _whole(second[piece])
+        if a is None or b is None:
+            left.append(np.arange(start, min(start + COUNT_ROWS, len(first))))
+            continue
+        d = np.subtract(b, a, dtype=np.int64)
         low, high = int(d.min()), int(d.max())
         if high - low < 8 * COUNT_ROWS:
             d -= low
@@ -701,6 +712,19 @@ def _count_into(total: dict[int, int], first: NDArray[Any], second: NDArray[Any]
             pairs = zip(seen.tolist(), counts.tolist(), strict=True)
         for value, count in pairs:
             total[value] = total.get(value, 0) + count
+    return np.concatenate(left) if left else np.zeros(0, dtype=np.int64)
+
+
+def _whole(piece: NDArray[Any]) -> NDArray[Any] | None:
+    """Return numbers as whole ones, or None if one is missing, broken or too large for a pick."""
+    if piece.dtype.kind != "f" and piece.dtype.itemsize < 8:
+        return piece
+    with np.errstate(invalid="ignore"):
+        # NaN is neither above the one limit nor below the other.
+        if not (-PICK_LIMIT < piece.min(initial=0) and piece.max(initial=0) < PICK_LIMIT):
+            return None
+        whole = piece.astype(np.int64, copy=False)
+    return whole if np.array_equal(whole, piece) else None
 
 
 def _batches(path: Path, options: Mapping[str, Any]) -> Generator[pd.DataFrame, None, None]:
@@ -876,11 +900,11 @@ def _labels(column: pd.Series[Any], name: str, items: NDArray[Any]) -> NDArray[A
 class _RowNames:
     """Names of the rows of a batch, made only when a message needs one."""
 
-    def __init__(self, start: int) -> None:
-        self.start = start
+    def __init__(self, numbers: NDArray[np.int64]) -> None:
+        self.numbers = numbers
 
     def __getitem__(self, i: int) -> str:
-        return f"row {self.start + i + 1}"
+        return f"row {self.numbers[i] + 1}"
 
 
 def _as_numbers(

@@ -79,7 +79,7 @@ def compare_scaling_table(
         check_column("score", column, columns)
     if frame.empty:
         raise AnnostatError("the table has no rows")
-    rows = _RowNames(0)
+    rows = _RowNames(np.arange(len(frame)))
     numbers = {}
     for column in (size, *scores, *([weight] if weight else [])):
         numbers[column] = _as_numbers(frame[column], column, rows)
