@@ -59,6 +59,11 @@ class Sums:
         return len(self.columns)
 
     @property
+    def units(self) -> str:
+        """What is resampled, in words."""
+        return "clusters" if self.clustered else "items"
+
+    @property
     def totals(self) -> FloatArray:
         """The sums, shape (p,)."""
         return np.asarray(self.columns.sum(axis=0))
@@ -139,11 +144,10 @@ class Sums:
         value, error = self.value(g), self.standard_error(g)
         if not (math.isfinite(value) and math.isfinite(error) and error > 0):
             return None
-        units = "clusters" if self.clustered else "items"
         on = f" of {scale}" if scale else ""
         if method == "t" or self.n_units < FEW_UNITS:
             reach = float(special.stdtrit(self.n_units - 1, (1 + level) / 2)) * error
-            return Interval(value - reach, value + reach, level, f"t{on} over {units}")
+            return Interval(value - reach, value + reach, level, f"t{on} over {self.units}")
         values, errors = self.replicates(g, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs)
         good = np.isfinite(values) & np.isfinite(errors) & (errors > 1e-9 * error)
         wide = self.jackknife_error(g)
@@ -156,7 +160,7 @@ class Sums:
             standard_errors=errors[good],
             standard_error=wide if math.isfinite(wide) else error,
         )
-        return Interval(found.low, found.high, level, f"{found.method}{on} over {units}")
+        return Interval(found.low, found.high, level, f"{found.method}{on} over {self.units}")
 
 
 def gradient(g: Function, totals: FloatArray) -> FloatArray:

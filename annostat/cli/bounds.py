@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from annostat.cli.common import Command, input_options, load, publish, with_stratum
+from annostat.cli.common import Command, input_options, load, publish, value_options, with_stratum
 from annostat.errors import AnnostatError
 
 if TYPE_CHECKING:
@@ -19,8 +19,7 @@ INTERVALS = ("bootstrap-t", "bonett", "chi-square", "t", "percentile", "bca")
 
 @click.command("bounds", cls=Command)
 @input_options
-@click.option("--unit", default="", metavar="TEXT", help="Unit of the values.")
-@click.option("--exchangeable", is_flag=True, help="The order of the rounds means nothing.")
+@value_options
 @click.option(
     "--mean-of",
     type=click.IntRange(min=1),

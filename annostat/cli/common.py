@@ -81,6 +81,15 @@ def exclude_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--exclude", metavar="FILE.csv", help=text)(command)
 
 
+def value_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of labels that are values."""
+    return add(
+        command,
+        click.option("--unit", default="", metavar="TEXT", help="Unit of the values."),
+        click.option("--exchangeable", is_flag=True, help="The order of the rounds means nothing."),
+    )
+
+
 def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of everything that is computed."""
     return add(

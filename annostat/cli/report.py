@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from annostat.cli.common import TYPED, Command, progress_bar, run_options, table_options
+from annostat.cli.common import (
+    TYPED,
+    Command,
+    progress_bar,
+    run_options,
+    table_options,
+    value_options,
+)
 from annostat.cli.score import labels_and_models, strata_of
 from annostat.errors import AnnostatError
 
@@ -31,8 +38,7 @@ FEWEST = 20  # items, for a curve of their errors
     show_default=True,
     help="What the annotations are; auto takes whole numbers for picks.",
 )
-@click.option("--unit", default="", metavar="TEXT", help="Unit of the values.")
-@click.option("--exchangeable", is_flag=True, help="The order of the rounds means nothing.")
+@value_options
 @click.option(
     "--model",
     "models",

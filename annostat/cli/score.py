@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from annostat.cli.common import Command, input_options, load, publish, with_stratum
+from annostat.cli.common import Command, input_options, load, publish, value_options, with_stratum
 from annostat.errors import AnnostatError, check_choice, shown
 
 if TYPE_CHECKING:
@@ -31,8 +31,7 @@ HELD_OUT_NOTE = (
     multiple=True,
     help="Column of a model's predictions; may be given again.",
 )
-@click.option("--unit", default="", metavar="TEXT", help="Unit of the labels.")
-@click.option("--exchangeable", is_flag=True, help="The order of the rounds means nothing.")
+@value_options
 @click.option(
     "--trained-on",
     metavar="A",

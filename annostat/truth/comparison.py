@@ -13,7 +13,7 @@ from scipy import special
 from annostat.estimates import Estimate, Interval, plain
 from annostat.multiplicity import holm
 from annostat.resampling import Rng, bootstrap_sums
-from annostat.sums import FEW_UNITS
+from annostat.sums import FEW_UNITS, Sums
 from annostat.truth.means import mean_estimate
 
 FloatArray = NDArray[np.float64]
@@ -119,9 +119,7 @@ def _studentised(
     """Return (mean* − mean)/SE* of each pair, shape (n_resamples, n_pairs), or None."""
     d = np.column_stack(differences)
     there = np.isfinite(d)
-    total, count = np.where(there, d, 0.0), there.astype(np.float64)
-    if codes is not None:
-        total, count = (_by_cluster(v, codes) for v in (total, count))
+    total, count = (Sums.of(v, codes).columns for v in (np.where(there, d, 0.0), there))
     n, pairs = total.shape
     if n < FEW_UNITS:
         return None
@@ -136,9 +134,3 @@ def _studentised(
         variance = np.maximum(ss - 2 * shift * sm + shift**2 * mm, 0.0) * n / (n - 1)
         ts = shift / (np.sqrt(variance) / m)
     return np.asarray(np.where(variance > 0, ts, np.nan))
-
-
-def _by_cluster(columns: FloatArray, codes: NDArray[np.int64]) -> FloatArray:
-    total = np.zeros((int(codes.max()) + 1, columns.shape[1]))
-    np.add.at(total, codes, columns)
-    return total

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
 from annostat.errors import AnnostatError, check_level
 from annostat.estimates import Estimate, Interval
@@ -287,12 +286,10 @@ def correlation_with_truth(
         return np.asarray(sign * np.exp(total / (2 * len(there))))
 
     value, error = sums.value(g), sums.standard_error(g)
-    interval = None
-    if sums.n_units >= 3 and error > 0:
-        reach = float(special.stdtrit(sums.n_units - 1, (1 + level) / 2)) * error
-        name = "clusters" if sums.clustered else "items"
-        low, high = (min(max(v, -1.0), 1.0) for v in (value - reach, value + reach))
-        interval = Interval(low, high, level, f"t over {name}, clipped at 1")
+    interval = sums.interval(g, method="t", level=level) if sums.n_units >= 3 else None
+    if interval is not None:
+        low, high = (min(max(v, -1.0), 1.0) for v in (interval.low, interval.high))
+        interval = Interval(low, high, level, f"{interval.method}, clipped at 1")
     note = "" if interval is not None else "no interval: too few items, or no scatter"
     if abs(value) > 1:
         note = f"the estimate is {value:.4g}, beyond 1: no noise of the model is seen"

@@ -24,8 +24,7 @@ def mean_estimate(
         return Estimate(math.nan, None, None, unit, "undefined: no item has what it takes")
     value, error = sums.value(ratio), sums.standard_error(ratio)
     if sums.n_units < 2:
-        what = "clusters" if sums.clustered else "items"
-        return Estimate(value, None, None, unit, f"no interval: it takes two {what} or more")
+        return Estimate(value, None, None, unit, f"no interval: it takes two {sums.units} or more")
     if error <= 1e-14 * float(np.abs(sums.columns).max()):
         return Estimate(value, 0.0, None, unit, "no interval: all items say the same")
     return Estimate(value, error, sums.interval(ratio, method="t", level=level), unit)
@@ -63,12 +62,11 @@ def fieller(sums: Sums, *, level: float) -> tuple[Estimate, float | None]:
         return Estimate(value, 0.0, None, note="no interval: all items say the same"), None
     q2 = float(special.stdtrit(n - 1, (1 + level) / 2)) ** 2
     a, b, c = y * y - q2 * yy, x * y - q2 * xy, x * x - q2 * xx
-    units = "clusters" if sums.clustered else "items"
     if a > 0:
         reach = math.sqrt(max(b * b - a * c, 0.0))
-        interval = Interval((b - reach) / a, (b + reach) / a, level, f"Fieller over {units}")
+        interval = Interval((b - reach) / a, (b + reach) / a, level, f"Fieller over {sums.units}")
     else:
-        interval = Interval(-math.inf, math.inf, level, f"Fieller over {units}, unbounded")
+        interval = Interval(-math.inf, math.inf, level, f"Fieller over {sums.units}, unbounded")
     p = 2 * float(special.stdtr(n - 1, -abs(x) / math.sqrt(xx))) if xx > 0 else None
     return Estimate(value, error, interval), p
 
