@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 
 __all__ = ["audit_folder"]
 
-PIECE = 1 << 20
-
 
 def audit_folder(
     folder: str | os.PathLike[str],
@@ -103,7 +101,7 @@ def audit_folder(
     n_resumed = len(read_journal(place, source.tasks))
     records = measure_all(source.tasks, journal=place, n_jobs=n_jobs, progress=progress)
     table = with_measured(source.table, records)
-    pairs = verdicts.duplicate_pairs(records, digests_of(source.tasks), limits)
+    pairs = verdicts.duplicate_pairs(records, digests_of(source.tasks, records), limits)
     found = list(_findings(source, records, pairs, limits))
     findings = sorted(found, key=lambda f: (-f.score, f.item, f.reason))
     associations = []
@@ -211,25 +209,23 @@ def _spread_of_areas(echo: EchoNet) -> dict[str, float]:
     return spread
 
 
-def digests_of(tasks: Sequence[Task]) -> dict[str, str]:
-    """Return the SHA-256 of files of equal size: files of different sizes cannot be the same.
+def digests_of(tasks: Sequence[Task], records: Mapping[str, Record]) -> dict[str, str]:
+    """Return the SHA-256 of files that can be the same: those of one size and one mean frame.
 
     A file that cannot be read, or is there no more, has none: its record says so.
     """
-    by_size: dict[int, list[tuple[str, Path]]] = defaultdict(list)
+    groups: dict[tuple[int, str], list[tuple[str, Path]]] = defaultdict(list)
     for task in tasks:
         with contextlib.suppress(OSError):
             size = 0 if task.path is None else task.path.stat().st_size
             if task.path is not None and size:
-                by_size[size].append((task.item, task.path))
+                thumb = records[task.item]["signs"].get("thumb", "")
+                groups[size, thumb].append((task.item, task.path))
     digests = {}
-    for group in by_size.values():
+    for group in groups.values():
         for item, path in group if len(group) > 1 else ():
-            digest = hashlib.sha256()
             with contextlib.suppress(OSError), path.open("rb") as stream:
-                while piece := stream.read(PIECE):
-                    digest.update(piece)
-                digests[item] = digest.hexdigest()
+                digests[item] = hashlib.file_digest(stream, "sha256").hexdigest()
     return digests
 
 

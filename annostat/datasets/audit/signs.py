@@ -7,7 +7,6 @@ broken is broken there too, and the signs then cost a fraction of decoding.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -15,16 +14,14 @@ from numpy.typing import NDArray
 
 __all__ = ["SIGNS_VERSION", "Meter"]
 
-SIGNS_VERSION = 1  # a journal of another version is not resumed
+SIGNS_VERSION = 2  # a journal of another version is not resumed
 SIDE = 56
 CELLS = 14  # side of the thumbnails
 
-BLACK_BELOW = 24  # no pixel of a black frame is brighter
-FLAT_WITHIN = 8  # range of the grey values of a constant frame
-SATURATED_SHARE = 0.3  # of the pixels are at least 250
-STILL = 0.05  # mean grey levels that a repeated frame differs by, at most
+ROOM = 32  # frames that are looked at together
 
 Bytes = NDArray[np.uint8]
+IntArray = NDArray[np.int32]
 FloatArray = NDArray[np.float64]
 
 
@@ -32,27 +29,37 @@ class Meter:
     """Takes the frames of a clip one at a time, and returns its signs."""
 
     def __init__(self) -> None:
-        from annostat.datasets.audit.kernels import add_frame
+        from annostat.datasets.audit import kernels
 
-        self._add = add_frame
-        self._facts: list[tuple[int, int, int, int]] = []
-        self._row_steps: list[FloatArray] = []
+        self._kernels = kernels
+        self._n = self._waiting = 0
+        self._facts: list[IntArray] = []
+        self._row_steps: list[IntArray] = []
 
     def add(self, frame: Bytes) -> None:
         """Take a frame, uint8 of shape (height, width); all frames have one shape."""
-        if not self._facts:
-            self._shape = frame.shape
-            self._step = step = max(1, round(min(frame.shape) / SIDE))
-            self._last = frame[::step, ::step].copy()
-            self._new = np.empty_like(self._last)
-            self._total, self._motion = np.zeros((2, *self._last.shape), np.int32)
-        row_steps = np.empty(len(self._last) - 1)
-        facts = self._add(
-            frame, self._step, self._last, self._new, self._total, self._motion, row_steps
-        )
+        if self._n == 0:
+            self._begin(frame)
+        self._n += 1
+        self._waiting += 1
+        self._stack[self._waiting] = frame[:: self._step, :: self._step]
+        if self._waiting == ROOM:
+            self._look()
+
+    def _begin(self, frame: Bytes) -> None:
+        self._shape = frame.shape
+        self._step = step = max(1, round(min(frame.shape) / SIDE))
+        first = frame[::step, ::step]
+        self._stack = np.empty((ROOM + 1, *first.shape), np.uint8)  # the last frame, and new ones
+        self._stack[0] = first
+        self._sums = np.zeros((2, *first.shape), np.int32)  # of grey values, of their changes
+
+    def _look(self) -> None:
+        facts, row_steps = self._kernels.add_frames(self._stack, self._waiting, self._sums)
         self._facts.append(facts)
         self._row_steps.append(row_steps)
-        self._last, self._new = self._new, self._last
+        self._stack[0] = self._stack[self._waiting]
+        self._waiting = 0
 
     def signs(self) -> dict[str, Any]:
         """Return the signs of the frames that were taken.
@@ -60,108 +67,56 @@ class Meter:
         Returns
         -------
         dict
-            JSON-ready. n_frames; height, width; level (mean grey value); black, flat, saturated:
+            JSON-ready. n_frames; height, width; black, flat, saturated:
             [number of such frames, the first one]; frozen: [longest run of repeated frames, where
             it starts]; jump: [largest change between neighbours over their 90% quantile, its
             frame, grey levels]; torn: [excess of one row step over the clip's noise of row steps,
             frame, row]; thumb, motion: 14 × 14 bytes as hexadecimal digits, the mean frame and
             mean change.
         """
-        if not self._facts:
+        n = self._n
+        if n == 0:
             return {"n_frames": 0}
-        n, n_pixels = len(self._facts), self._last.size
-        low, high, bright, change = np.array(self._facts).T
-        black = high < BLACK_BELOW
-        flat = (high - low < FLAT_WITHIN) & ~black
-        saturated = (bright > SATURATED_SHARE * n_pixels) & ~flat
-        odd = black | flat | saturated
-        levels = change[1:] / n_pixels
-        still = levels < STILL
-        run, start = longest_run(still & ~odd[1:])
+        if self._waiting:
+            self._look()
+        facts, row_steps = np.concatenate(self._facts), np.concatenate(self._row_steps)
+        rows, columns = self._sums.shape[1:]
+        odd, still, counts, firsts, *frozen = self._kernels.find_odd(facts, rows * columns)
+        ratio, changed, size = self._kernels.find_jump(facts, odd, still)
+        tear, broken, row, noise = self._kernels.find_tear(row_steps, odd)
+        mean, motion = cell_means(self._sums) / np.array([[[n]], [[max(n - 1, 1)]]])
+        black, flat, saturated = zip(counts.tolist(), firsts.tolist(), strict=True)
         return {
             "n_frames": n,
             "height": self._shape[0],
             "width": self._shape[1],
-            "level": round(float(self._total.mean()) / n, 3),
-            "black": _count(black),
-            "flat": _count(flat),
-            "saturated": _count(saturated),
-            "frozen": [run, start],
-            "jump": _jump(levels, still, odd),
-            "torn": _tear(np.array(self._row_steps), odd, self._step),
-            "thumb": thumbnail(self._total / n),
-            "motion": thumbnail(self._motion / max(n - 1, 1)),
+            "black": list(black),
+            "flat": list(flat),
+            "saturated": list(saturated),
+            "frozen": frozen,
+            "jump": [round(ratio, 3), changed, round(size / (rows * columns), 3)],
+            "torn": [round(tear / (noise + columns / 2), 3), broken, row * self._step],
+            "thumb": write_thumbnail(mean),
+            "motion": write_thumbnail(motion),
         }
 
 
-def _count(which: NDArray[np.bool_]) -> list[int]:
-    return [int(which.sum()), int(which.argmax())]
+def cell_means(images: NDArray[Any]) -> FloatArray:
+    """Return the means of 14 × 14 cells of each image; all cells have the same area."""
+    rows, columns = (_averages(n) for n in images.shape[1:])
+    return np.asarray(rows @ images.astype(np.float64) @ columns.T)
 
 
-def longest_run(which: NDArray[np.bool_]) -> tuple[int, int]:
-    """Return the length and the start of the longest run of True; (0, 0) if there is none."""
-    edges = np.flatnonzero(np.diff(which.astype(np.int8), prepend=0, append=0))
-    if not edges.size:
-        return 0, 0
-    starts, lengths = edges[::2], edges[1::2] - edges[::2]
-    k = int(lengths.argmax())
-    return int(lengths[k]), int(starts[k])
-
-
-def _jump(change: FloatArray, still: NDArray[np.bool_], odd: NDArray[np.bool_]) -> list[float]:
-    """Return the largest change over the 90% quantile, the frame after it, and its size."""
-    # A change to or from a black frame, and the one that ends a standstill, are told elsewhere.
-    plain = ~(still | odd[1:] | odd[:-1])
-    after_still = np.zeros_like(still)
-    after_still[1:] = still[:-1]
-    candidates = np.flatnonzero(plain & ~after_still)
-    if candidates.size < 4:
-        return [0.0, 0, 0.0]
-    values = change[candidates]
-    k = int(values.argmax())
-    # Not the median: the key frames of a codec, and the beat, make a tenth of changes large.
-    ratio = float(values[k] / np.quantile(values, 0.9))
-    return [round(ratio, 3), int(candidates[k]) + 1, round(float(values[k]), 3)]
-
-
-def _tear(steps: FloatArray, odd: NDArray[np.bool_], step: int) -> list[float]:
-    """Return by how much one row step of one frame stands out, its frame and its row.
-
-    `steps` holds the mean change from each row to the next, shape (frames, rows − 1). What a row
-    step has beyond its own mean over time is a tear where it stands alone in its frame: the
-    largest excess less the next one that is not its neighbour, over the root mean square of all.
-    """
-    if len(steps) < 4 or steps.shape[1] < 8 or odd.all():
-        return [0.0, 0, 0]
-    n, n_rows = steps.shape
-    excess = steps - steps.mean(axis=0)
-    excess[odd] = 0.0
-    frames = np.arange(n)
-    row = excess.argmax(axis=1)
-    top = excess[frames, row]
-    rest = np.full((n, n_rows + 2), -np.inf)
-    rest[:, 1:-1] = excess
-    for shift in range(3):  # the row and its neighbours
-        rest[frames, row + shift] = -np.inf
-    alone = top - np.maximum(rest.max(axis=1), 0)
-    k = int(alone.argmax())
-    # Not a quantile: walls that move make a long tail, and one tear moves the mean by little.
-    noise = math.sqrt(np.vdot(excess, excess) / excess.size) + 0.5
-    return [round(float(alone[k]) / noise, 3), k, (int(row[k]) + 1) * step]
-
-
-def thumbnail(image: FloatArray) -> str:
-    """Return the means of 14 × 14 cells, rounded to bytes, as hexadecimal digits."""
-    # Rows and columns are spread over the cells as evenly as whole pixels allow.
-    rows, columns = (_averages(n) for n in image.shape)
-    cells = rows @ image @ columns.T
-    return bytes(np.clip(np.rint(cells), 0, 255).astype(np.uint8)).hex()
+def write_thumbnail(cells: FloatArray) -> str:
+    """Return cells from 0 to 255, rounded to bytes, as hexadecimal digits."""
+    return np.rint(cells).astype(np.uint8).tobytes().hex()
 
 
 _WEIGHTS: dict[int, FloatArray] = {}
 
 
 def _averages(n: int) -> FloatArray:
+    """Return weights of n pixels in 14 cells: a pixel that lies in two is shared out."""
     if n not in _WEIGHTS:
         position = np.arange(CELLS * n).reshape(CELLS, n) // CELLS
         weights = np.zeros((CELLS, n))
