@@ -3,6 +3,7 @@
 import json
 import math
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from scipy import stats
 from annostat import AnnostatError, Rounds, agreement, simulate_values
 from annostat.agreement import gauge
 from annostat.agreement.anova import MeanSquares
+from annostat.agreement.bland_altman import fit_line
 from annostat.agreement.variances import Variances
 
 TABLES = json.loads((Path(__file__).parent / "data" / "published_tables.json").read_text("utf-8"))
@@ -613,3 +615,53 @@ def test_concordance_of_several_rounds_and_degenerate_ones():
     assert math.isnan(agreement.concordance(rounds_of([[1, 1], [1, 1], [1, 1]])).value)
     with pytest.raises(AnnostatError, match="three or more items"):
         agreement.concordance(rounds_of([[1, 1], [2, np.nan], [3, 3]]))
+
+
+# ----------------------------------------------------------------- what mutation testing found
+
+
+def counted(values, times):
+    """Return rounds whose rows stand for several equal items, and the same written out."""
+    values = np.asarray(values, dtype=float)
+    plain = Rounds.from_array(np.repeat(values, times, axis=0))
+    return replace(Rounds.from_array(values), weights=np.asarray(times)), plain
+
+
+def test_rows_that_stand_for_several_items_count_as_often():
+    values = np.random.default_rng(4).normal(50, 3, (9, 2)).round(1)
+    short, long = counted(values, [1, 3, 2, 1, 1, 4, 2, 1, 1])
+    one, other = agreement.bland_altman(short), agreement.bland_altman(long)
+    assert one.bias.value == pytest.approx(other.bias.value)
+    assert one.sd.value == pytest.approx(other.sd.value)
+    one, other = (agreement.repeatability(r, interval="chi-square") for r in (short, long))
+    assert one.noise_sd.value == pytest.approx(other.noise_sd.value)
+    assert one.noise_sd.interval.low == pytest.approx(other.noise_sd.interval.low)
+
+
+def test_a_line_through_one_place_is_level():
+    line = fit_line(np.full(5, 2.0), np.array([1.0, 2.0, 3.0, 4.0, 10.0]))
+    assert (line.intercept, line.slope) == (4.0, 0.0) and math.isnan(line.p_value)
+
+
+def test_icc_of_tiny_numbers_is_that_of_large_ones():
+    values = np.random.default_rng(4).normal(0, 3, (9, 1)) + np.random.default_rng(5).normal(
+        size=(9, 3)
+    )
+    large, tiny = (agreement.icc(rounds_of(values * scale)) for scale in (1.0, 1e-170))
+    for a, b in zip(large.forms, tiny.forms, strict=True):
+        assert a.estimate.value == pytest.approx(b.estimate.value)
+
+
+def test_bonett_takes_two_full_rounds():
+    values = np.random.default_rng(4).normal(size=(9, 3))
+    for wrong in (
+        rounds_of(values),
+        rounds_of(values[:, :2], cluster=[0, 1, 2] * 3),
+    ):
+        with pytest.raises(AnnostatError, match="two rounds of five or more independent items"):
+            agreement.repeatability(wrong, interval="bonett")
+
+
+def test_a_wrong_interval_is_named():
+    with pytest.raises(AnnostatError, match="interval must be one of"):
+        agreement.concordance(rounds_of(np.eye(3)), interval="none")

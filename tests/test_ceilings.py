@@ -428,3 +428,27 @@ def test_the_report_has_a_chapter(run, table, tmp_path):
     code, out, _ = run("report", table, "--rounds", "first", "second", "-o", page)
     assert code == 0 and "How good a model can look" in out
     assert "Limits of agreement" in page.read_text() or "limits of agreement" in page.read_text()
+
+
+# ----------------------------------------------------------------- what mutation testing found
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ({"score_kurtosis": 0.5}, "score_kurtosis"),
+        ({"score_rmse": 0.0}, "score_rmse"),
+        ({"correlation": -1.5}, "correlation"),
+        ({"n_rounds": 1}, "n_rounds"),
+        ({"m": 0}, "^m "),
+    ],
+)
+def test_published_numbers_out_of_their_domain_are_named(options, name):
+    with pytest.raises(AnnostatError, match=name):
+        compare_published(**{"score_rmse": 5.0, "score_n": 100, "sd": 5.7, "n": 50} | options)
+
+
+def test_three_items_are_enough_to_draw():
+    rounds = rounds_of([[1, 2], [3, 5], [7, 6.0]], names=["a", "b"])
+    assert bounds(rounds, interval="chi-square").limits is not None
+    assert bounds(rounds.take([0, 1]), interval="chi-square").limits is None

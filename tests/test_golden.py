@@ -57,9 +57,11 @@ def of_agreement():
     yield agreement.repeatability(TWO, interval="t")
     yield agreement.repeatability(THREE, interval="chi-square")
     yield agreement.repeatability(GAPS, n_resamples=99)
-    for rounds in (THREE, GAPS, Rounds.from_array(np.ones((5, 2)))):
+    additive = Rounds.from_array([[1, 2], [3, 4], [7, 8.0]], unit="mm")
+    for rounds in (THREE, GAPS, Rounds.from_array(np.ones((5, 2))), additive, TWO.take([0, 9])):
         yield agreement.icc(rounds, k=2)
     yield agreement.bland_altman(THREE, "a", "c")
+    yield agreement.bland_altman(additive)
     yield agreement.bland_altman(TWO, log=True, interval="sqrt3")
     repeated = [[z, z + e] for z, e in zip(TRUTH, NOISE[:, 0], strict=True)]
     yield agreement.bland_altman(
@@ -83,7 +85,10 @@ def of_ceilings():
     )
     yield bounds_from_summary(sd=5.7, correlation=0.801, n=50, m=2)
     yield bounds_from_summary(sd=3.0, convention="noise-sd", n_rounds=3, kurtosis=4.0)
+    yield bounds_from_summary(sd=3.0, convention="noise-sd", n=60, kurtosis=4.0, correlation=-0.2)
+    yield bounds_from_summary(sd=3.0, convention="noise-sd", unit="mm").at(sd_of_labels=9.0)
     yield compare_published(score_rmse=5.17, score_n=1277, sd=5.7, n=50)
+    yield compare_published(score_rmse=9.0, score_n=50, sd=5.7, n=50, convention="noise-sd")
     yield compare_published(
         score_rmse=4.1, score_correlation=0.78, score_n=200, sd=5.7, correlation=0.7, n=40,
         kurtosis=4.0, m=2,
@@ -129,6 +134,10 @@ def of_truth():
     lazy = THREE.values[:, 0] + NOISE[:, 1] / 9
     yield score_models(THREE, {"good": good, "lazy": lazy}, kind="values", trained_on="a",
                        margin=1.0, n_resamples=99)  # fmt: skip
+    exact = Rounds.from_array(np.stack([TRUTH, TRUTH], axis=1))
+    near = {"itself": TRUTH + 0, "near": TRUTH + [0.5, -0.5] * 8}
+    yield score_models(exact, near, kind="values", margin=1.0, n_resamples=99)
+    yield score_models(THREE, {"good": good}, kind="values", margin=6.0, n_resamples=99)
     pair = Rounds.from_array(PICKS.values, unit="frames")
     yield score_models(pair, {"pick": np.round(PICKS.values.mean(axis=1))}, n_resamples=99)
     yield from grubbs(TWO).values()

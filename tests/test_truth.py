@@ -502,3 +502,23 @@ def test_physical_units_multiply_by_the_period():
     assert one.models[0].rmse.unit == "ms" and one.floors["rmse_floor"].unit == "ms"
     with pytest.raises(AnnostatError, match="period"):
         score_models(scaled, {"m": f}, physical=True, **FAST)
+
+
+# ----------------------------------------------------------------- what mutation testing found
+
+
+def test_items_name_their_cluster_where_there_is_one():
+    _, truth, labels = study(20)
+    for cluster, there in ((None, False), (np.arange(20) // 2, True)):
+        rounds = Rounds.from_array(labels, cluster=cluster)
+        items = score_models(rounds, {"m": truth}, **FAST).items()
+        assert ("cluster" in items.columns) == there
+
+
+def test_inflated_products_with_a_missing_label():
+    """Of an item with labels 1, 3 and none: f = 2 and an inflation of 2, by hand."""
+    labels = np.array([[1.0, 3.0, np.nan]])
+    plain = cross_products(labels, [2.0])
+    assert plain[0] == pytest.approx(-1.0)  # (2 − 1)(2 − 3)
+    # The rounds scatter by 1 about their mean, 2 in all, over k(k − 1) = 2.
+    assert cross_products(labels, [2.0], inflation=2.0)[0] == pytest.approx(-2.0)
