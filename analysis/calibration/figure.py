@@ -76,7 +76,7 @@ def draw(results: Path, target: Path) -> None:
     figure = coverages(pooled(pd.read_csv(results)))
 
     def write(stream: Any) -> None:
-        figure.savefig(stream, format="png", dpi=110, metadata={"Description": digest(results)})
+        figure.savefig(stream, format="png", dpi=140, metadata={"Description": digest(results)})
 
     write_whole(target, write)
 
@@ -97,7 +97,7 @@ def coverages(results: pd.DataFrame) -> Any:
     """Return the figure: a row for each interval, a point for each design."""
     results = results.set_index(["suite", "what"]).sort_index()
     count = sum(len(rows) for rows in INTERVALS.values())
-    figure, ax = new_figure(10, 0.46 * count + 1.6)
+    figure, ax = new_figure(8, 0.4 * count + 1.8)
     ax.axvspan(*(100 * p for p in PROMISED), color="0.9", lw=0)
     ax.axvline(95, color="0.6", lw=0.8)
     labels = []
@@ -128,8 +128,9 @@ def coverages(results: pd.DataFrame) -> Any:
     ax.set_yticks(range(count), labels)
     ax.set_ylim(count - 0.5, -0.5)
     ax.set_xlim(None, 100.6)
-    ax.set_xlabel("simulated data sets whose 95% interval holds the truth (%), ± standard error")
+    ax.set_xlabel("data sets whose 95% interval holds the truth (%), ± standard error")
     handles = [Line2D([], [], color=c, lw=3, label=name) for name, c in LAWS.items()]
+    handles.append(Line2D([], [], ls="", label=""))  # the laws fill two columns
     handles += [
         Line2D([], [], color="0.3", marker=m, ls="", label=name) for name, (m, _) in SIZES.items()
     ]
@@ -137,5 +138,5 @@ def coverages(results: pd.DataFrame) -> Any:
         Line2D([], [], color="0.3", marker="o", mfc="white", ls="",
                label="more rounds, missing cells or clusters")
     )  # fmt: skip
-    figure.legend(handles=handles, loc="outside upper center", ncols=4, frameon=False)
+    figure.legend(handles=handles, loc="outside upper center", ncols=3, frameon=False)
     return figure

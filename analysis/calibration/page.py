@@ -58,11 +58,11 @@ TABLES = {
                 {
                     "`characteristic_function`": "test: characteristic_function",
                     "`goodness_of_fit`": "test: goodness_of_fit",
-                    "`abandonment`": "test: abandonment",
                 },
             ),
         ),
     ),
+    "abandonment": Table("picks", ((percent, {"`abandonment` rejects": "test: abandonment"}),)),
     "values": Table(
         "values",
         (

@@ -51,7 +51,7 @@ def size(row: pd.Series) -> str:
 
 def percent(row: pd.Series) -> str:
     """Return a rate in percent with its standard error."""
-    return f"{100 * row.rate:.1f} ± {100 * row.rate_se:.1f}"
+    return f"{100 * row.rate:.1f}\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}{100 * row.rate_se:.1f}"
 
 
 def share(row: pd.Series) -> str:
@@ -96,12 +96,13 @@ class Table:
         names, cells = self.head
         titles = [*names, "data sets", *(h for _, whats in self.columns for h in whats)]
         lines = ["| " + " | ".join(titles) + " |", "|---" * len(titles) + "|"]
-        mine = dict(list(results[results.suite == self.suite].groupby(DESIGN)))
         asked = [(write, what) for write, whats in self.columns for what in whats.values()]
+        mine = results[(results.suite == self.suite) & results.what.isin([w for _, w in asked])]
+        found = dict(list(mine.groupby(DESIGN)))
         for design in SUITES[self.suite][1]:
-            if astuple(design) not in mine:
+            if astuple(design) not in found:
                 continue
-            rows = mine[astuple(design)].set_index("what")
+            rows = found[astuple(design)].set_index("what")
             line = [*cells(design), f"{rows.repetitions.max():,}"]
             for write, what in asked:
                 line.append(write(rows.loc[what]) if what in rows.index else NOTHING)
