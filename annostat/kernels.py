@@ -1,6 +1,7 @@
 """The compiled loop of the bootstrap: how often each unit is drawn.
 
-Its plain twin is in ``tests/naive.py``.
+`annostat.draws.draw_multiplicities` gives the same numbers without numba, more slowly; a plain
+twin is in ``tests/naive.py``.
 """
 
 from __future__ import annotations
@@ -10,18 +11,11 @@ from typing import Any
 import numba as nb
 import numpy as np
 
+from annostat.draws import GOLDEN, HALF
+from annostat.draws import mixed as mixed_plainly
+
 FLAGS: dict[str, Any] = {"cache": True, "nogil": True}
-GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-FIRST, SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
-HALF = np.uint64(0xFFFFFFFF)
-
-
-@nb.njit(**FLAGS)
-def mixed(z):
-    """Return the 64 random bits of a counter: SplitMix64 (Steele, Lea & Flood 2014)."""
-    z = (z ^ (z >> np.uint64(30))) * FIRST
-    z = (z ^ (z >> np.uint64(27))) * SECOND
-    return z ^ (z >> np.uint64(31))
+mixed = nb.njit(**FLAGS)(mixed_plainly)
 
 
 @nb.njit(**FLAGS)
@@ -55,16 +49,3 @@ def draw_multiplicities(seed, start, out):
     """Write the resamples from `start` on into the rows of `out`, float64 (b, n)."""
     for r in range(out.shape[0]):
         draw(seed, start + r, out[r])
-
-
-@nb.njit(**FLAGS, fastmath={"reassoc", "contract"})
-def draw_sums(seed, start, columns, out):
-    """Write the sums of `columns`, float64 (p, n), over the same resamples into `out`, (b, p)."""
-    row = np.empty(columns.shape[1])
-    for r in range(out.shape[0]):
-        draw(seed, start + r, row)
-        for j in range(columns.shape[0]):
-            total = 0.0
-            for i in range(row.size):
-                total += row[i] * columns[j, i]
-            out[r, j] = total

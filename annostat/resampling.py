@@ -8,6 +8,7 @@ random counters of its own: the seed says what it is, not the block or the worke
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias, TypeVar
 
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from annostat.draws import draw_multiplicities
 from annostat.errors import AnnostatError, check_choice, check_count, check_level, check_number
 from annostat.estimates import Interval
 
@@ -35,6 +37,8 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 BLOCK_CELLS = 1 << 16  # multiplicities held at once by one worker: they fit its cache
+WORTH_COMPILING = 10_000_000  # draws; below, loading numba takes longer than they do
+SERIAL_PRODUCT = 1 << 18  # multiplications up to which OpenBLAS starts no (busily waiting) threads
 TASK_BLOCKS = 16  # blocks that a worker is handed at a time: handing over costs as much as one
 
 
@@ -149,32 +153,37 @@ def bootstrap(
     >>> means.shape, bool(abs(means.mean() - 4.5) < 0.2)
     ((500,), True)
     """
-    from annostat.kernels import draw_multiplicities  # numba is slow to load
-
     n = check_count("n", n, low=1)
+    n_resamples = check_count("n_resamples", n_resamples, low=1)
     units = n if clusters is None else _count_clusters(clusters, n)
-    block = max(1, BLOCK_CELLS // n)
+    block = max(1, min(n_resamples, BLOCK_CELLS // n))
+    seed = spawn(rng, 1)[0].integers(2**64, dtype=np.uint64)
+    draw = draw_multiplicities  # both draw the same
+    if "numba" in sys.modules or n_resamples * units >= WORTH_COMPILING:
+        from annostat.kernels import draw_multiplicities as compiled
 
-    def one_task(seed: np.uint64, start: int, stop: int) -> FloatArray:
+        draw = compiled
+
+    def one_task(start: int) -> FloatArray:
+        stop = min(start + TASK_BLOCKS * block, n_resamples)
         return np.concatenate(
-            [one_block(seed, i, min(block, stop - i)) for i in range(start, stop, block)]
+            [one_block(i, min(block, stop - i)) for i in range(start, stop, block)]
         )
 
-    def one_block(seed: np.uint64, start: int, size: int) -> FloatArray:
+    def one_block(start: int, size: int) -> FloatArray:
         weights = np.empty((size, units))
-        draw_multiplicities(seed, start, weights)
+        with np.errstate(over="ignore"):  # scalars that wrap around, in kernels run as plain Python
+            draw(seed, start, weights)
         return np.asarray(statistic(weights if clusters is None else weights[:, clusters]), float)
 
-    return _resampled(one_task, TASK_BLOCKS * block, n_resamples, rng, n_jobs, progress)
+    starts = range(0, n_resamples, TASK_BLOCKS * block)
+    return np.concatenate(map_parallel(one_task, starts, n_jobs=n_jobs, progress=progress))
 
 
 def bootstrap_sums(
     columns: FloatArray, *, n_resamples: int = 2000, rng: Rng = None, n_jobs: int | None = 1
 ) -> FloatArray:
-    """Return the sums of columns over the resamples that `bootstrap` draws.
-
-    The same as ``bootstrap(lambda w: w @ columns, len(columns))``, but for rounding; no
-    multiplicities are kept, nor multiplied on threads that `n_jobs` knows nothing of.
+    """Return the sums of columns over the resamples of `bootstrap`, shape (n_resamples, p).
 
     Parameters
     ----------
@@ -182,44 +191,13 @@ def bootstrap_sums(
         What each item, or cluster of items, adds to the sums.
     n_resamples, rng, n_jobs
         As for `bootstrap`.
-
-    Returns
-    -------
-    float64 array of shape (n_resamples, p)
     """
-    from annostat.kernels import draw_sums  # numba is slow to load
+    rows = max(1, SERIAL_PRODUCT // max(columns.size, 1))
 
-    n = check_count("n", len(columns), low=1)
-    turned = np.ascontiguousarray(columns.T, dtype=np.float64)
+    def sums(w: FloatArray) -> FloatArray:
+        return np.concatenate([w[i : i + rows] @ columns for i in range(0, len(w), rows)])
 
-    def one_task(seed: np.uint64, start: int, stop: int) -> FloatArray:
-        out = np.empty((stop - start, len(turned)))
-        draw_sums(seed, start, turned, out)
-        return out
-
-    size = TASK_BLOCKS * max(1, BLOCK_CELLS // n)
-    return _resampled(one_task, size, n_resamples, rng, n_jobs, None)
-
-
-def _resampled(
-    one_task: Callable[[np.uint64, int, int], FloatArray],
-    size: int,
-    n_resamples: int,
-    rng: Rng,
-    n_jobs: int | None,
-    progress: Progress | None,
-) -> FloatArray:
-    """Return what tasks of `size` resamples give, one after another."""
-    n_resamples = check_count("n_resamples", n_resamples, low=1)
-    seed = spawn(rng, 1)[0].integers(2**64, dtype=np.uint64)
-
-    def run(start: int) -> FloatArray:
-        with np.errstate(over="ignore"):  # kernels that run as plain Python wrap around, too
-            return one_task(seed, start, min(start + size, n_resamples))
-
-    return np.concatenate(
-        map_parallel(run, range(0, n_resamples, size), n_jobs=n_jobs, progress=progress)
-    )
+    return bootstrap(sums, len(columns), n_resamples=n_resamples, rng=rng, n_jobs=n_jobs)
 
 
 def bootstrap_interval(

@@ -80,7 +80,17 @@ def test_simulated_tables_are_current(monkeypatch):
 
 def test_every_public_module_has_its_place_in_the_api():
     listed = set(re.findall(r"^   annostat\.(\w+)$", (ROOT / "docs" / "api.md").read_text(), re.M))
-    inside = {"cli", "files", "kernels", "multiplicity", "sums", "_version", "__main__", "__init__"}
+    inside = {
+        "cli",
+        "draws",
+        "files",
+        "kernels",
+        "multiplicity",
+        "sums",
+        "_version",
+        "__main__",
+        "__init__",
+    }
     modules = {p.stem for p in (ROOT / "annostat").iterdir() if p.suffix == ".py" or
                (p / "__init__.py").exists()}  # fmt: skip
     assert listed == modules - inside

@@ -12,7 +12,7 @@ import annostat
 ROOT = Path(__file__).parent.parent
 LAYERS = [
     ["_version", "errors"],
-    ["estimates", "files", "multiplicity", "kernels"],
+    ["estimates", "files", "multiplicity", "draws", "kernels"],
     ["resampling", "rounds"],
     ["sums"],
     ["noise", "agreement"],
