@@ -747,7 +747,7 @@ def _batches(path: Path, options: Mapping[str, Any]) -> Generator[pd.DataFrame, 
         if _is_parquet(path):
             parquet = _open_parquet(path)
             check(parquet.schema_arrow.names)
-            pieces = (
+            pieces = _ahead(
                 batch.to_pandas()
                 for batch in parquet.iter_batches(batch_size=BATCH_ROWS, columns=chosen)
             )
@@ -767,6 +767,17 @@ def _batches(path: Path, options: Mapping[str, Any]) -> Generator[pd.DataFrame, 
                 yield frame[chosen]
             else:  # some of them are in the index that pandas stored
                 yield frame.reset_index()[chosen]
+
+
+def _ahead(pieces: Iterator[pd.DataFrame]) -> Generator[pd.DataFrame, None, None]:
+    """Yield the pieces, the next one being read while the caller is busy with this one."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, pieces, None)
+        while (piece := coming.result()) is not None:
+            coming = pool.submit(next, pieces, None)
+            yield piece
 
 
 @contextmanager
