@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import importlib
 import os
+import re
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -331,6 +332,9 @@ def _mhd_reader(path: Path) -> tuple[Any, tuple[int, ...]]:
     plain = len(names) == 1 and Path(names[0]).name == names[0] and names[0] not in ("LIST", "..")
     if not plain or "%" in names[0] or " " in names[0] or not is_inside(path.parent, data):
         raise AnnostatError(f"{path.name}: ElementDataFile must name one file beside it")
+    # The library makes room for as many axes as a header promises.
+    if not set(re.findall(r"ndims\s*[=:]\s*(\S*)", text, re.IGNORECASE)) <= {"2", "3", "4"}:
+        raise AnnostatError(f"{path.name} cannot be read: NDims must be 2, 3 or 4")
     reader = library.ImageFileReader()
     reader.SetImageIO("MetaImageIO")
     reader.SetFileName(str(path))
