@@ -11,6 +11,8 @@ CORPUS = Path(__file__).parent / "fuzz" / "corpus"
 
 @pytest.mark.parametrize("name", sorted(TARGETS))
 def test_corpus_raises_nothing_but_clear_errors(name):
+    if name == "config":
+        pytest.importorskip("yaml", reason="settings of training need PyYAML")
     files = sorted((CORPUS / name).iterdir())
     assert files
     for path in files:

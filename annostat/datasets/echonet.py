@@ -331,6 +331,8 @@ def _traces(
     usable = np.isfinite(points).all(axis=1) & (frame >= 0) & (frame == np.round(frame))
     broken = pd.Series(clips[~usable & ~absent], dtype=object).value_counts(sort=False)
     bad = [(str(clip), int(n)) for clip, n in broken.items()]
+    if not usable.any():
+        return [], missing, bad
 
     clips, frame, points = clips[usable], frame[usable].astype(np.int64), points[usable]
     # Rows of a frame need not be neighbours; frames keep the order in which the file names them.
