@@ -669,27 +669,26 @@ def scan_windows(fill, like, size, spec, start, data, windows, low, high, tolera
     n = start.size
     metric = np.zeros((n, n))
     slopes, fresh = np.empty(n), np.empty(n)
-    base = data[8].copy()
-    sized = (*data[:8], base, *data[9:])
+    base = data[8]  # set to each window in place
     for i in range(windows.size):
         base[:] = 2 * windows[i] + 1
         copy_into(start if i == 0 else u[i - 1], u[i])
         value, fine = maximise(
-            fill, like, size, spec, u[i], sized, 0.0, low, high, metric, tolerance
+            fill, like, size, spec, u[i], data, 0.0, low, high, metric, tolerance
         )
         if u[i, spec[0]] == 0.0:
             copy_into(start, fresh)
             fresh[spec[0]] = max(start[spec[0]], 0.01)
             metric[:] = 0.0
             again, fine_again = maximise(
-                fill, like, size, spec, fresh, sized, 0.0, low, high, metric, tolerance
+                fill, like, size, spec, fresh, data, 0.0, low, high, metric, tolerance
             )
             if again > value:
                 value, fine = again, fine_again
                 copy_into(fresh, u[i])
             metric[:] = 0.0
         values[i, 0] = value
-        values[i, 1] = size(fill, spec, u[i], sized, slopes)
+        values[i, 1] = size(fill, spec, u[i], data, slopes)
         values[i, 2] = fine
 
 
@@ -719,13 +718,12 @@ def least_miss(x, held, top, half, windows, fill, like, size, spec, u, data, low
     """Return the least `profile_miss` over windows, and the window that has it."""
     metric = np.zeros((u.size, u.size))
     v = np.empty(u.size)
-    base = data[8].copy()
-    sized = (*data[:8], base, *data[9:])
+    base = data[8]  # set to each window in place
     least, window = np.inf, windows[0]
     for i in range(windows.size):
         base[:] = 2 * windows[i] + 1
         copy_into(u, v)
-        miss = profile_miss(x, held, top, half, fill, like, size, spec, v, sized, low, high, metric)
+        miss = profile_miss(x, held, top, half, fill, like, size, spec, v, data, low, high, metric)
         if miss < least:
             least, window = miss, windows[i]
     return least, window
