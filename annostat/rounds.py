@@ -31,6 +31,7 @@ __all__ = ["Rounds", "read_rounds"]
 STREAM_BYTES = 256 << 20  # files larger than this are streamed into counts
 BATCH_ROWS = 1 << 20
 COUNT_ROWS = 1 << 15
+SAFE = 2**52  # a pick and a difference below it make a pick below the next
 PICK_LIMIT = 2**53  # whole numbers beyond this are not exact in float64
 ITEM_NAMES = ("item", "id", "filename", "name", "case", "clip", "image", "study", "subject")
 LONG_RATER_NAMES = ("rater", "round", "reader", "annotator", "observer")
@@ -632,11 +633,12 @@ def _stream(path: Path, options: dict[str, Any], units: dict[str, Any]) -> Round
                 labels = np.array([rows[i] for i in range(len(values))], dtype=object)
                 Rounds(values, tuple(names), items=labels).picks()
             if len(names) == 2 and not keys:
-                both = present.all(axis=1)
-                _count_into(fast, *values[both].T)
-                if both.all():
+                rest = np.asarray(~present.all(axis=1))
+                both = np.flatnonzero(~rest)
+                rest[both[_count_into(fast, *values[both].T)]] = True
+                if not rest.any():
                     continue
-                values, present = values[~both], present[~both]
+                values, present = values[rest], present[rest]
             reference = values[np.arange(len(values)), present.argmax(axis=1)]
             table = pd.DataFrame(values - reference[:, None], columns=names)
             for key in keys:
@@ -683,7 +685,7 @@ def _merge(tables: list[pd.DataFrame], keys: list[str]) -> pd.DataFrame:
 
 def _is_plain(dtype: Any) -> bool:
     """Return whether a column is an array of numbers, as NumPy has them."""
-    return isinstance(dtype, np.dtype) and dtype.kind in "iuf"
+    return isinstance(dtype, np.dtype) and dtype.kind in "iuf" and dtype != np.uint64
 
 
 def _count_into(
@@ -697,11 +699,13 @@ def _count_into(
     for start in range(0, len(first), COUNT_ROWS):
         piece = slice(start, start + COUNT_ROWS)
         a, b = _whole(first[piece]), _whole(second[piece])
-        if a is None or b is None:
+        low, high = SAFE, SAFE
+        if a is not None and b is not None and -SAFE < a.min() and a.max() < SAFE:
+            d = np.subtract(b, a, dtype=np.int64)
+            low, high = int(d.min()), int(d.max())
+        if not -SAFE < low <= high < SAFE:  # these the caller looks at
             left.append(np.arange(start, min(start + COUNT_ROWS, len(first))))
             continue
-        d = np.subtract(b, a, dtype=np.int64)
-        low, high = int(d.min()), int(d.max())
         if high - low < 8 * COUNT_ROWS:
             d -= low
             counts = np.bincount(d)
@@ -716,15 +720,16 @@ def _count_into(
 
 
 def _whole(piece: NDArray[Any]) -> NDArray[Any] | None:
-    """Return numbers as whole ones, or None if one is missing, broken or too large for a pick."""
-    if piece.dtype.kind != "f" and piece.dtype.itemsize < 8:
+    """Return numbers as whole ones, or None if one is missing or broken.
+
+    What no int64 can hold becomes the least one, far beyond what is safe.
+    """
+    if piece.dtype.kind != "f":
         return piece
+    if not (piece == np.trunc(piece)).all():
+        return None
     with np.errstate(invalid="ignore"):
-        # NaN is neither above the one limit nor below the other.
-        if not (-PICK_LIMIT < piece.min(initial=0) and piece.max(initial=0) < PICK_LIMIT):
-            return None
-        whole = piece.astype(np.int64, copy=False)
-    return whole if np.array_equal(whole, piece) else None
+        return piece.astype(np.int64)
 
 
 def _batches(path: Path, options: Mapping[str, Any]) -> Generator[pd.DataFrame, None, None]:

@@ -714,62 +714,69 @@ def profile_miss(x, held, top, half, fill, like, size, spec, u, data, low, high,
 
 
 @nb.njit(**FLAGS)
-def least_miss(x, held, top, half, windows, fill, like, size, spec, u, data, low, high):
-    """Return the least `profile_miss` over windows, and the window that has it."""
-    metric = np.zeros((u.size, u.size))
-    v = np.empty(u.size)
-    base = data[8]  # set to each window in place
-    least, window = np.inf, windows[0]
-    for i in range(windows.size):
-        base[:] = 2 * windows[i] + 1
-        copy_into(u, v)
-        miss = profile_miss(x, held, top, half, fill, like, size, spec, v, data, low, high, metric)
-        if miss < least:
-            least, window = miss, windows[i]
-    return least, window
-
-
-@nb.njit(**FLAGS)
 def profile_limit(
-    start, miss, step, bottom, held, top, half, fill, like, size, spec, u, data, low, high
+    start, step, bottom, held, top, half, windows, fill, like, size, spec, u, data, low, high
 ):
     """Return where the profile log-likelihood has dropped by `half` below `top`.
 
-    Walks from `start`, where `profile_miss` is `miss` ≤ 0, in growing steps to a bracket, and
-    closes that by the Anderson–Björck secant (1973) to a thousandth of the step. Returns `bottom`
-    if the profile does not drop so far before it. `u` follows the profile.
+    For one window: walks from `start` in growing steps to a bracket, and closes that by the
+    Anderson–Björck secant (1973) to a thousandth of the step. If another one of `windows` has
+    dropped by less there, the walk goes on from there with that one. Returns `bottom` if the
+    profile does not drop so far before it. `u` follows the profile.
     """
-    metric = np.zeros((u.size, u.size))
-    a, miss_a, b, miss_b = start, miss, start, -1.0
-    for _ in range(40):
-        b = start + step if b == start else b + (b - start)
-        b = min(b, bottom) if step > 0.0 else max(b, bottom)
-        miss_b = profile_miss(
-            b, held, top, half, fill, like, size, spec, u, data, low, high, metric
-        )
-        if miss_b > 0.0:
-            break
-        if b == bottom:
-            return bottom
-        a, miss_a = b, miss_b
-    if miss_b <= 0.0:
-        return bottom
-    for _ in range(60):
-        c = b - miss_b * (b - a) / (miss_b - miss_a)
-        miss_c = profile_miss(
-            c, held, top, half, fill, like, size, spec, u, data, low, high, metric
-        )
-        # What a secant through c would still move.
-        left = abs(miss_c * (b - a) / (miss_b - miss_a))
-        if left < 1e-3 * abs(step) or abs(b - a) < 1e-3 * abs(step):
-            return c
-        if (miss_c > 0.0) == (miss_b > 0.0):
-            shrink = 1.0 - miss_c / miss_b
-            miss_a *= shrink if shrink > 0.0 else 0.5
-        else:
+    v, metric = np.empty(u.size), np.zeros((u.size, u.size))
+    base = data[8]  # set to a window in place
+    miss_start = -math.sqrt(half)
+    for turn in range(4):
+        metric[:] = 0.0
+        a, miss_a, b, miss_b = start, miss_start, start, -1.0
+        limit = bottom
+        for _ in range(40):
+            b = start + step if b == start else b + (b - start)
+            b = min(b, bottom) if step > 0.0 else max(b, bottom)
+            miss_b = profile_miss(
+                b, held, top, half, fill, like, size, spec, u, data, low, high, metric
+            )
+            if miss_b > 0.0 or b == bottom:
+                break
             a, miss_a = b, miss_b
-        b, miss_b = c, miss_c
-    return b
+        if miss_b > 0.0:
+            limit = b
+            for _ in range(60):
+                c = b - miss_b * (b - a) / (miss_b - miss_a)
+                miss_c = profile_miss(
+                    c, held, top, half, fill, like, size, spec, u, data, low, high, metric
+                )
+                limit = c
+                # What a secant through c would still move.
+                left = abs(miss_c * (b - a) / (miss_b - miss_a))
+                if left < 1e-3 * abs(step) or abs(b - a) < 1e-3 * abs(step):
+                    break
+                if (miss_c > 0.0) == (miss_b > 0.0):
+                    shrink = 1.0 - miss_c / miss_b
+                    miss_a *= shrink if shrink > 0.0 else 0.5
+                else:
+                    a, miss_a = b, miss_b
+                b, miss_b = c, miss_c
+        if turn > 0 and abs(limit - start) < 2e-3 * abs(step):
+            return start
+        if turn == 3 or limit == bottom or windows.size < 2:
+            return limit
+        metric[:] = 0.0
+        miss_start, window = np.inf, windows[0]
+        for w in windows:
+            base[:] = 2 * w + 1
+            copy_into(u, v)
+            miss = profile_miss(
+                limit, held, top, half, fill, like, size, spec, v, data, low, high, metric
+            )
+            if miss < miss_start:
+                miss_start, window = miss, w
+        if miss_start > -1e-3:
+            return limit
+        base[:] = 2 * window + 1
+        start = limit
+    return limit
 
 
 @nb.njit(**FLAGS)

@@ -83,45 +83,14 @@ class Profiler:
 
         `held` is a coordinate, or −1 for log E|X|.
         """
-        u = self.u.copy()
-        limit = self._limit(held, self.window, u, start, -math.sqrt(self.half), step, bottom)
-        for _ in range(3):
-            if limit == bottom or self.windows.size < 2:
-                break
-            p = self.problem
-            least, window = kernels.least_miss(
-                limit, held, self.value, self.half, self.windows, *p.calls, p.spec, u, p.data(),
-                *p.box,
-            )  # fmt: skip
-            if least > -1e-3:
-                break
-            further = self._limit(held, int(window), u, limit, least, step, bottom)
-            if abs(further - limit) < 2e-3 * abs(step):
-                break
-            limit = further
-        return limit
-
-    def _limit(
-        self,
-        held: int,
-        window: int,
-        u: FloatArray,
-        start: float,
-        miss: float,
-        step: float,
-        bottom: float,
-    ) -> float:
-        """Return the limit for one window, on a support that holds the law there; moves u."""
-        begin = u.copy()
         while True:
-            p = self.problem
+            p, u = self.problem, self.u.copy()
             limit = kernels.profile_limit(
-                start, miss, step, bottom, held, self.value, self.half, *p.calls, p.spec, u,
-                p.data(window), *p.box,
+                start, step, bottom, held, self.value, self.half, self.windows, *p.calls,
+                p.spec, u, p.data(self.window), *p.box,
             )  # fmt: skip
             if not self._outgrown(u):
                 return float(limit)
-            u[:] = begin
 
     def _outgrown(self, u: FloatArray) -> bool:
         """Widen the problem's support if the law at u would be cut short by it."""

@@ -28,7 +28,9 @@ def folder(tmp_path_factory):
 @pytest.mark.benchmark(group="audit of 1,000 clips of 40 × 112 × 112, one process")
 def bench_audit(benchmark, folder, tmp_path):
     journals = iter(tmp_path / f"{k}.jsonl" for k in range(9))
-    benchmark.pedantic(lambda: audit_folder(folder, journal=next(journals)), rounds=2)
+    benchmark.pedantic(
+        lambda: audit_folder(folder, journal=next(journals)), rounds=3, warmup_rounds=1
+    )
 
 
 @pytest.mark.benchmark(group="audit of 1,000 clips of 40 × 112 × 112, one process")
@@ -38,4 +40,4 @@ def bench_decoding_alone(benchmark, folder):
             for _ in iter_frames(path):
                 pass
 
-    benchmark.pedantic(decode, rounds=2)
+    benchmark.pedantic(decode, rounds=3)
