@@ -122,7 +122,7 @@ class Problem:
         """Return the kernels' `data` for a window."""
         c = self.cells
         base = c.length if self.by_length else np.full(c.period.size, 2 * window + 1)
-        return (
+        return kernels.pack(
             c.z, c.rater, c.start, c.group, c.count if count is None else count, self.extra,
             c.span, c.period, base, c.share, self.support,
         )  # fmt: skip

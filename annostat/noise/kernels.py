@@ -18,10 +18,11 @@ spec
     of raters with a law of their own, whether to normalise, tail index, whether abandoned
     picks follow the triangle of the clip's length (1) or the uniform law (0).
 data
-    Tuple of arrays: z (picks of all cells, from 0 up), rater (of each pick), start (first pick of
-    each cell, and the end), group (of each cell), count, extra (see `evaluate`), span (largest
+    What `pack` makes of: z (picks of all cells, from 0 up), rater (of each pick), start (first pick
+    of each cell, and the end), group (of each cell), count, extra (see `evaluate`), span (largest
     z of each cell), period, base (2W + 1, or the clip length), share (of the readings) and
-    support (S) of each group.
+    support (S) of each group. Two arrays and not eleven: handing them on is most of what the
+    compiler would be busy with.
 """
 
 from __future__ import annotations
@@ -54,6 +55,33 @@ def compile_fill(fill: Any) -> Any:
         return nb.cfunc(FILL_SIGNATURE, cache=True, error_model="numpy")(fill)
     except RuntimeError:  # a function without a file (a notebook) has no place for a cache
         return nb.cfunc(FILL_SIGNATURE, error_model="numpy")(fill)
+
+
+def pack(
+    z: Any, rater: Any, start: Any, group: Any, count: Any, extra: Any, span: Any, period: Any,
+    base: Any, share: Any, support: Any,
+) -> tuple[Any, Any]:  # fmt: skip
+    """Return the kernels' `data`: all whole numbers after their sizes, and all others."""
+    sizes = [z.size, group.size, period.size]
+    whole = np.concatenate([sizes, z, rater, start, group, span, base, support], dtype=np.int64)
+    return whole, np.concatenate([count, extra, period, share], dtype=np.float64)
+
+
+@nb.njit(**FLAGS)
+def unpack(data):
+    """Return views of the parts of `data`, in the order of the arguments of `pack`."""
+    whole, real = data
+    n, m, g = whole[0], whole[1], whole[2]
+    z, rater = whole[3 : 3 + n], whole[3 + n : 3 + 2 * n]
+    at = 3 + 2 * n
+    start = whole[at : at + m + 1]
+    at += m + 1
+    group, span = whole[at : at + m], whole[at + m : at + 2 * m]
+    at += 2 * m
+    base, support = whole[at : at + g], whole[at + g : at + 2 * g]
+    count, extra = real[:m], real[m : 2 * m]
+    period, share = real[2 * m : 2 * m + g], real[2 * m + g : 2 * m + 2 * g]
+    return z, rater, start, group, count, extra, span, period, base, share, support
 
 
 @nb.njit(**FLAGS)
@@ -139,7 +167,7 @@ def abandoned_mae(base, triangle):
 @nb.njit(**FLAGS)
 def mean_error(fill, spec, u, data, slopes):
     """Return E|X| over all readings in the periods' unit, and write its derivatives by u."""
-    _, _, _, _, _, _, _, period, base, share, support = data
+    _, _, _, _, _, _, _, period, base, share, support = unpack(data)
     n, kind, raters = spec[0], spec[1], spec[2]
     rate = u[n] if kind > 0 else 0.0
     slopes[:] = 0.0
@@ -318,7 +346,7 @@ def evaluate(fill, spec, u, data, grad):
     accounts for. Shared abandonment: all picks of an item are abandoned together, with
     probability ε; k picks uniform on `base` frames span r with probability (base − r)₊ / base^k.
     """
-    z, rater, start, group, count, extra, span, period, base, _, support = data
+    z, rater, start, group, count, extra, span, period, base, _, support = unpack(data)
     n, kind, raters, triangle = spec[0], spec[1], spec[2], spec[5]
     rate = u[n] if kind > 0 else 0.0
     grad[:] = 0.0
@@ -383,11 +411,7 @@ def evaluate(fill, spec, u, data, grad):
 
 # The likelihood reaches the maximiser as a first-class function, like the families do: inlined
 # into each function above it, it would be compiled half a dozen times.
-_DATA = nb.types.Tuple(
-    [nb.int64[::1]] * 4
-    + [nb.float64[::1]] * 2
-    + [nb.int64[::1], nb.float64[::1], nb.int64[::1], nb.float64[::1], nb.int64[::1]]
-)
+_DATA = nb.types.Tuple([nb.int64[::1], nb.float64[::1]])
 _POINT = (
     nb.types.FunctionType(FILL_SIGNATURE),
     nb.int64[::1],
@@ -669,7 +693,7 @@ def scan_windows(fill, like, size, spec, start, data, windows, low, high, tolera
     n = start.size
     metric = np.zeros((n, n))
     slopes, fresh = np.empty(n), np.empty(n)
-    base = data[8]  # set to each window in place
+    base = unpack(data)[8]  # set to each window in place
     for i in range(windows.size):
         base[:] = 2 * windows[i] + 1
         copy_into(start if i == 0 else u[i - 1], u[i])
@@ -725,7 +749,7 @@ def profile_limit(
     profile does not drop so far before it. `u` follows the profile.
     """
     v, metric = np.empty(u.size), np.zeros((u.size, u.size))
-    base = data[8]  # set to a window in place
+    base = unpack(data)[8]  # set to a window in place
     miss_start = -math.sqrt(half)
     for turn in range(4):
         metric[:] = 0.0
@@ -789,11 +813,11 @@ def refit_counts(
     climbs from that window in both directions while the likelihood grows; with top < 0 all windows
     are tried. Writes the best coordinates, and per row: log-likelihood, window and E|X|.
     """
-    z, rater, start, group, _, extra, span, period, base, share, support = data
+    drawn = (data[0].copy(), data[1].copy())
+    base, count = unpack(drawn)[8], unpack(drawn)[4]  # set in place
     slopes = np.empty(low.size)
-    moved_base = base.copy()
     for b in range(counts.shape[0]):
-        drawn = (z, rater, start, group, counts[b], extra, span, period, moved_base, share, support)
+        copy_into(counts[b], count)
         best[b, 0] = -np.inf
         for direction in range(-1, 2, 2):
             i = max(top, 0) if direction > 0 else max(top, 0) - 1
@@ -801,7 +825,7 @@ def refit_counts(
                 continue
             while 0 <= i < windows.size:
                 if windows[i] > 0:
-                    moved_base[:] = 2 * windows[i] + 1
+                    base[:] = 2 * windows[i] + 1
                 u = starts[i].copy()
                 metric = metrics[i].copy()
                 value, _ = maximise(fill, like, size, spec, u, drawn, 0.0, low, high, metric, 1e-8)
