@@ -68,9 +68,10 @@ class Overlap(Result):
     def line(self) -> str:
         """Return the overlap as a sentence."""
         first, second = self.names
+        noun = "item" if self.shared == 1 else "items"
         return (
             f"{first} ({self.sizes[0]:,}) and {second} ({self.sizes[1]:,}) share {self.shared:,} "
-            f"items; chance: {self.expected:.1f} ({p_text(self.p_value)}, {self.method})"
+            f"{noun}; chance: {self.expected:.1f} ({p_text(self.p_value)}, {self.method})"
         )
 
 
