@@ -51,7 +51,7 @@ def test_dask_gives_the_serial_result(tmp_path, monkeypatch):
     serial = repr(several(1, clips))  # of floats to the last bit, and NaN equals itself
     with (
         distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=None, processes=True
+            n_workers=2, threads_per_worker=1, dashboard_address=":0", processes=True
         ) as cluster,
         distributed.Client(cluster),
         joblib.parallel_config(backend="dask", n_jobs=2),
