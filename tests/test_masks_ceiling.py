@@ -353,7 +353,8 @@ def test_models_against_the_ceiling():
 
 def test_labels_and_two_raters_together():
     rounds, truth = simulate_masks(20, 2, noise_px=2.0, rng=3)
-    ring = [v + 2 * (ndimage.binary_dilation(v, iterations=5, axes=(1, 2)) & (v == 0))
+    plus = ndimage.generate_binary_structure(2, 1)[None]
+    ring = [v + 2 * (ndimage.binary_dilation(v, plus, iterations=5) & (v == 0))
             for v in rounds.values]  # fmt: skip
     both = MaskRounds.from_arrays(
         {"a": np.where(ring[0] == 2, 7, ring[0]), "b": np.where(ring[1] == 2, 7, ring[1])},
