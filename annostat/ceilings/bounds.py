@@ -408,6 +408,11 @@ def bounds(
     >>> found = bounds(simulate_values(400, noise_sd=4.0, truth_sd=8.0, rng=1))
     >>> 4.0 in found.rmse_floor.interval
     True
+
+    The true ceiling of R² is 0.8; this is one of the samples in twenty whose interval misses it:
+
+    >>> print(found.r2_ceiling)
+    0.751, 95% interval 0.704 to 0.794
     >>> 4.0 / 2**0.5 in found.against(2).rmse_floor.interval
     True
     """
