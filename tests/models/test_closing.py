@@ -9,11 +9,11 @@ def test_predicted_and_reached_are_in_one_table(tmp_path, capsys):
     numbers = main(tmp_path, quick=True)
     assert numbers["kind"] == "simulated"
     kept = json.loads((tmp_path / "closing_the_loop.json").read_text())
-    assert set(kept["scores"]) == {"2", "perfect"}
+    assert set(kept["scores"]) == {"2", "4", "perfect"}
     truth = kept["scores"]["perfect"]["Dice at ED and ES"]
     assert truth["truth"]["value"] == 1.0
     # The truth, scored like a model, is near what two rounds predict of a perfect one.
     assert abs(truth["one"]["value"] - truth["bound"]["value"]) < 0.03
     out = capsys.readouterr().out
-    assert all(out.count(f"| {name} |") == 2 for name in SHOWN)
+    assert all(out.count(f"| {name} |") == 3 for name in SHOWN)
     assert (tmp_path / "closing_the_loop.png").exists()
