@@ -207,7 +207,7 @@ def test_pair_mae_pays_for_the_bias_it_removes():
     g = np.random.default_rng(5)
     for k in (2, 4):
         found = []
-        for _ in range(600):
+        for _ in range(1500):
             r = rounds_of(g.normal(np.arange(k) * 3.0, 1, (8, k)))
             found.append(unbiased_pair_mae(r, Variances.of(r), 0.95).value)
         error = np.std(found) / math.sqrt(len(found))
