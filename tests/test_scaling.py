@@ -12,11 +12,13 @@ import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, stats
+from statsmodels.stats.diagnostic import het_breuschpagan
 
 from annostat import AnnostatError, Estimate
 from annostat.datasets import scaling_points
 from annostat.report import make_report
 from annostat.scaling import (
+    LAWS,
     compare_scaling,
     compare_scaling_table,
     dimension_from_slope,
@@ -264,6 +266,24 @@ def test_interval_covers_on_a_thin_slice():
     assert (np.mean(hits, axis=0) > 0.95 - 3 * math.sqrt(0.05 * 0.95 / 150)).all()
 
 
+@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize("inflation", [0.6, 2.5])
+def test_inflation_is_another_level(law, inflation):
+    """Limits rest on inflation times a quantile of F: that of another level, without inflation."""
+    options = {"floor": 0.39, "floor_se": 0.05} if law == "power_given_floor" else {}
+    sizes = np.geomspace(1e4, 1e7, 16)
+    law_ = one(sizes, noisy(with_floor(sizes), 0.01, 4), law, **options).law
+    other = float(stats.f.cdf(inflation * stats.f.ppf(0.9, 1, law_.dof), 1, law_.dof))
+    found, expected = law_.limits(level=0.9, inflation=inflation), law_.limits(level=other)
+    assert set(found) == set(expected)
+    for name in found:
+        assert found[name] == pytest.approx(expected[name], rel=1e-9)
+    v = np.array([law_.points.v[3], law_.points.v[-1] + 1])
+    bands = law_.band(v, level=0.9, inflation=inflation), law_.band(v, level=other)
+    assert bands[0] == pytest.approx(bands[1], rel=1e-9)
+    assert (np.diff(law_.band(v, level=0.9), axis=0) > 0).all()
+
+
 # --- invariants ---------------------------------------------------------------------------------
 
 
@@ -396,12 +416,51 @@ def test_checks():
     assert not checks_of(unequal)["equal_scatter"].passed
 
 
+def test_checks_say_what_they_found():
+    grows = 0.1 * SIZES**0.1
+    losses, scores = (
+        checks_of(compare_scaling(SIZES, s, higher_is_better=h))
+        for s, h in ((grows, False), (1 - grows, True))
+    )
+    asks = "The loss grows with size: if higher scores are better, say so (--higher-is-better)."
+    assert losses["falls"].message == asks
+    assert scores["falls"].message == "The loss grows with size, against what the laws say."
+    assert losses["falls"].statistic == pytest.approx(-0.1)
+    for order, word in ((1, "smaller"), (-1, "larger")):
+        spread = np.exp(np.random.default_rng(2).normal(size=36) * np.linspace(0.2, 0.001, 36))
+        sizes = np.geomspace(1e4, 1e7, 36)
+        result = compare_scaling(sizes, sizes**-0.3 * spread[::order], laws=["power"])
+        check = checks_of(result)["equal_scatter"]
+        assert f"The relative scatter is {word} for larger models" in check.message
+        # Koenker's test is n·R² of the squared residuals on the regressor.
+        ols = sm.OLS(np.log(result.losses), sm.add_constant(np.log(sizes))).fit()
+        lm, p, *_ = het_breuschpagan(ols.resid, ols.model.exog, robust=True)
+        assert (check.statistic, check.p_value) == pytest.approx((lm, p), rel=1e-8)
+
+
+def test_lack_of_fit_is_the_f_test_of_pure_error():
+    """The law against a mean of its own for each size (Draper & Smith 1998, 2.1)."""
+    sizes = np.repeat(SIZES[:6], [1, 2, 3, 1, 2, 3])
+    losses = noisy(sizes**-0.3, 0.05, 8)
+    check = checks_of(compare_scaling(sizes, losses, laws=["power"]))["lack_of_fit"]
+    y, line = np.log(losses), sm.add_constant(np.log(sizes))
+    full = sm.OLS(y, (sizes[:, None] == SIZES[:6]).astype(float)).fit()
+    f, p, extra = full.compare_f_test(sm.OLS(y, line).fit())
+    assert extra == 4
+    assert (check.statistic, check.p_value) == pytest.approx((f, p), rel=1e-8)
+    assert "lack_of_fit" not in checks_of(compare_scaling(SIZES, noisy(SIZES**-0.3)))
+
+
 def test_scores_beyond_the_floor():
     losses = noisy(with_floor(SIZES, 0.8), 0.03, 1)
     result = compare_scaling(SIZES, losses, floor=0.42)
     beyond = int((losses < 0.42).sum())
     assert beyond >= 2
-    assert checks_of(result)["beyond_floor"].statistic == beyond
+    check = checks_of(result)["beyond_floor"]
+    assert check.statistic == beyond and not check.passed
+    assert check.message.startswith(f"{beyond} of 12 scores are beyond the given floor 0.42: ")
+    none = checks_of(compare_scaling(SIZES, losses, floor=0.3))["beyond_floor"]
+    assert none.passed and none.message == "No score is beyond the given floor."
     wrong = compare_scaling(SIZES, noisy(with_floor(SIZES), 0.005), floor=0.2)
     assert not checks_of(wrong)["floor_agrees"].passed
 
@@ -437,6 +496,41 @@ def test_flat_losses():
     assert json.dumps(same.to_dict(), allow_nan=False) and "nan" not in str(same).lower()
 
 
+def test_errors_of_what_a_fit_is_asked():
+    fit = one(SIZES, noisy(SIZES**-0.3), "power")
+    for ask in (fit.curve, fit.predict):
+        with pytest.raises(AnnostatError, match=r"^sizes must be positive numbers, got -1"):
+            ask([1e5, -1.0])
+    for sizes, losses, words in (
+        ([1, 2, 3], [1, 2], "of one length, got 3 and 2"),
+        ([1, 2], [2, 1], "three points or more"),
+        ([2, 2, 2], [3, 2, 1], "at least two sizes"),
+        ([0, 2, 3], [3, 2, 1], "^sizes must be positive"),
+        ([1, 2, 3], [3, 2, math.inf], "^losses must be positive"),
+        ([-1, -2, -3, -4, -5], [1] * 5, "-3 \\(point 3\\) and 2 more"),
+        ([-1, -2, -3], [1] * 3, "-3 \\(point 3\\)$"),
+    ):
+        with pytest.raises(AnnostatError, match=words):
+            log_slope(sizes, losses)
+    with pytest.raises(AnnostatError, match="level"):
+        log_slope([1, 2, 3], [3, 2, 1], level=2)
+    assert log_slope([1, 2, 2], [3, 2, 1]).value > 0  # the least that is enough
+
+
+def test_a_table_of_all_laws():
+    result = compare_scaling(SIZES, noisy(with_floor(SIZES), 0.02), floor=0.39)
+    table = result.to_frame().set_index(["law", "quantity"])
+    assert len(table) == 1 + 3 + 3 + 3 + 3  # power, two with a floor, hinge, broken
+    for fit in result.fits:
+        rows = table.loc[fit.name]
+        assert set(rows["aicc"]) == {fit.aicc} and set(rows["weight"]) == {fit.weight}
+        for name in ("exponent", "floor", "n_half", "hinge", "second_exponent"):
+            estimate = getattr(fit, name)
+            assert (name in rows.index) == (estimate is not None)
+            if estimate is not None:
+                assert rows.loc[name, "value"] == estimate.value
+
+
 BAD = {
     "one size": (dict(sizes=[1e5] * 6, scores=[0.2, 0.21, 0.2, 0.19, 0.2, 0.2]), "of 1"),
     "two points": (dict(sizes=[1e4, 1e5], scores=[0.3, 0.2]), "four points"),
@@ -448,6 +542,11 @@ BAD = {
     "zero loss": (dict(scores=[0.3, 0.2, 0.1, 0.0]), "0 \\(point 4\\)"),
     "infinite": (dict(sizes=[1e4, 1e5, 1e6, math.inf]), "inf"),
     "perfect": (dict(scores=[0.7, 0.8, 0.9, 1.0], higher_is_better=True), "perfect"),
+    "over one": (dict(scores=[0.7, 0.8, 0.9, 1.5], higher_is_better=True),
+                 "must be below 1, got 1.5 \\(percentages\\? divide by 100\\)$"),
+    "no percentage": (dict(scores=[70, 80, 90, 101], higher_is_better=True),
+                      "must be below 1, got 101$"),
+    "whole percent": (dict(scores=[70, 80, 90, 100], higher_is_better=True), "divide by 100"),
     "percent": (dict(scores=[70, 80, 90, 95], higher_is_better=True), "divide by 100"),
     "negative score": (dict(scores=[-0.1, 0.8, 0.9, 0.95], higher_is_better=True), "negative"),
     "floor above all": (dict(floor=0.5), "above all losses"),
