@@ -11,6 +11,9 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 __all__ = ["AnnostatError", "AnnostatWarning"]
 
 LARGEST = 1e60
@@ -77,6 +80,14 @@ def check_number(
         )
         raise AnnostatError(f"{name} must be {rule}, got {value!r}")
     return number
+
+
+def check_numbers(name: str, values: ArrayLike) -> NDArray[np.float64]:
+    """Return an array-like as float64, of whatever shape it has."""
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise AnnostatError(f"{name} must be numbers: {error}") from None
 
 
 def check_squares(largest: float) -> None:

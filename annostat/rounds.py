@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from annostat.errors import AnnostatError, check_column, check_number, shown
+from annostat.errors import AnnostatError, check_column, check_number, check_numbers, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -129,10 +129,7 @@ class Rounds:
 
         `columns` are the other attributes of `Rounds`, by name.
         """
-        try:
-            array = np.asarray(values, dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise AnnostatError(f"values must be numbers: {error}") from None
+        array = check_numbers("values", values)
         if array.ndim != 2:
             raise AnnostatError(f"values must have shape (n_items, n_rounds), got {array.shape}")
         labels = [f"round_{j + 1}" for j in range(array.shape[1])] if names is None else names

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from annostat.errors import AnnostatError, check_choice, check_count, check_number
+from annostat.errors import AnnostatError, check_choice, check_count, check_number, check_numbers
 from annostat.resampling import Rng, as_generator
 from annostat.rounds import Rounds
 
@@ -315,10 +315,7 @@ def _own_period(model: Any) -> float:
 
 
 def _per_item(name: str, given: ArrayLike, n: int) -> NDArray[np.float64]:
-    try:
-        array = np.asarray(given, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise AnnostatError(f"{name} must be numbers, got {given!r}") from None
+    array = check_numbers(name, given)
     if array.shape not in ((), (n,)):
         raise AnnostatError(
             f"{name} must be one number or one per item, shape ({n},), got shape {array.shape}"

@@ -1,6 +1,7 @@
 """Concentration: closed forms by simulation, plain twins, invariants, planted excess, bad input."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -30,9 +31,13 @@ from annostat.concentration.null import (
     check_label,
     dealt_anew,
     draw_counts,
+    fit_of_model,
+    law_of_all,
+    mixed,
     step_losses,
     summaries,
 )
+from annostat.estimates import format_p
 from annostat.report import make_report
 from tests import naive
 
@@ -95,6 +100,13 @@ def test_table_of_the_specification():
 def test_lattice_is_fine_enough(law):
     curve = Lattice.of(law).curve("squared")
     assert np.abs(curve.share(PARTS) - law_share(law, PARTS)).max() < 2e-4
+
+
+def test_lattice_sums_to_one():
+    """Both signs together: zero counts once, every other distance twice."""
+    assert Lattice.of_half(np.array([2.0, 1.0, 3.0])).pmf == pytest.approx([0.2, 0.2, 0.6])
+    for law in ("gaussian", "laplace", "uniform", MIXTURE, BLUNDERS):
+        assert Lattice.of(law).pmf.sum() == pytest.approx(1, abs=1e-12)
 
 
 def test_mixture_of_one_is_gaussian():
@@ -301,6 +313,73 @@ def test_noise_of_other_items_from_a_fit_and_its_json():
     assert spread[0] == pytest.approx(spread[1], rel=0.5)
 
 
+def plain_likelihood(model, errors, differences):
+    """Log-likelihood of errors from f and of differences from f convolved with itself."""
+    x, f = model.noise_pmf()
+    q = np.convolve(f, f)
+    return np.log(f[errors - x[0]]).sum() + np.log(q[differences + x[-1] - x[0]]).sum()
+
+
+def test_the_law_that_sets_are_drawn_from():
+    """Both errors and differences speak for it; where that has no meaning it is the fitted one."""
+    rng = np.random.default_rng(30)
+    for kind in ("none", "independent"):
+        law = replace(BLUNDERS, abandonment_rate=0.05) if kind != "none" else NoiseModel(
+            "laplace", {"scale": 2.0})  # fmt: skip
+        z = law.sample_errors((300, 2), rng=rng)
+        e = law.sample_errors((300, 1), rng=rng)[:, 0].astype(int)
+        fit = annostat.fit_noise(Rounds.from_array(z + 100), "laplace", abandonment=kind)
+        found = law_of_all(fit, e.astype(float))
+        d = (z[:, 1] - z[:, 0]).astype(int)
+        best = plain_likelihood(found, e, d)
+        assert best >= plain_likelihood(fit.model, e, d)
+        for factor in (0.97, 1.03):
+            scale = {"scale": found.parameters["scale"] * factor}
+            assert plain_likelihood(replace(found, parameters=scale), e, d) < best
+            if kind != "none":
+                rate = found.abandonment_rate * factor
+                assert plain_likelihood(replace(found, abandonment_rate=rate), e, d) < best
+        assert law_of_all(fit, e.astype(float), published=True) is fit.model
+        # A fit without abandonment can be simulated, too.
+        assert concentration(e + 0.0, noise=fit, n_simulated=19).excess.p_value > 0.05
+    shared = NoiseModel("laplace", {"scale": 2.0}, "shared", 0.1, window=30)
+    z = shared.sample_errors((200, 2), rng=rng)
+    fit = annostat.fit_noise(Rounds.from_array(z + 100), "laplace", abandonment="shared")
+    assert law_of_all(fit, z[:, 0].astype(float)) is fit.model
+    timed = Rounds.from_array(z + 100, period=np.where(np.arange(200) % 2, 20.0, 33.0),
+                              period_unit="ms")  # fmt: skip
+    fit = annostat.fit_noise(timed, "laplace", abandonment="none")
+    assert law_of_all(fit, z[:, 0].astype(float)) is fit.model
+
+
+@given(st.floats(0, 0.5), st.integers(1, 30), st.integers(1, 30))
+def test_a_core_with_abandonment(rate, window, reach):
+    core = NoiseModel("uniform", {"half_width": float(reach)}).noise_pmf()
+    half = mixed(core[1][core[0] >= 0], rate, window)
+    both = NoiseModel("uniform", {"half_width": float(reach)}, "independent", rate, window=window)
+    x, f = both.noise_pmf() if rate else core
+    assert half[: f[x >= 0].size] == pytest.approx(f[x >= 0], abs=1e-12)
+    assert half[0] + 2 * half[1:].sum() == pytest.approx(1)
+
+
+def test_windows_about_a_published_one():
+    problem = fit_of_model(BLUNDERS, 100, 2).fit.problem
+    assert 50 in problem.windows and (problem.windows[0], problem.windows[-1]) == (25, 100)
+    assert fit_of_model(replace(BLUNDERS, window=1), 100, 2).fit.problem.windows[0] == 1
+    z = BLUNDERS.sample_errors((60, 2), rng=1) + 100
+    by_length = annostat.fit_noise(
+        Rounds.from_array(z, length=200), "laplace", abandonment="independent", window="length"
+    )
+    entry = {"core": "laplace", "parameters": {"scale": {"value": 2.0}},
+             "abandonment_rate": {"value": 0.1}, "abandonment": "independent"}  # fmt: skip
+    for window, message in (("length", "window for each clip's length"), (None, "no window")):
+        noise = {"models": [{**entry, "window": window}], "n_items": 60}
+        with pytest.raises(AnnostatError, match=message):
+            concentration(z[:, 0] + 0.0, noise=noise)
+    with pytest.raises(AnnostatError, match="fit it with a single window"):
+        concentration(z[:, 0] + 0.0, noise=by_length)
+
+
 def test_missing_second_labels():
     rng = np.random.default_rng(10)
     e, rounds = paired_errors(rng, 300)
@@ -331,6 +410,24 @@ def test_overlap_is_hypergeometric(n, data):
     found = overlap(a, b)
     known = stats.hypergeom.sf(found.shared - 1, n, a.sum(), b.sum())
     assert found.p_value == pytest.approx(known, abs=1e-9)
+
+
+def test_overlap_says_what_is_wrong():
+    some, none = np.array([True, False, False]), np.zeros(3, dtype=bool)
+    for arguments, names, message in (
+        ((some, none), ("a", "b"), "no items in b$"),
+        ((none, some), ("a", "b"), "no items in a$"),
+        ((some, some[:2]), ("a", "b"), "true or false of the same length"),
+        (([1, 0, 0], some), ("a", "b"), "true or false"),
+        ((some, [1, 0, 0]), ("a", "b"), "true or false"),
+        ((some[None], some[None]), ("a", "b"), "true or false"),
+    ):
+        with pytest.raises(AnnostatError, match=message):
+            overlap(*arguments, names=names)
+    with pytest.raises(AnnostatError, match="one label for each of 3 items"):
+        overlap(some, some, clusters=[1, 2])
+    text = overlap(some, np.array([True, True, False]), names=("ours", "theirs")).line()
+    assert text.startswith("ours (1) and theirs (2) share 1 item; chance: 0.7 (p = ")
 
 
 def test_overlap_of_clusters():
@@ -368,6 +465,8 @@ def test_overlap_of_clusters():
         (([1.0, 2.0, 3.0], {"clusters": ["a"] * 3}), "one cluster"),
         (([1.0, -2.0, 3.0], {"rounds": Rounds.from_array([[1, 1]] * 3)}), "no noise to expect"),
         (([1.0, 2.0, 3.0], {"rounds": Rounds.from_array([[1, 2]] * 3)}), "must have their sign"),
+        (([0.0, 2.0, 3.0], {"rounds": Rounds.from_array([[1, 2]] * 3)}), "must have their sign"),
+        (([0.0, -2.0, -3.0], {"rounds": Rounds.from_array([[1, 2]] * 3)}), "must have their sign"),
         (([1.0, 2.0, 3.0], {"rounds": Rounds.from_array([[1, 2]] * 4)}), "same 3 items"),
         (([1.0, 2.0, 3.0], {"noise": {"strata": {}}}), "strata"),
         (([1.0, 2.0, 3.0], {"noise": {"models": [{}], "n_items": 5}}), "fit-afd"),
@@ -468,6 +567,59 @@ def test_command_says_what_is_wrong(run, table, args, message, monkeypatch):
     code, _, err = run("concentration", table, *args)
     assert code == 2
     assert err.count("\n") == 1 and message in err
+
+
+def test_law_of_what_is_no_fraction():
+    for p in (-0.01, 1.01, [0.5, np.nan], "half"):
+        with pytest.raises(AnnostatError, match=r"^p must be"):
+            law_share("gaussian", p)
+    for function in (law_gini, lambda law, **o: law_share(law, 0.5, **o)):
+        with pytest.raises(AnnostatError, match="law must be one of"):
+            function("cauchy")
+        with pytest.raises(AnnostatError, match="loss must be one of"):
+            function("laplace", loss="asis")
+    for weights, sds, message in (
+        ((1.0,), (1.0, 2.0), "one standard deviation for each weight"),
+        ((), (), "one standard deviation for each weight"),
+        ((0.5, 0.4), (1.0, 2.0), "must sum to 1, got 0.9"),
+        ((1.0, 0.0), (1.0, 2.0), "a weight or standard deviation of a mixture must be in"),
+        ((0.5, 0.5), (1.0, 0.0), "a weight or standard deviation of a mixture must be in"),
+    ):
+        with pytest.raises(AnnostatError, match=message):
+            Gaussians(weights, sds)
+
+
+def test_tables_of_a_comparison():
+    """Each column holds what the models themselves say, with and without noise or predictions."""
+    rng = np.random.default_rng(22)
+    e, rounds = paired_errors(rng, 80)
+    errors = {"a": e, "b": e + rng.normal(0, 2, 80)}
+    plain = compare_concentration(errors)
+    law = compare_concentration(errors, noise="laplace", n_simulated=99)
+    with_one = compare_concentration(
+        errors, rounds=rounds, n_simulated=19, predictions={"a": rounds.values[:, 0] + e}
+    )
+    for found, columns in ((plain, 5), (law, 7), (with_one, 8)):
+        table = found.sections()[0]
+        assert len(table.columns) == columns
+        frame = found.to_frame().set_index("model")
+        for row in table.rows:
+            model = found.models[row[0]]
+            cells = [row[0], model.worst_share.short(), model.worst_share.range(),
+                     model.gini.short(), model.half_of_error.short()]  # fmt: skip
+            if model.null is not None:
+                cells += [model.null.expected["worst_share"].short(),
+                          format_p(model.excess.p_value)]  # fmt: skip
+            if columns == 8:
+                cells += ["–" if model.swaps is None else format_p(model.swaps.p_value)]
+            assert row == cells
+            line = frame.loc[row[0]]
+            assert line["gini"] == model.gini.value
+            assert line["p_value"] is None or line["p_value"] == model.excess.p_value
+    assert with_one.models["b"].swaps is None and with_one.models["a"].swaps is not None
+    for wrong, message in (({"a": e}, "two or more"), ({"a": e, "b": e[:9]}, r"\[9, 80\]")):
+        with pytest.raises(AnnostatError, match=message):
+            compare_concentration(wrong)
 
 
 def test_report_has_a_chapter():

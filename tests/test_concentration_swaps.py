@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from annostat import AnnostatError, Rounds
-from annostat.concentration import excess_by_swaps
+from annostat.concentration import excess_by_swaps, swaps
+from tests import naive
 
 
 def world(seed, n=200, noise="laplace"):
@@ -79,9 +80,43 @@ def test_bad_input():
         ((np.full(20, np.inf), rounds), "finite"),
         ((np.full(20, np.nan), rounds), "three or more"),
         ((truth, Rounds.from_array(np.column_stack([truth, truth]))), "agree"),
+        ((np.full(20, "x"), rounds), "predictions must be numbers"),
     ):
         with pytest.raises(AnnostatError, match=word):
             excess_by_swaps(*wrong)
+    for options, word in (
+        ({"top": 0}, "top must be in"),
+        ({"top": 1}, "top must be in"),
+        ({"n_swaps": 18}, "n_swaps must be a whole number of at least 19"),
+        ({"loss": "asis"}, "loss must be one of"),
+    ):
+        with pytest.raises(AnnostatError, match=word):
+            excess_by_swaps(truth, rounds, **options)
+
+
+@pytest.mark.parametrize("loss", ["squared", "absolute"])
+def test_against_a_plain_loop(loss, monkeypatch):
+    """One swap at a time, each share from its own sorted list; and in blocks of any size."""
+    _, truth, labels = world(11, 40)
+    rounds = Rounds.from_array(labels)
+    found = excess_by_swaps(truth, rounds, top=0.2, loss=loss, n_swaps=99, rng=3)
+    e = truth[:, None] - labels
+    e = e - e.mean(axis=0)
+    total, between = e.sum(axis=1), e[:, 0] - e[:, 1]
+
+    def gap(a, b):
+        return np.subtract(*(naive.concentration(naive.losses(x, loss), [0.2])[0] for x in (a, b)))
+
+    rng, beyond = np.random.default_rng(3), 0
+    for _ in range(99):
+        swap = rng.random(40) < 0.5
+        moved = np.where(swap, between, total), np.where(swap, total, between)
+        beyond += gap(*moved) >= gap(total, between) - 1e-12
+    assert found.p_value == pytest.approx((1 + beyond) / 100)
+    assert found.share - found.share_of_noise == pytest.approx(gap(total, between))
+    for block in (1, 40 * 7):
+        monkeypatch.setattr(swaps, "BLOCK", block)
+        assert excess_by_swaps(truth, rounds, top=0.2, loss=loss, n_swaps=99, rng=3) == found
 
 
 def test_the_command_takes_predictions(run, tmp_path):

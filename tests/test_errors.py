@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from annostat import agreement
+from annostat.concentration import law_share
 from annostat.errors import (
     AnnostatError,
     check_choice,
@@ -13,8 +15,10 @@ from annostat.errors import (
     check_count,
     check_level,
     check_number,
+    check_numbers,
     shown,
 )
+from annostat.truth import cross_products, triple_collocation
 
 
 def test_shown_stops_early():
@@ -35,6 +39,8 @@ def test_shown_stops_early():
         (lambda: check_number("x", 10**400), "x must be a number"),
         (lambda: check_number("x", math.inf), "x must be finite"),
         (lambda: check_number("x", -1, low=0, high=2), r"x must be in \[0, 2\], got -1"),
+        (lambda: check_numbers("values", [1, "a"]), "^values must be numbers: .*'a'"),
+        (lambda: check_numbers("values", [[1], [1, 2]]), "^values must be numbers: "),
         (lambda: check_count("n", 2.5), "n must be a whole number of at least 0, got 2.5"),
         (lambda: check_count("n", 1, low=2), "at least 2, got 1"),
     ],
@@ -53,6 +59,27 @@ def test_numbers_within_their_range_only(x, low, width, open_ends):
     else:
         with pytest.raises(AnnostatError):
             check_number("x", x, low=low, high=high, open_ends=open_ends)
+
+
+def test_what_must_be_numbers_is_float64_of_its_own_shape():
+    assert check_numbers("x", [[1, 2]]).tolist() == [[1.0, 2.0]]
+    assert check_numbers("x", True).dtype == check_numbers("x", None).dtype == "float64"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda text: agreement.gauge_rr([1, 1, 2, 2], [1, 2, 1, 2], text),
+        lambda text: cross_products(text, [1, 2]),
+        lambda text: cross_products([[1, 2], [3, 4]], text),
+        lambda text: cross_products([[1, 2], [3, 4]], [1, 2], text),
+        lambda text: triple_collocation(text),
+        lambda text: law_share("gaussian", text),
+    ],
+)
+def test_text_where_numbers_belong(call):
+    with pytest.raises(AnnostatError, match=r"must be numbers: .*'x'"):
+        call(["x"] * 4)
 
 
 def test_an_annostat_error_is_a_value_error():

@@ -562,7 +562,7 @@ BAD = {
     "level": (dict(level=1.0), "level"),
     "text": (dict(sizes=["a", "b", "c", "d"]), "numbers"),
     "at": (dict(at=[-1.0]), "at must be positive"),
-    "at text": (dict(at="big"), "at must be numbers"),
+    "at text": (dict(at="big"), "^at must be numbers"),
     "text scores": (dict(scores=["a", "b", "c", "d"], higher_is_better=True), "numbers"),
     "all nan": (dict(scores=[math.nan] * 4, higher_is_better=True), "nan"),
 }  # fmt: skip

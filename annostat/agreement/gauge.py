@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from annostat._version import __version__
-from annostat.errors import AnnostatError, check_choice, check_level
+from annostat.errors import AnnostatError, check_choice, check_level, check_numbers
 from annostat.estimates import (
     Estimate,
     Interval,
@@ -232,7 +232,7 @@ def gauge_rr(
 def _columns(
     parts: ArrayLike, raters: ArrayLike, values: ArrayLike
 ) -> tuple[FloatArray, NDArray[np.int64], NDArray[np.int64]]:
-    y = np.asarray(values, dtype=np.float64).ravel()
+    y = check_numbers("values", values).ravel()
     labels = [np.asarray(v, dtype=object).ravel() for v in (parts, raters)]
     if any(len(v) != len(y) for v in labels):
         raise AnnostatError(f"parts, raters and values must have one length, got "

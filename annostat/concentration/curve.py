@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from annostat.errors import AnnostatError, check_choice, shown
+from annostat.errors import AnnostatError, check_choice, check_numbers, shown
 from annostat.estimates import Estimate, Interval
 from annostat.resampling import cluster_codes
 
@@ -119,10 +119,7 @@ class Curve:
 def losses_of(errors: ArrayLike, loss: str, items: NDArray[np.object_] | None = None) -> FloatArray:
     """Return the losses of errors, checked: finite, non-negative, three or more, not all zero."""
     check_choice("loss", loss, LOSSES)
-    try:
-        values = np.asarray(errors, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise AnnostatError(f"errors must be numbers: {error}") from None
+    values = check_numbers("errors", errors)
     if values.ndim != 1:
         raise AnnostatError(f"errors must be a list of numbers, got shape {values.shape}")
     if values.size < FEWEST:
@@ -144,10 +141,7 @@ def weights_of(weights: ArrayLike | None, n: int) -> FloatArray | None:
     """Return positive weights of n items, or None."""
     if weights is None:
         return None
-    try:
-        w = np.asarray(weights, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise AnnostatError(f"weights must be numbers: {error}") from None
+    w = check_numbers("weights", weights)
     if w.shape != (n,):
         raise AnnostatError(f"weights must be one number for each of {n} items, got {w.shape}")
     _refuse(~(np.isfinite(w) & (w > 0)), "weights that are not positive numbers", w, None)

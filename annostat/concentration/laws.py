@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import integrate, optimize, special
 
 from annostat.concentration.curve import Curve
-from annostat.errors import AnnostatError, check_choice, check_number
+from annostat.errors import AnnostatError, check_choice, check_number, check_numbers
 from annostat.noise.model import NoiseModel
 
 FloatArray = NDArray[np.float64]
@@ -87,7 +87,7 @@ def law_share(law: Law, p: ArrayLike, *, loss: str = "squared") -> FloatArray:
     [0.558, 0.704, 0.386]
     """
     check_choice("loss", loss, ("squared", "absolute"))
-    at = np.asarray(p, dtype=np.float64)
+    at = check_numbers("p", p)
     if not ((at >= 0) & (at <= 1)).all():
         raise AnnostatError(f"p must be fractions in [0, 1], got {p!r}")
     if isinstance(law, NoiseModel):

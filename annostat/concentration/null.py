@@ -180,7 +180,7 @@ def fit_of_model(model: NoiseModel, n_items: int, n_rounds: int) -> Fitted:
     """Return a published fit in the form that can be simulated and fitted again."""
     rounds = Rounds.from_array(model.sample_errors((max(n_items, 3), n_rounds), rng=0))
     kind = model.abandonment
-    window = model.window or 1 if kind != "none" else "auto"
+    window = window_of(model) if kind != "none" else "auto"
     problem = make_problem(rounds, model.family, kind, window, False, False, None)
     windows = problem.windows
     if windows.size:
@@ -202,9 +202,7 @@ def fit_of_model(model: NoiseModel, n_items: int, n_rounds: int) -> Fitted:
 
 def window_of(model: NoiseModel) -> int:
     """Return the window of a model that has one."""
-    if model.window is None:
-        raise AnnostatError("a law with a window for each clip's length cannot be simulated here; "
-                            "fit it with a single window")  # fmt: skip
+    assert model.window is not None  # laws with each clip's length are refused before
     return model.window
 
 

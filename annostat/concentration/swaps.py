@@ -17,7 +17,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from annostat._version import __version__
 from annostat.concentration.curve import Curve
-from annostat.errors import AnnostatError, check_choice, check_count, check_number, shown
+from annostat.errors import (
+    AnnostatError,
+    check_choice,
+    check_count,
+    check_number,
+    check_numbers,
+    shown,
+)
 from annostat.estimates import Provenance, Result, Section, format_p, percent
 from annostat.resampling import Rng, as_generator, cluster_codes, seed_of
 from annostat.rounds import Rounds
@@ -149,7 +156,7 @@ def excess_by_swaps(
     n_swaps = check_count("n_swaps", n_swaps, low=19)
     if rounds.n_rounds != 2:
         raise AnnostatError(f"rounds must be two, got {rounds.n_rounds} ({shown(rounds.names)})")
-    values = np.asarray(predictions, dtype=np.float64)
+    values = check_numbers("predictions", predictions)
     if values.shape != (len(rounds.values),):
         raise AnnostatError(
             f"predictions must be one number for each of {len(rounds.values)} items, got shape "

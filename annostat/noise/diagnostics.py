@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from annostat.errors import AnnostatError, check_level, check_squares
+from annostat.errors import AnnostatError, check_level, check_numbers, check_squares
 from annostat.estimates import (
     Check,
     Estimate,
@@ -822,12 +822,7 @@ def _smallest_step(values: FloatArray) -> float:
 def _covariates(given: Mapping[str, ArrayLike] | None, n: int) -> dict[str, FloatArray]:
     columns: dict[str, FloatArray] = {}
     for name, column in (given or {}).items():
-        try:
-            array = np.asarray(column, dtype=np.float64)
-        except (TypeError, ValueError):
-            raise AnnostatError(
-                f"covariates: {name!r} must be numbers, got {str(column)[:60]}"
-            ) from None
+        array = check_numbers(f"covariates: {name!r}", column)
         if array.shape != (n,):
             raise AnnostatError(
                 f"covariates: {name!r} must have one number per item, shape ({n},), "

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from annostat.errors import AnnostatError, check_choice, check_level, check_number
+from annostat.errors import AnnostatError, check_choice, check_level, check_number, check_numbers
 from annostat.estimates import Estimate, Interval
 
 __all__ = ["LOSS_KINDS", "dimension_from_slope", "log_slope"]
@@ -145,10 +145,7 @@ def dimension(exponent: Estimate, loss_kind: str) -> Estimate:
 
 def numbers(name: str, values: ArrayLike) -> np.ndarray:
     """Return an array-like as float64 of shape (n,)."""
-    try:
-        array = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise AnnostatError(f"{name} must be numbers, got {values!r}") from None
+    array = check_numbers(name, values)
     if array.ndim != 1:
         raise AnnostatError(f"{name} must have shape (n,), got {array.shape}")
     return array

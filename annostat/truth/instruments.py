@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from annostat.errors import AnnostatError, check_level
+from annostat.errors import AnnostatError, check_level, check_numbers
 from annostat.estimates import Estimate, Interval
 from annostat.resampling import cluster_codes
 from annostat.rounds import Rounds
@@ -81,7 +81,7 @@ def triple_collocation(covariance: ArrayLike) -> TripleCollocation:
     >>> found.error_sd
     (1.0, 0.5, 1.5)
     """
-    s = np.asarray(covariance, dtype=np.float64)
+    s = check_numbers("covariance", covariance)
     if s.shape != (3, 3) or not np.isfinite(s).all():
         raise AnnostatError(
             f"covariance must be three by three finite numbers, got shape {s.shape}"

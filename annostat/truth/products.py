@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from annostat.agreement.variances import Variances
-from annostat.errors import AnnostatError
+from annostat.errors import AnnostatError, check_numbers
 from annostat.rounds import Rounds
 
 FloatArray = NDArray[np.float64]
@@ -54,9 +54,8 @@ def cross_products(
     >>> cross_products([[1.0, 3.0], [5.0, float("nan")]], [4.0, 4.0]).tolist()
     [3.0, nan]
     """
-    z = np.asarray(values, dtype=np.float64)
-    f = np.asarray(first, dtype=np.float64)
-    g = f if second is None else np.asarray(second, dtype=np.float64)
+    z, f = check_numbers("values", values), check_numbers("first", first)
+    g = f if second is None else check_numbers("second", second)
     if z.ndim != 2 or f.shape != z.shape[:1] or g.shape != f.shape:
         raise AnnostatError(
             f"values must have shape (n_items, n_rounds) and the others (n_items,), got {z.shape}, "

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from annostat._version import __version__
 from annostat.agreement.repeatability import scaled
 from annostat.ceilings import bounds
-from annostat.errors import AnnostatError, check_choice, check_level, check_number
+from annostat.errors import AnnostatError, check_choice, check_level, check_number, check_numbers
 from annostat.estimates import (
     Check,
     Estimate,
@@ -180,10 +180,7 @@ def _predictions(predictions: Mapping[str, ArrayLike], rounds: Rounds) -> dict[s
     found: dict[str, FloatArray] = {}
     for key, given in predictions.items():
         name = str(key)
-        try:
-            f = np.asarray(given, dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise AnnostatError(f"predictions of {name!r} must be numbers: {error}") from None
+        f = check_numbers(f"predictions of {name!r}", given)
         if f.shape != (len(rounds.values),):
             raise AnnostatError(
                 f"predictions of {name!r} must have shape ({len(rounds.values)},), one per item, "
