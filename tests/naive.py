@@ -17,6 +17,27 @@ def difference(f):
     return np.convolve(f, f[::-1])
 
 
+def difference_with_truth(core, rate, length, shared, widest):
+    """Law of |d| = 0..widest of two picks of a clip, by loops over its truth and both picks.
+
+    Who gives up picks any frame of the clip; `core` is a dictionary from errors to probabilities.
+    """
+    found = np.zeros(widest + 1)
+    for y in range(length):
+        noisy = {y + x: p for x, p in core.items()}
+        wild = dict.fromkeys(range(length), 1 / length)
+        ways = [((1 - rate), noisy, noisy), (rate, wild, wild)] if shared else [
+            ((1 - rate) ** 2, noisy, noisy), ((1 - rate) * rate, noisy, wild),
+            (rate * (1 - rate), wild, noisy), (rate**2, wild, wild),
+        ]  # fmt: skip
+        for chance, first, second in ways:
+            for a, p in first.items():
+                for b, q in second.items():
+                    if abs(a - b) <= widest:
+                        found[abs(a - b)] += chance * p * q / length
+    return found
+
+
 def log_likelihood(d, f):
     """Sum of log q(d) over signed differences."""
     q = difference(f)

@@ -61,6 +61,35 @@ def test_closed_forms(p):
     np.testing.assert_allclose(q, 0.49 * ll + 0.42 * lu + 0.09 * uu, atol=1e-12)
 
 
+@pytest.mark.parametrize("kind", ["independent", "shared"])
+@pytest.mark.parametrize("length", [5, 30])
+def test_abandoned_picks_of_one_clip_share_its_truth(kind, length):
+    law = NoiseModel("laplace", {"scale": 0.8}, kind, 0.3, length=length)
+    core = {x: p for x, p in enumerate(law.core_pmf)}
+    core |= {-x: p for x, p in core.items() if x}
+    for widest in (3, length + 2):
+        expected = naive.difference_with_truth(core, 0.3, length, kind == "shared", widest)
+        assert law.difference_counts_law(widest) == pytest.approx(expected, abs=1e-12)
+        d, q = law.difference_pmf()
+        both = np.bincount(np.abs(d), q)
+        assert both[: widest + 1] == pytest.approx(expected, abs=1e-12)
+    assert q.sum() == pytest.approx(1, abs=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["none", "independent", "shared"])
+@pytest.mark.parametrize("core", ["laplace", "gaussian"])
+def test_counts_are_the_folded_law_of_differences(core, kind):
+    rate = 0.0 if kind == "none" else 0.2
+    law = NoiseModel.with_mae(core, 1.5, abandonment=kind, abandonment_rate=rate, window=6)
+    d, q = law.difference_pmf()
+    folded = np.bincount(np.abs(d), q)
+    for widest in (4, 40):
+        counts = law.difference_counts_law(widest)
+        assert counts == pytest.approx(np.pad(folded, (0, 50))[: widest + 1], abs=1e-12)
+        cut = law.difference_counts_law(widest, support=60)
+        assert cut == pytest.approx(counts, abs=1e-9)
+
+
 @pytest.mark.parametrize("kind", ["none", "independent", "shared"])
 @pytest.mark.parametrize("core", sorted(FAMILIES))
 @pytest.mark.parametrize("layout", ["pairs", "four", "periods", "raters", "length"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -73,7 +73,7 @@ class PlanResult(Result):
         by its Fisher information; None from a pilot.
     notes : tuple of str
         What a reader must know.
-    provenance : Provenance or None
+    provenance : Provenance
         What is needed to make the result again.
     """
 
@@ -84,12 +84,12 @@ class PlanResult(Result):
     level: float
     achieved: Estimate
     coverage: Estimate
+    provenance: Provenance
     design_effect: float = 1.0
     source: str = ""
     unit: str = ""
     n_pairs_fit: int | None = None
-    notes: tuple[str, ...] = field(default=())
-    provenance: Provenance | None = None
+    notes: tuple[str, ...] = ()
 
     def sections(self) -> list[Section]:
         """Return the answer in a sentence, a table and the notes."""
@@ -128,7 +128,7 @@ class PlanResult(Result):
             "unit": self.unit,
             "n_pairs_fit": self.n_pairs_fit,
             "notes": list(self.notes),
-            "provenance": None if self.provenance is None else self.provenance.to_dict(),
+            "provenance": self.provenance.to_dict(),
         }
 
     def to_frame(self) -> pd.DataFrame:
