@@ -75,9 +75,10 @@ class Problem:
         return len(self.family.parameters)
 
     @property
-    def calls(self) -> tuple[Any, Any, Any]:
-        """The core's law, the likelihood and E|X|, as the kernels call them."""
-        return (self.family.kernel, *kernels.first_class())
+    def calls(self) -> tuple[Any, Any, Any, Any]:
+        """The core's law, the likelihood, E|X| and the maximiser, as the kernels call them."""
+        entries = kernels.evaluate, kernels.mean_error, kernels.maximise
+        return self.family.kernel, *(entry.compiled for entry in entries)
 
     def __getstate__(self) -> dict[str, Any]:
         # What is derived is derived again: compiled functions do not travel between processes.
@@ -144,7 +145,7 @@ class Problem:
             low, high = low.copy(), high.copy()
             low[fixed[0]] = high[fixed[0]] = u[fixed[0]] = fixed[1]
         metric = np.zeros((u.size, u.size)) if metric is None else metric
-        value, fine = kernels.maximise(
+        value, fine = kernels.call_climb(
             *self.calls, self.spec, u, self.data(window), target, low, high, metric,
             tolerance,
         )  # fmt: skip
@@ -425,7 +426,14 @@ class NoiseFit(Result):
         metrics = np.zeros((windows.size, low.size, low.size))
         for w, metric in zip(windows, metrics, strict=True):
             kernels.set_metric(
-                *p.calls, p.spec, self.solution, self.problem.data(int(w)), 0.0, low, high, metric
+                *p.calls[:3],
+                p.spec,
+                self.solution,
+                self.problem.data(int(w)),
+                0.0,
+                low,
+                high,
+                metric,
             )
         starts = np.tile(self.solution, (windows.size, 1))
         data = p.data(int(windows[0]))
@@ -752,7 +760,7 @@ def make_fit(
     mae, slopes = problem.mae(u, window)
     hessian = np.zeros((u.size, u.size))
     kernels.curvature(
-        *problem.calls, problem.spec, u, problem.data(window), 0.0, low, high, hessian
+        *problem.calls[:3], problem.spec, u, problem.data(window), 0.0, low, high, hessian
     )
     inside = (u > low + 1e-9) & (u < high - 1e-9)
     covariance = np.zeros_like(hessian)

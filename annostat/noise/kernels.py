@@ -37,6 +37,7 @@ import numpy as np
 FLAGS: dict[str, Any] = {
     "cache": True,
     "nogil": True,
+    "no_cfunc_wrapper": True,
     "fastmath": {"reassoc", "contract", "nsz", "arcp"},
     "error_model": "numpy",
 }
@@ -44,7 +45,16 @@ JIT_OFF = bool(vars(nb.config)["DISABLE_JIT"])  # NUMBA_DISABLE_JIT: kernels run
 MAX_STEPS = 200
 PROFILE_GAIN = 1e-5  # a profile is maximised up to so much log-likelihood
 TINY = 1e-300  # a probability never goes below this, so that its logarithm exists
-FILL_SIGNATURE = nb.types.void(nb.float64[::1], nb.float64[::1], nb.float64[:, ::1])
+FILL = nb.types.void(nb.float64[::1], nb.float64[::1], nb.float64[:, ::1])
+_FUNCTION, _TUPLE = nb.types.FunctionType, nb.types.Tuple
+_VECTOR, _DATA = nb.float64[::1], _TUPLE([nb.int64[::1], nb.float64[::1]])
+# Of `evaluate` and `mean_error`: fill, spec, u, data and the gradient to write.
+POINT = nb.float64(_FUNCTION(FILL), nb.int64[::1], _VECTOR, _DATA, _VECTOR)
+# Of `maximise`: fill, like, size, spec, u, data, target, low, high, metric, tolerance.
+CLIMB = _TUPLE([nb.float64, nb.boolean])(
+    _FUNCTION(FILL), _FUNCTION(POINT), _FUNCTION(POINT), nb.int64[::1], _VECTOR, _DATA,
+    nb.float64, _VECTOR, _VECTOR, nb.float64[:, ::1], nb.float64,
+)  # fmt: skip
 
 
 def compile_fill(fill: Any) -> Any:
@@ -52,9 +62,57 @@ def compile_fill(fill: Any) -> Any:
     if JIT_OFF:
         return fill
     try:
-        return nb.cfunc(FILL_SIGNATURE, cache=True, error_model="numpy")(fill)
+        return nb.cfunc(FILL, cache=True, error_model="numpy")(fill)
     except RuntimeError:  # a function without a file (a notebook) has no place for a cache
-        return nb.cfunc(FILL_SIGNATURE, error_model="numpy")(fill)
+        return nb.cfunc(FILL, error_model="numpy")(fill)
+
+
+@nb.njit(**FLAGS)
+def call_fill(fill, theta, w, dw):
+    """Run a compiled `fill`; called from Python directly, it would run uncompiled."""
+    fill(theta, w, dw)
+
+
+@nb.njit(**FLAGS)
+def call_point(function, fill, spec, u, data, slopes):
+    """Run a compiled function of the signature `POINT`."""
+    return function(fill, spec, u, data, slopes)
+
+
+@nb.njit(**FLAGS)
+def call_climb(fill, like, size, climb, spec, u, data, target, low, high, metric, tolerance):
+    """Run a compiled function of the signature `CLIMB`."""
+    return climb(fill, like, size, spec, u, data, target, low, high, metric, tolerance)
+
+
+class FirstClass:
+    """A kernel that others are handed as an argument, compiled when first used.
+
+    Linked into each function above it, it would be optimised half a dozen times.
+    """
+
+    def __init__(self, signature: Any, function: Any) -> None:
+        self.signature, self.function = signature, function
+        functools.update_wrapper(self, function)
+
+    @functools.cached_property
+    def compiled(self) -> Any:
+        """What kernels are handed."""
+        if JIT_OFF:
+            return self.function
+        options: dict[str, Any] = {
+            k: v for k, v in FLAGS.items() if k not in ("nogil", "no_cfunc_wrapper")
+        }
+        return nb.cfunc(self.signature, **options)(self.function)
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Call one of the signature `POINT` from Python."""
+        return call_point(self.compiled, *arguments)
+
+
+def first_class(signature: Any) -> Any:
+    """Decorate a function to be a `FirstClass` of a signature."""
+    return functools.partial(FirstClass, signature)
 
 
 def pack(
@@ -85,6 +143,14 @@ def unpack(data):
 
 
 @nb.njit(**FLAGS)
+def set_window(data, window):
+    """Set the base of every group to that of a window, in place."""
+    whole, groups = data[0], data[0][2]
+    for i in range(whole.size - 2 * groups, whole.size - groups):
+        whole[i] = 2 * window + 1
+
+
+@nb.njit(**FLAGS)
 def copy_into(source, target):
     """Copy a vector; assigning slices would compile the text of a shape error each time."""
     for i in range(source.size):
@@ -92,9 +158,11 @@ def copy_into(source, target):
 
 
 @nb.njit(**FLAGS)
-def call_fill(fill, theta, w, dw):
-    """Run a compiled `fill`; called from Python directly, it would run uncompiled."""
-    fill(theta, w, dw)
+def set_diagonal(matrix, value):
+    """Set a matrix to a multiple of the identity."""
+    for i in range(matrix.shape[0]):
+        for j in range(matrix.shape[1]):
+            matrix[i, j] = value if i == j else 0.0
 
 
 @nb.njit(**FLAGS)
@@ -164,7 +232,7 @@ def abandoned_mae(base, triangle):
     return w * (w + 1.0) / (2.0 * w + 1.0)
 
 
-@nb.njit(**FLAGS)
+@first_class(POINT)
 def mean_error(fill, spec, u, data, slopes):
     """Return E|X| over all readings in the periods' unit, and write its derivatives by u."""
     _, _, _, _, _, _, _, period, base, share, support = unpack(data)
@@ -337,7 +405,7 @@ def law_slopes(law, data_cells, mixture, slopes):
     return total, rate_slope
 
 
-@nb.njit(**FLAGS)
+@first_class(POINT)
 def evaluate(fill, spec, u, data, grad):
     """Return the log-likelihood at u and write its gradient.
 
@@ -409,39 +477,6 @@ def evaluate(fill, spec, u, data, grad):
     return total
 
 
-# The likelihood reaches the maximiser as a first-class function, like the families do: inlined
-# into each function above it, it would be compiled half a dozen times.
-_DATA = nb.types.Tuple([nb.int64[::1], nb.float64[::1]])
-_POINT = (
-    nb.types.FunctionType(FILL_SIGNATURE),
-    nb.int64[::1],
-    nb.float64[::1],
-    _DATA,
-    nb.float64[::1],
-)
-
-
-@functools.cache
-def first_class() -> tuple[Any, Any]:
-    """Return `evaluate` and `mean_error` as first-class functions, compiled when first used."""
-    if JIT_OFF:
-        return evaluate, mean_error
-    signature = nb.float64(*_POINT)
-    options: dict[str, Any] = {"cache": True, "error_model": "numpy"}
-    return (
-        nb.cfunc(signature, **options)(_evaluate_entry),
-        nb.cfunc(signature, **options)(_mean_error_entry),
-    )
-
-
-def _evaluate_entry(fill, spec, u, data, grad):
-    return evaluate(fill, spec, u, data, grad)
-
-
-def _mean_error_entry(fill, spec, u, data, slopes):
-    return mean_error(fill, spec, u, data, slopes)
-
-
 @nb.njit(**FLAGS)
 def objective(fill, like, size, spec, u, data, target, grad, d_mae, low, high):
     """Return the log-likelihood at u, or on the surface E|X| = target if target > 0.
@@ -492,9 +527,7 @@ def objective(fill, like, size, spec, u, data, target, grad, d_mae, low, high):
 def invert(matrix, size, inverse):
     """Invert a symmetric positive definite matrix; return False if it is not."""
     work = matrix.copy()
-    inverse[:] = 0.0
-    for i in range(size):
-        inverse[i, i] = 1.0
+    set_diagonal(inverse, 1.0)
     for i in range(size):
         pivot = work[i, i]
         if not pivot > 1e-12 * (abs(matrix[i, i]) + 1e-12):
@@ -547,11 +580,12 @@ def set_metric(fill, like, size, spec, u, data, target, low, high, metric):
     hessian = np.zeros((n, n))
     curvature(fill, like, size, spec, u, data, target, low, high, hessian)
     if target > 0.0:
-        hessian[0, :] = 0.0
-        hessian[:, 0] = 0.0
+        for i in range(n):
+            hessian[0, i] = 0.0
+            hessian[i, 0] = 0.0
         hessian[0, 0] = 1.0
     if not invert(hessian, n, metric):
-        metric[:] = 0.0
+        set_diagonal(metric, 0.0)
         for i in range(n):
             metric[i, i] = 1.0 / max(abs(hessian[i, i]), 1e-3)
 
@@ -574,7 +608,7 @@ def ascent(metric, grad, u, low, high, begin, direction):
     return slope
 
 
-@nb.njit(**FLAGS)
+@first_class(CLIMB)
 def maximise(fill, like, size, spec, u, data, target, low, high, metric, tolerance):
     """Maximise `objective` from u, in place, by BFGS within a box.
 
@@ -614,9 +648,7 @@ def maximise(fill, like, size, spec, u, data, target, low, high, metric, toleran
             if 0.0 <= slope < 10.0 * tolerance:
                 return value, True
             if slope < 0.0:
-                metric[:] = 0.0
-                for i in range(n):
-                    metric[i, i] = 1e-3
+                set_diagonal(metric, 1e-3)
                 slope = ascent(metric, grad, u, low, high, begin, direction)
         longest = 0.0
         for i in range(begin, n):
@@ -643,7 +675,6 @@ def maximise(fill, like, size, spec, u, data, target, low, high, metric, toleran
         if not improved:
             if fresh:
                 return value, slope < 1e-6 * (1.0 + abs(value) * 1e-3)
-            metric[:] = 0.0
             set_metric(fill, like, size, spec, u, data, target, low, high, metric)
             fresh = True
             continue
@@ -661,10 +692,11 @@ def maximise(fill, like, size, spec, u, data, target, low, high, metric, toleran
 def update(metric, old, new, old_grad, new_grad, begin):
     """Update the inverse Hessian from one step (Broyden-Fletcher-Goldfarb-Shanno)."""
     n = old.size
-    moved = new - old
-    bent = old_grad - new_grad
+    moved, bent = np.empty(n), np.empty(n)
     along = 0.0
     for i in range(begin, n):
+        moved[i] = new[i] - old[i]
+        bent[i] = old_grad[i] - new_grad[i]
         if moved[i] == 0.0:  # held at a limit: its gradient says nothing about the others
             bent[i] = 0.0
         along += moved[i] * bent[i]
@@ -684,7 +716,9 @@ def update(metric, old, new, old_grad, new_grad, begin):
 
 
 @nb.njit(**FLAGS)
-def scan_windows(fill, like, size, spec, start, data, windows, low, high, tolerance, u, values):
+def scan_windows(
+    fill, like, size, climb, spec, start, data, windows, low, high, tolerance, u, values
+):
     """Maximise for each window, from its neighbour's solution or, if that has no rate, from start.
 
     Writes the coordinates (windows, n) and, per window, the log-likelihood, E|X| and whether the
@@ -693,31 +727,28 @@ def scan_windows(fill, like, size, spec, start, data, windows, low, high, tolera
     n = start.size
     metric = np.zeros((n, n))
     slopes, fresh = np.empty(n), np.empty(n)
-    base = unpack(data)[8]  # set to each window in place
     for i in range(windows.size):
-        base[:] = 2 * windows[i] + 1
+        set_window(data, windows[i])
         copy_into(start if i == 0 else u[i - 1], u[i])
-        value, fine = maximise(
-            fill, like, size, spec, u[i], data, 0.0, low, high, metric, tolerance
-        )
+        value, fine = climb(fill, like, size, spec, u[i], data, 0.0, low, high, metric, tolerance)
         if u[i, spec[0]] == 0.0:
             copy_into(start, fresh)
             fresh[spec[0]] = max(start[spec[0]], 0.01)
-            metric[:] = 0.0
-            again, fine_again = maximise(
+            set_diagonal(metric, 0.0)
+            again, fine_again = climb(
                 fill, like, size, spec, fresh, data, 0.0, low, high, metric, tolerance
             )
             if again > value:
                 value, fine = again, fine_again
                 copy_into(fresh, u[i])
-            metric[:] = 0.0
+            set_diagonal(metric, 0.0)
         values[i, 0] = value
         values[i, 1] = size(fill, spec, u[i], data, slopes)
         values[i, 2] = fine
 
 
 @nb.njit(**FLAGS)
-def profile_miss(x, held, top, half, fill, like, size, spec, u, data, low, high, metric):
+def profile_miss(x, held, top, half, fill, like, size, climb, spec, u, data, low, high, metric):
     """Return √drop − √half of the profile log-likelihood with one quantity held at x.
 
     The signed root is nearly linear in x, which is what root finders like. `held` is a
@@ -730,7 +761,7 @@ def profile_miss(x, held, top, half, fill, like, size, spec, u, data, low, high,
         v[held] = x
         a[held] = x
         b[held] = x
-    value, _ = maximise(fill, like, size, spec, v, data, target, a, b, metric, PROFILE_GAIN)
+    value, _ = climb(fill, like, size, spec, v, data, target, a, b, metric, PROFILE_GAIN)
     if not value > -np.inf:
         return 1e3
     copy_into(v, u)
@@ -739,7 +770,22 @@ def profile_miss(x, held, top, half, fill, like, size, spec, u, data, low, high,
 
 @nb.njit(**FLAGS)
 def profile_limit(
-    start, step, bottom, held, top, half, windows, fill, like, size, spec, u, data, low, high
+    start,
+    step,
+    bottom,
+    held,
+    top,
+    half,
+    windows,
+    fill,
+    like,
+    size,
+    climb,
+    spec,
+    u,
+    data,
+    low,
+    high,
 ):
     """Return where the profile log-likelihood has dropped by `half` below `top`.
 
@@ -749,17 +795,16 @@ def profile_limit(
     profile does not drop so far before it. `u` follows the profile.
     """
     v, metric = np.empty(u.size), np.zeros((u.size, u.size))
-    base = unpack(data)[8]  # set to a window in place
     miss_start = -math.sqrt(half)
     for turn in range(4):
-        metric[:] = 0.0
+        set_diagonal(metric, 0.0)
         a, miss_a, b, miss_b = start, miss_start, start, -1.0
         limit = bottom
         for _ in range(40):
             b = start + step if b == start else b + (b - start)
             b = min(b, bottom) if step > 0.0 else max(b, bottom)
             miss_b = profile_miss(
-                b, held, top, half, fill, like, size, spec, u, data, low, high, metric
+                b, held, top, half, fill, like, size, climb, spec, u, data, low, high, metric
             )
             if miss_b > 0.0 or b == bottom:
                 break
@@ -769,7 +814,7 @@ def profile_limit(
             for _ in range(60):
                 c = b - miss_b * (b - a) / (miss_b - miss_a)
                 miss_c = profile_miss(
-                    c, held, top, half, fill, like, size, spec, u, data, low, high, metric
+                    c, held, top, half, fill, like, size, climb, spec, u, data, low, high, metric
                 )
                 limit = c
                 # What a secant through c would still move.
@@ -786,26 +831,40 @@ def profile_limit(
             return start
         if turn == 3 or limit == bottom or windows.size < 2:
             return limit
-        metric[:] = 0.0
+        set_diagonal(metric, 0.0)
         miss_start, window = np.inf, windows[0]
         for w in windows:
-            base[:] = 2 * w + 1
+            set_window(data, w)
             copy_into(u, v)
             miss = profile_miss(
-                limit, held, top, half, fill, like, size, spec, v, data, low, high, metric
+                limit, held, top, half, fill, like, size, climb, spec, v, data, low, high, metric
             )
             if miss < miss_start:
                 miss_start, window = miss, w
         if miss_start > -1e-3:
             return limit
-        base[:] = 2 * window + 1
+        set_window(data, window)
         start = limit
     return limit
 
 
 @nb.njit(**FLAGS)
 def refit_counts(
-    fill, like, size, spec, starts, metrics, data, counts, windows, top, low, high, best_u, best
+    fill,
+    like,
+    size,
+    climb,
+    spec,
+    starts,
+    metrics,
+    data,
+    counts,
+    windows,
+    top,
+    low,
+    high,
+    best_u,
+    best,
 ):
     """Refit every row of `counts` (replicates, cells), the window included.
 
@@ -814,7 +873,7 @@ def refit_counts(
     are tried. Writes the best coordinates, and per row: log-likelihood, window and E|X|.
     """
     drawn = (data[0].copy(), data[1].copy())
-    base, count = unpack(drawn)[8], unpack(drawn)[4]  # set in place
+    count = drawn[1][: counts.shape[1]]  # set in place
     slopes = np.empty(low.size)
     for b in range(counts.shape[0]):
         copy_into(counts[b], count)
@@ -825,10 +884,10 @@ def refit_counts(
                 continue
             while 0 <= i < windows.size:
                 if windows[i] > 0:
-                    base[:] = 2 * windows[i] + 1
+                    set_window(drawn, windows[i])
                 u = starts[i].copy()
                 metric = metrics[i].copy()
-                value, _ = maximise(fill, like, size, spec, u, drawn, 0.0, low, high, metric, 1e-8)
+                value, _ = climb(fill, like, size, spec, u, drawn, 0.0, low, high, metric, 1e-8)
                 better = value > best[b, 0]
                 if better:
                     best[b, 0] = value
