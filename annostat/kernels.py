@@ -6,19 +6,16 @@ twin is in ``tests/naive.py``.
 
 from __future__ import annotations
 
-from typing import Any
-
-import numba as nb
 import numpy as np
 
 from annostat.draws import GOLDEN, HALF
 from annostat.draws import mixed as mixed_plainly
+from annostat.jit import njit
 
-FLAGS: dict[str, Any] = {"cache": True, "nogil": True}
-mixed = nb.njit(**FLAGS)(mixed_plainly)
+mixed = njit()(mixed_plainly)
 
 
-@nb.njit(**FLAGS)
+@njit()
 def draw(seed, resample, row):
     """Write into `row`, float64 (n,), how often n draws out of n took each unit.
 
@@ -44,7 +41,7 @@ def draw(seed, resample, row):
             left -= 1
 
 
-@nb.njit(**FLAGS)
+@njit()
 def draw_multiplicities(seed, start, out):
     """Write the resamples from `start` on into the rows of `out`, float64 (b, n)."""
     for r in range(out.shape[0]):

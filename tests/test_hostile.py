@@ -65,6 +65,22 @@ def test_no_place_for_a_cache(tmp_path):
     assert done.returncode == 0, done.stderr.decode()
 
 
+def test_no_place_for_a_cache_at_all(tmp_path):
+    # A package that cannot be written to, and no home: numba finds none.
+    table = tmp_path / "t.csv"
+    table.write_text(TABLE)
+    code = (
+        "from numba.core import caching\n"
+        "for kind in list(vars(caching).values()):\n"
+        "    if hasattr(kind, '_locator_classes'): kind._locator_classes = []\n"
+        "from annostat.cli import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code, FIT[0], table, *FIT[1:]],
+                          capture_output=True, timeout=600, check=False)  # fmt: skip
+    assert done.returncode == 0, done.stderr.decode()
+    assert done.stdout.startswith(b"Noise of one annotation")
+
+
 def test_a_full_disk_is_one_line(tmp_path):
     table = tmp_path / "t.csv"
     table.write_text(TABLE)

@@ -61,9 +61,13 @@ def fit_afd(**options: Any) -> None:
     ROUNDS is a table (CSV, TSV, Parquet) with two or more rounds of whole-number picks of the
     same items.
     """  # fmt: skip
-    from annostat.noise import compare_noise
+    from annostat.noise.ahead import compiled_ahead
 
-    rounds = load(options)
+    with compiled_ahead() as compiled:
+        from annostat.noise import compare_noise
+
+        rounds = load(options)
+        compiled()
     window = options["window"]
     if window not in ("auto", "length"):
         if not window.isdecimal():

@@ -6,15 +6,12 @@ Contiguous arrays of unsigned bytes go in; nothing is validated. Plain twins are
 
 from __future__ import annotations
 
-from typing import Any
-
-import numba as nb
 import numpy as np
 
-FLAGS: dict[str, Any] = {"cache": True, "nogil": True}
+from annostat.jit import njit
 
 
-@nb.njit(**FLAGS)
+@njit()
 def pair_counts(a, b, label, out):
     """Write |a ∩ b|, |a| and |b| of one label for each row of two (n, pixels) byte arrays.
 
@@ -32,14 +29,14 @@ def pair_counts(a, b, label, out):
         out[i, 0], out[i, 1], out[i, 2] = both, in_a, in_b
 
 
-@nb.njit(**FLAGS)
+@njit()
 def add_digit(codes, mask, weight):
     """Add mask × weight to the codes, in place; all three have the dtype of the codes but mask."""
     for i in range(codes.size):
         codes[i] += mask[i] * weight
 
 
-@nb.njit(**FLAGS)
+@njit()
 def histogram(codes, counts):
     """Add the number of each code to `counts`, an int64 array.
 
@@ -60,14 +57,14 @@ def histogram(codes, counts):
         counts[c] += table[0, c] + table[1, c] + table[2, c] + table[3, c]
 
 
-@nb.njit(**FLAGS)
+@njit()
 def look_up(table, codes, out):
     """Write the table's entry of each code; NumPy would first widen the codes to 8 bytes each."""
     for i in range(codes.size):
         out[i] = table[codes[i]]
 
 
-@nb.njit(**FLAGS)
+@njit()
 def classify_points(x, y, top, left, out):
     """Write 0 (outside), 1 (within) or 2 (on an edge) for the points (top + i, left + j).
 
@@ -96,7 +93,7 @@ def classify_points(x, y, top, left, out):
             out[i, j] = 2 if corner or right != left_odd else np.uint8(right)
 
 
-@nb.njit(**FLAGS)
+@njit()
 def add_coverage(x, y, out):
     """Add the signed area that a polygon covers of each unit square [j, j+1] × [i, i+1].
 

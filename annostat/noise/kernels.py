@@ -34,52 +34,47 @@ from typing import Any
 import numba as nb
 import numpy as np
 
+from annostat.jit import cfunc, njit
+
 FLAGS: dict[str, Any] = {
-    "cache": True,
-    "nogil": True,
-    "no_cfunc_wrapper": True,
     "fastmath": {"reassoc", "contract", "nsz", "arcp"},
     "error_model": "numpy",
 }
-JIT_OFF = bool(vars(nb.config)["DISABLE_JIT"])  # NUMBA_DISABLE_JIT: kernels run as plain Python
 MAX_STEPS = 200
 PROFILE_GAIN = 1e-5  # a profile is maximised up to so much log-likelihood
 TINY = 1e-300  # a probability never goes below this, so that its logarithm exists
 FILL = nb.types.void(nb.float64[::1], nb.float64[::1], nb.float64[:, ::1])
 _FUNCTION, _TUPLE = nb.types.FunctionType, nb.types.Tuple
-_VECTOR, _DATA = nb.float64[::1], _TUPLE([nb.int64[::1], nb.float64[::1]])
+NUMBERS, VECTOR, MATRIX = nb.int64[::1], nb.float64[::1], nb.float64[:, ::1]
+DATA = _TUPLE([NUMBERS, VECTOR])
+CELLS = _TUPLE([NUMBERS, NUMBERS, NUMBERS, VECTOR, VECTOR, nb.int64, nb.int64])
 # Of `evaluate` and `mean_error`: fill, spec, u, data and the gradient to write.
-POINT = nb.float64(_FUNCTION(FILL), nb.int64[::1], _VECTOR, _DATA, _VECTOR)
+POINT = nb.float64(_FUNCTION(FILL), NUMBERS, VECTOR, DATA, VECTOR)
 # Of `maximise`: fill, like, size, spec, u, data, target, low, high, metric, tolerance.
 CLIMB = _TUPLE([nb.float64, nb.boolean])(
-    _FUNCTION(FILL), _FUNCTION(POINT), _FUNCTION(POINT), nb.int64[::1], _VECTOR, _DATA,
-    nb.float64, _VECTOR, _VECTOR, nb.float64[:, ::1], nb.float64,
+    _FUNCTION(FILL), _FUNCTION(POINT), _FUNCTION(POINT), NUMBERS, VECTOR, DATA,
+    nb.float64, VECTOR, VECTOR, MATRIX, nb.float64,
 )  # fmt: skip
 
 
 def compile_fill(fill: Any) -> Any:
     """Compile a family's `fill` to a first-class function that any kernel can be handed."""
-    if JIT_OFF:
-        return fill
-    try:
-        return nb.cfunc(FILL, cache=True, error_model="numpy")(fill)
-    except RuntimeError:  # a function without a file (a notebook) has no place for a cache
-        return nb.cfunc(FILL, error_model="numpy")(fill)
+    return cfunc(FILL, error_model="numpy")(fill)
 
 
-@nb.njit(**FLAGS)
+@njit(**FLAGS)
 def call_fill(fill, theta, w, dw):
     """Run a compiled `fill`; called from Python directly, it would run uncompiled."""
     fill(theta, w, dw)
 
 
-@nb.njit(**FLAGS)
+@njit(**FLAGS)
 def call_point(function, fill, spec, u, data, slopes):
     """Run a compiled function of the signature `POINT`."""
     return function(fill, spec, u, data, slopes)
 
 
-@nb.njit(**FLAGS)
+@njit(**FLAGS)
 def call_climb(fill, like, size, climb, spec, u, data, target, low, high, metric, tolerance):
     """Run a compiled function of the signature `CLIMB`."""
     return climb(fill, like, size, spec, u, data, target, low, high, metric, tolerance)
@@ -98,12 +93,7 @@ class FirstClass:
     @functools.cached_property
     def compiled(self) -> Any:
         """What kernels are handed."""
-        if JIT_OFF:
-            return self.function
-        options: dict[str, Any] = {
-            k: v for k, v in FLAGS.items() if k not in ("nogil", "no_cfunc_wrapper")
-        }
-        return nb.cfunc(self.signature, **options)(self.function)
+        return cfunc(self.signature, **FLAGS)(self.function)
 
     def __call__(self, *arguments: Any) -> Any:
         """Call one of the signature `POINT` from Python."""
@@ -125,7 +115,7 @@ def pack(
     return whole, np.concatenate([count, extra, period, share], dtype=np.float64)
 
 
-@nb.njit(**FLAGS)
+@njit(**FLAGS)
 def unpack(data):
     """Return views of the parts of `data`, in the order of the arguments of `pack`."""
     whole, real = data
@@ -142,7 +132,7 @@ def unpack(data):
     return z, rater, start, group, count, extra, span, period, base, share, support
 
 
-@nb.njit(**FLAGS)
+@njit(**FLAGS)
 def set_window(data, window):
     """Set the base of every group to that of a window, in place."""
     whole, groups = data[0], data[0][2]
@@ -150,14 +140,14 @@ def set_window(data, window):
         whole[i] = 2 * window + 1
 
 
-@nb.njit(**FLAGS)
+@njit(**FLAGS)
 def copy_into(source, target):
     """Copy a vector; assigning slices would compile the text of a shape error each time."""
     for i in range(source.size):
         target[i] = source[i]
 
 
-@nb.njit(**FLAGS)
+@njit(**FLAGS)
 def set_diagonal(matrix, value):
     """Set a matrix to a multiple of the identity."""
     for i in range(matrix.shape[0]):
@@ -165,7 +155,7 @@ def set_diagonal(matrix, value):
             matrix[i, j] = value if i == j else 0.0
 
 
-@nb.njit(**FLAGS)
+@njit(**FLAGS)
 def digamma(x):
     """Return the logarithmic derivative of the gamma function, x > 0 (A&S 6.3.5, 6.3.18)."""
     value = 0.0
@@ -177,7 +167,7 @@ def digamma(x):
     return value + math.log(x) - 0.5 / x - series
 
 
-@nb.njit(**FLAGS)
+@njit(**FLAGS)
 def core_law(fill, spec, u, offset, period, support, pmf, slopes):
     """Write the core's pmf on 0..S and its derivatives by u; return E|X|, and its slopes.
 
@@ -223,7 +213,7 @@ def core_law(fill, spec, u, offset, period, support, pmf, slopes):
     return mae, mae_slopes
 
 
-@nb.njit(**FLAGS)
+@njit(**FLAGS)
 def abandoned_mae(base, triangle):
     """Return E|X| of an abandoned pick."""
     if triangle == 1:
@@ -259,7 +249,7 @@ def mean_error(fill, spec, u, data, slopes):
     return mae
 
 
-@nb.njit(**FLAGS)
+@njit(**FLAGS)
 def pair_probability(law, d):
     """Return sum_x f(x) f(x + d) of a law on −M..M."""
     total = 0.0
@@ -268,7 +258,7 @@ def pair_probability(law, d):
     return total
 
 
-@nb.njit(**FLAGS)
+@njit(**FLAGS)
 def pair_law(law, widest):
     """Return sum_x f(x) f(x + d) for d = 0..widest."""
     q = np.zeros(widest + 1)
@@ -277,14 +267,14 @@ def pair_law(law, widest):
     return q
 
 
-@nb.njit(**FLAGS)
+@njit(**FLAGS)
 def pair_slopes(law, d, weight, slopes):
     """Add 2·weight·∂/∂f of `pair_probability`; both halves are equal by symmetry."""
     for i in range(law.size - d):
         slopes[i + d] += weight * law[i]
 
 
-@nb.njit(**FLAGS)
+@njit(**FLAGS)
 def cell_products(laws, z, rater, reach, before, after):
     """Fill products of the first j and of the last k − j factors f(z − y), for each y.
 
@@ -308,14 +298,14 @@ def cell_products(laws, z, rater, reach, before, after):
     return total
 
 
-@nb.njit(**FLAGS)
+@njit(**FLAGS)
 def times(a, b, product):
     """Write a·b over the length of b."""
     for i in range(b.size):
         product[i] = a[i] * b[i]
 
 
-@nb.njit(**FLAGS)
+@njit(**FLAGS)
 def cell_slopes(z, rater, reach, before, after, weight, slopes):
     """Add weight·∂/∂f of `cell_products` to `slopes`, one row per rater."""
     for j in range(z.size):
@@ -325,7 +315,7 @@ def cell_slopes(z, rater, reach, before, after, weight, slopes):
             row[i] += weight * left[i] * right[i]
 
 
-@nb.njit(**FLAGS)
+@njit(**FLAGS)
 def mix_law(pmf, support, half, rate, base, triangle, law):
     """Write (1 − rate)·core + rate·abandoned on −half..half."""
     for x in range(half + 1):
@@ -336,7 +326,7 @@ def mix_law(pmf, support, half, rate, base, triangle, law):
         law[half - x] = value
 
 
-@nb.njit(**FLAGS)
+@njit(**FLAGS)
 def abandoned_pmf(x, base, triangle):
     """Return the probability that an abandoned pick is off by x ≥ 0."""
     if triangle == 1:
@@ -344,7 +334,7 @@ def abandoned_pmf(x, base, triangle):
     return 1.0 / base if 2 * x < base else 0.0
 
 
-@nb.njit(**FLAGS)
+@njit(**FLAGS)
 def law_slopes(law, data_cells, mixture, slopes):
     """Log-likelihood of cells under given laws, and its derivative by the laws.
 
@@ -477,7 +467,7 @@ def evaluate(fill, spec, u, data, grad):
     return total
 
 
-@nb.njit(**FLAGS)
+@njit(**FLAGS)
 def objective(fill, like, size, spec, u, data, target, grad, d_mae, low, high):
     """Return the log-likelihood at u, or on the surface E|X| = target if target > 0.
 
@@ -523,7 +513,7 @@ def objective(fill, like, size, spec, u, data, target, grad, d_mae, low, high):
     return value
 
 
-@nb.njit(**FLAGS)
+@njit(**FLAGS)
 def invert(matrix, size, inverse):
     """Invert a symmetric positive definite matrix; return False if it is not."""
     work = matrix.copy()
@@ -544,7 +534,7 @@ def invert(matrix, size, inverse):
     return True
 
 
-@nb.njit(**FLAGS)
+@njit(**FLAGS)
 def curvature(fill, like, size, spec, u, data, target, low, high, hessian):
     """Write minus the Hessian at u, by central differences of the exact gradient."""
     n = u.size
@@ -573,7 +563,7 @@ def curvature(fill, like, size, spec, u, data, target, low, high, hessian):
             hessian[i, i] = 1.0
 
 
-@nb.njit(**FLAGS)
+@njit(**FLAGS)
 def set_metric(fill, like, size, spec, u, data, target, low, high, metric):
     """Set the maximiser's metric to the inverse curvature, or to its diagonal if indefinite."""
     n = u.size
@@ -590,7 +580,7 @@ def set_metric(fill, like, size, spec, u, data, target, low, high, metric):
             metric[i, i] = 1.0 / max(abs(hessian[i, i]), 1e-3)
 
 
-@nb.njit(**FLAGS)
+@njit(**FLAGS)
 def ascent(metric, grad, u, low, high, begin, direction):
     """Write metric·gradient over the coordinates free to move; return its slope."""
     n = u.size
@@ -688,7 +678,7 @@ def maximise(fill, like, size, spec, u, data, target, low, high, metric, toleran
     return value, False
 
 
-@nb.njit(**FLAGS)
+@njit(**FLAGS)
 def update(metric, old, new, old_grad, new_grad, begin):
     """Update the inverse Hessian from one step (Broyden-Fletcher-Goldfarb-Shanno)."""
     n = old.size
@@ -715,7 +705,7 @@ def update(metric, old, new, old_grad, new_grad, begin):
             metric[i, j] -= (image[i] * moved[j] + moved[i] * image[j]) / along
 
 
-@nb.njit(**FLAGS)
+@njit(**FLAGS)
 def scan_windows(
     fill, like, size, climb, spec, start, data, windows, low, high, tolerance, u, values
 ):
@@ -747,7 +737,7 @@ def scan_windows(
         values[i, 2] = fine
 
 
-@nb.njit(**FLAGS)
+@njit(**FLAGS)
 def profile_miss(x, held, top, half, fill, like, size, climb, spec, u, data, low, high, metric):
     """Return √drop − √half of the profile log-likelihood with one quantity held at x.
 
@@ -768,7 +758,7 @@ def profile_miss(x, held, top, half, fill, like, size, climb, spec, u, data, low
     return math.sqrt(max(top - value, 0.0)) - math.sqrt(half)
 
 
-@nb.njit(**FLAGS)
+@njit(**FLAGS)
 def profile_limit(
     start,
     step,
@@ -848,7 +838,7 @@ def profile_limit(
     return limit
 
 
-@nb.njit(**FLAGS)
+@njit(**FLAGS)
 def refit_counts(
     fill,
     like,
@@ -899,7 +889,7 @@ def refit_counts(
                 i += direction
 
 
-@nb.njit(**FLAGS)
+@njit(**FLAGS)
 def fit_unimodal(cells, weights, law, max_steps, tolerance):
     """Fit a mixture of uniforms on ±0, ±1, ..., ±M by the EM algorithm, in place.
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 
-import numba as nb
 import numpy as np
+
+from annostat.jit import njit
 
 BLACK_BELOW = 24  # no pixel of a black frame is brighter
 FLAT_WITHIN = 8  # range of the grey values of a constant frame
@@ -17,7 +18,7 @@ STILL = 0.05  # mean grey levels that a repeated frame differs by, at most
 FEW = 4  # changes, or frames, without which nothing stands out
 
 
-@nb.njit(cache=True, nogil=True)
+@njit()
 def add_frames(stack, n, sums):
     """Add frames to the sums of their clip.
 
@@ -62,7 +63,7 @@ def add_frames(stack, n, sums):
     return facts, row_steps
 
 
-@nb.njit(cache=True, nogil=True)
+@njit()
 def find_odd(facts, n_pixels):
     """Return the frames that are black, constant or saturated, and the longest standstill.
 
@@ -106,7 +107,7 @@ def find_odd(facts, n_pixels):
     return odd, still, counts, firsts, run, start
 
 
-@nb.njit(cache=True, nogil=True)
+@njit()
 def find_jump(facts, odd, still):
     """Return the largest change over the 90% quantile of all, the frame after it, and its size.
 
@@ -134,7 +135,7 @@ def find_jump(facts, odd, still):
     return facts[frame, 3] / np.quantile(values[:n], 0.9), frame, facts[frame, 3]
 
 
-@nb.njit(cache=True, nogil=True)
+@njit()
 def find_tear(row_steps, odd):
     """Return the row step that stands out most of its frame: by how much, frame, row, and noise.
 
