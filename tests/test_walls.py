@@ -12,7 +12,7 @@ import annostat
 ROOT = Path(__file__).parent.parent
 LAYERS = [
     ["_version", "errors"],
-    ["estimates", "files", "multiplicity", "draws", "kernels"],
+    ["estimates", "files", "multiplicity", "draws", "jit", "kernels"],
     ["resampling", "rounds"],
     ["sums"],
     ["noise", "agreement"],
