@@ -44,11 +44,12 @@ def log_likelihood(d, f):
     return float(np.log(q[np.asarray(d, int) + (q.size - 1) // 2]).sum())
 
 
-def flat_prior(z, law):
-    """Sum over y of prod_j f(z_j - y), by loops; `law` maps an error to its probability."""
+def flat_prior(z, law, reach):
+    """Sum over y of prod_j f(z_j - y), by loops; `law` maps an error to its probability, which is
+    zero beyond `reach`."""
     seen = [int(v) for v in z if np.isfinite(v)]
     total = 0.0
-    for y in range(min(seen) - 300, max(seen) + 301):
+    for y in range(min(seen) - reach, max(seen) + reach + 1):
         product = 1.0
         for v in seen:
             product *= law(v - y)

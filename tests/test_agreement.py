@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from scipy import stats
 
 from annostat import AnnostatError, Rounds, agreement, simulate_values
@@ -44,7 +45,38 @@ def test_conventions_convert_back_and_forth(a, b, sd, k):
     assert agreement.convert_sd(there, b, a, n_rounds=k) == pytest.approx(sd)
 
 
-def test_every_convention_printed_from_one_matrix_inverts_to_the_same_sigma():
+@given(hnp.arrays(float, st.tuples(st.integers(2, 8), st.integers(2, 5)),
+                  elements=st.floats(-100, 100)))  # fmt: skip
+def test_every_convention_of_one_matrix_inverts_to_the_same_sigma(v):
+    """Invariant 3: exactly, the rounds being equal or a bias between two being removed."""
+    k = v.shape[1]
+    assume(v.std(axis=1).max() > 1e-3)
+    d = v[:, :, None] - v[:, None, :]
+    off_mean = v - v.mean(axis=1, keepdims=True)
+    printed = {
+        "between-sessions": math.sqrt((d**2).sum() / (len(v) * k * (k - 1))),
+        "session-vs-mean": math.sqrt((off_mean**2).mean()),
+        "noise-sd": math.sqrt(v.var(axis=1, ddof=1).mean()),
+    }
+    found = agreement.repeatability(rounds_of(v, exchangeable=True), interval="chi-square")
+    for name, sd in printed.items():
+        assert agreement.noise_sd_from(sd, name, n_rounds=k) == pytest.approx(
+            found.noise_sd.value, rel=1e-9
+        )
+        assert found.convention(name, n_rounds=k).value == pytest.approx(sd, rel=1e-9)
+    if k == 2:
+        # The mean SD within an item says what E|D| says of Gaussian noise: E|D| = 2σ/√π.
+        sd = agreement.noise_sd_from(v.std(axis=1, ddof=1).mean(), "mean-item-sd")
+        assert sd == pytest.approx(math.sqrt(math.pi) / 2 * np.abs(d[:, 0, 1]).mean(), rel=1e-9)
+        differences = d[:, 0, 1]
+        assume(differences.std() > 1e-3)
+        found = agreement.repeatability(rounds_of(v), interval="chi-square").noise_sd.value
+        for name, sd in (("between-sessions", differences.std(ddof=1)),
+                         ("session-vs-mean", off_mean[:, 0].std(ddof=1))):  # fmt: skip
+            assert agreement.noise_sd_from(sd, name) == pytest.approx(found, rel=1e-9)
+
+
+def test_every_convention_inverts_to_the_sigma_of_the_population():
     v = np.random.default_rng(1).normal(0, 3, (200_000, 2))
     d = v[:, 1] - v[:, 0]
     printed = {
@@ -108,6 +140,7 @@ def test_variance_within_is_that_of_the_residuals_of_the_two_way_table():
 
 @given(st.integers(0, 2**31), st.floats(1e-6, 1e6), st.floats(-1e6, 1e6))
 def test_affine_maps_scale_the_noise(seed, a, b):
+    """Invariant 1 of the SD of the noise."""
     v = np.random.default_rng(seed).normal(0, 1, (12, 3))
     base = agreement.repeatability(rounds_of(v), interval="chi-square").noise_sd
     moved = agreement.repeatability(rounds_of(v * a + a * b), interval="chi-square").noise_sd
@@ -346,6 +379,7 @@ def test_icc_of_degenerate_tables_is_defined():
 
 @given(st.integers(0, 2**31), st.floats(1e-9, 1e9), st.floats(-1e3, 1e3))
 def test_icc_is_free_of_units(seed, a, b):
+    """Invariant 1 of the ICC."""
     g = np.random.default_rng(seed)
     v = g.normal(0, 1, (8, 1)) + g.normal(0, 1, (8, 3))
     one, two = agreement.icc(rounds_of(v)), agreement.icc(rounds_of(a * (v + b)))
@@ -355,6 +389,7 @@ def test_icc_is_free_of_units(seed, a, b):
 
 @given(st.floats(0.01, 0.99), st.integers(1, 9), st.integers(1, 9))
 def test_spearman_brown_composes(rho, a, b):
+    """Invariant 4: the mean of b means of a annotations is the mean of ab."""
     twice = agreement.spearman_brown(agreement.spearman_brown(rho, a), b)
     assert twice == pytest.approx(agreement.spearman_brown(rho, a * b))
 

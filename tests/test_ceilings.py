@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from annostat import (
@@ -181,25 +181,34 @@ def test_concordance_is_no_bound():
     assert inflated == pytest.approx(found.correlation_ceiling.value, abs=0.003)
 
 
-@given(st.floats(0.01, 0.99), st.integers(1, 8))
+@given(st.floats(1e-6, 1 - 1e-6), st.integers(1, 8))
 def test_order_of_ceilings(rho, m):
+    """Invariant 4: ρ ≤ 2ρ/(1 + ρ) ≤ √ρ, against any number of annotations."""
     found = bounds_from_summary(correlation=rho, convention="between-sessions", m=m)
     r2, ccc, r = (found.r2_ceiling, found.ccc_reference, found.correlation_ceiling)
     assert r2.value <= ccc.value <= r.value
     assert r2.value == pytest.approx(spearman_brown(rho, m))
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_affine_maps(seed):
+@settings(max_examples=40)
+@given(st.integers(0, 2**32), st.integers(10, 40), st.integers(2, 4), st.floats(0, 0.3),
+       st.floats(0.3, 10), st.floats(1e-6, 1e6), st.booleans(), st.floats(-100, 100))  # fmt: skip
+def test_affine_maps(seed, n, k, missing, truth_sd, size, flip, shift):
+    """Invariant 1: of labels and predictions together; biased rounds, missing labels."""
     g = np.random.default_rng(seed)
-    v = g.normal(0, 3, (25, 1)) + g.normal([0, 0.4], 1, (25, 2))
-    a, b = float(g.uniform(0.1, 50)), float(g.normal(0, 100))
-    one, two = (bounds(rounds_of(w), n_resamples=200) for w in (v, a * v + b))
-    for name, scale in (("rmse_floor", a), ("mae_floor", a), ("noise_sd", a),
-                        ("correlation_ceiling", 1), ("r2_ceiling", 1)):  # fmt: skip
+    v = g.normal(0, truth_sd, (n, 1)) + g.normal(np.arange(k) * 0.4, 1, (n, k))
+    v[:, 1:][g.random((n, k - 1)) < missing] = np.nan
+    moved = (-size if flip else size) * (v + shift)
+    one, two = (bounds(rounds_of(w), n_resamples=200) for w in (v, moved))
+    for name, scale in (("rmse_floor", size), ("mae_floor", size), ("noise_sd", size),
+                        ("correlation_ceiling", 1), ("r2_ceiling", 1), ("reliability", 1),
+                        ("ccc_reference", 1)):  # fmt: skip
         x, y = getattr(one, name), getattr(two, name)
         assert y.value == pytest.approx(scale * x.value)
-        assert y.interval.high == pytest.approx(scale * x.interval.high, rel=1e-6)
+        assert (y.interval is None) == (x.interval is None) and y.note == x.note
+        if x.interval is not None:
+            limits = [scale * x.interval.low, scale * x.interval.high]
+            assert [y.interval.low, y.interval.high] == pytest.approx(limits, rel=1e-6)
 
 
 def test_pair_mae_pays_for_the_bias_it_removes():

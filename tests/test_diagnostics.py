@@ -95,28 +95,38 @@ def test_pair_mae_covers():
 # ------------------------------------------------------------------ brackets
 
 
-masses = st.lists(st.floats(0.001, 1.0), min_size=1, max_size=30)
+mass = st.one_of(st.just(0.0), st.floats(0.001, 1.0))
+masses = st.lists(mass, min_size=1, max_size=30).filter(any)
+
+
+def inside(law, ex, ed):
+    limits = bracket(Estimate(ed)).to_dict()[law]
+    return limits["low"] - 1e-9 <= ex <= limits["high"] + 1e-9
 
 
 @given(masses)
 def test_symmetric_law_stays_in_its_bracket(half):
+    """Invariant 6: E|D| = E|X|·(1 + G), G the Gini coefficient of |X|; hence ½ to 1."""
     f = np.array([*half[:0:-1], *half])
     f /= f.sum()
     ex, ed = e_abs(f)
-    if ed == 0:
+    if half[0] == sum(half):
+        assert ex == ed == 0
         return
     ax = np.abs(np.arange(f.size) - f.size // 2)
     gini = float(f @ np.abs(ax[:, None] - ax) @ f) / (2 * ex)
     assert ed == pytest.approx(ex * (1 + gini))
-    assert 0.5 - 1e-9 <= ex / ed <= 1 + 1e-9
+    assert 0.5 - 1e-9 <= ex / ed <= 1 + 1e-9 and inside("symmetric", ex, ed)
 
 
 @given(masses)
 def test_unimodal_law_stays_below_three_quarters(steps):
+    """Invariant 6: unimodal X, hence at most ¾."""
     half = np.cumsum(steps)[::-1]
     f = np.concatenate([half[:0:-1], half])
     ex, ed = e_abs(f / f.sum())
     assert ex <= 0.75 * ed + 1e-9
+    assert ed == 0 or inside("unimodal", ex, ed)
 
 
 @given(st.lists(st.floats(0.001, 1.0), min_size=1, max_size=30))

@@ -1,5 +1,6 @@
 """The documentation says what the code does."""
 
+import ast
 import importlib.util
 import re
 import shlex
@@ -94,3 +95,19 @@ def test_every_public_module_has_its_place_in_the_api():
     modules = {p.stem for p in (ROOT / "annostat").iterdir() if p.suffix == ".py" or
                (p / "__init__.py").exists()}  # fmt: skip
     assert listed == modules - inside
+
+
+def test_every_invariant_of_the_theory_has_a_random_test():
+    """The list of docs/theory.md; the docstring of a property says which number it holds."""
+    page = (ROOT / "docs" / "theory.md").read_text(encoding="utf-8").split("## Ten invariants")[1]
+    listed = {int(n) for n in re.findall(r"^(\d+)\. ", page, re.M)}
+    held = set()
+    for path in (ROOT / "tests").glob("test_*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef) and any(
+                isinstance(d, ast.Call) and ast.unparse(d.func) == "given"
+                for d in node.decorator_list
+            ):
+                text = ast.get_docstring(node) or ""
+                held |= {int(n) for n in re.findall(r"Invariant (\d+)", text)}
+    assert held == listed == set(range(1, 11))

@@ -127,8 +127,28 @@ def test_ladder_equals_its_plain_twin(m):
     assert ceiling.dice.value == pytest.approx(1 - fitted.sum() ** 0.5, abs=1e-10)
 
 
-def test_first_rung_is_the_pairwise_mean():
-    rounds, _ = simulate_masks(20, 4, noise_px=3.0, rng=1)
+drawn = hnp.arrays(
+    bool, st.tuples(st.integers(3, 5), st.integers(1, 6), st.integers(2, 9), st.integers(2, 9))
+).map(
+    lambda masks: MaskRounds.from_arrays({f"r{j}": m for j, m in enumerate(masks | corner(masks))})
+)
+simulated = st.builds(
+    lambda n, k, noise, seed: simulate_masks(n, k, noise_px=noise, rng=seed)[0],
+    st.integers(1, 20), st.integers(3, 5), st.floats(0.5, 4.0), st.integers(0, 2**32),
+)  # fmt: skip
+
+
+def corner(masks):
+    """Return one pixel, so that nobody's mask is empty."""
+    one = np.zeros(masks.shape[2:], bool)
+    one[0, 0] = True
+    return one
+
+
+@settings(max_examples=40)
+@given(st.one_of(drawn, simulated))
+def test_first_rung_is_the_pairwise_mean(rounds):
+    """Invariant 10: D of one rater against another, whatever they drew."""
     ceiling = dice_ceiling(rounds, n_resamples=0)
     by_hand = np.mean([dice(a, b).mean() for a, b in itertools.combinations(rounds.values, 2)])
     assert ceiling.ladder[0].dice.value == pytest.approx(by_hand, abs=1e-12)

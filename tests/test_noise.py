@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from scipy import optimize
 
@@ -21,6 +21,7 @@ from annostat.noise import FAMILIES, kernels
 from annostat.noise.cells import Cells
 from annostat.noise.fit import make_problem
 from tests import naive
+from tests.test_families import noise_models
 
 PAPER = NoiseModel("laplace", {"scale": 2.0}, "independent", 1 / 300, window=50)
 
@@ -32,33 +33,67 @@ def paper_rounds(seed, n=1277, mae=2.0):
     return law, Rounds.from_array(law.sample_errors((n, 2), rng=seed), unit="frames")
 
 
-@pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
-def test_closed_forms(p):
-    """THEORY: discrete Laplace and uniform, alone and convolved."""
+def pairs_of_laplace(p, r, d):
+    """The law of the difference of two discrete Laplace errors, P(x) ∝ p^|x| and r^|x|."""
+    both = (1 - p) / (1 + p) * (1 - r) / (1 + r)
+    if p == r:
+        return both * p**d * (d + (1 + p * p) / (1 - p * p))
+    ends = (p**d + r**d) * p * r / (1 - p * r)
+    return both * ((p ** (d + 1.0) - r ** (d + 1.0)) / (p - r) + ends)
+
+
+@settings(max_examples=60)
+@example(0.1, 0.3, 7, 0.3)
+@example(0.5, 0.4, 7, 0.3)
+@example(0.9, 0.6, 7, 0.3)
+@given(st.floats(0.01, 0.97), st.floats(0.01, 0.97), st.integers(1, 60), st.floats(0, 1))
+def test_closed_forms(p, r, window, rate):
+    """Invariant 5: discrete Laplace and uniform, alone and convolved, and Skellam."""
+    assume(abs(p - r) > 0.01)
     scale = -1 / math.log(p)
     model = NoiseModel("laplace", {"scale": scale})
     d, q = model.difference_pmf()
-    a = (1 - p) / (1 + p)
     size = np.abs(d)
-    expected = a**2 * p**size * (size + (1 + p * p) / (1 - p * p))
-    np.testing.assert_allclose(q, expected, atol=1e-12)
-    assert abs(model.core_mae - 2 * p / (1 - p * p)) < 1e-12
+    ll = pairs_of_laplace(p, p, size)
+    np.testing.assert_allclose(q, ll, atol=1e-12)
+    assert model.core_mae == pytest.approx(2 * p / (1 - p * p), abs=1e-12, rel=1e-12)
     ratio = 2 * (1 + p + p * p) / (1 + p) ** 2
     assert abs(model.pair_mae / model.mae - ratio) < 1e-10
-    window = 7
-    mixed = NoiseModel("laplace", {"scale": scale}, "independent", 0.3, window=window)
+
+    _, other = NoiseModel("laplace", {"scale": -1 / math.log(r)}).noise_pmf()
+    both = np.convolve(model.noise_pmf()[1], other)
+    e = np.abs(np.arange(both.size) - both.size // 2)
+    np.testing.assert_allclose(both, pairs_of_laplace(p, r, e), atol=1e-12)
+
+    mixed = NoiseModel("laplace", {"scale": scale}, "independent", rate, window=window)
     d, q = mixed.difference_pmf()
     size = np.abs(d)
     uu = np.maximum(2 * window + 1 - size, 0) / (2 * window + 1) ** 2
-    inside = (1 - (p ** (window + 1.0 - size) + p ** (window + 1.0 + size)) / (1 + p)) / (
+    inside = (1 - (p ** np.abs(window + 1.0 - size) + p ** (window + 1.0 + size)) / (1 + p)) / (
         2 * window + 1
     )
     beyond = (
-        p ** (size - float(window)) * (1 - p ** (2 * window + 1)) / ((1 + p) * (2 * window + 1))
+        p ** np.abs(size - float(window))
+        * (1 - p ** (2 * window + 1))
+        / ((1 + p) * (2 * window + 1))
     )
     lu = np.where(size <= window, inside, beyond)
-    ll = a**2 * p**size * (size + (1 + p * p) / (1 - p * p))
-    np.testing.assert_allclose(q, 0.49 * ll + 0.42 * lu + 0.09 * uu, atol=1e-12)
+    ll = pairs_of_laplace(p, p, size)
+    expected = (1 - rate) ** 2 * ll + 2 * rate * (1 - rate) * lu + rate**2 * uu
+    np.testing.assert_allclose(q, expected, atol=1e-12)
+    shared = NoiseModel("laplace", {"scale": scale}, "shared", rate, window=window)
+    law = shared.difference_counts_law(80) / np.where(np.arange(81) == 0, 1, 2)
+    d = np.arange(81.0)
+    uu = np.maximum(2 * window + 1 - d, 0) / (2 * window + 1) ** 2
+    expected = (1 - rate) * pairs_of_laplace(p, p, d) + rate * uu
+    np.testing.assert_allclose(law, expected, atol=1e-12)
+
+    d, q = NoiseModel("uniform", {"half_width": window + 0.5}).difference_pmf()
+    expected = np.maximum(2 * window + 1 - np.abs(d), 0) / (2 * window + 1) ** 2
+    np.testing.assert_allclose(q, expected, atol=1e-12)
+    d, q = NoiseModel("skellam", {"sd": scale}).difference_pmf()
+    twice = FAMILIES["skellam"].pmf([scale * math.sqrt(2)], int(d.max()))
+    np.testing.assert_allclose(q, twice[np.abs(d)], atol=1e-12)
 
 
 @pytest.mark.parametrize("kind", ["independent", "shared"])
@@ -138,53 +173,65 @@ def test_gradient(core, kind, layout):
         assert abs(slopes[i] - change) < 1e-5 * (1 + mae)
 
 
-@settings(max_examples=25)
-@given(
-    st.lists(st.lists(st.integers(-8, 8), min_size=2, max_size=4), min_size=1, max_size=8),
-    st.floats(0.5, 3.0),
-    st.floats(0.0, 0.3),
-    st.integers(3, 12),
-)
-def test_likelihood_is_the_naive_one(rows, scale, rate, window):
-    """Any missing cells; invariant to shifts of items, order of raters and mirroring."""
-    table = np.full((len(rows), 4), np.nan)
-    for i, row in enumerate(rows):
-        table[i, : len(row)] = row
-    model = NoiseModel("laplace", {"scale": scale}, "independent", rate, window=window)
-    half = model._half_pmf(model.core_pmf)
-    law = naive.dictionary_law(half)
-    expected = sum(math.log(naive.flat_prior(row, law)) for row in table)
-    rng = np.random.default_rng(0)
-    shuffled = rng.permuted(table, axis=1) + rng.integers(0, 50, size=(len(rows), 1))
-    for data in (table, shuffled, -table):
-        problem = make_problem(
-            Rounds.from_array(data), FAMILIES["laplace"], "independent", window, False, False, None
-        )
-        u = np.array([math.log(scale), rate])
-        problem = problem.with_support(u, 1.5)
-        value = kernels.evaluate(
-            FAMILIES["laplace"].kernel, problem.spec, u, problem.data(window), np.zeros(2)
-        )
-        assert abs(value - expected) < 1e-9 * (1 + abs(expected))
+@st.composite
+def picks(draw, rows=8, columns=4):
+    """Rounds of up to `rows` items with any cells missing but two of each item."""
+    k = draw(st.integers(2, columns))
+    table = np.full((draw(st.integers(1, rows)), k), np.nan)
+    for row in table:
+        seen = draw(st.lists(st.sampled_from(range(k)), min_size=2, max_size=k, unique=True))
+        row[seen] = draw(st.lists(st.integers(-8, 8), min_size=len(seen), max_size=len(seen)))
+    return table
 
 
-def test_shared_abandonment_of_many_raters():
-    """(1−ε)·Σ Π core + ε·Σ Π U, which at two rounds is U⋆U."""
-    z = np.array([[0.0, 3.0, 5.0], [1.0, 1.0, np.nan]])
-    core = naive.dictionary_law(NoiseModel("laplace", {"scale": 1.5}).core_pmf)
-    wide = naive.dictionary_law(np.full(7, 1 / 13))
-    expected = sum(
-        math.log(0.8 * naive.flat_prior(r, core) + 0.2 * naive.flat_prior(r, wide)) for r in z
-    )
+def likelihood(model, rounds, factor=1.0):
+    """The compiled log-likelihood of a model, its scale times `factor`; the problem; u."""
     problem = make_problem(
-        Rounds.from_array(z), FAMILIES["laplace"], "shared", 6, False, False, None
+        rounds, model.family, model.abandonment, model.window or "auto", None, False, None
     )
-    u = np.array([math.log(1.5), 0.2])
+    u = np.log([model.parameters[p.name] for p in model.family.parameters])
+    u[0] += math.log(factor)
+    if problem.kind:
+        u = np.append(u, model.rate)
     problem = problem.with_support(u)
-    value = kernels.evaluate(
-        FAMILIES["laplace"].kernel, problem.spec, u, problem.data(6), np.zeros(2)
+    grad, data = np.zeros(u.size), problem.data(model.window or 0)
+    value = kernels.evaluate(model.family.kernel, problem.spec, u, data, grad)
+    return value, problem, u
+
+
+@settings(max_examples=40)
+@example(
+    NoiseModel("laplace", {"scale": 1.5}, "shared", 0.2, window=6),
+    np.array([[0.0, 3.0, 5.0], [1.0, 1.0, np.nan]]),
+    np.random.default_rng(0),
+)
+@given(noise_models(longest=12), picks(), st.integers(0, 99).map(np.random.default_rng))
+def test_flat_prior_likelihood(model, table, rng):
+    """Invariant 7: Σ_y Π_j f(z_j − y), any missing cells and any family; at two rounds the
+    autocorrelation of f; items may be shifted, raters permuted, and all mirrored."""
+    value, problem, _ = likelihood(model, Rounds.from_array(table))
+    core = model.family.pmf(model.theta, int(problem.support[0]))
+    wide = model.abandoned_pmf()
+    if model.abandonment == "shared":
+        laws = {1 - model.rate: core, model.rate: wide}
+    else:
+        laws = {1.0: model._half_pmf(core)}
+    laws = [(w, naive.dictionary_law(half), half.size) for w, half in laws.items()]
+    expected = sum(
+        math.log(sum(w * naive.flat_prior(row, law, reach) for w, law, reach in laws))
+        for row in table
     )
-    assert abs(value - expected) < 1e-10
+    assert abs(value - expected) < 1e-9 * (1 + abs(expected))
+    shuffled = rng.permuted(table, axis=1) + rng.integers(0, 50, size=(len(table), 1))
+    for data in (shuffled, -table):
+        assert abs(likelihood(model, Rounds.from_array(data))[0] - expected) < 1e-9 * (
+            1 + abs(expected)
+        )
+    two = np.array([row[np.isfinite(row)][:2] for row in table])
+    d, q = model.difference_pmf()
+    pairs = np.log(q[(two[:, 1] - two[:, 0]).astype(int) + d.size // 2]).sum()
+    loose = 1e-4 if model.family.tail_index >= 0 else 1e-9
+    assert abs(likelihood(model, Rounds.from_array(two))[0] - pairs) < loose * (1 + abs(pairs))
 
 
 @pytest.mark.parametrize("mae", [2.0, 2.4])
@@ -253,19 +300,48 @@ def test_profile_of_a_tiny_sample_is_not_cut_short():
     assert fit.mae.high == pytest.approx(np.abs(x) @ f, rel=0.01)
 
 
-def test_rescaling_periods_changes_nothing():
-    rng = np.random.default_rng(2)
-    period = rng.choice([20.0, 33.3], size=400)
-    z = np.round(rng.laplace(scale=60, size=(400, 2)) / period[:, None])
-    one, ten = (
-        fit_noise(Rounds.from_array(z, period=period * c), "laplace", ci="none") for c in (1, 10)
+@settings(max_examples=40)
+@given(
+    noise_models(longest=40),
+    picks(),
+    st.lists(st.floats(0.5, 3.0), min_size=8, max_size=8),
+    st.floats(1e-3, 1e3),
+)
+def test_unit_of_time_changes_no_likelihood(model, table, periods, factor):
+    """Invariant 8: all periods and the noise in another unit of time."""
+    periods = np.array(periods[: len(table)])
+    one, problem, u = likelihood(model, Rounds.from_array(table, period=periods))
+    rounds = Rounds.from_array(table, period=periods * factor)
+    two, scaled, v = likelihood(model, rounds, factor)
+    assert abs(two - one) < 1e-9 * (1 + abs(one))
+    window = model.window or 0
+    mae = problem.mae(u, window)[0]
+    assert scaled.mae(v, window)[0] == pytest.approx(factor * mae, rel=1e-9)
+
+
+@settings(max_examples=15)
+@given(
+    noise_models(),
+    st.integers(0, 2**32),
+    st.floats(5.0, 80.0),
+    st.floats(1.0, 3.0),
+    st.floats(1e-3, 1e3),
+)
+def test_rescaling_periods_changes_no_fit(model, seed, period, ratio, factor):
+    """Invariant 8: whichever unit the periods are in; and one period is frames in disguise."""
+    rng = np.random.default_rng(seed)
+    periods = rng.choice([period, ratio * period], size=400)
+    z = np.round(model.sample_errors((400, 2), rng=rng) * period / periods[:, None])
+    options = {"core": model.family, "abandonment": model.abandonment, "ci": "none"}
+    one, other = (
+        fit_noise(Rounds.from_array(z, period=periods * c), **options) for c in (1, factor)
     )
-    assert abs(one.log_likelihood - ten.log_likelihood) < 1e-6
-    assert abs(ten.mae.value / one.mae.value - 10) < 1e-3
-    same = fit_noise(Rounds.from_array(z, period=20.0), "laplace", ci="none")
-    frames = fit_noise(Rounds.from_array(z), "laplace", ci="none")
+    assert abs(one.log_likelihood - other.log_likelihood) < 1e-6
+    assert other.mae.value == pytest.approx(factor * one.mae.value, rel=1e-4)
+    same = fit_noise(Rounds.from_array(z, period=period), **options)
+    frames = fit_noise(Rounds.from_array(z), **options)
     assert abs(same.log_likelihood - frames.log_likelihood) < 1e-6
-    assert abs(same.mae.value / frames.mae.value - 20) < 1e-3
+    assert same.mae.value == pytest.approx(period * frames.mae.value, rel=5e-5)
 
 
 def test_cost_grows_with_distinct_periods_only():

@@ -56,6 +56,7 @@ def named(scores):
 
 @given(arrays(float, st.tuples(st.integers(1, 8), st.just(2)), elements=finite), st.data())
 def test_polarisation(z, data):
+    """Invariant 2: T is half the mean square of both rounds less half of that of D."""
     f = data.draw(arrays(float, len(z), elements=finite))
     mean = cross_products(z, f).mean()
     by_scores = np.mean((f[:, None] - z) ** 2, axis=0).sum() / 2 - np.mean(np.diff(z) ** 2) / 2
@@ -65,16 +66,24 @@ def test_polarisation(z, data):
 @given(arrays(float, st.tuples(st.integers(1, 6), st.integers(2, 5)),
               elements=st.one_of(finite, st.just(np.nan))), st.data())  # fmt: skip
 def test_many_raters_equal_all_pairs(z, data):
+    """Invariant 2: any number of raters; with f = g it is (f − z̄)² − s²/m."""
     f, g = (data.draw(arrays(float, len(z), elements=finite)) for _ in range(2))
     expected = [plain_product(*row) for row in zip(z, f, g, strict=True)]
     np.testing.assert_allclose(cross_products(z, f, g), expected, rtol=1e-12, atol=1e-8)
+    m = np.isfinite(z).sum(axis=1)
+    some = m >= 2
+    z, f, m = z[some], f[some], m[some]
+    off_mean = (f - np.nanmean(z, axis=1)) ** 2 - np.nanvar(z, axis=1, ddof=1) / m
+    np.testing.assert_allclose(cross_products(z, f), off_mean, rtol=1e-12, atol=1e-8)
 
 
-@settings(max_examples=15)
-@given(st.floats(1e-6, 1e6), st.booleans(), st.floats(-1e4, 1e4), st.integers(2, 3))
-def test_affine_maps_scale_errors_and_keep_correlations(size, flip, shift, k):
-    rng, truth, z = study(40, k=k)
-    f = truth + rng.normal(0, 2, 40)
+@settings(max_examples=30)
+@given(st.floats(1e-6, 1e6), st.booleans(), st.floats(-1e4, 1e4), st.integers(2, 3),
+       st.integers(20, 60), st.integers(0, 2**32))  # fmt: skip
+def test_affine_maps_scale_errors_and_keep_correlations(size, flip, shift, k, n, seed):
+    """Invariant 1 of a model's scores, its error against the truth and its verdict."""
+    rng, truth, z = study(n, k=k, seed=seed)
+    f = truth + rng.normal(0, 2, n)
     a = -size if flip else size
     one = score_models(Rounds.from_array(z), {"m": f}, **FAST).models[0]
     two = score_models(
