@@ -216,10 +216,10 @@ def test_flat_prior_likelihood(model, table, rng):
     core = model.family.pmf(model.theta, int(problem.support[0]))
     wide = model.abandoned_pmf()
     if model.abandonment == "shared":
-        laws = {1 - model.rate: core, model.rate: wide}
+        laws = [(1 - model.rate, core), (model.rate, wide)]
     else:
-        laws = {1.0: model._half_pmf(core)}
-    laws = [(w, naive.dictionary_law(half), half.size) for w, half in laws.items()]
+        laws = [(1.0, model._half_pmf(core))]
+    laws = [(w, naive.dictionary_law(half), half.size) for w, half in laws]
     each = [sum(w * naive.flat_prior(row, law, reach) for w, law, reach in laws) for row in table]
     # What a law cannot give counts as hardly possible, so that its logarithm exists.
     expected = float(np.log(np.maximum(each, kernels.TINY)).sum())
