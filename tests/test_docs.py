@@ -85,6 +85,7 @@ def test_every_public_module_has_its_place_in_the_api():
         "cli",
         "draws",
         "files",
+        "jit",
         "kernels",
         "multiplicity",
         "sums",
