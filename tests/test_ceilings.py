@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from annostat import (
     AnnostatError,
@@ -461,3 +462,142 @@ def test_three_items_are_enough_to_draw():
     rounds = rounds_of([[1, 2], [3, 5], [7, 6.0]], names=["a", "b"])
     assert bounds(rounds, interval="chi-square").limits is not None
     assert bounds(rounds.take([0, 1]), interval="chi-square").limits is None
+
+
+@pytest.mark.parametrize("level", [0.95, 0.8])
+def test_intervals_of_summaries_are_the_textbook_ones(level):
+    """Chi-square for σ; normal for ln σ with a kurtosis; Fisher's z for the correlation."""
+    options = {"sd": 6.0, "convention": "noise-sd", "n": 12, "level": level}
+    tails = stats.chi2.ppf([(1 + level) / 2, (1 - level) / 2], 11)
+    e = bounds_from_summary(**options).noise_sd
+    assert (e.low, e.high) == pytest.approx(tuple(6 * np.sqrt(11 / tails)))
+    assert e.standard_uncertainty == pytest.approx(6 / math.sqrt(2 * 11))
+    z = stats.norm.ppf((1 + level) / 2)
+    for kurtosis in (1.0, 3.0, 7.5):
+        e = bounds_from_summary(**options, kurtosis=kurtosis).noise_sd
+        spread = math.sqrt((kurtosis - 1) / 44)
+        assert (e.low, e.high) == pytest.approx(
+            (6 * math.exp(-z * spread), 6 * math.exp(z * spread))
+        )
+        assert e.standard_uncertainty == pytest.approx(6 * spread)
+        assert f"kurtosis {kurtosis:g}" in e.interval.method
+    for r, k in ((0.8, 2), (0.65, 4), (-0.3, 3)):
+        limits = np.tanh(np.arctanh(r) + np.array([-1, 1]) * z / math.sqrt(9))
+        for convention, to_rho in (
+            ("between-sessions", lambda x: x),
+            ("session-vs-mean", lambda x, k=k: (k * x * abs(x) - 1) / (k - 1)),
+        ):
+            e = bounds_from_summary(
+                correlation=r, convention=convention, n=12, n_rounds=k, level=level
+            ).reliability
+            assert e.value == pytest.approx(to_rho(r))
+            assert (e.low, e.high) == pytest.approx(tuple(to_rho(x) for x in limits))
+            slope = (to_rho(r + 1e-6) - to_rho(r - 1e-6)) / 2e-6
+            assert e.standard_uncertainty == pytest.approx(slope * (1 - r * r) / 3, rel=1e-6)
+            assert e.interval.level == level
+
+
+def test_what_summaries_do_not_tell_is_said():
+    anti, no_n = "do not correlate", "the number of items (n) is not given"
+    for r, n, words in ((0.5, None, {no_n}), (-0.5, None, {anti, no_n}), (-0.5, 9, {anti}),
+                        (0.5, 9, set()), (0.0, 9, {anti})):  # fmt: skip
+        note = bounds_from_summary(correlation=r, convention="noise-sd", n=n).reliability.note
+        assert {w for w in (anti, no_n) if w in note} == words
+        assert bool(note) == bool(words)
+    only_sd = bounds_from_summary(sd=2.0, convention="noise-sd", unit="mm")
+    assert only_sd.reliability.note == "the correlation is not given"
+    assert no_n in only_sd.noise_sd.note and only_sd.noise_sd.unit == "mm"
+    only_r = bounds_from_summary(correlation=0.5, unit="mm")
+    assert list(only_r.readings) == ["between-sessions", "session-vs-mean"]
+    assert only_r.readings["between-sessions"].noise_sd.note == "the SD is not given"
+    for n in (None, 4, 50):
+        for convention in (None, "noise-sd"):
+            found = bounds_from_summary(sd=2.0, convention=convention, n=n)
+            assert found.provenance.n_items == (n or 0) and found.n_items == n
+
+
+def test_level_reaches_every_interval():
+    found = bounds(
+        simulate_values(40, noise_sd=2.0, truth_sd=5.0, rng=1), level=0.8, n_resamples=99
+    )
+    assert {f.estimate.interval.level for f in found.icc} == {0.8}
+    assert {e.interval.level for e in (*found.estimates().values(), found.pair_mae)} == {0.8}
+    assert found.limits.bias.interval.level == found.limits.upper.interval.level == 0.8
+    there = found.at(sd_of_labels=20.0)
+    assert there.reliability.interval.level == 0.8
+    assert there.provenance.options == {**found.provenance.options, "sd_of_labels": 20.0}
+
+
+def test_uncertainties_follow_the_delta_method():
+    """Each number is a function of σ or of ρ; its slope by central differences."""
+    for convention, name, m in (("noise-sd", "noise_sd", 3), ("noise-sd", "reliability", 3)):
+
+        def at(shift, convention=convention, name=name, m=m):
+            sd, r = (2.0 + shift, 0.6) if name == "noise_sd" else (2.0, 0.6 + shift)
+            return bounds_from_summary(sd=sd, correlation=r, convention=convention, n=30, m=m)
+
+        here, source = at(0), getattr(at(0), name)
+        followers = (("rmse_floor", "sd_difference", "loa_reference") if name == "noise_sd" else
+                     ("r2_ceiling", "correlation_ceiling", "ccc_reference"))  # fmt: skip
+        for other in followers:
+            slope = (getattr(at(1e-5), other).value - getattr(at(-1e-5), other).value) / 2e-5
+            e = getattr(here, other)
+            expected = slope * source.standard_uncertainty
+            assert e.standard_uncertainty == pytest.approx(expected, rel=1e-6), other
+            assert e.low < e.value < e.high
+    there = here.at(sd_of_labels=5.0).reliability
+    assert there.value == pytest.approx(1 - (2 / 5) ** 2)
+    assert there.standard_uncertainty == pytest.approx(
+        2 * 2 / 25 * here.noise_sd.standard_uncertainty
+    )
+    assert (there.low, there.high) == pytest.approx(
+        (1 - (here.noise_sd.high / 5) ** 2, 1 - (here.noise_sd.low / 5) ** 2)
+    )
+
+
+def test_units_of_what_follows():
+    found = bounds_from_summary(sd=2.0, correlation=0.6, convention="noise-sd", n=30, unit="mm")
+    units = {name: e.unit for name, e in found.estimates().items()}
+    lengths = {"noise_sd", "sd_difference", "rmse_floor", "mae_floor"}
+    assert units == {name: "mm" if name in lengths else "" for name in units}
+
+
+def test_reasons_are_joined_where_there_are_two():
+    def note(values):
+        return bounds(rounds_of(values), n_resamples=99).reliability.note
+
+    two, anti = "no interval: two items only", "do not correlate"
+    assert two in note(DEGENERATE["mirrored"]) and anti in note(DEGENERATE["mirrored"])
+    assert two in note(DEGENERATE["one constant"]) and anti not in note(DEGENERATE["one constant"])
+    g = np.random.default_rng(3)
+    v = g.normal(0, 1, (200, 2))
+    v[0] = [60, -60]
+    assert "no interval covers" in note(v) and anti in note(v)
+    v += g.normal(0, 60, (200, 1))
+    assert "no interval covers" in note(v) and anti not in note(v)
+
+
+def test_z_of_a_reported_correlation():
+    """atanh r against atanh √ρ, the latter's error by the delta method; p one-sided."""
+    options = {"correlation": 0.7, "n": 40, "convention": "between-sessions"}
+    found = compare_published(score_correlation=0.9, score_n=120, **options)
+    [reading] = found.readings
+    ceiling = math.sqrt(0.7)
+
+    def scale(r):
+        return math.atanh(math.sqrt(r))
+
+    slope = (scale(0.7 + 1e-6) - scale(0.7 - 1e-6)) / 2e-6
+    error = slope * (1 - 0.7**2) / math.sqrt(37)
+    z = (math.atanh(0.9) - math.atanh(ceiling)) / math.hypot(error, 1 / math.sqrt(117))
+    assert reading.bound == pytest.approx(ceiling)
+    assert (reading.z, reading.p_value) == pytest.approx((z, stats.norm.sf(z)), rel=1e-6)
+    assert reading.refuted == (reading.p_value < 0.05)
+    for level in (1 - 1.01 * reading.p_value, 1 - 0.99 * reading.p_value):
+        again = compare_published(score_correlation=0.9, score_n=120, level=level, **options)
+        assert again.readings[0].refuted == (reading.p_value < 1 - level)
+    [nothing] = compare_published(
+        score_correlation=0.9, score_n=120, **{**options, "correlation": -0.2}
+    ).readings
+    assert math.isnan(nothing.z) and math.isnan(nothing.p_value) and not nothing.refuted
+    assert nothing.bound == 0
