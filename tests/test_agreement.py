@@ -700,3 +700,88 @@ def test_bonett_takes_two_full_rounds():
 def test_a_wrong_interval_is_named():
     with pytest.raises(AnnostatError, match="interval must be one of"):
         agreement.concordance(rounds_of(np.eye(3)), interval="none")
+
+
+def test_two_way_tests_with_missing_cells_are_f_tests_of_nested_models():
+    """F of items over the rounds, and its p-value, from least squares with and without items."""
+    import statsmodels.formula.api as smf
+
+    g = np.random.default_rng(12)
+    v = g.normal(0, 1, (9, 1)) + g.normal(0, 1, 4) + g.normal(0, 1.2, (9, 4))
+    v[[0, 3, 3, 7], [1, 0, 2, 3]] = np.nan
+    long = pd.DataFrame(v).melt(ignore_index=False, var_name="r").reset_index(names="i").dropna()
+    long = long.astype({"r": int})
+    forms = {f.name: f for f in agreement.icc(rounds_of(v)).forms}
+    for small, names in (("C(r)", ("icc_a_1", "icc_c_1")), ("1", ("icc_1_1",))):
+        large = "C(i)" if small == "1" else "C(i) + C(r)"
+        fits = [smf.ols(f"value ~ {terms}", long).fit() for terms in (large, small)]
+        f, p, extra = fits[0].compare_f_test(fits[1])
+        for name in (*names, *(n[:-1] + "k" for n in names)):
+            form = forms[name]
+            assert (form.f, form.p_value) == pytest.approx((f, p), rel=1e-9), name
+            assert (form.df1, form.df2) == (extra, fits[0].df_resid)
+
+
+@pytest.mark.parametrize("level", [0.9, 0.95])
+def test_interval_of_agreement_is_mcgraw_and_wongs(level):
+    """McGraw & Wong (1996), case 2A, with mean squares from statsmodels; balanced tables."""
+    import statsmodels.formula.api as smf
+    from statsmodels.stats.anova import anova_lm
+
+    g = np.random.default_rng(5)
+    n, k = 7, 4
+    v = g.normal(0, 2, (n, 1)) + g.normal(0, 1, k) + g.normal(0, 1, (n, k))
+    long = pd.DataFrame(v).melt(ignore_index=False, var_name="r").reset_index(names="i")
+    fit = smf.ols("value ~ C(i) + C(r)", long.astype({"r": int})).fit()
+    table = anova_lm(fit, typ=2)
+    msr, msc, mse = table.sum_sq / table.df
+    rho = (msr - mse) / (msr + (k - 1) * mse + k / n * (msc - mse))
+    a, b = k * rho / (n * (1 - rho)), 1 + k * rho * (n - 1) / (n * (1 - rho))
+    df = (a * msc + b * mse) ** 2 / (
+        (a * msc) ** 2 / (k - 1) + (b * mse) ** 2 / ((n - 1) * (k - 1))
+    )
+    upper, lower = (stats.f.ppf((1 + level) / 2, *d) for d in ((n - 1, df), (df, n - 1)))
+    rest = k * msc + (k * n - k - n) * mse
+    e = agreement.icc(rounds_of(v), level=level)["icc_a_1"]
+    assert e.value == pytest.approx(rho)
+    assert e.low == pytest.approx(n * (msr - upper * mse) / (upper * rest + n * msr))
+    assert e.high == pytest.approx(n * (lower * msr - mse) / (rest + n * lower * msr))
+    assert e.interval.level == level
+
+
+def test_what_degenerate_tables_say_of_their_test():
+    same = {f.name: f for f in agreement.icc(rounds_of([[1, 1], [2, 2], [4, 4]])).forms}
+    for name, form in same.items():
+        assert math.isinf(form.f) and form.p_value == 0.0 and (form.df1 == 2), name
+        why = "differ by a constant" if name.startswith("icc_c") else "the rounds are identical"
+        assert why in form.estimate.note
+    shifted = {f.name: f for f in agreement.icc(rounds_of([[1, 2], [2, 3], [4, 5]])).forms}
+    assert math.isinf(shifted["icc_a_1"].f) and shifted["icc_a_1"].p_value == 0.0
+    only_raters = {f.name: f for f in agreement.icc(rounds_of([[0.1, 0.3]] * 4)).forms}
+    form = only_raters["icc_a_1"]  # no truth to find, and no residual to find it against
+    assert form.estimate.value == 0 and "the residual vanishes" in form.estimate.note
+    assert math.isnan(form.f) and math.isnan(form.p_value)
+    flat = {f.name: f for f in agreement.icc(rounds_of([[3, 3], [3, 3], [3, 3]])).forms}
+    assert all(math.isnan(f.f) and math.isnan(f.p_value) for f in flat.values())
+    few = agreement.icc(rounds_of([[1, 2], [np.nan, 3]]))
+    assert "too few labels for the residual" in few["icc_c_1"].note
+
+
+def test_forms_are_asked_for_by_name_and_number():
+    rounds = rounds_of(TABLES["shrout_fleiss_1979"]["data"])
+    with pytest.raises(AnnostatError, match="there is no form 'icc_3_1': icc_1_1, icc_a_1"):
+        agreement.icc(rounds)["icc_3_1"]
+    for k in (0, -1, 2.0, 1.5, "2"):
+        with pytest.raises(AnnostatError, match="k must be a whole number of at least 1"):
+            agreement.icc(rounds, k=k)
+    for k in (None, 1, 7):
+        found = agreement.icc(rounds, k=k)
+        assert found.k == found.provenance.options["k"] == (k or 4)
+        for form in ("icc_1", "icc_a", "icc_c"):
+            one, many = found[f"{form}_1"], found[f"{form}_k"]
+            for x in ("value", "low", "high"):
+                rho = getattr(one, x)
+                want = found.k * rho / (1 + (found.k - 1) * rho)
+                assert getattr(many, x) == pytest.approx(want)
+    assert agreement.spearman_brown(-0.5, 3) == agreement.spearman_brown(-0.9, 3) == -math.inf
+    assert agreement.spearman_brown(-0.9, 1) == pytest.approx(-0.9)

@@ -224,18 +224,21 @@ def _ratio_form(
 
 def _agreement(ms: MeanSquares, level: float) -> IccForm:
     n, k = ms.n_adjusted, ms.k_adjusted
-    items, rounds, residual = ms.items_adjusted, ms.rounds, ms.residual
+    items, rounds, residual = (
+        0.0 if square <= ROUNDING else square
+        for square in (ms.items_adjusted, ms.rounds, ms.residual)
+    )
     df1, df2 = ms.n_items - 1, ms.df_residual
     if df2 < 1 or not ms.connected:
         why = _why_not(ms)
         return IccForm("icc_a_1", Estimate(math.nan, note=why), math.nan, df1, df2, math.nan)
-    if rounds <= ROUNDING:
+    if rounds == 0:
         degenerate = _degenerate("icc_a_1", items, residual, df1, df2)
         if degenerate is not None:
             return degenerate
     bottom = items + (k - 1) * residual + k * (rounds - residual) / n
     value = (items - residual) / bottom
-    f = items / residual if residual > 0 else math.inf
+    f = items / residual if residual > 0 else math.inf if items > 0 else math.nan
     a, b = k * value / (n * (1 - value)), 1 + k * value * (n - 1) / (n * (1 - value))
     spread = (a * rounds) ** 2 / (ms.n_rounds - 1) + (b * residual) ** 2 / df2
     interval = None
@@ -252,7 +255,7 @@ def _agreement(ms: MeanSquares, level: float) -> IccForm:
         if lower <= value <= upper:
             method += "" if ms.balanced else ", approximate with missing cells"
             interval, note = Interval(lower, upper, level, method), ""
-    p = float(special.fdtrc(df1, df2, f)) if math.isfinite(f) else 0.0
+    p = float(special.fdtrc(df1, df2, f))
     return IccForm("icc_a_1", Estimate(value, None, interval, "", note), f, df1, df2, p)
 
 
