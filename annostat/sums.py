@@ -21,6 +21,8 @@ from annostat.errors import check_choice, check_level
 from annostat.estimates import Interval
 from annostat.resampling import Rng, bootstrap_interval, bootstrap_sums
 
+LARGEST_LOG = 709.0  # of float64, whole
+
 FloatArray = NDArray[np.float64]
 # Takes sums of shape (..., p) and returns values of shape (...); analytic, so that a complex step
 # gives its derivatives to the last digit (no abs, no max).
@@ -171,6 +173,11 @@ def gradient(g: Function, totals: FloatArray) -> FloatArray:
         moved[..., j] += 1j * STEP
         slopes[..., j] = np.imag(g(moved)) / STEP
     return slopes
+
+
+def exp(x: float) -> float:
+    """Return e^x, infinite beyond float64: limits on a log scale may lie anywhere."""
+    return math.exp(x) if x < LARGEST_LOG else math.inf
 
 
 def mapped(interval: Interval | None, back: Callable[[float], float]) -> Interval | None:

@@ -12,7 +12,8 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 
 import annostat
-from annostat import AnnostatError, Rounds
+from annostat import AnnostatError, Estimate, Rounds
+from annostat.noise import check_rounds
 from annostat.sums import Sums
 from annostat.truth import (
     correct_for_attenuation,
@@ -25,7 +26,8 @@ from annostat.truth import (
 from annostat.truth.instruments import correlation_with_truth
 from annostat.truth.means import fieller, mean_estimate
 from annostat.truth.products import Labels, half_products
-from annostat.truth.verdicts import ABOVE, AT, BELOW, OPEN, flip_p, sign_tests
+from annostat.truth.score import _look_like_picks
+from annostat.truth.verdicts import ABOVE, AT, BELOW, OPEN, flip_p, judge, sign_tests
 
 PUBLISHED = json.loads((Path(__file__).parent / "data" / "published_tables.json").read_text())
 FAST = {"n_resamples": 200, "kind": "values"}
@@ -531,3 +533,135 @@ def test_inflated_products_with_a_missing_label():
     assert plain[0] == pytest.approx(-1.0)  # (2 − 1)(2 − 3)
     # The rounds scatter by 1 about their mean, 2 in all, over k(k − 1) = 2.
     assert cross_products(labels, [2.0], inflation=2.0)[0] == pytest.approx(-2.0)
+
+
+def test_flat_labels_and_few_items_have_their_reasons():
+    truth = np.arange(12.0)
+    flat = score_models(Rounds.from_array(np.full((12, 2), 5.0)), {"m": truth}, **FAST).models[0]
+    for e in (flat.correlation, flat.r2):
+        assert np.isnan(e.value) and e.note == "undefined: all labels are equal"
+    _, truth, z = study(2)
+    two = score_models(Rounds.from_array(z), {"m": truth + np.array([1, -2])}, **FAST).models[0]
+    for name in ("rmse", "mae", "r2"):
+        e = getattr(two, name)
+        assert e.interval is None and e.note.startswith("no interval: too few items")
+
+
+def test_leakage_is_of_a_round_whose_noise_is_seen():
+    """b and c scatter about a to opposite sides: nothing tells the noise of a."""
+    rng = np.random.default_rng(9)
+    truth, e = rng.normal(0, 10, 200), rng.normal(0, 3, 200)
+    z = truth[:, None] + np.column_stack([np.zeros(200), e, -e])
+    rounds = Rounds.from_array(z, names=("a", "b", "c"))
+    m = score_models(rounds, {"m": truth + 0.5 * e + rng.normal(0, 0.1, 200)}, **FAST).models[0]
+    assert m.leakage.round == "b" and m.leakage.share.value > 0
+    told = score_models(rounds, {"m": truth + e**2}, trained_on="a", **FAST).models[0]
+    assert told.leakage.round == "a" and np.isnan(told.leakage.share.value)
+    assert told.leakage.share.note
+
+
+def test_tables_of_scores():
+    rng, truth, z = study(30, k=3)
+    z[rng.random(z.shape) < 0.2] = np.nan
+    models = {"a": truth + rng.normal(0, 2, 30), "b": truth + rng.normal(0, 5, 30)}
+    scores = score_models(Rounds.from_array(z), models, **FAST)
+    table = scores.to_frame().set_index(["model", "quantity"])
+    quantities = ("rmse", "mae", "bias", "correlation", "r2", "excess", "true_rmse",
+                  "true_correlation")  # fmt: skip
+    assert list(table.index) == [(m, q) for m in models for q in quantities]
+    for m in scores.models:
+        for q in quantities:
+            assert table.loc[(m.name, q), "value"] == getattr(m, q).value
+    items = scores.items()
+    usable = np.isfinite(z).sum(axis=1) >= 2
+    for name, f in models.items():
+        part = items[items["model"] == name]
+        assert len(part) == usable.sum()
+        row = part.iloc[0]
+        labels = z[usable][int(row["item"].removeprefix("row ")) - 1]
+        k = np.isfinite(labels).sum()
+        assert (row["label_mean"], row["n_labels"]) == (np.nanmean(labels), k)
+        assert row["error"] == pytest.approx(row["prediction"] - np.nanmean(labels))
+        noise = scores.floors["rmse_floor"].value / np.sqrt(k)
+        assert row["in_noise_sds"] == pytest.approx(row["error"] / noise)
+        assert part["error"].abs().is_monotonic_decreasing
+        assert row["prediction"] in f
+
+
+def test_whole_numbers_are_picks_if_those_of_an_item_are_close():
+    """Late in a long recording they are as good picks as early; far apart they are values."""
+    law = annostat.NoiseModel("laplace", {"scale": 2.0})
+    truth = np.random.default_rng(6).integers(0, 50_000, 60)
+    near = annostat.simulate_rounds(law, 60, truth=truth, rng=6).values
+    far, half = near.copy(), near.copy()
+    far[0] = [0, 1001]
+    half[0] += 0.5
+    for z, picks in ((near, True), (far, False), (half, False)):
+        scores = score_models(Rounds.from_array(z), {"m": truth}, n_resamples=99)
+        assert ("envelope" in scores.floors["mae_floor"].interval.method) == picks
+    edge = near.copy()
+    edge[0] = [0, 1000]
+    assert _look_like_picks(Rounds.from_array(edge))
+
+
+def test_an_item_that_carries_all_error_leaves_no_limit():
+    """Nearly every resample without it is far better: limits on the log scale are beyond e^709."""
+    truth = np.linspace(0, 50_000, 40)
+    z = truth[:, None] + np.random.default_rng(1).choice([-2.0, 0.0, 2.0], (40, 2))
+    z[0] = [0, 1001]
+    m = score_models(Rounds.from_array(z), {"m": truth + 40_000 * (truth == 0)}, **FAST).models[0]
+    assert m.r2.low == -np.inf and m.r2.value <= m.r2.high <= 1
+    assert m.rmse.high == np.inf and m.rmse.low > 0
+    scores = score_models(Rounds.from_array(z), {"m": truth + 40_000 * (truth == 0)}, **FAST)
+    json.dumps(scores.to_dict(), allow_nan=False)
+    assert "∞" in str(scores) and "inf" not in str(scores)
+
+
+@pytest.mark.parametrize("level", [0.8, 0.99])
+def test_level_reaches_checks_and_intervals(level):
+    _, truth, z = study(60, seed=3)
+    z[:, 1] += 1.0
+    rounds = Rounds.from_array(z)
+    scores = score_models(rounds, {"m": truth + 1}, level=level, **FAST)
+    rest = {c.name: c for c in scores.checks if c.name != "leakage"}
+    assert rest == {c.name: c for c in check_rounds(rounds, level=level, rng=0)}
+    m = scores.models[0]
+    assert m.verdict.level == level
+    for e in (m.rmse, m.mae, m.bias, m.correlation, m.r2, m.excess, m.true_correlation,
+              m.agreement.bias, *scores.floors.values()):  # fmt: skip
+        assert e.interval.level == level
+
+
+def test_predictions_say_what_they_are():
+    with pytest.raises(AnnostatError, match="one number per item, got list"):
+        score_models(Rounds.from_array([[1, 2], [3, 4]]), [1.0, 2.0], **FAST)
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "margin", "name"),
+    [
+        (0.25, 0.0, 0.5, AT),  # without noise: √0.25 against the margin itself
+        (0.25, 0.0, 0.49, ABOVE),
+        (9.0, 0.0, 3.0, AT),
+        (9.0, 0.0, 2.9, ABOVE),
+        (0.0, 0.0, None, AT),
+        (0.25, 0.0, None, ABOVE),
+        (1.0, 0.1, 1.1, AT),  # 1 + 1.66·0.1 = 1.166 < 1.21
+        (1.0, 0.1, 1.07, ABOVE),  # 1.1449
+        (0.1, 0.1, None, OPEN),  # t = 1
+        (0.2, 0.1, None, ABOVE),  # t = 2
+        (-0.19, 0.1, None, OPEN),  # t = −1.9, two-sided 5% at −1.98
+        (-0.21, 0.1, None, BELOW),
+        (-0.19, 0.1, 0.3, AT),
+    ],
+)
+def test_what_a_mean_square_allows_to_say(value, error, margin, name):
+    verdict = judge(Estimate(value, error), None, None, df=100, margin=margin, level=0.95)
+    assert (verdict.name, verdict.margin, verdict.level) == (name, margin, 0.95)
+    if error:
+        t = stats.t(100)
+        assert verdict.p_above == pytest.approx(t.sf(value / error))
+        assert verdict.p_below == pytest.approx(t.cdf(value / error))
+        if name != BELOW:
+            upper = max(value + t.ppf(0.95) * error, 0)
+            assert verdict.upper == pytest.approx(np.sqrt(upper))

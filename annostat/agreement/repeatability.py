@@ -28,7 +28,7 @@ from annostat.estimates import (
 from annostat.noise.diagnostics import check_rounds
 from annostat.resampling import Rng, seed_of
 from annostat.rounds import Rounds
-from annostat.sums import mapped
+from annostat.sums import exp, mapped
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -218,7 +218,7 @@ def noise_estimate(
             log_sd, method=interval, level=level, n_resamples=n_resamples, rng=rng,
             n_jobs=n_jobs, scale="log σ",
         )  # fmt: skip
-        found = mapped(found, lambda x: v.scale * math.exp(x))
+        found = mapped(found, lambda x: v.scale * exp(x))
     note = "" if found is not None else "no interval: all differences have the same size"
     return Estimate(sigma, sigma * error if math.isfinite(error) else None, found, unit, note)
 

@@ -15,7 +15,7 @@ from scipy import special
 from annostat.errors import AnnostatError, check_count, check_level, check_number
 from annostat.estimates import Estimate, Interval, Section
 from annostat.resampling import Rng
-from annostat.sums import Sums
+from annostat.sums import Sums, exp, mapped
 
 FloatArray = NDArray[np.float64]
 
@@ -68,8 +68,8 @@ def mean_distance(
             n_jobs=how.n_jobs,
             scale="the logarithm" if on_log else "",
         )
-    if found is not None and on_log:
-        found = Interval(math.exp(found.low), math.exp(found.high), found.level, found.method)
+    if on_log:
+        found = mapped(found, exp)
     return Estimate(mean, error, found, unit)
 
 

@@ -31,7 +31,7 @@ from annostat.estimates import (
 from annostat.noise.diagnostics import FACTORS, pair_mae
 from annostat.resampling import Rng, seed_of
 from annostat.rounds import Rounds
-from annostat.sums import mapped
+from annostat.sums import exp, mapped
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -473,7 +473,7 @@ def reliability_estimate(
 
     found = v.sums.interval(scale, level=level, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs,
                             scale="−log(1−ρ)")  # fmt: skip
-    return Estimate(value, error, mapped(found, lambda x: -math.expm1(-x)), "", note)
+    return Estimate(value, error, mapped(found, lambda x: 1 - exp(-x)), "", note)
 
 
 def unbiased_pair_mae(rounds: Rounds, v: Variances, level: float) -> Estimate:

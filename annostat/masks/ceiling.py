@@ -31,7 +31,7 @@ from annostat.masks.arrays import box_of
 from annostat.masks.consensus import signed_distance
 from annostat.masks.rounds import MaskRounds
 from annostat.resampling import Rng, as_generator, cluster_codes, map_parallel, seed_of
-from annostat.sums import Sums
+from annostat.sums import Sums, exp
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -375,7 +375,7 @@ def complement(
             )
     if found is None:
         return Estimate(1 - loss, None, None, "", "no interval: it takes two items that differ")
-    low, high = 1 - math.exp(found.high), 1 - math.exp(found.low)
+    low, high = 1 - exp(found.high), 1 - exp(found.low)
     return Estimate(1 - loss, loss * error, Interval(low, high, level, found.method))
 
 

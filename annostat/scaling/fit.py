@@ -30,6 +30,7 @@ from annostat.scaling.laws import Broken, Floor, Hinge, Law, Power
 from annostat.scaling.robust import inflation_of, log_likelihood, reweighted
 from annostat.scaling.slopes import LOSS_KINDS, dimension, log_slope, numbers, positive
 from annostat.scaling.solve import TINY, FloatArray, Points, Prior
+from annostat.sums import exp
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -514,7 +515,7 @@ def fit_law(
             return None
         value, (low, high) = law.values[key], found[key]
         if log:
-            value, low, high = (_exp(x + shift) for x in (value, low, high))
+            value, low, high = (exp(x + shift) for x in (value, low, high))
         if key == "floor" and prior is not None and prior.se == 0:
             return Estimate(prior.floor, 0.0, None, note="given")
         width = high - low
@@ -695,7 +696,3 @@ def _cell(estimate: Estimate | None) -> str:
         note = f" ({estimate.note})" if estimate.note else ""
         return estimate.short() + note
     return f"{estimate.short()} ({estimate.range()})"
-
-
-def _exp(x: float) -> float:
-    return math.exp(x) if x < 700 else math.inf

@@ -18,7 +18,7 @@ from annostat.estimates import (
 from annostat.multiplicity import holm
 from annostat.resampling import Rng
 from annostat.rounds import Rounds
-from annostat.sums import Function, Sums, mapped
+from annostat.sums import Function, Sums, exp, mapped
 from annostat.truth.instruments import correlation_with_truth
 from annostat.truth.means import fieller, mean_estimate, ratio, root, unit_sums
 from annostat.truth.products import Labels, half_products
@@ -154,7 +154,7 @@ def _positive(frame: Frame, columns: list[FloatArray], *, half: bool = False) ->
         return np.asarray(power * np.log(t[..., 1] / t[..., 0]))
 
     name = "log RMSE" if half else "log MAE"
-    interval = mapped(_interval(frame, sums, g, name, "bootstrap-t" if half else "t"), math.exp)
+    interval = mapped(_interval(frame, sums, g, name, "bootstrap-t" if half else "t"), exp)
     error = sums.standard_error(g)
     note = "" if interval is not None else "no interval: too few items, or errors of one size"
     return Estimate(value, value * error if math.isfinite(error) else None, interval, note=note)
@@ -216,7 +216,7 @@ def _r2(frame: Frame, columns: list[FloatArray]) -> Estimate:
     found = _interval(frame, sums, g, "log (1 − R²)")
     error = sums.standard_error(g) * (1 - value)
     interval = None if found is None else Interval(
-        1 - math.exp(found.high), 1 - math.exp(found.low), found.level, found.method
+        1 - exp(found.high), 1 - exp(found.low), found.level, found.method
     )  # fmt: skip
     note = "" if interval is not None else "no interval: too few items"
     return Estimate(value, error if math.isfinite(error) else None, interval, note=note)
