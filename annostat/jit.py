@@ -20,11 +20,29 @@ def njit(**options: Any) -> Callable[[Any], Any]:
     return _cached(nb.njit, nogil=True, no_cfunc_wrapper=True, **options)
 
 
-def cfunc(signature: Any, **options: Any) -> Callable[[Any], Any]:
+class FirstClass:
+    """A compiled function that kernels can be handed as an argument.
+
+    numba takes its own such functions too, but works out their type anew at each call, which
+    takes longer than what many of the calls are for.
+    """
+
+    def __init__(self, compiled: Any) -> None:
+        self._compiled = compiled  # held, for the address is its own
+        self._address = compiled.address
+        self._numba_type_ = nb.typeof(compiled)  # type: ignore[no-untyped-call]
+
+    def __wrapper_address__(self) -> int:
+        """Return where numba finds it."""
+        return int(self._address)
+
+
+def first_class(signature: Any, **options: Any) -> Callable[[Any], Any]:
     """Compile a function at once, to one that kernels can be handed as an argument."""
     if OFF:
         return lambda function: function
-    return _cached(nb.cfunc, signature, **options)
+    compiled = _cached(nb.cfunc, signature, **options)
+    return lambda function: FirstClass(compiled(function))
 
 
 def _cached(decorator: Any, *arguments: Any, **options: Any) -> Callable[[Any], Any]:

@@ -34,7 +34,7 @@ from typing import Any
 import numba as nb
 import numpy as np
 
-from annostat.jit import cfunc, njit
+from annostat.jit import first_class, njit
 
 FLAGS: dict[str, Any] = {
     "fastmath": {"reassoc", "contract", "nsz", "arcp"},
@@ -59,7 +59,7 @@ CLIMB = _TUPLE([nb.float64, nb.boolean])(
 
 def compile_fill(fill: Any) -> Any:
     """Compile a family's `fill` to a first-class function that any kernel can be handed."""
-    return cfunc(FILL, error_model="numpy")(fill)
+    return first_class(FILL, error_model="numpy")(fill)
 
 
 @njit(**FLAGS)
@@ -80,7 +80,7 @@ def call_climb(fill, like, size, climb, spec, u, data, target, low, high, metric
     return climb(fill, like, size, spec, u, data, target, low, high, metric, tolerance)
 
 
-class FirstClass:
+class Entry:
     """A kernel that others are handed as an argument, compiled when first used.
 
     Linked into each function above it, it would be optimised half a dozen times.
@@ -93,16 +93,16 @@ class FirstClass:
     @functools.cached_property
     def compiled(self) -> Any:
         """What kernels are handed."""
-        return cfunc(self.signature, **FLAGS)(self.function)
+        return first_class(self.signature, **FLAGS)(self.function)
 
     def __call__(self, *arguments: Any) -> Any:
         """Call one of the signature `POINT` from Python."""
         return call_point(self.compiled, *arguments)
 
 
-def first_class(signature: Any) -> Any:
-    """Decorate a function to be a `FirstClass` of a signature."""
-    return functools.partial(FirstClass, signature)
+def entry(signature: Any) -> Any:
+    """Decorate a function to be an `Entry` of a signature."""
+    return functools.partial(Entry, signature)
 
 
 def pack(
@@ -222,7 +222,7 @@ def abandoned_mae(base, triangle):
     return w * (w + 1.0) / (2.0 * w + 1.0)
 
 
-@first_class(POINT)
+@entry(POINT)
 def mean_error(fill, spec, u, data, slopes):
     """Return E|X| over all readings in the periods' unit, and write its derivatives by u."""
     _, _, _, _, _, _, _, period, base, share, support = unpack(data)
@@ -395,7 +395,7 @@ def law_slopes(law, data_cells, mixture, slopes):
     return total, rate_slope
 
 
-@first_class(POINT)
+@entry(POINT)
 def evaluate(fill, spec, u, data, grad):
     """Return the log-likelihood at u and write its gradient.
 
@@ -598,7 +598,7 @@ def ascent(metric, grad, u, low, high, begin, direction):
     return slope
 
 
-@first_class(CLIMB)
+@entry(CLIMB)
 def maximise(fill, like, size, spec, u, data, target, low, high, metric, tolerance):
     """Maximise `objective` from u, in place, by BFGS within a box.
 
