@@ -555,14 +555,21 @@ class SimulatedSets:
             if p.by_length:
                 model = replace(model, length=int(c.length[g]))
             laws.append((model, np.flatnonzero(group == g)))
-        tables = []
+        tables, far = [], np.iinfo(np.int64).max
         for _ in range(n_sets):
             z = np.empty(absent.shape, dtype=np.int64)
             for model, mine in laws:
                 z[mine] = model.sample_errors((mine.size, absent.shape[1]), rng=generator)
-            z -= np.where(absent, np.iinfo(np.int64).max, z).min(axis=1, keepdims=True)
-            tables.append(np.column_stack([group, canonical(np.where(absent, -1, z)) + 1]))
-        cells, of_row = unique_rows(np.concatenate(tables))
+            z[absent] = far
+            z -= z.min(axis=1, keepdims=True) - 1
+            z[absent] = 0
+            tables.append(np.column_stack([group, z]))
+        drawn, of_row = unique_rows(np.concatenate(tables))
+        # Few patterns are distinct: the same one is put into its canonical form only once.
+        cells, of_drawn = unique_rows(
+            np.column_stack([drawn[:, 0], canonical(drawn[:, 1:] - 1) + 1])
+        )
+        of_row = of_drawn[of_row]
         present = cells[:, 1:] > 0
         counts = np.zeros((n_sets, len(cells)))
         for b, index in enumerate(of_row.reshape(n_sets, -1)):
