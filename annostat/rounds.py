@@ -31,6 +31,7 @@ __all__ = ["Rounds", "read_rounds"]
 STREAM_BYTES = 256 << 20  # files larger than this are streamed into counts
 BATCH_ROWS = 1 << 20
 COUNT_ROWS = 1 << 15
+SMALL = 2**30  # picks below it differ by what fits an int32
 SAFE = 2**52  # a pick and a difference below it make a pick below the next
 PICK_LIMIT = 2**53  # whole numbers beyond this are not exact in float64
 ITEM_NAMES = ("item", "id", "filename", "name", "case", "clip", "image", "study", "subject")
@@ -697,9 +698,13 @@ def _count_into(
         piece = slice(start, start + COUNT_ROWS)
         a, b = _whole(first[piece]), _whole(second[piece])
         low, high = SAFE, SAFE
-        if a is not None and b is not None and -SAFE < a.min() and a.max() < SAFE:
-            d = np.subtract(b, a, dtype=np.int64)
-            low, high = int(d.min()), int(d.max())
+        if a is not None and b is not None:
+            widest = max(int(a.max()), int(b.max()), -int(a.min()), -int(b.min()))
+            if widest < SAFE:
+                # What fits 31 bits is counted in 32: half the memory to walk through.
+                kind = np.result_type(a, b, np.int32 if widest < SMALL else np.int64)
+                d = np.subtract(b, a, dtype=kind)
+                low, high = int(d.min()), int(d.max())
         if not -SAFE < low <= high < SAFE:  # these the caller looks at
             left.append(np.arange(start, min(start + COUNT_ROWS, len(first))))
             continue
@@ -717,16 +722,15 @@ def _count_into(
 
 
 def _whole(piece: NDArray[Any]) -> NDArray[Any] | None:
-    """Return numbers as whole ones, or None if one is missing or broken.
-
-    What no int64 can hold becomes the least one, far beyond what is safe.
-    """
+    """Return numbers as whole ones, or None if one is missing, broken, or beyond int64."""
     if piece.dtype.kind != "f":
         return piece
-    if not (piece == np.trunc(piece)).all():
-        return None
     with np.errstate(invalid="ignore"):
-        return piece.astype(np.int64)
+        for kind in (np.int32, np.int64):
+            whole = piece.astype(kind)
+            if (whole == piece).all():
+                return whole
+    return None
 
 
 def _batches(path: Path, options: Mapping[str, Any]) -> Generator[pd.DataFrame, None, None]:
