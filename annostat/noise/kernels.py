@@ -431,13 +431,8 @@ def evaluate(fill, spec, u, data, grad):
         d_pmf = np.zeros((raters, n, s + 1))
         for r in range(raters):
             offset = u[n + (kind > 0) + r - 1] if r > 0 else 0.0
-            one, d_one = np.zeros(s + 1), np.zeros((n, s + 1))
-            core_law(fill, spec, u, offset, period[g], s, one, d_one)
-            for x in range(s + 1):
-                pmf[r, x] = one[x]
-                for j in range(n):
-                    d_pmf[r, j, x] = d_one[j, x]
-            mix_law(one, s, half, rate if kind == 1 else 0.0, base[g], triangle, law[r])
+            core_law(fill, spec, u, offset, period[g], s, pmf[r], d_pmf[r])
+            mix_law(pmf[r], s, half, rate if kind == 1 else 0.0, base[g], triangle, law[r])
         if kind == 1:
             mixture = (1.0, rate * rate, 0.0, 2.0 * rate)
         elif kind == 2:
