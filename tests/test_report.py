@@ -132,6 +132,7 @@ def test_models_have_verdicts_and_curves(tmp_path, models):
     text = page.read_text(encoding="utf-8")
     assert "Where the error sits" in text and "Noise alone would give" in text
     assert "<h3>Worst items</h3>" in text or len(models) > 1
+    assert text.count("Against both rounds:") >= len(models)
 
 
 def test_masks_and_an_audit_have_their_chapters(tmp_path):

@@ -123,11 +123,12 @@ def concentrations(
     given: dict[str, Any] = {
         "rounds": two, "items": seen.items, "clusters": seen.cluster, "unit": rounds.unit, **common
     }  # fmt: skip
-    errors = {name: f[whole] - two.values[:, 0] for name, f in models.items()}
+    predictions = {name: f[whole] for name, f in models.items()}
+    errors = {name: f - two.values[:, 0] for name, f in predictions.items()}
     if len(errors) == 1:
         [(name, error)] = errors.items()
-        return [concentration(error, name=name, **given)]
-    return [compare_concentration(errors, **given)]
+        return [concentration(error, name=name, predictions=predictions[name], **given)]
+    return [compare_concentration(errors, predictions=predictions, **given)]
 
 
 def folders(options: dict[str, Any], progress: Any) -> list[Part]:

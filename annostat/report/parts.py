@@ -254,8 +254,9 @@ def _concentration(result: Concentration | ConcentrationComparison) -> Part:
     models = {"": result} if isinstance(result, Concentration) else result.models
     answer = []
     for name, model in models.items():
-        verdict = "" if model.excess is None else f" {model.excess.verdict}."
-        answer.append(f"{name and name + ': '}{model.answer()}{verdict}")
+        found = [] if model.excess is None else [f"{model.excess.verdict}."]
+        found += [] if model.swaps is None else [model.swaps.line()]
+        answer.append(f"{name and name + ': '}{' '.join([model.answer(), *found])}")
     picture = Picture.of(
         plot_concentration,
         result,
