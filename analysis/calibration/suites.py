@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from analysis.calibration import audit, concentration, masks, picks, scaling, truth, values
+from analysis.calibration import (
+    audit,
+    beats,
+    concentration,
+    gauge,
+    masks,
+    picks,
+    scaling,
+    truth,
+    values,
+)
 from analysis.calibration.designs import Design
 from analysis.calibration.outcomes import Suite
 
 SUITES: dict[str, tuple[Suite, list[Design]]] = {
     **picks.SUITES,
     **values.SUITES,
+    **gauge.SUITES,
+    **beats.SUITES,
     **truth.SUITES,
     **concentration.SUITES,
     **scaling.SUITES,
