@@ -162,8 +162,9 @@ def score_afd(
     Returns
     -------
     AfdScore
-        Intervals are bootstrap-t on the logarithm over clips (t below eight clips); that of the
-        excess combines both intervals by MOVER (Donner & Zou 2012, Stat Methods Med Res 21:347).
+        Intervals are bootstrap-t on the logarithm over clips (t below eight clips), t for the bias;
+        that of the excess combines both intervals by MOVER (Donner & Zou 2012, Stat Methods Med
+        Res 21:347).
 
     Raises
     ------

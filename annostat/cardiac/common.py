@@ -43,7 +43,11 @@ def mean_distance(
     signed: bool = False,
     share: bool = False,
 ) -> Estimate:
-    """Return the mean over clips: on the log scale unless `signed`, or a share of clips."""
+    """Return the mean over clips: on the log scale unless `signed`, or a share of clips.
+
+    A signed mean has a t interval: the bootstrap-t of 20 to 50 clips with heavy tails is as wide,
+    but off to one side, and held 91 to 93% where t held 94 to 97%.
+    """
     mean = float(values.mean())
     sums = Sums.of(np.column_stack([values, np.ones(values.size)]), codes)
     if share:
@@ -62,6 +66,7 @@ def mean_distance(
     with np.errstate(divide="ignore", invalid="ignore"):
         found = sums.interval(
             (lambda t: np.log(ratio(t))) if on_log else ratio,
+            method="bootstrap-t" if on_log else "t",
             level=how.level,
             n_resamples=how.n_resamples,
             rng=how.rng,

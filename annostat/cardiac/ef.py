@@ -228,7 +228,7 @@ def score_ef(
     -------
     EfScore
         Intervals are bootstrap-t over clips: of r on Fisher's z, of MAE and RMSE on the
-        logarithm.
+        logarithm; that of the bias is t.
 
     Raises
     ------
