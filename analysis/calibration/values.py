@@ -49,15 +49,22 @@ def values(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
     pair = unbiased_pair_mae(rounds, v, LEVEL)
     given["interval: pair_mae"] = (pair, pair_mae_of(design))
     given["interval: mae_floor, Gaussian reading"] = (agreement.scaled(pair, 0.5**0.5), mae)
-    table = agreement.icc(rounds)
-    given["interval: icc_c_1, F"] = (table["icc_c_1"], reliability)
+    resampled = {"n_resamples": RESAMPLES, "rng": seed}
+    table = agreement.icc(rounds, **resampled)
+    given["interval: icc_c_1"] = (table["icc_c_1"], reliability)
+    given["interval: icc_a_1"] = (table["icc_a_1"], reliability)  # no round is biased
+    given["interval: icc_c_1, F"] = (agreement.icc(rounds, interval="f")["icc_c_1"], reliability)
     if design.rounds == 2:
         given["interval: concordance"] = (
-            agreement.concordance(rounds, n_resamples=RESAMPLES, rng=seed), reliability
+            agreement.concordance(rounds, **resampled), reliability
         )  # fmt: skip
-        limits = agreement.bland_altman(rounds)
+        limits = agreement.bland_altman(rounds, **resampled)
         # Differences of a Gaussian law with the same SD: what the limits stand for.
-        given["interval: upper limit of agreement"] = (limits.upper, 1.959964 * 2**0.5 * sigma)
+        upper = 1.959964 * 2**0.5 * sigma
+        given["interval: upper limit of agreement"] = (limits.upper, upper)
+        given["interval: upper limit of agreement, noncentral t"] = (
+            agreement.bland_altman(rounds, interval="noncentral-t").upper, upper
+        )  # fmt: skip
         for check in limits.checks:
             if check.p_value is not None:
                 outcomes[f"test: {check.name}"] = Outcome(check.p_value < 1 - LEVEL)
@@ -92,12 +99,17 @@ def published(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
     return outcomes
 
 
+CLUSTERED = ((60, "gaussian"), (300, "gaussian"), (300, "laplace"))
+
+
 def value_grid() -> list[Design]:
     """Return the designs of values: sizes by laws, then rounds, missing cells and clusters."""
     laws = ("gaussian", "laplace", "laplace + 1/300", "shared difficulty")
     designs = [Design(n, law) for law in laws for n in (20, 50, 200, 1000)]
+    designs += [Design(n, "t3") for n in (50, 200, 1000)]
     designs += [Design(50, rounds=k) for k in (3, 5)]
-    return [*designs, Design(50, rounds=3, missing=0.2), Design(300, cluster_size=3)]
+    designs += [Design(50, rounds=3, missing=0.2)]
+    return [*designs, *(Design(n, law, cluster_size=3) for n, law in CLUSTERED)]
 
 
 SUITES = {

@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from annostat._version import __version__
+from annostat.agreement.limits import Differences
+from annostat.agreement.variances import FEW_ITEMS, NONE_COVERS
 from annostat.errors import AnnostatError, check_choice, check_level, check_number, check_squares
 from annostat.estimates import (
     Check,
@@ -25,14 +27,14 @@ from annostat.estimates import (
     format_p,
     plain,
 )
-from annostat.resampling import cluster_codes
+from annostat.resampling import Rng, cluster_codes, seed_of
 from annostat.rounds import Rounds
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FloatArray = NDArray[np.float64]
-INTERVALS = ("noncentral-t", "exact-variance", "sqrt3")
+INTERVALS = ("bootstrap-t", "noncentral-t", "exact-variance", "sqrt3")
 ABSOLUTE = math.sqrt(math.pi / 2)  # SD of a Gaussian over its mean absolute value
 
 
@@ -141,7 +143,11 @@ class BlandAltman(Result):
             )
         ]
         title = f"Bland–Altman: {self.names[1]} − {self.names[0]}"
-        notes = ["The intervals of the limits and of the SD presume Gaussian differences."]
+        method = self.provenance.options["interval"]
+        notes = [] if method == "bootstrap-t" else [
+            "The intervals of the limits and of the SD presume Gaussian differences."
+        ]  # fmt: skip
+        notes += [e.note for e in (self.upper,) if e.note and e.interval is None]
         head = Section(title, ("what", "estimate", "interval"), rows, notes)
         return [head, check_section(self.checks)]
 
@@ -154,8 +160,11 @@ def bland_altman(
     replicates: bool = False,
     log: bool = False,
     multiplier: float = 1.959963984540054,
-    interval: str = "noncentral-t",
+    interval: str = "bootstrap-t",
     level: float = 0.95,
+    n_resamples: int = 2000,
+    rng: Rng = 0,
+    n_jobs: int | None = 1,
 ) -> BlandAltman:
     r"""Return bias and limits of agreement between two rounds.
 
@@ -176,18 +185,26 @@ def bland_altman(
         Take logarithms first; bias and limits come back as ratios. Needs positive values.
     multiplier : float
         Limits are bias ∓ multiplier·sd; 1.96 by default, 2 in Bland & Altman (1986).
-    interval : {"noncentral-t", "exact-variance", "sqrt3"}
-        Of the limits. "noncentral-t" is exact for Gaussian differences (Carkeet 2015).
-        "exact-variance" uses SE² = sd²·(1/n + multiplier²/(2(n−1))), "sqrt3" the rounder
-        SE² = 3·sd²/n of Bland & Altman (1986), both with a t quantile.
+    interval : {"bootstrap-t", "noncentral-t", "exact-variance", "sqrt3"}
+        Of the limits and of the SD. "bootstrap-t" takes differences of any law whose kurtosis the
+        sample shows, and clusters of pairs: a bootstrap-t of log SD, combined with the t interval
+        of the bias (MOVER). The others presume independent Gaussian differences, with χ² for the
+        SD: "noncentral-t" is exact (Carkeet 2015), "exact-variance" uses
+        SE² = sd²·(1/n + multiplier²/(2(n−1))), "sqrt3" the rounder SE² = 3·sd²/n of Bland & Altman
+        (1986), both with a t quantile. Fewer than 15 pairs (clusters) cannot show their law: there
+        "noncentral-t" stands in for the bootstrap.
     level : float
         Confidence level.
+    n_resamples, rng, n_jobs
+        For the bootstrap; whole clusters are drawn.
 
     Returns
     -------
     BlandAltman
         With the checks "proportional_bias" and "growing_spread": t tests (HC3) of the slopes of
-        the difference, and of its distance from that line, on the mean of both.
+        the difference, and of its distance from that line, on the mean of both. Where a few
+        differences carry most of the variance (as in `repeatability`) the bootstrap gives no
+        interval of the limits, since none covers.
 
     Raises
     ------
@@ -221,12 +238,23 @@ def bland_altman(
         raise AnnostatError(f"a Bland-Altman analysis takes 3 or more pairs, got {int(pair.sum())}")
     means, d = (x[pair] + y[pair]) / 2, (y - x)[pair]
     centre, sd, units, error, freedom = _moments(x, y, pair, codes, replicates)
-    limits = _limits(centre, sd, units, error, freedom, multiplier, interval, level)
-    bias_line, spread_line = _lines(means, d, None if codes is None else codes[pair])
     unit = "" if log else rounds.unit
     bias = _estimate(centre, error, units - 1, level, unit)
-    lower, upper = (Estimate(v, e, i, unit) for v, e, i in limits)
-    spread = _chi_square(sd, freedom, level, unit)
+    used = "noncentral-t" if interval == "bootstrap-t" and units < FEW_ITEMS else interval
+    if used == "bootstrap-t" and sd > 0:
+        found = (
+            Differences.of_replicates(x, y, codes) if replicates and codes is not None
+            else Differences.of(d, None if codes is None else codes[pair])
+        )  # fmt: skip
+        spread, lower, upper = _resampled(
+            found, centre, sd, multiplier, unit,
+            level=level, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs,
+        )  # fmt: skip
+    else:
+        limits = _limits(centre, sd, units, error, freedom, multiplier, used, level)
+        lower, upper = (Estimate(v, e, i, unit) for v, e, i in limits)
+        spread = _chi_square(sd, freedom, level, unit)
+    bias_line, spread_line = _lines(means, d, None if codes is None else codes[pair])
     if log:
         bias, lower, upper = (_exponential(e) for e in (bias, lower, upper))
     return BlandAltman(
@@ -234,9 +262,10 @@ def bland_altman(
         (rounds.names[a], rounds.names[b]), unit,
         _checks(bias_line, spread_line, 1 - level),
         Provenance(
-            __version__, rounds.digest(), int(pair.sum()), None,
-            {"interval": interval, "level": level, "log": log, "multiplier": multiplier,
-             "replicates": replicates},
+            __version__, rounds.digest(), int(pair.sum()),
+            seed_of(rng) if used == "bootstrap-t" else None,
+            {"interval": used, "level": level, "log": log, "multiplier": multiplier,
+             "replicates": replicates, "n_resamples": n_resamples},
         ),
     )  # fmt: skip
 
@@ -361,6 +390,27 @@ def _limits(
             interval = Interval(limit - reach, limit + reach, level, name)
         found.append((limit, se, interval))
     return found
+
+
+def _resampled(
+    found: Differences, centre: float, sd: float, multiplier: float, unit: str, *,
+    level: float, n_resamples: int, rng: Rng, n_jobs: int | None,
+) -> tuple[Estimate, Estimate, Estimate]:  # fmt: skip
+    """Return the SD and both limits with the intervals that presume no law."""
+    values = sd, centre - multiplier * sd, centre + multiplier * sd
+    if found.dominated:
+        sd_only, lower, upper = (Estimate(v, None, None, unit, NONE_COVERS) for v in values)
+        return sd_only, lower, upper
+    errors = found.errors(multiplier)
+    intervals = found.intervals(
+        multiplier, level=level, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs
+    )
+    note = "" if intervals else "no interval: all differences have the same size"
+    spread, lower, upper = (
+        Estimate(v, e if math.isfinite(e) else None, i, unit, note)
+        for v, e, i in zip(values, errors, intervals or (None, None, None), strict=True)
+    )
+    return spread, lower, upper
 
 
 def noncentral_t(q: float, freedom: float, shift: float) -> float:

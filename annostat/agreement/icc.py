@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +11,8 @@ from scipy import special
 
 from annostat._version import __version__
 from annostat.agreement.anova import MeanSquares
-from annostat.errors import AnnostatError, check_level
+from annostat.agreement.variances import FEW_ITEMS, NONE_COVERS, Variances, share_interval
+from annostat.errors import AnnostatError, check_choice, check_level
 from annostat.estimates import (
     Estimate,
     Interval,
@@ -22,6 +23,7 @@ from annostat.estimates import (
     format_p,
     plain,
 )
+from annostat.resampling import Rng, seed_of
 from annostat.rounds import Rounds
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ NAMES = {
     "icc_a_k": ("ICC(A,k)", "ICC(2,k)", "two-way random, absolute agreement, mean of k"),
     "icc_c_k": ("ICC(C,k)", "ICC(3,k)", "two-way mixed, consistency, mean of k"),
 }
+INTERVALS = ("bootstrap-t", "f")
 ROUNDING = 1e-24  # mean squares below this share of the largest value's square are rounding
 
 
@@ -113,21 +116,43 @@ class Icc(Result):
             for f in self.forms
         ]  # fmt: skip
         notes = dict.fromkeys(f.estimate.note for f in self.forms if f.estimate.note)
+        methods = [f.estimate.interval.method for f in self.forms if f.estimate.interval]
+        if any(m.startswith("F") for m in methods):
+            notes["F intervals presume Gaussian truths and errors of independent items."] = None
+        elif any(f.name == "icc_a_1" and f.estimate.interval for f in self.forms):
+            notes["The intervals hold for these raters; for others of their kind see interval='f'."
+                  ] = None  # fmt: skip
         columns = ("McGraw–Wong", "Shrout–Fleiss", "in words", "value", "interval", "F", "p")
         return [Section("Intraclass correlation", columns, rows, list(notes))]
 
 
-def icc(rounds: Rounds, *, level: float = 0.95, k: int | None = None) -> Icc:
-    r"""Return all intraclass correlations with F intervals, F tests and p-values.
+def icc(
+    rounds: Rounds,
+    *,
+    interval: str = "bootstrap-t",
+    level: float = 0.95,
+    k: int | None = None,
+    n_resamples: int = 2000,
+    rng: Rng = 0,
+    n_jobs: int | None = 1,
+) -> Icc:
+    r"""Return all intraclass correlations with intervals, F tests and p-values.
 
     Parameters
     ----------
     rounds : Rounds
         Values of shape (n_items, n_rounds), NaN where missing.
+    interval : {"bootstrap-t", "f"}
+        "bootstrap-t" draws items, or whole clusters, on the scale of −log(1 − ρ); it presumes no
+        law and speaks of these raters. "f" is exact for Gaussian truths and errors of independent
+        items, too narrow for others, and takes the raters of ICC(A,·) for a sample of many. Fewer
+        than 15 independent items cannot show their law: there "f" stands in for the bootstrap.
     level : float
         Confidence level.
     k : int, optional
         Number of labels that the k forms average; by default the number of rounds.
+    n_resamples, rng, n_jobs
+        For the bootstrap.
 
     Returns
     -------
@@ -135,11 +160,13 @@ def icc(rounds: Rounds, *, level: float = 0.95, k: int | None = None) -> Icc:
         With mean squares MS of items (I), rounds (J), residual (E) and within items (W):
         ICC(1) = (MSI − MSW)/(MSI + (k−1)MSW), ICC(C,1) = (MSI − MSE)/(MSI + (k−1)MSE),
         ICC(A,1) = (MSI − MSE)/(MSI + (k−1)MSE + k(MSJ − MSE)/n), and k forms by Spearman–Brown.
-        Intervals: Shrout & Fleiss (1979), McGraw & Wong (1996); for ICC(A,1) Satterthwaite's
-        degrees of freedom. They presume Gaussian truths and errors; for other errors see
-        `annostat.ceilings.bounds`, whose reliability has an interval that does not. Cells may be
-        missing: components come from the unbalanced analysis of variance (no item is dropped) and
-        the intervals are then approximate, which their method says. Negative values stay
+        F intervals: Shrout & Fleiss (1979), McGraw & Wong (1996); for ICC(A,1) Satterthwaite's
+        degrees of freedom. The bootstrap's of the consistency form is that of ρ in
+        `annostat.ceilings.bounds`. Cells may be missing: components come from the unbalanced
+        analysis of variance (no item is dropped); F intervals are then approximate, which their
+        method says, and the bootstrap's are from the items with two or more labels. Where a few
+        differences carry most of the variance (as in `repeatability`) the bootstrap gives no
+        interval, since none covers. Negative values stay
         negative. All labels equal: NaN. Identical rounds: 1, without an interval. Rounds that
         are `exchangeable` have no two-way forms: NaN.
 
@@ -159,10 +186,11 @@ def icc(rounds: Rounds, *, level: float = 0.95, k: int | None = None) -> Icc:
 
     >>> ratings = [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8],
     ...            [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]]
-    >>> table = icc(Rounds.from_array(ratings))
+    >>> table = icc(Rounds.from_array(ratings))  # six items: F intervals
     >>> [round(form.estimate.value, 2) for form in table.forms]
     [0.17, 0.29, 0.71, 0.44, 0.62, 0.91]
     """
+    check_choice("interval", interval, INTERVALS)
     level = check_level(level)
     values = rounds.values
     if rounds.weights is not None:
@@ -179,13 +207,55 @@ def icc(rounds: Rounds, *, level: float = 0.95, k: int | None = None) -> Icc:
         nothing = Estimate(math.nan, note=why)
         single[1:] = [IccForm(f.name, nothing, math.nan, f.df1, f.df2, math.nan)
                       for f in single[1:]]  # fmt: skip
+    clustered = rounds.cluster is not None
+    used = interval if clustered or rounds.usable().n_items >= FEW_ITEMS else "f"
+    if used == "bootstrap-t":
+        single = _resampled(single, rounds, level, n_resamples, rng, n_jobs)
     forms = (*single, *(_averaged(form, count) for form in single))
+    options = {"interval": used, "level": level, "k": count, "n_resamples": n_resamples}
+    seed = seed_of(rng) if used == "bootstrap-t" else None
     return Icc(
         forms,
         int(count),
         ms,
-        Provenance(__version__, rounds.digest(), ms.n_items, None, {"level": level, "k": count}),
+        Provenance(__version__, rounds.digest(), ms.n_items, seed, options),
     )
+
+
+def _resampled(
+    forms: list[IccForm],
+    rounds: Rounds,
+    level: float,
+    n_resamples: int,
+    rng: Rng,
+    n_jobs: int | None,
+) -> list[IccForm]:
+    """Return the forms with bootstrap-t intervals, where they have one."""
+    alike, apart = Variances.of(replace(rounds, exchangeable=True)), Variances.of(rounds)
+    shares = {
+        "icc_1_1": (alike, alike.reliability),
+        "icc_a_1": (apart, apart.absolute_agreement),
+        "icc_c_1": (apart, apart.reliability),
+    }
+    found = []
+    for form in forms:
+        e = form.estimate
+        v, share = shares[form.name]
+        if e.interval is None and (math.isnan(e.value) or e.value == 1):
+            found.append(form)
+        elif v.dominated:
+            found.append(replace(form, estimate=Estimate(e.value, note=NONE_COVERS)))
+        else:
+            limits = share_interval(v.sums, share, level=level, n_resamples=n_resamples, rng=rng,
+                                    n_jobs=n_jobs)  # fmt: skip
+            error = v.sums.standard_error(share)
+            note = "" if limits else "no interval: a round that is constant or mirrors another"
+            if limits is not None:
+                # With missing cells the estimate has other weights, and may just fall outside.
+                low, high = min(limits.low, e.value), max(limits.high, e.value)
+                limits = Interval(low, high, level, limits.method)
+            found.append(replace(form, estimate=Estimate(e.value, error, limits, "", note)))
+    return found
 
 
 def _one_way(ms: MeanSquares, level: float) -> IccForm:
@@ -285,7 +355,11 @@ def _averaged(form: IccForm, k: int) -> IccForm:
     if interval is not None:
         interval = Interval(spearman_brown(interval.low, k), spearman_brown(interval.high, k),
                             interval.level, interval.method)  # fmt: skip
-    averaged = Estimate(spearman_brown(e.value, k), None, interval, "", e.note)
+    error = e.standard_uncertainty
+    if error is not None:
+        bottom = 1 + (k - 1) * e.value
+        error = error * k / bottom**2 if bottom > 1e-12 else None
+    averaged = Estimate(spearman_brown(e.value, k), error, interval, "", e.note)
     return IccForm(form.name[:-1] + "k", averaged, form.f, form.df1, form.df2, form.p_value)
 
 

@@ -13,7 +13,7 @@ from scipy import special
 
 from annostat._version import __version__
 from annostat.agreement.conventions import CONVENTIONS, factor
-from annostat.agreement.variances import Variances
+from annostat.agreement.variances import NONE_COVERS, Variances
 from annostat.errors import AnnostatError, check_choice, check_level
 from annostat.estimates import (
     Check,
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 NOTHING = 1e-30  # a variance below this share of the largest square is rounding
 ALL_EQUAL = "no interval: all annotations of an item are equal"
-NONE_COVERS = "no interval covers: a few differences carry most of the variance"
 INTERVALS = ("bootstrap-t", "bonett", "chi-square", "t", "percentile", "bca")
 
 

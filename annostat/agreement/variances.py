@@ -9,15 +9,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from annostat.resampling import cluster_codes
+from annostat.estimates import Interval
+from annostat.resampling import Rng, cluster_codes
 from annostat.rounds import Rounds
-from annostat.sums import Sums
+from annostat.sums import Function, Sums, mapped
 
 FloatArray = NDArray[np.float64]
 MANY_ROUNDS = 8  # with more, the round means are taken as known
 # With rare blunders, a sample holds too few of them for any interval of a standard deviation to
 # cover. Two signs together: heavy tails, and few items left that carry the variance.
 HEAVY_KURTOSIS, FEW_CARRIERS = 9.0, 100
+NONE_COVERS = "no interval covers: a few differences carry most of the variance"
+# Fewer independent items cannot show their law: a bootstrap-t is two or three times as wide as the
+# intervals that are exact for Gaussian noise, and below eight it would not cover.
+FEW_ITEMS = 15
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +113,19 @@ class Variances:
         spread = (self.between(t) - w) / self.size(t)
         return np.asarray(spread / (spread + w))
 
+    def absolute_agreement(self, t: NDArray[Any]) -> NDArray[Any]:
+        """Return that share if the bias of a round counts as error too, ICC(A,1) or its like."""
+        w = self.within(t)
+        spread = (self.between(t) - w) / self.size(t)
+        rounds = len(self.effects)
+        off: Any = 0.0
+        for j, effect in enumerate(self.effects):
+            if 6 + j < t.shape[-1]:  # the bias of a round in a resample
+                effect = effect + t[..., 6 + j] / t[..., 0]
+            off = off + effect**2 / (rounds - 1)
+        # Biases scatter by the noise of their estimates, with n labels of a round w/n.
+        return np.asarray(spread / (spread + w + off - w * rounds / t[..., 1]))
+
     @property
     def kurtosis(self) -> float:
         """Kurtosis of the differences, 3 if they are Gaussian, whatever the number of rounds.
@@ -127,10 +145,23 @@ class Variances:
 
         (Σq)²/Σq² = n/(1 + (κ−1)/ν) is the effective number of items that carry it.
         """
-        kurtosis = self.kurtosis
-        freedom = self.n_labels / self.n_items - 1
-        carriers = self.n_items / (1 + (kurtosis - 1) / freedom)
-        return kurtosis > HEAVY_KURTOSIS and carriers < FEW_CARRIERS
+        return dominates(self.kurtosis, self.n_items, self.n_labels / self.n_items - 1)
+
+
+def dominates(kurtosis: float, n: int, freedom: float = 1.0) -> bool:
+    """Return whether a few of n items carry most of the variance; `freedom` is of each."""
+    return kurtosis > HEAVY_KURTOSIS and n / (1 + (kurtosis - 1) / freedom) < FEW_CARRIERS
+
+
+def share_interval(
+    sums: Sums, share: Function, *, level: float, n_resamples: int, rng: Rng, n_jobs: int | None
+) -> Interval | None:
+    """Return the bootstrap-t interval of a share of the variance ρ, on the scale of −log(1 − ρ)."""
+    found = sums.interval(
+        lambda t: np.asarray(-np.log(1 - share(t))), level=level, n_resamples=n_resamples, rng=rng,
+        n_jobs=n_jobs, scale="−log(1−ρ)",
+    )  # fmt: skip
+    return mapped(found, lambda x: -math.expm1(-x))
 
 
 def _round_effects(

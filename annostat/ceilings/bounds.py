@@ -8,14 +8,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from annostat._version import __version__
 from annostat.agreement import BlandAltman, bland_altman, icc, repeatability, scaled, spearman_brown
 from annostat.agreement.conventions import CONVENTIONS
 from annostat.agreement.icc import NAMES, IccForm
-from annostat.agreement.repeatability import ALL_EQUAL, NONE_COVERS, NOTHING
-from annostat.agreement.variances import Variances
+from annostat.agreement.repeatability import ALL_EQUAL, NOTHING
+from annostat.agreement.variances import NONE_COVERS, Variances, share_interval
 from annostat.errors import AnnostatError, check_count, check_level, check_number
 from annostat.estimates import (
     Check,
@@ -382,7 +381,9 @@ def bounds(
     m : int
         Number of annotations that a label of the test set is the mean of.
     interval : {"bootstrap-t", "bonett", "chi-square", "t", "percentile", "bca"}
-        Interval of σ, as in `annostat.agreement.repeatability`. That of E|D| is log-t.
+        Interval of σ, as in `annostat.agreement.repeatability`. With "chi-square", which presumes
+        Gaussian noise, those of the ICC and of the limits of agreement are the classical ones too
+        (F, noncentral t); else they are bootstrap-t. That of E|D| is log-t.
     level : float
         Confidence level.
     n_resamples, rng, n_jobs
@@ -423,10 +424,18 @@ def bounds(
                           n_jobs=n_jobs)  # fmt: skip
     v = Variances.of(used)
     collapsed = used.weights is not None and used.items is None
-    table = () if collapsed or len(used.values) < 2 else icc(used, level=level).forms
+    resampled: dict[str, Any] = {
+        "level": level, "n_resamples": n_resamples, "rng": rng, "n_jobs": n_jobs,
+    }  # fmt: skip
+    gaussian = interval == "chi-square"
+    table: tuple[IccForm, ...] = ()
+    if not collapsed and len(used.values) >= 2:
+        table = icc(used, interval="f" if gaussian else "bootstrap-t", **resampled).forms
     limits = None
     if used.n_rounds == 2 and not used.exchangeable and len(used.differences()) >= 3:
-        limits = bland_altman(used, level=level)
+        limits = bland_altman(
+            used, interval="noncentral-t" if gaussian else "bootstrap-t", **resampled
+        )
     if collapsed:
         reliability = Estimate(math.nan, note="the values were collapsed into differences")
     else:
@@ -468,12 +477,10 @@ def reliability_estimate(
     if v.dominated:
         return Estimate(value, note=f"{note}; {NONE_COVERS}" if note else NONE_COVERS)
 
-    def scale(t: NDArray[Any]) -> NDArray[Any]:
-        return np.asarray(-np.log(1 - v.reliability(t)))
-
-    found = v.sums.interval(scale, level=level, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs,
-                            scale="−log(1−ρ)")  # fmt: skip
-    return Estimate(value, error, mapped(found, lambda x: 1 - exp(-x)), "", note)
+    found = share_interval(
+        v.sums, v.reliability, level=level, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs
+    )  # fmt: skip
+    return Estimate(value, error, found, "", note)
 
 
 def unbiased_pair_mae(rounds: Rounds, v: Variances, level: float) -> Estimate:

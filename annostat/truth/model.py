@@ -123,11 +123,11 @@ def score_model(
         truth,
         replace(verdict, upper=verdict.upper * scale, margin=margin),
         _leakage(frame, u, trained),
-        _agreement(rounds, name, f, level),
+        _agreement(rounds, name, f, frame),
     )
 
 
-def _agreement(rounds: Rounds, name: str, f: FloatArray, level: float) -> BlandAltman | None:
+def _agreement(rounds: Rounds, name: str, f: FloatArray, frame: Frame) -> BlandAltman | None:
     """Return Bland–Altman of the model against every label."""
     z = rounds.values
     k = z.shape[1]
@@ -139,7 +139,9 @@ def _agreement(rounds: Rounds, name: str, f: FloatArray, level: float) -> BlandA
         return None
     names = ("label", name if name != "label" else "model")
     both = Rounds.from_array(pairs[seen], names=names, cluster=groups, unit=rounds.unit)
-    return bland_altman(both, level=level)
+    return bland_altman(
+        both, level=frame.level, n_resamples=frame.n_resamples, rng=frame.rng, n_jobs=frame.n_jobs
+    )  # fmt: skip
 
 
 def _positive(frame: Frame, columns: list[FloatArray], *, half: bool = False) -> Estimate:
