@@ -29,6 +29,7 @@ from annostat.estimates import (
 )
 from annostat.resampling import Rng, cluster_codes, seed_of
 from annostat.rounds import Rounds
+from annostat.sums import mapped
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -242,12 +243,15 @@ def bland_altman(
     bias = _estimate(centre, error, units - 1, level, unit)
     used = "noncentral-t" if interval == "bootstrap-t" and units < FEW_ITEMS else interval
     if used == "bootstrap-t" and sd > 0:
-        found = (
-            Differences.of_replicates(x, y, codes) if replicates and codes is not None
-            else Differences.of(d, None if codes is None else codes[pair])
-        )  # fmt: skip
+        # Centred and scaled before they are squared, so that no unit loses digits.
+        scale = float(np.max(np.abs(d - centre)))
+        z, inside = (y - x - centre) / scale, None if codes is None else codes[pair]
+        if replicates and codes is not None:
+            found = Differences.of_replicates(x / scale, (y - centre) / scale, codes)
+        else:
+            found = Differences.of(z[pair], inside)
         spread, lower, upper = _resampled(
-            found, centre, sd, multiplier, unit,
+            found, centre, sd, scale, multiplier, unit,
             level=level, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs,
         )  # fmt: skip
     else:
@@ -393,24 +397,30 @@ def _limits(
 
 
 def _resampled(
-    found: Differences, centre: float, sd: float, multiplier: float, unit: str, *,
+    found: Differences, centre: float, sd: float, scale: float, multiplier: float, unit: str, *,
     level: float, n_resamples: int, rng: Rng, n_jobs: int | None,
 ) -> tuple[Estimate, Estimate, Estimate]:  # fmt: skip
-    """Return the SD and both limits with the intervals that presume no law."""
+    """Return the SD and both limits with the intervals that presume no law.
+
+    `found` is of (difference − centre)/scale.
+    """
     values = sd, centre - multiplier * sd, centre + multiplier * sd
-    if found.dominated:
-        sd_only, lower, upper = (Estimate(v, None, None, unit, NONE_COVERS) for v in values)
-        return sd_only, lower, upper
+    intervals, note = None, NONE_COVERS
+    if not found.dominated:
+        note = "no interval: all differences have the same size"
+        intervals = found.intervals(
+            multiplier, level=level, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs
+        )
+    if intervals is None:
+        spread, lower, upper = (Estimate(v, None, None, unit, note) for v in values)
+        return spread, lower, upper
     errors = found.errors(multiplier)
-    intervals = found.intervals(
-        multiplier, level=level, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs
-    )
-    note = "" if intervals else "no interval: all differences have the same size"
-    spread, lower, upper = (
-        Estimate(v, e if math.isfinite(e) else None, i, unit, note)
-        for v, e, i in zip(values, errors, intervals or (None, None, None), strict=True)
-    )
-    return spread, lower, upper
+
+    def estimate(i: int, centre: float) -> Estimate:
+        limits = mapped(intervals[i], lambda x: centre + scale * x)
+        return Estimate(values[i], scale * errors[i], limits, unit)
+
+    return estimate(0, 0.0), estimate(1, centre), estimate(2, centre)
 
 
 def noncentral_t(q: float, freedom: float, shift: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -115,15 +116,19 @@ class Icc(Result):
              format_p(f.p_value)]
             for f in self.forms
         ]  # fmt: skip
-        notes = dict.fromkeys(f.estimate.note for f in self.forms if f.estimate.note)
-        methods = [f.estimate.interval.method for f in self.forms if f.estimate.interval]
-        if any(m.startswith("F") for m in methods):
-            notes["F intervals presume Gaussian truths and errors of independent items."] = None
-        elif any(f.name == "icc_a_1" and f.estimate.interval for f in self.forms):
-            notes["The intervals hold for these raters; for others of their kind see interval='f'."
-                  ] = None  # fmt: skip
         columns = ("McGraw–Wong", "Shrout–Fleiss", "in words", "value", "interval", "F", "p")
-        return [Section("Intraclass correlation", columns, rows, list(notes))]
+        return [Section("Intraclass correlation", columns, rows, notes_of(self.forms))]
+
+
+def notes_of(forms: Sequence[IccForm]) -> list[str]:
+    """Return what must be said below a table of these forms."""
+    notes = list(dict.fromkeys(f.estimate.note for f in forms if f.estimate.note))
+    methods = {f.name: f.estimate.interval.method for f in forms if f.estimate.interval}
+    if any(method.startswith("F") for method in methods.values()):
+        notes.append("F intervals presume Gaussian truths and errors of independent items.")
+    elif "icc_a_1" in methods:
+        notes.append("The intervals of ICC(A,·) hold for these raters, not for raters drawn anew.")
+    return notes
 
 
 def icc(

@@ -91,6 +91,10 @@ class Differences:
         sums = Sums(np.column_stack(columns), True)
         return cls(sums, _ratio(1, 0), variance, kurtosis_of(delta[both]), n)
 
+    def log_sd(self, t: NDArray[Any]) -> NDArray[Any]:
+        """Return the logarithm of the SD from sums."""
+        return np.asarray(0.5 * np.log(np.asarray(self.variance(t))))
+
     @property
     def dominated(self) -> bool:
         """Whether a few differences carry most of the variance."""
@@ -105,22 +109,18 @@ class Differences:
         by MOVER with their correlation (Zou & Donner 2008, Stat Med 27:1693-1702; Donner & Zou
         2012, Stat Methods Med Res 21:347-359): with skew differences they move together.
         """
-
-        def log_sd(t: NDArray[Any]) -> NDArray[Any]:
-            return np.asarray(0.5 * np.log(self.variance(t)))
-
         sums = self.sums
         found = mapped(
-            sums.interval(log_sd, level=level, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs,
+            sums.interval(self.log_sd, level=level, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs,
                           scale="log SD"),
             math.exp,
         )  # fmt: skip
         if found is None:
             return None
-        mean, sd = sums.value(self.mean), math.exp(sums.value(log_sd))
+        mean, sd = sums.value(self.mean), math.exp(sums.value(self.log_sd))
         reach = float(special.stdtrit(sums.n_units - 1, (1 + level) / 2))
         reach *= sums.standard_error(self.mean)
-        pulls = sums.pull(self.mean), sums.pull(log_sd)
+        pulls = sums.pull(self.mean), sums.pull(self.log_sd)
         size = math.sqrt(float(pulls[0] @ pulls[0]) * float(pulls[1] @ pulls[1]))
         r = float(pulls[0] @ pulls[1]) / size if size > 0 else 0.0
         below, above = multiplier * (sd - found.low), multiplier * (found.high - sd)
@@ -138,18 +138,12 @@ class Differences:
 
     def errors(self, multiplier: float) -> tuple[float, float, float]:
         """Return the standard errors of the SD and of both limits."""
-
-        def at(side: float, mean: float) -> Function:
-            def g(t: NDArray[Any]) -> NDArray[Any]:
-                return np.asarray(
-                    mean * np.asarray(self.mean(t)) + side * np.sqrt(self.variance(t))
-                )
-
-            return g
-
-        parts = [at(1, 0), at(-multiplier, 1), at(multiplier, 1)]
-        sd, low, high = (self.sums.standard_error(g) for g in parts)
-        return sd, low, high
+        mean, log_sd = self.sums.pull(self.mean), self.sums.pull(self.log_sd)
+        sd = math.exp(self.sums.value(self.log_sd)) * log_sd
+        wide = self.sums.n_units / (self.sums.n_units - 1)
+        pulls = sd, mean - multiplier * sd, mean + multiplier * sd
+        of_sd, low, high = (math.sqrt(wide * float(p @ p)) for p in pulls)
+        return of_sd, low, high
 
 
 def kurtosis_of(d: FloatArray) -> float:

@@ -12,7 +12,7 @@ import numpy as np
 from annostat._version import __version__
 from annostat.agreement import BlandAltman, bland_altman, icc, repeatability, scaled, spearman_brown
 from annostat.agreement.conventions import CONVENTIONS
-from annostat.agreement.icc import NAMES, IccForm
+from annostat.agreement.icc import NAMES, IccForm, notes_of
 from annostat.agreement.repeatability import ALL_EQUAL, NOTHING
 from annostat.agreement.variances import NONE_COVERS, Variances, share_interval
 from annostat.errors import AnnostatError, check_count, check_level, check_number
@@ -540,7 +540,5 @@ def _row(what: str, e: Estimate) -> list[str]:
 
 def _icc_section(forms: tuple[IccForm, ...]) -> Section:
     rows = [[*NAMES[f.name], f.estimate.short(), f.estimate.range()] for f in forms]
-    notes = list(dict.fromkeys(f.estimate.note for f in forms if f.estimate.note))
     columns = ("McGraw–Wong", "Shrout–Fleiss", "in words", "value", "interval")
-    notes.append("These intervals presume Gaussian truths and errors; that of ρ above does not.")
-    return Section("Intraclass correlation", columns, rows, notes)
+    return Section("Intraclass correlation", columns, rows, notes_of(forms))
