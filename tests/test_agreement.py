@@ -18,7 +18,8 @@ from annostat import AnnostatError, Rounds, agreement, simulate_values
 from annostat.agreement import gauge
 from annostat.agreement.anova import MeanSquares
 from annostat.agreement.bland_altman import fit_line
-from annostat.agreement.variances import Variances
+from annostat.agreement.limits import Differences
+from annostat.agreement.variances import NONE_COVERS, Variances
 
 TABLES = json.loads((Path(__file__).parent / "data" / "published_tables.json").read_text("utf-8"))
 INTERVALS = ("bootstrap-t", "chi-square", "t", "percentile", "bca")
@@ -251,7 +252,7 @@ def test_icc_equals_pingouin(seed):
             want = pingouin.intraclass_corr(long, targets="item", raters="rater", ratings="value")
     finally:
         pingouin.options.update(options)
-    found = agreement.icc(rounds_of(v))
+    found = agreement.icc(rounds_of(v), interval="f")
     for i, form in enumerate(found.forms):
         row = want.iloc[i]
         assert form.estimate.value == pytest.approx(row["ICC"], abs=1e-9)
@@ -312,7 +313,7 @@ def test_icc_with_missing_cells_is_unbiased_and_complete_cells_agree():
     truth, bias = 2.0, np.array([0.0, 0.7, -0.5, 0.2])
     v = g.normal(0, truth, (20_000, 1)) + bias + g.normal(0, 1.0, (20_000, 4))
     holes = np.where(g.random(v.shape) < 0.3, np.nan, v)
-    full, part = agreement.icc(rounds_of(v)), agreement.icc(rounds_of(holes))
+    full, part = (agreement.icc(rounds_of(z), interval="f") for z in (v, holes))
     for name in ("icc_1_1", "icc_a_1", "icc_c_1"):
         assert part[name].value == pytest.approx(full[name].value, abs=0.01)
         assert "approximate" in part[name].interval.method
@@ -375,6 +376,86 @@ def test_icc_of_degenerate_tables_is_defined():
         agreement.icc(rounds_of([[1, 2]]))
     with pytest.raises(AnnostatError, match="k must be"):
         agreement.icc(rounds_of([[1, 2], [2, 3]]), k=0)
+
+
+def icc_by_hand(v):
+    """Return ICC(1), ICC(A,1) and ICC(C,1) of a complete table, from the mean squares."""
+    n, k = v.shape
+    rows, columns = v.mean(axis=1), v.mean(axis=0)
+    items = k * rows.var(ddof=1)
+    between = n * columns.var(ddof=1)
+    rest = np.sum((v - rows[:, None] - columns + v.mean()) ** 2) / ((n - 1) * (k - 1))
+    within = np.sum((v - rows[:, None]) ** 2) / (n * (k - 1))
+    return (
+        (items - within) / (items + (k - 1) * within),
+        (items - rest) / (items + (k - 1) * rest + k * (between - rest) / n),
+        (items - rest) / (items + (k - 1) * rest),
+    )
+
+
+def test_resampled_icc_is_that_of_the_resampled_table():
+    """The sums of a resample give the ICC of the table whose rows were drawn."""
+    g = np.random.default_rng(4)
+    v = g.normal(0, 2, (30, 1)) + np.array([0.0, 0.5, -1.0]) + g.normal(0, 1, (30, 3))
+    rounds = rounds_of(v)
+    alike, apart = Variances.of(replace(rounds, exchangeable=True)), Variances.of(rounds)
+    shares = ((alike, alike.reliability), (apart, apart.absolute_agreement),
+              (apart, apart.reliability))  # fmt: skip
+    same = [form.estimate.value for form in agreement.icc(rounds).forms[:3]]
+    assert same == pytest.approx(icc_by_hand(v), abs=1e-12)
+    drawn = np.bincount(g.integers(0, 30, 30), minlength=30)
+    again = np.repeat(v, drawn, axis=0)
+    for (of, share), whole, part in zip(shares, same, icc_by_hand(again), strict=True):
+        assert float(share(of.sums.totals)) == pytest.approx(whole, abs=1e-12)
+        assert float(share(drawn @ of.sums.columns)) == pytest.approx(part, abs=1e-12)
+
+
+def test_icc_intervals_whatever_the_law_and_with_clusters():
+    """Where F intervals hold 60 to 75%: errors whose size is the patient's."""
+    g = np.random.default_rng(9)
+    hits, reps, groups = {"bootstrap-t": 0, "f": 0}, 200, 80
+    labels = np.repeat(np.arange(groups), 4)
+    square = math.exp(2 * 0.5**2)  # of the factor below
+    for seed in range(reps):
+        size = g.lognormal(0, 0.5, groups)[labels, None]
+        v = g.normal(0, 2, (4 * groups, 1)) + size * g.normal(0, 1, (4 * groups, 2))
+        rounds = rounds_of(v, cluster=labels)
+        for interval in hits:
+            found = agreement.icc(rounds, interval=interval, n_resamples=399, rng=seed)["icc_c_1"]
+            if found.interval is not None:
+                hits[interval] += found.interval.low <= 4 / (4 + square) <= found.interval.high
+            else:
+                assert found.note == NONE_COVERS
+                hits[interval] += 0.95
+    assert abs(hits["bootstrap-t"] / reps - 0.95) < 3 * math.sqrt(0.95 * 0.05 / reps)
+    assert hits["f"] / reps < 0.85
+
+
+def test_few_items_have_the_classical_intervals():
+    g = np.random.default_rng(2)
+    v = g.normal(0, 2, (14, 1)) + g.normal(0, 1, (14, 2))
+    few = rounds_of(v)
+    assert agreement.icc(few).to_dict() == agreement.icc(few, interval="f").to_dict()
+    plain = agreement.bland_altman(few)
+    assert plain.to_dict() == agreement.bland_altman(few, interval="noncentral-t").to_dict()
+    assert any("F intervals presume" in line for line in agreement.icc(few).sections()[0].lines)
+    assert any("presume Gaussian" in line for line in plain.sections()[0].lines)
+    more = rounds_of(np.vstack([v, [[0.0, 1.0]]]))
+    assert "bootstrap-t" in agreement.icc(more)["icc_1_k"].interval.method
+    assert "bootstrap-t" in agreement.bland_altman(more).upper.interval.method
+    # Clusters are never taken for items.
+    eight = rounds_of(v, cluster=np.arange(14) // 2)
+    assert "clusters" in agreement.icc(eight)["icc_a_1"].interval.method
+
+
+def test_icc_interval_holds_its_estimate_with_missing_cells():
+    for seed in range(40):
+        g = np.random.default_rng(seed)
+        v = g.normal(0, g.choice([0.3, 3]), (40, 1)) + g.laplace(0, 1, (40, 3))
+        v = np.where(g.random(v.shape) < 0.4, np.nan, v)
+        for form in agreement.icc(rounds_of(v), n_resamples=199).forms:
+            e = form.estimate
+            assert e.interval is None or e.interval.low <= e.value <= e.interval.high
 
 
 @given(st.integers(0, 2**31), st.floats(1e-9, 1e9), st.floats(-1e3, 1e3))
@@ -443,16 +524,109 @@ def test_noncentral_t_quantiles_equal_scipy():
             )
 
 
-@pytest.mark.parametrize("interval", ["noncentral-t", "exact-variance"])
+@pytest.mark.parametrize("interval", ["bootstrap-t", "noncentral-t", "exact-variance"])
 def test_limits_of_agreement_cover(interval):
     g = np.random.default_rng(12)
     hits, reps, n = 0, 600, 20
     for _ in range(reps):
         d = g.normal(0.5, 2, n)
         x = g.normal(0, 10, n)
-        found = agreement.bland_altman(rounds_of(np.column_stack([x, x + d])), interval=interval)
+        found = agreement.bland_altman(
+            rounds_of(np.column_stack([x, x + d])), interval=interval, n_resamples=599
+        )
         hits += found.upper.interval.low <= 0.5 + 1.959964 * 2 <= found.upper.interval.high
     assert abs(hits / reps - 0.95) < 3 * math.sqrt(0.95 * 0.05 / reps)
+
+
+@pytest.mark.parametrize("law", ["laplace", "exponential", "clusters"])
+def test_limits_of_agreement_cover_whatever_the_law(law):
+    """Both limits and the SD; a skew law couples bias and SD, clusters share a size of error."""
+    g = np.random.default_rng(13)
+    reps, n = 300, 120
+    labels = np.repeat(np.arange(n // 3), 3) if law == "clusters" else None
+    sd = {"laplace": math.sqrt(2), "exponential": 1.0, "clusters": math.exp(0.4**2)}[law]
+    truths = {"lower": -1.959964 * sd, "upper": 1.959964 * sd, "sd": sd}
+    hits = {(part, i): 0.0 for part in truths for i in ("bootstrap-t", "noncentral-t")}
+    for seed in range(reps):
+        if law == "laplace":
+            d = g.laplace(size=n)
+        elif law == "exponential":
+            d = g.exponential(size=n) - 1
+        else:
+            d = g.lognormal(0, 0.4, n // 3)[labels] * g.normal(size=n)
+        rounds = rounds_of(np.column_stack([np.zeros(n), d]), cluster=labels)
+        for interval in ("bootstrap-t", "noncentral-t"):
+            found = agreement.bland_altman(rounds, interval=interval, n_resamples=399, rng=seed)
+            for part, truth in truths.items():
+                e = getattr(found, part)
+                if e.interval is None:
+                    assert e.note == NONE_COVERS
+                    hits[part, interval] += 0.95
+                else:
+                    hits[part, interval] += truth in e.interval
+    for part in truths:
+        assert hits[part, "bootstrap-t"] / reps > 0.95 - 3 * math.sqrt(0.95 * 0.05 / reps), part
+        assert hits[part, "noncentral-t"] / reps < 0.9 or (law, part) == ("exponential", "lower")
+
+
+def test_limits_that_a_few_differences_carry_have_no_interval():
+    g = np.random.default_rng(1)
+    d = g.normal(0, 1, 200)
+    d[0] = 60
+    found = agreement.bland_altman(rounds_of(np.column_stack([np.zeros(200), d])))
+    assert found.upper.interval is found.lower.interval is found.sd.interval is None
+    assert found.bias.interval is not None and NONE_COVERS in str(found)
+    classical = agreement.bland_altman(
+        rounds_of(np.column_stack([np.zeros(200), d])), interval="noncentral-t"
+    )
+    assert classical.upper.value == found.upper.value and classical.upper.interval is not None
+
+
+def test_differences_from_sums_are_the_plain_ones():
+    """Pairs, pairs in clusters, and unpaired replicates: mean and SD as `bland_altman` has them."""
+    g = np.random.default_rng(7)
+    labels = np.repeat(np.arange(40), g.integers(1, 5, 40))
+    n = len(labels)
+    x = g.normal(0, 10, n)
+    d = 0.3 + g.normal(0, 2, 40)[labels] + g.normal(0, 1.5, n)
+    holes = np.where(g.random((n, 2)) < 0.15, np.nan, np.column_stack([x, x + d]))
+    for values, cluster, replicates in (
+        (np.column_stack([x, x + d]), None, False),
+        (np.column_stack([x, x + d]), labels, False),
+        (holes, labels, True),
+    ):
+        found = agreement.bland_altman(
+            rounds_of(values, cluster=cluster), replicates=replicates, n_resamples=199
+        )
+        if replicates:
+            parts = Differences.of_replicates(*values.T, labels)
+        else:
+            parts = Differences.of(d, cluster)
+        totals = parts.sums.totals
+        assert float(parts.mean(totals)) == pytest.approx(found.bias.value)
+        assert float(parts.variance(totals)) == pytest.approx(found.sd.value**2)
+        assert parts.sums.standard_error(parts.mean) == pytest.approx(
+            found.bias.standard_uncertainty, rel=0.05
+        )
+        for e in (found.sd, found.lower, found.upper):
+            assert e.interval.low < e.value < e.interval.high
+            # A Gaussian's: the spread of a limit, twice to each side.
+            assert e.interval.high - e.interval.low == pytest.approx(
+                4 * e.standard_uncertainty, rel=0.3
+            )
+
+
+def test_limits_do_not_depend_on_unit_and_bias():
+    g = np.random.default_rng(5)
+    x, d = g.normal(0, 5, 60), g.normal(0, 2, 60)
+    plain = agreement.bland_altman(rounds_of(np.column_stack([x, x + d])))
+    for a, b in ((1e-40, 0.0), (1e40, 0.0), (1.0, 1e7)):
+        other = agreement.bland_altman(rounds_of(a * np.column_stack([x, x + d + b])))
+        for part in ("lower", "upper"):
+            one, two = getattr(plain, part).interval, getattr(other, part).interval
+            assert [two.low / a - b, two.high / a - b] == pytest.approx(
+                [one.low, one.high], rel=1e-6
+            )
 
 
 def test_log_scale_gives_ratios():

@@ -29,7 +29,12 @@ INTERVALS = {  # area: what it is called, its suite and its name there
     "agreement": {
         "concordance": ("values", "interval: concordance"),
         "limit of agreement": ("values", "interval: upper limit of agreement"),
-        "ICC(C,1)": ("values", "interval: icc_c_1, F"),
+        "ICC(C,1)": ("values", "interval: icc_c_1"),
+        "ICC(A,1)": ("values", "interval: icc_a_1"),
+        "gauge: repeatability": ("gauge", "interval: repeatability"),
+        "gauge: reproducibility": ("gauge", "interval: reproducibility"),
+        "gauge R&R": ("gauge", "interval: gauge"),
+        "gauge: parts": ("gauge", "interval: parts"),
     },
     "score": {
         "E(f − Y)², f = Y": ("truth", "interval: E(f−Y)², f = Y"),
@@ -56,6 +61,16 @@ INTERVALS = {  # area: what it is called, its suite and its name there
     "masks": {
         "bracket of Dice": ("outlines", "interval: bracket from pairs"),
         "ladder, 5 raters": ("outlines", "interval: ladder"),
+    },
+    "beats": {
+        "aFD": ("afd", "interval: aFD"),
+        "bias of picks": ("afd", "interval: bias of picks"),
+        "wrong beats": ("afd", "interval: wrong beats"),
+        "excess over the floor": ("afd", "interval: excess over the floor"),
+        "r of EF": ("ef", "interval: r"),
+        "RMSE of EF": ("ef", "interval: RMSE"),
+        "hinge of first frames": ("first frames", "interval: hinge"),
+        "band of first frames": ("first frames", "interval: band of the whole curve"),
     },
     "audit": {"rank correlation": ("ranks", "interval: rank correlation")},
 }
@@ -90,6 +105,7 @@ def law_of(name: str) -> str:
     """Return the law's place in the legend."""
     if name.startswith("paper"):
         return "laplace + 1/300" if "1/300" in name else "laplace"
+    name = name.partition(", ")[0]  # a gauge study says more of itself
     return name if name in LAWS else "other"
 
 
@@ -118,7 +134,7 @@ def coverages(results: pd.DataFrame) -> Any:
                 y = len(labels) + (step * i - 0.38 if len(order) > 1 else 0.0)
                 marker = next(m for m, top in SIZES.values() if row.n <= top)
                 plain = row.rounds == 2 and not row.missing and row.cluster_size == 1
-                plain = plain or key[0] in ("scaling", "outlines")
+                plain = plain or (key[0] in ("scaling", "outlines", "gauge") and not row.missing)
                 colour = LAWS[law_of(row.law)]
                 rate, se = 100 * row.rate, 100 * row.rate_se
                 ax.plot([rate - se, rate + se], [y, y], color=colour, lw=1)

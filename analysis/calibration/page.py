@@ -11,11 +11,16 @@ from analysis.calibration.tables import (
     Table,
     bias,
     coverage,
+    curve,
+    frames,
+    frames_wide,
     percent,
     raters,
+    root,
     series,
     share,
     size,
+    study,
     thousandths,
     width,
 )
@@ -25,6 +30,8 @@ MARKED = re.compile(r"(<!-- table: (.+?) -->\n).*?(<!-- end of table -->)", re.D
 PAPER = "interval: mae, laplace + independent"
 BEST, ENVELOPE = "interval: mae of the best model", "interval: envelope over models"
 SIGMA = "interval: noise_sd, bootstrap-t"
+LIMIT, ICC = "interval: upper limit of agreement", "interval: icc_c_1"
+PICK = "interval: blind pick"
 OUTER, LADDER = "interval: bracket from pairs", "interval: ladder"
 SCALING = (("truth, noise", "sizes × seeds"), series)
 
@@ -73,11 +80,23 @@ TABLES = {
                     "ρ": "interval: reliability",
                     "E\\|D\\|": "interval: pair_mae",
                     "concordance": "interval: concordance",
-                    "limit of agreement": "interval: upper limit of agreement",
-                    "ICC(C,1), F": "interval: icc_c_1, F",
+                    "limit of agreement": LIMIT,
+                    "ICC(C,1)": ICC,
+                    "ICC(A,1)": "interval: icc_a_1",
                 },
             ),
             (share, {"σ given": "given: interval of noise_sd"}),
+        ),
+    ),
+    "classical intervals": Table(
+        "values",
+        (
+            (
+                coverage,
+                {"limit, noncentral t": f"{LIMIT}, noncentral t", "ICC(C,1), F": f"{ICC}, F"},
+            ),
+            (width, {"width of the limit": LIMIT, "noncentral t": f"{LIMIT}, noncentral t"}),
+            (width, {"width of ICC(C,1)": ICC, "F": f"{ICC}, F"}),
         ),
     ),
     "other intervals of σ": Table(
@@ -281,6 +300,63 @@ TABLES = {
             ),
         ),
         (("noise of the outline", "raters"), raters),
+    ),
+    "gauge": Table(
+        "gauge",
+        (
+            (
+                coverage,
+                {
+                    name: f"interval: {name}"
+                    for name in ("repeatability", "reproducibility", "gauge", "parts", "total")
+                },
+            ),
+            (size, {"test of raters": "test: raters", "of interaction": "test: interaction"}),
+        ),
+        (("study", "parts × raters"), study),
+    ),
+    "blind": Table(
+        "blind",
+        (
+            (root, {"RMS error": "square: blind pick"}),
+            (frames, {"bias": PICK}),
+            (frames_wide, {"median of 1.96 standard errors": PICK}),
+            (coverage, {"within them": PICK}),
+        ),
+        (("curve", "noise"), curve),
+    ),
+    "afd": Table(
+        "afd",
+        (
+            (
+                coverage,
+                {
+                    "aFD": "interval: aFD",
+                    "bias": "interval: bias of picks",
+                    "wrong beats": "interval: wrong beats",
+                    "excess": "interval: excess over the floor",
+                },
+            ),
+        ),
+    ),
+    "ef": Table(
+        "ef",
+        ((coverage, {name: f"interval: {name}" for name in ("r", "MAE", "RMSE", "bias")}),),
+    ),
+    "first frames": Table(
+        "first frames",
+        (
+            (
+                coverage,
+                {
+                    "hinge": "interval: hinge",
+                    "at frame 0": "interval: error at frame 0",
+                    "when flat": "interval: error when flat",
+                    "band": "interval: band of the whole curve",
+                    "gain": "interval: gain of padding",
+                },
+            ),
+        ),
     ),
     "ranks": Table(
         "ranks",

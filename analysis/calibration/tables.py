@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import astuple, dataclass
 
@@ -35,6 +36,18 @@ def series(design: Design) -> list[str]:
 def raters(design: Design) -> list[str]:
     """Return the law of an outline's noise and the number of raters."""
     return [design.law, str(design.rounds)]
+
+
+def study(design: Design) -> list[str]:
+    """Return the law of a gauge study's repeats, and its size."""
+    missing = f", {design.missing:.0%} missing" if design.missing else ""
+    return [design.law + missing, f"{design.n} × {design.rounds}"]
+
+
+def curve(design: Design) -> list[str]:
+    """Return the curve of a beat and its noise."""
+    shape, _, noise = design.law.rpartition(", ")
+    return [shape, noise]
 
 
 def coverage(row: pd.Series) -> str:
@@ -72,6 +85,21 @@ def bias(row: pd.Series) -> str:
 def thousandths(row: pd.Series) -> str:
     """Return the bias in thousandths of the truth."""
     return NOTHING if pd.isna(row.relative_bias) else f"{1000 * row.relative_bias:+.1f}"
+
+
+def frames(row: pd.Series) -> str:
+    """Return a bias in frames."""
+    return f"{row.relative_bias:+.1f}"
+
+
+def frames_wide(row: pd.Series) -> str:
+    """Return half of the median width, in frames."""
+    return f"{row.relative_width / 2:.1f}"
+
+
+def root(row: pd.Series) -> str:
+    """Return the root of a mean square, in frames."""
+    return f"{math.sqrt(row.relative_bias):.1f}"
 
 
 def bold(text: str, yes: bool) -> str:
