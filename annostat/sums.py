@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,8 @@ class Sums:
 
     columns: FloatArray
     clustered: bool = False
+    # Sums of the resamples by number and seed: several statistics are asked of the same ones.
+    _drawn: dict[tuple[int, int], FloatArray] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def of(cls, columns: FloatArray, codes: NDArray[np.int64] | None = None) -> Sums:
@@ -104,9 +106,13 @@ class Sums:
         """Return the values of resamples and their standard errors, each of shape (B,)."""
         p = self.columns.shape[1]
         first, second = np.triu_indices(p)
-        products = self.columns[:, first] * self.columns[:, second]
-        everything = np.hstack([self.columns, products])
-        drawn = bootstrap_sums(everything, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs)
+        drawn = self._drawn.get((n_resamples, rng)) if isinstance(rng, int) else None
+        if drawn is None:
+            products = self.columns[:, first] * self.columns[:, second]
+            everything = np.hstack([self.columns, products])
+            drawn = bootstrap_sums(everything, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs)
+            if isinstance(rng, int):
+                self._drawn[n_resamples, rng] = drawn
         totals, squares = drawn[:, :p], drawn[:, p:]
         n = self.n_units
         with np.errstate(all="ignore"):

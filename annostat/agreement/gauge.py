@@ -111,6 +111,8 @@ class GaugeRR(Result):
         columns = ("component", "SD", "interval", "of the variation", "of the variance")
         count = self.distinct_categories
         lines = [f"Number of distinct categories: {'no limit' if count is None else count}"]
+        if self.gauge.interval is not None:
+            lines.append("The intervals presume Gaussian parts, raters and repeats.")
         found = [Section("Gauge R&R", columns, rows, lines)]
         if self.anova:
             cells = [
@@ -149,7 +151,9 @@ def gauge_rr(
         "average-range" is AIAG's hand method for complete tables.
     level : float
         Confidence level of the generalised intervals (Burdick, Borror & Montgomery 2005), made
-        from 20,000 draws of the mean squares; approximate for unbalanced studies.
+        from 20,000 draws of the mean squares; approximate for unbalanced studies. They presume
+        Gaussian parts, raters and repeats; with heavy-tailed repeats that of the repeatability
+        (χ²) is too narrow, and `annostat.agreement.repeatability` is not.
     rng : Generator, int or None
 
     Returns

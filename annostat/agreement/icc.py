@@ -212,8 +212,10 @@ def icc(
         nothing = Estimate(math.nan, note=why)
         single[1:] = [IccForm(f.name, nothing, math.nan, f.df1, f.df2, math.nan)
                       for f in single[1:]]  # fmt: skip
-    clustered = rounds.cluster is not None
-    used = interval if clustered or rounds.usable().n_items >= FEW_ITEMS else "f"
+    labelled = rounds.usable()
+    units = None if labelled.cluster is None else len(set(labelled.cluster))
+    clustered = units is not None and units < labelled.n_items
+    used = interval if clustered or labelled.n_items >= FEW_ITEMS else "f"
     if used == "bootstrap-t":
         single = _resampled(single, rounds, level, n_resamples, rng, n_jobs)
     forms = (*single, *(_averaged(form, count) for form in single))

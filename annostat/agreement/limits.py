@@ -13,7 +13,7 @@ from scipy import special
 from annostat.agreement.variances import dominates
 from annostat.estimates import Interval
 from annostat.resampling import Rng
-from annostat.sums import Function, Sums, mapped
+from annostat.sums import Function, Sums, exp, mapped
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -113,7 +113,7 @@ class Differences:
         found = mapped(
             sums.interval(self.log_sd, level=level, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs,
                           scale="log SD"),
-            math.exp,
+            exp,
         )  # fmt: skip
         if found is None:
             return None
@@ -126,6 +126,8 @@ class Differences:
         below, above = multiplier * (sd - found.low), multiplier * (found.high - sd)
 
         def combined(a: float, r: float) -> float:
+            if not math.isfinite(a):
+                return math.inf
             return math.sqrt(max(a**2 + reach**2 + 2 * r * a * reach, 0.0))
 
         name = f"MOVER: t of the mean, {found.method}"

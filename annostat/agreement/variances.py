@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from annostat.estimates import Interval
 from annostat.resampling import Rng, cluster_codes
 from annostat.rounds import Rounds
-from annostat.sums import Function, Sums, mapped
+from annostat.sums import Function, Sums, exp, mapped
 
 FloatArray = NDArray[np.float64]
 MANY_ROUNDS = 8  # with more, the round means are taken as known
@@ -161,7 +161,7 @@ def share_interval(
         lambda t: np.asarray(-np.log(1 - share(t))), level=level, n_resamples=n_resamples, rng=rng,
         n_jobs=n_jobs, scale="−log(1−ρ)",
     )  # fmt: skip
-    return mapped(found, lambda x: -math.expm1(-x))
+    return mapped(found, lambda x: 1 - exp(-x))
 
 
 def _round_effects(

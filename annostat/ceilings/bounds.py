@@ -30,7 +30,7 @@ from annostat.estimates import (
 from annostat.noise.diagnostics import FACTORS, pair_mae
 from annostat.resampling import Rng, seed_of
 from annostat.rounds import Rounds
-from annostat.sums import exp, mapped
+from annostat.sums import mapped
 
 if TYPE_CHECKING:
     import pandas as pd
