@@ -206,7 +206,10 @@ def gauge_rr(
     solve = np.linalg.inv(expectation)
     drawn = (squares * df / draws) @ solve.T
     point = solve @ squares
-    point_sd, drawn_sd = (scale * _deviations(c, keep) for c in (point, drawn))
+    point_sd = scale * _deviations(np.maximum(point, 0.0), keep)
+    # A draw is cut at zero after its components are added, not before: each cut adds to the sum,
+    # and the interval of a reproducibility of 0 would leave 0 out in one study in ten.
+    drawn_sd = scale * _deviations(drawn, keep)
     tails = np.quantile(drawn_sd, [(1 - level) / 2, (1 + level) / 2], axis=0)
     name = "generalised, 20,000 draws"
     made = [
@@ -321,13 +324,11 @@ def _squares(table: list[dict[str, Any]], keep: bool) -> tuple[FloatArray, Float
 
 def _deviations(components: FloatArray, keep: bool) -> FloatArray:
     """Return EV, AV, GRR, PV, TV from components in the order of `_squares`."""
-    c = np.maximum(components, 0.0)
-    parts, raters, repeat = c[..., 0], c[..., 1], c[..., -1]
-    reproducibility = raters + (c[..., 2] if keep else 0.0)
+    parts, raters, repeat = components[..., 0], components[..., 1], components[..., -1]
+    reproducibility = raters + (components[..., 2] if keep else 0.0)
     gauge = repeat + reproducibility
-    return np.asarray(
-        np.sqrt(np.stack([repeat, reproducibility, gauge, parts, gauge + parts], axis=-1))
-    )
+    found = np.stack([repeat, reproducibility, gauge, parts, gauge + parts], axis=-1)
+    return np.asarray(np.sqrt(np.maximum(found, 0.0)))
 
 
 def _categories(parts: float, gauge: float) -> int | None:
