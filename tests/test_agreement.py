@@ -775,6 +775,17 @@ def test_unbalanced_study_recovers_the_components():
         assert e.interval.low < truth < e.interval.high
 
 
+def test_reproducibility_that_is_not_there_is_held():
+    """Raters are alike: cut at zero one by one, the components left 0 out in one study of ten."""
+    g = np.random.default_rng(8)
+    part, rater, _ = (a.ravel() for a in np.indices((10, 3, 3)))
+    hits, reps = 0, 400
+    for seed in range(reps):
+        y = g.normal(0, 2, 10)[part] + g.normal(size=len(part))
+        hits += 0.0 in agreement.gauge_rr(part, rater, y, rng=seed).reproducibility.interval
+    assert hits / reps > 0.95 - 3 * math.sqrt(0.95 * 0.05 / reps)
+
+
 def test_gauge_refuses():
     with pytest.raises(AnnostatError, match="two or more parts"):
         agreement.gauge_rr([1, 1], [1, 2], [3.0, 4.0])

@@ -183,6 +183,16 @@ def test_interval_covers_the_mean_distance():
     assert 0.90 <= hits / 200 <= 0.985
 
 
+def test_bias_of_twenty_picks_with_heavy_tails_is_covered():
+    rng = np.random.default_rng(12)
+    hits, reps = 0, 400
+    for seed in range(reps):
+        error = np.rint(rng.laplace(0, 2, 20))
+        score = score_afd(50 + error, np.full(20, 50.0), n_resamples=99, rng=seed)
+        hits += 0.0 in score.bias.interval
+    assert abs(hits / reps - 0.95) < 3 * math.sqrt(0.95 * 0.05 / reps)
+
+
 def test_floor_from_a_noise_fit():
     rng = np.random.default_rng(3)
     law = NoiseModel.with_mae("laplace", 2.0)
@@ -336,6 +346,26 @@ def test_band_holds_the_whole_curve():
         result = first_frames(falling(rng, 80, 30, 8.0), n_resamples=200, rng=seed)
         hits += ((result.low <= big) & (big <= result.high)).all()
     assert 0.86 <= hits / 100 <= 1.0
+
+
+@pytest.mark.parametrize("cluster", [1, 3])
+def test_band_and_levels_hold_with_twenty_units(cluster):
+    """Where a band of plain spreads holds 75 to 82%."""
+    rng = np.random.default_rng(19)
+    reps, patients = 150, 20
+    codes = np.repeat(np.arange(patients), cluster)
+    truth = (0.1 + 0.2 * np.maximum(1 - np.arange(30) / 8, 0)) * math.exp(0.3**2 / 2)
+    hits = np.zeros(3)
+    for seed in range(reps):
+        errors = truth * rng.gamma(20, 1 / 20, patients)[codes, None]
+        errors = errors * rng.lognormal(-(0.3**2) / 2, 0.3, errors.shape)
+        result = first_frames(errors, cluster=codes, n_resamples=399, rng=seed)
+        hits += [
+            ((result.low <= truth) & (truth <= result.high)).all(),
+            truth[0] in result.start.interval,
+            truth[-1] in result.flat.interval,
+        ]
+    assert (hits / reps > 0.95 - 3 * math.sqrt(0.95 * 0.05 / reps)).all()
 
 
 def test_no_fall_and_no_flat_part_are_said():
