@@ -78,6 +78,11 @@ SLICE = {
     "scores": (Design(50, "laplace"), 15),
     "scaling": (Design(8, "power, 5%", 1), 60),
     "ranks": (Design(90, "no correlation", cluster_size=3), 200),
+    "gauge": (Design(10, "gaussian, raters alike", 3), 40),
+    "blind": (Design(96, "cosine, 0.1"), 60),
+    "afd": (Design(20, "laplace"), 30),
+    "ef": (Design(60, "laplace", cluster_size=3), 30),
+    "first frames": (Design(20, "lognormal"), 15),
 }
 
 
