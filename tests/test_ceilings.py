@@ -503,7 +503,7 @@ def test_what_summaries_do_not_tell_is_said():
                         (0.5, 9, set()), (0.0, 9, {anti})):  # fmt: skip
         note = bounds_from_summary(correlation=r, convention="noise-sd", n=n).reliability.note
         assert {w for w in (anti, no_n) if w in note} == words
-        assert bool(note) == bool(words)
+        assert bool(note) == bool(words) and not note.startswith(";")
     only_sd = bounds_from_summary(sd=2.0, convention="noise-sd", unit="mm")
     assert only_sd.reliability.note == "the correlation is not given"
     assert no_n in only_sd.noise_sd.note and only_sd.noise_sd.unit == "mm"
@@ -514,6 +514,13 @@ def test_what_summaries_do_not_tell_is_said():
         for convention in (None, "noise-sd"):
             found = bounds_from_summary(sd=2.0, convention=convention, n=n)
             assert found.provenance.n_items == (n or 0) and found.n_items == n
+
+
+def test_one_round_is_no_repetition():
+    for options in ({"correlation": 0.5}, {"sd": 2.0}):
+        for convention in (None, "session-vs-mean", "between-sessions"):
+            with pytest.raises(AnnostatError, match=r"n_rounds must be .* at least 2, got 1"):
+                bounds_from_summary(**options, n_rounds=1, convention=convention)
 
 
 def test_level_reaches_every_interval():

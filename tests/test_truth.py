@@ -617,11 +617,14 @@ def test_an_item_that_carries_all_error_leaves_no_limit():
     assert "∞" in str(scores) and "inf" not in str(scores)
 
 
-@pytest.mark.parametrize("level", [0.8, 0.99])
-def test_level_reaches_checks_and_intervals(level):
+@pytest.mark.parametrize(("level", "t"), [(0.8, 2.0), (0.99, 2.6)])
+def test_level_reaches_checks_and_intervals(level, t):
+    """The rounds differ by t standard errors, which 95% confidence judges otherwise."""
     _, truth, z = study(60, seed=3)
-    z[:, 1] += 1.0
+    d = z[:, 1] - z[:, 0]
+    z[:, 1] += t * stats.sem(d) - d.mean()
     rounds = Rounds.from_array(z)
+    assert check_rounds(rounds, rng=0)[0].passed == (level < 0.95)
     scores = score_models(rounds, {"m": truth + 1}, level=level, **FAST)
     rest = {c.name: c for c in scores.checks if c.name != "leakage"}
     assert rest == {c.name: c for c in check_rounds(rounds, level=level, rng=0)}
@@ -665,3 +668,24 @@ def test_what_a_mean_square_allows_to_say(value, error, margin, name):
         if name != BELOW:
             upper = max(value + t.ppf(0.95) * error, 0)
             assert verdict.upper == pytest.approx(np.sqrt(upper))
+
+
+@pytest.mark.parametrize(
+    ("unit", "square"), [("mm", "mm²"), ("beats per minute", "(beats per minute)²"), ("", "")]
+)
+def test_units_of_scores(unit, square):
+    rng, truth, z = study(30)
+    models = {"m": truth + rng.normal(0, 2, 30), "w": truth + rng.normal(0, 5, 30)}
+    scores = score_models(Rounds.from_array(z, unit=unit), models, margin=1.0, **FAST)
+    for m in scores.models:
+        assert {getattr(m, k).unit for k in ("rmse", "mae", "bias", "true_rmse")} == {unit}
+        assert {getattr(m, k).unit for k in ("correlation", "r2", "true_correlation")} == {""}
+        assert m.excess.unit == square and m.leakage.share.unit == ""
+        assert m.agreement.bias.unit == unit
+        assert all(getattr(m, k).note == "" for k in ("rmse", "mae", "correlation", "r2"))
+    assert scores.comparisons[0].difference.unit == square
+    for name, floor in scores.floors.items():
+        assert floor.unit == (unit if name in ("rmse_floor", "mae_floor") else "")
+    for e in (*three_cornered_hat(Rounds.from_array(study(30, k=3)[2], unit=unit)).values(),
+              *grubbs(Rounds.from_array(z, unit=unit)).values()):  # fmt: skip
+        assert e.unit == unit
