@@ -34,6 +34,14 @@ def nojit(session: nox.Session) -> None:
 
 
 @nox.session
+def ray(session: nox.Session) -> None:
+    """Compare joblib's Ray backend with the serial result, bit for bit."""
+    install(session, "test")
+    session.install("ray")
+    session.run("pytest", "tests/test_cluster.py", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Run every benchmark; --compare FILE shows the change against an earlier run."""
     install(session, "test")

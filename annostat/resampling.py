@@ -106,7 +106,10 @@ def map_parallel(
 
         # A backend chosen by the caller (processes, Dask, Ray) stays; the default becomes threads.
         kind = "processes" if processes else "threads"
-        pool = joblib.Parallel(n_jobs=n_jobs, prefer=kind, return_as="generator")
+        try:
+            pool = joblib.Parallel(n_jobs=n_jobs, prefer=kind, return_as="generator")
+        except ValueError:  # a backend that hands over all results at once (Ray, multiprocessing)
+            pool = joblib.Parallel(n_jobs=n_jobs, prefer=kind)
         stream = pool(joblib.delayed(function)(task) for task in todo)
     for result in stream:
         results.append(result)

@@ -1,4 +1,4 @@
-"""The same numbers on a cluster: joblib's Dask backend against the serial result, bit for bit."""
+"""The same numbers on a cluster: joblib's Dask and Ray backends against the serial result."""
 
 import pickle
 
@@ -9,7 +9,9 @@ import pytest
 import annostat
 from analysis.calibration.designs import Design
 from analysis.calibration.results import run
+from annostat import Rounds, fit_noise
 from annostat.datasets import audit_folder
+from annostat.noise.compare import check_sample
 from annostat.resampling import bootstrap
 from tests import folders
 
@@ -24,7 +26,7 @@ def mean(weights):
 
 def several(n_jobs, clips):
     """Return the results of everything that repeats itself: bootstraps, a study, an audit."""
-    fit = annostat.fit_noise(ROUNDS, "laplace", abandonment="none", ci="none")
+    fit = fit_noise(ROUNDS, "laplace", abandonment="none", ci="none")
     comparison = annostat.compare_noise(
         ROUNDS, cores=["laplace", "gaussian"], n_tests=19, n_jobs=n_jobs
     )
@@ -37,17 +39,56 @@ def several(n_jobs, clips):
     )
 
 
-def test_a_fit_survives_the_way_to_another_process():
-    fit = annostat.fit_noise(ROUNDS, "laplace", ci="none")
-    again = pickle.loads(pickle.dumps(fit))
-    assert again.model.family is fit.model.family
-    assert again.bootstrap(n_resamples=5, rng=1).equals(fit.bootstrap(n_resamples=5, rng=1))
+def through_read_only_memory(value, dumps=pickle.dumps):
+    """Return what another process gets of Ray: arrays that may only be read."""
+    buffers = []
+    data = dumps(value, protocol=5, buffer_callback=buffers.append)
+    return pickle.loads(data, buffers=map(bytes, buffers))
 
 
-def test_dask_gives_the_serial_result(tmp_path, monkeypatch):
+@pytest.mark.parametrize("cluster", [None, np.arange(200) // 2])
+def test_a_fit_survives_the_way_to_another_process(cluster):
+    """Also through memory that may only be read, as Ray's."""
+    period, items = np.repeat([20.0, 33.0], 100), np.arange(200)
+    rounds = Rounds.from_array(ROUNDS.values, items=items, cluster=cluster, period=period)
+    fit = fit_noise(rounds, "laplace", ci="none")
+    for again in (pickle.loads(pickle.dumps(fit)), through_read_only_memory(fit)):
+        assert again.model.family is fit.model.family
+        assert again.bootstrap(n_resamples=5, rng=1).equals(fit.bootstrap(n_resamples=5, rng=1))
+        assert again.goodness_of_fit(n_resamples=5, rng=1) == fit.goodness_of_fit(
+            n_resamples=5, rng=1
+        )
+        assert again.test_abandonment(n_resamples=5, rng=1) == fit.test_abandonment(
+            n_resamples=5, rng=1
+        )
+        assert again.abandonment_posterior().equals(fit.abandonment_posterior())
+        assert check_sample(again) == check_sample(fit)
+
+
+@pytest.fixture
+def clips(tmp_path, monkeypatch):
+    """A folder of clips of which all go to the workers, few as they are."""
+    monkeypatch.setattr("annostat.datasets.audit.measuring.FEW", 2)
+    return folders.EchoFolder.make(4, seed=30, size=48).write(tmp_path / "e")
+
+
+def test_memory_that_may_only_be_read(clips, monkeypatch):
+    dumps = pytest.importorskip("cloudpickle", reason="needs cloudpickle (dask)").dumps
+
+    def far(value):
+        return through_read_only_memory(value, dumps)
+
+    def elsewhere(function, tasks, **_):
+        return [far(far(function)(far(task))) for task in tasks]
+
+    serial = repr(several(1, clips))
+    for module in ("resampling", "noise.fit", "noise.compare", "datasets.audit.measuring"):
+        monkeypatch.setattr(f"annostat.{module}.map_parallel", elsewhere)
+    assert repr(several(1, clips)) == serial
+
+
+def test_dask_gives_the_serial_result(clips):
     distributed = pytest.importorskip("distributed", reason="needs dask[distributed]")
-    monkeypatch.setattr("annostat.datasets.audit.measuring.FEW", 2)  # few clips go there, too
-    clips = folders.EchoFolder.make(4, seed=30, size=48).write(tmp_path / "e")
     serial = repr(several(1, clips))  # of floats to the last bit, and NaN equals itself
     with (
         distributed.LocalCluster(
@@ -57,4 +98,19 @@ def test_dask_gives_the_serial_result(tmp_path, monkeypatch):
         joblib.parallel_config(backend="dask", n_jobs=2),
     ):
         found = repr(several(2, clips))
+    assert found == serial
+
+
+def test_ray_gives_the_serial_result(clips):
+    ray = pytest.importorskip("ray", reason="needs ray (nox -s ray)")
+    from ray.util.joblib import register_ray
+
+    serial = repr(several(1, clips))
+    register_ray()
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    try:
+        with joblib.parallel_config(backend="ray", n_jobs=-1):
+            found = repr(several(-1, clips))
+    finally:
+        ray.shutdown()
     assert found == serial

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from joblib.parallel import ThreadingBackend
 from scipy import stats
 
 from annostat import AnnostatError, draws, kernels
@@ -41,6 +42,21 @@ def test_any_number_of_workers_gives_the_same_bits(monkeypatch):
     again = bootstrap(mean, 40, n_resamples=301, rng=np.random.default_rng(3))
     np.testing.assert_array_equal(runs[0], again)
     assert (bootstrap(mean, 40, n_resamples=301, rng=4) != runs[0]).any()
+
+
+class AtOnce(ThreadingBackend):
+    """Hands over all results at the end, as joblib's backends for Ray and multiprocessing do."""
+
+    supports_return_generator = False
+
+
+def test_a_backend_that_hands_over_at_once():
+    joblib.register_parallel_backend("at-once", AtOnce)
+    seen = []
+    with joblib.parallel_config(backend="at-once", n_jobs=2):
+        found = map_parallel(abs, range(-4, 0), n_jobs=2, progress=lambda *x: seen.append(x))
+    assert found == [4, 3, 2, 1]
+    assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
 def test_memory_grows_with_the_block_only(monkeypatch):

@@ -246,6 +246,10 @@ class NoiseFit(Result):
     problem: Problem = field(repr=False, default=None)  # type: ignore[assignment]
     solution: FloatArray = field(repr=False, default_factory=lambda: np.zeros(0))
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # What Ray hands to another process can be read only, and kernels take what they may write.
+        self.__dict__.update(state, solution=state["solution"].copy())
+
     @property
     def aic(self) -> float:
         """Akaike's criterion, 2k − 2 log L."""
@@ -449,10 +453,12 @@ class NoiseFit(Result):
             counts = np.ascontiguousarray(draw(*task))
             coordinates = np.empty((len(block), low.size))
             best = np.empty((len(block), 3))
+            # Arrays that Ray shares with a worker are read only, which kernels do not take.
+            own = [np.require(a, requirements="W") for a in (starts, metrics, windows, low, high)]
+            shared = (np.require(data[0], requirements="W"), np.require(data[1], requirements="W"))
             kernels.refit_counts(
-                *p.calls, p.spec, starts, metrics, data, counts, windows, top, low, high,
-                coordinates, best,
-            )  # fmt: skip
+                *p.calls, p.spec, *own[:2], shared, counts, own[2], top, *own[3:], coordinates, best
+            )
             return np.column_stack([best, coordinates])
 
         table = np.concatenate(map_parallel(one, blocks, n_jobs=n_jobs, progress=progress))
