@@ -27,6 +27,7 @@ from annostat.datasets.echonet import Trace
 from annostat.errors import AnnostatError
 from annostat.report import make_report
 from tests import folders
+from tests.conftest import hear_interrupts
 
 
 def found(audit):
@@ -543,7 +544,8 @@ def test_a_killed_run_resumes_and_loses_nothing(kind, tmp_path, capsys):
     command = ["audit", str(tmp_path / "clips"), "--journal", str(journal), "-o", str(output),
                "--n-jobs", "1"]  # fmt: skip
     child = subprocess.Popen([sys.executable, "-m", "annostat", *command],
-                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                             preexec_fn=hear_interrupts)  # fmt: skip
     while not journal.exists() or journal.read_bytes().count(b"\n") < 5:
         assert child.poll() is None
         time.sleep(0.02)

@@ -17,6 +17,7 @@ from annostat import AnnostatError, read_rounds
 from annostat.datasets import audit_folder, read_masks
 from annostat.datasets.audit import measuring
 from annostat.files import write_text, write_whole
+from tests.conftest import hear_interrupts
 
 TABLE = "clip,first,second\n" + "".join(f"c{i},{i},{i + i % 3}\n" for i in range(40))
 FIT = ("fit-afd", "--item", "clip", "--rounds", "first", "second", "--core", "laplace",
@@ -237,6 +238,7 @@ def test_an_interrupt_is_one_line(tmp_path):
         [sys.executable, "-m", "annostat", "fit-afd", str(table), "--ci", "bootstrap",
          "--resamples", "200000", "--n-jobs", "1"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        preexec_fn=hear_interrupts,
     )  # fmt: skip
     time.sleep(3)
     child.send_signal(signal.SIGINT)
