@@ -28,7 +28,7 @@ def oldest(session: nox.Session) -> None:
 
 @nox.session
 def nojit(session: nox.Session) -> None:
-    """Run the suite with the kernels as plain Python (about ten minutes)."""
+    """Run the suite with the kernels as plain Python (hours: audits go over pixels one by one)."""
     install(session, "test")
     session.run("pytest", "tests", *session.posargs, env={"NUMBA_DISABLE_JIT": "1", "CI": "1"})
 
