@@ -9,7 +9,7 @@ from annostat import NoiseModel, jit, simulate_rounds
 from annostat.noise import ahead, compare_noise, kernels
 
 pytestmark = pytest.mark.skipif(jit.OFF, reason="kernels run as plain Python")
-OTHERS = ("scan_windows", "profile_limit", "refit_counts", "call_climb", "fit_unimodal")
+OTHERS = [kernel.__name__ for kernel, types in ahead.tasks() if types is not None]
 
 
 def test_what_is_compiled_ahead_is_what_fits_call():
@@ -20,8 +20,7 @@ def test_what_is_compiled_ahead_is_what_fits_call():
 
 
 def compare():
-    ahead.compile_likelihood()
-    ahead.compile_searches()
+    ahead.compile_all(ahead.tasks())
     before = {name: list(getattr(kernels, name).overloads) for name in OTHERS}
     rounds = simulate_rounds(NoiseModel("laplace", {"scale": 2.0}), 60, rng=1)
     compare_noise(rounds, cores=["laplace", "gaussian"], n_tests=9)

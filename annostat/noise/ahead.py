@@ -1,8 +1,9 @@
 """Compile the kernels in two processes while there is no cache of them.
 
 numba compiles one function at a time in a process, so the first run ever would wait for them one
-after the other. What is compiled here reaches the other process through numba's cache on disk.
-Where nothing can be cached, or this process fails, the other one compiles everything by itself.
+after the other. Here two processes go through the same list from its two ends: what the other one
+has compiled comes out of numba's cache on disk. Where that other process fails, all is compiled
+all the same.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import numba as nb
 
 from annostat import jit
 from annostat.noise import kernels
-from annostat.noise.families import FAMILIES
+from annostat.noise.families import FAMILIES, Family
 from annostat.noise.kernels import CELLS, DATA, MATRIX, NUMBERS, VECTOR
 
 COMMAND = [sys.executable, "-m", "annostat.noise.ahead"]
@@ -25,19 +27,14 @@ COMMAND = [sys.executable, "-m", "annostat.noise.ahead"]
 
 @contextlib.contextmanager
 def compiled_ahead() -> Iterator[Callable[[], None]]:
-    """Begin to compile, and give what waits until all is compiled."""
+    """Begin to compile, and give what ends when all is compiled."""
     if not worthwhile():
         yield lambda: None
         return
     silent = subprocess.DEVNULL
     with subprocess.Popen(COMMAND, stdin=silent, stdout=silent, stderr=silent) as other:
-
-        def finish() -> None:
-            compile_likelihood()
-            other.wait()
-
         try:
-            yield finish
+            yield lambda: compile_all(reversed(tasks()))
         finally:
             other.terminate()
 
@@ -54,28 +51,40 @@ def worthwhile() -> bool:
     return not any(file.startswith(f"kernels.{last.__name__}-") for file in there)
 
 
-def compile_likelihood() -> None:
-    """Compile the likelihood and what shares parts with it."""
-    _ = kernels.evaluate.compiled, kernels.mean_error.compiled
-    kernels.fit_unimodal.compile((CELLS, VECTOR, MATRIX, nb.int64, nb.float64))
+def compile_all(todo: Iterable[tuple[Any, Any]]) -> None:
+    """Compile kernels of given types; entries and families have theirs (None)."""
+    for kernel, types in todo:
+        if types is not None:
+            kernel.compile(types)
+        elif isinstance(kernel, Family):
+            _ = kernel.kernel
+        else:
+            _ = kernel.compiled
 
 
-def compile_searches() -> None:
-    """Compile the maximiser, what calls it, and the families."""
-    _ = kernels.maximise.compiled
-    real = nb.float64
+def tasks() -> list[tuple[Any, Any]]:
+    """Return all kernels with their types: what maximises first, the likelihood last."""
+    real, whole = nb.float64, nb.int64
     signatures = kernels.FILL, kernels.POINT, kernels.POINT, kernels.CLIMB
-    calls = [nb.types.FunctionType(s) for s in signatures]
+    calls = fill, point, *_ = [nb.types.FunctionType(s) for s in signatures]
     at, box = [NUMBERS, VECTOR, DATA], [VECTOR, VECTOR]  # spec, u, data; low, high
-    kernels.scan_windows.compile((*calls, *at, NUMBERS, *box, real, MATRIX, MATRIX))
-    walk = [real, real, real, nb.int64, real, real, NUMBERS]
-    kernels.profile_limit.compile((*walk, *calls, *at, *box))
-    drawn = [MATRIX, real[:, :, ::1], DATA, MATRIX, NUMBERS, nb.int64]
-    kernels.refit_counts.compile((*calls, NUMBERS, *drawn, *box, MATRIX, MATRIX))
-    kernels.call_climb.compile((*calls, *at, real, *box, MATRIX, real))
-    for family in FAMILIES.values():
-        _ = family.kernel
+    walk = [real, real, real, whole, real, real, NUMBERS]
+    drawn = [MATRIX, real[:, :, ::1], DATA, MATRIX, NUMBERS, whole]
+    return [
+        (kernels.maximise, None),
+        (kernels.scan_windows, (*calls, *at, NUMBERS, *box, real, MATRIX, MATRIX)),
+        (kernels.profile_limit, (*walk, *calls, *at, *box)),
+        (kernels.refit_counts, (*calls, NUMBERS, *drawn, *box, MATRIX, MATRIX)),
+        (kernels.call_climb, (*calls, *at, real, *box, MATRIX, real)),
+        *((family, None) for family in FAMILIES.values()),
+        (kernels.pair_law, (VECTOR, whole)),
+        (kernels.call_fill, (fill, VECTOR, VECTOR, MATRIX)),
+        (kernels.call_point, (point, fill, *at, VECTOR)),
+        (kernels.fit_unimodal, (CELLS, VECTOR, MATRIX, whole, real)),
+        (kernels.mean_error, None),
+        (kernels.evaluate, None),
+    ]
 
 
 if __name__ == "__main__":
-    compile_searches()
+    compile_all(tasks())
