@@ -754,7 +754,7 @@ def _batches(path: Path, options: Mapping[str, Any]) -> Generator[pd.DataFrame, 
             parquet = _open_parquet(path)
             check(parquet.schema_arrow.names)
             pieces = _ahead(
-                batch.to_pandas()
+                batch.to_pandas(split_blocks=True)
                 for batch in parquet.iter_batches(batch_size=BATCH_ROWS, columns=chosen)
             )
         else:
