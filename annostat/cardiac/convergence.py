@@ -13,7 +13,7 @@ from scipy import special
 
 from annostat._version import __version__
 from annostat.cardiac.common import Resampling, digest, distance_row, render_rows
-from annostat.errors import AnnostatError, check_choice, check_count
+from annostat.errors import AnnostatError, check_choice, check_count, check_numbers
 from annostat.estimates import (
     Check,
     Estimate,
@@ -232,10 +232,7 @@ def _table(name: str, errors: Any, n_frames: int) -> FloatArray:
         raise AnnostatError(f"{name} is empty: give one row per clip")
     rows = []
     for i, clip in enumerate(clips):
-        try:
-            row = np.asarray(clip, dtype=np.float64)
-        except (TypeError, ValueError):
-            raise AnnostatError(f"{name}: clip {i} must be numbers, one per frame") from None
+        row = check_numbers(f"{name}: clip {i}", clip)
         if row.ndim != 1:
             raise AnnostatError(f"{name}: clip {i} must be one number per frame, got {row.shape}")
         rows.append(row[:n_frames])

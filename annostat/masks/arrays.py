@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from annostat.errors import AnnostatError, check_number, shown
+from annostat.errors import AnnostatError, check_number, check_numbers, shown
 
 Bytes = NDArray[np.uint8]
 MAX_LABELS = 255
@@ -104,10 +104,7 @@ def check_spacing(spacing: Any, ndim: int, n: int) -> NDArray[np.float64]:
     """Return the size of a pixel for each of n masks, float64 of shape (n, ndim)."""
     if spacing is None:
         return np.ones((n, ndim))
-    try:
-        values = np.asarray(spacing, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise AnnostatError(f"spacing must be numbers, got {spacing!r}") from None
+    values = check_numbers("spacing", spacing)
     if values.shape == (n,) and n != ndim:
         values = values[:, None]
     try:

@@ -22,7 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annostat.errors import AnnostatError, check_choice
-from annostat.noise.kernels import call_fill, compile_fill, digamma
+from annostat.jit import first_class
+from annostat.noise.kernels import FILL, call_fill, digamma
 
 __all__ = ["FAMILIES", "Family", "Parameter", "get_family"]
 
@@ -79,7 +80,7 @@ class Family:
     @cached_property
     def kernel(self) -> Any:
         """The compiled `fill`; compiled when first used and cached on disk where possible."""
-        return compile_fill(self.fill)
+        return first_class(FILL, error_model="numpy")(self.fill)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Compiled code stays behind; a registered family is itself again in another process.

@@ -429,16 +429,8 @@ class NoiseFit(Result):
         low, high = p.box
         metrics = np.zeros((windows.size, low.size, low.size))
         for w, metric in zip(windows, metrics, strict=True):
-            kernels.set_metric(
-                *p.calls[:3],
-                p.spec,
-                self.solution,
-                self.problem.data(int(w)),
-                0.0,
-                low,
-                high,
-                metric,
-            )
+            at = self.solution, self.problem.data(int(w))
+            kernels.set_metric(*p.calls[:3], p.spec, *at, 0.0, low, high, metric)
         starts = np.tile(self.solution, (windows.size, 1))
         data = p.data(int(windows[0]))
         size = max(1, min(64, 2_000_000 // max(p.cells.count.size, 1)))
@@ -454,11 +446,14 @@ class NoiseFit(Result):
             coordinates = np.empty((len(block), low.size))
             best = np.empty((len(block), 3))
             # Arrays that Ray shares with a worker are read only, which kernels do not take.
-            own = [np.require(a, requirements="W") for a in (starts, metrics, windows, low, high)]
-            shared = (np.require(data[0], requirements="W"), np.require(data[1], requirements="W"))
-            kernels.refit_counts(
-                *p.calls, p.spec, *own[:2], shared, counts, own[2], top, *own[3:], coordinates, best
+            u, inverse, tried, a, b, *cells = (
+                np.require(array, requirements="W")
+                for array in (starts, metrics, windows, low, high, *data)
             )
+            kernels.refit_counts(
+                *p.calls, p.spec, u, inverse, tuple(cells), counts, tried, top, a, b,
+                coordinates, best,
+            )  # fmt: skip
             return np.column_stack([best, coordinates])
 
         table = np.concatenate(map_parallel(one, blocks, n_jobs=n_jobs, progress=progress))

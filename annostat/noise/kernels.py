@@ -57,11 +57,6 @@ CLIMB = _TUPLE([nb.float64, nb.boolean])(
 )  # fmt: skip
 
 
-def compile_fill(fill: Any) -> Any:
-    """Compile a family's `fill` to a first-class function that any kernel can be handed."""
-    return first_class(FILL, error_model="numpy")(fill)
-
-
 @njit(**FLAGS)
 def call_fill(fill, theta, w, dw):
     """Run a compiled `fill`; called from Python directly, it would run uncompiled."""
@@ -755,22 +750,7 @@ def profile_miss(x, held, top, half, fill, like, size, climb, spec, u, data, low
 
 @njit(**FLAGS)
 def profile_limit(
-    start,
-    step,
-    bottom,
-    held,
-    top,
-    half,
-    windows,
-    fill,
-    like,
-    size,
-    climb,
-    spec,
-    u,
-    data,
-    low,
-    high,
+    start, step, bottom, held, top, half, windows, fill, like, size, climb, spec, u, data, low, high
 ):
     """Return where the profile log-likelihood has dropped by `half` below `top`.
 
@@ -835,22 +815,9 @@ def profile_limit(
 
 @njit(**FLAGS)
 def refit_counts(
-    fill,
-    like,
-    size,
-    climb,
-    spec,
-    starts,
-    metrics,
-    data,
-    counts,
-    windows,
-    top,
-    low,
-    high,
-    best_u,
-    best,
-):
+    fill, like, size, climb, spec, starts, metrics, data, counts, windows, top, low, high,
+    best_u, best,
+):  # fmt: skip
     """Refit every row of `counts` (replicates, cells), the window included.
 
     `starts` and `metrics` hold the solution for each window on the data. With top >= 0 the search
