@@ -42,9 +42,17 @@ def test_only_without_a_cache(tmp_path, monkeypatch):
     assert not ahead.worthwhile()
 
 
+def test_the_other_process_has_the_same_annostat(tmp_path):
+    # In a checkout beside an installed package, Python would take what lies in the folder.
+    (tmp_path / "annostat").mkdir()
+    (tmp_path / "annostat" / "__init__.py").write_text("raise SystemExit('another one')")
+    done = subprocess.run(ahead.command(), cwd=tmp_path, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+
+
 def test_another_process_that_fails_does_no_harm(monkeypatch):
     monkeypatch.setattr(ahead, "worthwhile", lambda: True)
-    monkeypatch.setattr(ahead, "COMMAND", [sys.executable, "-c", "raise SystemExit(1)"])
+    monkeypatch.setattr(ahead, "command", lambda: [sys.executable, "-c", "raise SystemExit(1)"])
     with ahead.compiled_ahead() as compiled:
         compiled()
     assert kernels.evaluate.compiled is not None
@@ -52,6 +60,8 @@ def test_another_process_that_fails_does_no_harm(monkeypatch):
 
 def test_an_error_ends_the_other_process(monkeypatch):
     monkeypatch.setattr(ahead, "worthwhile", lambda: True)
-    monkeypatch.setattr(ahead, "COMMAND", [sys.executable, "-c", "import time; time.sleep(600)"])
+    monkeypatch.setattr(
+        ahead, "command", lambda: [sys.executable, "-c", "import time; time.sleep(600)"]
+    )
     with pytest.raises(KeyError), ahead.compiled_ahead():
         raise KeyError("no such column")

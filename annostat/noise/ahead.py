@@ -22,8 +22,6 @@ from annostat.noise import kernels
 from annostat.noise.families import FAMILIES, Family
 from annostat.noise.kernels import CELLS, DATA, MATRIX, NUMBERS, VECTOR
 
-COMMAND = [sys.executable, "-m", "annostat.noise.ahead"]
-
 
 @contextlib.contextmanager
 def compiled_ahead() -> Iterator[Callable[[], None]]:
@@ -32,11 +30,17 @@ def compiled_ahead() -> Iterator[Callable[[], None]]:
         yield lambda: None
         return
     silent = subprocess.DEVNULL
-    with subprocess.Popen(COMMAND, stdin=silent, stdout=silent, stderr=silent) as other:
+    with subprocess.Popen(command(), stdin=silent, stdout=silent, stderr=silent) as other:
         try:
             yield lambda: compile_all(reversed(tasks()))
         finally:
             other.terminate()
+
+
+def command() -> list[str]:
+    """Return what starts the other process, with the same annostat whatever folder it is in."""
+    code = "from annostat.noise.ahead import compile_all, tasks; compile_all(tasks())"
+    return [sys.executable, "-c", f"import sys; sys.path[:] = {sys.path!r}; {code}"]
 
 
 def worthwhile() -> bool:
@@ -84,7 +88,3 @@ def tasks() -> list[tuple[Any, Any]]:
         (kernels.mean_error, None),
         (kernels.evaluate, None),
     ]
-
-
-if __name__ == "__main__":
-    compile_all(tasks())
