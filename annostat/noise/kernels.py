@@ -479,7 +479,7 @@ def objective(fill, like, size, spec, u, data, target, grad, d_mae, low, high):
                 b = u[0]
             else:
                 a = u[0]
-            if d_mae[0] > 0.0:
+            if d_mae[0] * (b - a) > abs(miss) * mae:  # else it would leave the bracket, or overflow
                 step = u[0] - miss * mae / d_mae[0]
             else:
                 step = a
