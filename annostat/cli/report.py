@@ -91,6 +91,7 @@ def chapters_of(
     """Return the chapters on one stratum."""
     from annostat.ceilings import bounds
     from annostat.noise import compare_noise
+    from annostat.noise.ahead import compiled_ahead
     from annostat.report import part_of
     from annostat.truth import score_models
 
@@ -99,6 +100,8 @@ def chapters_of(
     physical = bool(options["period"] or options["fps"])
     picked = is_picked(rounds, options)
     if picked:
+        with compiled_ahead() as compiled:
+            compiled()
         results.append(compare_noise(rounds, physical=physical, progress=progress, **common))
     else:
         results.append(bounds(rounds, **common))
