@@ -416,11 +416,11 @@ class NoiseFit(Result):
         n_jobs: int | None = 1,
         progress: Progress | None = None,
         problem: Problem | None = None,
-        all_windows: bool = False,
+        like_data: bool = True,
     ) -> pd.DataFrame:
         """Refit counts of the problem's cells, drawn block by block; see `bootstrap`.
 
-        The window climbs from its best value, or is tried everywhere with `all_windows`.
+        Counts that are not like the data, but drawn under another law, take longer.
         """
         import pandas as pd
 
@@ -435,7 +435,8 @@ class NoiseFit(Result):
         data = p.data(int(windows[0]))
         size = max(1, min(64, 2_000_000 // max(p.cells.count.size, 1)))
         n_resamples = check_count("n_resamples", n_resamples, low=1)
-        top = -1 if all_windows else int(np.argmin(np.abs(windows - (self.model.window or 0))))
+        own = int(np.argmin(np.abs(windows - (self.model.window or 0))))
+        first = own if like_data else -1
         # A block has a generator of its own and a fixed size: any number of workers agrees.
         ranges = [range(i, min(i + size, n_resamples)) for i in range(0, n_resamples, size)]
         blocks = list(zip(ranges, spawn(rng, len(ranges)), strict=True))
@@ -451,7 +452,7 @@ class NoiseFit(Result):
                 for array in (starts, metrics, windows, low, high, *data)
             )
             kernels.refit_counts(
-                *p.calls, p.spec, u, inverse, tuple(cells), counts, tried, top, a, b,
+                *p.calls, p.spec, u, inverse, tuple(cells), counts, tried, first, a, b,
                 coordinates, best,
             )  # fmt: skip
             return np.column_stack([best, coordinates])
@@ -518,7 +519,7 @@ class NoiseFit(Result):
         null_problem, full_problem = (
             replace(p, cells=sets.problem.cells) for p in (null.problem, self.problem)
         )
-        kwargs: dict[str, Any] = {"rng": 0, "n_jobs": n_jobs, "all_windows": True}
+        kwargs: dict[str, Any] = {"rng": 0, "n_jobs": n_jobs, "like_data": False}
         under = null.refit(sets.draw, n_resamples, problem=null_problem, **kwargs)
         above = self.refit(sets.draw, n_resamples, problem=full_problem, **kwargs)
         ratios = 2 * (above["log_likelihood"] - under["log_likelihood"]).to_numpy()

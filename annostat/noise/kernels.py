@@ -50,10 +50,10 @@ DATA = _TUPLE([NUMBERS, VECTOR])
 CELLS = _TUPLE([NUMBERS, NUMBERS, NUMBERS, VECTOR, VECTOR, nb.int64, nb.int64])
 # Of `evaluate` and `mean_error`: fill, spec, u, data and the gradient to write.
 POINT = nb.float64(_FUNCTION(FILL), NUMBERS, VECTOR, DATA, VECTOR)
-# Of `maximise`: fill, like, size, spec, u, data, target, low, high, metric, tolerance.
+# Of `maximise`: fill, like, size, spec, u, data, target, low, high, metric, tolerance, beat.
 CLIMB = _TUPLE([nb.float64, nb.boolean])(
     _FUNCTION(FILL), _FUNCTION(POINT), _FUNCTION(POINT), NUMBERS, VECTOR, DATA,
-    nb.float64, VECTOR, VECTOR, MATRIX, nb.float64,
+    nb.float64, VECTOR, VECTOR, MATRIX, nb.float64, nb.float64,
 )  # fmt: skip
 
 
@@ -72,7 +72,7 @@ def call_point(function, fill, spec, u, data, slopes):
 @njit(**FLAGS)
 def call_climb(fill, like, size, climb, spec, u, data, target, low, high, metric, tolerance):
     """Run a compiled function of the signature `CLIMB`."""
-    return climb(fill, like, size, spec, u, data, target, low, high, metric, tolerance)
+    return climb(fill, like, size, spec, u, data, target, low, high, metric, tolerance, -np.inf)
 
 
 class Entry:
@@ -589,7 +589,7 @@ def ascent(metric, grad, u, low, high, begin, direction):
 
 
 @entry(CLIMB)
-def maximise(fill, like, size, spec, u, data, target, low, high, metric, tolerance):
+def maximise(fill, like, size, spec, u, data, target, low, high, metric, tolerance, beat):
     """Maximise `objective` from u, in place, by BFGS within a box.
 
     Parameters
@@ -598,6 +598,9 @@ def maximise(fill, like, size, spec, u, data, target, low, high, metric, toleran
         Inverse of minus the Hessian, or zeros to have it computed; overwritten.
     tolerance : float
         The search ends when a Newton step would gain less log-likelihood than this.
+    beat : float
+        It also ends, short of the maximum, where not even forty times what a Newton step would
+        gain reaches this log-likelihood.
 
     Returns
     -------
@@ -616,6 +619,8 @@ def maximise(fill, like, size, spec, u, data, target, low, high, metric, toleran
     direction = np.zeros(n)
     for _ in range(MAX_STEPS):
         slope = ascent(metric, grad, u, low, high, begin, direction)
+        if slope >= 0.0 and value + 20.0 * slope < beat:  # a Newton step gains half the slope
+            return value, False
         if slope < tolerance:
             # A metric handed in is believed once a few steps have shaped it; a search for the
             # last digit computes it anew.
@@ -710,13 +715,15 @@ def scan_windows(
     for i in range(windows.size):
         set_window(data, windows[i])
         copy_into(start if i == 0 else u[i - 1], u[i])
-        value, fine = climb(fill, like, size, spec, u[i], data, 0.0, low, high, metric, tolerance)
+        value, fine = climb(
+            fill, like, size, spec, u[i], data, 0.0, low, high, metric, tolerance, -np.inf
+        )
         if u[i, spec[0]] == 0.0:
             copy_into(start, fresh)
             fresh[spec[0]] = max(start[spec[0]], 0.01)
             set_diagonal(metric, 0.0)
             again, fine_again = climb(
-                fill, like, size, spec, fresh, data, 0.0, low, high, metric, tolerance
+                fill, like, size, spec, fresh, data, 0.0, low, high, metric, tolerance, -np.inf
             )
             if again > value:
                 value, fine = again, fine_again
@@ -741,7 +748,7 @@ def profile_miss(x, held, top, half, fill, like, size, climb, spec, u, data, low
         v[held] = x
         a[held] = x
         b[held] = x
-    value, _ = climb(fill, like, size, spec, v, data, target, a, b, metric, PROFILE_GAIN)
+    value, _ = climb(fill, like, size, spec, v, data, target, a, b, metric, PROFILE_GAIN, -np.inf)
     if not value > -np.inf:
         return 1e3
     copy_into(v, u)
@@ -815,40 +822,37 @@ def profile_limit(
 
 @njit(**FLAGS)
 def refit_counts(
-    fill, like, size, climb, spec, starts, metrics, data, counts, windows, top, low, high,
+    fill, like, size, climb, spec, starts, metrics, data, counts, windows, first, low, high,
     best_u, best,
 ):  # fmt: skip
     """Refit every row of `counts` (replicates, cells), the window included.
 
-    `starts` and `metrics` hold the solution for each window on the data. With top >= 0 the search
-    climbs from that window in both directions while the likelihood grows; with top < 0 all windows
-    are tried. Writes the best coordinates, and per row: log-likelihood, window and E|X|.
+    `starts` and `metrics` hold the solution for each window on the data. With first >= 0 rows are
+    taken to be like the data: after that window each begins at the best solution so far (a rate
+    of 0 knows no window: at the data's then), and is left where it cannot become the best. With
+    first < 0 all windows are climbed. Writes the best coordinates, and per row: log-likelihood,
+    window and E|X|.
     """
     drawn = (data[0].copy(), data[1].copy())
     count = drawn[1][: counts.shape[1]]  # set in place
-    slopes = np.empty(low.size)
+    u, slopes, metric = np.empty(low.size), np.empty(low.size), np.empty((low.size, low.size))
     for b in range(counts.shape[0]):
         copy_into(counts[b], count)
         best[b, 0] = -np.inf
-        for direction in range(-1, 2, 2):
-            i = max(top, 0) if direction > 0 else max(top, 0) - 1
-            if top < 0 and direction < 0:
-                continue
-            while 0 <= i < windows.size:
-                if windows[i] > 0:
-                    set_window(drawn, windows[i])
-                u = starts[i].copy()
-                metric = metrics[i].copy()
-                value, _ = climb(fill, like, size, spec, u, drawn, 0.0, low, high, metric, 1e-8)
-                better = value > best[b, 0]
-                if better:
-                    best[b, 0] = value
-                    best[b, 1] = windows[i]
-                    best[b, 2] = size(fill, spec, u, drawn, slopes)
-                    copy_into(u, best_u[b])
-                elif top >= 0:
-                    break
-                i += direction
+        for k in range(windows.size):
+            i = (max(first, 0) + k) % windows.size
+            if windows[i] > 0:
+                set_window(drawn, windows[i])
+            warm = first >= 0 and k > 0 and best_u[b, spec[0]] > 0.0
+            beat = best[b, 0] if first >= 0 else -np.inf
+            copy_into(best_u[b] if warm else starts[i], u)
+            metric[:] = metrics[i]
+            value, _ = climb(fill, like, size, spec, u, drawn, 0.0, low, high, metric, 1e-8, beat)
+            if value > best[b, 0]:
+                best[b, 0] = value
+                best[b, 1] = windows[i]
+                best[b, 2] = size(fill, spec, u, drawn, slopes)
+                copy_into(u, best_u[b])
 
 
 @njit(**FLAGS)
