@@ -73,6 +73,7 @@ def test_each_run_is_there_once():
 
 SLICE = {
     "paper": (Design(300, "paper, E|X| 2.0"), 15),
+    "plan": (Design(60, "laplace", cluster_size=3), 40),
     "values": (Design(50), 25),
     "truth": (Design(50), 60),
     "scores": (Design(50, "laplace"), 15),

@@ -92,6 +92,39 @@ def test_clusters_raise_the_number():
     assert plan.achieved.value == pytest.approx(0.05, rel=0.1)
 
 
+def test_the_interval_is_of_what_is_printed():
+    """By hand: of n from sums over clusters, and of CV, whose values lie within."""
+    v = simulate_rounds(DL, 240, rng=6).values
+    v[:120] *= 3  # clusters differ
+    codes = np.arange(240) // 4
+    plan = plan_rounds(Rounds.from_array(v, cluster=codes), rng=1)
+    d = np.abs(np.diff(v))[:, 0]
+    s = np.bincount(codes, d)
+    z = 1.959964 / 0.05
+    assert plan.n_pairs.value == pytest.approx(4 * s.var(ddof=1) / s.mean() ** 2 * z**2, abs=1)
+    assert plan.variation.value == pytest.approx(d.std() / d.mean())
+    for estimate in (plan.n_pairs, plan.variation):
+        assert estimate.low < estimate.value < estimate.high
+        assert "bootstrap-t" in estimate.interval.method and "clusters" in estimate.interval.method
+    # Where clusters are alike, n is that of independent items, and not less.
+    alike = plan_rounds(Rounds.from_array(v[:60].repeat(4, axis=0), cluster=[0, 1, 2, 3] * 60))
+    single = plan_rounds(Rounds.from_array(v[:60]))
+    assert alike.design_effect == 1 and alike.n_pairs.value == single.n_pairs.value
+    assert alike.n_pairs.low < alike.n_pairs.value < alike.n_pairs.high
+
+
+def test_a_pilot_that_leaves_it_open_says_so():
+    d = np.repeat([1, 2, 3, 80], [20, 15, 5, 1])
+    plan = plan_rounds(Rounds.from_array(np.column_stack([0 * d, d])), rng=1)
+    assert any("leaves the number of pairs open" in note for note in plan.notes)
+    assert plan.n_pairs.high > 4 * plan.n_pairs.low
+    lone = plan_rounds(Rounds.from_array([[0, 0]] * 2 + [[0, 9]]), rng=1)
+    assert lone.n_pairs.high == np.inf and "or more" in str(lone)
+    assert lone.to_dict()["n_pairs"]["high"] is None
+    fine = plan_rounds(simulate_rounds(DL, 200, rng=5), rng=1)
+    assert not any("leaves the number" in note for note in fine.notes)
+
+
 def test_weights_equal_repetition():
     v, times = [[0, 0], [0, 1], [0, -3], [0, 7]], [40, 30, 20, 2]
     a = plan_rounds(Rounds.from_array(v, weights=times), rng=1)

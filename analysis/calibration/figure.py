@@ -21,6 +21,10 @@ INTERVALS = {  # area: what it is called, its suite and its name there
         "best model's E|X|": ("picks", "interval: mae of the best model"),
         "E|X|, law known": ("paper", "interval: mae, laplace + independent"),
     },
+    "plan": {
+        "pairs needed": ("plan", "interval: n_pairs"),
+        "E|D| of that study": ("plan", "interval: E|D| of the study"),
+    },
     "bounds": {
         "σ": ("values", "interval: noise_sd, bootstrap-t"),
         "ρ": ("values", "interval: reliability"),

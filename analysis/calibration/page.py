@@ -14,6 +14,8 @@ from analysis.calibration.tables import (
     curve,
     frames,
     frames_wide,
+    mean,
+    noise,
     percent,
     raters,
     root,
@@ -32,6 +34,7 @@ BEST, ENVELOPE = "interval: mae of the best model", "interval: envelope over mod
 SIGMA = "interval: noise_sd, bootstrap-t"
 LIMIT, ICC = "interval: upper limit of agreement", "interval: icc_c_1"
 PICK = "interval: blind pick"
+PAIRS = "interval: n_pairs"
 OUTER, LADDER = "interval: bracket from pairs", "interval: ladder"
 SCALING = (("truth, noise", "sizes × seeds"), series)
 
@@ -70,6 +73,18 @@ TABLES = {
         ),
     ),
     "abandonment": Table("picks", ((percent, {"`abandonment` rejects": "test: abandonment"}),)),
+    "plan": Table(
+        "plan",
+        (
+            (coverage, {"n": PAIRS, "CV": "interval: CV of |D|"}),
+            (bias, {"bias of n": PAIRS}),
+            (width, {"width of n": PAIRS, "half-width, of the wanted": "promise: half-width"}),
+            (percent, {"at most a tenth more": "promise: half-width"}),
+            (coverage, {"E\\|D\\| of the study": "interval: E|D| of the study"}),
+            (mean, {"coverage said": "said: coverage"}),
+        ),
+        (("noise", "pilot"), noise),
+    ),
     "values": Table(
         "values",
         (

@@ -9,6 +9,7 @@ from analysis.calibration import (
     gauge,
     masks,
     picks,
+    planning,
     scaling,
     truth,
     values,
@@ -18,6 +19,7 @@ from analysis.calibration.outcomes import Suite
 
 SUITES: dict[str, tuple[Suite, list[Design]]] = {
     **picks.SUITES,
+    **planning.SUITES,
     **values.SUITES,
     **gauge.SUITES,
     **beats.SUITES,

@@ -82,6 +82,11 @@ def bias(row: pd.Series) -> str:
     return NOTHING if pd.isna(row.relative_bias) else f"{100 * row.relative_bias:+.1f}"
 
 
+def mean(row: pd.Series) -> str:
+    """Return the mean of what was said, in percent."""
+    return f"{100 * row.relative_bias:.1f}"
+
+
 def thousandths(row: pd.Series) -> str:
     """Return the bias in thousandths of the truth."""
     return NOTHING if pd.isna(row.relative_bias) else f"{1000 * row.relative_bias:+.1f}"

@@ -14,16 +14,9 @@ from annostat._version import __version__
 from annostat.errors import AnnostatError, check_count, check_level, check_number
 from annostat.estimates import Estimate, Interval, Provenance, Result, Section, percent
 from annostat.noise.diagnostics import _Table, _unit_sums, log_t_limits
-from annostat.resampling import (
-    BLOCK_CELLS,
-    Progress,
-    Rng,
-    as_generator,
-    bootstrap_interval,
-    map_parallel,
-    seed_of,
-)
+from annostat.resampling import BLOCK_CELLS, Progress, Rng, as_generator, map_parallel, seed_of
 from annostat.rounds import Rounds
+from annostat.sums import Sums, exp, mapped
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,8 +29,10 @@ FloatArray = NDArray[np.float64]
 
 FAMILY_LIMIT = 1500  # pairs beyond which the choice of family is the larger error
 SMALL_PILOT = 30
+OPEN = 4.0  # an interval of n that is wider than this, upper by lower limit, is said to be wide
 PILOT_RESAMPLES = 2000
 MAX_PAIRS = 10**9
+LOG_ROUNDING = math.log(1e-12)  # of a squared CV: below, it is rounding
 SHIFTS = (-1e-4, 1e-4)  # relative steps of central differences
 
 
@@ -96,7 +91,8 @@ class PlanResult(Result):
         n = f"{self.n_pairs.value:,.0f}"
         rng = self.n_pairs.interval
         if rng is not None:
-            n += f" ({percent(rng.level)} interval {rng.low:,.0f} to {rng.high:,.0f})"
+            top = f"to {rng.high:,.0f}" if math.isfinite(rng.high) else "or more"
+            n += f" ({percent(rng.level)} interval {rng.low:,.0f} {top})"
         answer = (
             f"Annotate {n} items twice: the {percent(self.level)} interval of the mean error will "
             f"then be about ±{percent(self.half_width)} wide."
@@ -198,7 +194,9 @@ def plan_rounds(
     Returns
     -------
     PlanResult
-        From a pilot, n has an interval: percentile bootstrap over its units.
+        From a pilot, n has an interval: bootstrap-t of log n over its units. It covers 91 to 97%
+        where the pilot shows the law, and 62 to 74% with blunders so rare, or tails so heavy, that
+        most pilots do not show them.
 
     Raises
     ------
@@ -242,7 +240,15 @@ def plan_rounds(
             notes.append(
                 f"The pilot has {law.effective} {what}: its spread, and so this plan, is rough."
             )
-        notes.append("A pilot without a rare blunder gives a plan that is too small.")
+        if n_interval is not None and n_interval.high > OPEN * n_interval.low:
+            notes.append(
+                "A few differences carry most of the pilot's spread: it leaves the number of pairs "
+                "open (see its interval); a larger pilot would tell."
+            )
+        notes.append(
+            "A pilot without a rare blunder gives a plan that is too small, and an interval that "
+            "does not know of it."
+        )
         digest, n_items = rounds.digest(), rounds.n_items
     else:
         law, variation = _from_model(pilot_or_model)
@@ -333,7 +339,7 @@ def _fit_variation(model: NoiseModel) -> float | None:
 
 def _from_pilot(
     rounds: Rounds, factor: float, level: float, rng: np.random.Generator
-) -> tuple[_Law, Estimate, Interval, float]:
+) -> tuple[_Law, Estimate, Interval | None, float]:
     """Return the pilot's law, its CV, the interval of n and the design effect."""
     table = _Table.of(rounds)
     columns = (table.abs_sum, table.square_sum, table.pairs)
@@ -354,24 +360,48 @@ def _from_pilot(
             "all differences of the pilot have the same size: it cannot tell how many pairs "
             "are needed"
         )
-    effect = 1.0 if table.codes is None else _effect(law, counts[None])[0]
-    block = max(1, BLOCK_CELLS // counts.size)
-    drawn: list[FloatArray] = []
-    cvs: list[FloatArray] = []
-    for begin in range(0, PILOT_RESAMPLES, block):
-        size = min(block, PILOT_RESAMPLES - begin)
-        times = rng.multinomial(units, law.chance, size=size).astype(np.float64)
-        times = times[times @ law.size > 0]  # a resample of zeros alone has no CV
-        squares = _variation(law, times)
-        effects = np.ones(len(times)) if table.codes is None else _effect(law, times)
-        cvs.append(np.sqrt(squares))
-        drawn.append(np.maximum(2.0, squares * factor**2 * effects))
-    cv_values, n_values = np.concatenate(cvs), np.ceil(np.concatenate(drawn))
+    effect = 1.0 if table.codes is None else float(_effect(law, counts[None])[0])
+    own = np.repeat(np.arange(counts.size), counts.astype(np.int64))
+    size, square, pairs = law.size[own] / law.mean, law.square[own] / law.mean**2, law.pairs[own]
+    each = Sums(np.column_stack([size, square, pairs]), table.codes is not None)
+    options: dict[str, Any] = {"level": level, "n_resamples": PILOT_RESAMPLES, "scale": "log n"}
+    log_cv2 = each.interval(_log_cv2, rng=rng, **options)
+    found = [log_cv2]
+    if table.codes is not None:
+        products = np.column_stack([size, pairs, size**2, size * pairs, pairs**2])
+        clusters, shift = Sums(products, True), math.log(units / (units - 1))
+        if clusters.value(_log_spread) > LOG_ROUNDING:  # clusters that are not all alike
+            found.append(clusters.interval(lambda t: _log_spread(t) + shift, rng=rng, **options))
     cv = math.sqrt(cv2)
-    interval = bootstrap_interval(cv_values, cv, level=level)
-    variation = Estimate(cv, float(cv_values.std(ddof=1)), interval)
-    n_interval = bootstrap_interval(n_values, cv2 * factor**2 * float(effect), level=level)
-    return law, variation, n_interval, float(effect)
+    error = cv / 2 * each.standard_error(_log_cv2)
+    scaled = mapped(log_cv2, lambda x: exp(x / 2))
+    if scaled is not None:
+        scaled = replace(scaled, method=scaled.method.replace("log n", "log CV"))
+    return law, Estimate(cv, error, scaled), _larger(found, factor), effect
+
+
+def _log_cv2(t: NDArray[Any]) -> NDArray[Any]:
+    """Return the logarithm of CV² from Σ|D|, ΣD² and the pairs of units; analytic."""
+    return np.asarray(np.log(t[..., 1] * t[..., 2] / t[..., 0] ** 2 - 1))
+
+
+def _log_spread(t: NDArray[Any]) -> NDArray[Any]:
+    """Return the same times the design effect, which may be below 1, of clusters; analytic."""
+    size, pairs, square, cross, pairs_square = (t[..., i] for i in range(5))
+    mean = size / pairs
+    spread = square - 2 * mean * cross + mean**2 * pairs_square
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.log(pairs * spread / size**2))
+
+
+def _larger(found: list[Interval | None], factor: float) -> Interval | None:
+    """Return the interval of n, which is the largest of numbers whose intervals are given."""
+    given = [i for i in found if i is not None]
+    if not given:
+        return None
+    low, high = (factor**2 * exp(max(getattr(i, end) for i in given)) for end in ("low", "high"))
+    high = math.ceil(high) if high < MAX_PAIRS else math.inf
+    return replace(given[-1], low=float(math.ceil(max(2.0, low))), high=float(max(2, high)))
 
 
 def _variation(law: _Law, times: FloatArray) -> FloatArray:
