@@ -261,6 +261,9 @@ def plan_rounds(
             f"half_width {h:g} would take {needed:.2g} pairs; choose a wider half_width"
         )
     n = math.ceil(needed)
+    why_none = ""
+    if is_pilot and n_interval is None:
+        why_none = "no interval: the pilot is too small, or its units too much alike"
     if n > FAMILY_LIMIT:
         notes.append(
             f"Beyond about {FAMILY_LIMIT:,} pairs the error from the choice of noise family "
@@ -271,7 +274,7 @@ def plan_rounds(
     widths, hits = _simulate(law, units, level, n_check, generator, n_jobs, progress)
     achieved, coverage = _summarise(widths, hits, level)
     return PlanResult(
-        n_pairs=Estimate(float(n), None, n_interval, "pairs"),
+        n_pairs=Estimate(float(n), None, n_interval, "pairs", why_none),
         variation=variation,
         pair_mae=law.mean,
         half_width=h,
