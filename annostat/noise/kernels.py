@@ -247,9 +247,11 @@ def mean_error(fill, spec, u, data, slopes):
 @njit(**FLAGS)
 def pair_probability(law, d):
     """Return sum_x f(x) f(x + d) of a law on −M..M."""
+    # Views, so that the loops are over plain positions, which the compiler vectorises.
+    left, right = law[: law.size - d], law[d:]
     total = 0.0
-    for i in range(law.size - d):
-        total += law[i] * law[i + d]
+    for i in range(left.size):
+        total += left[i] * right[i]
     return total
 
 
@@ -265,49 +267,46 @@ def pair_law(law, widest):
 @njit(**FLAGS)
 def pair_slopes(law, d, weight, slopes):
     """Add 2·weight·∂/∂f of `pair_probability`; both halves are equal by symmetry."""
-    for i in range(law.size - d):
-        slopes[i + d] += weight * law[i]
+    left, right = law[: law.size - d], slopes[d:]
+    for i in range(left.size):
+        right[i] += weight * left[i]
 
 
 @njit(**FLAGS)
-def cell_products(laws, z, rater, reach, before, after):
-    """Fill products of the first j and of the last k − j factors f(z − y), for each y.
+def cell_products(laws, z, rater, reach, before):
+    """Write products of the first 1, ..., k − 1 factors f(z − y), for each y, into `before`.
 
     Returns sum_y prod_j f(z_j − y), the flat-prior likelihood of a cell.
     """
-    k = z.size
-    for i in range(reach):
-        before[0, i] = 1.0
-        after[k, i] = 1.0
-    # Rows and shifted laws are views, so that the loops are over plain positions: vectorised.
-    for j in range(k):
+    # Rows and shifted laws are views, as in `pair_probability`.
+    copy_into(laws[rater[0]][z[0] : z[0] + reach], before[1])
+    for j in range(1, z.size - 1):
         law = laws[rater[j]][z[j] : z[j] + reach]
-        times(before[j], law, before[j + 1])
-    for j in range(k - 1, 0, -1):
-        law = laws[rater[j]][z[j] : z[j] + reach]
-        times(after[j + 1], law, after[j])
-    total = 0.0
-    row = before[k]
+        row, product = before[j], before[j + 1]
+        for i in range(reach):
+            product[i] = row[i] * law[i]
+    j = z.size - 1
+    row, law, total = before[j], laws[rater[j]][z[j] : z[j] + reach], 0.0
     for i in range(reach):
-        total += row[i]
+        total += row[i] * law[i]
     return total
 
 
 @njit(**FLAGS)
-def times(a, b, product):
-    """Write a·b over the length of b."""
-    for i in range(b.size):
-        product[i] = a[i] * b[i]
-
-
-@njit(**FLAGS)
-def cell_slopes(z, rater, reach, before, after, weight, slopes):
+def cell_slopes(laws, z, rater, reach, before, weight, slopes):
     """Add weight·∂/∂f of `cell_products` to `slopes`, one row per rater."""
-    for j in range(z.size):
-        row = slopes[rater[j]][z[j] : z[j] + reach]
-        left, right = before[j], after[j + 1]
-        for i in range(reach):
-            row[i] += weight * left[i] * right[i]
+    after = before[0]  # weight times the product of the factors after the j-th
+    after[:reach] = weight
+    for j in range(z.size - 1, -1, -1):
+        slope = slopes[rater[j]][z[j] : z[j] + reach]
+        if j == 0:
+            for i in range(reach):
+                slope[i] += after[i]
+        else:
+            row, law = before[j], laws[rater[j]][z[j] : z[j] + reach]
+            for i in range(reach):
+                slope[i] += row[i] * after[i]
+                after[i] *= law[i]
 
 
 @njit(**FLAGS)
@@ -355,8 +354,7 @@ def law_slopes(law, data_cells, mixture, slopes):
     for c in range(first, last):
         longest = max(longest, start[c + 1] - start[c])
     simple = longest == 2 and raters == 1
-    before = np.empty((1 if simple else longest + 1, 1 if simple else width))
-    after = np.empty((1 if simple else longest + 1, 1 if simple else width))
+    before = np.empty((1 if simple else longest, 1 if simple else width))
     total, rate_slope = 0.0, 0.0
     for c in range(first, last):
         if count[c] == 0.0:
@@ -374,7 +372,7 @@ def law_slopes(law, data_cells, mixture, slopes):
         elif pair:
             p_law = pair_probability(law[0], d)
         else:
-            p_law = cell_products(law, z[i:j], rater[i:j], reach, before, after)
+            p_law = cell_products(law, z[i:j], rater[i:j], reach, before)
         p = a * p_law + b * constant[c]
         floored = p < TINY
         total += count[c] * math.log(TINY if floored else p)
@@ -386,7 +384,7 @@ def law_slopes(law, data_cells, mixture, slopes):
             if pair:
                 pair_slopes(law[0], d, 2.0 * weight, slopes[0])
             else:
-                cell_slopes(z[i:j], rater[i:j], reach, before, after, weight, slopes)
+                cell_slopes(law, z[i:j], rater[i:j], reach, before, weight, slopes)
     return total, rate_slope
 
 
@@ -835,7 +833,7 @@ def refit_counts(
     """
     drawn = (data[0].copy(), data[1].copy())
     count = drawn[1][: counts.shape[1]]  # set in place
-    u, slopes, metric = np.empty(low.size), np.empty(low.size), np.empty((low.size, low.size))
+    u, slopes = np.empty(low.size), np.empty(low.size)
     for b in range(counts.shape[0]):
         copy_into(counts[b], count)
         best[b, 0] = -np.inf
@@ -846,7 +844,7 @@ def refit_counts(
             warm = first >= 0 and k > 0 and best_u[b, spec[0]] > 0.0
             beat = best[b, 0] if first >= 0 else -np.inf
             copy_into(best_u[b] if warm else starts[i], u)
-            metric[:] = metrics[i]
+            metric = metrics[i].copy()
             value, _ = climb(fill, like, size, spec, u, drawn, 0.0, low, high, metric, 1e-8, beat)
             if value > best[b, 0]:
                 best[b, 0] = value
