@@ -151,8 +151,17 @@ MADE = {
 }
 
 
+def table(result):
+    """Return the first lines of the table that a program would take."""
+    if not hasattr(result, "to_frame"):
+        return ""
+    frame = result.to_frame()
+    named = frame.index.name is not None
+    return "\n\n" + frame.head(12).to_csv(index=named, float_format="%.6g", lineterminator="\n")
+
+
 def texts(results):
-    return [f"{type(result).__name__}\n{result}" for result in results]
+    return [f"{type(result).__name__}\n{result}{table(result)}".rstrip() for result in results]
 
 
 def data(results):

@@ -21,7 +21,7 @@ from annostat import (
 from annostat.datasets import lidc
 from annostat.noise import FAMILIES, kernels
 from annostat.noise.cells import Cells
-from annostat.noise.fit import make_problem
+from annostat.noise.fit import SimulatedSets, make_problem
 from tests import naive
 from tests.test_families import noise_models
 
@@ -361,6 +361,22 @@ def test_cost_grows_with_distinct_periods_only():
     assert cells.count.sum() == 5000
 
 
+@settings(max_examples=60)
+@given(picks(), st.integers(0, 99).map(np.random.default_rng))
+def test_one_cell_for_what_order_direction_and_place_do_not_tell_apart(table, rng):
+    def pattern(row):
+        seen = np.sort(row[np.isfinite(row)])
+        return min(tuple(seen - seen[0]), tuple(seen[-1] - seen[::-1]))
+
+    mirrored = np.where(rng.random((len(table), 1)) < 0.5, table, -table)
+    both = np.concatenate([table, rng.permuted(mirrored, axis=1) + 30_000])
+    cells = Cells.from_rounds(Rounds.from_array(both), physical=False)
+    patterns = [pattern(row) for row in table]
+    counted = sorted((p, 2.0 * patterns.count(p)) for p in set(patterns))
+    parts = np.split(cells.z, cells.start[1:-1])
+    assert sorted((tuple(z), n) for z, n in zip(parts, cells.count, strict=True)) == counted
+
+
 def test_bootstrap_is_the_same_on_any_number_of_workers():
     _, rounds = paper_rounds(5, n=400)
     fit = fit_noise(rounds, ci="none")
@@ -438,6 +454,19 @@ def test_comparison_prefers_the_truth_and_checks_it():
     assert not gaussian.goodness_of_fit(n_resamples=39, rng=0).passed
 
 
+def test_sets_of_clips_of_known_length_stay_within_their_clips():
+    """Who gives up picks within this clip; a core of about one frame reaches little beyond."""
+    length = np.repeat([8, 400], 60)
+    z = np.random.default_rng(1).integers(0, length[:, None], (120, 2))
+    z[::2, 1] = z[::2, 0]
+    rounds = Rounds.from_array(z, length=length)
+    fit = fit_noise(rounds, abandonment="independent", window="length", ci="none")
+    cells = SimulatedSets(fit, 20, 0).problem.cells
+    short = cells.length[cells.group] == 8
+    assert cells.span[short].max() < 8 + 10 * fit.parameters["scale"].value
+    assert cells.span[~short].max() > 200
+
+
 def test_no_abandonment_is_not_found():
     law = NoiseModel("laplace", {"scale": 2.0})
     fit = fit_noise(simulate_rounds(law, 800, rng=6), ci="none")
@@ -470,12 +499,46 @@ def test_all_zero_and_single_item():
 def test_refuses_what_it_cannot_fit():
     with pytest.raises(AnnostatError, match="not a whole number"):
         fit_noise(Rounds.from_array([[1.5, 2], [3, 4]]))
-    with pytest.raises(AnnostatError, match="differ by up to 10,000,000"):
+    with pytest.raises(AnnostatError, match=r"differ by up to 10,000,000 \(first: row 1\)"):
         fit_noise(Rounds.from_array([[0, 10_000_000], [1, 2]]))
+    with pytest.raises(AnnostatError, match="first: 'clip 7'"):
+        fit_noise(Rounds.from_array([[1, 2], [0, 10_000_000]], items=["clip 6", "clip 7"]))
     with pytest.raises(AnnostatError, match="two annotations"):
         fit_noise(Rounds.from_array([[1, np.nan], [np.nan, 2]]))
     with pytest.raises(AnnostatError, match="length of each clip"):
         fit_noise(Rounds.from_array([[1, 2], [3, 4]]), window="length")
+
+
+OUTLIERS = ["laplace", "discrete-gaussian", "skellam", "exponential-power", "symmetric-nb"]
+
+
+@pytest.mark.parametrize("core", OUTLIERS)
+@pytest.mark.parametrize(("n", "wide"), [(20, 200), (100, 30)])
+def test_one_pair_far_apart_is_not_passed_over(core, n, wide):
+    """Without abandonment the core must explain it: the largest likelihood by plain sums."""
+    d = np.repeat([0, 1, -1, wide], [2 * n, n, n, 1])
+    rounds = Rounds.from_array(np.column_stack([d, 0 * d]))
+    fit = fit_noise(rounds, core, abandonment="none", ci="none")
+    family = FAMILIES[core]
+    box = np.log([[p.low, p.high] for p in family.parameters])
+
+    def minus(u):
+        half = family.pmf(np.exp(u), 3 * wide)
+        q = naive.difference(np.concatenate([half[:0:-1], half]))
+        return -np.log(np.maximum(q[d + q.size // 2], 1e-300)).sum()
+
+    starts = [np.log([wide / c, shape])[: len(box)] for c in (4, 30, 200) for shape in (0.1, 0.8)]
+    found = [optimize.minimize(minus, np.clip(s, *box.T), method="Nelder-Mead", bounds=box,
+                               options={"xatol": 1e-6, "fatol": 1e-7}) for s in starts]  # fmt: skip
+    assert fit.converged
+    assert fit.log_likelihood == pytest.approx(-min(f.fun for f in found), abs=1e-3)
+
+
+def test_what_a_law_cannot_give_is_said():
+    d = np.repeat([0, 1, -1, 200], [400, 200, 200, 1])
+    rounds = Rounds.from_array(np.column_stack([d, 0 * d]))
+    fit = fit_noise(rounds, "gaussian", abandonment="none", ci="none")
+    assert not fit.converged and "differ by 200 are all but impossible" in str(fit)
 
 
 def test_wide_spans_are_refined():

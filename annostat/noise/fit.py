@@ -158,27 +158,33 @@ class Problem:
         return float(value), slopes
 
     def starts(self) -> list[FloatArray]:
-        """Return points to start from: the scale that explains the typical difference."""
+        """Return points to start from: scales that explain the typical and the widest difference.
+
+        Where the widest one is all but impossible, the likelihood is flat, and a search that
+        starts there would pass the item over.
+        """
         c = self.cells
         low, high = self.box
         pairs = np.maximum(c.readings - 1, 1)
-        typical = float(c.count @ (c.span * c.period[c.group] / pairs) / c.count.sum())
+        spans = c.span * c.period[c.group]
+        typical = float(c.count @ (spans / pairs) / c.count.sum())
         typical = max(typical, 0.05 * float(c.period.min()))
+        widest = float(spans.max())
         first = [math.log(math.sqrt(p.typical[0] * p.typical[1])) for p in self.family.parameters]
-        scales = [0.7, 0.25, 1.0, 1.6, 2.5, 4.0] if self.family.kinked else [0.7]
+        scales = [0.7 * typical]
+        if not self.family.kinked:
+            scales += [s for s in (widest / 40, widest / 8) if s > scales[0]]
+        else:
+            scales += [factor * typical for factor in (0.25, 1.0, 1.6, 2.5, 4.0)]
+            if self.kind == 0:  # the base must reach half of the widest difference
+                scales.append(widest / 2 + float(c.period.max()))
         found = []
-        for factor in scales:
+        for scale in scales:
             u = np.zeros(low.size)
             u[: self.n_core] = first
-            u[0] = math.log(factor * typical)
+            u[0] = math.log(scale)
             if self.kind > 0:
                 u[self.n_core] = 0.01
-            found.append(np.clip(u, low, high))
-        if self.family.kinked and self.kind == 0:
-            # Without abandonment the base must reach half of the widest difference.
-            u = found[0].copy()
-            widest = float((c.span * c.period[c.group]).max())
-            u[0] = math.log(widest / 2 + c.period.max())
             found.append(np.clip(u, low, high))
         return found
 
@@ -188,17 +194,25 @@ class Problem:
         return {p.name: float(v) for p, v in zip(self.family.parameters, values, strict=True)}
 
     def with_support(self, u: FloatArray, slack: float = 1.0) -> Problem:
-        """Return the problem with the support that the law at u needs."""
+        """Return the problem with the support that the law at u needs.
+
+        What no abandonment explains is left to the core, however improbable: a law that is cut
+        off where its tail is light would make it impossible.
+        """
         widest = float(np.exp(u[self.n_core + (self.kind > 0) :]).max()) if self.raters > 1 else 1.0
         theta = np.exp(u[: self.n_core])
         theta[0] *= slack * max(widest, 1.0)
-        cap = max(64, 4 * int(self.cells.span.max()))
+        spans = np.zeros(self.cells.period.size, dtype=np.int64)
+        np.maximum.at(spans, self.cells.group, self.cells.span)
+        cap = max(64, 4 * int(spans.max()))
+        carried = self.by_length or 2 * self.windows.max(initial=0) >= spans.max()
         support = []
-        for period in self.cells.period:
+        for period, span in zip(self.cells.period, spans, strict=True):
             scaled = theta.copy()
             scaled[0] /= period
             tail_cap = cap if self.family.tail_index >= 0 else max(cap, 4096)
-            support.append(find_support(self.family, scaled, tail=1e-13, cap=tail_cap))
+            reach = find_support(self.family, scaled, tail=1e-13, cap=tail_cap)
+            support.append(reach if carried else max(reach, span + reach // 2))
         return replace(self, support=np.array(support, dtype=np.int64))
 
 
@@ -666,11 +680,7 @@ def window_grid(problem_cells: Cells, typical: float) -> NDArray[np.int64]:
     high = max(2 * widest, low + 1)
     if high - low <= FULL_SCAN:
         return np.arange(low, high + 1)
-    spread = np.geomspace(low, high, FULL_SCAN).round().astype(np.int64)
-    # The likelihood has corners where the window just reaches an observed difference.
-    tops = np.sort(problem_cells.span)[-20:]
-    corners = np.concatenate([tops, (tops + 1) // 2])
-    return np.unique(np.concatenate([spread, corners[(corners >= low) & (corners <= high)]]))
+    return np.unique(np.geomspace(low, high, FULL_SCAN).round().astype(np.int64))
 
 
 def fit_problem(
@@ -745,7 +755,17 @@ def make_fit(
     low, high = problem.box
     notes = []
     unit = rounds.period_unit if problem_is_physical(problem) else rounds.unit or "frames"
-    floor_hit = value <= problem.cells.count.sum() * math.log(1e-290)
+    c = problem.cells
+    far = int((c.span * c.period[c.group]).argmax())
+    alone = problem.data(window, np.eye(1, c.span.size, far)[0])
+    grad = np.empty(u.size)
+    evaluated = kernels.evaluate(problem.family.kernel, problem.spec, u, alone, grad)
+    passed_over = evaluated < math.log(1e-290)
+    if passed_over:
+        notes.append(
+            f"picks that differ by {c.span[far]:,} are all but impossible under this law, and the "
+            "search passed them over"
+        )
     scale_low = u[0] <= low[0] + 1e-9
     zero = bool((problem.cells.span == 0).all())
     if zero:
@@ -820,7 +840,7 @@ def make_fit(
         abandonment_rate=rate_estimate,
         parameters=parameters,
         window_profile=profile,
-        converged=fine and not floor_hit,
+        converged=fine and not passed_over,
         notes=tuple(notes),
         provenance=Provenance(
             __version__, rounds.digest(), rounds.n_items, seed,

@@ -24,7 +24,7 @@ PACKAGES = {
     "agreement": ["agreement"],
     "ceilings": ["ceilings"],
     "concentration": ["concentration", "concentration_swaps"],
-    "noise": ["noise", "diagnostics", "planning"],
+    "noise": ["noise", "diagnostics", "planning", "ahead"],
     "scaling": ["scaling"],
     "truth": ["truth"],
 }
