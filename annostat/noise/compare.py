@@ -251,7 +251,8 @@ def compare_noise(
 
     tasks = [(family, kind) for family in families for kind in kinds]
     fits = map_parallel(one, tasks, n_jobs=n_jobs, progress=progress)
-    ranked = tuple(sorted(fits, key=lambda f: (not f.converged, f.aic)))
+    # Rounded, so that equal models keep the order of the families on every machine.
+    ranked = tuple(sorted(fits, key=lambda f: (not f.converged, round(f.aic, 6))))
     best = ranked[0]
     unit = best.mae.unit
     checks = [*check_rounds(usable, level=level, rng=0), *check_sample(best)]
