@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annostat.errors import AnnostatError
+from annostat.noise.diagnostics import design_effect
 from annostat.rounds import Rounds
 
 MAX_SPAN = 20_000  # a pmf this wide is the most that is worth an autocorrelation
@@ -17,7 +18,7 @@ MAX_SPAN = 20_000  # a pmf this wide is the most that is worth an autocorrelatio
 class Cells:
     """Patterns of differences with their counts; fields as described in `kernels`.
 
-    `of_item` gives the cell of each row of the rounds.
+    `of_item` gives the cell of each row of the rounds, `effect` the design effect of clusters.
     """
 
     z: NDArray[np.int64]
@@ -30,6 +31,7 @@ class Cells:
     length: NDArray[np.int64]  # clip length per group, 0 if not known
     share: NDArray[np.float64]
     of_item: NDArray[np.int64]
+    effect: float
 
     @classmethod
     def from_rounds(cls, rounds: Rounds, *, physical: bool, by_rater: bool = False) -> Cells:
@@ -70,6 +72,7 @@ class Cells:
             length=groups[:, 1].astype(np.int64),
             share=readings / readings.sum(),
             of_item=of_item,
+            effect=design_effect(rounds),
         )
 
     @property

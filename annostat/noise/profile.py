@@ -11,7 +11,6 @@ from scipy import special
 
 from annostat.estimates import Interval
 from annostat.noise import kernels
-from annostat.noise.diagnostics import design_effect
 
 if TYPE_CHECKING:
     from annostat.noise.fit import Problem
@@ -35,7 +34,7 @@ class Profiler:
         self.level = level
         # Items of one cluster say less than as many independent ones: the cutoff is widened by
         # the design effect, as the variance would be (Rotnitzky & Jewell 1990).
-        effect = design_effect(problem.rounds)
+        effect = problem.cells.effect
         self.half = effect * float(special.gammaincinv(0.5, level))  # half of a chi-square quantile
         self.method = "profile likelihood"
         if effect > 1:
