@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -108,14 +109,23 @@ def canonical(z: NDArray[np.int64]) -> NDArray[np.int64]:
 def unique_rows(table: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the sorted distinct rows of non-negative integers, and the row of each."""
     bases = [int(b) + 1 for b in table.max(axis=0)]
-    size = 1
-    for base in bases:
-        size *= base
-    if size < 2**62:
-        key = np.zeros(len(table), dtype=np.int64)
-        for base, column in zip(bases, table.T, strict=True):
-            key = key * base + column
-        _, index, inverse = np.unique(key, return_index=True, return_inverse=True)
-        return table[index], inverse.ravel()
-    rows, inverse = np.unique(table, axis=0, return_inverse=True)
+    size = math.prod(bases)
+    if size >= 2**62:
+        rows, inverse = np.unique(table, axis=0, return_inverse=True)
+        return rows, inverse.ravel()
+    # One integer per row instead of many.
+    key = np.zeros(len(table), dtype=np.int64)
+    for base, column in zip(bases, table.T, strict=True):
+        key *= base
+        key += column
+    if size <= 4 * len(table) + 1000:  # all there can be: nothing needs to be sorted
+        found = np.zeros(size, dtype=bool)
+        found[key] = True
+        keys = np.flatnonzero(found)
+        inverse = (np.cumsum(found) - 1)[key]
+    else:
+        keys, inverse = np.unique(key, return_inverse=True)
+    rows = np.empty((keys.size, len(bases)), dtype=np.int64)
+    for j in range(len(bases) - 1, -1, -1):
+        keys, rows[:, j] = np.divmod(keys, bases[j])
     return rows, inverse.ravel()

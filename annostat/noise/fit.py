@@ -563,7 +563,7 @@ class SimulatedSets:
             raise AnnostatError(
                 f"{rows.size:,} items are too many to simulate {n_sets} times; test a sample"
             )
-        absent = np.isnan(rounds.values)[rows]
+        absent = np.isnan(rounds.values)[rows].T  # a row for each round: whole rows add up fast
         group = c.group[c.of_item][rows]
         laws = []
         for g in range(c.period.size):
@@ -575,12 +575,12 @@ class SimulatedSets:
         for _ in range(n_sets):
             z = np.empty(absent.shape, dtype=np.int64)
             for model, mine in laws:
-                z[mine] = model.sample_errors((mine.size, absent.shape[1]), rng=generator)
+                z[:, mine] = model.sample_errors((mine.size, len(z)), rng=generator).T
             z[absent] = far
-            z -= z.min(axis=1, keepdims=True) - 1
+            z -= z.min(axis=0) - 1
             z[absent] = 0
-            tables.append(np.column_stack([group, z]))
-        drawn, of_row = unique_rows(np.concatenate(tables))
+            tables.append(np.vstack([group, z]))
+        drawn, of_row = unique_rows(np.concatenate(tables, axis=1).T)
         # Few patterns are distinct: the same one is put into its canonical form only once.
         cells, of_drawn = unique_rows(
             np.column_stack([drawn[:, 0], canonical(drawn[:, 1:] - 1) + 1])
