@@ -446,6 +446,7 @@ def test_the_report_has_a_chapter(run, table, tmp_path):
 @pytest.mark.parametrize(
     ("options", "name"),
     [
+        ({"kurtosis": 0.5}, "^kurtosis must"),
         ({"score_kurtosis": 0.5}, "score_kurtosis"),
         ({"score_rmse": 0.0}, "score_rmse"),
         ({"correlation": -1.5}, "correlation"),

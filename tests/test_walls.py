@@ -1,6 +1,8 @@
 """The walls of the house: what may import what, and what the repository may speak of."""
 
 import ast
+import importlib
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -60,6 +62,25 @@ def test_imports_run_one_way():
             if top == "annostat" and rest:
                 other = rest[0].strip("_")
                 assert other == part or level[other] <= level[part], (path, name)
+
+
+DEFAULTS = {"level": 0.95, "n_resamples": 2000, "n_jobs": 1}
+
+
+def test_an_option_has_one_default_everywhere():
+    seen = set()
+    for part in ("", "agreement", "cardiac", "ceilings", "concentration", "masks", "noise",
+                 "scaling", "truth"):  # fmt: skip
+        module = importlib.import_module(f"annostat.{part}".rstrip("."))
+        for name in module.__all__:
+            function = getattr(module, name)
+            if inspect.isfunction(function):
+                seen.add(function)
+    for function in seen:
+        for name, parameter in inspect.signature(function).parameters.items():
+            if parameter.default is not parameter.empty:
+                assert parameter.default == DEFAULTS.get(name, parameter.default), function
+    assert len(seen) > 40
 
 
 def test_repository_stands_alone():

@@ -92,8 +92,8 @@ class MeanSquares:
         within = total - correction - raw_items
         raw_rounds = float(np.sum(round_sums**2 / per_round)) - correction
         # Rounds adjusted for items: the items' means are swept out.
-        normal = np.diag(per_round) - (seen / k[:, None]).T.astype(float) @ seen.astype(float)
-        right = round_sums - seen.T.astype(float) @ (item_sums / k)
+        normal = np.diag(per_round) - (seen / k[:, None]).T @ seen
+        right = round_sums - seen.T @ (item_sums / k)
         solution, _, rank, _ = np.linalg.lstsq(normal, right, rcond=1e-10)
         rounds_adjusted = float(right @ solution)
         items_adjusted = raw_items + rounds_adjusted - raw_rounds
