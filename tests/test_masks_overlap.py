@@ -238,3 +238,37 @@ def test_bad_input():
         dice(A * 300, B, label=300)
     with pytest.raises(AnnostatError, match="empty"):
         overlap(A, B, empty=2)
+
+
+def test_intervals_are_bootstrap_t_of_what_is_printed():
+    from annostat.simulate import simulate_masks
+
+    rounds, _ = simulate_masks(20, 2, noise_px=2.0, difficulty_sd=0.3, rng=1)
+    a, b = rounds.values
+    result = overlap(a, b, n_resamples=400, rng=1)
+    frames = result.per_frame()
+    for (_, metric, how), estimate in result.summary.items():
+        assert estimate.low < estimate.value < estimate.high
+        assert "bootstrap-t of log" in estimate.interval.method
+        if how == "mean":
+            each = frames[metric]
+            assert estimate.value == pytest.approx(each.mean())
+            assert estimate.standard_uncertainty == pytest.approx(each.std() / np.sqrt(20))
+        elif metric in ("dice", "iou"):
+            assert estimate.value == {"dice": dice, "iou": iou}[metric](
+                a.reshape(-1, 112), b.reshape(-1, 112)
+            )
+    by_patient = overlap(a, b, cluster=np.arange(20) // 2, n_resamples=400, rng=1)
+    assert "clusters" in by_patient.dice.interval.method
+
+
+def test_intervals_of_two_frames_stay_between_0_and_1():
+    a, b = np.zeros((2, 2, 9, 9), bool)
+    a[:, 2:6, 2:6], b[0, 2:6, 2:6], b[1, 4:8, 4:8] = True, True, True
+    b[0, 2, 2] = False
+    for (_, metric, _), estimate in overlap(a, b, surface=False).summary.items():
+        assert 0 <= estimate.low < estimate.value < estimate.high <= 1, metric
+    equal = overlap(a, a)
+    for (_, metric, _), estimate in equal.summary.items():
+        assert estimate.interval is None and "equal" in estimate.note, metric
+        assert estimate.value == (0 if "distance" in metric or "hausdorff" in metric else 1)

@@ -188,8 +188,9 @@ def log_likelihood(theta, patterns, counts, f):
     return counts @ np.log(f * a + (1 - f) * b)
 
 
-def test_standard_errors_are_those_of_the_observed_information():
+def test_standard_errors_of_one_image_are_those_of_the_observed_information():
     _, masks = readers((3, 40, 40), FIVE[:3])
+    masks = [m.reshape(120, 40) for m in masks]
     got = staple(masks, tolerance=1e-13)
     theta = np.array([e.value for e in (*got.sensitivity, *got.specificity)])
     k, step = theta.size, 1e-4
@@ -223,6 +224,36 @@ def test_intervals_cover_where_pixels_are_independent(n_items):
             hits.append(1 - miss in estimate.interval)
     assert 0.92 < np.mean(hits) < 0.98
     assert ("sandwich" in estimate.interval.method) == (n_items > 1)
+
+
+@pytest.mark.parametrize("n_items", [2, 5])
+def test_intervals_of_few_items_cover_where_neighbours_err_together(n_items):
+    """Of sensitivity: rare false marks of two items are too few for any interval."""
+    rng = np.random.default_rng(n_items)
+    hits = []
+    for _ in range(150):
+        truth, _ = readers((n_items, 40, 40), ())
+        masks = []
+        for miss, false_mark in ((0.1, 0.05), (0.2, 0.05), (0.15, 0.1)):
+            # Squares of 4 × 4 pixels err as one.
+            wrong = np.repeat(np.repeat(rng.random((n_items, 10, 10)), 4, axis=1), 4, axis=2)
+            masks.append(truth ^ (wrong < np.where(truth, miss, false_mark)))
+        result = staple(masks, prior=truth.mean())
+        for estimate, miss in zip(result.sensitivity, (0.1, 0.2, 0.15), strict=True):
+            hits.append(estimate.interval is not None and 1 - miss in estimate.interval)
+            assert estimate.interval is None or f"{n_items} items" in estimate.interval.method
+    assert 0.92 < np.mean(hits) < 0.99
+
+
+def test_one_item_says_that_pixels_are_taken_as_independent():
+    _, masks = readers((1, 40, 40), FIVE[:3])
+    result = staple(masks)
+    assert all("too narrow" in e.note for e in (*result.sensitivity, *result.specificity))
+    assert "too narrow" in str(result)
+    several = staple([np.concatenate([m, m[::-1]]) for m in masks], cluster=["a", "a"])
+    assert "too narrow" in several.sensitivity[0].note
+    _, masks = readers((2, 40, 40), FIVE[:3])
+    assert "too narrow" not in str(staple(masks))
 
 
 def test_clustered_errors_are_larger_where_items_differ():

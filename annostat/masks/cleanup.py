@@ -13,8 +13,8 @@ from scipy import ndimage
 from annostat.errors import AnnostatError, check_count
 from annostat.estimates import Estimate, Result, Section, format_number
 from annostat.masks.arrays import as_masks, box_of, check_labels
-from annostat.masks.overlap import DISTANCES, Overlap, mean_interval, overlap
-from annostat.resampling import Rng, bootstrap, cluster_codes
+from annostat.masks.overlap import DISTANCES, Overlap, overlap
+from annostat.resampling import Rng, bootstrap, bootstrap_interval, cluster_codes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -273,8 +273,11 @@ def _mean_change(
             return np.asarray((w @ filled) / (w @ there))
 
     drawn = bootstrap(mean, delta.size, n_resamples=n_resamples, clusters=codes, rng=rng)
-    spread, interval = mean_interval(drawn, value, level)
-    return Estimate(value, spread, interval, unit)
+    kept = drawn[np.isfinite(drawn)]
+    if kept.size < 0.99 * drawn.size or kept.size < 2:
+        return Estimate(value, None, None, unit)
+    interval = bootstrap_interval(kept, value, level=level)
+    return Estimate(value, float(kept.std(ddof=1)), interval, unit)
 
 
 __all__ = ["Cleanup", "clean_masks", "compare_cleanup"]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from scipy import ndimage
 
 from annostat._version import __version__
 from annostat.errors import AnnostatError, check_level, check_number
-from annostat.estimates import Estimate, Interval, Provenance, Result, Section
+from annostat.estimates import Estimate, Provenance, Result, Section
 from annostat.masks.arrays import (
     Bytes,
     as_masks,
@@ -22,14 +23,8 @@ from annostat.masks.arrays import (
     check_same_shape,
     check_spacing,
 )
-from annostat.resampling import (
-    Rng,
-    bootstrap,
-    bootstrap_interval,
-    cluster_codes,
-    map_parallel,
-    seed_of,
-)
+from annostat.resampling import Rng, cluster_codes, map_parallel, seed_of
+from annostat.sums import Sums, exp
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -252,7 +247,8 @@ def overlap(
     -----
     One empty mask of two: Dice and IoU are 0. Sensitivity is NaN where `b` is empty, specificity
     where `b` is full, distances where either is empty; means leave such frames out. "pooled" adds
-    up the pixels of all frames before dividing. The surface is every marked pixel with an unmarked
+    up the pixels of all frames before dividing. Intervals are bootstrap-t of the logarithm of
+    1 − score, or of a distance. The surface is every marked pixel with an unmarked
     face neighbour, or at the edge of the image. The mean distance runs over the points of both
     surfaces; `hausdorff_95` is the larger one of the two directed 95th percentiles. Of clips and
     of the whole, distances are means over frames, except a clip's `hausdorff`, its largest.
@@ -391,50 +387,64 @@ def surface_distances(a: Any, b: Any, *, spacing: Any = None) -> tuple[float, fl
     return float(mean), float(largest), float(max(np.percentile(d, 95) for d in (there, back)))
 
 
-def mean_interval(
-    replicates: FloatArray, value: float, level: float
-) -> tuple[float | None, Interval | None]:
-    """Return the standard uncertainty and percentile interval, if nearly all replicates exist."""
-    kept = replicates[np.isfinite(replicates)]
-    if not np.isfinite(value) or kept.size < 0.99 * replicates.size or kept.size < 2:
-        return None, None
-    return float(kept.std(ddof=1)), bootstrap_interval(kept, value, level=level)
-
-
 def _averages(
     counts: NDArray[np.int64], n_pixels: int, columns: dict[str, FloatArray], empty: float,
     clusters: NDArray[np.int64] | None, level: float, n_resamples: int, rng: Rng, unit: str,
 ) -> dict[tuple[str, str], Estimate]:  # fmt: skip
     """Return the pooled and mean scores, with bootstrap intervals."""
-    n = len(counts)
-    values = np.column_stack(list(columns.values()))
-    there = np.isfinite(values)
-    filled = np.where(there, values, 0.0)
-    both_a_b = counts.astype(np.float64)
-
-    def statistic(w: FloatArray) -> FloatArray:
-        with np.errstate(invalid="ignore", divide="ignore"):
-            means = (w @ filled) / (w @ there)
-            sums = w @ both_a_b
-            pixels = n_pixels * w.sum(axis=1)
-            pooled = scores_of(sums, pixels, empty)  # type: ignore[arg-type]
-        return np.column_stack([means, *(pooled[name] for name in COUNTED)])
-
-    point = statistic(np.ones((1, n)))[0]
-    units = n if clusters is None else int(clusters.max()) + 1
-    replicates = None
-    if n_resamples and units > 1:
-        replicates = bootstrap(statistic, n, n_resamples=n_resamples, clusters=clusters, rng=rng)
-    keys = [(m, "mean") for m in columns] + [(m, "pooled") for m in COUNTED]
+    options: dict[str, Any] = {"level": level, "n_resamples": n_resamples, "rng": rng}
     out = {}
-    for k, (metric, how) in enumerate(keys):
-        spread, interval = None, None
-        if replicates is not None:
-            spread, interval = mean_interval(replicates[:, k], float(point[k]), level)
-        note = "" if np.isfinite(point[k]) else "undefined: empty masks"
-        of_distance = unit if metric in DISTANCES else ""
-        out[metric, how] = Estimate(float(point[k]), spread, interval, of_distance, note)
+    for metric, values in columns.items():
+        there = np.isfinite(values)
+        value = float(values[there].mean()) if there.any() else math.nan
+        distance = metric in DISTANCES
+        wrong = np.where(there, values if distance else 1 - values, 0.0)
+        out[metric, "mean"] = _estimate(
+            value, wrong, there, clusters, unit if distance else None, **options
+        )
+    both, a, b = counts.T.astype(np.float64)
+    size, union = np.full(len(counts), float(n_pixels)), a + b - both
+    pooled = scores_of(counts.sum(axis=0), n_pixels * len(counts), empty)
+    # The wrong pixels of each frame, and all that they are a share of.
+    losses = {
+        "dice": (a + b - 2 * both, a + b),
+        "iou": (union - both, union),
+        "sensitivity": (b - both, b),
+        "specificity": (a - both, size - b),
+    }
+    for metric, (wrong, of) in losses.items():
+        value = float(pooled[metric])
+        out[metric, "pooled"] = _estimate(value, wrong, of, clusters, None, **options)
     return out
+
+
+def _estimate(
+    value: float, wrong: FloatArray, of: NDArray[Any], clusters: NDArray[np.int64] | None,
+    unit: str | None, **options: Any,
+) -> Estimate:  # fmt: skip
+    """Return a value, Σ wrong/Σ of or (a score, without a unit) 1 less that, with its interval."""
+    name = unit or ""
+    if math.isnan(value):
+        return Estimate(value, None, None, name, "undefined: empty masks")
+    sums = Sums.of(np.column_stack([wrong, of]).astype(np.float64), clusters)
+    if not sums.totals.all():
+        return Estimate(value, None, None, name, "no interval: all masks are equal")
+
+    def log_ratio(t: NDArray[Any]) -> NDArray[Any]:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(np.log(t[..., 0] / t[..., 1]))
+
+    found = None
+    if options["n_resamples"] and sums.n_units > 1:
+        scale = "log(1 − score)" if unit is None else "log distance"
+        found = sums.interval(log_ratio, scale=scale, **options)
+    if found is None:
+        return Estimate(value, None, None, name)
+    low, high = exp(found.low), exp(found.high)
+    if unit is None:
+        low, high = max(0.0, 1 - high), 1 - low
+    error = math.exp(sums.value(log_ratio)) * sums.standard_error(log_ratio)
+    return Estimate(value, error, replace(found, low=low, high=high), name)
 
 
 def _bytes(name: str, value: Any) -> Bytes:

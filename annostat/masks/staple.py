@@ -39,7 +39,10 @@ FloatArray = NDArray[np.float64]
 LEAST = 1e-10  # probabilities stay this far from 0, so that logarithms exist
 TIE = 1e-9  # posteriors closer than this are a tie
 TABLE = 1 << 16  # up to so many possible codes are counted in a table, more are sorted
-FEW_CLUSTERS = 10
+ALONE = (
+    "one item (or patient): pixels are taken as independent, and where neighbours err together, as "
+    "along an edge, the interval is several times too narrow"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,7 +192,10 @@ class Staple(Result):
             f"{label}: {format_number(float(p))}"
             for label, p in zip(self.labels, self.prior, strict=True)
         )
-        notes = [f"Prior of the labels ({prior}), held fixed."]
+        notes = [
+            f"Prior of the labels ({prior}), held fixed. Raters are taken to err independently "
+            "given the truth: where an edge is hard for all of them, they look too good."
+        ]
         notes += sorted({e.note for e in self.quality.values() if e.note})
         return [
             Section("STAPLE: quality of each rater", columns, rows, lines + notes),
@@ -251,9 +257,11 @@ def staple(
     -----
     Warfield, Zou & Wells (2004), IEEE Trans Med Imaging 23(7):903-921. EM starts from the raters'
     mean vote and runs in logarithms, with probabilities kept within 1e-10 of 0 and 1. The
-    standard errors come from the observed information with the prior held fixed. It counts
-    pixels as independent, which neighbours are not: with ten or more items (or patients) the
-    clustered sandwich estimate is used instead, and the note of each number says which. A rater's
+    standard errors are the clustered sandwich over items (or patients), with the prior held fixed;
+    intervals are logit ± t. One item alone has those of the observed information, which counts
+    pixels as independent: neighbours are not, and the note says so. Raters are taken to err
+    independently given the truth. Where an edge is hard for all of them they do not, and their
+    sensitivity comes out too high, whatever the number of items. A rater's
     sensitivity is NaN if no pixel is inside at all (all masks empty), the specificity if none is
     outside; the mask is then the raters' common one.
 
@@ -303,13 +311,13 @@ def staple(
     groups = cluster_codes(None if patients is None else list(patients))
     if groups is not None and len(groups) != len(per_item):
         raise AnnostatError(f"cluster has {len(groups)} entries for {len(per_item)} items")
-    spread, how = _standard_errors(patterns, per_item, shares, fit, groups)
+    spread, how, units = _standard_errors(patterns, per_item, shares, fit, groups)
     all_labels = (0, *known)
     quality = {}
     for r, name in enumerate(raters):
         for s, label in enumerate(all_labels):
             quality[name, label] = _estimate(
-                float(fit.theta[r, s, s]), float(spread[r, s]), level, how
+                float(fit.theta[r, s, s]), float(spread[r, s]), level, how, units
             )
     tied = int(counts[_tied(fit.posterior)].sum())
     hashed = hashlib.sha256(np.ascontiguousarray(patterns).tobytes() + per_item.tobytes())
@@ -440,8 +448,8 @@ def _fit(
 def _standard_errors(
     patterns: NDArray[np.int64], per_item: NDArray[np.int64], prior: FloatArray, fit: _Fit,
     groups: NDArray[np.int64] | None,
-) -> tuple[FloatArray, str]:  # fmt: skip
-    """Return standard errors of the diagonal of the confusion matrices, and how they were made.
+) -> tuple[FloatArray, str, int]:  # fmt: skip
+    """Return standard errors of the diagonal of the confusion matrices, how, and of how many units.
 
     The free parameters of a row are its entries off the diagonal; those at zero are fixed. With
     posterior W and u the derivative of the log-probability of a pattern given truth s, which is
@@ -458,7 +466,7 @@ def _standard_errors(
     ]
     out = np.full((raters, n_labels), np.nan)
     if not free or prior.max() == 1:
-        return out, ""
+        return out, "", 0
     said = _one_hot(patterns, n_labels)
     r, s, d = np.array(free).T
     slope = said[:, r, d] / fit.theta[r, s, d] - said[:, r, s] / fit.theta[r, s, s]
@@ -469,14 +477,14 @@ def _standard_errors(
     try:
         covariance = np.linalg.inv(information)
     except np.linalg.LinAlgError:
-        return out, ""
+        return out, "", 0
     how = "observed information, pixels taken as independent"
     sums = per_item @ score
     if groups is not None:
         clustered = np.zeros((int(groups.max()) + 1, sums.shape[1]))
         np.add.at(clustered, groups, sums)
         sums = clustered
-    if len(sums) >= FEW_CLUSTERS:
+    if len(sums) > 1:
         sums = sums - sums.mean(axis=0)
         middle = sums.T @ sums * len(sums) / (len(sums) - 1)
         covariance = covariance @ middle @ covariance
@@ -487,19 +495,24 @@ def _standard_errors(
             variance = covariance[np.ix_(mine, mine)].sum() if mine.size else np.nan
             if variance > 0:
                 out[rater, label] = math.sqrt(variance)
-    return out, how
+    return out, how, len(sums)
 
 
-def _estimate(value: float, spread: float, level: float, how: str) -> Estimate:
+def _estimate(value: float, spread: float, level: float, how: str, units: int) -> Estimate:
     if math.isnan(value):
         return Estimate(value, None, None, "", "undefined: the truth never takes this label")
     if math.isnan(spread):
         edge = value > 1 - 100 * LEAST or value < 100 * LEAST
         return Estimate(value, None, None, "", "at the edge, no standard error" if edge else "")
-    z = float(special.ndtri((1 + level) / 2))
-    centre, width = special.logit(value), z * spread / (value * (1 - value))
+    # With the sandwich of few units, the normal quantile covers 88 to 93%; t holds from two on.
+    tail = (1 + level) / 2
+    quantile = float(special.stdtrit(units - 1, tail) if units > 1 else special.ndtri(tail))
+    centre, width = special.logit(value), quantile * spread / (value * (1 - value))
     low, high = (float(special.expit(centre + side * width)) for side in (-1, 1))
-    return Estimate(value, spread, Interval(low, high, level, f"logit Wald ({how})"))
+    method = f"logit {'t' if units > 1 else 'Wald'} ({how})"
+    return Estimate(
+        value, spread, Interval(low, high, level, method), "", ALONE if units == 1 else ""
+    )
 
 
 def _checks(
