@@ -363,7 +363,10 @@ def test_icc_of_degenerate_tables_is_defined():
     assert same["icc_1_1"].value == same["icc_a_1"].value == same["icc_c_1"].value == 1
     assert same["icc_a_1"].interval is None
     flat = agreement.icc(rounds_of([[3, 3], [3, 3], [3, 3]]))
-    assert math.isnan(flat["icc_1_1"].value) and "all labels are equal" in flat["icc_1_1"].note
+    assert math.isnan(flat["icc_1_1"].value) and "all items have the same" in flat["icc_1_1"].note
+    apart = agreement.icc(rounds_of([[3, 5]] * 20))  # each round is constant
+    assert apart["icc_1_1"].value == -1 and apart["icc_1_1"].interval is None
+    assert "same mean" in apart["icc_1_1"].note and "same labels" in apart["icc_c_1"].note
     shifted = agreement.icc(rounds_of([[1, 2], [2, 3], [4, 5]]))
     assert shifted["icc_c_1"].value == 1 and shifted["icc_a_1"].value < 1
     opposed = agreement.icc(rounds_of([[1, 4], [2, 3], [3, 2], [4, 1]]))

@@ -248,7 +248,7 @@ def _resampled(
     for form in forms:
         e = form.estimate
         v, share = shares[form.name]
-        if e.interval is None and (math.isnan(e.value) or e.value == 1):
+        if e.interval is None and (math.isnan(e.value) or e.value == 1 or form.f == 0):
             found.append(form)
         elif v.dominated:
             found.append(replace(form, estimate=Estimate(e.value, note=NONE_COVERS)))
@@ -291,6 +291,9 @@ def _ratio_form(
     degenerate = _degenerate(name, top, bottom, df1, df2)
     if degenerate is not None:
         return degenerate
+    if top <= ROUNDING:
+        note = "no interval: all items have the same mean label"
+        return IccForm(name, Estimate(-1 / (k - 1), None, None, "", note), 0.0, df1, df2, 1.0)
     f = top / bottom
     lower, upper = f / _f_quantile(df1, df2, level), f * _f_quantile(df2, df1, level)
     low, high = ((x - 1) / (x + k - 1) for x in (lower, upper))
@@ -347,7 +350,7 @@ def _degenerate(name: str, top: float, bottom: float, df1: int, df2: int) -> Icc
     if bottom > ROUNDING:
         return None
     if top <= ROUNDING:
-        nothing = Estimate(math.nan, note="all labels are equal: there is nothing to tell apart")
+        nothing = Estimate(math.nan, note="all items have the same labels: nothing to tell apart")
         return IccForm(name, nothing, math.nan, df1, df2, math.nan)
     note = "no interval: the rounds are identical" if name != "icc_c_1" else (
         "no interval: the rounds differ by a constant at most"
