@@ -80,6 +80,7 @@ SLICE = {
     "scaling": (Design(8, "power, 5%", 1), 60),
     "ranks": (Design(90, "no correlation", cluster_size=3), 200),
     "gauge": (Design(10, "gaussian, raters alike", 3), 40),
+    "staple": (Design(4, "items differ", 3), 60),
     "blind": (Design(96, "cosine, 0.1"), 60),
     "afd": (Design(20, "laplace"), 30),
     "ef": (Design(60, "laplace", cluster_size=3), 30),

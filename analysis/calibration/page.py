@@ -17,6 +17,8 @@ from analysis.calibration.tables import (
     mean,
     noise,
     percent,
+    points,
+    points_wide,
     raters,
     root,
     series,
@@ -24,6 +26,7 @@ from analysis.calibration.tables import (
     size,
     study,
     thousandths,
+    votes,
     width,
 )
 
@@ -315,6 +318,49 @@ TABLES = {
             ),
         ),
         (("noise of the outline", "raters"), raters),
+    ),
+    "staple": Table(
+        "staple",
+        (
+            (
+                coverage,
+                {
+                    "sensitivity, rater 1": "interval: sensitivity of rater 1",
+                    "sensitivity, rater 3": "interval: sensitivity of rater 3",
+                    "specificity, rater 1": "interval: specificity of rater 1",
+                    "specificity, rater 3": "interval: specificity of rater 3",
+                },
+            ),
+            (
+                points,
+                {
+                    "bias of sensitivity, rater 1": "interval: sensitivity of rater 1",
+                    "rater 3": "interval: sensitivity of rater 3",
+                    "of specificity, rater 1": "interval: specificity of rater 1",
+                },
+            ),
+            (points_wide, {"width of sensitivity, rater 3": "interval: sensitivity of rater 3"}),
+        ),
+        (("errors", "items", "raters"), votes),
+    ),
+    "staple, prior known": Table(
+        "staple",
+        (
+            (
+                coverage,
+                {
+                    "sensitivity, rater 1": "interval: sensitivity of rater 1, prior known",
+                    "sensitivity, rater 3": "interval: sensitivity of rater 3, prior known",
+                    "specificity, rater 1": "interval: specificity of rater 1, prior known",
+                    "specificity, rater 3": "interval: specificity of rater 3, prior known",
+                },
+            ),
+            (
+                points,
+                {"bias of sensitivity, rater 3": "interval: sensitivity of rater 3, prior known"},
+            ),
+        ),
+        (("errors", "items", "raters"), votes),
     ),
     "gauge": Table(
         "gauge",

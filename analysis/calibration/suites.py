@@ -11,6 +11,7 @@ from analysis.calibration import (
     picks,
     planning,
     scaling,
+    staple,
     truth,
     values,
 )
@@ -27,5 +28,6 @@ SUITES: dict[str, tuple[Suite, list[Design]]] = {
     **concentration.SUITES,
     **scaling.SUITES,
     **masks.SUITES,
+    **staple.SUITES,
     **audit.SUITES,
 }

@@ -38,6 +38,11 @@ def raters(design: Design) -> list[str]:
     return [design.law, str(design.rounds)]
 
 
+def votes(design: Design) -> list[str]:
+    """Return the law of errors of masks, the items and the raters."""
+    return [design.law, str(design.n), str(design.rounds)]
+
+
 def study(design: Design) -> list[str]:
     """Return the law of a gauge study's repeats, and its size."""
     missing = f", {design.missing:.0%} missing" if design.missing else ""
@@ -90,6 +95,16 @@ def mean(row: pd.Series) -> str:
 def thousandths(row: pd.Series) -> str:
     """Return the bias in thousandths of the truth."""
     return NOTHING if pd.isna(row.relative_bias) else f"{1000 * row.relative_bias:+.1f}"
+
+
+def points(row: pd.Series) -> str:
+    """Return a bias in percentage points."""
+    return NOTHING if pd.isna(row.relative_bias) else f"{row.relative_bias:+.1f}"
+
+
+def points_wide(row: pd.Series) -> str:
+    """Return a median width in percentage points."""
+    return NOTHING if pd.isna(row.relative_width) else f"{row.relative_width:.1f}"
 
 
 def frames(row: pd.Series) -> str:
