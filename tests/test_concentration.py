@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import integrate, stats
 
 import annostat
-from annostat import AnnostatError, NoiseModel, Rounds
+from annostat import AnnostatError, NoiseModel, Rounds, fit_noise, simulate_rounds
 from annostat.concentration import (
     Curve,
     Gaussians,
@@ -475,6 +475,8 @@ def test_overlap_of_clusters():
         (([0.0, -2.0, -3.0], {"rounds": Rounds.from_array([[1, 2]] * 3)}), "must have their sign"),
         (([1.0, 2.0, 3.0], {"rounds": Rounds.from_array([[1, 2]] * 4)}), "same 3 items"),
         (([1.0, 2.0, 3.0], {"noise": {"strata": {}}}), "strata"),
+        (([1.0, 2.0, 3.0], {"noise": {"n_items": 9}}), "`annostat fit-afd`$"),
+        (([1.0, 2.0, 3.0], {"noise": 0.3}), "noise must be a shape"),
         (([1.0, 2.0, 3.0], {"noise": {"models": [{}], "n_items": 5}}), "fit-afd"),
         ((["a", "b", "c"], {}), "must be numbers"),
         (([[1.0, 2.0, 3.0]], {}), "shape"),
@@ -484,6 +486,15 @@ def test_overlap_of_clusters():
 def test_bad_input_says_what_is_wrong(arguments, message):
     with pytest.raises(AnnostatError, match=message):
         concentration(arguments[0], **arguments[1])
+
+
+def test_an_excess_over_the_noise_of_other_items_is_found():
+    law = NoiseModel("laplace", {"scale": 2.0})
+    fit = fit_noise(simulate_rounds(law, 400, rng=1), "laplace", abandonment="none", ci="none")
+    errors = law.sample_errors((200, 1), rng=2)[:, 0].astype(float)
+    assert concentration(errors, noise=fit, n_simulated=99).excess.p_value > 0.05
+    errors[:6] += 40
+    assert concentration(errors, noise=fit, n_simulated=99).excess.p_value <= 0.02
 
 
 @pytest.fixture

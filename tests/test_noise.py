@@ -370,7 +370,7 @@ def test_one_cell_for_what_order_direction_and_place_do_not_tell_apart(table, rn
 
     mirrored = np.where(rng.random((len(table), 1)) < 0.5, table, -table)
     both = np.concatenate([table, rng.permuted(mirrored, axis=1) + 30_000])
-    cells = Cells.from_rounds(Rounds.from_array(both), physical=False)
+    cells = Cells.from_rounds(Rounds.from_array(both))
     patterns = [pattern(row) for row in table]
     counted = sorted((p, 2.0 * patterns.count(p)) for p in set(patterns))
     parts = np.split(cells.z, cells.start[1:-1])

@@ -27,7 +27,7 @@ from annostat.truth.instruments import correlation_with_truth
 from annostat.truth.means import fieller, mean_estimate
 from annostat.truth.products import Labels, half_products
 from annostat.truth.score import _look_like_picks
-from annostat.truth.verdicts import ABOVE, AT, BELOW, OPEN, flip_p, judge, sign_tests
+from annostat.truth.verdicts import ABOVE, AT, BELOW, OPEN, Verdict, flip_p, judge, sign_tests
 
 PUBLISHED = json.loads((Path(__file__).parent / "data" / "published_tables.json").read_text())
 FAST = {"n_resamples": 200, "kind": "values"}
@@ -307,6 +307,17 @@ def test_verdicts():
     assert found["leaky"].excess.high < 0  # the signed value is kept
     assert "small but there" in found["close"].verdict.sentence("%")
     assert score_models(rounds, {"m": truth}, **FAST).models[0].verdict.name == OPEN
+
+
+@pytest.mark.parametrize(
+    ("ranks", "signs", "hint"),
+    [(0.01, 0.3, "p = 0.010"), (0.3, 0.02, "p = 0.020"), (0.03, 0.3, ""), (None, None, "")],
+)
+def test_ranks_and_signs_are_quoted_where_they_see_what_t_does_not(ranks, signs, hint):
+    """Two tests share a one-sided error of 5%."""
+    verdict = Verdict(OPEN, 0.2, ranks, signs, 0.8, 3.0, None, 0.95)
+    said = verdict.sentence("%")
+    assert ("see an error" in said) == bool(hint) and hint in said
 
 
 def test_comparisons_are_paired_and_adjusted():

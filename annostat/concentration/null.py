@@ -253,7 +253,7 @@ def fit_differences(counts: FloatArray) -> NoiseFit:
     """Fit the law of one label to counts of |d| = 0, 1, ..., few windows of abandonment tried."""
     d = np.arange(counts.size, dtype=np.float64)
     rounds = Rounds.from_array(np.column_stack([np.zeros_like(d), d]))
-    cells = Cells.from_rounds(rounds, physical=False).with_counts(counts)
+    cells = Cells.from_rounds(rounds).with_counts(counts)
     problem = make_problem(rounds, get_family(CORE), "independent", "auto", False, False, cells)
     chosen = np.geomspace(problem.windows[0], problem.windows[-1], N_WINDOWS)
     problem = replace(problem, windows=np.unique(np.rint(chosen).astype(np.int64)))

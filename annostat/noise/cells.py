@@ -35,7 +35,9 @@ class Cells:
     effect: float
 
     @classmethod
-    def from_rounds(cls, rounds: Rounds, *, physical: bool, by_rater: bool = False) -> Cells:
+    def from_rounds(
+        cls, rounds: Rounds, *, physical: bool = False, by_rater: bool = False
+    ) -> Cells:
         """Collapse rounds of whole-number picks; `physical` groups them by period."""
         picks = rounds.values
         n = len(picks)
