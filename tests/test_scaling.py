@@ -401,8 +401,9 @@ def test_dimension_against_theory():
     # The two regimes differ only if their standard errors are about 0.01 or less.
     assert (0.15 - 0.124) / (math.sqrt(2) * 0.01) == pytest.approx(1.84, abs=0.01)
     for bad in ((0, 0.1), (-0.1, 0.1), (0.1, -1), (math.nan, 0.1), (0.1, math.inf)):
-        with pytest.raises(AnnostatError):
+        with pytest.raises(AnnostatError, match=r"^(slope|se) must"):
             dimension_from_slope(*bad)
+    assert "published slope" in first.interval.method
 
 
 # --- checks, edges, bad input -------------------------------------------------------------------
@@ -423,6 +424,29 @@ def test_checks():
     spread = np.exp(np.random.default_rng(2).normal(size=36) * np.linspace(0.2, 0.001, 36))
     unequal = compare_scaling(np.geomspace(1e4, 1e7, 36), np.geomspace(1, 0.1, 36) * spread)
     assert not checks_of(unequal)["equal_scatter"].passed
+
+
+@pytest.mark.parametrize("n", [4, 5, 7, 12])
+def test_scatter_that_is_alike_everywhere_does_not_move_with_size(n):
+    sizes = np.repeat(np.geomspace(1e4, 1e7, n), 2)
+    found = compare_scaling(sizes, sizes**-0.3 * np.tile([1.05, 1 / 1.05], n), laws=["power"])
+    check = checks_of(found)["equal_scatter"]
+    assert check.passed and check.statistic == 0 and check.p_value == 1
+
+
+def test_a_floor_of_zero_is_no_floor():
+    for seed, said in ((0, False), (1, True)):
+        losses = SIZES**-0.3 * np.exp(np.random.default_rng(seed).normal(0, 0.02, SIZES.size))
+        found = compare_scaling(SIZES, losses, laws=["power_floor"])
+        assert (found.best.floor.value > 0) == said == ("levels off" in str(found))
+
+
+def test_sizes_that_were_trained_are_not_extrapolated():
+    losses = noisy(SIZES**-0.3)
+    near = np.array([0.99, 1, 1.01])
+    found = one(SIZES, losses, "power").predict([*SIZES[0] * near, *SIZES[-1] * near])
+    assert [p.extrapolated for p in found] == [True, False, False, False, False, True]
+    assert [p.loss.note == "extrapolated" for p in found] == [p.extrapolated for p in found]
 
 
 def test_checks_say_what_they_found():
