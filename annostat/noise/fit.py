@@ -173,7 +173,7 @@ class Problem:
         first = [math.log(math.sqrt(p.typical[0] * p.typical[1])) for p in self.family.parameters]
         scales = [0.7 * typical]
         if not self.family.kinked:
-            scales += [s for s in (widest / 40, widest / 8) if s > scales[0]]
+            scales += [widest / 40] * (widest / 40 > scales[0])
         else:
             scales += [factor * typical for factor in (0.25, 1.0, 1.6, 2.5, 4.0)]
             if self.kind == 0:  # the base must reach half of the widest difference
