@@ -81,6 +81,7 @@ SLICE = {
     "ranks": (Design(90, "no correlation", cluster_size=3), 200),
     "gauge": (Design(10, "gaussian, raters alike", 3), 40),
     "staple": (Design(4, "items differ", 3), 60),
+    "compare": (Design(12, "gaussian", 2), 20),
     "blind": (Design(96, "cosine, 0.1"), 60),
     "afd": (Design(20, "laplace"), 30),
     "ef": (Design(60, "laplace", cluster_size=3), 30),

@@ -65,6 +65,8 @@ INTERVALS = {  # area: what it is called, its suite and its name there
     "masks": {
         "bracket of Dice": ("outlines", "interval: bracket from pairs"),
         "ladder, 5 raters": ("outlines", "interval: ladder"),
+        "Dice of two raters": ("compare", "interval: Dice of two raters"),
+        "Dice of a model": ("compare", "interval: Dice of a perfect model"),
         "sensitivity by STAPLE": ("staple", "interval: sensitivity of rater 3"),
         "specificity by STAPLE": ("staple", "interval: specificity of rater 1"),
     },
@@ -80,6 +82,7 @@ INTERVALS = {  # area: what it is called, its suite and its name there
     },
     "audit": {"rank correlation": ("ranks", "interval: rank correlation")},
 }
+MORE_RATERS = ("scaling", "outlines", "gauge", "staple", "compare")  # where 3 "rounds" are plain
 LAWS = {
     "gaussian": COLOURS[0],
     "laplace": COLOURS[2],
@@ -139,10 +142,8 @@ def coverages(results: pd.DataFrame) -> Any:
             for i, row in enumerate(order.itertuples()):
                 y = len(labels) + (step * i - 0.38 if len(order) > 1 else 0.0)
                 marker = next(m for m, top in SIZES.values() if row.n <= top)
-                plain = row.rounds == 2 and not row.missing and row.cluster_size == 1
-                plain = plain or (
-                    key[0] in ("scaling", "outlines", "gauge", "staple") and not row.missing
-                )
+                plain = row.rounds == 2 or key[0] in MORE_RATERS
+                plain = plain and not row.missing and row.cluster_size == 1
                 colour = LAWS[law_of(row.law)]
                 rate, se = 100 * row.rate, 100 * row.rate_se
                 ax.plot([rate - se, rate + se], [y, y], color=colour, lw=1)

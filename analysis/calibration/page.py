@@ -12,6 +12,7 @@ from analysis.calibration.tables import (
     bias,
     coverage,
     curve,
+    drawn,
     frames,
     frames_wide,
     mean,
@@ -361,6 +362,32 @@ TABLES = {
             ),
         ),
         (("errors", "items", "raters"), votes),
+    ),
+    "compare": Table(
+        "compare",
+        (
+            (
+                coverage,
+                {
+                    f"{name} of two raters": f"interval: {name} of two raters"
+                    for name in ("Dice", "IoU", "distance", "95% Hausdorff")
+                }
+                | {
+                    "Dice of the perfect model": "interval: Dice of a perfect model",
+                    "of the small one": "interval: Dice of a shrunk model",
+                },
+            ),
+            (
+                coverage,
+                {
+                    "ceiling of IoU": "interval: ceiling of IoU",
+                    "gap of the perfect model": "interval: gap of a perfect model",
+                    "of the small one": "interval: gap of a shrunk model",
+                },
+            ),
+            (share, {"small one is found below": "test: shrunk model is below"}),
+        ),
+        (("noise of the outline", "items", "raters"), drawn),
     ),
     "gauge": Table(
         "gauge",

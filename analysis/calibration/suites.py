@@ -5,6 +5,7 @@ from __future__ import annotations
 from analysis.calibration import (
     audit,
     beats,
+    compare,
     concentration,
     gauge,
     masks,
@@ -29,5 +30,6 @@ SUITES: dict[str, tuple[Suite, list[Design]]] = {
     **scaling.SUITES,
     **masks.SUITES,
     **staple.SUITES,
+    **compare.SUITES,
     **audit.SUITES,
 }

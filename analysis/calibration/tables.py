@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 
 import pandas as pd
 
@@ -41,6 +41,11 @@ def raters(design: Design) -> list[str]:
 def votes(design: Design) -> list[str]:
     """Return the law of errors of masks, the items and the raters."""
     return [design.law, str(design.n), str(design.rounds)]
+
+
+def drawn(design: Design) -> list[str]:
+    """Return the law of an outline's noise, the items and the raters."""
+    return [noise(replace(design, rounds=2))[0], str(design.n), str(design.rounds)]
 
 
 def study(design: Design) -> list[str]:

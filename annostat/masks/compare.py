@@ -229,6 +229,8 @@ def compare_masks(
     MaskComparison
         A model's Dice is the mean over raters of the mean over the items of the ceiling; the
         interval of its gap to the ceiling is bootstrap-t over patients, both resampled together.
+        With two or three raters it is careful (98 to 100%); with five it holds that of a perfect
+        model in 84% instead of 95%, as the ladder is low by a thousandth of Dice.
 
     Raises
     ------
