@@ -398,8 +398,9 @@ def _verdict(name: str, ceiling: DiceCeiling, dice: Estimate, gap: Estimate) -> 
     room = f"{gap.short()} ({gap.range()})"
     if gap.interval.high < 0:
         text = (
-            f"{name} scores above a perfect model ({dice.short()} against {ceiling.dice.short()}): "
-            "it has seen these masks, or is made of them; score it on raters it has not seen."
+            f"{name} scores above a perfect model ({dice.short()} against {ceiling.dice.short()}). "
+            "Unless that is by a few thousandths, by which the ceiling itself may be low, it has "
+            "seen these masks, or is made of them; score it on raters it has not seen."
         )
         return Check(key, False, text, gap.value)
     if gap.interval.low > 0:
