@@ -34,6 +34,15 @@ def nojit(session: nox.Session) -> None:
 
 
 @nox.session
+def boundscheck(session: nox.Session) -> None:
+    """Run the tests of the kernels with every index checked, which compiled code does not do."""
+    install(session, "test")
+    files = session.posargs or ["tests", "--ignore=tests/models"]
+    cache = session.create_tmp()
+    session.run("pytest", *files, env={"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": cache})
+
+
+@nox.session
 def ray(session: nox.Session) -> None:
     """Compare joblib's Ray backend with the serial result, bit for bit."""
     install(session, "test")
