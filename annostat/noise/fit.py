@@ -493,9 +493,9 @@ class NoiseFit(Result):
         bins = pooled_bins(counts.sum() * self.difference_law(widest))
         observed = deviance(counts, self, bins)
         refits = self.refit(sets.draw, n_resamples, rng=0, n_jobs=n_jobs, problem=sets.problem)
+        cell, distance = pairs_of(sets.problem.cells)
         values = np.empty(n_resamples)
-        for b in range(n_resamples):
-            row = refits.iloc[b]
+        for b, row in enumerate(refits.to_dict("records")):
             parameters = {p.name: float(row[p.name]) for p in self.problem.family.parameters}
             window = int(row["window"]) or None
             model = replace(
@@ -504,8 +504,8 @@ class NoiseFit(Result):
                 abandonment_rate=float(row["abandonment_rate"]),
                 window=window if self.model.window else None,
             )
-            cells = sets.problem.cells.with_counts(sets.counts[b])
-            values[b] = deviance(pair_counts(cells), replace(self, model=model), bins)
+            seen = np.bincount(distance, weights=sets.counts[b][cell]).astype(np.float64)
+            values[b] = deviance(seen, replace(self, model=model), bins)
         p_value = (1 + int((values >= observed).sum())) / (n_resamples + 1)
         words = "fits" if p_value >= 0.05 else "does not fit"
         return Check(
@@ -607,18 +607,24 @@ class SimulatedSets:
         return np.asarray(self.counts[numbers.start : numbers.stop])
 
 
-def pair_counts(cells: Cells) -> FloatArray:
-    """Return the number of pairs at each |d|, float64 of shape (widest + 1,)."""
-    total = np.zeros(int(cells.span.max()) + 1)
+def pairs_of(cells: Cells) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the cell and |d| of every pair of annotations in a cell."""
+    of, distance = [], []
     for k in np.unique(cells.readings):
         mine = np.flatnonzero(cells.readings == k)
         z = cells.z[cells.start[mine][:, None] + np.arange(k)]
         for i in range(k):
             for j in range(i):
-                total += np.bincount(
-                    np.abs(z[:, i] - z[:, j]), weights=cells.count[mine], minlength=total.size
-                )
-    return total
+                of.append(mine)
+                distance.append(np.abs(z[:, i] - z[:, j]))
+    return np.concatenate(of), np.concatenate(distance)
+
+
+def pair_counts(cells: Cells) -> FloatArray:
+    """Return the number of pairs at each |d|, float64 of shape (widest + 1,)."""
+    of, distance = pairs_of(cells)
+    size = int(cells.span.max()) + 1
+    return np.asarray(np.bincount(distance, weights=cells.count[of], minlength=size), float)
 
 
 def pooled_bins(expected: FloatArray, least: float = 5.0) -> NDArray[np.int64]:
