@@ -172,12 +172,12 @@ class Problem:
         widest = float(spans.max())
         first = [math.log(math.sqrt(p.typical[0] * p.typical[1])) for p in self.family.parameters]
         scales = [0.7 * typical]
-        if not self.family.kinked:
-            scales += [widest / 40] * (widest / 40 > scales[0])
-        else:
+        if self.family.kinked:
             scales += [factor * typical for factor in (0.25, 1.0, 1.6, 2.5, 4.0)]
             if self.kind == 0:  # the base must reach half of the widest difference
                 scales.append(widest / 2 + float(c.period.max()))
+        elif widest / 40 > scales[0]:
+            scales.append(widest / 40)
         found = []
         for scale in scales:
             u = np.zeros(low.size)
