@@ -27,6 +27,16 @@ class AnnostatWarning(UserWarning):
     """An answer exists, but something about it deserves attention."""
 
 
+def is_interrupt(error: BaseException | None) -> bool:
+    """Return whether this is what became of an interrupt in the midst of compiled code.
+
+    numba has its result by then, and Python makes a `SystemError` of the two, or several.
+    """
+    while isinstance(error, SystemError):
+        error = error.__cause__ or error.__context__
+    return isinstance(error, KeyboardInterrupt)
+
+
 def shown(values: Iterable[Any], limit: int = 5) -> str:
     """Return the first few values as text, for the end of an error message."""
     listed = list(values)

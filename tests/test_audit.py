@@ -532,6 +532,25 @@ def test_processes_give_what_one_gives(small, monkeypatch):
     assert measure_all(tasks, n_jobs=2) == one
 
 
+def test_an_interrupt_within_a_kernel_condemns_no_clip(small, tmp_path, monkeypatch, capsys):
+    def interrupted(*_, **__):
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt as stop:
+            raise SystemError("a dispatcher returned a result with an exception set") from stop
+
+    monkeypatch.setattr("annostat.datasets.audit.measuring.Meter.add", interrupted)
+    journal = tmp_path / "j.jsonl"
+    path = next((small / "Videos").iterdir())
+    with pytest.raises(KeyboardInterrupt):
+        measure_all([Task(path.stem, path)], journal=journal)
+    assert path.stem not in journal.read_text()
+    monkeypatch.setattr("annostat.datasets.audit.measuring.measure", interrupted)
+    with pytest.raises(SystemExit) as end:
+        main(["audit", str(small)])
+    assert end.value.code == 130 and capsys.readouterr().err.endswith("annostat: stopped\n")
+
+
 @pytest.mark.parametrize("kind", [signal.SIGKILL, signal.SIGINT])
 def test_a_killed_run_resumes_and_loses_nothing(kind, tmp_path, capsys):
     heart = folders.Heart(np.random.default_rng(0), 30, 64).frames

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import click
 
 from annostat._version import __version__
-from annostat.errors import AnnostatError, AnnostatWarning
+from annostat.errors import AnnostatError, AnnostatWarning, is_interrupt
 
 # The commands in the order of the help page, each with the module that holds it.
 COMMANDS = {
@@ -71,7 +71,9 @@ def main(args: Sequence[str] | None = None) -> None:
                  standalone_mode=False)  # fmt: skip
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
-    except click.Abort:
+    except (click.Abort, SystemError) as stop:
+        if isinstance(stop, SystemError) and not is_interrupt(stop):
+            raise
         click.echo("annostat: stopped", err=True)
         sys.exit(130)
     except click.ClickException as error:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from annostat.datasets import video
 from annostat.datasets.audit.signs import SIGNS_VERSION, Meter
-from annostat.errors import AnnostatError
+from annostat.errors import AnnostatError, is_interrupt
 from annostat.resampling import Progress, map_parallel
 
 FEW = 64  # fewer clips are measured here: processes take longer to start
@@ -94,6 +94,8 @@ def measure(task: Task, journal: str | None = None) -> Record:
                         raise AnnostatError(f"it takes more than {MAX_BYTES:,} bytes when decoded")
                     meter.add(frame)
         except Exception as error:  # decoders raise many kinds for broken files
+            if is_interrupt(error):
+                raise KeyboardInterrupt from error
             record["error"] = _one_line(error)
         # What came before the error is still worth knowing.
         record["signs"] = meter.signs()
