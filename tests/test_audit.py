@@ -547,7 +547,7 @@ def test_an_interrupt_within_a_kernel_condemns_no_clip(small, tmp_path, monkeypa
     assert path.stem not in journal.read_text()
     monkeypatch.setattr("annostat.datasets.audit.measuring.measure", interrupted)
     with pytest.raises(SystemExit) as end:
-        main(["audit", str(small)])
+        main(["audit", str(small), "--journal", str(tmp_path / "other.jsonl")])
     assert end.value.code == 130 and capsys.readouterr().err.endswith("annostat: stopped\n")
 
 
