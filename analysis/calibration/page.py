@@ -42,6 +42,16 @@ PAIRS = "interval: n_pairs"
 OUTER, LADDER = "interval: bracket from pairs", "interval: ladder"
 SCALING = (("truth, noise", "sizes × seeds"), series)
 
+
+def of_raters(given: str = "") -> dict[str, str]:
+    """Return the columns of STAPLE's intervals, with what was given to it."""
+    return {
+        f"{what}, rater {r}": f"interval: {what} of rater {r}{given}"
+        for what in ("sensitivity", "specificity")
+        for r in (1, 3)
+    }
+
+
 TABLES = {
     "paper": Table(
         "paper",
@@ -323,15 +333,7 @@ TABLES = {
     "staple": Table(
         "staple",
         (
-            (
-                coverage,
-                {
-                    "sensitivity, rater 1": "interval: sensitivity of rater 1",
-                    "sensitivity, rater 3": "interval: sensitivity of rater 3",
-                    "specificity, rater 1": "interval: specificity of rater 1",
-                    "specificity, rater 3": "interval: specificity of rater 3",
-                },
-            ),
+            (coverage, of_raters()),
             (
                 points,
                 {
@@ -347,15 +349,7 @@ TABLES = {
     "staple, prior known": Table(
         "staple",
         (
-            (
-                coverage,
-                {
-                    "sensitivity, rater 1": "interval: sensitivity of rater 1, prior known",
-                    "sensitivity, rater 3": "interval: sensitivity of rater 3, prior known",
-                    "specificity, rater 1": "interval: specificity of rater 1, prior known",
-                    "specificity, rater 3": "interval: specificity of rater 3, prior known",
-                },
-            ),
+            (coverage, of_raters(", prior known")),
             (
                 points,
                 {"bias of sensitivity, rater 3": "interval: sensitivity of rater 3, prior known"},
