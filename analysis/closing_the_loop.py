@@ -19,8 +19,8 @@ import click
 import numpy as np
 
 from analysis.common import new_figure, save
-from annostat.estimates import Estimate
 from annostat.plotting.figures import COLOURS
+from annostat.results.estimates import Estimate
 from models.annotators import Noise, annotate
 from models.checkpoints import load_student
 from models.clips import open_store

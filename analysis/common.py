@@ -8,10 +8,10 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from annostat.estimates import plain
 from annostat.files import write_text
 from annostat.plotting import save_figure
 from annostat.plotting.figures import COLOURS
+from annostat.results.text import plain
 
 __all__ = ["COLOURS", "draw", "new_figure", "save"]
 

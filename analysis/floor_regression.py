@@ -20,7 +20,8 @@ import annostat
 from analysis.common import COLOURS, new_figure, save
 from annostat.agreement import repeatability
 from annostat.ceilings import bounds
-from annostat.resampling import bootstrap, bootstrap_interval, cluster_codes
+from annostat.resampling.bootstraps import bootstrap, bootstrap_interval
+from annostat.resampling.clusters import cluster_codes
 from annostat.truth import score_models
 
 NOISE_SD, TRUTH_SD, N_TEST, FEATURES, WAVES = 4.0, 10.0, 1277, 6, 600

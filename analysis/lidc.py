@@ -17,8 +17,8 @@ import annostat
 from analysis.afd import describe
 from analysis.common import COLOURS, new_figure, save
 from annostat import agreement
-from annostat.masks import compare_masks
 from annostat.plotting import plot_differences, plot_ladder
+from annostat.truth import compare_masks
 
 PICKS = {
     "largest_slice": "slice of the largest outline",

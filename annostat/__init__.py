@@ -5,16 +5,33 @@ Names are loaded when they are first used, so that ``import annostat`` stays fas
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from annostat._lazy import attach
 from annostat._version import __version__
 
 if TYPE_CHECKING:
-    from annostat import datasets
+    from annostat import (
+        agreement,
+        cardiac,
+        ceilings,
+        concentration,
+        consensus,
+        datasets,
+        labels,
+        masks,
+        noise,
+        plotting,
+        report,
+        results,
+        scaling,
+        simulate,
+        tables,
+        truth,
+    )
     from annostat.ceilings import Bounds, bounds, bounds_from_summary, compare_published
     from annostat.errors import AnnostatError, AnnostatWarning
-    from annostat.estimates import Check, Estimate, Interval, Provenance
+    from annostat.labels import Rounds
     from annostat.noise import (
         NoiseComparison,
         NoiseFit,
@@ -23,34 +40,10 @@ if TYPE_CHECKING:
         fit_noise,
         plan_rounds,
     )
-    from annostat.rounds import Rounds, read_rounds
+    from annostat.results import Check, Estimate, Interval, Provenance
     from annostat.simulate import simulate_masks, simulate_rounds, simulate_values
+    from annostat.tables import read_rounds
     from annostat.truth import score_models
-
-_HOME = {
-    "AnnostatError": "errors",
-    "AnnostatWarning": "errors",
-    "Bounds": "ceilings",
-    "Check": "estimates",
-    "Estimate": "estimates",
-    "Interval": "estimates",
-    "NoiseComparison": "noise",
-    "NoiseFit": "noise",
-    "NoiseModel": "noise",
-    "Provenance": "estimates",
-    "Rounds": "rounds",
-    "bounds": "ceilings",
-    "bounds_from_summary": "ceilings",
-    "compare_noise": "noise",
-    "compare_published": "ceilings",
-    "fit_noise": "noise",
-    "plan_rounds": "noise",
-    "read_rounds": "rounds",
-    "score_models": "truth",
-    "simulate_masks": "simulate",
-    "simulate_rounds": "simulate",
-    "simulate_values": "simulate",
-}
 
 __all__ = [
     "AnnostatError",
@@ -65,38 +58,75 @@ __all__ = [
     "Provenance",
     "Rounds",
     "__version__",
+    "agreement",
     "bounds",
     "bounds_from_summary",
+    "cardiac",
+    "ceilings",
     "compare_noise",
     "compare_published",
+    "concentration",
+    "consensus",
     "datasets",
     "fit_noise",
+    "labels",
+    "masks",
+    "noise",
     "plan_rounds",
+    "plotting",
     "read_rounds",
+    "report",
+    "results",
+    "scaling",
     "score_models",
+    "simulate",
     "simulate_masks",
     "simulate_rounds",
     "simulate_values",
+    "tables",
+    "truth",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(importlib.import_module(f"annostat.{_HOME[name]}"), name)
-    if name in (
-        "datasets",
-        "plotting",
-        "agreement",
-        "ceilings",
-        "truth",
-        "concentration",
-        "scaling",
-        "masks",
-        "cardiac",
-    ):
-        return importlib.import_module(f"annostat.{name}")
-    raise AttributeError(f"module 'annostat' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = attach(
+    __name__,
+    {
+        "AnnostatError": "annostat.errors",
+        "AnnostatWarning": "annostat.errors",
+        "Bounds": "annostat.ceilings",
+        "Check": "annostat.results",
+        "Estimate": "annostat.results",
+        "Interval": "annostat.results",
+        "NoiseComparison": "annostat.noise",
+        "NoiseFit": "annostat.noise",
+        "NoiseModel": "annostat.noise",
+        "Provenance": "annostat.results",
+        "Rounds": "annostat.labels",
+        "agreement": "annostat.agreement",
+        "bounds": "annostat.ceilings",
+        "bounds_from_summary": "annostat.ceilings",
+        "cardiac": "annostat.cardiac",
+        "ceilings": "annostat.ceilings",
+        "compare_noise": "annostat.noise",
+        "compare_published": "annostat.ceilings",
+        "concentration": "annostat.concentration",
+        "consensus": "annostat.consensus",
+        "datasets": "annostat.datasets",
+        "fit_noise": "annostat.noise",
+        "labels": "annostat.labels",
+        "masks": "annostat.masks",
+        "noise": "annostat.noise",
+        "plan_rounds": "annostat.noise",
+        "plotting": "annostat.plotting",
+        "read_rounds": "annostat.tables",
+        "report": "annostat.report",
+        "results": "annostat.results",
+        "scaling": "annostat.scaling",
+        "score_models": "annostat.truth",
+        "simulate": "annostat.simulate",
+        "simulate_masks": "annostat.simulate",
+        "simulate_rounds": "annostat.simulate",
+        "simulate_values": "annostat.simulate",
+        "tables": "annostat.tables",
+        "truth": "annostat.truth",
+    },
+)

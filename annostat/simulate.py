@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from annostat.errors import AnnostatError, check_choice, check_count, check_number, check_numbers
-from annostat.resampling import Rng, as_generator
-from annostat.rounds import Rounds
+from annostat.labels.rounds import Rounds
+from annostat.resampling.generators import Rng, as_generator
 
 if TYPE_CHECKING:
-    from annostat.masks.rounds import MaskRounds
+    from annostat.labels.masks import MaskRounds
     from annostat.noise.model import NoiseModel
 
 __all__ = ["simulate_masks", "simulate_rounds", "simulate_values"]
@@ -226,7 +226,7 @@ def simulate_masks(
     """
     from scipy import stats
 
-    from annostat.masks.rounds import MaskRounds
+    from annostat.labels.masks import MaskRounds
 
     n = check_count("n_items", n_items, low=1)
     k = check_count("n_raters", n_raters, low=2)

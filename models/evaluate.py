@@ -29,8 +29,11 @@ from annostat.cardiac import (
     score_ef,
 )
 from annostat.concentration import Concentration, concentration
-from annostat.estimates import Estimate, Provenance, Result, Section, plain
 from annostat.files import write_text
+from annostat.results.estimates import Estimate
+from annostat.results.result import Provenance, Result
+from annostat.results.sections import Section
+from annostat.results.text import plain
 from models.annotators import Annotations, Noise, annotate
 from models.checkpoints import load_student
 from models.clips import SPLITS, open_store

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from annostat import AnnostatError, Estimate, Interval, compare_noise
 from annostat.cardiac import disc_volumes, ejection_fraction, pick_blind
-from annostat.ceilings import bounds
-from annostat.masks import MaskRounds, dice_ceiling
-from annostat.masks.overlap import count_pairs, scores_of
-from annostat.sums import Sums
+from annostat.ceilings import bounds, dice_ceiling
+from annostat.labels import MaskRounds
+from annostat.masks.scores import count_pairs, scores_of
+from annostat.resampling.sums import Sums
 from annostat.truth import score_models
 from models.annotators import Annotations
 from models.command import counter

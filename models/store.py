@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annostat import AnnostatError
-from annostat.estimates import plain
 from annostat.files import write_text
+from annostat.results.text import plain
 
 
 @dataclass(frozen=True)

@@ -27,9 +27,9 @@ from numpy.typing import NDArray
 from scipy import special
 
 from annostat import AnnostatError
+from annostat.consensus import staple
 from annostat.datasets import read_mask_folder
 from annostat.errors import check_choice, check_number, shown
-from annostat.masks import staple
 from models.annotators import margin
 from models.heart import LABELS
 
@@ -227,7 +227,7 @@ def _quality(text: str) -> Callable[[str], float]:
     if not text.endswith(".csv"):
         number = check_number("quality", text, low=0.0)
         return lambda name: number
-    from annostat.rounds import read_table
+    from annostat.tables.reading import read_table
 
     table = read_table(text, keep_text=["clip"])
     if not {"clip", "quality"} <= set(table.columns):

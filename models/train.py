@@ -27,8 +27,8 @@ import torch
 from torch import nn
 
 from annostat import AnnostatError
-from annostat.estimates import plain
 from annostat.files import write_text
+from annostat.results.text import plain
 from models.batches import Batches
 from models.checkpoints import (
     build_student,

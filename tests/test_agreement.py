@@ -17,8 +17,8 @@ from scipy import stats
 from annostat import AnnostatError, Rounds, agreement, simulate_values
 from annostat.agreement import gauge
 from annostat.agreement.anova import MeanSquares
-from annostat.agreement.bland_altman import fit_line
-from annostat.agreement.limits import Differences
+from annostat.agreement.differences import Differences
+from annostat.agreement.lines import fit_line
 from annostat.agreement.variances import NONE_COVERS, Variances
 
 TABLES = json.loads((Path(__file__).parent / "data" / "published_tables.json").read_text("utf-8"))
@@ -518,7 +518,7 @@ def test_bland_altman_1986():
 
 
 def test_noncentral_t_quantiles_equal_scipy():
-    from annostat.agreement.bland_altman import noncentral_t
+    from annostat.agreement.limit_intervals import noncentral_t
 
     for q in (0.025, 0.5, 0.975):
         for freedom, shift in ((4, 3.0), (16, 8.0), (999, 62.0)):

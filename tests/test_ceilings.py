@@ -23,7 +23,7 @@ from annostat import (
 )
 from annostat.agreement import CONVENTIONS, spearman_brown
 from annostat.agreement.variances import Variances
-from annostat.ceilings.bounds import unbiased_pair_mae
+from annostat.ceilings.values import unbiased_pair_mae
 from annostat.plotting import plot_deviations
 
 SCHEMA = json.loads((Path(__file__).parent.parent / "docs" / "bounds.schema.json").read_text())

@@ -12,7 +12,7 @@ from analysis.calibration.results import run
 from annostat import Rounds, fit_noise
 from annostat.datasets import audit_folder
 from annostat.noise.compare import check_sample
-from annostat.resampling import bootstrap
+from annostat.resampling.bootstraps import bootstrap
 from tests import folders
 
 ROUNDS = annostat.simulate_rounds(
@@ -82,7 +82,7 @@ def test_memory_that_may_only_be_read(clips, monkeypatch):
         return [far(far(function)(far(task))) for task in tasks]
 
     serial = repr(several(1, clips))
-    for module in ("resampling", "noise.fit", "noise.compare", "datasets.audit.measuring"):
+    for module in ("resampling.bootstraps", "noise.fit", "noise.compare", "datasets.audit.measuring"):
         monkeypatch.setattr(f"annostat.{module}.map_parallel", elsewhere)
     assert repr(several(1, clips)) == serial
 

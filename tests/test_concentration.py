@@ -37,8 +37,8 @@ from annostat.concentration.null import (
     step_losses,
     summaries,
 )
-from annostat.estimates import format_p
 from annostat.report import make_report
+from annostat.results.text import format_p
 from tests import naive
 
 SCHEMA = Path(__file__).parent.parent / "docs" / "concentration.schema.json"

@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from annostat.errors import AnnostatError
-from annostat.estimates import Estimate, Interval
-from annostat.noise.diagnostics import bracket, check_rounds, lattice_floor, pair_mae
-from annostat.rounds import Rounds
+from annostat.labels.checks import check_rounds
+from annostat.labels.pairs import pair_mae
+from annostat.labels.rounds import Rounds
+from annostat.noise.brackets import bracket, lattice_floor
+from annostat.results.estimates import Estimate, Interval
 from annostat.simulate import simulate_values
 
 NAMES = [

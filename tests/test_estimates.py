@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from annostat import Check, Estimate, Interval, Provenance
-from annostat.estimates import Result, Section, check_section, format_number, format_p, plain
+from annostat.results.result import Result, check_section
+from annostat.results.sections import Section
+from annostat.results.text import format_number, format_p, plain
 
 KEYS = ["value", "standard_uncertainty", "low", "high", "level", "method"]
 

@@ -23,9 +23,15 @@ from annostat import (
     score_models,
     simulate_rounds,
 )
-from annostat.concentration import compare_concentration, concentration, excess_by_swaps, overlap
-from annostat.estimates import plain
-from annostat.noise import bracket, pair_mae
+from annostat.concentration import (
+    compare_concentration,
+    concentration,
+    excess_by_swaps,
+    overlap,
+)
+from annostat.labels import pair_mae
+from annostat.noise import bracket
+from annostat.results.text import plain
 from annostat.scaling import compare_scaling
 from annostat.truth import grubbs, three_cornered_hat, triple_collocation
 

@@ -11,19 +11,13 @@ from hypothesis.extra import numpy as hnp
 from scipy import ndimage
 
 from annostat import AnnostatError, simulate_masks
+from annostat.ceilings import dice_ceiling
+from annostat.ceilings.ladder import to_perfect
+from annostat.consensus import bayes_mask, consensus, signed_distance
 from annostat.datasets import lidc_masks
-from annostat.masks import (
-    MaskRounds,
-    bayes_mask,
-    clean_masks,
-    compare_cleanup,
-    compare_masks,
-    consensus,
-    dice,
-    dice_ceiling,
-    signed_distance,
-)
-from annostat.masks.ceiling import to_perfect
+from annostat.labels import MaskRounds
+from annostat.masks import clean_masks, compare_cleanup, dice
+from annostat.truth import compare_masks
 
 
 def rounds_of(*masks, **options):

@@ -106,7 +106,7 @@ def test_plot_and_report(run, one_file, tmp_path):
     for suffix in ("png", "svg"):
         assert run("masks", one_file, "--plot", tmp_path / f"p.{suffix}")[0] == 0
     assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
-    from annostat.masks import compare_masks
+    from annostat.truth import compare_masks
 
     result = compare_masks(read_masks([one_file]), surface=False, n_resamples=50)
     assert "1/k" in plot_ladder(result).get_xlabel()

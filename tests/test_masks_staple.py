@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from annostat import AnnostatError
-from annostat.masks import MaskRounds, staple
+from annostat.consensus import staple
+from annostat.labels import MaskRounds
 
 
 def readers(shape, wrong, seed=0):

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
-from annostat.multiplicity import holm
+from annostat.resampling.multiplicity import holm
 
 
 @settings(max_examples=20)

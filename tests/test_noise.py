@@ -21,7 +21,8 @@ from annostat import (
 from annostat.datasets import lidc
 from annostat.noise import FAMILIES, kernels
 from annostat.noise.cells import Cells
-from annostat.noise.fit import SimulatedSets, make_problem
+from annostat.noise.goodness import SimulatedSets
+from annostat.noise.problem import make_problem
 from tests import naive
 from tests.test_families import noise_models
 
@@ -461,7 +462,7 @@ def test_sets_of_clips_of_known_length_stay_within_their_clips():
     z[::2, 1] = z[::2, 0]
     rounds = Rounds.from_array(z, length=length)
     fit = fit_noise(rounds, abandonment="independent", window="length", ci="none")
-    cells = SimulatedSets(fit, 20, 0).problem.cells
+    cells = SimulatedSets(fit.problem, fit.model, 20, 0).problem.cells
     short = cells.length[cells.group] == 8
     assert cells.span[short].max() < 8 + 10 * fit.parameters["scale"].value
     assert cells.span[~short].max() > 200

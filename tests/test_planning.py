@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from annostat.errors import AnnostatError
+from annostat.labels.rounds import Rounds
 from annostat.noise.model import NoiseModel
 from annostat.noise.planning import plan_rounds
-from annostat.rounds import Rounds
 from annostat.simulate import simulate_rounds
 
 DL = NoiseModel("laplace", {"scale": 2.0})
@@ -61,7 +61,7 @@ def test_fit_takes_what_its_information_says(model, n):
 
 def test_narrow_laplace_by_the_delta_method():
     # E|X| as a function of E|D| alone is the moment estimator: a fit cannot be worse.
-    from annostat.noise.diagnostics import lattice_floor
+    from annostat.noise.brackets import lattice_floor
 
     plan = plan_rounds(DL, rng=1, n_check=2)
     ed = plan.pair_mae

@@ -12,17 +12,12 @@ from hypothesis import strategies as st
 from joblib.parallel import ThreadingBackend
 from scipy import stats
 
-from annostat import AnnostatError, draws, kernels
-from annostat.resampling import (
-    as_generator,
-    bootstrap,
-    bootstrap_interval,
-    bootstrap_sums,
-    cluster_codes,
-    map_parallel,
-    seed_of,
-    spawn,
-)
+from annostat import AnnostatError
+from annostat.resampling import draws, kernels
+from annostat.resampling.bootstraps import bootstrap, bootstrap_interval, bootstrap_sums
+from annostat.resampling.clusters import cluster_codes
+from annostat.resampling.generators import as_generator, seed_of, spawn
+from annostat.resampling.parallel import map_parallel
 from tests import naive
 
 X = np.random.default_rng(5).gamma(2.0, size=40)
@@ -34,7 +29,7 @@ def mean(w):
 
 
 def test_any_number_of_workers_gives_the_same_bits(monkeypatch):
-    monkeypatch.setattr("annostat.resampling.BLOCK_CELLS", 40 * 16)
+    monkeypatch.setattr("annostat.resampling.bootstraps.BLOCK_CELLS", 40 * 16)
     runs = [bootstrap(mean, 40, n_resamples=301, rng=3, n_jobs=j) for j in (1, 2, 3, -1, None)]
     for run in runs[1:]:
         np.testing.assert_array_equal(runs[0], run)
@@ -60,7 +55,7 @@ def test_a_backend_that_hands_over_at_once():
 
 
 def test_memory_grows_with_the_block_only(monkeypatch):
-    monkeypatch.setattr("annostat.resampling.BLOCK_CELLS", 400)
+    monkeypatch.setattr("annostat.resampling.bootstraps.BLOCK_CELLS", 400)
     sizes = []
     bootstrap(lambda w: sizes.append(w.shape) or w[:, 0], 40, n_resamples=25, rng=1)
     assert sizes == [(10, 40), (10, 40), (5, 40)]
@@ -119,7 +114,7 @@ def test_sums_are_those_of_the_same_resamples(n):
 def test_a_resample_is_the_same_in_any_block_and_run(monkeypatch):
     runs = [bootstrap(lambda w: w, 40, n_resamples=b, rng=3) for b in (500, 90)]
     np.testing.assert_array_equal(runs[0][:90], runs[1])
-    monkeypatch.setattr("annostat.resampling.BLOCK_CELLS", 400)
+    monkeypatch.setattr("annostat.resampling.bootstraps.BLOCK_CELLS", 400)
     np.testing.assert_array_equal(runs[0], bootstrap(lambda w: w, 40, n_resamples=500, rng=3))
 
 

@@ -49,7 +49,7 @@ def test_long_is_wide(rows):
 @pytest.mark.parametrize("k", [2, 3])
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
 def test_streaming_counts_what_memory_counts(tmp_path, monkeypatch, k, suffix):
-    monkeypatch.setattr("annostat.rounds.BATCH_ROWS", 64)
+    monkeypatch.setattr("annostat.tables.streaming.BATCH_ROWS", 64)
     rng = np.random.default_rng(k)
     table = pd.DataFrame(rng.integers(0, 9, (500, k)), columns=list("abc")[:k])
     if k == 3:
@@ -187,7 +187,7 @@ def test_separators_at_the_ends_of_lines_shift_nothing(tmp_path):
 
 
 def test_streamed_refusals(tmp_path, monkeypatch):
-    monkeypatch.setattr("annostat.rounds.BATCH_ROWS", 2)
+    monkeypatch.setattr("annostat.tables.streaming.BATCH_ROWS", 2)
     path = tmp_path / "t.parquet"
     pd.DataFrame({"a": [1, 2, 3, 4.5], "b": [1, 2, 3, 4]}).to_parquet(path)
     with pytest.raises(AnnostatError, match="not a whole number; first: item 'row 4'"):
@@ -223,7 +223,7 @@ def test_streamed_counts_of_any_integer(tmp_path_factory, dtype, data):
 
 
 def test_wide_differences_are_counted(tmp_path, monkeypatch):
-    monkeypatch.setattr("annostat.rounds.COUNT_ROWS", 4)
+    monkeypatch.setattr("annostat.tables.streaming.COUNT_ROWS", 4)
     path = tmp_path / "t.parquet"
     b = [5, -5, 10_000_000, 0, 0, 0, 3, 3, 3, 5]
     pd.DataFrame({"a": [0] * 10, "b": b}).to_parquet(path)

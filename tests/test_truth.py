@@ -13,8 +13,8 @@ from scipy import stats
 
 import annostat
 from annostat import AnnostatError, Estimate, Rounds
-from annostat.noise import check_rounds
-from annostat.sums import Sums
+from annostat.labels import check_rounds
+from annostat.resampling.sums import Sums
 from annostat.truth import (
     correct_for_attenuation,
     cross_products,

@@ -11,7 +11,9 @@ import annostat
 from analysis.calibration.designs import Design
 from analysis.calibration.masks import OUTLINES, perfect_dice
 from analysis.calibration.outcomes import Outcome, covered, held
-from annostat.masks import MaskRounds, compare_masks, dice, iou, overlap
+from annostat.labels import MaskRounds
+from annostat.masks import dice, iou, overlap
+from annostat.truth import compare_masks
 
 RESAMPLES = 599
 THOUSANDTH = 0.001

@@ -10,7 +10,9 @@ import numpy as np
 import annostat
 from analysis.calibration.designs import Design
 from analysis.calibration.outcomes import Outcome, held
-from annostat.masks import consensus, dice, dice_ceiling
+from annostat.ceilings import dice_ceiling
+from annostat.consensus import consensus
+from annostat.masks import dice
 
 OUTLINES = {"noise_px": 2.0, "difficulty_sd": 0.3}
 

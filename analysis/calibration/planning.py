@@ -11,7 +11,8 @@ from scipy import special
 
 from analysis.calibration.designs import LAWS, Design
 from analysis.calibration.outcomes import LEVEL, Outcome, held
-from annostat.noise import pair_mae, plan_rounds
+from annostat.labels import pair_mae
+from annostat.noise import plan_rounds
 
 HALF_WIDTH = 0.05
 ALLOWED = 1.1  # a half-width that is a tenth too wide is still what was wanted

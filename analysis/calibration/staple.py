@@ -12,7 +12,7 @@ import annostat
 from analysis.calibration.designs import Design
 from analysis.calibration.masks import OUTLINES
 from analysis.calibration.outcomes import Outcome, covered
-from annostat.masks import staple
+from annostat.consensus import staple
 
 SIDE, RADII = 40, (8.0, 15.0)  # of the image, and of the disc that is the truth
 WRONG = ((0.05, 0.02), (0.1, 0.01), (0.2, 0.005), (0.03, 0.1), (0.15, 0.05))  # misses, false marks

@@ -10,7 +10,7 @@ import numpy as np
 import annostat
 from analysis.calibration.designs import LAWS, Design, moments
 from analysis.calibration.outcomes import LEVEL, Outcome, covered, held
-from annostat.resampling import cluster_codes
+from annostat.resampling.clusters import cluster_codes
 from annostat.truth.comparison import compare_models
 from annostat.truth.instruments import correlation_with_truth
 from annostat.truth.means import fieller, mean_estimate, unit_sums

@@ -10,9 +10,9 @@ import annostat
 from analysis.calibration.designs import LAWS, Design, moments
 from analysis.calibration.outcomes import LEVEL, Outcome, held
 from annostat import agreement
-from annostat.agreement.repeatability import noise_estimate
+from annostat.agreement.noise_sd import noise_estimate
 from annostat.agreement.variances import Variances
-from annostat.ceilings.bounds import reliability_estimate, unbiased_pair_mae
+from annostat.ceilings.values import reliability_estimate, unbiased_pair_mae
 
 RESAMPLES = 599
 

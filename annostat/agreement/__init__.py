@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from annostat.agreement.bland_altman import BlandAltman, bland_altman, stacked_rounds
 from annostat.agreement.ccc import concordance
 from annostat.agreement.conventions import CONVENTIONS, convert_sd, noise_sd_from, sd_readings
 from annostat.agreement.gauge import GaugeRR, gauge_rr
-from annostat.agreement.icc import Icc, icc, spearman_brown
-from annostat.agreement.repeatability import Repeatability, repeatability, scaled
+from annostat.agreement.icc_forms import Icc, icc, spearman_brown
+from annostat.agreement.limits import BlandAltman, bland_altman, stacked_rounds
+from annostat.agreement.noise_sd import Repeatability, repeatability, scaled
 
 __all__ = [
     "CONVENTIONS",

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from annostat.arrays import FloatArray
 from annostat.errors import AnnostatError
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

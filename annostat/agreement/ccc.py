@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from scipy import special
 
 from annostat.errors import AnnostatError, check_choice, check_level
-from annostat.estimates import Estimate, Interval
-from annostat.resampling import Rng, cluster_codes
-from annostat.rounds import Rounds
-from annostat.sums import Sums, mapped
+from annostat.labels.rounds import Rounds
+from annostat.resampling.clusters import cluster_codes
+from annostat.resampling.generators import Rng
+from annostat.resampling.intervals import mapped
+from annostat.resampling.sums import Sums
+from annostat.results.estimates import Estimate, Interval
 
 INTERVALS = ("bootstrap-t", "lin", "t", "percentile", "bca")
 

@@ -11,22 +11,18 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from annostat._version import __version__
+from annostat.arrays import FloatArray
 from annostat.errors import AnnostatError, check_choice, check_level, check_numbers
-from annostat.estimates import (
-    Estimate,
-    Interval,
-    Provenance,
-    Result,
-    Section,
-    format_number,
-    format_p,
-)
-from annostat.resampling import Rng, as_generator, cluster_codes, seed_of
+from annostat.resampling.clusters import cluster_codes
+from annostat.resampling.generators import Rng, as_generator, seed_of
+from annostat.results.estimates import Estimate, Interval
+from annostat.results.result import Provenance, Result
+from annostat.results.sections import Section
+from annostat.results.text import format_number, format_p
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FloatArray = NDArray[np.float64]
 POOL_ABOVE = 0.25  # AIAG (2010), Measurement Systems Analysis: an interaction beyond is pooled
 DRAWS = 20_000
 ROUNDING = 1e-13  # a sum of squares below this share of the total is rounding

@@ -1,167 +1,336 @@
-"""Limits of agreement whatever the law of the noise: what their bootstrap-t needs."""
+"""Bland-Altman analysis: bias and limits of agreement of two rounds."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import special
+from numpy.typing import ArrayLike, NDArray
 
-from annostat.agreement.variances import dominates
-from annostat.estimates import Interval
-from annostat.resampling import Rng
-from annostat.sums import Function, Sums, exp, mapped
+from annostat._version import __version__
+from annostat.agreement.differences import Differences
+from annostat.agreement.limit_intervals import (
+    chi_square_interval,
+    exponential,
+    limits_of,
+    moments_of_differences,
+    resampled_limits,
+    t_estimate,
+)
+from annostat.agreement.lines import Line, fit_line
+from annostat.agreement.variances import FEW_ITEMS
+from annostat.arrays import FloatArray
+from annostat.errors import AnnostatError, check_choice, check_level, check_number, check_squares
+from annostat.labels.rounds import Rounds
+from annostat.resampling.clusters import cluster_codes
+from annostat.resampling.generators import Rng, seed_of
+from annostat.results.estimates import Estimate
+from annostat.results.result import Check, Provenance, Result, check_section
+from annostat.results.sections import Section
+from annostat.results.text import format_number, format_p
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+if TYPE_CHECKING:
+    import pandas as pd
 
 
-@dataclass(frozen=True, eq=False)
-class Differences:
-    """Mean and variance of the differences of two rounds, as functions of sums over units.
+INTERVALS = ("bootstrap-t", "noncentral-t", "exact-variance", "sqrt3")
+ABSOLUTE = math.sqrt(math.pi / 2)  # SD of a Gaussian over its mean absolute value
 
-    `kurtosis` and `n` are of the differences, or of the units' means where those are used.
+
+@dataclass(frozen=True)
+class BlandAltman(Result):
+    """Bias and limits of agreement.
+
+    Attributes
+    ----------
+    bias, sd, lower, upper : Estimate
+        Mean of second − first, SD of one difference, and bias ∓ multiplier·sd. On the log scale
+        `bias`, `lower` and `upper` are ratios and `sd` that of the logarithms.
+    bias_line, spread_line : Line
+        Regression of the difference on the mean, and of its size on the mean: the SD there is
+        √(π/2) times the second line. The limits of `limits_at`.
+    means, differences : float64 arrays of shape (n,)
+        What the plot shows; on the log scale, logarithms.
+    multiplier : float
+    log : bool
+    names : tuple of str
+        Names of the first and the second round.
+    checks : tuple of Check
+    provenance : Provenance
     """
 
-    sums: Sums
-    mean: Function
-    variance: Function
-    kurtosis: float
-    n: int
+    bias: Estimate
+    sd: Estimate
+    lower: Estimate
+    upper: Estimate
+    bias_line: Line
+    spread_line: Line
+    means: FloatArray
+    differences: FloatArray
+    multiplier: float
+    log: bool
+    names: tuple[str, str]
+    unit: str
+    checks: tuple[Check, ...]
+    provenance: Provenance
 
-    @classmethod
-    def of(cls, d: FloatArray, codes: IntArray | None) -> Differences:
-        """Return the differences of pairs; within a cluster they are differences of their own."""
-        n = len(d)
-        kurtosis = kurtosis_of(d)
-        if codes is not None:
-            _, codes = np.unique(codes, return_inverse=True)
-        if codes is None or codes.max() + 1 == n:
-            sums = Sums(np.column_stack([np.ones(n), d, d**2]), codes is not None)
-            return cls(sums, _ratio(1, 0), lambda t: _spread(t, n), kurtosis, n)
-        count = np.bincount(codes).astype(np.float64)
-        total, square = (np.bincount(codes, weights=v) for v in (d, d**2))
-        units = len(count)
-        columns = np.column_stack(
-            [np.ones(units), total**2 / count, total, count, square, count**2]
-        )
+    def limits_at(self, means: ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return lower limit, bias and upper limit at these means, from the regressions.
 
-        def variance(t: NDArray[Any]) -> NDArray[Any]:
-            k, means, whole, labels, squares = (t[..., i] for i in range(5))
-            rest = k * (1 - 1 / units)
-            between = (means - whole**2 / labels) / rest
-            within = (squares - means) / (labels - k)
-            size = (labels - t[..., 5] / labels) / rest
-            return np.asarray(between / size + (1 - 1 / size) * within)
-
-        return cls(Sums(columns, True), _ratio(2, 3), variance, kurtosis, n)
-
-    @classmethod
-    def of_replicates(cls, x: FloatArray, y: FloatArray, codes: IntArray) -> Differences:
-        """Return differences of one replicate each, from replicates that are not paired."""
-        units = int(codes.max()) + 1
-        count, mean, inside = np.zeros((3, 2, units))
-        for i, v in enumerate((x, y)):
-            seen = np.isfinite(v)
-            count[i] = np.bincount(codes[seen], minlength=units)
-            total = np.bincount(codes[seen], weights=v[seen], minlength=units)
-            mean[i] = total / np.maximum(count[i], 1)
-            off = v[seen] - mean[i][codes[seen]]
-            inside[i] = np.bincount(codes[seen], weights=off**2, minlength=units)
-        both = (count > 0).all(axis=0)
-        freedom = np.maximum(count - 1, 0)
-        share = np.where(both, 1 - 1 / np.maximum(count, 1), 0.0)
-        delta = np.where(both, mean[1] - mean[0], 0.0)
-        columns = [both.astype(np.float64), delta, delta**2]
-        repeated = [i for i in (0, 1) if freedom[i].any()]
-        for i in repeated:
-            columns += [share[i], inside[i], freedom[i]]
-        n = int(both.sum())
-
-        def variance(t: NDArray[Any]) -> NDArray[Any]:
-            found = _spread(t, n)
-            for j in range(len(repeated)):
-                shares, squares, df = (t[..., 3 + 3 * j + i] for i in range(3))
-                found = found + shares / t[..., 0] * squares / df
-            return found
-
-        sums = Sums(np.column_stack(columns), True)
-        return cls(sums, _ratio(1, 0), variance, kurtosis_of(delta[both]), n)
-
-    def log_sd(self, t: NDArray[Any]) -> NDArray[Any]:
-        """Return the logarithm of the SD from sums."""
-        return np.asarray(0.5 * np.log(np.asarray(self.variance(t))))
-
-    @property
-    def dominated(self) -> bool:
-        """Whether a few differences carry most of the variance."""
-        return dominates(self.kurtosis, self.n)
-
-    def intervals(
-        self, multiplier: float, *, level: float, n_resamples: int, rng: Rng, n_jobs: int | None
-    ) -> tuple[Interval, Interval, Interval] | None:
-        """Return the intervals of the SD and of both limits; None if the data give none.
-
-        That of the SD is bootstrap-t of its logarithm, that of the mean t. A limit's combines them
-        by MOVER with their correlation (Zou & Donner 2008, Stat Med 27:1693-1702; Donner & Zou
-        2012, Stat Methods Med Res 21:347-359): with skew differences they move together.
+        Bland & Altman (1999), section 3.2. NaN where the line of the spread is not positive.
         """
-        sums = self.sums
-        found = mapped(
-            sums.interval(self.log_sd, level=level, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs,
-                          scale="log SD"),
-            exp,
+        centre = self.bias_line.at(means)
+        spread = ABSOLUTE * self.spread_line.at(means)
+        reach = self.multiplier * np.where(spread > 0, spread, np.nan)
+        return centre - reach, centre, centre + reach
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {
+            "names": list(self.names),
+            "log": self.log,
+            "multiplier": self.multiplier,
+            "bias": self.bias.to_dict(),
+            "sd": self.sd.to_dict(),
+            "lower": self.lower.to_dict(),
+            "upper": self.upper.to_dict(),
+            "bias_slope": self.bias_line.to_dict(),
+            "spread_slope": self.spread_line.to_dict(),
+            "checks": [c.to_dict() for c in self.checks],
+            "provenance": self.provenance.to_dict(),
+        }
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row each for the lower limit, the bias and the upper limit."""
+        import pandas as pd
+
+        parts = {"lower": self.lower, "bias": self.bias, "upper": self.upper, "sd": self.sd}
+        return pd.DataFrame([{"quantity": k, **v.to_dict()} for k, v in parts.items()])
+
+    def sections(self) -> list[Section]:
+        """Return what a person should read."""
+        kind = "ratio" if self.log else "difference"
+        rows = [
+            [label, e.short() + (f" {e.unit}" if e.unit else ""), e.range()]
+            for label, e in (
+                (f"mean {kind} (bias)", self.bias),
+                ("lower limit of agreement", self.lower),
+                ("upper limit of agreement", self.upper),
+                ("SD of a difference" + (" of logarithms" if self.log else ""), self.sd),
+            )
+        ]
+        title = f"Bland–Altman: {self.names[1]} − {self.names[0]}"
+        method = self.provenance.options["interval"]
+        notes = [] if method == "bootstrap-t" else [
+            "The intervals of the limits and of the SD presume Gaussian differences."
+        ]  # fmt: skip
+        notes += [e.note for e in (self.upper,) if e.note and e.interval is None]
+        head = Section(title, ("what", "estimate", "interval"), rows, notes)
+        return [head, check_section(self.checks)]
+
+
+def bland_altman(
+    rounds: Rounds,
+    first: str | int = 0,
+    second: str | int = 1,
+    *,
+    replicates: bool = False,
+    log: bool = False,
+    multiplier: float = 1.959963984540054,
+    interval: str = "bootstrap-t",
+    level: float = 0.95,
+    n_resamples: int = 2000,
+    rng: Rng = 0,
+    n_jobs: int | None = 1,
+) -> BlandAltman:
+    r"""Return bias and limits of agreement between two rounds.
+
+    Parameters
+    ----------
+    rounds : Rounds
+        Values of shape (n_items, n_rounds); items where either is missing are left out. A
+        `cluster` marks repeated pairs of one subject, whose truth may change from pair to pair.
+    first, second : str or int
+        Names or positions of the two rounds; the difference is second − first.
+    replicates : bool
+        If True, all pairs of one cluster measure the same constant truth without being paired:
+        the SD of a difference then is that of the clusters' means, with the within-cluster
+        variances of both rounds added back (Bland & Altman 1999, section 5.2, unequal numbers of
+        replicates included). If False, clusters' pairs are differences in their own right, and
+        between- and within-cluster variances add up (Bland & Altman 2007).
+    log : bool
+        Take logarithms first; bias and limits come back as ratios. Needs positive values.
+    multiplier : float
+        Limits are bias ∓ multiplier·sd; 1.96 by default, 2 in Bland & Altman (1986).
+    interval : {"bootstrap-t", "noncentral-t", "exact-variance", "sqrt3"}
+        Of the limits and of the SD. "bootstrap-t" takes differences of any law whose kurtosis the
+        sample shows, and clusters of pairs: a bootstrap-t of log SD, combined with the t interval
+        of the bias (MOVER). The others presume independent Gaussian differences, with χ² for the
+        SD: "noncentral-t" is exact (Carkeet 2015), "exact-variance" uses
+        SE² = sd²·(1/n + multiplier²/(2(n−1))), "sqrt3" the rounder SE² = 3·sd²/n of Bland & Altman
+        (1986), both with a t quantile. Fewer than 15 pairs (clusters) cannot show their law: there
+        "noncentral-t" stands in for the bootstrap.
+    level : float
+        Confidence level.
+    n_resamples, rng, n_jobs
+        For the bootstrap; whole clusters are drawn.
+
+    Returns
+    -------
+    BlandAltman
+        With the checks "proportional_bias" and "growing_spread": t tests (HC3) of the slopes of
+        the difference, and of its distance from that line, on the mean of both. Where a few
+        differences carry most of the variance (as in `repeatability`) the bootstrap gives no
+        interval of the limits, since none covers.
+
+    Raises
+    ------
+    AnnostatError
+        If fewer than three pairs are there, or a value is not positive with `log`.
+
+    Examples
+    --------
+    >>> from annostat import simulate_values
+    >>> result = bland_altman(simulate_values(200, noise_sd=2.0, truth_sd=9.0, rng=1))
+    >>> 0.0 in result.bias.interval, len(result.to_frame())
+    (True, 4)
+    """
+    check_choice("interval", interval, INTERVALS)
+    level = check_level(level)
+    multiplier = check_number("multiplier", multiplier, low=0.0, open_ends=True)
+    a, b = (_column(rounds, c) for c in (first, second))
+    if a == b:
+        raise AnnostatError(f"first and second are the same round: {rounds.names[a]}")
+    x, y, codes = _stacked(rounds, a, b)
+    seen = np.concatenate([v[np.isfinite(v)] for v in (x, y)])
+    check_squares(float(np.max(np.abs(seen), initial=0.0)))
+    if log:
+        if (seen <= 0).any():
+            raise AnnostatError(
+                "log=True needs values above 0: the logarithm of others is not there"
+            )
+        x, y = np.log(x), np.log(y)
+    pair = np.isfinite(x) & np.isfinite(y)
+    if pair.sum() < 3:
+        raise AnnostatError(f"a Bland-Altman analysis takes 3 or more pairs, got {int(pair.sum())}")
+    means, d = (x[pair] + y[pair]) / 2, (y - x)[pair]
+    centre, sd, units, error, freedom = moments_of_differences(x, y, pair, codes, replicates)
+    unit = "" if log else rounds.unit
+    bias = t_estimate(centre, error, units - 1, level, unit)
+    used = "noncentral-t" if interval == "bootstrap-t" and units < FEW_ITEMS else interval
+    if used == "bootstrap-t" and sd > 0:
+        # Centred and scaled before they are squared, so that no unit loses digits.
+        scale = float(np.max(np.abs(d - centre)))
+        z, inside = (y - x - centre) / scale, None if codes is None else codes[pair]
+        if replicates and codes is not None:
+            found = Differences.of_replicates(x / scale, (y - centre) / scale, codes)
+        else:
+            found = Differences.of(z[pair], inside)
+        spread, lower, upper = resampled_limits(
+            found, centre, sd, scale, multiplier, unit,
+            level=level, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs,
         )  # fmt: skip
-        if found is None:
-            return None
-        mean, sd = sums.value(self.mean), math.exp(sums.value(self.log_sd))
-        reach = float(special.stdtrit(sums.n_units - 1, (1 + level) / 2))
-        reach *= sums.standard_error(self.mean)
-        pulls = sums.pull(self.mean), sums.pull(self.log_sd)
-        size = math.sqrt(float(pulls[0] @ pulls[0]) * float(pulls[1] @ pulls[1]))
-        r = float(pulls[0] @ pulls[1]) / size if size > 0 else 0.0
-        below, above = multiplier * (sd - found.low), multiplier * (found.high - sd)
-
-        def combined(a: float, r: float) -> float:
-            if not math.isfinite(a):
-                return math.inf
-            return math.sqrt(max(a**2 + reach**2 + 2 * r * a * reach, 0.0))
-
-        name = f"MOVER: t of the mean, {found.method}"
-        low, high = mean - multiplier * sd, mean + multiplier * sd
-        return (
-            found,
-            Interval(low - combined(above, -r), low + combined(below, -r), level, name),
-            Interval(high - combined(below, r), high + combined(above, r), level, name),
-        )
-
-    def errors(self, multiplier: float) -> tuple[float, float, float]:
-        """Return the standard errors of the SD and of both limits."""
-        mean, log_sd = self.sums.pull(self.mean), self.sums.pull(self.log_sd)
-        sd = math.exp(self.sums.value(self.log_sd)) * log_sd
-        wide = self.sums.n_units / (self.sums.n_units - 1)
-        pulls = sd, mean - multiplier * sd, mean + multiplier * sd
-        of_sd, low, high = (math.sqrt(wide * float(p @ p)) for p in pulls)
-        return of_sd, low, high
+    else:
+        limits = limits_of(centre, sd, units, error, freedom, multiplier, used, level)
+        lower, upper = (Estimate(v, e, i, unit) for v, e, i in limits)
+        spread = chi_square_interval(sd, freedom, level, unit)
+    bias_line, spread_line = _lines(means, d, None if codes is None else codes[pair])
+    if log:
+        bias, lower, upper = (exponential(e) for e in (bias, lower, upper))
+    return BlandAltman(
+        bias, spread, lower, upper, bias_line, spread_line, means, d, multiplier, log,
+        (rounds.names[a], rounds.names[b]), unit,
+        _checks(bias_line, spread_line, 1 - level),
+        Provenance(
+            __version__, rounds.digest(), int(pair.sum()),
+            seed_of(rng) if used == "bootstrap-t" else None,
+            {"interval": used, "level": level, "log": log, "multiplier": multiplier,
+             "replicates": replicates, "n_resamples": n_resamples},
+        ),
+    )  # fmt: skip
 
 
-def kurtosis_of(d: FloatArray) -> float:
-    """Return the kurtosis, 3 for a Gaussian; NaN if all are equal."""
-    off = d - d.mean()
-    square = float(np.mean(off**2))
-    return float(np.mean(off**4)) / square**2 if square > 0 else math.nan
+def _column(rounds: Rounds, which: str | int) -> int:
+    if isinstance(which, str):
+        return rounds.names.index(check_choice("round", which, rounds.names))
+    if not 0 <= which < rounds.n_rounds:
+        raise AnnostatError(f"there is no round number {which}: there are {rounds.n_rounds}")
+    return int(which)
 
 
-def _ratio(top: int, bottom: int) -> Function:
-    def ratio(t: NDArray[Any]) -> NDArray[Any]:
-        return np.asarray(t[..., top] / t[..., bottom])
+def _stacked(
+    rounds: Rounds, a: int, b: int
+) -> tuple[FloatArray, FloatArray, NDArray[np.int64] | None]:
+    x, y = rounds.values[:, a], rounds.values[:, b]
+    codes = cluster_codes(rounds.cluster)
+    if rounds.weights is not None:
+        x, y = (np.repeat(v, rounds.weights) for v in (x, y))
+        codes = None if codes is None else np.repeat(codes, rounds.weights)
+    return x, y, codes
 
-    return ratio
+
+def _lines(means: FloatArray, d: FloatArray, codes: NDArray[np.int64] | None) -> tuple[Line, Line]:
+    line = fit_line(means, d, codes)
+    return line, fit_line(means, np.abs(d - line.at(means)), codes)
 
 
-def _spread(t: NDArray[Any], n: int) -> NDArray[Any]:
-    """Return the variance of one column from its first three sums, n − 1 of n in a resample too."""
-    return np.asarray((t[..., 2] - t[..., 1] ** 2 / t[..., 0]) / (t[..., 0] * (1 - 1 / n)))
+def _checks(bias: Line, spread: Line, alpha: float) -> tuple[Check, ...]:
+    return (
+        _slope_check(
+            "proportional_bias", bias, alpha,
+            "the difference changes with the mean",
+            "use the regression limits (limits_at) or log=True; a difference in noise between "
+            "the rounds looks the same",
+        ),
+        _slope_check(
+            "growing_spread", spread, alpha,
+            "the scatter of the differences changes with the mean",
+            "use the regression limits (limits_at) or log=True",
+        ),
+    )  # fmt: skip
+
+
+def _slope_check(name: str, line: Line, alpha: float, what: str, remedy: str) -> Check:
+    if math.isnan(line.p_value):
+        return Check(name, None, f"whether {what} cannot be told: the means or residuals are equal")
+    evidence = f"slope {format_number(line.slope, line.slope_error)}, p = {format_p(line.p_value)}"
+    if line.p_value >= alpha:
+        return Check(name, True, f"no sign that {what} ({evidence})", line.slope, line.p_value)
+    return Check(name, False, f"{what} ({evidence}): {remedy}", line.slope, line.p_value)
+
+
+def stacked_rounds(
+    first: Sequence[Sequence[float]], second: Sequence[Sequence[float]], **options: Any
+) -> Rounds:
+    """Return unequal numbers of replicates of each subject as rounds with clusters.
+
+    Parameters
+    ----------
+    first, second : sequence over subjects of sequences of values
+        Replicates of each subject under each method; their numbers may differ.
+    **options
+        Passed on to `Rounds.from_array`.
+
+    Returns
+    -------
+    Rounds
+        With rounds "first" and "second", one row per replicate, for
+        ``bland_altman(rounds, replicates=True)``.
+
+    Examples
+    --------
+    >>> stacked_rounds([[1.0, 1.2], [2.0]], [[1.1], [2.2, 2.1]])
+    <Rounds: 4 items × 2 rounds (first, second), 2 missing, with cluster>
+    """
+    if len(first) != len(second):
+        raise AnnostatError(f"{len(first)} subjects of first, but {len(second)} of second")
+    rows, cluster = [], []
+    for i, (a, b) in enumerate(zip(first, second, strict=True)):
+        size = max(len(a), len(b))
+        padded = [[*v, *[math.nan] * (size - len(v))] for v in (a, b)]
+        rows += list(zip(*padded, strict=True))
+        cluster += [f"subject {i + 1}"] * size
+    return Rounds.from_array(rows, names=("first", "second"), cluster=cluster, **options)

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from annostat.estimates import Interval
-from annostat.resampling import Rng, cluster_codes
-from annostat.rounds import Rounds
-from annostat.sums import Function, Sums, exp, mapped
+from annostat.arrays import FloatArray
+from annostat.labels.rounds import Rounds
+from annostat.resampling.clusters import cluster_codes
+from annostat.resampling.generators import Rng
+from annostat.resampling.intervals import exp, mapped
+from annostat.resampling.sums import Function, Sums
+from annostat.results.estimates import Interval
 
-FloatArray = NDArray[np.float64]
 MANY_ROUNDS = 8  # with more, the round means are taken as known
 # With rare blunders, a sample holds too few of them for any interval of a standard deviation to
 # cover. Two signs together: heavy tails, and few items left that carry the variance.

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from annostat._version import __version__
+from annostat.arrays import FloatArray
 from annostat.cardiac.common import (
     Resampling,
     digest,
@@ -20,11 +21,15 @@ from annostat.cardiac.common import (
     minus,
     render_rows,
 )
-from annostat.cardiac.curves import FloatArray, as_vector
+from annostat.cardiac.curves import as_vector
 from annostat.cardiac.picks import PHASES
 from annostat.errors import AnnostatError, check_choice
-from annostat.estimates import Check, Estimate, Provenance, Result, Section, check_section, plain
-from annostat.resampling import Rng, cluster_codes, seed_of
+from annostat.resampling.clusters import cluster_codes
+from annostat.resampling.generators import Rng, seed_of
+from annostat.results.estimates import Estimate
+from annostat.results.result import Check, Provenance, Result, check_section
+from annostat.results.sections import Section
+from annostat.results.text import plain
 
 if TYPE_CHECKING:
     import pandas as pd

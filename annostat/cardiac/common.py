@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from annostat.arrays import FloatArray
 from annostat.errors import AnnostatError, check_count, check_level, check_number
-from annostat.estimates import Estimate, Interval, Section
-from annostat.resampling import Rng
-from annostat.sums import Sums, exp, mapped
-
-FloatArray = NDArray[np.float64]
+from annostat.resampling.generators import Rng
+from annostat.resampling.intervals import exp, mapped
+from annostat.resampling.sums import Sums
+from annostat.results.estimates import Estimate, Interval
+from annostat.results.sections import Section
 
 
 @dataclass(frozen=True)

@@ -12,25 +12,21 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from annostat._version import __version__
+from annostat.arrays import FloatArray
 from annostat.cardiac.common import Resampling, digest, distance_row, render_rows
 from annostat.errors import AnnostatError, check_choice, check_count, check_numbers
-from annostat.estimates import (
-    Check,
-    Estimate,
-    Interval,
-    Provenance,
-    Result,
-    Section,
-    check_section,
-    plain,
-)
-from annostat.resampling import Rng, bootstrap, bootstrap_interval, cluster_codes, seed_of
-from annostat.sums import Sums
+from annostat.resampling.bootstraps import bootstrap, bootstrap_interval
+from annostat.resampling.clusters import cluster_codes
+from annostat.resampling.generators import Rng, seed_of
+from annostat.resampling.sums import Sums
+from annostat.results.estimates import Estimate, Interval
+from annostat.results.result import Check, Provenance, Result, check_section
+from annostat.results.sections import Section
+from annostat.results.text import plain
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FloatArray = NDArray[np.float64]
 GRID = 10  # hinges tried per frame
 
 

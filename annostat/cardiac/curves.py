@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from annostat.arrays import FloatArray
 from annostat.errors import AnnostatError, check_number, shown
-
-FloatArray = NDArray[np.float64]
 
 # What the EchoDFKD evaluation cuts soft masks at: one threshold for areas in the aFD, another for
 # Dice and the ejection fraction.

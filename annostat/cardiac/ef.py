@@ -11,21 +11,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from annostat._version import __version__
+from annostat.arrays import FloatArray
 from annostat.cardiac.common import Resampling, digest, distance_row, mean_distance, render_rows
-from annostat.cardiac.curves import DICE_THRESHOLD, FloatArray, as_vector, binary
+from annostat.cardiac.curves import DICE_THRESHOLD, as_vector, binary
 from annostat.errors import AnnostatError, check_count, check_number, shown
-from annostat.estimates import (
-    Check,
-    Estimate,
-    Interval,
-    Provenance,
-    Result,
-    Section,
-    check_section,
-    plain,
-)
-from annostat.resampling import Rng, cluster_codes, seed_of
-from annostat.sums import Sums
+from annostat.resampling.clusters import cluster_codes
+from annostat.resampling.generators import Rng, seed_of
+from annostat.resampling.sums import Sums
+from annostat.results.estimates import Estimate, Interval
+from annostat.results.result import Check, Provenance, Result, check_section
+from annostat.results.sections import Section
+from annostat.results.text import plain
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from annostat.cardiac.curves import FloatArray, as_curve, as_vector, beat_length, z_score
+from annostat.arrays import FloatArray
+from annostat.cardiac.curves import as_curve, as_vector, beat_length, z_score
 from annostat.errors import AnnostatError, check_choice, check_count
 
 PHASES = ("ES", "ED")

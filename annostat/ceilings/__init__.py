@@ -1,16 +1,38 @@
-"""Floors and ceilings: how good a perfect model can look against noisy labels of values."""
+"""Floors and ceilings: how good a perfect model can look against noisy labels."""
 
 from __future__ import annotations
 
-from annostat.ceilings.bounds import Bounds, bounds
-from annostat.ceilings.published import Published, PublishedReading, compare_published
-from annostat.ceilings.summary import bounds_from_summary
+from typing import TYPE_CHECKING
+
+from annostat._lazy import attach
+
+if TYPE_CHECKING:
+    from annostat.ceilings.masks import DiceCeiling, dice_ceiling
+    from annostat.ceilings.published import Published, PublishedReading, compare_published
+    from annostat.ceilings.summary import bounds_from_summary
+    from annostat.ceilings.values import Bounds, bounds
 
 __all__ = [
     "Bounds",
+    "DiceCeiling",
     "Published",
     "PublishedReading",
     "bounds",
     "bounds_from_summary",
     "compare_published",
+    "dice_ceiling",
 ]
+
+__getattr__, __dir__ = attach(
+    __name__,
+    {
+        "Bounds": "annostat.ceilings.values",
+        "DiceCeiling": "annostat.ceilings.masks",
+        "Published": "annostat.ceilings.published",
+        "PublishedReading": "annostat.ceilings.published",
+        "bounds": "annostat.ceilings.values",
+        "bounds_from_summary": "annostat.ceilings.summary",
+        "compare_published": "annostat.ceilings.published",
+        "dice_ceiling": "annostat.ceilings.masks",
+    },
+)

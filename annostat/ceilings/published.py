@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 from scipy import special
 
 from annostat._version import __version__
-from annostat.ceilings.bounds import Bounds
 from annostat.ceilings.summary import bounds_from_summary
+from annostat.ceilings.values import Bounds
 from annostat.errors import AnnostatError, check_count, check_number
-from annostat.estimates import Provenance, Result, Section, format_number, format_p, plain
+from annostat.results.result import Provenance, Result
+from annostat.results.sections import Section
+from annostat.results.text import format_number, format_p, plain
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,10 +8,11 @@ from scipy import special
 
 from annostat._version import __version__
 from annostat.agreement.conventions import CONVENTIONS, noise_sd_from
-from annostat.ceilings.bounds import ANTICORRELATED, Bounds
+from annostat.ceilings.values import ANTICORRELATED, Bounds
 from annostat.errors import AnnostatError, check_choice, check_count, check_level, check_number
-from annostat.estimates import Estimate, Interval, Provenance
-from annostat.sums import mapped
+from annostat.resampling.intervals import mapped
+from annostat.results.estimates import Estimate, Interval
+from annostat.results.result import Provenance
 
 MERGED = "session-vs-mean"
 

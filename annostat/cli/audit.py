@@ -105,7 +105,7 @@ def read_limits(given: tuple[str, ...]) -> Any:
 
 def read_noise(path: str | None) -> Any:
     """Return the rounds of a table, read as every command reads them."""
-    from annostat.rounds import read_rounds
+    from annostat.tables.reading import read_rounds
 
     return None if path is None else read_rounds(path, collapse=False)
 

@@ -11,7 +11,7 @@ from annostat.cli.common import Command, input_options, load, publish, value_opt
 from annostat.errors import AnnostatError
 
 if TYPE_CHECKING:
-    from annostat.rounds import Rounds
+    from annostat.labels.rounds import Rounds
 
 CONVENTIONS = ("between-sessions", "session-vs-mean", "noise-sd", "mean-item-sd")
 INTERVALS = ("bootstrap-t", "bonett", "chi-square", "t", "percentile", "bca")

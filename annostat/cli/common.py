@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from annostat.rounds import Rounds
+    from annostat.labels.rounds import Rounds
 
 TYPED = "annostat.typed"  # where a command finds the arguments as they were typed
 EXAMPLES = {
@@ -163,7 +163,7 @@ def _read(options: dict[str, Any], unit: str, reading: dict[str, Any]) -> Rounds
         return lidc(EXAMPLES[options["example"]])
     if not options["source"]:
         raise AnnostatError("no input: give a table of rounds, or --example lidc")
-    from annostat.rounds import read_rounds
+    from annostat.tables.reading import read_rounds
 
     return read_rounds(
         options["source"],

@@ -72,7 +72,7 @@ def concentration(**options: Any) -> None:
     """  # fmt: skip
     from annostat.concentration import compare_concentration
     from annostat.concentration import concentration as concentration_of
-    from annostat.rounds import Rounds
+    from annostat.labels.rounds import Rounds
 
     table = example(options) if options["example"] else read(options)
     columns = list(dict.fromkeys(options["columns"]))
@@ -155,7 +155,7 @@ def concentration(**options: Any) -> None:
 
 def read(options: dict[str, Any]) -> pd.DataFrame:
     """Return the table of errors."""
-    from annostat.rounds import read_table
+    from annostat.tables.reading import read_table
 
     if not options["source"]:
         raise AnnostatError("no input: give a table of errors, or --example lidc")
@@ -188,7 +188,7 @@ def example(options: dict[str, Any]) -> pd.DataFrame:
 
 def identifiers(table: pd.DataFrame, column: str | None, numeric: list[str]) -> Any:
     """Return the items' names: a column, or the rows' numbers."""
-    from annostat.rounds import ITEM_NAMES
+    from annostat.labels.layout import ITEM_NAMES
 
     if column is None:
         known = [c for c in table.columns if c.lower() in ITEM_NAMES and c not in numeric]
@@ -251,8 +251,8 @@ def noise_of(text: str | None) -> Any:
 
 def members(path: str, items: Any) -> Any:
     """Return which items a list names: the first column of a table."""
-    from annostat.concentration.overlap import listed
-    from annostat.rounds import read_table
+    from annostat.concentration.lists import listed
+    from annostat.tables.reading import read_table
 
     if items is None:
         raise AnnostatError("--list needs the names of the items: give their column (--item)")

@@ -10,7 +10,7 @@ from annostat.cli.common import add, progress_bar, publish, run_options
 from annostat.errors import AnnostatError
 
 if TYPE_CHECKING:
-    from annostat.masks import MaskRounds
+    from annostat.labels import MaskRounds
 
 
 def mask_options(command: Any) -> Any:
@@ -48,8 +48,8 @@ def masks(**options: Any) -> None:
 
     One folder or file for each rater, or one file with an array for each.
     """
-    from annostat.datasets.mask_files import read_models
-    from annostat.masks import compare_masks
+    from annostat.tables.mask_files import read_models
+    from annostat.truth import compare_masks
 
     rounds = load_masks(options)
     named = dict(named_model(text) for text in options["models"])
@@ -119,7 +119,7 @@ def patients_of(path: str | None) -> dict[str, str] | None:
     """Return the patient of each item or clip from the first two columns of a table."""
     if path is None:
         return None
-    from annostat.rounds import read_table
+    from annostat.tables.reading import read_table
 
     table = read_table(path)
     if table.shape[1] < 2:
@@ -132,9 +132,9 @@ def write_consensus(rounds: MaskRounds, options: dict[str, Any]) -> None:
     """Write the consensus, marked as one so that nobody scores it against its own raters."""
     import numpy as np
 
-    from annostat.datasets.mask_files import MADE_OF
+    from annostat.consensus import consensus
     from annostat.files import write_whole
-    from annostat.masks import consensus
+    from annostat.tables.mask_files import MADE_OF
 
     found = consensus(rounds, method=options["method"], region=options["region"])
     arrays: dict[str, Any] = {

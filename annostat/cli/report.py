@@ -22,8 +22,8 @@ from annostat.cli.score import labels_and_models, strata_of
 from annostat.errors import AnnostatError
 
 if TYPE_CHECKING:
+    from annostat.labels.rounds import Rounds
     from annostat.report import Part
-    from annostat.rounds import Rounds
 
 FEWEST = 20  # items, for a curve of their errors
 
@@ -142,7 +142,7 @@ def folders(options: dict[str, Any], progress: Any) -> list[Part]:
     common = {"level": options["level"], "n_jobs": options["n_jobs"], "progress": progress}
     if options["masks"]:
         from annostat.datasets import read_masks
-        from annostat.masks import compare_masks
+        from annostat.truth import compare_masks
 
         rounds = read_masks(list(options["masks"]))
         found.append(part_of(compare_masks(rounds, rng=options["seed"], **common)))

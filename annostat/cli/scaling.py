@@ -107,7 +107,7 @@ def read(options: dict[str, Any]) -> Any:
     for name, given in (("--size", options["size"]), ("--score", options["scores"])):
         if not given:
             raise AnnostatError(f"{name} must name a column of the table")
-    from annostat.rounds import read_table
+    from annostat.tables.reading import read_table
 
     keep = [options["group"]] if options["group"] else []
     return read_table(options["source"], keep_text=keep)

@@ -13,7 +13,7 @@ from annostat.cli.common import Command, input_options, load, publish, value_opt
 from annostat.errors import AnnostatError, check_choice, shown
 
 if TYPE_CHECKING:
-    from annostat.rounds import Rounds
+    from annostat.labels.rounds import Rounds
 
 HELD_OUT = {"lidc-diameter": "diameter_mm", "lidc": "largest_slice"}
 HELD_OUT_NOTE = (

@@ -3,8 +3,9 @@
 from annostat.concentration.compare import ConcentrationComparison, compare_concentration
 from annostat.concentration.curve import Curve
 from annostat.concentration.laws import Gaussians, law_gini, law_half, law_share
-from annostat.concentration.overlap import Overlap, overlap
-from annostat.concentration.result import Concentration, Excess, Null, concentration
+from annostat.concentration.lists import Overlap, overlap
+from annostat.concentration.measure import concentration
+from annostat.concentration.result import Concentration, Excess, Null
 from annostat.concentration.swaps import SwapTest, excess_by_swaps
 
 __all__ = [

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
-from annostat.concentration.overlap import Overlap, overlap
-from annostat.concentration.result import Concentration, concentration
+from annostat.concentration.lists import Overlap, overlap
+from annostat.concentration.measure import concentration
+from annostat.concentration.result import Concentration
 from annostat.errors import AnnostatError
-from annostat.estimates import Check, Provenance, Result, Section, check_section, format_p, percent
+from annostat.results.result import Check, Provenance, Result, check_section
+from annostat.results.sections import Section
+from annostat.results.text import format_p, percent
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
+from annostat.arrays import FloatArray
 from annostat.errors import AnnostatError, check_choice, check_numbers, shown
-from annostat.estimates import Estimate, Interval
-from annostat.resampling import cluster_codes
+from annostat.resampling.clusters import cluster_codes
+from annostat.results.estimates import Estimate, Interval
 
-FloatArray = NDArray[np.float64]
 LOSSES = ("squared", "absolute", "asis")
 FEWEST = 3  # items; two points make a line whatever they are
 # Of the losses: mean square over squared mean. Beyond, a few items carry the total and no interval

@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import integrate, optimize, special
 
+from annostat.arrays import FloatArray
 from annostat.concentration.curve import Curve
 from annostat.errors import AnnostatError, check_choice, check_number, check_numbers
 from annostat.noise.model import NoiseModel
 
-FloatArray = NDArray[np.float64]
 SHAPES = ("gaussian", "laplace", "uniform")
 STEPS = 24.0  # lattice steps in the SD of a continuous law that is simulated
 

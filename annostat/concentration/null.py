@@ -22,26 +22,24 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, special
 
+from annostat.arrays import FloatArray
 from annostat.concentration.curve import Curve
 from annostat.concentration.laws import Gaussians, Lattice, Law, step_losses
 from annostat.errors import AnnostatError
-from annostat.estimates import Check, Estimate, Provenance, p_text
+from annostat.labels.rounds import Rounds
 from annostat.noise.cells import MAX_SPAN, Cells
 from annostat.noise.families import get_family
-from annostat.noise.fit import (
-    NoiseFit,
-    SimulatedSets,
-    fit_problem,
-    make_problem,
-    pair_counts,
-    problem_is_physical,
-)
-from annostat.noise.kernels import pair_law
+from annostat.noise.fit import NoiseFit, fit_problem
+from annostat.noise.goodness import SimulatedSets, pair_counts
+from annostat.noise.kernels.law import pair_law
 from annostat.noise.model import ABANDONMENT, NoiseModel, mirror
-from annostat.resampling import Progress, as_generator
-from annostat.rounds import Rounds
+from annostat.noise.problem import make_problem, problem_is_physical
+from annostat.resampling.generators import as_generator
+from annostat.resampling.parallel import Progress
+from annostat.results.estimates import Estimate
+from annostat.results.result import Check, Provenance
+from annostat.results.text import p_text
 
-FloatArray = NDArray[np.float64]
 CORE = "symmetric-nb"  # nests Laplace (r = 1) and, as r grows, Gaussian
 PER_ERROR = 4.0  # steps of the lattice in the median error of real values
 WHOLE_MEDIAN = 25.0  # whole numbers whose median error is beyond are put on that lattice too
@@ -233,7 +231,7 @@ def simulate(
         problem = fit.problem
     else:
         model = law_of_all(source.fit, errors, published=source.published)
-        sets = SimulatedSets(replace(source.fit, model=model), n_simulated, rng)
+        sets = SimulatedSets(source.fit.problem, model, n_simulated, rng)
         fit, problem, counts = source.fit, sets.problem, sets.counts
         drawn = draw_counts(Lattice.of(model), n, weights, n_simulated, rng)
         curves = summaries(step_losses(drawn.shape[1], loss), drawn, grid)

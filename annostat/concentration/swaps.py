@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from annostat._version import __version__
+from annostat.arrays import FloatArray
 from annostat.concentration.curve import Curve
 from annostat.errors import (
     AnnostatError,
@@ -25,14 +26,16 @@ from annostat.errors import (
     check_numbers,
     shown,
 )
-from annostat.estimates import Provenance, Result, Section, format_p, percent
-from annostat.resampling import Rng, as_generator, cluster_codes, seed_of
-from annostat.rounds import Rounds
+from annostat.labels.rounds import Rounds
+from annostat.resampling.clusters import cluster_codes
+from annostat.resampling.generators import Rng, as_generator, seed_of
+from annostat.results.result import Provenance, Result
+from annostat.results.sections import Section
+from annostat.results.text import format_p, percent
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FloatArray = NDArray[np.float64]
 BLOCK = 1 << 21  # losses held at once
 
 

@@ -5,39 +5,20 @@ Names are loaded when they are first used: only the bundled readings come with t
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from annostat.datasets.lidc import lidc, lidc_masks, lidc_table
-from annostat.datasets.scaling import scaling_points
+from annostat._lazy import attach
 
 if TYPE_CHECKING:
     from annostat.datasets.audit import Audit, audit_folder
     from annostat.datasets.camus import Camus, read_camus
     from annostat.datasets.echonet import EchoNet, Trace, read_echonet
     from annostat.datasets.lidc_database import LidcDatabase, read_lidc
-    from annostat.datasets.mask_files import read_masks
-    from annostat.datasets.mask_folders import MaskFolder, mask_rounds, read_mask_folder
+    from annostat.datasets.lidc_tables import lidc, lidc_masks, lidc_table
+    from annostat.datasets.scaling import scaling_points
     from annostat.datasets.video import clip_info, iter_frames, read_clip
-
-_HOME = {
-    "Audit": "audit",
-    "Camus": "camus",
-    "EchoNet": "echonet",
-    "LidcDatabase": "lidc_database",
-    "MaskFolder": "mask_folders",
-    "Trace": "echonet",
-    "audit_folder": "audit",
-    "clip_info": "video",
-    "iter_frames": "video",
-    "mask_rounds": "mask_folders",
-    "read_camus": "camus",
-    "read_clip": "video",
-    "read_echonet": "echonet",
-    "read_lidc": "lidc_database",
-    "read_mask_folder": "mask_folders",
-    "read_masks": "mask_files",
-}
+    from annostat.tables.mask_files import read_masks
+    from annostat.tables.mask_folders import MaskFolder, mask_rounds, read_mask_folder
 
 __all__ = [
     "Audit",
@@ -62,12 +43,28 @@ __all__ = [
     "scaling_points",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(importlib.import_module(f"annostat.datasets.{_HOME[name]}"), name)
-    raise AttributeError(f"module 'annostat.datasets' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = attach(
+    __name__,
+    {
+        "Audit": "annostat.datasets.audit",
+        "Camus": "annostat.datasets.camus",
+        "EchoNet": "annostat.datasets.echonet",
+        "LidcDatabase": "annostat.datasets.lidc_database",
+        "MaskFolder": "annostat.tables.mask_folders",
+        "Trace": "annostat.datasets.echonet",
+        "audit_folder": "annostat.datasets.audit",
+        "clip_info": "annostat.datasets.video",
+        "iter_frames": "annostat.datasets.video",
+        "lidc": "annostat.datasets.lidc_tables",
+        "lidc_masks": "annostat.datasets.lidc_tables",
+        "lidc_table": "annostat.datasets.lidc_tables",
+        "mask_rounds": "annostat.tables.mask_folders",
+        "read_camus": "annostat.datasets.camus",
+        "read_clip": "annostat.datasets.video",
+        "read_echonet": "annostat.datasets.echonet",
+        "read_lidc": "annostat.datasets.lidc_database",
+        "read_mask_folder": "annostat.tables.mask_folders",
+        "read_masks": "annostat.tables.mask_files",
+        "scaling_points": "annostat.datasets.scaling",
+    },
+)

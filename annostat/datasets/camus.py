@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from annostat.datasets.folders import is_inside, open_folder
 from annostat.errors import AnnostatError, check_choice, check_count, shown
+from annostat.tables.folders import is_inside, open_folder
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -18,18 +18,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from annostat.arrays import FloatArray
 from annostat.datasets import video
-from annostat.datasets.folders import Listing, list_files, numbers, open_folder, read_columns
 from annostat.errors import AnnostatError, check_choice, shown
+from annostat.tables.folders import Listing, list_files, numbers, open_folder, read_columns
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from annostat.rounds import Rounds
+    from annostat.labels.rounds import Rounds
 
 __all__ = ["EchoNet", "Trace", "read_echonet"]
 
-FloatArray = NDArray[np.float64]
 ROWS = 21  # of one trace of EchoNet-Dynamic: the long axis and 20 chords
 MEASURES = {"area_px2": "px²", "length_px": "px", "volume_px3": "px³"}
 PATIENT_NAMES = ("patient", "patientid", "patient_id", "mrn", "subject", "subjectid", "subject_id")
@@ -185,7 +185,7 @@ class EchoNet:
         AnnostatError
             If no frame has two annotators.
         """
-        from annostat.rounds import Rounds
+        from annostat.labels.rounds import Rounds
 
         check_choice("measure", measure, list(MEASURES))
         frames: dict[tuple[str, int], list[float]] = {}

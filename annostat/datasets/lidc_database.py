@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from annostat.datasets.lidc import rounds_of
+from annostat.datasets.lidc_tables import rounds_of
 from annostat.errors import AnnostatError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from annostat.rounds import Rounds
+    from annostat.labels.rounds import Rounds
 
 __all__ = ["LidcDatabase", "Outline", "read_lidc"]
 

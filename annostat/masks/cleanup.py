@@ -11,10 +11,15 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from annostat.errors import AnnostatError, check_count
-from annostat.estimates import Estimate, Result, Section, format_number
-from annostat.masks.arrays import as_masks, box_of, check_labels
-from annostat.masks.overlap import DISTANCES, Overlap, overlap
-from annostat.resampling import Rng, bootstrap, bootstrap_interval, cluster_codes
+from annostat.labels.mask_arrays import as_masks, box_of, check_labels
+from annostat.masks.scores import DISTANCES, Overlap, overlap
+from annostat.resampling.bootstraps import bootstrap, bootstrap_interval
+from annostat.resampling.clusters import cluster_codes
+from annostat.resampling.generators import Rng
+from annostat.results.estimates import Estimate
+from annostat.results.result import Result
+from annostat.results.sections import Section
+from annostat.results.text import format_number
 
 if TYPE_CHECKING:
     import pandas as pd

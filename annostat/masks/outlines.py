@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from annostat.arrays import FloatArray
 from annostat.errors import AnnostatError, check_choice, check_count
 
-FloatArray = NDArray[np.float64]
 RULES = ("centre", "echonet", "lidc")
 FAR = 1e6  # pixels; further out a coordinate is a mistake
 

@@ -1,43 +1,22 @@
 """The law of one annotator's error, from the differences between rounds.
 
-Names are loaded when they are first used: what needs no likelihood (`pair_mae`, `check_rounds`)
-does not wait for the compiler.
+Names are loaded when they are first used: what needs no likelihood does not wait for the compiler.
 """
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from annostat._lazy import attach
 
 if TYPE_CHECKING:
+    from annostat.noise.brackets import Bracket, bracket, lattice_floor
     from annostat.noise.compare import NoiseComparison, compare_noise
-    from annostat.noise.diagnostics import Bracket, bracket, check_rounds, lattice_floor, pair_mae
     from annostat.noise.families import FAMILIES, Family, Parameter, get_family
     from annostat.noise.fit import NoiseFit, fit_noise
     from annostat.noise.model import ABANDONMENT, NoiseModel
     from annostat.noise.planning import PlanResult, plan_rounds
     from annostat.noise.unimodal import UnimodalFit
-
-_HOME = {
-    "ABANDONMENT": "model",
-    "FAMILIES": "families",
-    "Bracket": "diagnostics",
-    "Family": "families",
-    "NoiseComparison": "compare",
-    "NoiseFit": "fit",
-    "NoiseModel": "model",
-    "Parameter": "families",
-    "PlanResult": "planning",
-    "UnimodalFit": "unimodal",
-    "bracket": "diagnostics",
-    "check_rounds": "diagnostics",
-    "compare_noise": "compare",
-    "fit_noise": "fit",
-    "get_family": "families",
-    "lattice_floor": "diagnostics",
-    "pair_mae": "diagnostics",
-    "plan_rounds": "planning",
-}
 
 __all__ = [
     "ABANDONMENT",
@@ -51,21 +30,35 @@ __all__ = [
     "PlanResult",
     "UnimodalFit",
     "bracket",
-    "check_rounds",
     "compare_noise",
     "fit_noise",
     "get_family",
     "lattice_floor",
-    "pair_mae",
     "plan_rounds",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(importlib.import_module(f"annostat.noise.{_HOME[name]}"), name)
-    raise AttributeError(f"module 'annostat.noise' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = attach(
+    __name__,
+    {
+        "ABANDONMENT": "annostat.noise.model",
+        "FAMILIES": "annostat.noise.families",
+        "Bracket": "annostat.noise.brackets",
+        "Family": "annostat.noise.families",
+        "NoiseComparison": "annostat.noise.compare",
+        "NoiseFit": "annostat.noise.fit",
+        "NoiseModel": "annostat.noise.model",
+        "Parameter": "annostat.noise.families",
+        "PlanResult": "annostat.noise.planning",
+        "UnimodalFit": "annostat.noise.unimodal",
+        "bracket": "annostat.noise.brackets",
+        "compare_noise": "annostat.noise.compare",
+        "fit_noise": "annostat.noise.fit",
+        "get_family": "annostat.noise.families",
+        "lattice_floor": "annostat.noise.brackets",
+        "plan_rounds": "annostat.noise.planning",
+    },
+    old={
+        "check_rounds": "annostat.labels",
+        "pair_mae": "annostat.labels",
+    },
+)

@@ -20,7 +20,7 @@ import numba as nb
 from annostat import jit
 from annostat.noise import kernels
 from annostat.noise.families import FAMILIES, Family
-from annostat.noise.kernels import CELLS, DATA, MATRIX, NUMBERS, VECTOR
+from annostat.noise.kernels.types import CELLS, DATA, MATRIX, NUMBERS, VECTOR
 
 
 @contextlib.contextmanager
@@ -52,7 +52,7 @@ def worthwhile() -> bool:
     if folder is None:
         return False
     there = os.listdir(folder) if os.path.isdir(folder) else []
-    return not any(file.startswith(f"kernels.{last.__name__}-") for file in there)
+    return not any(f".{last.__name__}-" in file for file in there)
 
 
 def compile_all(todo: Iterable[tuple[Any, Any]]) -> None:

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annostat.errors import AnnostatError
-from annostat.noise.diagnostics import design_effect
-from annostat.rounds import Rounds
+from annostat.labels.pairs import design_effect
+from annostat.labels.rounds import Rounds
 
 MAX_SPAN = 20_000  # a pmf this wide is the most that is worth an autocorrelation
 

@@ -7,42 +7,34 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from annostat._version import __version__
+from annostat.arrays import FloatArray
 from annostat.errors import AnnostatError, check_choice, check_level
-from annostat.estimates import (
-    Check,
-    Estimate,
-    Interval,
-    Provenance,
-    Result,
-    Section,
-    check_section,
-    format_number,
-    percent,
-)
-from annostat.noise.diagnostics import Bracket, bracket, check_rounds, pair_mae
+from annostat.labels.checks import check_rounds
+from annostat.labels.pairs import pair_mae
+from annostat.labels.rounds import Rounds
+from annostat.noise.brackets import Bracket, bracket
 from annostat.noise.families import FAMILIES, Family, get_family
-from annostat.noise.fit import (
-    NoiseFit,
+from annostat.noise.fit import NoiseFit, fit_problem, with_bootstrap
+from annostat.noise.model import ABANDONMENT
+from annostat.noise.problem import (
     cell_log_likelihoods,
-    counted,
-    fit_problem,
     make_problem,
     problem_is_physical,
     warn_of_window,
-    with_bootstrap,
 )
-from annostat.noise.model import ABANDONMENT
 from annostat.noise.unimodal import UnimodalFit, fit_unimodal
-from annostat.resampling import Progress, Rng, map_parallel, seed_of, spawn
-from annostat.rounds import Rounds
+from annostat.resampling.generators import Rng, seed_of, spawn
+from annostat.resampling.parallel import Progress, map_parallel
+from annostat.results.estimates import Estimate, Interval
+from annostat.results.result import Check, Provenance, Result, check_section
+from annostat.results.sections import Section
+from annostat.results.text import counted, format_number, percent
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FloatArray = NDArray[np.float64]
 FEW_ITEMS = 20  # below, the coverage of intervals has not been looked at
 
 

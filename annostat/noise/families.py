@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 
 from annostat.errors import AnnostatError, check_choice
 from annostat.jit import first_class
-from annostat.noise.kernels import FILL, call_fill, digamma
+from annostat.noise.kernels.law import digamma
+from annostat.noise.kernels.types import FILL, call_fill
 
 __all__ = ["FAMILIES", "Family", "Parameter", "get_family"]
 

@@ -1,219 +1,46 @@
-"""Fit the noise of a pick: one model (`fit_noise`) or all of them (`compare_noise`)."""
+"""Fit the noise of a pick: one model."""
 
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from annostat._version import __version__
-from annostat.errors import AnnostatError, AnnostatWarning, check_choice, check_count, check_level
-from annostat.estimates import (
-    Check,
-    Estimate,
-    Interval,
-    Provenance,
-    Result,
-    Section,
-    format_p,
-    plain,
-)
+from annostat.arrays import FloatArray
+from annostat.errors import AnnostatError, check_choice, check_count, check_level
+from annostat.labels.pairs import pair_mae
+from annostat.labels.rounds import Rounds
 from annostat.noise import kernels
-from annostat.noise.cells import Cells, canonical, unique_rows
-from annostat.noise.diagnostics import (
-    pair_mae,
-)
 from annostat.noise.families import Family, get_family
-from annostat.noise.model import ABANDONMENT, NoiseModel, find_support, mirror
-from annostat.noise.profile import Profiler
-from annostat.resampling import (
-    Progress,
-    Rng,
-    as_generator,
-    bootstrap_interval,
-    cluster_codes,
-    map_parallel,
-    seed_of,
-    spawn,
+from annostat.noise.goodness import SimulatedSets, deviance, pair_counts, pairs_of, pooled_bins
+from annostat.noise.model import ABANDONMENT, NoiseModel
+from annostat.noise.problem import (
+    KINDS,
+    MAX_RATE,
+    Problem,
+    cell_log_likelihoods,
+    make_problem,
+    problem_is_physical,
+    warn_of_window,
 )
-from annostat.rounds import Rounds
+from annostat.noise.profile import Profiler
+from annostat.noise.search import coarse, scan_windows
+from annostat.resampling.bootstraps import bootstrap_interval
+from annostat.resampling.clusters import cluster_codes
+from annostat.resampling.generators import Rng, seed_of, spawn
+from annostat.resampling.parallel import Progress, map_parallel
+from annostat.results.estimates import Estimate, Interval
+from annostat.results.result import Check, Provenance, Result
+from annostat.results.sections import Section
+from annostat.results.text import format_p, plain
 
 if TYPE_CHECKING:
     import pandas as pd
-
-__all__ = ["NoiseFit", "fit_noise"]
-
-FloatArray = NDArray[np.float64]
-KINDS = {name: i for i, name in enumerate(ABANDONMENT)}
-MAX_RATE = 0.5  # beyond this the "abandonment" would be the rule and the core the exception
-SCAN_GAIN = 1e-7  # log-likelihood to which each window is maximised; the best one further
-FULL_SCAN = 80  # up to this many windows, all of them are tried
-
-
-@dataclass(frozen=True, eq=False)
-class Problem:
-    """Data and settings of one model, in the form that the kernels take."""
-
-    rounds: Rounds
-    cells: Cells
-    family: Family
-    kind: int
-    raters: int
-    windows: NDArray[np.int64]  # empty without abandonment or if the clip's length is used
-    by_length: bool
-    support: NDArray[np.int64]
-
-    @property
-    def n_core(self) -> int:
-        """Number of parameters of the core."""
-        return len(self.family.parameters)
-
-    @property
-    def calls(self) -> tuple[Any, Any, Any, Any]:
-        """The core's law, the likelihood, E|X| and the maximiser, as the kernels call them."""
-        entries = kernels.evaluate, kernels.mean_error, kernels.maximise
-        return self.family.kernel, *(entry.compiled for entry in entries)
-
-    def __getstate__(self) -> dict[str, Any]:
-        # What is derived is derived again: compiled functions do not travel between processes.
-        return {f.name: getattr(self, f.name) for f in fields(self)}
-
-    @cached_property
-    def spec(self) -> NDArray[np.int64]:
-        """The kernels' `spec`."""
-        family = self.family
-        values = [self.n_core, self.kind, self.raters, family.normalise, family.tail_index]
-        return np.array([*values, self.by_length], dtype=np.int64)
-
-    @cached_property
-    def box(self) -> tuple[FloatArray, FloatArray]:
-        """Limits of the coordinates."""
-        low = [math.log(p.low) for p in self.family.parameters]
-        high = [math.log(p.high) for p in self.family.parameters]
-        low[0] += math.log(self.cells.period.min())
-        high[0] += math.log(self.cells.period.max())
-        rate = int(self.kind > 0)
-        low += [0.0] * rate + [-4.0] * (self.raters - 1)
-        high += [MAX_RATE] * rate + [4.0] * (self.raters - 1)
-        return np.array(low), np.array(high)
-
-    @cached_property
-    def extra(self) -> FloatArray:
-        """Correction for two abandoned picks of one clip, which share its truth (order ε²)."""
-        c = self.cells
-        values = np.zeros(c.group.size)
-        if self.kind == KINDS["independent"] and self.by_length:
-            for g, length in enumerate(c.length):
-                half = (length - np.arange(length)) / float(length) ** 2
-                both = np.convolve(mirror(half), mirror(half))[2 * (length - 1) :]
-                mine = (c.group == g) & (c.readings == 2)
-                d = c.span[mine]
-                once = np.where(d < length, half[np.minimum(d, length - 1)], 0.0)
-                twice = np.where(d < both.size, both[np.minimum(d, both.size - 1)], 0.0)
-                values[mine] = once - twice
-        return values
-
-    def data(self, window: int = 0, count: FloatArray | None = None) -> tuple[Any, ...]:
-        """Return the kernels' `data` for a window."""
-        c = self.cells
-        base = c.length if self.by_length else np.full(c.period.size, 2 * window + 1)
-        return kernels.pack(
-            c.z, c.rater, c.start, c.group, c.count if count is None else count, self.extra,
-            c.span, c.period, base, c.share, self.support,
-        )  # fmt: skip
-
-    def maximise(
-        self,
-        start: FloatArray,
-        window: int = 0,
-        *,
-        target: float = 0.0,
-        fixed: tuple[int, float] | None = None,
-        metric: FloatArray | None = None,
-        tolerance: float = 1e-11,
-    ) -> tuple[float, FloatArray, bool]:
-        """Return the largest log-likelihood, where it is, and whether the search converged."""
-        low, high = self.box
-        u = start.copy()
-        if fixed is not None:
-            low, high = low.copy(), high.copy()
-            low[fixed[0]] = high[fixed[0]] = u[fixed[0]] = fixed[1]
-        metric = np.zeros((u.size, u.size)) if metric is None else metric
-        value, fine = kernels.call_climb(
-            *self.calls, self.spec, u, self.data(window), target, low, high, metric,
-            tolerance,
-        )  # fmt: skip
-        return float(value), u, bool(fine)
-
-    def mae(self, u: FloatArray, window: int) -> tuple[float, FloatArray]:
-        """Return E|X| and its derivatives."""
-        slopes = np.empty(u.size)
-        value = kernels.mean_error(self.family.kernel, self.spec, u, self.data(window), slopes)
-        return float(value), slopes
-
-    def starts(self) -> list[FloatArray]:
-        """Return points to start from: scales that explain the typical and the widest difference.
-
-        Where the widest one is all but impossible, the likelihood is flat, and a search that
-        starts there would pass the item over.
-        """
-        c = self.cells
-        low, high = self.box
-        pairs = np.maximum(c.readings - 1, 1)
-        spans = c.span * c.period[c.group]
-        typical = float(c.count @ (spans / pairs) / c.count.sum())
-        typical = max(typical, 0.05 * float(c.period.min()))
-        widest = float(spans.max())
-        first = [math.log(math.sqrt(p.typical[0] * p.typical[1])) for p in self.family.parameters]
-        scales = [0.7 * typical]
-        if self.family.kinked:
-            scales += [factor * typical for factor in (0.25, 1.0, 1.6, 2.5, 4.0)]
-            if self.kind == 0:  # the base must reach half of the widest difference
-                scales.append(widest / 2 + float(c.period.max()))
-        elif widest / 40 > scales[0]:
-            scales.append(widest / 40)
-        found = []
-        for scale in scales:
-            u = np.zeros(low.size)
-            u[: self.n_core] = first
-            u[0] = math.log(scale)
-            if self.kind > 0:
-                u[self.n_core] = 0.01
-            found.append(np.clip(u, low, high))
-        return found
-
-    def theta(self, u: FloatArray) -> dict[str, float]:
-        """Return the core's parameters by name."""
-        values = np.exp(u[: self.n_core])
-        return {p.name: float(v) for p, v in zip(self.family.parameters, values, strict=True)}
-
-    def with_support(self, u: FloatArray, slack: float = 1.0) -> Problem:
-        """Return the problem with the support that the law at u needs.
-
-        What no abandonment explains is left to the core, however improbable: a law that is cut
-        off where its tail is light would make it impossible.
-        """
-        widest = float(np.exp(u[self.n_core + (self.kind > 0) :]).max()) if self.raters > 1 else 1.0
-        theta = np.exp(u[: self.n_core])
-        theta[0] *= slack * max(widest, 1.0)
-        spans = np.zeros(self.cells.period.size, dtype=np.int64)
-        np.maximum.at(spans, self.cells.group, self.cells.span)
-        cap = max(64, 4 * int(spans.max()))
-        carried = self.by_length or 2 * self.windows.max(initial=0) >= spans.max()
-        support = []
-        for period, span in zip(self.cells.period, spans, strict=True):
-            scaled = theta.copy()
-            scaled[0] /= period
-            tail_cap = cap if self.family.tail_index >= 0 else max(cap, 4096)
-            reach = find_support(self.family, scaled, tail=1e-13, cap=tail_cap)
-            support.append(reach if carried else max(reach, span + reach // 2))
-        return replace(self, support=np.array(support, dtype=np.int64))
 
 
 @dataclass(frozen=True, eq=False)
@@ -487,11 +314,11 @@ class NoiseFit(Result):
         expected. Sets are drawn from the fitted law with the data's own missing cells and
         periods, and the model is fitted to each again.
         """
-        sets = SimulatedSets(self, n_resamples, rng)
+        sets = SimulatedSets(self.problem, self.model, n_resamples, rng)
         counts = pair_counts(self.problem.cells)
         widest = int(max(self.problem.cells.span.max(), sets.problem.cells.span.max()))
         bins = pooled_bins(counts.sum() * self.difference_law(widest))
-        observed = deviance(counts, self, bins)
+        observed = deviance(counts, self.difference_law(bins.size - 1), bins)
         refits = self.refit(sets.draw, n_resamples, rng=0, n_jobs=n_jobs, problem=sets.problem)
         cell, distance = pairs_of(sets.problem.cells)
         values = np.empty(n_resamples)
@@ -505,7 +332,8 @@ class NoiseFit(Result):
                 window=window if self.model.window else None,
             )
             seen = np.bincount(distance, weights=sets.counts[b][cell]).astype(np.float64)
-            values[b] = deviance(seen, replace(self, model=model), bins)
+            law = replace(self, model=model).difference_law(bins.size - 1)
+            values[b] = deviance(seen, law, bins)
         p_value = (1 + int((values >= observed).sum())) / (n_resamples + 1)
         words = "fits" if p_value >= 0.05 else "does not fit"
         return Check(
@@ -529,7 +357,7 @@ class NoiseFit(Result):
             raise AnnostatError("a model without abandonment cannot be tested for it")
         null = fit_problem(replace(self.problem, kind=0, windows=np.zeros(0, np.int64),
                                            by_length=False), interval=False)  # fmt: skip
-        sets = SimulatedSets(null, n_resamples, rng)
+        sets = SimulatedSets(null.problem, null.model, n_resamples, rng)
         null_problem, full_problem = (
             replace(p, cells=sets.problem.cells) for p in (null.problem, self.problem)
         )
@@ -549,144 +377,6 @@ class NoiseFit(Result):
             max(observed, 0.0),
             p_value,
         )
-
-
-class SimulatedSets:
-    """Sets of items drawn from a fitted law, with the data's own pattern of missing cells."""
-
-    def __init__(self, fit: NoiseFit, n_sets: int, rng: Rng) -> None:
-        p = fit.problem
-        rounds, c = p.rounds, p.cells
-        generator = as_generator(rng)
-        rows = np.repeat(np.arange(len(rounds.values)), rounds.row_weights)
-        if rows.size * n_sets > 40_000_000:
-            raise AnnostatError(
-                f"{rows.size:,} items are too many to simulate {n_sets} times; test a sample"
-            )
-        absent = np.isnan(rounds.values)[rows].T  # a row for each round: whole rows add up fast
-        group = c.group[c.of_item][rows]
-        laws = []
-        for g in range(c.period.size):
-            model = replace(fit.model, period=float(c.period[g]))
-            if p.by_length:
-                model = replace(model, length=int(c.length[g]))
-            laws.append((model, np.flatnonzero(group == g)))
-        tables, far = [], np.iinfo(np.int64).max
-        for _ in range(n_sets):
-            z = np.empty(absent.shape, dtype=np.int64)
-            for model, mine in laws:
-                z[:, mine] = model.sample_errors((mine.size, len(z)), rng=generator).T
-            z[absent] = far
-            z -= z.min(axis=0) - 1
-            z[absent] = 0
-            tables.append(np.vstack([group, z]))
-        drawn, of_row = unique_rows(np.concatenate(tables, axis=1).T)
-        # Few patterns are distinct: the same one is put into its canonical form only once.
-        cells, of_drawn = unique_rows(
-            np.column_stack([drawn[:, 0], canonical(drawn[:, 1:] - 1) + 1])
-        )
-        of_row = of_drawn[of_row]
-        present = cells[:, 1:] > 0
-        counts = np.zeros((n_sets, len(cells)))
-        for b, index in enumerate(of_row.reshape(n_sets, -1)):
-            counts[b] = np.bincount(index, minlength=len(cells))
-        self.counts: FloatArray = counts
-        new = replace(
-            c,
-            z=cells[:, 1:][present] - 1,
-            rater=np.zeros(int(present.sum()), dtype=np.int64),
-            start=np.concatenate([[0], np.cumsum(present.sum(axis=1))]).astype(np.int64),
-            group=np.ascontiguousarray(cells[:, 0]),
-            count=counts[0],
-            span=cells[:, 1:].max(axis=1) - 1,
-        )
-        self.problem: Problem = replace(p, cells=new)
-
-    def draw(self, numbers: range, _: np.random.Generator) -> FloatArray:
-        """Return the counts of some sets, one row each."""
-        return np.asarray(self.counts[numbers.start : numbers.stop])
-
-
-def pairs_of(cells: Cells) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the cell and |d| of every pair of annotations in a cell."""
-    of, distance = [], []
-    for k in np.unique(cells.readings):
-        mine = np.flatnonzero(cells.readings == k)
-        z = cells.z[cells.start[mine][:, None] + np.arange(k)]
-        for i in range(k):
-            for j in range(i):
-                of.append(mine)
-                distance.append(np.abs(z[:, i] - z[:, j]))
-    return np.concatenate(of), np.concatenate(distance)
-
-
-def pair_counts(cells: Cells) -> FloatArray:
-    """Return the number of pairs at each |d|, float64 of shape (widest + 1,)."""
-    of, distance = pairs_of(cells)
-    size = int(cells.span.max()) + 1
-    return np.asarray(np.bincount(distance, weights=cells.count[of], minlength=size), float)
-
-
-def pooled_bins(expected: FloatArray, least: float = 5.0) -> NDArray[np.int64]:
-    """Return the bin of each |d|, neighbours pooled until `least` pairs are expected."""
-    bins = np.zeros(expected.size, dtype=np.int64)
-    number, held = 0, 0.0
-    rest = expected[::-1].cumsum()[::-1]
-    for d in range(expected.size):
-        bins[d] = number
-        held += expected[d]
-        # A new bin opens only if enough is left to fill it.
-        if held >= least and d + 1 < expected.size and rest[d + 1] >= least:
-            number, held = number + 1, 0.0
-    return bins
-
-
-def deviance(counts: FloatArray, fit: NoiseFit, bins: NDArray[np.int64]) -> float:
-    """Return G² of pooled pair counts against a fit; the last bin holds all that is beyond."""
-    law = fit.difference_law(bins.size - 1)
-    law[-1] += max(1.0 - law.sum(), 0.0)
-    expected = counts.sum() * np.bincount(bins, weights=law)
-    seen = np.bincount(bins[: counts.size], weights=counts, minlength=expected.size)
-    there = seen > 0
-    ratio = seen[there] / np.maximum(expected[there], 1e-300)
-    return float(2 * (seen[there] @ np.log(ratio)))
-
-
-def cell_log_likelihoods(problem: Problem, u: FloatArray, window: int) -> FloatArray:
-    """Return the log-likelihood of each cell, one item each."""
-    grad = np.empty(u.size)
-    n = problem.cells.count.size
-    values = np.empty(n)
-    for i in range(n):
-        count = np.zeros(n)
-        count[i] = 1.0
-        data = problem.data(window, count)
-        values[i] = kernels.evaluate(problem.family.kernel, problem.spec, u, data, grad)
-    return values
-
-
-def coarse(
-    profile: tuple[NDArray[np.int64], FloatArray, FloatArray], problem: Problem, best: int | None
-) -> NDArray[np.int64]:
-    """Return at most eight windows that span the scan, the best one among them."""
-    windows = problem.windows
-    if windows.size <= 8:
-        return windows if windows.size else np.zeros(1, dtype=np.int64)
-    spread = np.geomspace(windows[0], windows[-1], 7).round().astype(np.int64)
-    return np.unique(np.append(spread, best or windows[0]))
-
-
-def window_grid(problem_cells: Cells, typical: float) -> NDArray[np.int64]:
-    """Return the windows to try: from four typical differences to twice the widest one.
-
-    A window narrower than that would not be abandonment but a second core.
-    """
-    widest = int(problem_cells.span.max())
-    low = min(max(3, math.ceil(4 * typical)), max(widest, 1))
-    high = max(2 * widest, low + 1)
-    if high - low <= FULL_SCAN:
-        return np.arange(low, high + 1)
-    return np.unique(np.geomspace(low, high, FULL_SCAN).round().astype(np.int64))
 
 
 def fit_problem(
@@ -732,17 +422,6 @@ def fit_problem(
         problem = needed
         value, u, fine = problem.maximise(u, window)
     return make_fit(problem, value, u, window, fine, profile, interval, level, seed)
-
-
-def scan_windows(problem: Problem, u: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Maximise for each window; return coordinates, and log-likelihood, E|X|, convergence."""
-    found = np.empty((problem.windows.size, u.size))
-    values = np.empty((problem.windows.size, 3))
-    kernels.scan_windows(
-        *problem.calls, problem.spec, u, problem.data(), problem.windows, *problem.box,
-        SCAN_GAIN, found, values,
-    )  # fmt: skip
-    return found, values
 
 
 def make_fit(
@@ -858,11 +537,6 @@ def make_fit(
     )  # fmt: skip
 
 
-def problem_is_physical(problem: Problem) -> bool:
-    """Return whether the scale is in the unit of the periods."""
-    return bool((problem.cells.period != 1.0).any())
-
-
 def fit_noise(
     rounds: Rounds,
     core: str | Family = "laplace",
@@ -963,71 +637,3 @@ def with_bootstrap(
         parameters=parameters,
         abandonment_rate=dress("abandonment_rate", rate) if fit.problem.kind else rate,
     )
-
-
-def make_problem(
-    rounds: Rounds,
-    family: Family,
-    abandonment: str,
-    window: str | int,
-    physical: bool | None,
-    by_rater: bool,
-    cells: Cells | None,
-) -> Problem:
-    """Check the settings and collect the counts."""
-    in_units = rounds.period is not None if physical is None else physical
-    if in_units and rounds.period is None:
-        raise AnnostatError("physical needs a period (or fps) for each item")
-    if by_rater and rounds.n_rounds < 3:
-        raise AnnostatError(
-            "one scale per rater needs three or more rounds: two give only the average"
-        )
-    if cells is None:
-        cells = Cells.from_rounds(rounds, physical=in_units, by_rater=by_rater)
-    kind = KINDS[abandonment]
-    by_length = kind > 0 and window == "length"
-    if by_length and rounds.length is None:
-        raise AnnostatError("window='length' needs the length of each clip")
-    if by_length and (cells.span >= cells.length[cells.group]).any():
-        raise AnnostatError("some picks differ by more than the clip's length; check the lengths")
-    windows = np.zeros(0, dtype=np.int64)
-    if kind > 0 and not by_length:
-        if isinstance(window, str):
-            check_choice("window", window, ("auto", "length"))
-            k = np.maximum(cells.readings - 1, 1)
-            typical = float(cells.count @ (cells.span / k) / cells.count.sum())
-            windows = window_grid(cells, typical)
-            if rounds.length is not None:
-                windows = windows[windows < max(int(rounds.length.max()), 2)]
-        else:
-            windows = np.array([check_count("window", window, low=1)], dtype=np.int64)
-    return Problem(
-        rounds=rounds,
-        cells=cells,
-        family=family,
-        kind=kind,
-        raters=rounds.n_rounds if by_rater else 1,
-        windows=windows,
-        by_length=by_length,
-        support=np.full(cells.period.size, 64, dtype=np.int64),
-    )
-
-
-def warn_of_window(window: str | int, cells: Cells) -> None:
-    """Warn of a given window that no abandonment within it could carry the data over."""
-    if isinstance(window, str):
-        return
-    beyond = float(cells.count[cells.span > 2 * window].sum())
-    if beyond:
-        warnings.warn(
-            f"window={window}: {counted(int(beyond), 'item')} with picks that differ by more than "
-            f"{2 * window}, up to {int(cells.span.max())}, which two abandoned picks within it "
-            "never do, so the core has to explain them; give a wider window, or 'auto'",
-            AnnostatWarning,
-            stacklevel=3,
-        )
-
-
-def counted(n: int, noun: str) -> str:
-    """Return "1 item", "2,000 items"."""
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from annostat.errors import AnnostatError, check_choice, check_count, check_number
 from annostat.noise.families import Family, get_family
-from annostat.noise.kernels import pair_law
-from annostat.resampling import Rng, as_generator
+from annostat.noise.kernels.law import pair_law
+from annostat.resampling.generators import Rng, as_generator
 
 __all__ = ["ABANDONMENT", "NoiseModel"]
 

@@ -11,12 +11,19 @@ from numpy.typing import NDArray
 from scipy import special
 
 from annostat._version import __version__
+from annostat.arrays import FloatArray
 from annostat.errors import AnnostatError, check_count, check_level, check_number
-from annostat.estimates import Estimate, Interval, Provenance, Result, Section, percent
-from annostat.noise.diagnostics import _Table, _unit_sums, log_t_limits
-from annostat.resampling import BLOCK_CELLS, Progress, Rng, as_generator, map_parallel, seed_of
-from annostat.rounds import Rounds
-from annostat.sums import Sums, exp, mapped
+from annostat.labels.pairs import PairTable, unit_sums
+from annostat.labels.rounds import Rounds
+from annostat.resampling.bootstraps import BLOCK_CELLS
+from annostat.resampling.generators import Rng, as_generator, seed_of
+from annostat.resampling.intervals import exp, log_t_limits, mapped
+from annostat.resampling.parallel import Progress, map_parallel
+from annostat.resampling.sums import Sums
+from annostat.results.estimates import Estimate, Interval
+from annostat.results.result import Provenance, Result
+from annostat.results.sections import Section
+from annostat.results.text import percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["PlanResult", "plan_rounds"]
 
-FloatArray = NDArray[np.float64]
 
 FAMILY_LIMIT = 1500  # pairs beyond which the choice of family is the larger error
 SMALL_PILOT = 30
@@ -344,9 +350,9 @@ def _from_pilot(
     rounds: Rounds, factor: float, level: float, rng: np.random.Generator
 ) -> tuple[_Law, Estimate, Interval | None, float]:
     """Return the pilot's law, its CV, the interval of n and the design effect."""
-    table = _Table.of(rounds)
+    table = PairTable.of(rounds)
     columns = (table.abs_sum, table.square_sum, table.pairs)
-    sums = [_unit_sums(c, table.weights, table.codes) for c in columns]
+    sums = [unit_sums(c, table.weights, table.codes) for c in columns]
     counts = sums[0][1]
     units = int(counts.sum())
     law = _Law(sums[0][0], sums[1][0], sums[2][0], counts / counts.sum(), units)

@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from annostat.estimates import Interval
+from annostat.arrays import FloatArray
 from annostat.noise import kernels
+from annostat.results.estimates import Interval
 
 if TYPE_CHECKING:
-    from annostat.noise.fit import Problem
-
-FloatArray = NDArray[np.float64]
+    from annostat.noise.problem import Problem
 
 
 class Profiler:

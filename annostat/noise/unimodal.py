@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from annostat.estimates import Estimate, plain
+from annostat.arrays import FloatArray
 from annostat.noise import kernels
 from annostat.noise.cells import Cells
-
-FloatArray = NDArray[np.float64]
+from annostat.results.estimates import Estimate
+from annostat.results.text import plain
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,14 +10,14 @@ import numpy as np
 
 from annostat.agreement import repeatability, scaled
 from annostat.errors import AnnostatError
-from annostat.estimates import percent
 from annostat.plotting.figures import COLOURS, axes_of
+from annostat.results.text import percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from annostat.agreement import BlandAltman
-    from annostat.rounds import Rounds
+    from annostat.labels.rounds import Rounds
 
 __all__ = ["plot_bland_altman", "plot_deviations"]
 

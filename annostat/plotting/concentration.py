@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annostat.concentration import Concentration, ConcentrationComparison
-from annostat.estimates import p_text, percent
 from annostat.plotting.figures import COLOURS, axes_of
+from annostat.results.text import p_text, percent
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from annostat.estimates import Estimate
-from annostat.masks import DiceCeiling, MaskComparison
-from annostat.masks.arrays import box_of
+from annostat.ceilings import DiceCeiling
+from annostat.labels.mask_arrays import box_of
 from annostat.plotting.figures import COLOURS, axes_of
+from annostat.results.estimates import Estimate
+from annostat.truth import MaskComparison
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

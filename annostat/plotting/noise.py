@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from annostat.noise import NoiseComparison, NoiseFit
-from annostat.noise.fit import pair_counts
+from annostat.noise.goodness import pair_counts
 from annostat.plotting.figures import COLOURS, axes_of
 
 if TYPE_CHECKING:

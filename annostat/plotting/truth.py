@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from annostat.estimates import percent
 from annostat.plotting.agreement import plot_bland_altman
 from annostat.plotting.figures import COLOURS, axes_of
+from annostat.results.text import percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from annostat.cardiac import AfdScore, EfScore, FirstFrames
-from annostat.masks import MaskComparison
 from annostat.report.parts import Part, Picture, part_of
+from annostat.truth import MaskComparison
 
 
 @part_of.register

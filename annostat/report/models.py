@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from annostat.estimates import Section
 from annostat.report.parts import WORST, Part, Picture, part_of
+from annostat.results.sections import Section
 from annostat.truth import Scores
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from annostat._version import __version__
 from annostat.errors import AnnostatError
-from annostat.estimates import Result
 from annostat.files import write_text
 from annostat.report.parts import Part, part_of
+from annostat.results.result import Result
 
 CITATION = (
     "annostat: the metrology of annotation noise, version {} (BSD-3-Clause); see CITATION.cff in "

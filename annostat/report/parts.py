@@ -13,9 +13,10 @@ import numpy as np
 from annostat.concentration import Concentration, ConcentrationComparison
 from annostat.datasets.audit import Audit
 from annostat.errors import AnnostatError, shown
-from annostat.estimates import Check, Provenance, Section
+from annostat.labels.rounds import Rounds
 from annostat.noise import NoiseComparison
-from annostat.rounds import Rounds
+from annostat.results.result import Check, Provenance
+from annostat.results.sections import Section
 from annostat.scaling import ScalingComparison
 
 ORDER = {False: 0, None: 1, True: 2}

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from annostat.scaling.fit import (
-    LAWS,
-    Prediction,
-    ScalingComparison,
-    ScalingFit,
-    compare_scaling,
-)
+from annostat.scaling.compare import ScalingComparison, compare_scaling
+from annostat.scaling.fit import LAWS, Prediction, ScalingFit
 from annostat.scaling.slopes import LOSS_KINDS, dimension_from_slope, log_slope
 from annostat.scaling.table import compare_scaling_table
 

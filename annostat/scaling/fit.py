@@ -1,43 +1,27 @@
-"""All laws side by side on one series, with the naive slope and the implied dimension."""
+"""One scaling law, fitted: limits, predictions."""
 
 from __future__ import annotations
 
-import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from annostat._version import __version__
-from annostat.errors import AnnostatError, check_choice, check_level, check_number
-from annostat.estimates import (
-    Check,
-    Estimate,
-    Interval,
-    Provenance,
-    Result,
-    Section,
-    check_section,
-    format_number,
-    percent,
-    plain,
-)
-from annostat.scaling.laws import Broken, Floor, Hinge, Law, Power
+from annostat.arrays import FloatArray
+from annostat.errors import AnnostatError, check_number
+from annostat.resampling.intervals import exp
+from annostat.results.estimates import Estimate, Interval
+from annostat.results.text import plain
+from annostat.scaling.bends import Broken, Hinge
+from annostat.scaling.laws import Floor, Law, Power
 from annostat.scaling.robust import inflation_of, log_likelihood, reweighted
-from annostat.scaling.slopes import LOSS_KINDS, dimension, log_slope, numbers, positive
-from annostat.scaling.solve import TINY, FloatArray, Points, Prior
-from annostat.sums import exp
+from annostat.scaling.slopes import positive
+from annostat.scaling.solve import TINY, Points, Prior
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-__all__ = ["LAWS", "Prediction", "ScalingComparison", "ScalingFit", "compare_scaling"]
-
-# Names of the laws, as in the JSON: a given floor makes a law of its own beside the free one.
 LAWS = ("power", "power_floor", "power_given_floor", "hinge", "broken")
 CLASSES: dict[str, type[Law]] = {
     "power": Power, "power_floor": Floor, "power_given_floor": Floor, "hinge": Hinge,
@@ -144,329 +128,6 @@ class ScalingFit:
             "aicc": plain(self.aicc),
             "weight": plain(self.weight),
         }  # fmt: skip
-
-
-@dataclass(frozen=True, eq=False)
-class ScalingComparison(Result):
-    """All laws on one series: loss against size.
-
-    Attributes
-    ----------
-    fits : tuple of ScalingFit
-        In the order of AICc.
-    log_slope : Estimate
-        The naive log-log slope, with HC3 errors.
-    floor_bias : Estimate
-        By how much the naive slope misses the exponent if the law with a floor holds: the
-        log-log slope of that law's curve at the same sizes, less its exponent.
-    dimension : Estimate
-        Implied by the exponent of the best law, for `loss_kind`.
-    predictions : tuple of (law, Prediction)
-        What was asked for, by every law.
-    checks : tuple of Check
-    provenance : Provenance
-    sizes, losses, weights : float64 arrays of shape (n,)
-    """
-
-    fits: tuple[ScalingFit, ...]
-    log_slope: Estimate
-    floor_bias: Estimate
-    dimension: Estimate
-    loss_kind: str
-    predictions: tuple[tuple[str, Prediction], ...]
-    checks: tuple[Check, ...]
-    provenance: Provenance
-    sizes: FloatArray
-    losses: FloatArray
-    weights: FloatArray
-    size_name: str
-    score_name: str
-    higher_is_better: bool
-    given_floor: Estimate | None
-
-    @property
-    def best(self) -> ScalingFit:
-        """The law of the smallest AICc."""
-        return self.fits[0]
-
-    @property
-    def loss_name(self) -> str:
-        """Name of what falls with size."""
-        return f"1 − {self.score_name}" if self.higher_is_better else self.score_name
-
-    def fit_of(self, law: str) -> ScalingFit:
-        """Return the fit of a law by its name."""
-        names = [fit.name for fit in self.fits]
-        return self.fits[names.index(check_choice("law", law, names))]
-
-    def dimension_for(self, loss_kind: str, *, law: str | None = None) -> Estimate:
-        """Return the implied dimension for a kind of loss, from the exponent of a law."""
-        return dimension((self.best if law is None else self.fit_of(law)).exponent, loss_kind)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the promised JSON object."""
-        return {
-            "size": self.size_name,
-            "score": self.score_name,
-            "loss": self.loss_name,
-            "n_points": int(self.sizes.size),
-            "n_sizes": int(np.unique(self.sizes).size),
-            "models": [fit.to_dict() for fit in self.fits],
-            "log_slope": self.log_slope.to_dict(),
-            "floor_bias": self.floor_bias.to_dict(),
-            "dimension": {
-                **self.dimension.to_dict(), "loss_kind": self.loss_kind, "law": self.best.name,
-            },
-            "predictions": [{"law": law, **p.to_dict()} for law, p in self.predictions],
-            "checks": [c.to_dict() for c in self.checks],
-            "provenance": self.provenance.to_dict(),
-        }  # fmt: skip
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return one row per law and quantity."""
-        import pandas as pd
-
-        rows = []
-        for fit in self.fits:
-            for name in ("exponent", "floor", "n_half", "hinge", "second_exponent"):
-                estimate = getattr(fit, name)
-                if estimate is not None:
-                    rows.append(
-                        {"law": fit.name, "quantity": name, **estimate.to_dict(),
-                         "aicc": fit.aicc, "weight": fit.weight}
-                    )  # fmt: skip
-        return pd.DataFrame(rows)
-
-    def sections(self) -> list[Section]:
-        """Return what a person should read."""
-        best = self.best
-        n_sizes = np.unique(self.sizes).size
-        lines = [
-            f"{self.loss_name} against {self.size_name}: {self.sizes.size} points, "
-            f"{n_sizes} sizes. Best by AICc: {best.label}"
-            + (f", weight {percent(round(best.weight, 2))}." if len(self.fits) > 1 else "."),
-            *self._said(best),
-        ]
-        rows = [
-            [f.label, *(_cell(e) for e in (f.exponent, f.floor, f.n_half, f.hinge)),
-             format_number(f.aicc - best.aicc, 1) if f is not best else "0",
-             f"{f.weight:.2f}" if math.isfinite(f.weight) else "–"]
-            for f in self.fits
-        ]  # fmt: skip
-        level = percent(best.level)
-        table = Section(
-            f"Laws ({level} intervals)",
-            ("law", "exponent α", "floor E", "N½", "hinge", "ΔAICc", "weight"), rows,
-        )  # fmt: skip
-        slopes = [
-            f"Naive log–log slope {_cell(self.log_slope)}.",
-            *self._bias(),
-            *(f"Dimension if the loss is {kind} in the error, {k:g}/α: "
-              f"{_cell(self.dimension_for(kind))}." for kind, k in LOSS_KINDS.items()),
-            "Read a dimension as a lower bound; data, teacher and training leave floors too.",
-        ]  # fmt: skip
-        sections = [Section("", lines=lines), table, Section("Slope and dimension", lines=slopes)]
-        if self.predictions:
-            sections.append(
-                Section(
-                    "Predictions", ("law", self.size_name, self.loss_name, ""),
-                    [[self.fit_of(law).label, f"{p.size:,.6g}", _cell(p.loss),
-                      "extrapolated" * p.extrapolated] for law, p in self.predictions],
-                    ["The interval holds if the law does: beyond the data, compare the laws."],
-                )
-            )  # fmt: skip
-        return [*sections, check_section(self.checks)]
-
-    def _bias(self) -> list[str]:
-        """Return the sentence on what a floor does to the naive slope."""
-        if not math.isfinite(self.floor_bias.value):
-            return []
-        law = floor_law(self.fits)
-        assert law is not None
-        naive = law.exponent.value + self.floor_bias.value
-        return [
-            f"A floor hides part of a slope: under the {law.label}, an exponent of "
-            f"{law.exponent.value:.2g} shows as {naive:.2g} at these sizes."
-        ]
-
-    def _said(self, best: ScalingFit) -> list[str]:
-        """Return sentences on the floor and on where saturation begins."""
-        lines = []
-        if best.hinge is not None and best.second_exponent is None:
-            lines.append(f"Saturation begins at {_cell(best.hinge)} {self.size_name}.")
-        if best.n_half is not None and math.isfinite(best.n_half.value):
-            lines.append(f"Half of the loss is floor from {_cell(best.n_half)} {self.size_name}.")
-        if best.floor is not None and best.floor.value > 0:
-            text = f"It levels off at {self.loss_name} = {_cell(best.floor)}"
-            if self.higher_is_better:
-                text += f": {self.score_name} {_cell(mirrored(best.floor))}"
-            lines.append(text + ".")
-        return lines
-
-
-def compare_scaling(
-    sizes: ArrayLike,
-    scores: ArrayLike,
-    *,
-    weights: ArrayLike | None = None,
-    higher_is_better: bool = False,
-    floor: float | Estimate | None = None,
-    floor_se: float | None = None,
-    laws: Sequence[str] | None = None,
-    robust: bool = False,
-    loss_kind: str = "quadratic",
-    at: ArrayLike = (),
-    level: float = 0.95,
-    size_name: str = "size",
-    score_name: str = "loss",
-) -> ScalingComparison:
-    r"""Fit scaling laws to scores of models of several sizes, and say which holds.
-
-    The laws, of loss L against size N: ``power`` L = A·N^−α; ``power_floor`` L = E + A·N^−α;
-    ``power_given_floor``, the same with what is known of E; ``hinge``, a power law up to a size,
-    then flat; ``broken``, a power law that bends smoothly into another. All are fitted by least
-    squares of log L: the error of a loss is taken as proportional to it.
-
-    Parameters
-    ----------
-    sizes, scores : array-like of shape (n,)
-        Positive sizes (parameters, items of training data) and scores; one point per trained
-        model, so that several seeds of a size are several points.
-    weights : array-like of shape (n,), optional
-        Precisions: proportional to 1/variance of log loss.
-    higher_is_better : bool
-        Scores are in [0, 1) and 1 is perfect (Dice, IoU): the loss is 1 − score.
-    floor : float or Estimate, optional
-        Known floor E of the loss, for example 1 − the Dice ceiling. An Estimate brings its
-        standard uncertainty along.
-    floor_se : float, optional
-        Standard error of the floor; without one it is taken as exact. An uncertain floor is
-        profiled with a Gaussian penalty, never plugged in.
-    laws : sequence of str, optional
-        Some of `LAWS`; all that the number of points and sizes allows by default.
-    robust : bool
-        Huber's loss (k = 1.345), its scale from the median absolute residual of each law.
-    loss_kind : {"quadratic", "first-order"}
-        Whether the dimension is 4/α or 2/α (`dimension_from_slope`).
-    at : array-like of shape (m,)
-        Sizes at which every law's loss is wanted, beyond the data too.
-    level : float
-        Confidence level.
-    size_name, score_name : str
-        Words for the axes.
-
-    Returns
-    -------
-    ScalingComparison
-        Laws in the order of AICc. Intervals are where the profile of
-        ν·log(residual sum of squares), plus the penalty of a given floor, rises by
-        ν·log(1 + F/ν), F the quantile of the F distribution with 1 and ν degrees of freedom.
-
-    Raises
-    ------
-    AnnostatError
-        If sizes or losses are not positive and finite, fewer than four points or three sizes are
-        there, or the floor is above all losses. NaN is refused, as is an empty series.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from annostat.scaling import compare_scaling
-    >>> sizes = np.geomspace(1e4, 1e8, 12)
-    >>> noise = np.exp(0.02 * np.random.default_rng(1).normal(size=12))
-    >>> result = compare_scaling(sizes, (0.05 + 8 * sizes**-0.4) * noise)
-    >>> result.best.name, result.best.exponent.short(), result.best.floor.short()
-    ('power_floor', '0.4059', '0.05071')
-    >>> print(result.log_slope.short())
-    0.162
-    """
-    check_level(level)
-    check_choice("loss_kind", loss_kind, list(LOSS_KINDS))
-    size = positive("sizes", sizes)
-    loss = losses_of(scores, higher_is_better)
-    if size.shape != loss.shape:
-        raise AnnostatError(f"sizes and scores must be of one length, got {size.size}, {loss.size}")
-    weight = np.ones(size.size) if weights is None else positive("weights", weights)
-    if weight.shape != size.shape:
-        raise AnnostatError(f"weights must be {size.size} numbers, got {weight.size}")
-    n_sizes = np.unique(size).size
-    if n_sizes < 3 or size.size < 4:
-        raise AnnostatError(
-            f"a scaling law needs at least four points of three different sizes, got {size.size} "
-            f"of {n_sizes}"
-        )
-    prior = prior_of(floor, floor_se)
-    if prior is not None and prior.floor >= loss.max():
-        raise AnnostatError(
-            f"the floor {prior.floor:g} is above all losses (largest {loss.max():g}): is it a "
-            "floor of the loss, in the same unit?"
-        )
-    wanted = [check_choice("laws", name, LAWS) for name in (LAWS if laws is None else laws)]
-    if laws is not None and "power_given_floor" in wanted and prior is None:
-        raise AnnostatError("the law power_given_floor needs a floor")
-    centre = float(np.log(size).mean())
-    order = np.argsort(size, kind="stable")
-    points = Points(
-        np.log(size[order]) - centre, np.log(loss[order]), weight[order] / weight.mean()
-    )
-    fits, left_out = [], []
-    for name in wanted:
-        kind = CLASSES[name]
-        given = prior if name == "power_given_floor" else None
-        if name == "power_given_floor" and prior is None:
-            continue
-        k = kind.n_parameters + 1 - (given is not None)
-        if n_sizes < kind.n_sizes or (size.size < k + 2 and name != "power"):
-            left_out.append(f"{name} ({k + 2} points of {kind.n_sizes} sizes)")
-            continue
-        fits.append(fit_law(name, points, given, robust, k, level, centre))
-    if not fits:
-        raise AnnostatError(f"too few points for the laws asked for; needed: {', '.join(left_out)}")
-    fits = with_weights(fits)
-    asked = positive("at", np.atleast_1d(at))
-    predictions = tuple((f.name, p) for f in fits for p in f.predict(asked))
-    digest = hashlib.sha256(np.stack([size, loss, weight]).tobytes()).hexdigest()[:16]
-    options: Mapping[str, Any] = {
-        "laws": [f.name for f in fits], "left_out": left_out, "robust": robust,
-        "floor": None if prior is None else prior.floor,
-        "floor_se": None if prior is None else prior.se,
-        "higher_is_better": higher_is_better, "loss_kind": loss_kind, "level": level,
-    }  # fmt: skip
-    return ScalingComparison(
-        fits=tuple(fits),
-        log_slope=log_slope(size, loss, level=level),
-        floor_bias=floor_bias(fits, size),
-        dimension=dimension(fits[0].exponent, loss_kind),
-        loss_kind=loss_kind,
-        predictions=predictions,
-        checks=tuple(check_series(points, fits, prior, left_out, higher_is_better)),
-        provenance=Provenance(__version__, digest, int(size.size), None, options),
-        sizes=size,
-        losses=loss,
-        weights=weight,
-        size_name=size_name,
-        score_name=score_name,
-        higher_is_better=higher_is_better,
-        given_floor=None if prior is None else Estimate(prior.floor, prior.se, note="given"),
-    )
-
-
-def losses_of(scores: ArrayLike, higher_is_better: bool) -> FloatArray:
-    """Return losses from scores; a score that is perfect, or beyond, has no logarithm."""
-    if not higher_is_better:
-        return positive("scores", scores)
-    values = numbers("scores", scores)
-    highest, lowest = (f(values[np.isfinite(values)], initial=0.5) for f in (np.max, np.min))
-    if highest > 1:
-        hint = " (percentages? divide by 100)" if highest <= 100 else ""
-        raise AnnostatError(
-            f"scores for which higher is better must be below 1, got {highest:g}{hint}"
-        )
-    if highest == 1:
-        raise AnnostatError("a perfect score, 1, leaves no loss whose logarithm could be fitted")
-    if lowest < 0:
-        raise AnnostatError(f"scores must not be negative, got {lowest:g}")
-    return positive("1 − scores", 1 - values)
 
 
 def prior_of(floor: float | Estimate | None, se: float | None) -> Prior | None:
@@ -585,100 +246,6 @@ def floor_law(fits: Sequence[ScalingFit]) -> ScalingFit | None:
     return by_name.get("power_given_floor", by_name.get("power_floor"))
 
 
-def check_series(
-    points: Points, fits: Sequence[ScalingFit], prior: Prior | None, left_out: Sequence[str],
-    higher_is_better: bool,
-) -> list[Check]:  # fmt: skip
-    """Look at what the fits assume."""
-    best = fits[0]
-    checks = []
-    line = Power(points)
-    turn = (
-        ", against what the laws say."
-        if higher_is_better
-        else ": if higher scores are better, say so (--higher-is-better)."
-    )
-    checks.append(
-        Check("falls", line.exponent > 0,
-              "The loss falls with size." if line.exponent > 0 else
-              f"The loss grows with size{turn}",
-              line.exponent)
-    )  # fmt: skip
-    if prior is not None:
-        beyond = int((np.exp(points.y) < prior.floor).sum())
-        text = "No score is beyond the given floor." if not beyond else (
-            f"{beyond} of {points.n} scores are beyond the given floor {prior.floor:g}: noise, "
-            "or a floor that is too high."
-        )  # fmt: skip
-        checks.append(Check("beyond_floor", not beyond, text, float(beyond)))
-    free = next((f for f in fits if f.name == "power_floor"), None)
-    if prior is not None and free is not None and free.floor is not None:
-        interval = free.floor.interval
-        assert interval is not None
-        reach = 1.96 * prior.se
-        agrees = interval.low <= prior.floor + reach and interval.high >= prior.floor - reach
-        text = f"The given floor {prior.floor:g} agrees with the free one ({_cell(free.floor)})."
-        if not agrees:
-            text = (
-                f"The given floor {prior.floor:g} is not among the free ones ({_cell(free.floor)})"
-                ": models saturate elsewhere (data, teacher, training); look at the free law."
-            )
-        checks.append(Check("floor_agrees", agrees, text))
-    if not exact(best.law):
-        checks += [_lack_of_fit(best.law, points), _unequal(best.law, points)]
-    checks = [c for c in checks if c.name]
-    if left_out:
-        text = f"Too few points for {', '.join(left_out)}; train more sizes to tell these apart."
-        checks.append(Check("laws_left_out", None, text))
-    near = [f for f in fits if f.weight > 0.1]
-    if len(near) > 1:
-        low, high = min(f.exponent.value for f in near), max(f.exponent.value for f in near)
-        text = (
-            f"{len(near)} laws explain the points about as well; their exponents run from "
-            f"{low:.3g} to {high:.3g}: the interval of one law is not the whole uncertainty."
-        )
-        checks.append(Check("law", None, text))
-    return checks
-
-
-def _lack_of_fit(law: Law, points: Points) -> Check:
-    """Compare the scatter about the law with that of the seeds of one size (F test)."""
-    groups = np.searchsorted(points.knots, points.v)
-    n_sizes = int(groups.max()) + 1
-    inner, outer = points.n - n_sizes, n_sizes - (points.n - law.dof)
-    if inner < 1 or outer < 1:
-        return Check("", None, "")
-    total = np.bincount(groups, points.w)
-    mean = (np.bincount(groups, points.w * points.y) / total)[groups]
-    pure = float((points.y - mean) ** 2 @ points.w)
-    rss = float((points.y - law.curve(points.v)) ** 2 @ points.w)
-    f = max(rss - pure, 0.0) / outer / max(pure / inner, 1e-300)
-    p = float(special.fdtrc(outer, inner, f))
-    text = (
-        "The sizes scatter about the law as seeds of one size do."
-        if p > 0.05
-        else "The sizes scatter about the law more than seeds of one size do: something besides "
-        "size moves the score; average the seeds of each size, or the intervals are too short."
-    )
-    return Check("lack_of_fit", p > 0.05, text, f, p)
-
-
-def _unequal(law: Law, points: Points) -> Check:
-    """Test whether squared residuals move with log size (Koenker 1981)."""
-    squared = points.w * (points.y - law.curve(points.v)) ** 2
-    varies = squared.std() > 1e-9 * squared.mean()  # else rounding would be correlated
-    r = float(np.corrcoef(squared, points.v)[0, 1]) if varies else 0.0
-    p = float(special.chdtrc(1, points.n * r * r))
-    grow = "larger" if r > 0 else "smaller"
-    text = (
-        "The relative scatter does not move with size."
-        if p > 0.05
-        else f"The relative scatter is {grow} for larger models: give weights (1/variance of log "
-        "loss), or several seeds per size to estimate them."
-    )
-    return Check("equal_scatter", p > 0.05, text, points.n * r * r, p)
-
-
 def mirrored(estimate: Estimate) -> Estimate:
     """Return 1 − estimate: a score where a loss was."""
     inner = estimate.interval
@@ -690,7 +257,8 @@ def mirrored(estimate: Estimate) -> Estimate:
     )
 
 
-def _cell(estimate: Estimate | None) -> str:
+def interval_cell(estimate: Estimate | None) -> str:
+    """Return an estimate with its limits, as a cell of text."""
     if estimate is None:
         return "–"
     if estimate.interval is None:

@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 
+from annostat.arrays import FloatArray
 from annostat.scaling.laws import Law
-from annostat.scaling.solve import TINY, FloatArray, Points, Prior
+from annostat.scaling.solve import TINY, Points, Prior
 
 K = 1.345  # 95% efficiency for Gaussian errors (Huber 1981)
 

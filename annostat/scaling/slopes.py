@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from annostat.errors import AnnostatError, check_choice, check_level, check_number, check_numbers
-from annostat.estimates import Estimate, Interval
+from annostat.results.estimates import Estimate, Interval
 
 __all__ = ["LOSS_KINDS", "dimension_from_slope", "log_slope"]
 

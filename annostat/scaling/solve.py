@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+from annostat.arrays import FloatArray, IntArray
+
 Ladder = list[tuple[float, float, FloatArray]]  # value, height of the root, solution
 # Parameters of shape (b, p) and log sizes (n,) to log losses (b, n) and their slopes (b, p, n).
 Shape = Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]

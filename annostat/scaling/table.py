@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from annostat.errors import AnnostatError, check_column
-from annostat.rounds import _as_numbers, _labels, _RowNames
-from annostat.scaling.fit import ScalingComparison, compare_scaling
+from annostat.labels.columns import RowNames, as_labels, as_numbers
+from annostat.scaling.compare import ScalingComparison, compare_scaling
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,17 +79,17 @@ def compare_scaling_table(
         check_column("score", column, columns)
     if frame.empty:
         raise AnnostatError("the table has no rows")
-    rows = _RowNames(np.arange(len(frame)))
+    rows = RowNames(np.arange(len(frame)))
     numbers = {}
     for column in (size, *scores, *([weight] if weight else [])):
-        numbers[column] = _as_numbers(frame[column], column, rows)
+        numbers[column] = as_numbers(frame[column], column, rows)
         missing = np.flatnonzero(np.isnan(numbers[column]))
         if missing.size:
             raise AnnostatError(
                 f"column {column!r} is empty in {missing.size} rows; first: {rows[missing[0]]} "
                 "(leave such rows out)"
             )
-    labels = None if group is None else _labels(frame[group], group, np.array(
+    labels = None if group is None else as_labels(frame[group], group, np.array(
         [rows[i] for i in range(len(frame))], dtype=object))  # fmt: skip
     found = {}
     for name in [""] if labels is None else sorted(set(labels)):

@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from annostat.estimates import Estimate, Interval, plain
-from annostat.multiplicity import holm
-from annostat.resampling import Rng, bootstrap_sums
-from annostat.sums import FEW_UNITS, Sums
+from annostat.arrays import FloatArray
+from annostat.resampling.bootstraps import bootstrap_sums
+from annostat.resampling.generators import Rng
+from annostat.resampling.multiplicity import holm
+from annostat.resampling.sums import FEW_UNITS, Sums
+from annostat.results.estimates import Estimate, Interval
+from annostat.results.text import plain
 from annostat.truth.means import mean_estimate
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

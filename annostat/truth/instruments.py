@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from annostat.arrays import FloatArray
 from annostat.errors import AnnostatError, check_level, check_numbers
-from annostat.estimates import Estimate, Interval
-from annostat.resampling import cluster_codes
-from annostat.rounds import Rounds
+from annostat.labels.rounds import Rounds
+from annostat.resampling.clusters import cluster_codes
+from annostat.results.estimates import Estimate, Interval
 from annostat.truth.means import mean_estimate, root, unit_sums
 from annostat.truth.products import Labels, cross_products
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

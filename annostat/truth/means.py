@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from annostat.estimates import Estimate, Interval
-from annostat.sums import Sums
-
-FloatArray = NDArray[np.float64]
+from annostat.arrays import FloatArray
+from annostat.resampling.sums import Sums
+from annostat.results.estimates import Estimate, Interval
 
 
 def mean_estimate(

@@ -10,22 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annostat.agreement import BlandAltman, bland_altman
-from annostat.agreement.repeatability import scaled
-from annostat.estimates import (
-    Estimate,
-    Interval,
-)
-from annostat.multiplicity import holm
-from annostat.resampling import Rng
-from annostat.rounds import Rounds
-from annostat.sums import Function, Sums, exp, mapped
+from annostat.agreement.noise_sd import scaled
+from annostat.arrays import FloatArray
+from annostat.labels.rounds import Rounds
+from annostat.resampling.generators import Rng
+from annostat.resampling.intervals import exp, mapped
+from annostat.resampling.multiplicity import holm
+from annostat.resampling.sums import Function, Sums
+from annostat.results.estimates import Estimate, Interval
 from annostat.truth.instruments import correlation_with_truth
 from annostat.truth.means import fieller, mean_estimate, ratio, root, unit_sums
 from annostat.truth.products import Labels, half_products
 from annostat.truth.result import Leakage, ModelScore
 from annostat.truth.verdicts import judge
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

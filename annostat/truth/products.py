@@ -10,13 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from annostat.agreement.variances import Variances
+from annostat.arrays import FloatArray
 from annostat.errors import AnnostatError, check_numbers
-from annostat.rounds import Rounds
-
-FloatArray = NDArray[np.float64]
+from annostat.labels.rounds import Rounds
 
 
 def cross_products(

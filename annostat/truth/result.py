@@ -7,27 +7,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from annostat.agreement import BlandAltman
-from annostat.estimates import (
-    Check,
-    Estimate,
-    Provenance,
-    Result,
-    Section,
-    check_section,
-    format_p,
-    plain,
-)
-from annostat.rounds import Rounds
+from annostat.arrays import FloatArray
+from annostat.labels.rounds import Rounds
+from annostat.results.estimates import Estimate
+from annostat.results.result import Check, Provenance, Result, check_section
+from annostat.results.sections import Section
+from annostat.results.text import format_p, plain
 from annostat.truth.comparison import Comparison
 from annostat.truth.verdicts import Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FloatArray = NDArray[np.float64]
 FLOORS = ("rmse_floor", "mae_floor", "correlation_ceiling", "r2_ceiling")
 
 

@@ -6,30 +6,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from annostat._version import __version__
-from annostat.agreement.repeatability import scaled
+from annostat.agreement.noise_sd import scaled
+from annostat.arrays import FloatArray
 from annostat.ceilings import bounds
 from annostat.errors import AnnostatError, check_choice, check_level, check_number, check_numbers
-from annostat.estimates import (
-    Check,
-    Estimate,
-    Provenance,
-    format_p,
-)
+from annostat.labels.checks import check_rounds
+from annostat.labels.rounds import Rounds
 from annostat.noise import compare_noise
 from annostat.noise.compare import in_physical_units
-from annostat.noise.diagnostics import check_rounds
-from annostat.resampling import Rng, cluster_codes, seed_of
-from annostat.rounds import Rounds
+from annostat.resampling.clusters import cluster_codes
+from annostat.resampling.generators import Rng, seed_of
+from annostat.results.estimates import Estimate
+from annostat.results.result import Check, Provenance
+from annostat.results.text import format_p
 from annostat.truth.comparison import compare_models
 from annostat.truth.model import Frame, score_model
 from annostat.truth.products import Labels
 from annostat.truth.result import FLOORS, ModelScore, Scores
 from annostat.truth.verdicts import BELOW
 
-FloatArray = NDArray[np.float64]
 KINDS = ("auto", "picks", "values")
 WIDEST_PICKS = 1000  # whole numbers that lie further apart are values, unless the caller says so
 

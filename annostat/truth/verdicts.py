@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from annostat.estimates import Estimate, format_number, format_p, percent, plain
+from annostat.arrays import FloatArray
+from annostat.results.estimates import Estimate
+from annostat.results.text import format_number, format_p, percent, plain
 
-FloatArray = NDArray[np.float64]
 ABOVE = "above the floor"
 AT = "at the floor within the margin"
 BELOW = "below the floor"

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from annostat.masks import dice, staple
+from annostat.consensus import staple
+from annostat.masks import dice
 
 
 def readers(n, shape, seed=0):

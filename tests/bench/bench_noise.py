@@ -10,7 +10,7 @@ from scipy import optimize
 
 from annostat import NoiseModel, Rounds, fit_noise
 from annostat.noise import FAMILIES, kernels
-from annostat.noise.fit import make_problem
+from annostat.noise.problem import make_problem
 from tests import naive
 
 REFITS = 2000

@@ -22,7 +22,7 @@ for batch in source.iter_batches(batch_size=1<<20, columns=["a","b"]):
 """
 OURS = """
 import time,sys
-from annostat.rounds import read_rounds
+from annostat.tables import read_rounds
 import pandas, pyarrow.parquet
 t=time.perf_counter()
 rounds=read_rounds(sys.argv[1], rounds=["a","b"], collapse=True)

@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 
 from annostat import Rounds, agreement
-from annostat.sums import Sums
+from annostat.resampling.sums import Sums
 
 REPLICATES = 10_000
 

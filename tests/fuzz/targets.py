@@ -74,8 +74,8 @@ def prompts(data: bytes) -> None:
 
 def scaling(data: bytes) -> None:
     """Fit scaling laws to a table."""
-    from annostat.rounds import read_table
     from annostat.scaling import compare_scaling_table
+    from annostat.tables.reading import read_table
 
     with on_disk(data, ".csv") as path, tolerated():
         compare_scaling_table(read_table(path), size="n", score="s")

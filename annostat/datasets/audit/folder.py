@@ -28,13 +28,13 @@ from annostat.datasets.audit.traces import (
 )
 from annostat.datasets.camus import Camus
 from annostat.datasets.echonet import EchoNet
-from annostat.datasets.folders import each_row
 from annostat.errors import AnnostatError, check_level
-from annostat.estimates import Provenance
-from annostat.resampling import Progress
+from annostat.resampling.parallel import Progress
+from annostat.results.result import Provenance
+from annostat.tables.folders import each_row
 
 if TYPE_CHECKING:
-    from annostat.rounds import Rounds
+    from annostat.labels.rounds import Rounds
 
 __all__ = ["audit_folder"]
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from annostat.datasets import video
 from annostat.datasets.audit.signs import SIGNS_VERSION, Meter
 from annostat.errors import AnnostatError, is_interrupt
-from annostat.resampling import Progress, map_parallel
+from annostat.resampling.parallel import Progress, map_parallel
 
 FEW = 64  # fewer clips are measured here: processes take longer to start
 MAX_BYTES = video.MAX_CLIP_BYTES

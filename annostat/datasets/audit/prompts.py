@@ -12,20 +12,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import special
 
-from annostat.datasets.folders import is_inside, open_folder
+from annostat.arrays import FloatArray
 from annostat.datasets.video import without_suffix
 from annostat.errors import AnnostatError, check_level, shown
-from annostat.estimates import Estimate, Interval
-from annostat.multiplicity import holm
-from annostat.resampling import cluster_codes
+from annostat.resampling.clusters import cluster_codes
+from annostat.resampling.multiplicity import holm
+from annostat.results.estimates import Estimate, Interval
+from annostat.tables.folders import is_inside, open_folder
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from annostat.rounds import Rounds
+    from annostat.labels.rounds import Rounds
 
 __all__ = [
     "Association",
@@ -35,7 +36,6 @@ __all__ = [
     "read_prompts",
 ]
 
-FloatArray = NDArray[np.float64]
 FILE_BYTES = 16 << 20
 FEW = 10  # clips without which there is no interval
 
@@ -113,7 +113,8 @@ def read_item_column(path: Path, what: str) -> list[str]:
 
 
 def _item_table(path: Path, what: str) -> tuple[pd.DataFrame, str]:
-    from annostat.rounds import ITEM_NAMES, read_table
+    from annostat.labels.layout import ITEM_NAMES
+    from annostat.tables.reading import read_table
 
     table = read_table(path)
     item = next((str(c) for c in table.columns if str(c).lower() in ITEM_NAMES), None)

@@ -15,10 +15,12 @@ from annostat.datasets.audit.findings import REASONS, Finding
 from annostat.datasets.audit.prompts import Association
 from annostat.datasets.audit.sources import Source
 from annostat.datasets.audit.tiles import Tile, tile_of
-from annostat.datasets.folders import each_row
 from annostat.errors import check_count
-from annostat.estimates import Provenance, Result, Section, format_number, format_p, plain
 from annostat.files import write_text
+from annostat.results.result import Provenance, Result
+from annostat.results.sections import Section
+from annostat.results.text import format_number, format_p, plain
+from annostat.tables.folders import each_row
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from annostat.arrays import Bytes, FloatArray
+
 __all__ = ["SIGNS_VERSION", "Meter"]
 
 SIGNS_VERSION = 2  # a journal of another version is not resumed
@@ -20,9 +22,7 @@ CELLS = 14  # side of the thumbnails
 
 ROOM = 32  # frames that are looked at together
 
-Bytes = NDArray[np.uint8]
 IntArray = NDArray[np.int32]
-FloatArray = NDArray[np.float64]
 
 
 class Meter:

@@ -14,8 +14,8 @@ from annostat.datasets.audit.camus_labels import camus_tasks
 from annostat.datasets.audit.measuring import Record, Task
 from annostat.datasets.camus import Camus, read_camus
 from annostat.datasets.echonet import EchoNet, read_echonet
-from annostat.datasets.folders import list_files, open_folder
 from annostat.errors import AnnostatError
+from annostat.tables.folders import list_files, open_folder
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from annostat.arrays import FloatArray
 from annostat.datasets.audit.findings import Finding, Limits
 from annostat.datasets.echonet import ROWS, EchoNet, Trace
-from annostat.datasets.folders import each_row
+from annostat.tables.folders import each_row
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FloatArray = NDArray[np.float64]
 CHUNK = 128  # outlines whose edges are compared at once
 CLEAR = 0.8  # share of clips that must agree on which phase the file names first
 FEW = 8  # clips without which there is no such thing as the usual

@@ -1,0 +1,385 @@
+"""Intraclass correlations: six forms, three naming conventions, one table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import special
+
+from annostat._version import __version__
+from annostat.agreement.anova import MeanSquares
+from annostat.agreement.variances import FEW_ITEMS, NONE_COVERS, Variances, share_interval
+from annostat.errors import AnnostatError, check_choice, check_level
+from annostat.labels.rounds import Rounds
+from annostat.resampling.generators import Rng, seed_of
+from annostat.results.estimates import Estimate, Interval
+from annostat.results.result import Provenance, Result
+from annostat.results.sections import Section
+from annostat.results.text import format_number, format_p, plain
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# McGraw & Wong (1996), Shrout & Fleiss (1979), and in words as Koo & Li (2016) ask for.
+NAMES = {
+    "icc_1_1": ("ICC(1)", "ICC(1,1)", "one-way random, absolute agreement, single label"),
+    "icc_a_1": ("ICC(A,1)", "ICC(2,1)", "two-way random, absolute agreement, single label"),
+    "icc_c_1": ("ICC(C,1)", "ICC(3,1)", "two-way mixed, consistency, single label"),
+    "icc_1_k": ("ICC(k)", "ICC(1,k)", "one-way random, absolute agreement, mean of k"),
+    "icc_a_k": ("ICC(A,k)", "ICC(2,k)", "two-way random, absolute agreement, mean of k"),
+    "icc_c_k": ("ICC(C,k)", "ICC(3,k)", "two-way mixed, consistency, mean of k"),
+}
+INTERVALS = ("bootstrap-t", "f")
+ROUNDING = 1e-24  # mean squares below this share of the largest value's square are rounding
+
+
+@dataclass(frozen=True)
+class IccForm:
+    """One form: its estimate, F test of ρ = 0, degrees of freedom and p-value."""
+
+    name: str
+    estimate: Estimate
+    f: float
+    df1: float
+    df2: float
+    p_value: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        mcgraw_wong, shrout_fleiss, words = NAMES[self.name]
+        return {
+            "name": self.name,
+            "mcgraw_wong": mcgraw_wong,
+            "shrout_fleiss": shrout_fleiss,
+            "description": words,
+            **self.estimate.to_dict(),
+            "f": plain(self.f),
+            "df1": plain(self.df1),
+            "df2": plain(self.df2),
+            "p_value": plain(self.p_value),
+        }
+
+
+@dataclass(frozen=True)
+class Icc(Result):
+    """All forms of the intraclass correlation of one table.
+
+    Attributes
+    ----------
+    forms : tuple of IccForm
+        In the order of `NAMES`; by name through ``icc["icc_a_1"]``.
+    k : int
+        Number of labels that the k forms average.
+    mean_squares : MeanSquares
+    provenance : Provenance
+    """
+
+    forms: tuple[IccForm, ...]
+    k: int
+    mean_squares: MeanSquares
+    provenance: Provenance
+
+    def __getitem__(self, name: str) -> Estimate:
+        for form in self.forms:
+            if form.name == name:
+                return form.estimate
+        raise AnnostatError(f"there is no form {name!r}: {', '.join(NAMES)}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {
+            "k": self.k,
+            "icc": [form.to_dict() for form in self.forms],
+            "provenance": self.provenance.to_dict(),
+        }
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per form, with all three names."""
+        import pandas as pd
+
+        return pd.DataFrame([form.to_dict() for form in self.forms])
+
+    def sections(self) -> list[Section]:
+        """Return what a person should read."""
+        rows = [
+            [*NAMES[f.name], f.estimate.short(), f.estimate.range(), format_number(f.f),
+             format_p(f.p_value)]
+            for f in self.forms
+        ]  # fmt: skip
+        columns = ("McGraw–Wong", "Shrout–Fleiss", "in words", "value", "interval", "F", "p")
+        return [Section("Intraclass correlation", columns, rows, notes_of(self.forms))]
+
+
+def notes_of(forms: Sequence[IccForm]) -> list[str]:
+    """Return what must be said below a table of these forms."""
+    notes = list(dict.fromkeys(f.estimate.note for f in forms if f.estimate.note))
+    methods = {f.name: f.estimate.interval.method for f in forms if f.estimate.interval}
+    if any(method.startswith("F") for method in methods.values()):
+        notes.append("F intervals presume Gaussian truths and errors of independent items.")
+    elif "icc_a_1" in methods:
+        notes.append("The intervals of ICC(A,·) hold for these raters, not for raters drawn anew.")
+    return notes
+
+
+def icc(
+    rounds: Rounds,
+    *,
+    interval: str = "bootstrap-t",
+    level: float = 0.95,
+    k: int | None = None,
+    n_resamples: int = 2000,
+    rng: Rng = 0,
+    n_jobs: int | None = 1,
+) -> Icc:
+    r"""Return all intraclass correlations with intervals, F tests and p-values.
+
+    Parameters
+    ----------
+    rounds : Rounds
+        Values of shape (n_items, n_rounds), NaN where missing.
+    interval : {"bootstrap-t", "f"}
+        "bootstrap-t" draws items, or whole clusters, on the scale of −log(1 − ρ); it presumes no
+        law and speaks of these raters. "f" is exact for Gaussian truths and errors of independent
+        items, too narrow for others, and takes the raters of ICC(A,·) for a sample of many. Fewer
+        than 15 independent items cannot show their law: there "f" stands in for the bootstrap.
+    level : float
+        Confidence level.
+    k : int, optional
+        Number of labels that the k forms average; by default the number of rounds.
+    n_resamples, rng, n_jobs
+        For the bootstrap.
+
+    Returns
+    -------
+    Icc
+        With mean squares MS of items (I), rounds (J), residual (E) and within items (W):
+        ICC(1) = (MSI − MSW)/(MSI + (k−1)MSW), ICC(C,1) = (MSI − MSE)/(MSI + (k−1)MSE),
+        ICC(A,1) = (MSI − MSE)/(MSI + (k−1)MSE + k(MSJ − MSE)/n), and k forms by Spearman–Brown.
+        F intervals: Shrout & Fleiss (1979), McGraw & Wong (1996); for ICC(A,1) Satterthwaite's
+        degrees of freedom. The bootstrap's of the consistency form is that of ρ in
+        `annostat.ceilings.bounds`. Cells may be missing: components come from the unbalanced
+        analysis of variance (no item is dropped); F intervals are then approximate, which their
+        method says, and the bootstrap's are from the items with two or more labels. Where a few
+        differences carry most of the variance (as in `repeatability`) the bootstrap gives no
+        interval, since none covers. Negative values stay
+        negative. All labels equal: NaN. Identical rounds: 1, without an interval. Rounds that
+        are `exchangeable` have no two-way forms: NaN.
+
+    Raises
+    ------
+    AnnostatError
+        If fewer than two items have labels or no item has two.
+
+    Notes
+    -----
+    Shrout & Fleiss (1979), Psychol Bull 86:420-428; McGraw & Wong (1996), Psychol Methods
+    1:30-46 (with its correction 1:390).
+
+    Examples
+    --------
+    The ratings of Shrout & Fleiss (1979):
+
+    >>> ratings = [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8],
+    ...            [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]]
+    >>> table = icc(Rounds.from_array(ratings))  # six items: F intervals
+    >>> [round(form.estimate.value, 2) for form in table.forms]
+    [0.17, 0.29, 0.71, 0.44, 0.62, 0.91]
+    """
+    check_choice("interval", interval, INTERVALS)
+    level = check_level(level)
+    values = rounds.values
+    if rounds.weights is not None:
+        values = np.repeat(values, rounds.weights, axis=0)
+    seen = np.isfinite(values)
+    scale = float(np.max(np.abs(values - values[seen].mean()), where=seen, initial=0.0))
+    ms = MeanSquares.of(values / scale if scale > 0 else values)
+    count = ms.n_rounds if k is None else k
+    if not isinstance(count, (int, np.integer)) or count < 1:
+        raise AnnostatError(f"k must be a whole number of at least 1, got {k!r}")
+    single = [_one_way(ms, level), _agreement(ms, level), _consistency(ms, level)]
+    if rounds.exchangeable:
+        why = "the rounds have no identity, so that only the one-way forms have a meaning"
+        nothing = Estimate(math.nan, note=why)
+        single[1:] = [IccForm(f.name, nothing, math.nan, f.df1, f.df2, math.nan)
+                      for f in single[1:]]  # fmt: skip
+    labelled = rounds.usable()
+    units = None if labelled.cluster is None else len(set(labelled.cluster))
+    clustered = units is not None and units < labelled.n_items
+    used = interval if clustered or labelled.n_items >= FEW_ITEMS else "f"
+    if used == "bootstrap-t":
+        single = _resampled(single, rounds, level, n_resamples, rng, n_jobs)
+    forms = (*single, *(_averaged(form, count) for form in single))
+    options = {"interval": used, "level": level, "k": count, "n_resamples": n_resamples}
+    seed = seed_of(rng) if used == "bootstrap-t" else None
+    return Icc(
+        forms,
+        int(count),
+        ms,
+        Provenance(__version__, rounds.digest(), ms.n_items, seed, options),
+    )
+
+
+def _resampled(
+    forms: list[IccForm],
+    rounds: Rounds,
+    level: float,
+    n_resamples: int,
+    rng: Rng,
+    n_jobs: int | None,
+) -> list[IccForm]:
+    """Return the forms with bootstrap-t intervals, where they have one."""
+    alike, apart = Variances.of(replace(rounds, exchangeable=True)), Variances.of(rounds)
+    shares = {
+        "icc_1_1": (alike, alike.reliability),
+        "icc_a_1": (apart, apart.absolute_agreement),
+        "icc_c_1": (apart, apart.reliability),
+    }
+    found = []
+    for form in forms:
+        e = form.estimate
+        v, share = shares[form.name]
+        if e.interval is None and (math.isnan(e.value) or e.value == 1 or form.f == 0):
+            found.append(form)
+        elif v.dominated:
+            found.append(replace(form, estimate=Estimate(e.value, note=NONE_COVERS)))
+        else:
+            limits = share_interval(v.sums, share, level=level, n_resamples=n_resamples, rng=rng,
+                                    n_jobs=n_jobs)  # fmt: skip
+            error = v.sums.standard_error(share)
+            note = "" if limits else "no interval: a round that is constant or mirrors another"
+            if limits is not None:
+                # With missing cells the estimate has other weights, and may just fall outside.
+                low, high = min(limits.low, e.value), max(limits.high, e.value)
+                limits = Interval(low, high, level, limits.method)
+            found.append(replace(form, estimate=Estimate(e.value, error, limits, "", note)))
+    return found
+
+
+def _one_way(ms: MeanSquares, level: float) -> IccForm:
+    return _ratio_form("icc_1_1", ms.items, ms.within, ms.k_items, ms.n_items - 1, ms.df_within,
+                       ms, level)  # fmt: skip
+
+
+def _consistency(ms: MeanSquares, level: float) -> IccForm:
+    return _ratio_form("icc_c_1", ms.items_adjusted, ms.residual, ms.k_adjusted, ms.n_items - 1,
+                       ms.df_residual, ms, level)  # fmt: skip
+
+
+def _ratio_form(
+    name: str,
+    top: float,
+    bottom: float,
+    k: float,
+    df1: int,
+    df2: int,
+    ms: MeanSquares,
+    level: float,
+) -> IccForm:
+    if df2 < 1 or (name == "icc_c_1" and not ms.connected):
+        why = _why_not(ms)
+        return IccForm(name, Estimate(math.nan, note=why), math.nan, df1, df2, math.nan)
+    degenerate = _degenerate(name, top, bottom, df1, df2)
+    if degenerate is not None:
+        return degenerate
+    if top <= ROUNDING:
+        note = "no interval: all items have the same mean label"
+        return IccForm(name, Estimate(-1 / (k - 1), None, None, "", note), 0.0, df1, df2, 1.0)
+    f = top / bottom
+    lower, upper = f / _f_quantile(df1, df2, level), f * _f_quantile(df2, df1, level)
+    low, high = ((x - 1) / (x + k - 1) for x in (lower, upper))
+    method = "F" if ms.balanced else "F, approximate with missing cells"
+    estimate = Estimate((f - 1) / (f + k - 1), None, Interval(low, high, level, method))
+    return IccForm(name, estimate, f, df1, df2, float(special.fdtrc(df1, df2, f)))
+
+
+def _agreement(ms: MeanSquares, level: float) -> IccForm:
+    n, k = ms.n_adjusted, ms.k_adjusted
+    items, rounds, residual = (
+        0.0 if square <= ROUNDING else square
+        for square in (ms.items_adjusted, ms.rounds, ms.residual)
+    )
+    df1, df2 = ms.n_items - 1, ms.df_residual
+    if df2 < 1 or not ms.connected:
+        why = _why_not(ms)
+        return IccForm("icc_a_1", Estimate(math.nan, note=why), math.nan, df1, df2, math.nan)
+    if rounds == 0:
+        degenerate = _degenerate("icc_a_1", items, residual, df1, df2)
+        if degenerate is not None:
+            return degenerate
+    bottom = items + (k - 1) * residual + k * (rounds - residual) / n
+    value = (items - residual) / bottom
+    f = items / residual if residual > 0 else math.inf if items > 0 else math.nan
+    a, b = k * value / (n * (1 - value)), 1 + k * value * (n - 1) / (n * (1 - value))
+    spread = (a * rounds) ** 2 / (ms.n_rounds - 1) + (b * residual) ** 2 / df2
+    interval = None
+    note = "no interval: the residual vanishes"
+    if spread > 0:
+        freedom = (a * rounds + b * residual) ** 2 / spread
+        high, low = _f_quantile(df1, freedom, level), _f_quantile(freedom, df1, level)
+        rest = k * rounds + (k * n - k - n) * residual
+        method = "F with Satterthwaite's degrees of freedom"
+        lower = n * (items - high * residual) / (high * rest + n * items)
+        upper = n * (low * items - residual) / (rest + n * low * items)
+        # The formula breaks down where its denominators vanish: very few labels, negative values.
+        note = "no interval: the table is too small for its formula"
+        if lower <= value <= upper:
+            method += "" if ms.balanced else ", approximate with missing cells"
+            interval, note = Interval(lower, upper, level, method), ""
+    p = float(special.fdtrc(df1, df2, f))
+    return IccForm("icc_a_1", Estimate(value, None, interval, "", note), f, df1, df2, p)
+
+
+def _why_not(ms: MeanSquares) -> str:
+    if not ms.connected:
+        return "no chain of shared items links all rounds, so that their bias cannot be told"
+    return "too few labels for the residual"
+
+
+def _degenerate(name: str, top: float, bottom: float, df1: int, df2: int) -> IccForm | None:
+    """Return the defined result of a table without noise, None for any other."""
+    if bottom > ROUNDING:
+        return None
+    if top <= ROUNDING:
+        nothing = Estimate(math.nan, note="all items have the same labels: nothing to tell apart")
+        return IccForm(name, nothing, math.nan, df1, df2, math.nan)
+    note = "no interval: the rounds are identical" if name != "icc_c_1" else (
+        "no interval: the rounds differ by a constant at most"
+    )  # fmt: skip
+    return IccForm(name, Estimate(1.0, None, None, "", note), math.inf, df1, df2, 0.0)
+
+
+def _averaged(form: IccForm, k: int) -> IccForm:
+    """Return the form for the mean of k labels, by Spearman–Brown."""
+    e = form.estimate
+    interval = e.interval
+    if interval is not None:
+        interval = Interval(spearman_brown(interval.low, k), spearman_brown(interval.high, k),
+                            interval.level, interval.method)  # fmt: skip
+    error = e.standard_uncertainty
+    if error is not None:
+        bottom = 1 + (k - 1) * e.value
+        error = error * k / bottom**2 if bottom > 1e-12 else None
+    averaged = Estimate(spearman_brown(e.value, k), error, interval, "", e.note)
+    return IccForm(form.name[:-1] + "k", averaged, form.f, form.df1, form.df2, form.p_value)
+
+
+def spearman_brown(reliability: float, k: float) -> float:
+    """Return the reliability of the mean of k labels, k·ρ/(1 + (k−1)·ρ).
+
+    −∞ where the mean of k labels would have no variance left: ρ ≤ −1/(k−1).
+
+    Examples
+    --------
+    >>> round(spearman_brown(0.5, 2), 3)
+    0.667
+    """
+    bottom = 1 + (k - 1) * reliability
+    return -math.inf if bottom <= 1e-12 else k * reliability / bottom
+
+
+def _f_quantile(df1: float, df2: float, level: float) -> float:
+    return float(special.fdtri(df1, df2, (1 + level) / 2))

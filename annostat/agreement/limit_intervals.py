@@ -1,0 +1,197 @@
+"""Intervals of limits of agreement."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from annostat.agreement.differences import Differences
+from annostat.agreement.variances import NONE_COVERS
+from annostat.arrays import FloatArray
+from annostat.errors import AnnostatError
+from annostat.resampling.generators import Rng
+from annostat.resampling.intervals import mapped
+from annostat.results.estimates import Estimate, Interval
+
+
+def moments_of_differences(
+    x: FloatArray,
+    y: FloatArray,
+    pair: NDArray[np.bool_],
+    codes: NDArray[np.int64] | None,
+    replicates: bool,
+) -> tuple[float, float, int, float, float]:
+    """Return bias, SD of one difference, units, standard error of the bias, df of the SD."""
+    d = (y - x)[pair]
+    if codes is None:
+        if replicates:
+            raise AnnostatError("replicates=True needs clusters: which pairs are of one subject")
+        n = len(d)
+        sd = float(np.std(d, ddof=1))
+        return float(d.mean()), sd, n, sd / math.sqrt(n), n - 1
+    if not replicates:
+        groups, counts, sums, within, df_within = one_way(d, codes[pair])
+        n, total = groups, counts.sum()
+        if n < 3:
+            raise AnnostatError(f"limits of agreement take 3 or more clusters, got {n}")
+        bias = float(sums.sum() / total)
+        between = float(np.sum(counts * (sums / counts - bias) ** 2)) / (n - 1)
+        size = (total - float(np.sum(counts**2)) / total) / (n - 1)
+        extra = max((between - within) / size, 0.0)
+        # Cluster-robust error of the mean; Satterthwaite's degrees of freedom of the variance.
+        pull = sums - counts * bias
+        error = math.sqrt(n / (n - 1) * float(np.sum(pull**2))) / total
+        variance = extra + within
+        top, rest = between / size, (1 - 1 / size) * within
+        spread = top**2 / (n - 1) + (rest**2 / df_within if df_within else 0.0)
+        freedom = variance**2 / spread if spread > 0 else n - 1
+        return bias, math.sqrt(variance), n, error, freedom
+    parts = [one_way(v[np.isfinite(v)], codes[np.isfinite(v)]) for v in (x, y)]
+    means = []
+    for v in (x, y):
+        seen = np.isfinite(v)
+        count = np.bincount(codes[seen], minlength=codes.max() + 1)
+        total = np.bincount(codes[seen], weights=v[seen], minlength=codes.max() + 1)
+        means.append((np.where(count > 0, total / np.maximum(count, 1), np.nan), count))
+    (mean_x, count_x), (mean_y, count_y) = means
+    both = np.isfinite(mean_x) & np.isfinite(mean_y)
+    n = int(both.sum())
+    if n < 3:
+        raise AnnostatError(f"limits of agreement take 3 or more subjects with both, got {n}")
+    delta = (mean_y - mean_x)[both]
+    variance = float(np.var(delta, ddof=1))
+    pieces = [(variance, n - 1)]
+    for (_, _, _, within, df), count in zip(parts, (count_x, count_y), strict=True):
+        share = 1 - float(np.mean(1 / count[both]))
+        if df:
+            pieces.append((share * within, df))
+    whole = sum(p for p, _ in pieces)
+    freedom = whole**2 / sum(p**2 / df for p, df in pieces) if whole > 0 else n - 1
+    bias = float(delta.mean())
+    return bias, math.sqrt(whole), n, math.sqrt(variance / n), freedom
+
+
+def one_way(
+    v: FloatArray, codes: NDArray[np.int64]
+) -> tuple[int, FloatArray, FloatArray, float, int]:
+    """Return groups, their counts and sums, the mean square within, its degrees of freedom."""
+    _, codes = np.unique(codes, return_inverse=True)
+    counts = np.bincount(codes).astype(np.float64)
+    sums = np.asarray(np.bincount(codes, weights=v), dtype=np.float64)
+    df = len(v) - len(counts)
+    inside = float(np.sum((v - (sums / counts)[codes]) ** 2))
+    return len(counts), counts, sums, inside / df if df else 0.0, df
+
+
+def limits_of(
+    bias: float,
+    sd: float,
+    n: int,
+    error: float,
+    freedom: float,
+    z: float,
+    method: str,
+    level: float,
+) -> list[tuple[float, float | None, Interval | None]]:
+    """Return the lower and the upper limit of agreement, and the factor of the SD."""
+    if sd == 0:
+        return [(bias, None, None), (bias, None, None)]
+    size = (sd / error) ** 2  # of independent differences with this error of the mean
+    if method == "sqrt3":
+        se = sd * math.sqrt(3 / size)
+        name = "t, SE² = 3·sd²/n (Bland & Altman 1986)"
+    else:
+        se = sd * math.sqrt(1 / size + z**2 / (2 * freedom))
+        name = "t, SE² = sd²·(1/n + z²/(2·df))"
+    found: list[tuple[float, float | None, Interval | None]] = []
+    reach = float(special.stdtrit(freedom, (1 + level) / 2)) * se
+    for side in (-1, 1):
+        limit = bias + side * z * sd
+        if method == "noncentral-t":
+            tails = [noncentral_t(q, freedom, z * math.sqrt(size)) * error
+                     for q in ((1 - level) / 2, (1 + level) / 2)]  # fmt: skip
+            ends = sorted(bias + side * t for t in tails)
+            interval = Interval(ends[0], ends[1], level, "noncentral t (Carkeet 2015)")
+        else:
+            interval = Interval(limit - reach, limit + reach, level, name)
+        found.append((limit, se, interval))
+    return found
+
+
+def resampled_limits(
+    found: Differences, centre: float, sd: float, scale: float, multiplier: float, unit: str, *,
+    level: float, n_resamples: int, rng: Rng, n_jobs: int | None,
+) -> tuple[Estimate, Estimate, Estimate]:  # fmt: skip
+    """Return the SD and both limits with the intervals that presume no law.
+
+    `found` is of (difference − centre)/scale.
+    """
+    values = sd, centre - multiplier * sd, centre + multiplier * sd
+    intervals, note = None, NONE_COVERS
+    if not found.dominated:
+        note = "no interval: all differences have the same size"
+        intervals = found.intervals(
+            multiplier, level=level, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs
+        )
+    if intervals is None:
+        spread, lower, upper = (Estimate(v, None, None, unit, note) for v in values)
+        return spread, lower, upper
+    errors = found.errors(multiplier)
+
+    def estimate(i: int, centre: float) -> Estimate:
+        limits = mapped(intervals[i], lambda x: centre + scale * x)
+        return Estimate(values[i], scale * errors[i], limits, unit)
+
+    return estimate(0, 0.0), estimate(1, centre), estimate(2, centre)
+
+
+def noncentral_t(q: float, freedom: float, shift: float) -> float:
+    """Return the quantile of the noncentral t distribution, by bisection."""
+    guess = shift + float(special.ndtri(q)) * math.sqrt(1 + shift**2 / (2 * freedom))
+    width = 1.0 + abs(guess) / 4
+    low, high = guess - width, guess + width
+    for _ in range(60):
+        if special.nctdtr(freedom, shift, low) <= q <= special.nctdtr(freedom, shift, high):
+            break
+        low, high = low - width, high + width
+    while high - low > 1e-12 * (1 + abs(guess)):
+        middle = (low + high) / 2
+        if special.nctdtr(freedom, shift, middle) < q:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2
+
+
+def t_estimate(value: float, error: float, df: float, level: float, unit: str) -> Estimate:
+    """Return an estimate with its t interval; none where the error is 0."""
+    if error == 0:
+        return Estimate(value, None, None, unit, "no interval: all differences are equal")
+    reach = float(special.stdtrit(df, (1 + level) / 2)) * error
+    return Estimate(value, error, Interval(value - reach, value + reach, level, "t"), unit)
+
+
+def chi_square_interval(sd: float, freedom: float, level: float, unit: str) -> Estimate:
+    """Return an SD with its chi-square interval; none where it is 0."""
+    if sd == 0:
+        return Estimate(0.0, None, None, unit, "no interval: all differences are equal")
+    low, high = (
+        sd * math.sqrt(freedom / float(special.chdtri(freedom, p)))
+        for p in ((1 - level) / 2, (1 + level) / 2)
+    )
+    error = sd / math.sqrt(2 * freedom)
+    return Estimate(sd, error, Interval(low, high, level, "chi-square"), unit)
+
+
+def exponential(e: Estimate) -> Estimate:
+    """Return the exponential of an estimate and of its limits."""
+    interval = e.interval
+    if interval is not None:
+        interval = Interval(math.exp(interval.low), math.exp(interval.high), interval.level,
+                            interval.method)  # fmt: skip
+    value = math.exp(e.value)
+    error = None if e.standard_uncertainty is None else value * e.standard_uncertainty
+    return Estimate(value, error, interval, "", e.note)

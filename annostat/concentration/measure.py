@@ -1,0 +1,341 @@
+"""Concentration: where a model's error sits, and how much of that noise would do as well."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import special
+
+from annostat._version import __version__
+from annostat.arrays import FloatArray
+from annostat.concentration.curve import (
+    DOMINATED,
+    Curve,
+    codes_of,
+    estimates_of,
+    losses_of,
+    weights_of,
+)
+from annostat.concentration.laws import SHAPES, Gaussians, Law, law_gini, law_half, law_share
+from annostat.concentration.lists import overlap
+from annostat.concentration.null import (
+    CORE,
+    Both,
+    Fitted,
+    Simulated,
+    both_errors,
+    check_label,
+    describe,
+    fit_of_model,
+    generator_of,
+    model_of_json,
+    simulate,
+)
+from annostat.concentration.result import Concentration, Excess, Null, grid_of
+from annostat.concentration.swaps import excess_by_swaps
+from annostat.errors import AnnostatError, check_choice, check_count, check_level, check_number
+from annostat.labels import check_rounds
+from annostat.labels.rounds import Rounds
+from annostat.noise import NoiseComparison, NoiseFit, NoiseModel
+from annostat.resampling.generators import Rng, seed_of
+from annostat.resampling.parallel import Progress
+from annostat.results.estimates import Estimate, Interval
+from annostat.results.result import Check, Provenance
+from annostat.results.text import p_text, percent
+
+FAMILY = f"{CORE} + independent abandonment"  # fitted to rounds of the errors' own items
+ALPHA = 0.05  # of the verdict
+OTHER_ITEMS = Check(
+    "other_items",
+    None,
+    "The law comes from other items: of 200 of them, pure noise with heavy tails was rejected in "
+    "10 to 15% of simulated sets instead of 5%; two labels of these items (rounds) make the test "
+    "exact.",
+)
+Noise = str | Gaussians | NoiseModel | NoiseFit | NoiseComparison | Mapping[str, Any]
+
+
+def concentration(
+    errors: ArrayLike,
+    *,
+    loss: str = "squared",
+    noise: Noise | None = None,
+    rounds: Rounds | None = None,
+    top: float = 0.15,
+    weights: ArrayLike | None = None,
+    clusters: ArrayLike | None = None,
+    predictions: ArrayLike | None = None,
+    items: ArrayLike | None = None,
+    lists: Mapping[str, ArrayLike] | None = None,
+    name: str = "",
+    unit: str = "",
+    level: float = 0.95,
+    n_simulated: int | None = None,
+    rng: Rng = 0,
+    n_jobs: int | None = 1,
+    progress: Progress | None = None,
+) -> Concentration:
+    r"""Return where a model's error sits, and how much of that pure noise would do as well.
+
+    Parameters
+    ----------
+    errors : array-like of shape (n,)
+        Errors of a model against ONE annotation of each item, with their sign if there are
+        `rounds`; losses with ``loss="asis"``. NaN is refused.
+    loss : {"squared", "absolute", "asis"}
+        What is shared out. "asis": any loss ≥ 0, such as 1 − Dice; it has no null.
+    noise : optional
+        Law of one annotation's error: an assumed shape ("gaussian", "laplace", "uniform",
+        `Gaussians`, `NoiseModel`), or a law fitted to *other* items (`NoiseFit`,
+        `NoiseComparison`, the JSON object of ``annostat fit-afd``), whose uncertainty counts.
+    rounds : Rounds, optional
+        Two rounds of the *same* items in the same order; the errors, with their sign, are against
+        one of them. The
+        law is fitted to their differences: symmetric negative binomial with rare abandonment,
+        whole numbers as they are, real values on a lattice of a quarter of the median difference.
+    top : float
+        The worst fraction that is looked at and tested.
+    weights : array-like of shape (n,), optional
+        How many items each stands for, positive.
+    clusters : array-like of shape (n,), optional
+        Cluster (patient) of each item, for the intervals and the overlaps.
+    predictions : array-like of shape (n,), optional
+        The model's values, with `rounds`: adds the exact test of `excess_by_swaps`, which fits no
+        law and finds more.
+    items : array-like of shape (n,), optional
+        Names of the items; rows are numbered without.
+    lists : mapping of str to bool array-likes of shape (n,), optional
+        Known sets of items (corrupted ones, ...) whose overlap with the worst is tested.
+    level, n_simulated, rng, n_jobs, progress
+        As everywhere; `n_simulated` is 2,000 for an assumed shape and 499 for a fitted law.
+
+    Returns
+    -------
+    Concentration
+        The verdict is one-sided at 5%: T = S(top) − S(top; law fitted to the differences), with
+        the law fitted again to each simulated set of differences. With `rounds`, sets are all
+        errors against both labels, dealt out anew: under pure noise they are alike, whatever
+        their law. With a fit to other items, sets are drawn from the law that its differences
+        and the errors together speak for.
+
+    Raises
+    ------
+    AnnostatError
+        If errors are not finite, negative "asis", all zero, or fewer than three; or the noise
+        and the loss do not go together.
+
+    Notes
+    -----
+    The null takes noise as independent between items, symmetric, and alike on all items. Items
+    that are harder for both annotators make it more concentrated than it is, so that the test
+    then finds less, not more.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from annostat import Rounds
+    >>> from annostat.concentration import concentration
+    >>> rng = np.random.default_rng(1)
+    >>> noise = rng.normal(0, 4, (400, 2))
+    >>> rounds = Rounds.from_array(50 + noise)
+    >>> model_error = np.where(np.arange(400) < 12, 25.0, 0.0)
+    >>> found = concentration(noise[:, 0] - model_error, rounds=rounds, n_simulated=99)
+    >>> found.excess.p_value, bool(found.excess.worst_share.value > 0.1)
+    (0.01, True)
+    """
+    level = check_level(level)
+    top = check_number("top", top, low=0.0, high=1.0, open_ends=True)
+    names = None if items is None else np.asarray(items, dtype=object)
+    losses = losses_of(errors, loss, names)
+    n = losses.size
+    if names is None:
+        names = np.array([f"row {i + 1}" for i in range(n)], dtype=object)
+    elif names.shape != (n,):
+        raise AnnostatError(f"items must be one name for each of {n} errors, got {names.shape}")
+    w, codes = weights_of(weights, n), codes_of(clusters, n)
+    if noise is not None and rounds is not None:
+        raise AnnostatError("give either noise or rounds, not both")
+    if (noise is not None or rounds is not None) and loss == "asis":
+        raise AnnostatError(
+            "a loss taken as it is has no null of noise: give the errors with loss='squared' or "
+            "'absolute', or leave out the noise"
+        )
+    if predictions is not None and rounds is None:
+        raise AnnostatError("predictions are held against rounds: give both")
+    curve = Curve.of(losses, w)
+    observed = {
+        "gini": curve.gini,
+        "worst_share": float(curve.share(top)),
+        "half_of_error": curve.fraction(0.5),
+    }
+    gini, worst_share, half = estimates_of(curve, top, codes, level)
+    checks: list[Check] = [_dominance(curve)]
+    null = excess = None
+    if noise is not None or rounds is not None:
+        signed = np.asarray(errors, dtype=np.float64)
+        source, words, more = _source(noise, rounds, signed, level)
+        checks += more
+        assumed = not isinstance(source, (Both, Fitted))
+        n_simulated = check_count("n_simulated", n_simulated or (2000 if assumed else 499), low=19)
+        done = simulate(
+            source, signed, loss=loss, grid=grid_of(top), weights=w,
+            n_simulated=n_simulated, rng=generator_of(rng), n_jobs=n_jobs, progress=progress,
+        )  # fmt: skip
+        null = _null(source, words, done, loss, top, level)
+        excess = _excess(observed, null, (worst_share, gini), top, level)
+    worst = curve.order[: max(int(np.searchsorted(curve.mass, top * curve.mass[-1] - 1e-9)), 1)]
+    result = Concentration(
+        name, loss, top, gini, worst_share, half, observed, null, excess, worst, names, curve, (),
+        tuple(checks),
+        Provenance(
+            __version__, _digest(losses, w, codes, rounds), n, seed_of(rng),
+            {"loss": loss, "top": top, "level": level, "n_simulated": n_simulated},
+        ),
+        unit and {"squared": f"{unit}²", "absolute": unit, "asis": unit}[loss],
+        None if predictions is None or rounds is None
+        else excess_by_swaps(predictions, rounds, top=top, loss=loss, rng=rng),
+    )  # fmt: skip
+    found = [
+        overlap(result.in_worst, np.asarray(chosen), names=(f"worst {percent(top)}", label),
+                clusters=clusters, rng=rng)
+        for label, chosen in (lists or {}).items()
+    ]  # fmt: skip
+    object.__setattr__(result, "overlaps", tuple(found))
+    return result
+
+
+def _source(
+    noise: Noise | None, rounds: Rounds | None, errors: FloatArray, level: float
+) -> tuple[Both | Fitted | Law, str, list[Check]]:
+    """Return the law to simulate, where it comes from, and the checks of its data."""
+    n = errors.size
+    if rounds is not None:
+        if rounds.n_rounds != 2 or len(rounds.values) != n:
+            raise AnnostatError(
+                f"rounds must be two labels of the same {n} items as the errors, got "
+                f"{len(rounds.values)} items and {rounds.n_rounds} rounds"
+            )
+        both = both_errors(errors, rounds.values[:, 0], rounds.values[:, 1])
+        words = f"fitted to the differences of {both.second.size:,} of these items"
+        return (
+            both,
+            words,
+            [check_label(both), *check_rounds(rounds.usable(), level=level, rng=0)],
+        )
+    if isinstance(noise, NoiseComparison):
+        noise = noise.best
+    if isinstance(noise, NoiseFit):
+        if noise.problem.by_length:
+            raise AnnostatError("noise: fit it with a single window, not the clips' lengths")
+        words = f"fitted to {noise.problem.rounds.n_items:,} other items"
+        return Fitted(noise), words, [OTHER_ITEMS]
+    if isinstance(noise, (NoiseModel, Gaussians)):
+        return noise, "assumed", []
+    if isinstance(noise, str):
+        return check_choice("noise", noise, SHAPES), "assumed", []
+    if not isinstance(noise, Mapping) or not noise.get("models"):
+        raise AnnostatError(
+            "noise must be a shape, a NoiseModel, a fit, or the JSON object of `annostat fit-afd`"
+            + (" (this one has strata: give one of them)" if _has_strata(noise) else "")
+        )
+    model = model_of_json(noise["models"][0])
+    items = check_count("n_items of the noise", noise.get("n_items"), low=3)
+    pairs = check_count("n_pairs of the noise", noise.get("n_pairs", items), low=1)
+    k = max(2, round((1 + math.sqrt(1 + 8 * pairs / items)) / 2))
+    return fit_of_model(model, items, k), f"fitted to {items:,} other items", [OTHER_ITEMS]
+
+
+def _has_strata(noise: object) -> bool:
+    return isinstance(noise, Mapping) and "strata" in noise
+
+
+def _null(
+    source: Both | Fitted | Law, words: str, done: Simulated, loss: str, top: float, level: float
+) -> Null:
+    """Put the simulated sets into words."""
+    low, high = done.band(level)
+    expected = done.expected
+    places = {"gini": -2, "worst_share": -3, "half_of_error": -1}
+    spread = done.gaps.std(axis=0, ddof=1)
+    ranges = {
+        key: Estimate(
+            float(expected[j]), float(spread[j]),
+            Interval(float(low[j]), float(high[j]), level, "range of simulated noise"),
+        )
+        for key, j in places.items()
+    }  # fmt: skip
+    if isinstance(source, (Both, Fitted)):
+        population = {key: float(done.law[j]) for key, j in places.items()}
+        law = FAMILY if isinstance(source, Both) else describe(source.fit.model)
+        return Null(law, words, population, ranges, done)
+    population = {
+        "gini": law_gini(source, loss=loss),
+        "worst_share": float(law_share(source, top, loss=loss)),
+        "half_of_error": law_half(source, loss=loss),
+    }
+    return Null(describe(source), words, population, ranges, done)
+
+
+def _excess(
+    observed: Mapping[str, float],
+    null: Null,
+    spreads: tuple[Estimate, Estimate],
+    top: float,
+    level: float,
+) -> Excess:
+    """Return observed less expected, and the verdict."""
+    done = null.simulated
+    estimates = []
+    for key, j, own in (("worst_share", -3, spreads[0]), ("gini", -2, spreads[1])):
+        gap = observed[key] - null.expected[key].value
+        error = own.standard_uncertainty
+        note = own.note
+        interval = None
+        if error is not None:
+            error = math.hypot(error, float(done.laws[:, j].std(ddof=1)))
+            reach = float(special.ndtri((1 + level) / 2)) * error
+            if not note:
+                interval = Interval(gap - reach, gap + reach, level, "normal, jackknife and refits")
+        estimates.append(Estimate(gap, error, interval, "", note))
+    p = done.p_value(observed["worst_share"], -3)
+    p_gini = done.p_value(observed["gini"], -2)
+    share = 100 * null.expected["worst_share"].value
+    if p <= ALPHA:
+        verdict = (
+            f"That is more than noise alone explains: it would give {share:.1f}% ({p_text(p)})"
+        )
+    else:
+        verdict = (
+            f"Noise alone would give {share:.1f}%: no sign that the error sits on a few items "
+            f"more than noise does ({p_text(p)})"
+        )
+    return Excess(estimates[0], estimates[1], p, p_gini, verdict)
+
+
+def _dominance(curve: Curve) -> Check:
+    k = max(1, curve.loss.size // 100)
+    share = 100 * float(curve.total[k] / curve.total[-1])
+    what = "The worst item holds" if k == 1 else f"The worst {k:,} items hold"
+    good = curve.dominance <= DOMINATED
+    text = f"{what} {share:.0f}% of the total" + (
+        "." if good else ": intervals of shares do not cover here; look at these items."
+    )
+    return Check("dominance", good, text, curve.dominance)
+
+
+def _digest(
+    losses: FloatArray,
+    weights: FloatArray | None,
+    codes: NDArray[np.int64] | None,
+    rounds: Rounds | None,
+) -> str:
+    h = hashlib.sha256(np.ascontiguousarray(losses).tobytes())
+    for column in (weights, codes):
+        h.update(b"|" if column is None else np.ascontiguousarray(column).tobytes())
+    h.update(b"|" if rounds is None else rounds.digest().encode())
+    return h.hexdigest()[:16]

@@ -1,0 +1,338 @@
+"""Whether the data contradict the assumptions behind a law of noise.
+
+The unit of independence is the cluster (patient) where one is given, else the item. A row of
+weight w counts as w items.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import special
+
+from annostat.arrays import FloatArray
+from annostat.errors import AnnostatError, check_level, check_numbers
+from annostat.labels.characteristic import check_characteristic_function
+from annostat.labels.pairs import ROUNDING, PairTable, ratio_of_sums, unit_sums
+from annostat.labels.ranks import RANK_MIN_UNITS, association, midranks, row_ranks, sign_test
+from annostat.labels.rounds import Rounds
+from annostat.resampling.generators import Rng, as_generator
+from annostat.results.result import Check
+from annostat.results.text import format_number, p_text, percent
+
+INFLUENCE_MIN_ITEMS = 20
+FEW_CLUSTERS = 10
+INFLUENCE_TOP, INFLUENCE_LIMIT = 0.01, 0.5
+
+
+def check_rounds(
+    rounds: Rounds,
+    *,
+    covariates: Mapping[str, ArrayLike] | None = None,
+    level: float = 0.95,
+    rng: Rng = 0,
+) -> tuple[Check, ...]:
+    r"""Look at the assumptions behind every statement about the noise of these rounds.
+
+    Parameters
+    ----------
+    rounds : Rounds
+        Values of shape (n_items, n_rounds), NaN for missing; items with fewer than two
+        annotations are left out.
+    covariates : mapping of str to array-like of shape (n_items,), optional
+        Numbers that the size of the noise might depend on (image quality, age); rows where one is
+        NaN are left out for it.
+    level : float
+        A check fails if its p-value is below 1 − level.
+    rng : Generator, int or None
+        For the calibration of "characteristic_function".
+
+    Returns
+    -------
+    tuple of Check
+        In this order, `passed` being None wherever the data cannot tell (with the reason):
+
+        bias
+            Mean difference of each pair of rounds: robust t test and sign test, the smaller
+            p-value doubled, then Holm over pairs. `statistic` is the largest mean difference.
+        equal_raters
+            Two rounds: Pitman-Morgan, the correlation of Z₁ + Z₂ with D, by ranks and studentised
+            (DiCiccio & Romano 2017), hence valid if |D| depends on the value. Three or more: ranks
+            of |z_j − mean of the others| within each item, Hotelling's T² of their mean; missing
+            cells may follow any pattern, and clusters are kept whole.
+        characteristic_function
+            φ_D(t) = E cos(tD) = |φ_X(t)|² ≥ 0 if the errors of an item are independent copies of
+            one law. Test by the minimum over t of φ̂/SE, calibrated by 2,000 draws of the Gaussian
+            process with the covariance of φ̂ (the limit of the multiplier bootstrap) at φ ≡ 0. One
+            item without difference is added, which keeps it honest in small samples. 48 values
+            of t, up to 8/E|D| and for whole numbers also up to π.
+        dependence_on_value
+            Rank correlation, studentised, of an item's mean |D| with its mean value, with each
+            covariate and with the period; Holm. If a period is given, |D| in physical units.
+        influence
+            Share of ΣD² that the top 1% of items (at least one) carries; fails above one half,
+            where a root mean square says more about these items than about the others. Normal
+            noise gives .08, Laplace-like noise about .2.
+        clusters
+            Design effect of E|D|: its cluster-robust variance over the one for independent items.
+            Fails below ten clusters, where no cluster-robust interval is trustworthy.
+
+    Raises
+    ------
+    AnnostatError
+        If no item has two annotations, or a covariate has the wrong length or is not numeric.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> g = np.random.default_rng(1)
+    >>> picks = g.integers(0, 100, (300, 1)) + np.round(g.normal([0, 1.5], 2, (300, 2)))
+    >>> checks = check_rounds(Rounds.from_array(picks, unit="frames"))
+    >>> [c.name for c in checks if c.passed is False]
+    ['bias']
+    """
+    alpha = 1 - check_level(level)
+    generator = as_generator(rng)
+    columns = _covariates(covariates, len(rounds.values))
+    keep = rounds.readings >= 2
+    rounds = rounds.usable()
+    columns = {name: column[keep] for name, column in columns.items()}
+    table = PairTable.of(rounds)
+    return (
+        _check_bias(rounds, table, alpha),
+        _check_equal_raters(rounds, table, alpha),
+        check_characteristic_function(rounds, table, alpha, generator),
+        _check_dependence(rounds, table, columns, alpha),
+        _check_influence(table),
+        _check_clusters(rounds, table),
+    )
+
+
+def _check_bias(rounds: Rounds, table: PairTable, alpha: float) -> Check:
+    name = "bias"
+    if rounds.exchangeable:
+        return Check(
+            name,
+            None,
+            "Bias between raters cannot be looked at: the order of the rounds has no identity.",
+        )
+    pairs: list[tuple[float, float, int, int]] = []
+    for a, b in combinations(range(rounds.n_rounds), 2):
+        d = rounds.values[:, b] - rounds.values[:, a]
+        seen = np.isfinite(d)
+        codes = None if table.codes is None else table.codes[seen]
+        w, d = table.weights[seen], d[seen]
+        if not w.sum() > 0:
+            continue
+        mean, se, units = ratio_of_sums(d, np.ones_like(d), w, codes)
+        if units < 2:
+            continue
+        sums, counts = unit_sums(d, w, codes)
+        p = sign_test(float(counts[sums > 0].sum()), float(counts[sums < 0].sum()))
+        if se > ROUNDING * abs(mean):
+            p = min(p, 2 * float(special.stdtr(units - 1, -abs(mean) / se)))
+        pairs.append((min(1.0, 2 * p), mean, a, b))
+    if not pairs:
+        return Check(name, None, "Bias between rounds cannot be looked at: too few items.")
+    p = _bonferroni([entry[0] for entry in pairs])
+    _, mean, a, b = min(pairs, key=lambda entry: (entry[0], -abs(entry[1])))
+    size = f"{format_number(abs(mean), digits=3)}{_unit(rounds)}"
+    names = rounds.names[a], rounds.names[b]
+    if p >= alpha:
+        which = "the two rounds" if rounds.n_rounds == 2 else f"{names[0]} and {names[1]}"
+        text = (
+            f"No bias between rounds is visible: {which} differ by {size} on average ({p_text(p)})."
+        )
+        return Check(name, True, text, mean, p)
+    what = f"by {size} on average" if mean else "more often to one side than to the other"
+    order = "above" if mean > 0 else "below"
+    where = f" ({names[1]} {order} {names[0]})" if mean else f" ({names[0]}, {names[1]})"
+    text = (
+        f"The rounds are biased against each other, {what}{where}, {p_text(p)}: subtract the bias "
+        "before fitting, or use the SD of the differences, noise_sd² = (RMS² − bias²)/2."
+    )
+    return Check(name, False, text, mean, p)
+
+
+def _check_equal_raters(rounds: Rounds, table: PairTable, alpha: float) -> Check:
+    name = "equal_raters"
+    cannot = "Whether the raters are equally noisy cannot be looked at: "
+    if rounds.exchangeable:
+        return Check(name, None, cannot + "the order of the rounds has no identity.")
+    v = rounds.values
+    if rounds.n_rounds == 2:
+        if _collapsed(rounds):
+            return Check(name, None, cannot + "items were collapsed.")
+        total, d = v[:, 0] + v[:, 1], v[:, 1] - v[:, 0]
+        w = table.weights
+        found = association(midranks(total, w), midranks(d, w), w, table.codes)
+        if found is None:
+            return Check(name, None, cannot + "too few items, or values that do not vary.")
+        rho, p = found
+        if p >= alpha:
+            text = f"The two raters look equally noisy (rank correlation {rho:.2f}, {p_text(p)})."
+            return Check(name, True, text, rho, p)
+        worse = rounds.names[1] if rho > 0 else rounds.names[0]
+        text = (
+            f"The raters are not equally noisy: {worse} spreads more (rank correlation of sum and "
+            f"difference {rho:.2f}, {p_text(p)}), so the result is an average of the two: estimate "
+            "them apart (Grubbs), or add a third round and fit one scale per rater."
+        )
+        return Check(name, False, text, rho, p)
+    # |z_j − mean of the others| = |z_j − mean of all| · k/(k − 1)
+    seen = np.isfinite(v)
+    k = table.readings[:, None].astype(np.float64)
+    distance: FloatArray = np.where(seen, np.abs(table.centred) * k / (k - 1), np.nan)
+    # Rounded, so that ties stay ties.
+    ranks = row_ranks(np.asarray(np.round(distance, 9), dtype=np.float64), seen)
+    sums = [unit_sums(ranks[:, j], table.weights, table.codes) for j in range(rounds.n_rounds)]
+    u, counts = np.column_stack([s for s, _ in sums]), sums[0][1]
+    n = int(counts.sum())
+    total = counts @ u
+    values, vectors = np.linalg.eigh((u * counts[:, None]).T @ u)
+    good = values > 1e-9 * max(float(values.max()), 1e-300)
+    p_dim = int(good.sum())
+    if p_dim == 0 or n - p_dim < RANK_MIN_UNITS:
+        why = "too few items with three or more annotations, or no differences."
+        return Check(name, None, cannot + why)
+    # Hotelling's T² through the second moments about 0: share = T²/(T² + n − 1), at most 1.
+    share = float(((vectors[:, good].T @ total) ** 2 / values[good]).sum()) / n
+    f = share / max(1 - share, ROUNDING) * (n - p_dim) / p_dim
+    p = float(special.fdtrc(p_dim, n - p_dim, f))
+    weight = np.where(seen, table.weights[:, None], 0.0)
+    total_weight = np.maximum(weight.sum(axis=0), 1.0)
+    by_rater = np.nansum(np.where(seen, distance, 0.0) * weight, axis=0) / total_weight
+    by_rater = np.where(weight.sum(axis=0) > 0, by_rater, np.nan)
+    worst, best = int(np.nanargmax(by_rater)), int(np.nanargmin(by_rater))
+    sizes = (
+        f"{rounds.names[worst]} is {by_rater[worst]:.3g}{_unit(rounds)} from the mean of the "
+        f"others, {rounds.names[best]} {by_rater[best]:.3g}"
+    )
+    if p >= alpha:
+        return Check(name, True, f"The raters look equally noisy: {sizes} ({p_text(p)}).", f, p)
+    text = f"The raters are not equally noisy: {sizes} ({p_text(p)}): fit one scale per rater."
+    return Check(name, False, text, f, p)
+
+
+def _check_dependence(
+    rounds: Rounds, table: PairTable, covariates: Mapping[str, FloatArray], alpha: float
+) -> Check:
+    name = "dependence_on_value"
+    cannot = "Whether the noise depends on the value cannot be looked at: "
+    if _collapsed(rounds):
+        return Check(name, None, cannot + "items were collapsed.")
+    w = table.weights
+    size = table.abs_sum / table.pairs
+    if rounds.period is not None:
+        # E|D|·T does not depend on the grid T, its ranks do: hence no ranks here.
+        size = size * rounds.period
+    against: dict[str, FloatArray] = {"the value": table.means}
+    if rounds.period is not None and float(np.ptp(rounds.period)) > 0:
+        against["the period"] = rounds.period
+    against.update(covariates)
+    found: list[tuple[float, float, str]] = []
+    for label, column in against.items():
+        seen = np.isfinite(column)
+        ws, codes = w[seen], None if table.codes is None else table.codes[seen]
+        y = size[seen] if rounds.period is not None else midranks(size[seen], ws)
+        result = association(midranks(column[seen], ws), y, ws, codes)
+        if result is not None:
+            found.append((result[1], result[0], label))
+    if not found:
+        why = "too few items, or values or differences that do not vary."
+        return Check(name, None, cannot + why)
+    p = _bonferroni([entry[0] for entry in found])
+    _, rho, label = min(found)
+    if p >= alpha:
+        names = " or ".join(entry[2] for entry in found)
+        text = f"The size of the differences does not visibly depend on {names} ({p_text(p)})."
+        return Check(name, True, text, rho, p)
+    more = "grow" if rho > 0 else "shrink"
+    text = (
+        f"The differences {more} with {label} (correlation {rho:.2f}, {p_text(p)}): the noise has "
+        "no single size, so split the items (--by) or trust the bracket rather than a family."
+    )
+    return Check(name, False, text, rho, p)
+
+
+def _check_influence(table: PairTable) -> Check:
+    name = "influence"
+    total = float(table.weights @ table.square_sum)
+    n = int(table.weights.sum())
+    if total == 0:
+        return Check(name, None, "No item stands out: all differences are zero.")
+    top = max(1, math.floor(INFLUENCE_TOP * n))
+    order = np.argsort(-table.square_sum, kind="stable")
+    w = table.weights[order]
+    before = np.cumsum(w) - w
+    taken = np.clip(top - before, 0, w)
+    share = float(taken @ table.square_sum[order]) / total
+    who = "The one item that differs most carries" if top == 1 else (
+        f"The {top:,} items that differ most (of {n:,}) carry"
+    )  # fmt: skip
+    text = f"{who} {100 * share:.0f}% of the squared differences"
+    if n < INFLUENCE_MIN_ITEMS:
+        return Check(name, None, f"{text}, but {n} items are too few to judge that.", share)
+    if share > INFLUENCE_LIMIT:
+        remedy = "floors of RMSE rest on a handful of items: look at these, and use the mae scale."
+        return Check(name, False, f"{text}: {remedy}", share)
+    return Check(name, True, f"{text}.", share)
+
+
+def _check_clusters(rounds: Rounds, table: PairTable) -> Check:
+    name = "clusters"
+    if table.codes is None:
+        return Check(
+            name,
+            None,
+            "Intervals assume that items are independent: pass the patient column (cluster) if "
+            "items share patients.",
+        )
+    mean, se, units = ratio_of_sums(table.abs_sum, table.pairs, table.weights, table.codes)
+    n = int(table.weights.sum())
+    if units < FEW_CLUSTERS:
+        noun = "cluster" if units == 1 else "clusters"
+        text = (
+            f"All {n:,} items come from {units} {noun}, too few for an interval that can be "
+            "trusted: annotate items of more patients."
+        )
+        return Check(name, False, text)
+    _, plain_se, _ = ratio_of_sums(table.abs_sum, table.pairs, table.weights, None)
+    if plain_se <= ROUNDING * mean:
+        return Check(name, None, "The effect of clusters is not visible: |D| does not vary.")
+    effect = (se / plain_se) ** 2
+    text = (
+        f"Intervals allow for the {units:,} clusters of the {n:,} items (design effect "
+        f"{effect:.2f}: {percent(round(effect, 2))} of the variance for independent items)."
+    )
+    return Check(name, True, text, effect)
+
+
+def _bonferroni(p_values: Sequence[float]) -> float:
+    """Return the smallest p-value times their number, at most 1; so does Holm for the smallest."""
+    return min(1.0, len(p_values) * min(p_values))
+
+
+def _covariates(given: Mapping[str, ArrayLike] | None, n: int) -> dict[str, FloatArray]:
+    columns: dict[str, FloatArray] = {}
+    for name, column in (given or {}).items():
+        array = check_numbers(f"covariates: {name!r}", column)
+        if array.shape != (n,):
+            raise AnnostatError(
+                f"covariates: {name!r} must have one number per item, shape ({n},), "
+                f"got {array.shape}"
+            )
+        columns[str(name)] = array
+    return columns
+
+
+def _collapsed(rounds: Rounds) -> bool:
+    return rounds.weights is not None and rounds.items is None
+
+
+def _unit(rounds: Rounds) -> str:
+    return f" {rounds.unit}" if rounds.unit else ""

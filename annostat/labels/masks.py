@@ -1,0 +1,176 @@
+"""MaskRounds: the masks that several raters drew of the same items."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from annostat.arrays import Bytes
+from annostat.errors import AnnostatError, check_column, shown
+from annostat.labels.mask_arrays import as_array, as_masks, check_labels, check_spacing
+
+
+@dataclass(frozen=True, eq=False)
+class MaskRounds:
+    """Masks of the same items by several raters.
+
+    Attributes
+    ----------
+    values : uint8 array of shape (n_raters, n_items, H, W)
+        0 for background, i for the i-th of `labels`. Items may also have three axes.
+    names : tuple of str
+        Names of the raters.
+    present : bool array of shape (n_raters, n_items)
+        False where a rater did not look at an item: its mask is then missing, not empty.
+    items : object array of shape (n_items,)
+        Identifiers.
+    cluster : object array of shape (n_items,) or None
+        Patient of each item.
+    spacing : float64 array of shape (n_items, n_axes) or None
+        Size of a pixel in `spacing_unit`.
+    labels : tuple of int
+        The structures, (1,) for binary masks.
+    exchangeable : bool
+        True if rater 1 is not the same person from item to item.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> a, b = np.eye(3)[None], np.ones((1, 3, 3))
+    >>> rounds = MaskRounds.from_arrays({"anna": a, "ben": b})
+    >>> rounds.n_raters, rounds.n_items, rounds.values.shape
+    (2, 1, (2, 1, 3, 3))
+    """
+
+    values: Bytes
+    names: tuple[str, ...]
+    present: NDArray[np.bool_]
+    items: NDArray[Any]
+    cluster: NDArray[Any] | None = None
+    spacing: NDArray[np.float64] | None = None
+    spacing_unit: str = "pixels"
+    labels: tuple[int, ...] = (1,)
+    exchangeable: bool = False
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def from_arrays(
+        cls,
+        masks: Mapping[str, Any],
+        *,
+        labels: Sequence[int] | None = None,
+        present: Mapping[str, Any] | None = None,
+        items: Sequence[object] | None = None,
+        cluster: Sequence[object] | None = None,
+        spacing: Any = None,
+        spacing_unit: str = "",
+        exchangeable: bool = False,
+        notes: Sequence[str] = (),
+    ) -> MaskRounds:
+        """Make rounds from one array of shape (N, H, W) per rater.
+
+        Parameters
+        ----------
+        masks : mapping of name to array
+            Booleans, {0, 1}, {0, 255}, or whole numbers with `labels`.
+        present : mapping of name to bool array of shape (N,), optional
+            Which items a rater looked at; raters that are not named looked at all.
+        items, cluster : sequence of length N, optional
+        spacing : as in `overlap`
+            Size of a pixel, in `spacing_unit`.
+        """
+        if not masks:
+            raise AnnostatError("masks must hold one array per rater, got none")
+        names = tuple(str(name) for name in masks)
+        arrays: list[Bytes] = []
+        for name, value in masks.items():
+            array = as_array(f"masks of {name!r}", value)
+            array = array[None] if array.ndim == 2 else array
+            if arrays and array.shape != arrays[0].shape:
+                raise AnnostatError(
+                    f"masks of {name!r} have shape {array.shape}, those of {names[0]!r} "
+                    f"{arrays[0].shape}; all raters need the same items and image size"
+                )
+            arrays.append(as_masks(f"masks of {name!r}", array, labels))
+        values = np.stack(arrays)
+        n = values.shape[1]
+        there = np.ones((len(names), n), dtype=bool)
+        for name, flags in (present or {}).items():
+            check_column("present", name, names)
+            column = np.asarray(flags, dtype=bool)
+            if column.shape != (n,):
+                raise AnnostatError(f"present[{name!r}] has shape {column.shape} for {n} items")
+            there[names.index(str(name))] = column
+        without = [name for name, row in zip(names, there, strict=True) if not row.any()]
+        if without:
+            raise AnnostatError(f"there is no mask by {shown(without)}; leave that rater out")
+        nobody = np.flatnonzero(~there.any(axis=0))
+        if nobody.size:
+            raise AnnostatError(f"nobody drew item {shown(nobody)}; leave it out")
+        values[~there] = 0  # what stands in place of a missing mask must not matter
+        return cls(
+            values,
+            names,
+            there,
+            text_column("items", items, n) if items is not None else _numbered(n),
+            None if cluster is None else text_column("cluster", cluster, n),
+            None if spacing is None else check_spacing(spacing, values.ndim - 2, n),
+            spacing_unit if spacing is not None else "pixels",
+            (1,) if labels is None else check_labels(labels),
+            exchangeable,
+            tuple(notes),
+        )
+
+    @property
+    def n_raters(self) -> int:
+        """Number of raters."""
+        return len(self.names)
+
+    @property
+    def n_items(self) -> int:
+        """Number of items."""
+        return int(self.values.shape[1])
+
+    def of(self, name: str) -> Bytes:
+        """Return the masks of one rater, uint8 of shape (n_items, H, W)."""
+        check_column("rater", name, self.names)
+        return np.asarray(self.values[self.names.index(name)])
+
+    def select(self, names: Sequence[str]) -> MaskRounds:
+        """Return the rounds of some raters only; items that none of them drew are dropped."""
+        rows = [self.names.index(check_column("rater", name, self.names)) for name in names]
+        there = self.present[rows]
+        keep = there.any(axis=0)
+        return replace(
+            self,
+            values=self.values[rows][:, keep],
+            names=tuple(self.names[i] for i in rows),
+            present=there[:, keep],
+            items=self.items[keep],
+            cluster=None if self.cluster is None else self.cluster[keep],
+            spacing=None if self.spacing is None else self.spacing[keep],
+        )
+
+    def digest(self) -> str:
+        """Return a short hash of masks, raters and items."""
+        state = hashlib.sha256(repr((self.names, self.values.shape, self.labels)).encode())
+        state.update(self.values.tobytes())
+        state.update(self.present.tobytes())
+        return state.hexdigest()[:16]
+
+
+def text_column(name: str, values: Sequence[object], n: int) -> NDArray[Any]:
+    """Return labels as text, one per item."""
+    column = np.asarray([str(v) for v in values], dtype=object)
+    if column.shape != (n,):
+        raise AnnostatError(f"{name} has {len(column)} entries for {n} items")
+    return column
+
+
+def _numbered(n: int) -> NDArray[Any]:
+    return np.asarray([str(i) for i in range(n)], dtype=object)

@@ -1,0 +1,178 @@
+"""Sums over the pairs of annotations of each item, and the mean difference E|D|.
+
+The unit of independence is the cluster (patient) where one is given, else the item. A row of
+weight w counts as w items.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from annostat.arrays import FloatArray, IntArray
+from annostat.errors import check_level, check_squares
+from annostat.labels.rounds import Rounds
+from annostat.resampling.clusters import cluster_codes
+from annostat.resampling.intervals import log_t_limits
+from annostat.results.estimates import Estimate, Interval
+
+ROUNDING = 1e-12  # a spread below this fraction of the mean is rounding, not spread
+
+
+def pair_mae(rounds: Rounds, *, level: float = 0.95) -> Estimate:
+    r"""Return the mean absolute difference between two annotations of the same item, E|D|.
+
+    Every pair of annotations of an item has weight 1, so an item with k annotations counts
+    k(k − 1)/2 times; with more than two rounds and missing cells the note says so.
+
+    Parameters
+    ----------
+    rounds : Rounds
+        Values of shape (n_items, n_rounds); NaN is a missing annotation, and items with fewer
+        than two annotations are left out.
+    level : float
+        Confidence level.
+
+    Returns
+    -------
+    Estimate
+        In `rounds.unit`. The interval is a t interval for log E|D|: with S_u the sum of |D| and
+        M_u the number of pairs in unit u of C, m = ΣS/ΣM and
+        SE² = C/(C−1) · Σ(S_u − m·M_u)² / (ΣM)², it is m·exp(± t_{C−1}·SE/m). It covers 93 to
+        95% even under rare blunders. If all differences are 0 the interval is [0, u]: u is the
+        Clopper-Pearson limit 1 − (α/2)^(1/C) of the share of units that differ, times the
+        smallest step between two values (1 for whole numbers). It then bounds how often
+        annotations differ, on the premise that they differ by that smallest step. With one unit,
+        or if all differences have one size, the interval is None and the note says why.
+
+    Raises
+    ------
+    AnnostatError
+        If no item has two annotations, values are beyond 1e60 or all below 1e-60, or the level
+        is outside (0, 1).
+
+    Examples
+    --------
+    >>> rounds = Rounds.from_array([[10, 12], [31, 30], [7, 7], [20, 23]], unit="frames")
+    >>> print(pair_mae(rounds))
+    1.50 frames, 95% interval 0.38 to 5.90
+    """
+    level = check_level(level)
+    rounds = rounds.usable()
+    unit = rounds.unit
+    table = PairTable.of(rounds)
+    mean, se, units = ratio_of_sums(table.abs_sum, table.pairs, table.weights, table.codes)
+    note = ""
+    if len(set(table.pairs.tolist())) > 1:
+        note = "every pair of annotations counts once: items with more annotations weigh more"
+    if mean == 0:
+        share = -math.expm1(math.log((1 - level) / 2) / units)
+        method = "Clopper-Pearson limit of the share that differs, by one step each"
+        top = share * smallest_step(rounds.values)
+        return Estimate(0.0, None, Interval(0.0, top, level, method), unit, note)
+    if units < 2:
+        what = "items" if table.codes is None else "clusters"
+        return Estimate(mean, None, None, unit, f"no interval: it takes two {what} or more")
+    if se <= ROUNDING * mean:
+        why = "no interval: all differences have the same size"
+        return Estimate(mean, None, None, unit, why)
+    low, high = log_t_limits(mean, se, units - 1, level)
+    where = "items" if table.codes is None else "clusters"
+    interval = Interval(float(low), float(high), level, f"log-t over {where}")
+    return Estimate(mean, se, interval, unit, note)
+
+
+def design_effect(rounds: Rounds) -> float:
+    """Return by how much clusters widen the variance of mean |D|; at least 1, 1 without clusters.
+
+    Ratio of the cluster-robust variance to that of independent items (Kish 1965).
+    """
+    table = PairTable.of(rounds)
+    if table.codes is None:
+        return 1.0
+    mean, se, units = ratio_of_sums(table.abs_sum, table.pairs, table.weights, table.codes)
+    _, plain_se, _ = ratio_of_sums(table.abs_sum, table.pairs, table.weights, None)
+    if units < 2 or plain_se <= ROUNDING * mean:
+        return 1.0
+    return max((se / plain_se) ** 2, 1.0)
+
+
+@dataclass(frozen=True)
+class PairTable:
+    """Sums over the pairs of each row, without a loop over pairs."""
+
+    weights: FloatArray  # multiplicity of each row, shape (n,)
+    codes: IntArray | None  # cluster of each row
+    readings: IntArray
+    pairs: FloatArray
+    means: FloatArray
+    centred: FloatArray  # values − mean of the row, NaN where missing
+    abs_sum: FloatArray  # Σ|D| over the pairs of the row
+    square_sum: FloatArray  # ΣD²
+    whole: bool
+
+    @classmethod
+    def of(cls, rounds: Rounds) -> PairTable:
+        """Return the sums; rows of weight 0 are left out by the caller's arithmetic."""
+        v = rounds.values
+        seen = np.isfinite(v)
+        check_squares(float(np.abs(v[seen]).max()))
+        k = rounds.readings
+        start = v[np.arange(len(v)), seen.argmax(axis=1)]  # keeps whole numbers whole
+        shifted = np.where(seen, v - start[:, None], np.nan)
+        mean = np.where(seen, shifted, 0.0).sum(axis=1) / k
+        # Σ|z_i − z_j| = Σ (2r − k − 1) z_(r); missing cells sort last.
+        ordered = np.sort(shifted, axis=1)
+        ranks = 2.0 * np.arange(1, v.shape[1] + 1) - 1.0 - k[:, None]
+        spread = np.where(np.isfinite(ordered), ordered, 0.0)
+        centred = shifted - mean[:, None]
+        square = k * (np.where(seen, centred, 0.0) ** 2).sum(axis=1)
+        return cls(
+            weights=rounds.row_weights.astype(np.float64),
+            codes=cluster_codes(rounds.cluster),
+            readings=k,
+            pairs=(k * (k - 1) / 2).astype(np.float64),
+            means=mean + start,
+            centred=centred,
+            abs_sum=np.maximum(np.where(np.isfinite(ordered), ranks * spread, 0.0).sum(axis=1), 0),
+            square_sum=square,
+            whole=bool((v[seen] == np.round(v[seen])).all()),
+        )
+
+
+def unit_sums(
+    y: FloatArray, w: FloatArray, codes: IntArray | None
+) -> tuple[FloatArray, FloatArray]:
+    """Return the sum of each unit and how many units it stands for."""
+    if codes is None:
+        return y, w
+    present = counted_by(codes, w) > 0
+    return counted_by(codes, w * y)[present], np.ones(int(present.sum()))
+
+
+def ratio_of_sums(
+    y: FloatArray, m: FloatArray, w: FloatArray, codes: IntArray | None
+) -> tuple[float, float, int]:
+    """Return Σy/Σm, its standard error over units (0 with one unit), and the number of units."""
+    total, size = float(w @ y), float(w @ m)
+    mean = total / size
+    residual, counts = unit_sums(y - mean * m, w, codes)
+    units = int(counts.sum())
+    if units < 2:
+        return mean, 0.0, units
+    return mean, math.sqrt(units / (units - 1) * float(counts @ residual**2)) / size, units
+
+
+def counted_by(codes: IntArray, w: FloatArray) -> FloatArray:
+    """Return the total weight of each code."""
+    return np.asarray(np.bincount(codes, w), dtype=np.float64)
+
+
+def smallest_step(values: FloatArray) -> float:
+    """Return the smallest step between two values, 1 for whole numbers."""
+    seen = np.unique(values[np.isfinite(values)])
+    if seen.size < 2 or bool((seen == np.round(seen)).all()):
+        return 1.0
+    return float(np.diff(seen).min())

@@ -1,0 +1,55 @@
+"""Rank tests on weighted rows that may share clusters."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from annostat.arrays import FloatArray, IntArray
+from annostat.labels.pairs import counted_by, unit_sums
+
+RANK_MIN_UNITS = 5
+
+
+def midranks(x: FloatArray, w: FloatArray) -> FloatArray:
+    """Return mid-ranks 1..Σw, rows counted as often as their weight says."""
+    _, inverse = np.unique(x, return_inverse=True)
+    counts = counted_by(inverse, w)
+    return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[inverse])
+
+
+def row_ranks(x: FloatArray, seen: NDArray[np.bool_]) -> FloatArray:
+    """Return mid-ranks within each row minus their mean, 0 where missing."""
+    ranks = np.zeros_like(x)
+    for j in range(x.shape[1]):
+        other, here = x, x[:, [j]]
+        ranks += np.sign(np.where(seen & seen[:, [j]], other - here, 0.0))
+    return np.asarray(np.where(seen, ranks / 2, 0.0))
+
+
+def association(
+    x: FloatArray, y: FloatArray, w: FloatArray, codes: IntArray | None
+) -> tuple[float, float] | None:
+    """Return the correlation and the p-value of the studentised test that it is zero."""
+    if x.size == 0:
+        return None
+    x = x - float(w @ x) / float(w.sum())
+    y = y - float(w @ y) / float(w.sum())
+    product = x * y
+    sxx, syy = float(w @ x**2), float(w @ y**2)
+    sums, counts = unit_sums(product, w, codes)
+    units, variance = int(counts.sum()), float(counts @ sums**2)
+    if units < RANK_MIN_UNITS or sxx * syy <= 0 or variance <= 0:
+        return None
+    total = float(w @ product)
+    p = 2 * float(special.stdtr(units - 1, -abs(total) / math.sqrt(variance)))
+    return total / math.sqrt(sxx * syy), p
+
+
+def sign_test(above: float, below: float) -> float:
+    """Return the two-sided exact p-value for equal chances; 1 if there is nothing to count."""
+    low, n = min(above, below), above + below
+    return min(1.0, 2 * float(special.betainc(n - low, low + 1, 0.5))) if n else 1.0

@@ -1,0 +1,322 @@
+"""Rounds: several annotations of the same items, for one measurand.
+
+Items whose pattern of differences is the same may stand as one row with a multiplicity
+(`Rounds.weights`), which is all that the noise of a pick needs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from annostat.errors import AnnostatError, check_numbers, shown
+from annostat.labels.columns import as_labels, as_numbers, as_text, refuse_duplicates
+from annostat.labels.layout import ITEM_NAMES, Layout
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+PICK_LIMIT = 2**53  # whole numbers beyond this are not exact in float64
+
+
+@dataclass(frozen=True, eq=False)
+class Rounds:
+    """Items × rounds of one measurand.
+
+    Attributes
+    ----------
+    values : float64 array of shape (n_items, n_rounds)
+        One row per item, one column per round; NaN where an annotation is missing.
+    names : tuple of str
+        Names of the rounds.
+    items : object array of shape (n_items,) or None
+        Item identifiers as text; None if rows are collapsed.
+    cluster : object array of shape (n_items,) or None
+        Label of the cluster (patient) of each item: clusters are resampled whole.
+    stratum : object array of shape (n_items,) or None
+        Label by which results are split.
+    period : float64 array of shape (n_items,) or None
+        Duration of one frame, or spacing of one slice, in `period_unit`.
+    length : int64 array of shape (n_items,) or None
+        Number of frames of each clip.
+    weights : int64 array of shape (n_items,) or None
+        How many items each row stands for; None means one each.
+    unit, period_unit : str
+        Units of the values and of the period.
+    exchangeable : bool
+        True if the order of the rounds means nothing (reader 1 is not always the same person).
+    notes : tuple of str
+        What was noticed while reading.
+
+    Examples
+    --------
+    >>> rounds = Rounds.from_array([[10, 12], [31, 30], [7, 7]], unit="frames")
+    >>> rounds.n_items, rounds.n_pairs
+    (3, 3)
+    >>> rounds.differences().tolist()
+    [2.0, -1.0, 0.0]
+    """
+
+    values: NDArray[np.float64]
+    names: tuple[str, ...]
+    items: NDArray[Any] | None = None
+    cluster: NDArray[Any] | None = None
+    stratum: NDArray[Any] | None = None
+    period: NDArray[np.float64] | None = None
+    length: NDArray[np.int64] | None = None
+    weights: NDArray[np.int64] | None = None
+    unit: str = ""
+    period_unit: str = ""
+    exchangeable: bool = False
+    notes: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        values = np.ascontiguousarray(self.values, dtype=np.float64)
+        if values.ndim != 2:
+            raise AnnostatError(
+                f"values must have two axes (items × rounds), got shape {values.shape}"
+            )
+        object.__setattr__(self, "values", values)
+        n, k = values.shape
+        if n == 0:
+            raise AnnostatError("there are no items: the table has no rows")
+        if k < 2:
+            raise AnnostatError(
+                f"at least two rounds of annotation are needed, got {k} ({shown(self.names)})"
+            )
+        if len(self.names) != k:
+            raise AnnostatError(f"{k} rounds but {len(self.names)} names: {shown(self.names)}")
+        if len(set(self.names)) != k:
+            raise AnnostatError(f"the same round is named twice: {shown(self.names)}")
+        for name in ("items", "cluster", "stratum", "period", "length", "weights"):
+            column = getattr(self, name)
+            if column is not None and len(column) != n:
+                raise AnnostatError(f"{name} has {len(column)} entries for {n} items")
+        if np.isinf(values).any():
+            self._refuse(np.isinf(values), "an infinite value")
+        if self.period is not None and not (np.isfinite(self.period) & (self.period > 0)).all():
+            bad = ~(np.isfinite(self.period) & (self.period > 0))
+            self._refuse(bad, "a period that is not a positive number", self.period)
+        if self.length is not None and (self.length < 1).any():
+            self._refuse(self.length < 1, "a clip length below 1", self.length)
+        if self.weights is not None and (self.weights < 1).any():
+            self._refuse(self.weights < 1, "a multiplicity below 1", self.weights)
+
+    @classmethod
+    def from_array(
+        cls, values: Any, *, names: Sequence[str] | None = None, **columns: Any
+    ) -> Rounds:
+        """Make rounds from an array-like of shape (n_items, n_rounds); NaN means missing.
+
+        `columns` are the other attributes of `Rounds`, by name.
+        """
+        array = check_numbers("values", values)
+        if array.ndim != 2:
+            raise AnnostatError(f"values must have shape (n_items, n_rounds), got {array.shape}")
+        labels = [f"round_{j + 1}" for j in range(array.shape[1])] if names is None else names
+        for key in ("period", "length", "weights"):
+            if columns.get(key) is not None:
+                columns[key] = _numbers_of(key, columns[key], len(array), whole=key != "period")
+        for key in ("items", "cluster", "stratum"):
+            if columns.get(key) is not None:
+                given = list(columns[key])
+                empty = [i + 1 for i, v in enumerate(given) if v is None or v != v]
+                if empty:
+                    raise AnnostatError(f"{key} is empty in {len(empty)} rows; first: {empty[0]}")
+                columns[key] = np.asarray([str(v) for v in given], dtype=object)
+        return cls(array, tuple(str(name) for name in labels), **columns)
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: pd.DataFrame,
+        *,
+        item: str | None = None,
+        rounds: Sequence[str] | None = None,
+        rater: str | None = None,
+        value: str | None = None,
+        by: str | None = None,
+        cluster: str | None = None,
+        period: str | float | None = None,
+        fps: str | float | None = None,
+        length: str | float | None = None,
+        unit: str = "",
+        period_unit: str = "",
+        exchangeable: bool = False,
+    ) -> Rounds:
+        """Make rounds from a table; parameters as in `read_rounds`."""
+        frame = frame.rename(columns=str)
+        named = str(frame.index.name)
+        if named not in frame.columns and (
+            named in (item, rater, by, cluster) or named.lower() in ITEM_NAMES
+        ):
+            frame = frame.reset_index(names=named)
+        layout = Layout.resolve(
+            frame,
+            item=item, rounds=rounds, rater=rater, value=value, by=by, cluster=cluster,
+            period=period, fps=fps, length=length,
+        )  # fmt: skip
+        if frame.empty:
+            raise AnnostatError("the table has no rows")
+        wide = layout.widen(frame)
+        notes = list(layout.notes)
+        if not period_unit and (period is not None or fps is not None):
+            period_unit = "ms" if fps is not None else ""
+        items = as_text(wide[layout.item]) if layout.item else None
+        if items is None:
+            items = np.array([f"row {i + 1}" for i in range(len(wide))], dtype=object)
+        values = np.column_stack([as_numbers(wide[c], c, items) for c in layout.rounds])
+        refuse_duplicates(items)
+        return cls(
+            values,
+            tuple(layout.rounds),
+            items=items,
+            cluster=None if cluster is None else as_labels(wide[cluster], cluster, items),
+            stratum=None if by is None else as_labels(wide[by], by, items),
+            period=layout.periods(wide, items),
+            length=layout.lengths(wide, items),
+            unit=unit,
+            period_unit=period_unit,
+            exchangeable=exchangeable,
+            notes=tuple(notes),
+        )
+
+    @property
+    def n_rounds(self) -> int:
+        """Number of rounds."""
+        return int(self.values.shape[1])
+
+    @property
+    def n_items(self) -> int:
+        """Number of items with at least two annotations."""
+        return int(self.row_weights[self.readings >= 2].sum())
+
+    @property
+    def n_pairs(self) -> int:
+        """Number of pairs of annotations of the same item."""
+        k = self.readings
+        return int((self.row_weights * (k * (k - 1) // 2)).sum())
+
+    @property
+    def readings(self) -> NDArray[np.int64]:
+        """Number of annotations of each item, int64 of shape (n_items,)."""
+        return np.asarray(np.isfinite(self.values).sum(axis=1), dtype=np.int64)
+
+    @property
+    def row_weights(self) -> NDArray[np.int64]:
+        """Multiplicity of each row, int64 of shape (n_items,)."""
+        return np.ones(len(self.values), dtype=np.int64) if self.weights is None else self.weights
+
+    def differences(self, first: int = 0, second: int = 1) -> NDArray[np.float64]:
+        """Return second − first round of the items that have both, one entry per row."""
+        d = self.values[:, second] - self.values[:, first]
+        return np.asarray(d[np.isfinite(d)])
+
+    def usable(self) -> Rounds:
+        """Return the items with two or more annotations; the others carry no information."""
+        keep = self.readings >= 2
+        if keep.all():
+            return self
+        if not keep.any():
+            raise AnnostatError(
+                "no item has two annotations, so nothing can be said about their noise"
+            )
+        dropped = int(self.row_weights[~keep].sum())
+        note = f"{dropped} items with fewer than two annotations were left out"
+        return replace(self.take(keep), notes=(*self.notes, note))
+
+    def take(self, rows: NDArray[Any]) -> Rounds:
+        """Return the rows that a mask or an index array selects."""
+
+        def cut(column: NDArray[Any] | None) -> NDArray[Any] | None:
+            return None if column is None else column[rows]
+
+        return replace(
+            self,
+            values=self.values[rows],
+            items=cut(self.items),
+            cluster=cut(self.cluster),
+            stratum=cut(self.stratum),
+            period=cut(self.period),
+            length=cut(self.length),
+            weights=cut(self.weights),
+        )
+
+    def strata(self) -> dict[str, Rounds]:
+        """Return the rounds of each stratum, in sorted order; one entry "" without strata."""
+        if self.stratum is None:
+            return {"": self}
+        return {str(s): self.take(self.stratum == s) for s in sorted(set(self.stratum))}
+
+    def picks(self) -> Rounds:
+        """Return self after making sure that all values are whole numbers."""
+        v = self.values
+        fractional = np.isfinite(v) & (v != np.round(v))
+        if fractional.any():
+            self._refuse(fractional, "a pick that is not a whole number")
+        if (np.abs(v[np.isfinite(v)]) >= PICK_LIMIT).any():
+            self._refuse(np.abs(v) >= PICK_LIMIT, "a pick of 2^53 or more")
+        return self
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a wide table: item, one column per round, then the other columns present."""
+        import pandas as pd
+
+        frame = pd.DataFrame(self.values, columns=list(self.names))
+        if self.items is not None:
+            frame.insert(0, "item", self.items)
+        for name in ("cluster", "stratum", "period", "length", "weights"):
+            if getattr(self, name) is not None:
+                frame[name] = getattr(self, name)
+        return frame
+
+    def digest(self) -> str:
+        """Return a hash of everything that a result depends on: 16 hexadecimal digits."""
+        # One bit pattern for all zeros and one for all missing cells.
+        values = np.where(np.isnan(self.values), np.nan, self.values + 0.0)
+        h = hashlib.sha256(repr(values.shape).encode() + values.tobytes())
+        for column in (self.period, self.length, self.weights):
+            h.update(b"|" if column is None else np.ascontiguousarray(column).tobytes())
+        for labels in (self.cluster, self.stratum):
+            h.update(b"|" if labels is None else "\x1f".join(map(str, labels)).encode())
+        return h.hexdigest()[:16]
+
+    def __repr__(self) -> str:
+        missing = int(np.isnan(self.values).sum())
+        extra = [
+            n for n in ("cluster", "stratum", "period", "length") if getattr(self, n) is not None
+        ]
+        parts = [f"{len(self.values)} items × {self.n_rounds} rounds ({shown(self.names)})"]
+        parts += [f"{missing} missing"] * bool(missing) + [f"with {', '.join(extra)}"] * bool(extra)
+        return f"<Rounds: {', '.join(parts)}>"
+
+    def _refuse(self, bad: NDArray[np.bool_], what: str, column: Any = None) -> None:
+        rows = np.flatnonzero(bad.any(axis=1) if bad.ndim == 2 else bad)
+        places = []
+        for i in rows[:3]:
+            label = f"row {i + 1}" if self.items is None else f"item {str(self.items[i])!r}"
+            if bad.ndim == 2:
+                j = int(np.flatnonzero(bad[i])[0])
+                places.append(f"{label}, {self.names[j]} = {self.values[i, j]:g}")
+            else:
+                places.append(f"{label}: {column[i]:g}" if column is not None else label)
+        raise AnnostatError(f"{len(rows)} rows hold {what}; first: {'; '.join(places)}")
+
+
+def _numbers_of(name: str, given: Any, n: int, *, whole: bool) -> NDArray[Any]:
+    """Return one number per item from an array-like, or from one number for all."""
+    try:
+        column = np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise AnnostatError(f"{name} must hold numbers, got {given!r}") from None
+    if column.ndim and column.shape != (n,):
+        raise AnnostatError(f"{name} has shape {column.shape} for {n} items")
+    if whole and not (np.isfinite(column) & (column == np.round(column))).all():
+        raise AnnostatError(f"{name} must hold whole numbers, got {shown(column.ravel(), 3)}")
+    return np.broadcast_to(column, (n,)).astype(np.int64 if whole else np.float64)

@@ -1,0 +1,206 @@
+"""The maximiser: BFGS in a box."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from annostat.jit import njit
+from annostat.noise.kernels.likelihood import objective
+from annostat.noise.kernels.types import CLIMB, FLAGS, MAX_STEPS, entry, set_diagonal
+
+
+@njit(**FLAGS)
+def invert(matrix, size, inverse):
+    """Invert a symmetric positive definite matrix; return False if it is not."""
+    work = matrix.copy()
+    set_diagonal(inverse, 1.0)
+    for i in range(size):
+        pivot = work[i, i]
+        if not pivot > 1e-12 * (abs(matrix[i, i]) + 1e-12):
+            return False
+        for j in range(size):
+            work[i, j] /= pivot
+            inverse[i, j] /= pivot
+        for k in range(size):
+            if k != i:
+                factor = work[k, i]
+                for j in range(size):
+                    work[k, j] -= factor * work[i, j]
+                    inverse[k, j] -= factor * inverse[i, j]
+    return True
+
+
+@njit(**FLAGS)
+def curvature(fill, like, size, spec, u, data, target, low, high, hessian):
+    """Write minus the Hessian at u, by central differences of the exact gradient."""
+    n = u.size
+    up, down, d_mae = np.zeros(n), np.zeros(n), np.zeros(n)
+    for i in range(n):
+        if low[i] == high[i]:  # held fixed by the caller
+            continue
+        step = 1e-4
+        moved = u.copy()
+        moved[i] = min(u[i] + step, high[i])
+        right = moved[i]
+        objective(fill, like, size, spec, moved, data, target, up, d_mae, low, high)
+        moved = u.copy()
+        moved[i] = max(u[i] - step, low[i])
+        objective(fill, like, size, spec, moved, data, target, down, d_mae, low, high)
+        for j in range(n):
+            hessian[i, j] = -(up[j] - down[j]) / (right - moved[i])
+    for i in range(n):
+        for j in range(i):
+            mean = 0.5 * (hessian[i, j] + hessian[j, i])
+            if low[i] == high[i] or low[j] == high[j]:
+                mean = 0.0
+            hessian[i, j] = mean
+            hessian[j, i] = mean
+        if low[i] == high[i]:
+            hessian[i, i] = 1.0
+
+
+@njit(**FLAGS)
+def set_metric(fill, like, size, spec, u, data, target, low, high, metric):
+    """Set the maximiser's metric to the inverse curvature, or to its diagonal if indefinite."""
+    n = u.size
+    hessian = np.zeros((n, n))
+    curvature(fill, like, size, spec, u, data, target, low, high, hessian)
+    if target > 0.0:
+        for i in range(n):
+            hessian[0, i] = 0.0
+            hessian[i, 0] = 0.0
+        hessian[0, 0] = 1.0
+    if not invert(hessian, n, metric):
+        set_diagonal(metric, 0.0)
+        for i in range(n):
+            metric[i, i] = 1.0 / max(abs(hessian[i, i]), 1e-3)
+
+
+@njit(**FLAGS)
+def ascent(metric, grad, u, low, high, begin, direction):
+    """Write metric·gradient over the coordinates free to move; return its slope."""
+    n = u.size
+    free = np.zeros(n, dtype=np.bool_)
+    for i in range(begin, n):
+        free[i] = (u[i] > low[i] or grad[i] > 0.0) and (u[i] < high[i] or grad[i] < 0.0)
+    slope = 0.0
+    for i in range(n):
+        direction[i] = 0.0
+        if free[i]:
+            for j in range(begin, n):
+                if free[j]:
+                    direction[i] += metric[i, j] * grad[j]
+            slope += direction[i] * grad[i]
+    return slope
+
+
+@entry(CLIMB)
+def maximise(fill, like, size, spec, u, data, target, low, high, metric, tolerance, beat):
+    """Maximise `objective` from u, in place, by BFGS within a box.
+
+    Parameters
+    ----------
+    metric : float64 (n, n)
+        Inverse of minus the Hessian, or zeros to have it computed; overwritten.
+    tolerance : float
+        The search ends when a Newton step would gain less log-likelihood than this.
+    beat : float
+        It also ends, short of the maximum, where not even forty times what a Newton step would
+        gain reaches this log-likelihood.
+
+    Returns
+    -------
+    log-likelihood, whether it converged
+    """
+    n = u.size
+    grad, new_grad, d_mae = np.zeros(n), np.zeros(n), np.zeros(n)
+    for i in range(n):
+        u[i] = min(max(u[i], low[i]), high[i])
+    value = objective(fill, like, size, spec, u, data, target, grad, d_mae, low, high)
+    fresh = metric[0, 0] == 0.0
+    if fresh:
+        set_metric(fill, like, size, spec, u, data, target, low, high, metric)
+    steps = 0
+    begin = 1 if target > 0.0 else 0
+    direction = np.zeros(n)
+    for _ in range(MAX_STEPS):
+        slope = ascent(metric, grad, u, low, high, begin, direction)
+        if slope >= 0.0 and value + 20.0 * slope < beat:  # a Newton step gains half the slope
+            return value, False
+        if slope < tolerance:
+            # A metric handed in is believed once a few steps have shaped it; a search for the
+            # last digit computes it anew.
+            shaped = steps > 0 and tolerance > 1e-9
+            if (fresh or shaped) and slope >= 0.0:
+                return value, True
+            set_metric(fill, like, size, spec, u, data, target, low, high, metric)
+            fresh = True
+            slope = ascent(metric, grad, u, low, high, begin, direction)
+            if 0.0 <= slope < 10.0 * tolerance:
+                return value, True
+            if slope < 0.0:
+                set_diagonal(metric, 1e-3)
+                slope = ascent(metric, grad, u, low, high, begin, direction)
+        longest = 0.0
+        for i in range(begin, n):
+            # Steps of more than a factor of four in a scale, or 0.1 in a rate, are too bold.
+            limit = 0.1 if (spec[1] > 0 and i == spec[0]) else 1.4
+            longest = max(longest, abs(direction[i]) / limit)
+        step = 1.0 if longest <= 1.0 else 1.0 / longest
+        improved = False
+        for _halving in range(40):
+            trial = u.copy()
+            predicted = 0.0
+            for i in range(begin, n):
+                trial[i] = min(max(u[i] + step * direction[i], low[i]), high[i])
+                predicted += (trial[i] - u[i]) * grad[i]
+            new_value = objective(
+                fill, like, size, spec, trial, data, target, new_grad, d_mae, low, high
+            )
+            if new_value > value + 1e-4 * predicted or (
+                predicted < 100.0 * tolerance and new_value >= value
+            ):
+                improved = True
+                break
+            step *= 0.5
+        if not improved:
+            if fresh:
+                return value, slope < 1e-6 * (1.0 + abs(value) * 1e-3)
+            set_metric(fill, like, size, spec, u, data, target, low, high, metric)
+            fresh = True
+            continue
+        update(metric, u, trial, grad, new_grad, begin)
+        steps += 1
+        fresh = False
+        for i in range(n):
+            u[i] = trial[i]
+            grad[i] = new_grad[i]
+        value = new_value
+    return value, False
+
+
+@njit(**FLAGS)
+def update(metric, old, new, old_grad, new_grad, begin):
+    """Update the inverse Hessian from one step (Broyden-Fletcher-Goldfarb-Shanno)."""
+    n = old.size
+    moved, bent = np.empty(n), np.empty(n)
+    along = 0.0
+    for i in range(begin, n):
+        moved[i] = new[i] - old[i]
+        bent[i] = old_grad[i] - new_grad[i]
+        if moved[i] == 0.0:  # held at a limit: its gradient says nothing about the others
+            bent[i] = 0.0
+        along += moved[i] * bent[i]
+    if along <= 1e-14:
+        return
+    image = np.zeros(n)
+    for i in range(begin, n):
+        for j in range(begin, n):
+            image[i] += metric[i, j] * bent[j]
+    squared = 0.0
+    for i in range(begin, n):
+        squared += bent[i] * image[i]
+    for i in range(begin, n):
+        for j in range(begin, n):
+            metric[i, j] += (1.0 + squared / along) * moved[i] * moved[j] / along
+            metric[i, j] -= (image[i] * moved[j] + moved[i] * image[j]) / along

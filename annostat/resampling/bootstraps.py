@@ -1,0 +1,191 @@
+"""The one bootstrap.
+
+Resamples are drawn as multiplicities ("how often each item was drawn"), in blocks of a fixed
+size, so that memory grows with the block and not with the number of resamples. Each resample has
+random counters of its own: the seed says what it is, not the block or the worker that draws it.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from annostat.arrays import FloatArray
+from annostat.errors import AnnostatError, check_choice, check_count, check_level, check_number
+from annostat.resampling.clusters import count_clusters
+from annostat.resampling.draws import draw_multiplicities
+from annostat.resampling.generators import Rng, spawn
+from annostat.resampling.parallel import Progress, map_parallel
+from annostat.results.estimates import Interval
+
+BLOCK_CELLS = 1 << 16  # multiplicities held at once by one worker: they fit its cache
+WORTH_COMPILING = 10_000_000  # draws; below, loading numba takes longer than they do
+SERIAL_PRODUCT = 1 << 18  # multiplications up to which OpenBLAS starts no (busily waiting) threads
+TASK_BLOCKS = 16  # blocks that a worker is handed at a time: handing over costs as much as one
+
+
+def bootstrap(
+    statistic: Callable[[FloatArray], Any],
+    n: int,
+    *,
+    n_resamples: int = 2000,
+    clusters: NDArray[np.int64] | None = None,
+    rng: Rng = None,
+    n_jobs: int | None = 1,
+    progress: Progress | None = None,
+) -> FloatArray:
+    """Return the statistic of `n_resamples` resamples of `n` items, drawn with replacement.
+
+    Parameters
+    ----------
+    statistic : callable
+        Takes multiplicities, float64 of shape (b, n) whose rows are resamples, and returns an
+        array whose first axis has length b. A mean is ``lambda w: w @ x / w.sum(axis=1)``.
+    n : int
+        Number of items, at least 1.
+    n_resamples : int
+        Number of resamples.
+    clusters : int64 array of shape (n,), optional
+        Codes 0..C-1 of the cluster of each item; whole clusters are drawn.
+    rng, n_jobs, progress
+        As everywhere: `as_generator`, `map_parallel`.
+
+    Returns
+    -------
+    float64 array of shape (n_resamples, ...)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x = np.arange(10.0)
+    >>> means = bootstrap(lambda w: w @ x / w.sum(axis=1), 10, n_resamples=500, rng=1)
+    >>> means.shape, bool(abs(means.mean() - 4.5) < 0.2)
+    ((500,), True)
+    """
+    n = check_count("n", n, low=1)
+    n_resamples = check_count("n_resamples", n_resamples, low=1)
+    units = n if clusters is None else count_clusters(clusters, n)
+    block = max(1, min(n_resamples, BLOCK_CELLS // n))
+    seed = spawn(rng, 1)[0].integers(2**64, dtype=np.uint64)
+    draw = draw_multiplicities  # both draw the same
+    if "numba" in sys.modules or n_resamples * units >= WORTH_COMPILING:
+        from annostat.resampling.kernels import draw_multiplicities as compiled
+
+        draw = compiled
+
+    def one_task(start: int) -> FloatArray:
+        stop = min(start + TASK_BLOCKS * block, n_resamples)
+        return np.concatenate(
+            [one_block(i, min(block, stop - i)) for i in range(start, stop, block)]
+        )
+
+    def one_block(start: int, size: int) -> FloatArray:
+        weights = np.empty((size, units))
+        with np.errstate(over="ignore"):  # scalars that wrap around, in kernels run as plain Python
+            draw(seed, start, weights)
+        return np.asarray(statistic(weights if clusters is None else weights[:, clusters]), float)
+
+    starts = range(0, n_resamples, TASK_BLOCKS * block)
+    return np.concatenate(map_parallel(one_task, starts, n_jobs=n_jobs, progress=progress))
+
+
+def bootstrap_sums(
+    columns: FloatArray, *, n_resamples: int = 2000, rng: Rng = None, n_jobs: int | None = 1
+) -> FloatArray:
+    """Return the sums of columns over the resamples of `bootstrap`, shape (n_resamples, p).
+
+    Parameters
+    ----------
+    columns : float64 array of shape (n, p)
+        What each item, or cluster of items, adds to the sums.
+    n_resamples, rng, n_jobs
+        As for `bootstrap`.
+    """
+    rows = max(1, SERIAL_PRODUCT // max(columns.size, 1))
+
+    def sums(w: FloatArray) -> FloatArray:
+        return np.concatenate([w[i : i + rows] @ columns for i in range(0, len(w), rows)])
+
+    return bootstrap(sums, len(columns), n_resamples=n_resamples, rng=rng, n_jobs=n_jobs)
+
+
+def bootstrap_interval(
+    replicates: FloatArray,
+    estimate: float,
+    *,
+    level: float = 0.95,
+    method: str = "percentile",
+    jackknife: FloatArray | None = None,
+    standard_errors: FloatArray | None = None,
+    standard_error: float | None = None,
+) -> Interval:
+    """Return an interval from bootstrap replicates.
+
+    Parameters
+    ----------
+    replicates : float64 array of shape (B,)
+        Values of the statistic on the resamples; values that are not finite are refused.
+    estimate : float
+        Value of the statistic on the data.
+    level : float
+        Confidence level.
+    method : {"percentile", "basic", "bca", "t"}
+        "bca" needs `jackknife` (leave-one-out values); "t" needs `standard_errors` of the
+        replicates and `standard_error` of the estimate. Efron & Tibshirani (1993), ch. 12-14.
+
+    Returns
+    -------
+    Interval
+    """
+    level = check_level(level)
+    check_choice("method", method, ("percentile", "basic", "bca", "t"))
+    estimate = check_number("estimate", estimate)
+    values = np.asarray(replicates, dtype=np.float64)
+    if values.ndim != 1 or values.size < 2:
+        raise AnnostatError(f"replicates must be a list of two or more, got shape {values.shape}")
+    if not np.isfinite(values).all():
+        bad = int((~np.isfinite(values)).sum())
+        raise AnnostatError(f"{bad} of {values.size} bootstrap replicates are not finite")
+    tails = np.array([(1 - level) / 2, (1 + level) / 2])
+    name = {"bca": "BCa bootstrap", "t": "bootstrap-t"}.get(method, f"{method} bootstrap")
+    if method == "t":
+        if standard_errors is None or standard_error is None:
+            raise AnnostatError("method 't' needs standard_errors and standard_error")
+        errors = np.asarray(standard_errors, dtype=np.float64)
+        if errors.shape != values.shape or not (np.isfinite(errors) & (errors > 0)).all():
+            raise AnnostatError("standard_errors must be one positive number for each replicate")
+        upper, lower = (float(v) for v in np.quantile((values - estimate) / errors, tails))
+        return Interval(
+            estimate - lower * standard_error, estimate - upper * standard_error, level, name
+        )
+    if method == "bca":
+        if jackknife is None:
+            raise AnnostatError("method 'bca' needs the jackknife values")
+        if not np.isfinite(jackknife).all():
+            raise AnnostatError("method 'bca' needs jackknife values that are all finite")
+        tails = _bca_tails(values, estimate, np.asarray(jackknife, float), tails)
+    low, high = (float(v) for v in np.quantile(values, tails))
+    if method == "basic":
+        low, high = 2 * estimate - high, 2 * estimate - low
+    return Interval(low, high, level, name)
+
+
+def _bca_tails(
+    values: FloatArray, estimate: float, jackknife: FloatArray, tails: FloatArray
+) -> FloatArray:
+    below = (np.sum(values < estimate) + 0.5 * np.sum(values == estimate)) / values.size
+    # A statistic at the edge of its replicates would give an infinite correction.
+    below = min(max(below, 0.5 / values.size), 1 - 0.5 / values.size)
+    bias = special.ndtri(below)
+    pull = jackknife.mean() - jackknife
+    scale = math.sqrt(float(np.sum(pull**2)))
+    skew = 0.0 if scale == 0 else float(np.sum(pull**3)) / (6 * scale**3)
+    shifted = bias + special.ndtri(tails)
+    # Beyond the pole of the correction the limit is the end of the replicates.
+    return np.asarray(special.ndtr(bias + shifted / np.maximum(1 - skew * shifted, 1e-12)))

@@ -1,0 +1,34 @@
+"""Clusters as numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from annostat.errors import AnnostatError
+
+
+def count_clusters(clusters: NDArray[np.int64], n: int) -> int:
+    """Return the number of clusters after checking that they are numbered 0, 1, ..."""
+    codes = np.asarray(clusters)
+    if codes.shape != (n,) or codes.dtype.kind not in "iu":
+        raise AnnostatError(f"clusters must be {n} whole numbers, one per item (cluster_codes)")
+    present = np.unique(codes)
+    if present[0] != 0 or present[-1] != present.size - 1:
+        raise AnnostatError("clusters must be codes 0..C-1, each of them in use (cluster_codes)")
+    return int(present.size)
+
+
+def cluster_codes(labels: Sequence[object] | NDArray[Any] | None) -> NDArray[np.int64] | None:
+    """Return codes 0..C-1 for cluster labels, in order of first appearance."""
+    if labels is None:
+        return None
+    import pandas as pd
+
+    codes, _ = pd.factorize(np.asarray(labels, dtype=object))
+    if (codes < 0).any():
+        raise AnnostatError(f"cluster is missing in {int((codes < 0).sum())} rows")
+    return codes.astype(np.int64)

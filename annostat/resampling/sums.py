@@ -1,0 +1,180 @@
+"""Statistics that are smooth functions of sums over items, and their intervals.
+
+A variance, a correlation, a mean of products: each is g(T) with T = Σ_i c_i, c_i being a few
+numbers of item i. Then everything that an interval needs is cheap and exact: clusters are sums of
+their items, the jackknife is g(T − c_i), the bootstrap needs W·C only, and the standard error of
+each resample follows by the delta method from W·(C ⊗ C). Memory does not grow with the number of
+resamples times that of items.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from annostat.arrays import FloatArray
+from annostat.errors import check_choice, check_level
+from annostat.resampling.bootstraps import bootstrap_interval, bootstrap_sums
+from annostat.resampling.generators import Rng
+from annostat.results.estimates import Interval
+
+# Takes sums of shape (..., p) and returns values of shape (...); analytic, so that a complex step
+# gives its derivatives to the last digit (no abs, no max).
+Function = Callable[[NDArray[np.generic]], NDArray[np.generic]]
+METHODS = ("bootstrap-t", "t", "percentile", "bca")
+FEW_UNITS = 8  # below, resamples are too often degenerate for a bootstrap
+STEP = 1e-30
+
+
+@dataclass(frozen=True, eq=False)
+class Sums:
+    """What each unit (item, or cluster of items) adds to the sums.
+
+    Attributes
+    ----------
+    columns : float64 array of shape (n_units, p)
+    clustered : bool
+        True if the units are clusters.
+    """
+
+    columns: FloatArray
+    clustered: bool = False
+    # Sums of the resamples by number and seed: several statistics are asked of the same ones.
+    _drawn: dict[tuple[int, int], FloatArray] = field(default_factory=dict, init=False, repr=False)
+
+    @classmethod
+    def of(cls, columns: FloatArray, codes: NDArray[np.int64] | None = None) -> Sums:
+        """Return the sums of items, added up by cluster if there are any."""
+        if codes is None:
+            return cls(np.ascontiguousarray(columns, dtype=np.float64))
+        total = np.zeros((int(codes.max()) + 1, columns.shape[1]))
+        np.add.at(total, codes, columns)
+        return cls(total, True)
+
+    @property
+    def n_units(self) -> int:
+        """Number of units."""
+        return len(self.columns)
+
+    @property
+    def units(self) -> str:
+        """What is resampled, in words."""
+        return "clusters" if self.clustered else "items"
+
+    @property
+    def totals(self) -> FloatArray:
+        """The sums, shape (p,)."""
+        return np.asarray(self.columns.sum(axis=0))
+
+    def value(self, g: Function) -> float:
+        """Return g of the sums."""
+        return float(np.real(g(self.totals)))
+
+    def pull(self, g: Function) -> FloatArray:
+        """Return each unit's share of the linearised statistic, centred, shape (n_units,)."""
+        slope = gradient(g, self.totals)
+        each = self.columns @ slope
+        return np.asarray(each - each.mean())
+
+    def standard_error(self, g: Function) -> float:
+        """Return the delta method's standard error, robust to clusters."""
+        n = self.n_units
+        if n < 2:
+            return math.nan
+        return math.sqrt(n / (n - 1) * float(np.sum(self.pull(g) ** 2)))
+
+    def jackknife_error(self, g: Function) -> float:
+        """Return the jackknife's standard error, a little wide where the delta's is narrow."""
+        n = self.n_units
+        with np.errstate(all="ignore"):
+            left_out = self.jackknife(g)
+            return math.sqrt((n - 1) / n * float(np.sum((left_out - left_out.mean()) ** 2)))
+
+    def jackknife(self, g: Function) -> FloatArray:
+        """Return the leave-one-unit-out values, shape (n_units,)."""
+        return np.real(g(self.totals - self.columns))
+
+    def replicates(
+        self, g: Function, *, n_resamples: int, rng: Rng, n_jobs: int | None = 1
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return the values of resamples and their standard errors, each of shape (B,)."""
+        p = self.columns.shape[1]
+        first, second = np.triu_indices(p)
+        drawn = self._drawn.get((n_resamples, rng)) if isinstance(rng, int) else None
+        if drawn is None:
+            products = self.columns[:, first] * self.columns[:, second]
+            everything = np.hstack([self.columns, products])
+            drawn = bootstrap_sums(everything, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs)
+            if isinstance(rng, int):
+                self._drawn[n_resamples, rng] = drawn
+        totals, squares = drawn[:, :p], drawn[:, p:]
+        n = self.n_units
+        with np.errstate(all="ignore"):
+            slopes = gradient(g, totals)
+            # Σ w (slope · c)², then centred.
+            weights = np.where(first == second, 1.0, 2.0)
+            second_moment = np.sum(squares * weights * slopes[:, first] * slopes[:, second], axis=1)
+            variance = second_moment - np.sum(slopes * totals, axis=1) ** 2 / n
+            errors = np.sqrt(np.maximum(variance, 0.0) * n / (n - 1))
+            return np.real(g(totals)), errors
+
+    def interval(
+        self,
+        g: Function,
+        *,
+        method: str = "bootstrap-t",
+        level: float = 0.95,
+        n_resamples: int = 2000,
+        rng: Rng = 0,
+        n_jobs: int | None = 1,
+        scale: str = "",
+    ) -> Interval | None:
+        """Return an interval on the scale of g, or None where the data give none.
+
+        Parameters
+        ----------
+        method : {"bootstrap-t", "t", "percentile", "bca"}
+            "t" is the delta method with n_units − 1 degrees of freedom; it also stands in for
+            the bootstraps below eight units. "bootstrap-t" scales its quantiles by the jackknife's
+            standard error: with the delta method's, variances of 20 items are covered by 92 to 93%
+            instead of 95%.
+        scale : str
+            Name of the scale that g is on, for the name of the method.
+        """
+        check_choice("interval", method, METHODS)
+        level = check_level(level)
+        value, error = self.value(g), self.standard_error(g)
+        if not (math.isfinite(value) and math.isfinite(error) and error > 0):
+            return None
+        on = f" of {scale}" if scale else ""
+        if method == "t" or self.n_units < FEW_UNITS:
+            reach = float(special.stdtrit(self.n_units - 1, (1 + level) / 2)) * error
+            return Interval(value - reach, value + reach, level, f"t{on} over {self.units}")
+        values, errors = self.replicates(g, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs)
+        good = np.isfinite(values) & np.isfinite(errors) & (errors > 1e-9 * error)
+        wide = self.jackknife_error(g)
+        found = bootstrap_interval(
+            values[good],
+            value,
+            level=level,
+            method="t" if method == "bootstrap-t" else method,
+            jackknife=self.jackknife(g) if method == "bca" else None,
+            standard_errors=errors[good],
+            standard_error=wide if math.isfinite(wide) else error,
+        )
+        return Interval(found.low, found.high, level, f"{found.method}{on} over {self.units}")
+
+
+def gradient(g: Function, totals: FloatArray) -> FloatArray:
+    """Return the derivatives of g at each row of sums, of the shape of `totals`."""
+    slopes = np.empty(totals.shape)
+    for j in range(totals.shape[-1]):
+        moved = totals.astype(np.complex128)
+        moved[..., j] += 1j * STEP
+        slopes[..., j] = np.imag(g(moved)) / STEP
+    return slopes

@@ -1,0 +1,36 @@
+"""What annostat answers with: estimates, checks, tables, and how they are said."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from annostat._lazy import attach
+
+if TYPE_CHECKING:
+    from annostat.results.estimates import Estimate, Interval
+    from annostat.results.result import Check, Provenance, Result
+    from annostat.results.sections import Section
+    from annostat.results.text import plain
+
+__all__ = [
+    "Check",
+    "Estimate",
+    "Interval",
+    "Provenance",
+    "Result",
+    "Section",
+    "plain",
+]
+
+__getattr__, __dir__ = attach(
+    __name__,
+    {
+        "Check": "annostat.results.result",
+        "Estimate": "annostat.results.estimates",
+        "Interval": "annostat.results.estimates",
+        "Provenance": "annostat.results.result",
+        "Result": "annostat.results.result",
+        "Section": "annostat.results.sections",
+        "plain": "annostat.results.text",
+    },
+)

@@ -1,0 +1,112 @@
+"""Numbers with their uncertainty."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from annostat.results.text import format_number, percent, plain
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A confidence interval, with the name of the method that made it.
+
+    Attributes
+    ----------
+    low, high : float
+        Limits; NaN where the method gives none, infinite where it is unbounded.
+    level : float
+        Nominal coverage, for example 0.95.
+    method : str
+        How the interval was made, in words that can be looked up.
+    """
+
+    low: float
+    high: float
+    level: float
+    method: str
+
+    def __contains__(self, value: float) -> bool:
+        return self.low <= value <= self.high
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A number, its standard uncertainty and its interval.
+
+    Attributes
+    ----------
+    value : float
+        The estimate; NaN only together with a `note` that says why.
+    standard_uncertainty : float or None
+        Standard deviation attributed to the estimate (GUM 2.3.1).
+    interval : Interval or None
+        None where no method is known to cover; `note` then says so.
+    unit : str
+        Unit of all of them, empty for a pure number.
+    note : str
+        What a reader must know about this number, empty if nothing.
+
+    Examples
+    --------
+    >>> from annostat import Estimate, Interval
+    >>> interval = Interval(1.921, 2.147, 0.95, "profile likelihood")
+    >>> print(Estimate(2.0314, 0.0571, interval, "frames"))
+    2.031 frames, 95% interval 1.921 to 2.147
+    """
+
+    value: float
+    standard_uncertainty: float | None = None
+    interval: Interval | None = None
+    unit: str = ""
+    note: str = ""
+
+    @property
+    def low(self) -> float | None:
+        """Lower limit of the interval, or None."""
+        return None if self.interval is None else self.interval.low
+
+    @property
+    def high(self) -> float | None:
+        """Upper limit of the interval, or None."""
+        return None if self.interval is None else self.interval.high
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the six promised keys, ready for JSON; what is not a number becomes None."""
+        interval = self.interval
+        return {
+            "value": plain(self.value),
+            "standard_uncertainty": plain(self.standard_uncertainty),
+            "low": plain(self.low),
+            "high": plain(self.high),
+            "level": None if interval is None else interval.level,
+            "method": (self.note or "none") if interval is None else interval.method,
+        }
+
+    def __str__(self) -> str:
+        unit = f" {self.unit}" if self.unit else ""
+        text = f"{self.short()}{unit}"
+        if self.interval is not None:
+            text += f", {percent(self.interval.level)} interval {self.range()}"
+        return f"{text} ({self.note})" if self.note else text
+
+    def short(self) -> str:
+        """Return the value alone, with the digits that its uncertainty deserves."""
+        return format_number(self.value, self._spread())
+
+    def range(self) -> str:
+        """Return "low to high", or a dash without an interval."""
+        if self.interval is None:
+            return "–"
+        spread = self._spread()
+        low, high = (format_number(v, spread) for v in (self.interval.low, self.interval.high))
+        return f"{low} to {high}"
+
+    def _spread(self) -> float | None:
+        width = math.inf if self.interval is None else self.interval.high - self.interval.low
+        if self.standard_uncertainty is not None and math.isfinite(self.standard_uncertainty):
+            # At the edge of a domain the uncertainty may vanish while the interval does not.
+            return max(self.standard_uncertainty, width / 50 if math.isfinite(width) else 0.0)
+        return width / 4 if math.isfinite(width) else None

@@ -1,0 +1,118 @@
+"""What a result is made of: checks, provenance, and the base of them all.
+
+A result is a frozen dataclass derived from `Result`. It describes itself once, as sections
+(`Result.sections`) and as plain data (`Result.to_dict`); text, HTML and tables follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from annostat.results.html import render_html
+from annostat.results.sections import Section, render_text
+from annostat.results.text import plain
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """An assumption that was looked at, and what was seen.
+
+    Attributes
+    ----------
+    name : str
+        Short identifier, stable across versions.
+    passed : bool or None
+        None if the data cannot tell.
+    message : str
+        One sentence in plain words; for a failed check it ends with the remedy.
+    statistic, p_value : float or None
+        The evidence, where it is a test.
+    """
+
+    name: str
+    passed: bool | None
+    message: str
+    statistic: float | None = None
+    p_value: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the check as plain data."""
+        return {
+            "name": self.name,
+            "passed": self.passed,
+            "message": self.message,
+            "statistic": plain(self.statistic),
+            "p_value": plain(self.p_value),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """What is needed to make a result again; never a clock.
+
+    Attributes
+    ----------
+    version : str
+        Version of annostat.
+    data_hash : str
+        Digest of the input values (`Rounds.digest`).
+    n_items : int
+        Number of labelled items that were used.
+    seed : int or None
+        Seed of every random step; None if the caller passed a generator or nothing.
+    options : mapping
+        The settings that shaped the result.
+    """
+
+    version: str
+    data_hash: str
+    n_items: int
+    seed: int | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the provenance as plain data."""
+        return {
+            "annostat_version": self.version,
+            "data_hash": self.data_hash,
+            "n_items": self.n_items,
+            "seed": self.seed,
+            "options": plain(dict(self.options)),
+        }
+
+
+class Result:
+    """Base of all results: implement `sections` and `to_dict`; text and HTML follow."""
+
+    __slots__ = ()
+
+    def sections(self) -> list[Section]:
+        """Return what a person should read, in order."""
+        raise NotImplementedError
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data, ready for JSON."""
+        raise NotImplementedError
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the main table, one row per estimate."""
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        return render_text(self.sections())
+
+    def _repr_html_(self) -> str:
+        return render_html(self.sections())
+
+
+def check_section(checks: Iterable[Check]) -> Section:
+    """Return the checks as a section: one line each, failed ones first."""
+    mark = {True: "ok  ", False: "!!  ", None: "??  "}
+    order = {False: 0, None: 1, True: 2}
+    ranked = sorted(checks, key=lambda c: order[c.passed])
+    return Section("Checks", lines=[mark[c.passed] + c.message for c in ranked])

@@ -1,0 +1,70 @@
+"""Numbers in words: the one formatter of values, percentages and p-values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+
+def plain(value: Any) -> Any:
+    """Return `value` as JSON knows it: numbers that are not finite become None."""
+    if value is None or isinstance(value, (str, bool)):
+        return value
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if hasattr(value, "to_dict"):
+        return value.to_dict()
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if isinstance(value, int) else str(value)
+
+
+def format_number(value: float | None, spread: float | None = None, digits: int = 4) -> str:
+    """Return a number with two digits of its uncertainty, else `digits` significant ones."""
+    if value is None or math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    if value == 0 and not spread:
+        return "0"
+    if spread and math.isfinite(spread) and spread > 0:
+        decimals = 1 - math.floor(math.log10(spread))
+        # An uncertainty far below the value must not produce a wall of digits.
+        if value:
+            decimals = min(decimals, 7 - math.floor(math.log10(abs(value))))
+        if decimals <= 0:
+            return f"{round(value):,d}" if abs(value) < 1e15 else f"{value:.{digits}g}"
+        if decimals > 12:  # very small numbers: significant digits, not a row of zeros
+            return f"{value:.{digits}g}"
+        text = f"{value:.{decimals}f}"
+        return text.removeprefix("-") if float(text) == 0 else text
+    if 10**digits <= abs(value) < 1e15:
+        return f"{value:,.0f}"
+    return f"{value:.{digits}g}"
+
+
+def percent(fraction: float) -> str:
+    """Return a fraction as a percentage without trailing zeros."""
+    return f"{100 * fraction:.6g}%"
+
+
+def format_p(p: float | None) -> str:
+    """Return a p-value as it is printed in a table."""
+    if p is None or math.isnan(p):
+        return "–"
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def p_text(p: float) -> str:
+    """Return a p-value for a sentence: "p = 0.012" or "p < 0.001"."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
+def counted(n: int, noun: str) -> str:
+    """Return "1 item", "2,000 items"."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"

@@ -1,0 +1,23 @@
+"""Files that become labels: tables, mask files and folders."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from annostat._lazy import attach
+
+if TYPE_CHECKING:
+    from annostat.tables.reading import read_rounds, read_table
+
+__all__ = [
+    "read_rounds",
+    "read_table",
+]
+
+__getattr__, __dir__ = attach(
+    __name__,
+    {
+        "read_rounds": "annostat.tables.reading",
+        "read_table": "annostat.tables.reading",
+    },
+)

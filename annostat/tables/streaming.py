@@ -1,0 +1,221 @@
+"""Tables too large for memory, read batch by batch into counts.
+
+The items of one pattern of differences become one row with a multiplicity (`Rounds.weights`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from annostat.errors import AnnostatError, check_column
+from annostat.labels.columns import RowNames, as_labels, as_numbers
+from annostat.labels.layout import Layout
+from annostat.labels.rounds import PICK_LIMIT, Rounds
+from annostat.tables.files import csv_options, header_of, is_parquet, open_parquet, reading
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+BATCH_ROWS = 1 << 20
+COUNT_ROWS = 1 << 15
+SMALL = 2**30  # picks below it differ by what fits an int32
+SAFE = 2**52  # a pick and a difference below it make a pick below the next
+
+
+def stream_rounds(path: Path, options: dict[str, Any], units: dict[str, Any]) -> Rounds:
+    """Read a wide file batch by batch and count the patterns of differences."""
+    import pandas as pd
+
+    layout: Layout | None = None
+    keys: list[str] = []
+    fast: dict[int, int] = {}
+    tables: list[pd.DataFrame] = []
+    start = 0
+    with closing(_batches(path, options)) as batches:
+        for batch in batches:
+            if layout is None:
+                # With the rounds named, the column of the items is not even read.
+                item = options["item"] if options["rounds"] is None else None
+                layout = Layout.resolve(batch, **{**options, "item": item})
+                if layout.rater is not None:
+                    raise AnnostatError(
+                        "a long table cannot be streamed into counts: read it with collapse=False, "
+                        "or turn it into one column per round"
+                    )
+                extra = (layout.by, layout.period, layout.fps, layout.length)
+                keys = [c for c in extra if isinstance(c, str)]
+            names = layout.rounds
+            rows = RowNames(np.arange(start, start + len(batch)))
+            start += len(batch)
+            if len(names) == 2 and not keys and all(_is_plain(batch[c].dtype) for c in names):
+                left = _count_into(fast, *(batch[c].to_numpy() for c in names))
+                if not left.size:
+                    continue
+                batch, rows = batch.iloc[left], RowNames(rows.numbers[left])
+            values = np.vstack([as_numbers(batch[c], c, rows) for c in names]).T
+            present = np.isfinite(values)
+            whole = (values == np.round(values)) & (np.abs(values) < PICK_LIMIT)
+            if not (whole | np.isnan(values)).all():  # let `Rounds` refuse it and show the rows
+                labels = np.array([rows[i] for i in range(len(values))], dtype=object)
+                Rounds(values, tuple(names), items=labels).picks()
+            if len(names) == 2 and not keys:
+                rest = np.asarray(~present.all(axis=1))
+                both = np.flatnonzero(~rest)
+                rest[both[_count_into(fast, *values[both].T)]] = True
+                if not rest.any():
+                    continue
+                values, present = values[rest], present[rest]
+            reference = values[np.arange(len(values)), present.argmax(axis=1)]
+            table = pd.DataFrame(values - reference[:, None], columns=names)
+            for key in keys:
+                table[key] = batch[key].to_numpy()
+            tables.append(
+                table.groupby([*names, *keys], dropna=False).size().reset_index(name="\0n")
+            )
+            if len(tables) > 32:
+                tables = [_merge(tables, [*names, *keys])]
+    if layout is None:
+        raise AnnostatError(f"{path.name} has no rows")
+    names = layout.rounds
+    if fast:
+        d = np.array(sorted(fast), dtype=np.float64)
+        counted = pd.DataFrame({names[0]: np.zeros_like(d), names[1]: d})
+        counted["\0n"] = [fast[int(v)] for v in d]
+        tables.append(counted)
+    if not tables:
+        raise AnnostatError(f"{path.name} has no rows")
+    merged = _merge(tables, [*names, *keys])
+    if merged.empty:
+        raise AnnostatError(f"{path.name} has no rows")
+    patterns = np.array([f"pattern {i + 1}" for i in range(len(merged))], dtype=object)
+    return Rounds(
+        merged[names].to_numpy(np.float64),
+        tuple(names),
+        stratum=None if layout.by is None else as_labels(merged[layout.by], layout.by, patterns),
+        period=layout.periods(merged, patterns),
+        length=layout.lengths(merged, patterns),
+        weights=merged["\0n"].to_numpy(np.int64),
+        unit=units["unit"],
+        period_unit=units["period_unit"] or ("ms" if layout.fps is not None else ""),
+        exchangeable=units["exchangeable"],
+        notes=(*layout.notes, "streamed: items were collapsed into patterns of differences"),
+    )
+
+
+def _merge(tables: list[pd.DataFrame], keys: list[str]) -> pd.DataFrame:
+    import pandas as pd
+
+    stacked = pd.concat(tables, ignore_index=True)
+    return stacked.groupby(keys, dropna=False)["\0n"].sum().reset_index()
+
+
+def _is_plain(dtype: Any) -> bool:
+    """Return whether a column is an array of numbers, as NumPy has them."""
+    return isinstance(dtype, np.dtype) and dtype.kind in "iuf" and dtype != np.uint64
+
+
+def _count_into(
+    total: dict[int, int], first: NDArray[Any], second: NDArray[Any]
+) -> NDArray[np.int64]:
+    """Add the counts of whole-number differences, a piece that fits the cache at a time.
+
+    Returns the rows of the pieces that were left out, since a cell is no whole number there.
+    """
+    left = []
+    for start in range(0, len(first), COUNT_ROWS):
+        piece = slice(start, start + COUNT_ROWS)
+        a, b = _whole(first[piece]), _whole(second[piece])
+        low, high = SAFE, SAFE
+        if a is not None and b is not None:
+            widest = max(int(a.max()), int(b.max()), -int(a.min()), -int(b.min()))
+            if widest < SAFE:
+                # What fits 31 bits is counted in 32: half the memory to walk through.
+                kind = np.result_type(a, b, np.int32 if widest < SMALL else np.int64)
+                d = np.subtract(b, a, dtype=kind)
+                low, high = int(d.min()), int(d.max())
+        if not -SAFE < low <= high < SAFE:  # these the caller looks at
+            left.append(np.arange(start, min(start + COUNT_ROWS, len(first))))
+            continue
+        if high - low < 8 * COUNT_ROWS:
+            d -= low
+            counts = np.bincount(d)
+            seen = np.flatnonzero(counts)
+            pairs = zip((seen + low).tolist(), counts[seen].tolist(), strict=True)
+        else:
+            seen, counts = np.unique(d, return_counts=True)
+            pairs = zip(seen.tolist(), counts.tolist(), strict=True)
+        for value, count in pairs:
+            total[value] = total.get(value, 0) + count
+    return np.concatenate(left) if left else np.zeros(0, dtype=np.int64)
+
+
+def _whole(piece: NDArray[Any]) -> NDArray[Any] | None:
+    """Return numbers as whole ones, or None if one is missing, broken, or beyond int64."""
+    if piece.dtype.kind != "f":
+        return piece
+    with np.errstate(invalid="ignore"):
+        for kind in (np.int32, np.int64):
+            whole = piece.astype(kind)
+            if (whole == piece).all():
+                return whole
+    return None
+
+
+def _batches(path: Path, options: Mapping[str, Any]) -> Generator[pd.DataFrame, None, None]:
+    """Yield the columns that matter, a batch of rows at a time."""
+    import pandas as pd
+
+    wanted = [options[k] for k in ("by", "period", "fps", "length") if isinstance(options[k], str)]
+    chosen: list[str] | None = None
+    if options["rounds"] is not None:
+        chosen = list(dict.fromkeys([*options["rounds"], *wanted]))
+
+    def check(columns: Sequence[str]) -> None:
+        for role, column in options.items():
+            for name in (column,) if isinstance(column, str) else column or ():
+                check_column(role, name, columns)
+
+    options = {k: v for k, v in options.items() if isinstance(v, str) or k == "rounds"}
+    pieces: Any
+    with reading(path):
+        if is_parquet(path):
+            parquet = open_parquet(path)
+            check(parquet.schema_arrow.names)
+            pieces = _ahead(
+                batch.to_pandas(split_blocks=True)
+                for batch in parquet.iter_batches(batch_size=BATCH_ROWS, columns=chosen)
+            )
+        else:
+            check(header_of(path)[1])
+            text = csv_options(path, [options["by"]] if "by" in options else [])
+            pieces = pd.read_csv(path, chunksize=BATCH_ROWS, **text)
+    with closing(pieces):
+        while True:
+            with reading(path):  # not around the yield: its filters are not for the caller
+                frame = next(pieces, None)
+            if frame is None:
+                return
+            if chosen is None:
+                yield frame
+            elif frame.columns.isin(chosen).sum() == len(chosen):
+                yield frame[chosen]
+            else:  # some of them are in the index that pandas stored
+                yield frame.reset_index()[chosen]
+
+
+def _ahead(pieces: Iterator[pd.DataFrame]) -> Generator[pd.DataFrame, None, None]:
+    """Yield the pieces, the next one being read while the caller is busy with this one."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, pieces, None)
+        while (piece := coming.result()) is not None:
+            coming = pool.submit(next, pieces, None)
+            yield piece
