@@ -48,7 +48,7 @@ def values(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
     given["interval: reliability"] = (reliability_estimate(v, LEVEL, RESAMPLES, seed), reliability)
     pair = unbiased_pair_mae(rounds, v, LEVEL)
     given["interval: pair_mae"] = (pair, pair_mae_of(design))
-    given["interval: mae_floor, Gaussian reading"] = (agreement.scaled(pair, 0.5**0.5), mae)
+    given["interval: mae_floor, Gaussian reading"] = (pair.scaled(0.5**0.5), mae)
     resampled = {"n_resamples": RESAMPLES, "rng": seed}
     table = agreement.icc(rounds, **resampled)
     given["interval: icc_c_1"] = (table["icc_c_1"], reliability)

@@ -7,7 +7,7 @@ from annostat.agreement.conventions import CONVENTIONS, convert_sd, noise_sd_fro
 from annostat.agreement.gauge import GaugeRR, gauge_rr
 from annostat.agreement.icc_forms import Icc, icc, spearman_brown
 from annostat.agreement.limits import BlandAltman, bland_altman, stacked_rounds
-from annostat.agreement.noise_sd import Repeatability, repeatability, scaled
+from annostat.agreement.noise_sd import Repeatability, repeatability
 
 __all__ = [
     "CONVENTIONS",
@@ -22,7 +22,6 @@ __all__ = [
     "icc",
     "noise_sd_from",
     "repeatability",
-    "scaled",
     "sd_readings",
     "spearman_brown",
     "stacked_rounds",

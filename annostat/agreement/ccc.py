@@ -13,7 +13,6 @@ from annostat.errors import AnnostatError, check_choice, check_level
 from annostat.labels.rounds import Rounds
 from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.generators import Rng
-from annostat.resampling.intervals import mapped
 from annostat.resampling.sums import Sums
 from annostat.results.estimates import Estimate, Interval
 
@@ -102,7 +101,7 @@ def concordance(
         lambda t: np.arctanh(coefficient(t)), method=interval, level=level,
         n_resamples=n_resamples, rng=rng, scale="Fisher's z",
     )  # fmt: skip
-    return Estimate(value, sums.standard_error(coefficient), mapped(found, math.tanh))
+    return Estimate(value, sums.standard_error(coefficient), found and found.through(math.tanh))
 
 
 def _lin(z: NDArray[np.float64], value: float, level: float) -> Interval | None:

@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from annostat.agreement.variances import dominates
 from annostat.arrays import FloatArray, IntArray
 from annostat.resampling.generators import Rng
-from annostat.resampling.intervals import exp, mapped
+from annostat.resampling.intervals import exp, t_reach
 from annostat.resampling.sums import Function, Sums
 from annostat.results.estimates import Interval
 
@@ -109,16 +108,19 @@ class Differences:
         2012, Stat Methods Med Res 21:347-359): with skew differences they move together.
         """
         sums = self.sums
-        found = mapped(
-            sums.interval(self.log_sd, level=level, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs,
-                          scale="log SD"),
-            exp,
-        )  # fmt: skip
+        found = sums.interval(
+            self.log_sd,
+            level=level,
+            n_resamples=n_resamples,
+            rng=rng,
+            n_jobs=n_jobs,
+            scale="log SD",
+        )
         if found is None:
             return None
+        found = found.through(exp)
         mean, sd = sums.value(self.mean), math.exp(sums.value(self.log_sd))
-        reach = float(special.stdtrit(sums.n_units - 1, (1 + level) / 2))
-        reach *= sums.standard_error(self.mean)
+        reach = t_reach(sums.n_units - 1, level) * sums.standard_error(self.mean)
         pulls = sums.pull(self.mean), sums.pull(self.log_sd)
         size = math.sqrt(float(pulls[0] @ pulls[0]) * float(pulls[1] @ pulls[1]))
         r = float(pulls[0] @ pulls[1]) / size if size > 0 else 0.0

@@ -354,16 +354,9 @@ def _degenerate(name: str, top: float, bottom: float, df1: int, df2: int) -> Icc
 
 def _averaged(form: IccForm, k: int) -> IccForm:
     """Return the form for the mean of k labels, by Spearman–Brown."""
-    e = form.estimate
-    interval = e.interval
-    if interval is not None:
-        interval = Interval(spearman_brown(interval.low, k), spearman_brown(interval.high, k),
-                            interval.level, interval.method)  # fmt: skip
-    error = e.standard_uncertainty
-    if error is not None:
-        bottom = 1 + (k - 1) * e.value
-        error = error * k / bottom**2 if bottom > 1e-12 else None
-    averaged = Estimate(spearman_brown(e.value, k), error, interval, "", e.note)
+    bottom = 1 + (k - 1) * form.estimate.value
+    slope = k / bottom**2 if bottom > 1e-12 else math.nan
+    averaged = form.estimate.through(lambda x: spearman_brown(x, k), slope)
     return IccForm(form.name[:-1] + "k", averaged, form.f, form.df1, form.df2, form.p_value)
 
 

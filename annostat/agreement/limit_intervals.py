@@ -13,7 +13,7 @@ from annostat.agreement.variances import NONE_COVERS
 from annostat.arrays import FloatArray
 from annostat.errors import AnnostatError
 from annostat.resampling.generators import Rng
-from annostat.resampling.intervals import mapped
+from annostat.resampling.intervals import t_interval, t_reach
 from annostat.results.estimates import Estimate, Interval
 
 
@@ -107,7 +107,7 @@ def limits_of(
         se = sd * math.sqrt(1 / size + z**2 / (2 * freedom))
         name = "t, SE² = sd²·(1/n + z²/(2·df))"
     found: list[tuple[float, float | None, Interval | None]] = []
-    reach = float(special.stdtrit(freedom, (1 + level) / 2)) * se
+    reach = t_reach(freedom, level) * se
     for side in (-1, 1):
         limit = bias + side * z * sd
         if method == "noncentral-t":
@@ -142,7 +142,7 @@ def resampled_limits(
     errors = found.errors(multiplier)
 
     def estimate(i: int, centre: float) -> Estimate:
-        limits = mapped(intervals[i], lambda x: centre + scale * x)
+        limits = intervals[i].through(lambda x: centre + scale * x)
         return Estimate(values[i], scale * errors[i], limits, unit)
 
     return estimate(0, 0.0), estimate(1, centre), estimate(2, centre)
@@ -170,8 +170,7 @@ def t_estimate(value: float, error: float, df: float, level: float, unit: str) -
     """Return an estimate with its t interval; none where the error is 0."""
     if error == 0:
         return Estimate(value, None, None, unit, "no interval: all differences are equal")
-    reach = float(special.stdtrit(df, (1 + level) / 2)) * error
-    return Estimate(value, error, Interval(value - reach, value + reach, level, "t"), unit)
+    return Estimate(value, error, t_interval(value, error, df, level, "t"), unit)
 
 
 def chi_square_interval(sd: float, freedom: float, level: float, unit: str) -> Estimate:
@@ -184,14 +183,3 @@ def chi_square_interval(sd: float, freedom: float, level: float, unit: str) -> E
     )
     error = sd / math.sqrt(2 * freedom)
     return Estimate(sd, error, Interval(low, high, level, "chi-square"), unit)
-
-
-def exponential(e: Estimate) -> Estimate:
-    """Return the exponential of an estimate and of its limits."""
-    interval = e.interval
-    if interval is not None:
-        interval = Interval(math.exp(interval.low), math.exp(interval.high), interval.level,
-                            interval.method)  # fmt: skip
-    value = math.exp(e.value)
-    error = None if e.standard_uncertainty is None else value * e.standard_uncertainty
-    return Estimate(value, error, interval, "", e.note)

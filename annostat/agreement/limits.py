@@ -14,7 +14,6 @@ from annostat._version import __version__
 from annostat.agreement.differences import Differences
 from annostat.agreement.limit_intervals import (
     chi_square_interval,
-    exponential,
     limits_of,
     moments_of_differences,
     resampled_limits,
@@ -27,6 +26,7 @@ from annostat.errors import AnnostatError, check_choice, check_level, check_numb
 from annostat.labels.rounds import Rounds
 from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.generators import Rng, seed_of
+from annostat.resampling.intervals import NORMAL_95
 from annostat.results.estimates import Estimate
 from annostat.results.result import Check, Provenance, Result, check_section
 from annostat.results.sections import Section
@@ -139,7 +139,7 @@ def bland_altman(
     *,
     replicates: bool = False,
     log: bool = False,
-    multiplier: float = 1.959963984540054,
+    multiplier: float = NORMAL_95,
     interval: str = "bootstrap-t",
     level: float = 0.95,
     n_resamples: int = 2000,
@@ -239,7 +239,7 @@ def bland_altman(
         spread = chi_square_interval(sd, freedom, level, unit)
     bias_line, spread_line = _lines(means, d, None if codes is None else codes[pair])
     if log:
-        bias, lower, upper = (exponential(e) for e in (bias, lower, upper))
+        bias, lower, upper = (e.through(math.exp, math.exp(e.value)) for e in (bias, lower, upper))
     return BlandAltman(
         bias, spread, lower, upper, bias_line, spread_line, means, d, multiplier, log,
         (rounds.names[a], rounds.names[b]), unit,

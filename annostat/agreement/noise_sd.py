@@ -18,7 +18,7 @@ from annostat.errors import AnnostatError, check_choice, check_level
 from annostat.labels.checks import check_rounds
 from annostat.labels.rounds import Rounds
 from annostat.resampling.generators import Rng, seed_of
-from annostat.resampling.intervals import exp, mapped
+from annostat.resampling.intervals import NORMAL_95, exp
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check, Provenance, Result, check_section
 from annostat.results.sections import Section
@@ -64,7 +64,7 @@ class Repeatability(Result):
 
     def convention(self, name: str, *, n_rounds: int = 2) -> Estimate:
         """Return the SD as a convention prints it (`CONVENTIONS`)."""
-        return scaled(self.noise_sd, factor(name, n_rounds))
+        return self.noise_sd.scaled(factor(name, n_rounds))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
@@ -162,8 +162,8 @@ def repeatability(
     names = [] if used.exchangeable else used.names
     return Repeatability(
         sd,
-        scaled(sd, math.sqrt(2.0)),
-        scaled(sd, 1.959963984540054 * math.sqrt(2.0)),
+        sd.scaled(math.sqrt(2.0)),
+        sd.scaled(NORMAL_95 * math.sqrt(2.0)),
         v.kurtosis,
         dict(zip(names, (v.effects * v.scale).tolist(), strict=False)),
         v.n_items,
@@ -211,7 +211,7 @@ def noise_estimate(
             log_sd, method=interval, level=level, n_resamples=n_resamples, rng=rng,
             n_jobs=n_jobs, scale="log σ",
         )  # fmt: skip
-        found = mapped(found, lambda x: v.scale * exp(x))
+        found = found and found.through(lambda x: v.scale * exp(x))
     note = "" if found is not None else "no interval: all differences have the same size"
     return Estimate(sigma, sigma * error if math.isfinite(error) else None, found, unit, note)
 
@@ -236,18 +236,6 @@ def bonett(v: Variances, sigma: float, level: float) -> Interval:
     error = c * math.sqrt((kurtosis - (n - 3) / n) / (n - 1))
     low, high = (sigma * math.sqrt(c * math.exp(side * z * error)) for side in (-1, 1))
     return Interval(low, high, level, "Bonett")
-
-
-def scaled(estimate: Estimate, factor: float, *, unit: str | None = None) -> Estimate:
-    """Return an estimate times a positive constant."""
-    interval, error = estimate.interval, estimate.standard_uncertainty
-    return Estimate(
-        estimate.value * factor,
-        None if error is None else error * factor,
-        mapped(interval, lambda x: x * factor),
-        estimate.unit if unit is None else unit,
-        estimate.note,
-    )
 
 
 def _cells(estimate: Estimate) -> list[str]:

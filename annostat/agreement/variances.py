@@ -13,7 +13,7 @@ from annostat.arrays import FloatArray
 from annostat.labels.rounds import Rounds
 from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.generators import Rng
-from annostat.resampling.intervals import exp, mapped
+from annostat.resampling.intervals import exp
 from annostat.resampling.sums import Function, Sums
 from annostat.results.estimates import Interval
 
@@ -163,7 +163,7 @@ def share_interval(
         lambda t: np.asarray(-np.log(1 - share(t))), level=level, n_resamples=n_resamples, rng=rng,
         n_jobs=n_jobs, scale="−log(1−ρ)",
     )  # fmt: skip
-    return mapped(found, lambda x: 1 - exp(-x))
+    return found and found.through(lambda x: 1 - exp(-x))
 
 
 def _round_effects(

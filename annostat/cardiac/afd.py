@@ -14,7 +14,7 @@ from annostat._version import __version__
 from annostat.arrays import FloatArray
 from annostat.cardiac.common import (
     Resampling,
-    digest,
+    digest_of,
     distance_row,
     floor_of,
     mean_distance,
@@ -254,7 +254,7 @@ def score_afd(
         checks=tuple(checks),
         provenance=Provenance(
             __version__,
-            digest(frames, truth),
+            digest_of(frames, truth),
             n,
             seed_of(rng),
             {"phase": phase, "level": level, "n_resamples": n_resamples},

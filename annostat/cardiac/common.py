@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from annostat.arrays import FloatArray
+from annostat.arrays import FloatArray, digest
 from annostat.errors import AnnostatError, check_count, check_level, check_number
 from annostat.resampling.generators import Rng
-from annostat.resampling.intervals import exp, mapped
+from annostat.resampling.intervals import exp
 from annostat.resampling.sums import Sums
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.sections import Section
@@ -75,7 +74,7 @@ def mean_distance(
             scale="the logarithm" if on_log else "",
         )
     if on_log:
-        found = mapped(found, exp)
+        found = found and found.through(exp)
     return Estimate(mean, error, found, unit)
 
 
@@ -174,10 +173,6 @@ def distance_row(name: str, value: Estimate) -> dict[str, Any]:
     }
 
 
-def digest(*arrays: FloatArray) -> str:
-    """Return a digest of the values, the same on every machine."""
-    found = hashlib.sha256()
-    for array in arrays:
-        found.update(np.ascontiguousarray(array, dtype="<f8").tobytes())
-        found.update(str(array.shape).encode())
-    return found.hexdigest()[:16]
+def digest_of(*arrays: FloatArray) -> str:
+    """Return a digest of values and their shapes, the same on every machine."""
+    return digest(*(p for a in arrays for p in (a.astype("<f8"), str(a.shape))))

@@ -13,11 +13,12 @@ from scipy import special
 
 from annostat._version import __version__
 from annostat.arrays import FloatArray
-from annostat.cardiac.common import Resampling, digest, distance_row, render_rows
+from annostat.cardiac.common import Resampling, digest_of, distance_row, render_rows
 from annostat.errors import AnnostatError, check_choice, check_count, check_numbers
 from annostat.resampling.bootstraps import bootstrap, bootstrap_interval
 from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.generators import Rng, seed_of
+from annostat.resampling.intervals import t_interval, t_reach
 from annostat.resampling.sums import Sums
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check, Provenance, Result, check_section
@@ -297,7 +298,7 @@ def _one(
     reach = float(np.quantile(scaled.max(axis=1), how.level)) * error
     # The percentile's tails, widened as those of t are (Hesterberg 2015, Am Stat 69:371-386).
     df = max(n_units - 1, 1)
-    wide = float(special.stdtrit(df, (1 + how.level) / 2)) * math.sqrt(1 + 1 / df)
+    wide = t_reach(df, how.level) * math.sqrt(1 + 1 / df)
     wide = 1 - 2 * float(special.ndtr(-wide))
     estimates = []
     for i, of in enumerate(("frames", unit, unit)):
@@ -319,7 +320,7 @@ def _one(
         checks=_checks(estimates, last),
         provenance=Provenance(
             __version__,
-            digest(np.where(seen, table, -1.0)),
+            digest_of(np.where(seen, table, -1.0)),
             len(table),
             seed_of(how.rng),
             {
@@ -403,7 +404,6 @@ def _gain(
     if n < 2:
         return Estimate(mean, None, None, unit, "no interval: it takes two clips or more")
     error = float(each.std(ddof=1)) / math.sqrt(n)
-    reach = float(special.stdtrit(n - 1, (1 + level) / 2)) * error
     where = "clips" if codes is None else "clusters"
-    limits = Interval(mean - reach, mean + reach, level, f"paired t over {where}")
+    limits = t_interval(mean, error, n - 1, level, f"paired t over {where}")
     return Estimate(mean, error, limits, unit)

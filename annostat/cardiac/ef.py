@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from annostat._version import __version__
 from annostat.arrays import FloatArray
-from annostat.cardiac.common import Resampling, digest, distance_row, mean_distance, render_rows
+from annostat.cardiac.common import Resampling, digest_of, distance_row, mean_distance, render_rows
 from annostat.cardiac.curves import DICE_THRESHOLD, as_vector, binary
 from annostat.errors import AnnostatError, check_count, check_number, shown
 from annostat.resampling.clusters import cluster_codes
@@ -293,7 +293,11 @@ def score_ef(
         n_clips=n,
         checks=tuple(checks),
         provenance=Provenance(
-            __version__, digest(x, y), n, seed_of(rng), {"level": level, "n_resamples": n_resamples}
+            __version__,
+            digest_of(x, y),
+            n,
+            seed_of(rng),
+            {"level": level, "n_resamples": n_resamples},
         ),
     )
 

@@ -19,7 +19,7 @@ from annostat.labels.masks import MaskRounds
 from annostat.resampling.generators import Rng
 from annostat.resampling.intervals import exp
 from annostat.resampling.sums import Sums
-from annostat.results.estimates import Estimate, Interval
+from annostat.results.estimates import Estimate
 
 METHODS = ("ladder", "two-raters")
 IN_SAMPLE = ("in-sample", "consensus", "majority", "mean", "boundary", "staple")
@@ -91,8 +91,7 @@ def complement(
             )
     if found is None:
         return Estimate(1 - loss, None, None, "", "no interval: it takes two items that differ")
-    low, high = 1 - exp(found.high), 1 - exp(found.low)
-    return Estimate(1 - loss, loss * error, Interval(low, high, level, found.method))
+    return Estimate(loss, loss * error, found.through(exp)).complement()
 
 
 @dataclass(frozen=True, slots=True)

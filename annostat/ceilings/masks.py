@@ -338,14 +338,12 @@ def _iou(dice: Estimate, losses: FloatArray, weights: FloatArray) -> Estimate:
 
     if not math.isfinite(dice.value):
         return dice
-    value, limits = of(dice.value), dice.interval
-    if limits is None:
-        return Estimate(value, None, None, "", dice.note)
+    if dice.interval is None:
+        return Estimate(of(dice.value), note=dice.note)
     step = 1e-6
-    slope = (of(dice.value) - of(dice.value - step)) / step
-    spread = None if dice.standard_uncertainty is None else dice.standard_uncertainty * slope
-    method = f"carried over from Dice ({limits.method})"
-    return Estimate(value, spread, Interval(of(limits.low), of(limits.high), limits.level, method))
+    found = dice.through(of, (of(dice.value) - of(dice.value - step)) / step)
+    method = f"carried over from Dice ({dice.interval.method})"
+    return replace(found, note="", interval=replace(dice.interval.through(of), method=method))
 
 
 def _checks(

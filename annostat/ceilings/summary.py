@@ -10,7 +10,6 @@ from annostat._version import __version__
 from annostat.agreement.conventions import CONVENTIONS, noise_sd_from
 from annostat.ceilings.values import ANTICORRELATED, Bounds
 from annostat.errors import AnnostatError, check_choice, check_count, check_level, check_number
-from annostat.resampling.intervals import mapped
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Provenance
 
@@ -160,5 +159,5 @@ def _reliability(
                         "Fisher's z, presuming Gaussian labels")  # fmt: skip
     slope = 1.0 if convention != MERGED else 2 * k * abs(correlation) / (k - 1)
     error = slope * (1 - correlation**2) / math.sqrt(n - 3)
-    found = mapped(interval, lambda r: reliability_from(r, convention, k))
+    found = interval.through(lambda r: reliability_from(r, convention, k))
     return Estimate(value, error, found, "", note)

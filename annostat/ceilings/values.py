@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,6 @@ from annostat.agreement import (
     bland_altman,
     icc,
     repeatability,
-    scaled,
     spearman_brown,
 )
 from annostat.agreement.conventions import CONVENTIONS
@@ -27,7 +25,7 @@ from annostat.labels.pairs import pair_mae
 from annostat.labels.rounds import Rounds
 from annostat.noise.brackets import FACTORS
 from annostat.resampling.generators import Rng, seed_of
-from annostat.resampling.intervals import mapped
+from annostat.resampling.intervals import NORMAL_95
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check, Provenance, Result, check_section
 from annostat.results.sections import Section
@@ -38,7 +36,6 @@ if TYPE_CHECKING:
 
     from annostat.ceilings.published import Published
 
-Z95 = 1.959963984540054
 ANTICORRELATED = "the rounds do not correlate, so that they show no truth to predict"
 
 
@@ -85,7 +82,7 @@ class Bounds(Result):
     @property
     def sd_difference(self) -> Estimate:
         """√2·σ: SD of the difference of two annotations."""
-        return scaled(self.noise_sd, math.sqrt(2.0))
+        return self.noise_sd.scaled(math.sqrt(2.0))
 
     @property
     def sd_of_labels(self) -> Estimate:
@@ -102,12 +99,12 @@ class Bounds(Result):
         if m == 1:
             return e
         slope = m / (1 + (m - 1) * e.value) ** 2
-        return _through(e, lambda x: spearman_brown(x, m), slope)
+        return e.through(lambda x: spearman_brown(x, m), slope)
 
     @property
     def rmse_floor(self) -> Estimate:
         """σ/√m: least root-mean-square error."""
-        return scaled(self.noise_sd, 1 / math.sqrt(self.m))
+        return self.noise_sd.scaled(1 / math.sqrt(self.m))
 
     @property
     def mae_floor(self) -> Estimate:
@@ -118,10 +115,10 @@ class Bounds(Result):
         not known; `mae_bracket` holds without a law.
         """
         if math.isnan(self.pair_mae.value):
-            found = scaled(self.noise_sd, math.sqrt(2 / (math.pi * self.m)))
-            return _named(found, "Gaussian reading of σ")
-        found = scaled(self.pair_mae, 1 / math.sqrt(2 * self.m))
-        return _named(found, "any symmetric noise" if self.m == 2 else "Gaussian reading of E|D|")
+            found = self.noise_sd.scaled(math.sqrt(2 / (math.pi * self.m)))
+            return found.named("Gaussian reading of σ")
+        found = self.pair_mae.scaled(1 / math.sqrt(2 * self.m))
+        return found.named("any symmetric noise" if self.m == 2 else "Gaussian reading of E|D|")
 
     @property
     def mae_bracket(self) -> dict[str, tuple[float, float]]:
@@ -143,12 +140,12 @@ class Bounds(Result):
         e = self.reliability_of_labels
         root = math.sqrt(max(e.value, 0.0)) if not math.isnan(e.value) else math.nan
         slope = 0.5 / root if root > 0 else math.nan
-        return _through(e, lambda x: math.sqrt(max(x, 0.0)), slope)
+        return e.through(lambda x: math.sqrt(max(x, 0.0)), slope)
 
     @property
     def r2_ceiling(self) -> Estimate:
         """ρ_m: highest R²; 0 where ρ is negative."""
-        return _through(self.reliability_of_labels, lambda x: max(x, 0.0), 1.0)
+        return self.reliability_of_labels.through(lambda x: max(x, 0.0), 1.0)
 
     @property
     def ccc_reference(self) -> Estimate:
@@ -158,7 +155,7 @@ class Bounds(Result):
         """
         e = self.reliability_of_labels
         slope = 2 / (1 + e.value) ** 2 if e.value > 0 else math.nan
-        return _through(e, lambda x: 2 * max(x, 0.0) / (1 + max(x, 0.0)), slope)
+        return e.through(lambda x: 2 * max(x, 0.0) / (1 + max(x, 0.0)), slope)
 
     @property
     def loa_reference(self) -> Estimate:
@@ -166,7 +163,7 @@ class Bounds(Result):
 
         A reference, *not* a bound: for other laws these limits hold another share than 95%.
         """
-        return scaled(self.rmse_floor, Z95)
+        return self.rmse_floor.scaled(NORMAL_95)
 
     def against(self, m: int) -> Bounds:
         """Return the bounds against the mean of m annotations."""
@@ -496,7 +493,7 @@ def unbiased_pair_mae(rounds: Rounds, v: Variances, level: float) -> Estimate:
         return pair_mae(rounds, level=level)
     centred = replace(rounds, values=rounds.values - v.effects * v.scale)
     shrink = math.sqrt(v.degrees / (v.n_labels - v.n_items))
-    return scaled(pair_mae(centred, level=level), 1 / shrink)
+    return pair_mae(centred, level=level).scaled(1 / shrink)
 
 
 def _whole_numbers(rounds: Rounds) -> tuple[Check, ...]:
@@ -509,22 +506,6 @@ def _whole_numbers(rounds: Rounds) -> tuple[Check, ...]:
         "noise (annostat fit-afd), which gives a sharper floor of the MAE."
     )
     return (Check("whole_numbers", None, message),)
-
-
-def _through(e: Estimate, g: Callable[[float], float], slope: float) -> Estimate:
-    """Return an estimate through an increasing function; `slope` is its derivative there."""
-    error = e.standard_uncertainty
-    if error is not None:
-        error = abs(slope) * error if math.isfinite(slope) else None
-    value = e.value if math.isnan(e.value) else g(e.value)
-    return Estimate(value, error, mapped(e.interval, g), e.unit, e.note)
-
-
-def _named(e: Estimate, words: str) -> Estimate:
-    """Return an estimate whose method says what it presumes."""
-    if e.interval is None:
-        return replace(e, note=f"{words}; {e.note}" if e.note else words)
-    return replace(e, interval=replace(e.interval, method=f"{e.interval.method}, {words}"))
 
 
 def _brief(e: Estimate) -> str:

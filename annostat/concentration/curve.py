@@ -17,6 +17,7 @@ from scipy import special
 from annostat.arrays import FloatArray
 from annostat.errors import AnnostatError, check_choice, check_numbers, shown
 from annostat.resampling.clusters import cluster_codes
+from annostat.resampling.intervals import t_reach
 from annostat.results.estimates import Estimate, Interval
 
 LOSSES = ("squared", "absolute", "asis")
@@ -218,7 +219,7 @@ def jackknifed(
     if dominated:
         note = f"no interval: a few {units} carry most of the loss, where none covers"
         return Estimate(corrected, spread, note=note)
-    reach = float(special.stdtrit(n - 1, (1 + level) / 2)) * error
+    reach = t_reach(n - 1, level) * error
     low, high = (float(special.expit(centre + side * reach)) for side in (-1, 1))
     if not high > low:
         return Estimate(corrected, note="no interval: all losses have the same size")

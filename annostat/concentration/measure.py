@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import special
 
 from annostat._version import __version__
-from annostat.arrays import FloatArray
+from annostat.arrays import FloatArray, digest
 from annostat.concentration.curve import (
     DOMINATED,
     Curve,
@@ -193,7 +192,7 @@ def concentration(
         name, loss, top, gini, worst_share, half, observed, null, excess, worst, names, curve, (),
         tuple(checks),
         Provenance(
-            __version__, _digest(losses, w, codes, rounds), n, seed_of(rng),
+            __version__, digest(losses, w, codes, None if rounds is None else rounds.digest()), n, seed_of(rng),
             {"loss": loss, "top": top, "level": level, "n_simulated": n_simulated},
         ),
         unit and {"squared": f"{unit}²", "absolute": unit, "asis": unit}[loss],
@@ -326,16 +325,3 @@ def _dominance(curve: Curve) -> Check:
         "." if good else ": intervals of shares do not cover here; look at these items."
     )
     return Check("dominance", good, text, curve.dominance)
-
-
-def _digest(
-    losses: FloatArray,
-    weights: FloatArray | None,
-    codes: NDArray[np.int64] | None,
-    rounds: Rounds | None,
-) -> str:
-    h = hashlib.sha256(np.ascontiguousarray(losses).tobytes())
-    for column in (weights, codes):
-        h.update(b"|" if column is None else np.ascontiguousarray(column).tobytes())
-    h.update(b"|" if rounds is None else rounds.digest().encode())
-    return h.hexdigest()[:16]

@@ -6,7 +6,6 @@ so that after one pass over the pixels an iteration costs as much as there are c
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from annostat._version import __version__
-from annostat.arrays import Bytes, FloatArray
+from annostat.arrays import Bytes, FloatArray, digest
 from annostat.consensus.decisions import (
     LEAST,
     TIE,
@@ -33,6 +32,7 @@ from annostat.errors import AnnostatError, check_choice, check_count, check_leve
 from annostat.labels.mask_arrays import as_array, as_masks, box_of, check_labels
 from annostat.labels.masks import MaskRounds
 from annostat.resampling.clusters import cluster_codes
+from annostat.resampling.intervals import t_reach
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check, Provenance, Result, check_section
 from annostat.results.sections import Section
@@ -325,7 +325,7 @@ def staple(
                 float(fit.theta[r, s, s]), float(spread[r, s]), level, how, units
             )
     n_tied = int(counts[tied(fit.posterior)].sum())
-    hashed = hashlib.sha256(np.ascontiguousarray(patterns).tobytes() + per_item.tobytes())
+    hashed = digest(patterns, per_item)
     options = {
         "region": region, "margin": margin, "confidence_weight": weight, "level": level,
         "max_iterations": max_iterations, "tolerance": tolerance, "labels": list(all_labels),
@@ -345,7 +345,7 @@ def staple(
         fit.n_iterations,
         fit.converged,
         _checks(fit, raters, patterns, counts, region, n_tied),
-        Provenance(__version__, hashed.hexdigest()[:16], len(per_item), None, options),
+        Provenance(__version__, hashed, len(per_item), None, options),
     )
 
 
@@ -356,8 +356,7 @@ def _estimate(value: float, spread: float, level: float, how: str, units: int) -
         edge = value > 1 - 100 * LEAST or value < 100 * LEAST
         return Estimate(value, None, None, "", "at the edge, no standard error" if edge else "")
     # With the sandwich of few units, the normal quantile covers 88 to 93%; t holds from two on.
-    tail = (1 + level) / 2
-    quantile = float(special.stdtrit(units - 1, tail) if units > 1 else special.ndtri(tail))
+    quantile = t_reach(units - 1 if units > 1 else math.inf, level)
     centre, width = special.logit(value), quantile * spread / (value * (1 - value))
     low, high = (float(special.expit(centre + side * width)) for side in (-1, 1))
     method = f"logit {'t' if units > 1 else 'Wald'} ({how})"

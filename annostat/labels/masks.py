@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from annostat.arrays import Bytes
+from annostat.arrays import Bytes, digest
 from annostat.errors import AnnostatError, check_column, shown
 from annostat.labels.mask_arrays import as_array, as_masks, check_labels, check_spacing
 
@@ -158,10 +157,8 @@ class MaskRounds:
 
     def digest(self) -> str:
         """Return a short hash of masks, raters and items."""
-        state = hashlib.sha256(repr((self.names, self.values.shape, self.labels)).encode())
-        state.update(self.values.tobytes())
-        state.update(self.present.tobytes())
-        return state.hexdigest()[:16]
+        what = repr((self.names, self.values.shape, self.labels))
+        return digest(what, self.values, self.present)
 
 
 def text_column(name: str, values: Sequence[object], n: int) -> NDArray[Any]:

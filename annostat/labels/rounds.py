@@ -6,7 +6,6 @@ Items whose pattern of differences is the same may stand as one row with a multi
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from annostat.arrays import digest
 from annostat.errors import AnnostatError, check_numbers, shown
 from annostat.labels.columns import as_labels, as_numbers, as_text, refuse_duplicates
 from annostat.labels.layout import ITEM_NAMES, Layout
@@ -280,12 +280,12 @@ class Rounds:
         """Return a hash of everything that a result depends on: 16 hexadecimal digits."""
         # One bit pattern for all zeros and one for all missing cells.
         values = np.where(np.isnan(self.values), np.nan, self.values + 0.0)
-        h = hashlib.sha256(repr(values.shape).encode() + values.tobytes())
-        for column in (self.period, self.length, self.weights):
-            h.update(b"|" if column is None else np.ascontiguousarray(column).tobytes())
-        for labels in (self.cluster, self.stratum):
-            h.update(b"|" if labels is None else "\x1f".join(map(str, labels)).encode())
-        return h.hexdigest()[:16]
+        labels = [
+            None if column is None else "\x1f".join(map(str, column))
+            for column in (self.cluster, self.stratum)
+        ]
+        numbers = self.period, self.length, self.weights
+        return digest(repr(values.shape), values, *numbers, *labels)
 
     def __repr__(self) -> str:
         missing = int(np.isnan(self.values).sum())

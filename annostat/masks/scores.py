@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from annostat._version import __version__
-from annostat.arrays import Bytes, FloatArray
+from annostat.arrays import Bytes, FloatArray, digest
 from annostat.errors import AnnostatError, check_level, check_number
 from annostat.labels.mask_arrays import (
     as_masks,
@@ -303,11 +302,11 @@ def overlap(
             counts[i], n_pixels, columns, empty, of_clusters, level, n_resamples, rng, unit
         )
         summary |= {(label, metric, how): e for (metric, how), e in estimates.items()}
-    digest = hashlib.sha256(first.tobytes() + second.tobytes()).hexdigest()[:16]
+    hashed = digest(first, second)
     options = {"labels": list(names), "empty": empty, "level": level, "n_resamples": n_resamples}
     return Overlap(
         names, counts, n_pixels, distances, of_clips, float(empty), unit, summary,
-        Provenance(__version__, digest, n, seed_of(rng), options),
+        Provenance(__version__, hashed, n, seed_of(rng), options),
     )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from annostat.labels.pairs import PairTable, unit_sums
 from annostat.labels.rounds import Rounds
 from annostat.resampling.bootstraps import BLOCK_CELLS
 from annostat.resampling.generators import Rng, as_generator, seed_of
-from annostat.resampling.intervals import exp, log_t_limits, mapped
+from annostat.resampling.intervals import exp, log_t_limits
 from annostat.resampling.parallel import Progress, map_parallel
 from annostat.resampling.sums import Sums
 from annostat.results.estimates import Estimate, Interval
@@ -383,7 +383,7 @@ def _from_pilot(
             found.append(clusters.interval(lambda t: _log_spread(t) + shift, rng=rng, **options))
     cv = math.sqrt(cv2)
     error = cv / 2 * each.standard_error(_log_cv2)
-    scaled = mapped(log_cv2, lambda x: exp(x / 2))
+    scaled = log_cv2 and log_cv2.through(lambda x: exp(x / 2))
     if scaled is not None:
         scaled = replace(scaled, method=scaled.method.replace("log n", "log CV"))
     return law, Estimate(cv, error, scaled), _larger(found, factor), effect

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from annostat.agreement import repeatability, scaled
+from annostat.agreement import repeatability
 from annostat.errors import AnnostatError
 from annostat.plotting.figures import COLOURS, axes_of
+from annostat.resampling.intervals import NORMAL_95
 from annostat.results.text import percent
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from annostat.labels.rounds import Rounds
 
 __all__ = ["plot_bland_altman", "plot_deviations"]
-
-NORMAL = 1.959963984540054
 
 
 def plot_bland_altman(result: BlandAltman, ax: Axes | None = None) -> Axes:
@@ -116,7 +115,7 @@ def plot_deviations(rounds: Rounds, ax: Axes | None = None, *, level: float = 0.
     k = used.readings
     means = np.nanmean(used.values, axis=1)
     deviations = used.values - means[:, None]
-    reach = NORMAL * sd.value * np.sqrt((k - 1) / k)
+    reach = NORMAL_95 * sd.value * np.sqrt((k - 1) / k)
     seen = np.isfinite(deviations)
     inside = float(np.mean((np.abs(deviations) <= reach[:, None])[seen]))
     x = np.broadcast_to(means[:, None], deviations.shape)[seen]
@@ -125,7 +124,7 @@ def plot_deviations(rounds: Rounds, ax: Axes | None = None, *, level: float = 0.
     ax.axhline(0, color=COLOURS[0], lw=1.4, zorder=3)
     most = int(k.max())
     for readings in sorted({int(k.min()), most}):
-        limit = scaled(sd, NORMAL * math.sqrt((readings - 1) / readings))
+        limit = sd.scaled(NORMAL_95 * math.sqrt((readings - 1) / readings))
         style = "--" if readings == most else ":"
         for sign in (1, -1):
             ax.axhline(sign * limit.value, color=COLOURS[1], lw=1.4, ls=style, zorder=3)

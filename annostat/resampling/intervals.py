@@ -1,9 +1,8 @@
-"""Intervals by formula, and what carries them to other scales."""
+"""Intervals by formula: t, log-t, and exponentials that may leave the range of float64."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,7 +11,8 @@ from scipy import special
 from annostat.arrays import FloatArray
 from annostat.results.estimates import Interval
 
-LARGEST_LOG = 709.0  # of float64, whole
+LARGEST_LOG = 709.0  # exp of anything larger leaves float64
+NORMAL_95 = 1.959963984540054  # 97.5% quantile of the normal law
 
 
 def exp(x: float) -> float:
@@ -20,11 +20,16 @@ def exp(x: float) -> float:
     return math.exp(x) if x < LARGEST_LOG else math.inf
 
 
-def mapped(interval: Interval | None, back: Callable[[float], float]) -> Interval | None:
-    """Return an interval on another scale; `back` must increase."""
-    if interval is None:
-        return None
-    return Interval(back(interval.low), back(interval.high), interval.level, interval.method)
+def t_reach(df: float, level: float) -> float:
+    """Return the factor of a standard error in a two-sided t interval; infinite df are normal."""
+    tail = (1 + level) / 2
+    return float(special.ndtri(tail) if math.isinf(df) else special.stdtrit(df, tail))
+
+
+def t_interval(value: float, error: float, df: float, level: float, method: str) -> Interval:
+    """Return value ± t·error."""
+    reach = t_reach(df, level) * error
+    return Interval(value - reach, value + reach, level, method)
 
 
 def log_t_limits(
@@ -32,6 +37,6 @@ def log_t_limits(
 ) -> tuple[FloatArray, FloatArray]:
     """Return the limits of the t interval on the log scale; arrays give arrays."""
     m = np.asarray(mean, dtype=np.float64)
-    reach = special.stdtrit(df, (1 + level) / 2) * np.asarray(se, dtype=np.float64) / m
+    reach = t_reach(df, level) * np.asarray(se, dtype=np.float64) / m
     with np.errstate(over="ignore"):
         return np.asarray(m * np.exp(-reach)), np.asarray(m * np.exp(reach))

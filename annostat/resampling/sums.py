@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from annostat.arrays import FloatArray
 from annostat.errors import check_choice, check_level
 from annostat.resampling.bootstraps import bootstrap_interval, bootstrap_sums
 from annostat.resampling.generators import Rng
+from annostat.resampling.intervals import t_interval
 from annostat.results.estimates import Interval
 
 # Takes sums of shape (..., p) and returns values of shape (...); analytic, so that a complex step
@@ -153,8 +153,8 @@ class Sums:
             return None
         on = f" of {scale}" if scale else ""
         if method == "t" or self.n_units < FEW_UNITS:
-            reach = float(special.stdtrit(self.n_units - 1, (1 + level) / 2)) * error
-            return Interval(value - reach, value + reach, level, f"t{on} over {self.units}")
+            name = f"t{on} over {self.units}"
+            return t_interval(value, error, self.n_units - 1, level, name)
         values, errors = self.replicates(g, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs)
         good = np.isfinite(values) & np.isfinite(errors) & (errors > 1e-9 * error)
         wide = self.jackknife_error(g)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from annostat.results.text import format_number, percent, plain
@@ -30,6 +31,12 @@ class Interval:
 
     def __contains__(self, value: float) -> bool:
         return self.low <= value <= self.high
+
+    def through(self, g: Callable[[float], float]) -> Interval:
+        """Return the interval on another scale; `g` is monotone, either way."""
+        low, high = g(self.low), g(self.high)
+        low, high = (high, low) if high < low else (low, high)
+        return Interval(low, high, self.level, self.method)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +98,48 @@ class Estimate:
         if self.interval is not None:
             text += f", {percent(self.interval.level)} interval {self.range()}"
         return f"{text} ({self.note})" if self.note else text
+
+    def scaled(self, factor: float, *, unit: str | None = None) -> Estimate:
+        """Return the estimate times a constant, in the same unit or in another.
+
+        Examples
+        --------
+        >>> print(Estimate(2.0, 0.1, Interval(1.8, 2.2, 0.95, "t")).scaled(-10.0, unit="ms"))
+        -20.0 ms, 95% interval -22.0 to -18.0
+        """
+        error = self.standard_uncertainty
+        return Estimate(
+            self.value * factor,
+            None if error is None else error * abs(factor),
+            self.interval and self.interval.through(lambda x: x * factor),
+            self.unit if unit is None else unit,
+            self.note,
+        )
+
+    def through(self, g: Callable[[float], float], slope: float) -> Estimate:
+        """Return the estimate through a monotone function whose derivative there is `slope`.
+
+        Its limits go through the function too; where the slope is not finite there is no standard
+        uncertainty (delta method).
+        """
+        error = self.standard_uncertainty
+        if error is not None:
+            error = abs(slope) * error if math.isfinite(slope) else None
+        value = self.value if math.isnan(self.value) else g(self.value)
+        return Estimate(
+            value, error, self.interval and self.interval.through(g), self.unit, self.note
+        )
+
+    def complement(self) -> Estimate:
+        """Return 1 − estimate: a score where a loss was."""
+        return self.through(lambda x: 1 - x, -1.0)
+
+    def named(self, words: str) -> Estimate:
+        """Return the estimate with a method that says what it presumes."""
+        if self.interval is None:
+            return replace(self, note=f"{words}; {self.note}" if self.note else words)
+        method = f"{self.interval.method}, {words}"
+        return replace(self, interval=replace(self.interval, method=method))
 
     def short(self) -> str:
         """Return the value alone, with the digits that its uncertainty deserves."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from annostat._version import __version__
-from annostat.arrays import FloatArray
+from annostat.arrays import FloatArray, digest
 from annostat.errors import AnnostatError, check_choice, check_level
 from annostat.results.estimates import Estimate
 from annostat.results.result import Check, Provenance, Result, check_section
@@ -28,7 +27,6 @@ from annostat.scaling.fit import (
     floor_bias,
     floor_law,
     interval_cell,
-    mirrored,
     prior_of,
     with_weights,
 )
@@ -194,7 +192,7 @@ class ScalingComparison(Result):
         if best.floor is not None and best.floor.value > 0:
             text = f"It levels off at {self.loss_name} = {interval_cell(best.floor)}"
             if self.higher_is_better:
-                text += f": {self.score_name} {interval_cell(mirrored(best.floor))}"
+                text += f": {self.score_name} {interval_cell(best.floor.complement())}"
             lines.append(text + ".")
         return lines
 
@@ -320,7 +318,7 @@ def compare_scaling(
     fits = with_weights(fits)
     asked = positive("at", np.atleast_1d(at))
     predictions = tuple((f.name, p) for f in fits for p in f.predict(asked))
-    digest = hashlib.sha256(np.stack([size, loss, weight]).tobytes()).hexdigest()[:16]
+    hashed = digest(np.stack([size, loss, weight]))
     options: Mapping[str, Any] = {
         "laws": [f.name for f in fits], "left_out": left_out, "robust": robust,
         "floor": None if prior is None else prior.floor,
@@ -335,7 +333,7 @@ def compare_scaling(
         loss_kind=loss_kind,
         predictions=predictions,
         checks=tuple(check_series(points, fits, prior, left_out, higher_is_better)),
-        provenance=Provenance(__version__, digest, int(size.size), None, options),
+        provenance=Provenance(__version__, hashed, int(size.size), None, options),
         sizes=size,
         losses=loss,
         weights=weight,

@@ -13,7 +13,7 @@ from scipy import special
 
 from annostat.arrays import FloatArray
 from annostat.errors import AnnostatError, check_number
-from annostat.resampling.intervals import exp
+from annostat.resampling.intervals import exp, t_reach
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.text import plain
 from annostat.scaling.bends import Broken, Hinge
@@ -169,7 +169,7 @@ def fit_law(
         method = "points on the law exactly"
     else:
         found = law.limits(level=level, inflation=inflation)
-    t = float(special.stdtrit(law.dof, 0.5 + level / 2))
+    t = t_reach(law.dof, level)
 
     def estimate(key: str, *, log: bool, shift: float = 0.0) -> Estimate | None:
         if key not in law.values:
@@ -244,17 +244,6 @@ def floor_law(fits: Sequence[ScalingFit]) -> ScalingFit | None:
     """Return the fit with a floor: with the given one, if there is one."""
     by_name = {f.name: f for f in fits}
     return by_name.get("power_given_floor", by_name.get("power_floor"))
-
-
-def mirrored(estimate: Estimate) -> Estimate:
-    """Return 1 − estimate: a score where a loss was."""
-    inner = estimate.interval
-    turned = None if inner is None else Interval(
-        1 - inner.high, 1 - inner.low, inner.level, inner.method
-    )  # fmt: skip
-    return Estimate(
-        1 - estimate.value, estimate.standard_uncertainty, turned, estimate.unit, estimate.note
-    )
 
 
 def interval_cell(estimate: Estimate | None) -> str:

@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import special
 
 from annostat.errors import AnnostatError, check_choice, check_level, check_number, check_numbers
+from annostat.resampling.intervals import t_interval
 from annostat.results.estimates import Estimate, Interval
 
 __all__ = ["LOSS_KINDS", "dimension_from_slope", "log_slope"]
@@ -61,8 +61,7 @@ def log_slope(sizes: ArrayLike, losses: ArrayLike, *, level: float = 0.95) -> Es
     # A size of its own at the end of a line may have all its leverage: its residual is then 0.
     left = np.maximum(1 - 1 / u.size - x**2 / spread, 1e-12)
     se = math.sqrt(float((x * residual / left) ** 2 @ np.ones(u.size))) / spread
-    half = float(special.stdtrit(u.size - 2, 0.5 + level / 2)) * se
-    return Estimate(slope, se, Interval(slope - half, slope + half, level, "HC3, Student's t"))
+    return Estimate(slope, se, t_interval(slope, se, u.size - 2, level, "HC3, Student's t"))
 
 
 def dimension_from_slope(
@@ -118,9 +117,7 @@ def dimension_from_slope(
     check_level(level)
     if not dof > 0:
         raise AnnostatError(f"dof must be positive, got {dof!r}")
-    tail = 0.5 + level / 2
-    reach = float(special.ndtri(tail) if math.isinf(dof) else special.stdtrit(dof, tail)) * se
-    exponent = Estimate(slope, se, Interval(slope - reach, slope + reach, level, "published slope"))
+    exponent = Estimate(slope, se, t_interval(slope, se, dof, level, "published slope"))
     return dimension(exponent, loss_kind)
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from annostat.arrays import FloatArray
+from annostat.resampling.intervals import t_reach
 from annostat.resampling.sums import Sums
 from annostat.results.estimates import Estimate, Interval
 
@@ -59,7 +60,7 @@ def fieller(sums: Sums, *, level: float) -> tuple[Estimate, float | None]:
     value, error = x / y, math.sqrt(max(xx - 2 * x / y * xy + (x / y) ** 2 * yy, 0.0)) / y
     if error <= 1e-14:
         return Estimate(value, 0.0, None, note="no interval: all items say the same"), None
-    q2 = float(special.stdtrit(n - 1, (1 + level) / 2)) ** 2
+    q2 = t_reach(n - 1, level) ** 2
     a, b, c = y * y - q2 * yy, x * y - q2 * xy, x * x - q2 * xx
     if a > 0:
         reach = math.sqrt(max(b * b - a * c, 0.0))

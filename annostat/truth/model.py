@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annostat.agreement import BlandAltman, bland_altman
-from annostat.agreement.noise_sd import scaled
 from annostat.arrays import FloatArray
 from annostat.labels.rounds import Rounds
 from annostat.resampling.generators import Rng
-from annostat.resampling.intervals import exp, mapped
+from annostat.resampling.intervals import exp
 from annostat.resampling.multiplicity import holm
 from annostat.resampling.sums import Function, Sums
 from annostat.results.estimates import Estimate, Interval
@@ -110,13 +109,13 @@ def score_model(
     return ModelScore(
         name,
         int(there.sum()),
-        scaled(_positive(frame, [one, square], half=True), scale, unit=unit),
-        scaled(_positive(frame, [one, size]), scale, unit=unit),
-        scaled(mean_estimate(u - raw_mean, frame.codes, level=level), scale, unit=unit),
+        _positive(frame, [one, square], half=True).scaled(scale, unit=unit),
+        _positive(frame, [one, size]).scaled(scale, unit=unit),
+        mean_estimate(u - raw_mean, frame.codes, level=level).scaled(scale, unit=unit),
         _correlation(frame, [one, v, mean, v * v, v * mean, spread]),
         _r2(frame, [one, square, raw_mean, raw_spread]),
-        scaled(excess, scale**2, unit=square_unit),
-        scaled(root(excess, ""), scale, unit=unit),
+        excess.scaled(scale**2, unit=square_unit),
+        root(excess, "").scaled(scale, unit=unit),
         truth,
         replace(verdict, upper=verdict.upper * scale, margin=margin),
         _leakage(frame, u, trained),
@@ -153,7 +152,8 @@ def _positive(frame: Frame, columns: list[FloatArray], *, half: bool = False) ->
         return np.asarray(power * np.log(t[..., 1] / t[..., 0]))
 
     name = "log RMSE" if half else "log MAE"
-    interval = mapped(_interval(frame, sums, g, name, "bootstrap-t" if half else "t"), exp)
+    found = _interval(frame, sums, g, name, "bootstrap-t" if half else "t")
+    interval = found and found.through(exp)
     error = sums.standard_error(g)
     note = "" if interval is not None else "no interval: too few items, or errors of one size"
     return Estimate(value, value * error if math.isfinite(error) else None, interval, note=note)
@@ -191,7 +191,8 @@ def _correlation(frame: Frame, columns: list[FloatArray]) -> Estimate:
         a, b, c = parts(t)
         return np.asarray(np.arctanh(b / np.sqrt(a * c)))
 
-    interval = mapped(_interval(frame, sums, g, "artanh r"), math.tanh)
+    found = _interval(frame, sums, g, "artanh r")
+    interval = found and found.through(math.tanh)
     error = sums.standard_error(g) * (1 - r * r)
     note = "" if interval is not None else "no interval: too few items"
     return Estimate(r, error if math.isfinite(error) else None, interval, note=note)

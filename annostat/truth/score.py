@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from annostat._version import __version__
-from annostat.agreement.noise_sd import scaled
 from annostat.arrays import FloatArray
 from annostat.ceilings import bounds
 from annostat.errors import AnnostatError, check_choice, check_level, check_number, check_numbers
@@ -140,7 +139,7 @@ def score_models(
     below = {m.name for m in found if m.verdict.name == BELOW}
     comparisons = [
         replace(
-            c, difference=scaled(c.difference, frame.scale**2),
+            c, difference=c.difference.scaled(frame.scale**2),
             nearer="" if {c.first, c.second} & below else c.nearer,
         )
         for c in comparisons

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from annostat._version import __version__
+from annostat.arrays import digest
 from annostat.datasets.audit import verdicts
 from annostat.datasets.audit.camus_labels import camus_findings
 from annostat.datasets.audit.findings import Finding, Limits
@@ -233,8 +234,6 @@ def _digest(source: Source, records: Mapping[str, Record]) -> str:
     """Return a digest of the list and of what was measured: paths and times play no part."""
     import json
 
-    digest = hashlib.sha256(source.table.to_csv(index=False).encode())
-    for item in sorted(records):
-        kept = {k: v for k, v in records[item].items() if k != "state"}
-        digest.update(json.dumps(kept, sort_keys=True).encode())
-    return digest.hexdigest()[:16]
+    kept = ({k: v for k, v in records[i].items() if k != "state"} for i in sorted(records))
+    measured = (json.dumps(record, sort_keys=True) for record in kept)
+    return digest(source.table.to_csv(index=False), *measured)

@@ -19,8 +19,9 @@ from annostat.arrays import FloatArray
 from annostat.datasets.video import without_suffix
 from annostat.errors import AnnostatError, check_level, shown
 from annostat.resampling.clusters import cluster_codes
+from annostat.resampling.intervals import t_interval
 from annostat.resampling.multiplicity import holm
-from annostat.results.estimates import Estimate, Interval
+from annostat.results.estimates import Estimate
 from annostat.tables.folders import is_inside, open_folder
 
 if TYPE_CHECKING:
@@ -292,12 +293,10 @@ def rank_correlation(
     se = math.sqrt(float((sums**2).sum()) * n / (n - 1)) / a.size
     if abs(rho) == 1.0 or se == 0.0:
         return Estimate(rho, note="no interval: the order is the same throughout"), 0.0
-    t = float(special.stdtrit(n - 1, (1 + level) / 2))
-    reach = t * se / (1 - rho**2)
-    low, high = math.tanh(math.atanh(rho) - reach), math.tanh(math.atanh(rho) + reach)
     method = "Fisher z of Spearman's ρ, standard error by influence, t"
+    limits = t_interval(math.atanh(rho), se / (1 - rho**2), n - 1, level, method)
     p = 2 * float(special.stdtr(n - 1, -abs(rho) / se))
-    return Estimate(rho, se, Interval(low, high, level, method)), p
+    return Estimate(rho, se, limits.through(math.tanh)), p
 
 
 def _mid_covariance(x: FloatArray, y: FloatArray) -> tuple[float, FloatArray]:
