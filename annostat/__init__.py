@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         results,
         scaling,
         simulate,
+        study,
         tables,
         truth,
     )
@@ -83,6 +84,7 @@ __all__ = [
     "simulate_masks",
     "simulate_rounds",
     "simulate_values",
+    "study",
     "tables",
     "truth",
 ]
@@ -126,6 +128,7 @@ __getattr__, __dir__ = attach(
         "simulate_masks": "annostat.simulate",
         "simulate_rounds": "annostat.simulate",
         "simulate_values": "annostat.simulate",
+        "study": "annostat.study",
         "tables": "annostat.tables",
         "truth": "annostat.truth",
     },

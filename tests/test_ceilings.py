@@ -21,7 +21,7 @@ from annostat import (
     compare_published,
     simulate_values,
 )
-from annostat.agreement import CONVENTIONS, spearman_brown
+from annostat.agreement import CONVENTIONS, limits_with_mean, spearman_brown
 from annostat.agreement.variances import Variances
 from annostat.ceilings.values import unbiased_pair_mae
 from annostat.plotting import plot_deviations
@@ -76,9 +76,11 @@ def test_the_merged_reading_of_the_correlation():
 def test_an_open_convention_gives_every_reading_and_no_number():
     found = bounds_from_summary(sd=5.7, n=50)
     assert list(found.readings) == list(CONVENTIONS)
-    assert all(
-        math.isnan(e.value) and "open" in e.note for e in (found.noise_sd, found.reliability)
-    )
+    for name in ("noise_sd", "reliability", "rmse_floor"):
+        with pytest.raises(AnnostatError, match=f"{name}: the convention .* is open.*noise-sd"):
+            getattr(found, name)
+    assert not hasattr(found, "no_such_number")
+    assert found.to_dict()["rmse_floor"]["value"] is None
     assert set(found.to_frame().convention) == set(CONVENTIONS)
     assert [r["convention"] for r in found.to_dict()["readings"]] == list(CONVENTIONS)
     assert "nothing here tells which was meant" in str(found)
@@ -397,7 +399,7 @@ def test_limits_of_agreement_with_the_mean():
     g = np.random.default_rng(8)
     v = g.normal(50, 9, (400, 1)) + g.normal(0, 4, (400, 3)) + [-2.0, 0.0, 2.0]
     v[:100, 2] = np.nan
-    ax = plot_deviations(rounds_of(v, unit="mm"))
+    ax = plot_deviations(limits_with_mean(rounds_of(v, unit="mm"), n_resamples=99))
     k = np.isfinite(v).sum(axis=1)
     s = math.sqrt(np.nanvar(v, axis=1) @ k / (k - 1).sum())
     drawn = sorted(

@@ -14,7 +14,7 @@ from annostat.results.result import Result, check_section
 from annostat.results.sections import Section
 from annostat.results.text import format_number, format_p, plain
 
-KEYS = ["value", "standard_uncertainty", "low", "high", "level", "method"]
+KEYS = ["value", "standard_uncertainty", "low", "high", "level", "method", "unit", "note"]
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_p_values(p, text):
 
 
 @given(st.builds(Interval, st.floats(), st.floats(), st.just(0.95), st.text()), st.floats())
-def test_six_keys_that_json_knows(interval, value):
+def test_eight_keys_that_json_knows(interval, value):
     for estimate in (Estimate(value, None, interval), Estimate(value, 0.1), Estimate(value)):
         data = estimate.to_dict()
         assert list(data) == KEYS
@@ -68,7 +68,8 @@ def test_six_keys_that_json_knows(interval, value):
 
 def test_an_estimate_without_an_interval_says_why():
     estimate = Estimate(1.0, note="no method covers here")
-    assert estimate.to_dict()["method"] == "no method covers here"
+    assert estimate.to_dict()["method"] is None
+    assert estimate.to_dict()["note"] == "no method covers here"
     assert (estimate.low, estimate.high, estimate.range()) == (None, None, "–")
     assert str(estimate) == "1 (no method covers here)"
 

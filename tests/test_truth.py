@@ -14,6 +14,7 @@ from scipy import stats
 import annostat
 from annostat import AnnostatError, Estimate, Rounds
 from annostat.labels import check_rounds
+from annostat.labels.kinds import kind_of
 from annostat.resampling.sums import Sums
 from annostat.truth import (
     correct_for_attenuation,
@@ -26,7 +27,7 @@ from annostat.truth import (
 from annostat.truth.instruments import correlation_with_truth
 from annostat.truth.means import fieller, mean_estimate
 from annostat.truth.products import Labels, half_products
-from annostat.truth.score import _look_like_picks
+from annostat.truth.result import QUANTITIES
 from annostat.truth.verdicts import ABOVE, AT, BELOW, OPEN, Verdict, flip_p, judge, sign_tests
 
 PUBLISHED = json.loads((Path(__file__).parent / "data" / "published_tables.json").read_text())
@@ -577,8 +578,8 @@ def test_tables_of_scores():
     models = {"a": truth + rng.normal(0, 2, 30), "b": truth + rng.normal(0, 5, 30)}
     scores = score_models(Rounds.from_array(z), models, **FAST)
     table = scores.to_frame().set_index(["model", "quantity"])
-    quantities = ("rmse", "mae", "bias", "correlation", "r2", "excess", "true_rmse",
-                  "true_correlation")  # fmt: skip
+    quantities = [q.key for q in QUANTITIES]
+    assert {"rmse", "bias", "excess", "true_correlation"} < set(quantities)
     assert list(table.index) == [(m, q) for m in models for q in quantities]
     for m in scores.models:
         for q in quantities:
@@ -612,7 +613,7 @@ def test_whole_numbers_are_picks_if_those_of_an_item_are_close():
         assert ("envelope" in scores.floors["mae_floor"].interval.method) == picks
     edge = near.copy()
     edge[0] = [0, 1000]
-    assert _look_like_picks(Rounds.from_array(edge))
+    assert kind_of(Rounds.from_array(edge)).picks
 
 
 def test_an_item_that_carries_all_error_leaves_no_limit():

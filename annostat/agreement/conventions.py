@@ -12,6 +12,7 @@ CONVENTIONS: dict[str, str] = {
     "noise-sd": "SD of one annotation's noise, σ itself",
     "mean-item-sd": "mean over items of the SD within an item, c₄(k)·σ for Gaussian noise",
 }
+INTERVALS = ("bootstrap-t", "bonett", "chi-square", "t", "percentile", "bca")  # of an SD
 
 
 def factor(convention: str, n_rounds: int) -> float:

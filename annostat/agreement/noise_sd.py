@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from annostat._version import __version__
-from annostat.agreement.conventions import CONVENTIONS, factor
+from annostat.agreement.conventions import CONVENTIONS, INTERVALS, factor
 from annostat.agreement.variances import NONE_COVERS, Variances
 from annostat.errors import AnnostatError, check_choice, check_level
 from annostat.labels.checks import check_rounds
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 NOTHING = 1e-30  # a variance below this share of the largest square is rounding
 ALL_EQUAL = "no interval: all annotations of an item are equal"
-INTERVALS = ("bootstrap-t", "bonett", "chi-square", "t", "percentile", "bca")
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,21 @@ from typing import TYPE_CHECKING
 from annostat._lazy import attach
 
 if TYPE_CHECKING:
+    from annostat.ceilings.floors import Bounds
     from annostat.ceilings.masks import DiceCeiling, dice_ceiling
+    from annostat.ceilings.measured import MeasuredBounds
     from annostat.ceilings.published import Published, PublishedReading, compare_published
+    from annostat.ceilings.readings import Readings
     from annostat.ceilings.summary import bounds_from_summary
-    from annostat.ceilings.values import Bounds, bounds
+    from annostat.ceilings.values import bounds
 
 __all__ = [
     "Bounds",
     "DiceCeiling",
+    "MeasuredBounds",
     "Published",
     "PublishedReading",
+    "Readings",
     "bounds",
     "bounds_from_summary",
     "compare_published",
@@ -26,10 +31,12 @@ __all__ = [
 __getattr__, __dir__ = attach(
     __name__,
     {
-        "Bounds": "annostat.ceilings.values",
+        "Bounds": "annostat.ceilings.floors",
         "DiceCeiling": "annostat.ceilings.masks",
+        "MeasuredBounds": "annostat.ceilings.measured",
         "Published": "annostat.ceilings.published",
         "PublishedReading": "annostat.ceilings.published",
+        "Readings": "annostat.ceilings.readings",
         "bounds": "annostat.ceilings.values",
         "bounds_from_summary": "annostat.ceilings.summary",
         "compare_published": "annostat.ceilings.published",

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from scipy import special
 
 from annostat._version import __version__
+from annostat.ceilings.floors import Bounds
+from annostat.ceilings.readings import Readings
 from annostat.ceilings.summary import bounds_from_summary
-from annostat.ceilings.values import Bounds
 from annostat.errors import AnnostatError, check_count, check_number
 from annostat.results.result import Provenance, Result
 from annostat.results.sections import Section
@@ -123,6 +124,30 @@ class Published(Result):
         return [Section(title, columns, rows, self.conclusions())]
 
 
+@dataclass(frozen=True)
+class Judged(Result):
+    """What published numbers imply, and whether a reported score can be true beside them."""
+
+    bounds: Bounds | Readings
+    published: Published
+
+    def at(self, *, sd_of_labels: float) -> Judged:
+        """Return the bounds in a population whose labels have another SD; see `Bounds.at`."""
+        return replace(self, bounds=self.bounds.at(sd_of_labels=sd_of_labels))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the bounds as plain data, with the judgement under ``published``."""
+        return {**self.bounds.to_dict(), "published": self.published.to_dict()}
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the bounds' table."""
+        return self.bounds.to_frame()
+
+    def sections(self) -> list[Section]:
+        """Return what a person should read."""
+        return [*self.bounds.sections(), *self.published.sections()]
+
+
 def compare_published(
     *,
     score_n: int,
@@ -192,7 +217,7 @@ def compare_published(
         sd=sd, convention=convention, correlation=correlation, n=n, n_rounds=n_rounds, m=m,
         level=level,
     )  # fmt: skip
-    parts = found.readings or {str(convention): found}
+    parts = found.readings if isinstance(found, Readings) else {str(convention): found}
     judged: list[PublishedReading] = []
     if score_rmse is not None and sd is not None:
         spread = math.sqrt(((score_kurtosis - 1) / size + (kurtosis - 1) / n) / 4)

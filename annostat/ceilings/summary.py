@@ -8,7 +8,8 @@ from scipy import special
 
 from annostat._version import __version__
 from annostat.agreement.conventions import CONVENTIONS, noise_sd_from
-from annostat.ceilings.values import ANTICORRELATED, Bounds
+from annostat.ceilings.floors import ANTICORRELATED, Bounds
+from annostat.ceilings.readings import Readings
 from annostat.errors import AnnostatError, check_choice, check_count, check_level, check_number
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Provenance
@@ -27,7 +28,7 @@ def bounds_from_summary(
     m: int = 1,
     level: float = 0.95,
     unit: str = "",
-) -> Bounds:
+) -> Bounds | Readings:
     """Return the floors and ceilings that published numbers imply.
 
     Parameters
@@ -36,7 +37,7 @@ def bounds_from_summary(
         Published SD of repeated annotation, positive.
     convention : str, optional
         What both numbers are of (`annostat.agreement.CONVENTIONS`). Without it every reading
-        comes back in `Bounds.readings`, and nothing is chosen.
+        comes back (`Readings.readings`), and nothing is chosen.
     correlation : float, optional
         Published correlation of repeated annotation. Under "session-vs-mean" it is that of a
         session with the mean of all k, r = √((1 + (k−1)ρ)/k), otherwise that of two sessions.
@@ -55,10 +56,11 @@ def bounds_from_summary(
 
     Returns
     -------
-    Bounds
-        With intervals if `n` is given: of σ by chi-square on n − 1 degrees of freedom, or with
-        `kurtosis` κ by SE(ln σ) = √((κ−1)/4(n−1)); of ρ by Fisher's z of the correlation. They
-        presume independent items, and Fisher's z Gaussian labels.
+    Bounds or Readings
+        The latter if the convention is open. With intervals if `n` is given: of σ by chi-square on
+        n − 1 degrees of freedom, or with `kurtosis` κ by SE(ln σ) = √((κ−1)/4(n−1)); of ρ by
+        Fisher's z of the correlation. They presume independent items, and Fisher's z Gaussian
+        labels.
 
     Raises
     ------
@@ -93,23 +95,22 @@ def bounds_from_summary(
         "kurtosis": kurtosis, "m": count, "level": level,
     }  # fmt: skip
 
+    provenance = Provenance(__version__, "", n or 0, None, known)
+
     def reading(name: str) -> Bounds:
         nothing = Estimate(math.nan, unit=unit, note="the SD is not given")
         sigma = nothing if sd is None else _noise_sd(sd, name, k, n, kurtosis, level, unit)
         rho = Estimate(math.nan, note="the correlation is not given")
         if correlation is not None:
             rho = _reliability(correlation, name, k, n, level)
-        return Bounds(sigma, rho, Estimate(math.nan, unit=unit), count, n, (), None, {}, None, (),
-                      Provenance(__version__, "", n or 0, None, known))  # fmt: skip
+        return Bounds(sigma, rho, Estimate(math.nan, unit=unit), count, n, provenance)
 
     if convention is not None:
         return reading(convention)
     # A correlation has two readings only.
     names = list(CONVENTIONS) if sd is not None else ["between-sessions", MERGED]
-    open_ = Estimate(math.nan, unit=unit, note="the convention is open: see the readings")
-    rho = Estimate(math.nan, note=open_.note)
-    return Bounds(open_, rho, open_, count, n, (), None, {name: reading(name) for name in names},
-                  None, (), Provenance(__version__, "", n or 0, None, known))  # fmt: skip
+    parts = {name: reading(name) for name in names}
+    return Readings(parts, count, n, unit, provenance)
 
 
 def _noise_sd(

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from annostat.agreement.conventions import CONVENTIONS, INTERVALS
 from annostat.cli.common import Command, input_options, load, publish, value_options, with_stratum
 from annostat.errors import AnnostatError
 
 if TYPE_CHECKING:
     from annostat.labels.rounds import Rounds
-
-CONVENTIONS = ("between-sessions", "session-vs-mean", "noise-sd", "mean-item-sd")
-INTERVALS = ("bootstrap-t", "bonett", "chi-square", "t", "percentile", "bca")
 
 
 @click.command("bounds", cls=Command)
@@ -52,7 +49,7 @@ INTERVALS = ("bootstrap-t", "bonett", "chi-square", "t", "percentile", "bca")
 @click.option("--sd", type=float, metavar="X", help="Published SD, instead of ROUNDS.")
 @click.option(
     "--convention",
-    type=click.Choice(CONVENTIONS),
+    type=click.Choice(list(CONVENTIONS)),
     help="What the published numbers are of; without it all readings are shown.",
 )
 @click.option("--correlation", type=float, metavar="R", help="Published correlation of sessions.")
@@ -90,7 +87,6 @@ def bounds(**options: Any) -> None:
     Published numbers will do instead: --sd, --correlation and --n.
     """  # fmt: skip
     summary = options["sd"] is not None or options["correlation"] is not None
-    strata: dict[str, Rounds] = {}
     if summary:
         results = {"": _from_summary(options)}
     else:
@@ -100,8 +96,7 @@ def bounds(**options: Any) -> None:
         if given:
             raise AnnostatError(f"{given[0]} goes with published numbers: give --sd or "
                                 "--correlation")  # fmt: skip
-        strata = _rounds(options)
-        results = _from_rounds(strata, options)
+        results = _from_rounds(_rounds(options), options)
     if options["sd_of_labels"] is not None:
         results = {k: b.at(sd_of_labels=options["sd_of_labels"]) for k, b in results.items()}
     publish(results, options, by=None if summary else options["by"])
@@ -113,8 +108,8 @@ def bounds(**options: Any) -> None:
             figure, ax = new_figure((6.4, 4.8))
             if result.limits is not None:
                 plot_bland_altman(result.limits, ax=ax)
-            else:
-                plot_deviations(strata[name], ax=ax, level=options["level"])
+            elif result.deviations is not None:
+                plot_deviations(result.deviations, ax=ax)
             save_figure(figure, with_stratum(options["plot_file"], name))
 
 
@@ -137,6 +132,7 @@ def _from_rounds(strata: dict[str, Rounds], options: dict[str, Any]) -> dict[str
 
 def _from_summary(options: dict[str, Any]) -> Any:
     from annostat.ceilings import bounds_from_summary, compare_published
+    from annostat.ceilings.published import Judged
 
     if options["source"] or options["example"]:
         raise AnnostatError("give either ROUNDS (or --example) or published numbers, not both")
@@ -158,4 +154,4 @@ def _from_summary(options: dict[str, Any]) -> Any:
         score_n=options["score_n"], score_kurtosis=options["score_kurtosis"],
         kurtosis=3.0 if kurtosis is None else kurtosis, **known,
     )  # fmt: skip
-    return replace(found, published=published)
+    return Judged(found, published)

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from annostat.labels.rounds import Rounds
     from annostat.report import Part
 
-FEWEST = 20  # items, for a curve of their errors
-
 
 @click.command("report", cls=Command)
 @table_options
@@ -68,8 +66,6 @@ def report(ctx: click.Context, /, **options: Any) -> None:
     if target.is_dir() or not target.parent.is_dir():
         raise AnnostatError(f"--output {str(target)!r} must name a file in a folder that exists")
     rounds, predictions = labels_and_models(options)
-    if is_picked(rounds, options) and not rounds.unit:
-        rounds = replace(rounds, unit="frames")
     with progress_bar("masks, audit") as progress:
         others = folders(options, progress)
     chapters: list[Part] = []
@@ -89,49 +85,26 @@ def chapters_of(
     rounds: Rounds, models: dict[str, np.ndarray], options: dict[str, Any], progress: Any
 ) -> list[Part]:
     """Return the chapters on one stratum."""
-    from annostat.ceilings import bounds
-    from annostat.noise import compare_noise
+    from annostat.labels.kinds import kind_of
     from annostat.noise.ahead import compiled_ahead
     from annostat.report import part_of
-    from annostat.truth import score_models
+    from annostat.study import study
 
-    common = {"level": options["level"], "rng": options["seed"], "n_jobs": options["n_jobs"]}
-    results: list[Any] = [rounds]
-    physical = bool(options["period"] or options["fps"])
-    picked = is_picked(rounds, options)
-    if picked:
+    if kind_of(rounds, options["kind"]).picks:
         with compiled_ahead() as compiled:
             compiled()
-        results.append(compare_noise(rounds, physical=physical, progress=progress, **common))
-    else:
-        results.append(bounds(rounds, **common))
-    if models:
-        kind = "picks" if picked else "values"
-        results.append(score_models(rounds, models, kind=kind, physical=physical, **common))
-        results += concentrations(rounds, models, common)
-    return [part_of(result) for result in results]
-
-
-def concentrations(
-    rounds: Rounds, models: dict[str, np.ndarray], common: dict[str, Any]
-) -> list[Any]:
-    """Return where the models' errors sit, over the null of the first two rounds."""
-    from annostat.concentration import compare_concentration, concentration
-
-    whole = np.isfinite(np.column_stack([rounds.values[:, :2], *models.values()])).all(axis=1)
-    if whole.sum() < FEWEST:
-        return []
-    seen = rounds.take(np.flatnonzero(whole))
-    two = replace(seen, values=seen.values[:, :2], names=seen.names[:2])
-    given: dict[str, Any] = {
-        "rounds": two, "items": seen.items, "clusters": seen.cluster, "unit": rounds.unit, **common
-    }  # fmt: skip
-    predictions = {name: f[whole] for name, f in models.items()}
-    errors = {name: f - two.values[:, 0] for name, f in predictions.items()}
-    if len(errors) == 1:
-        [(name, error)] = errors.items()
-        return [concentration(error, name=name, predictions=predictions[name], **given)]
-    return [compare_concentration(errors, predictions=predictions, **given)]
+    found = study(
+        rounds,
+        models,
+        kind=options["kind"],
+        physical=bool(options["period"] or options["fps"]),
+        level=options["level"],
+        rng=options["seed"],
+        n_jobs=options["n_jobs"],
+        progress=progress,
+    )
+    first = part_of(rounds)
+    return [replace(first, checks=found.checks), *(part_of(r) for r in found.results)]
 
 
 def folders(options: dict[str, Any], progress: Any) -> list[Part]:
@@ -151,14 +124,6 @@ def folders(options: dict[str, Any], progress: Any) -> list[Part]:
 
         found.append(part_of(audit_folder(options["audit"], **common)))
     return found
-
-
-def is_picked(rounds: Rounds, options: dict[str, Any]) -> bool:
-    """Return whether the annotations are picks: as the user says, else if all are whole."""
-    if options["kind"] != "auto":
-        return bool(options["kind"] == "picks")
-    seen = rounds.values[np.isfinite(rounds.values)]
-    return bool((seen == np.round(seen)).all())
 
 
 def of_stratum(chapter: Part, name: str) -> Part:

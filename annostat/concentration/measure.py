@@ -188,24 +188,46 @@ def concentration(
         null = _null(source, words, done, loss, top, level)
         excess = _excess(observed, null, (worst_share, gini), top, level)
     worst = curve.order[: max(int(np.searchsorted(curve.mass, top * curve.mass[-1] - 1e-9)), 1)]
-    result = Concentration(
-        name, loss, top, gini, worst_share, half, observed, null, excess, worst, names, curve, (),
-        tuple(checks),
-        Provenance(
-            __version__, digest(losses, w, codes, None if rounds is None else rounds.digest()), n, seed_of(rng),
+    in_worst = np.zeros(n, dtype=bool)
+    in_worst[worst] = True
+    overlaps = [
+        overlap(
+            in_worst,
+            np.asarray(chosen),
+            names=(f"worst {percent(top)}", label),
+            clusters=clusters,
+            rng=rng,
+        )
+        for label, chosen in (lists or {}).items()
+    ]
+    swaps = None
+    if predictions is not None and rounds is not None:
+        swaps = excess_by_swaps(predictions, rounds, top=top, loss=loss, rng=rng)
+    return Concentration(
+        name=name,
+        loss=loss,
+        top=top,
+        gini=gini,
+        worst_share=worst_share,
+        half_of_error=half,
+        observed=observed,
+        null=null,
+        excess=excess,
+        worst=worst,
+        items=names,
+        curve=curve,
+        overlaps=tuple(overlaps),
+        checks=tuple(checks),
+        provenance=Provenance(
+            __version__,
+            digest(losses, w, codes, None if rounds is None else rounds.digest()),
+            n,
+            seed_of(rng),
             {"loss": loss, "top": top, "level": level, "n_simulated": n_simulated},
         ),
-        unit and {"squared": f"{unit}²", "absolute": unit, "asis": unit}[loss],
-        None if predictions is None or rounds is None
-        else excess_by_swaps(predictions, rounds, top=top, loss=loss, rng=rng),
-    )  # fmt: skip
-    found = [
-        overlap(result.in_worst, np.asarray(chosen), names=(f"worst {percent(top)}", label),
-                clusters=clusters, rng=rng)
-        for label, chosen in (lists or {}).items()
-    ]  # fmt: skip
-    object.__setattr__(result, "overlaps", tuple(found))
-    return result
+        unit=unit and {"squared": f"{unit}²", "absolute": unit, "asis": unit}[loss],
+        swaps=swaps,
+    )
 
 
 def _source(

@@ -8,23 +8,28 @@ from annostat._lazy import attach
 
 if TYPE_CHECKING:
     from annostat.labels.checks import check_rounds
+    from annostat.labels.kinds import Kind, kind_of
     from annostat.labels.masks import MaskRounds
     from annostat.labels.pairs import pair_mae
     from annostat.labels.rounds import Rounds
 
 __all__ = [
+    "Kind",
     "MaskRounds",
     "Rounds",
     "check_rounds",
+    "kind_of",
     "pair_mae",
 ]
 
 __getattr__, __dir__ = attach(
     __name__,
     {
+        "Kind": "annostat.labels.kinds",
         "MaskRounds": "annostat.labels.masks",
         "Rounds": "annostat.labels.rounds",
         "check_rounds": "annostat.labels.checks",
+        "kind_of": "annostat.labels.kinds",
         "pair_mae": "annostat.labels.pairs",
     },
 )

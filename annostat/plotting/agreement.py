@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from annostat.agreement import repeatability
-from annostat.errors import AnnostatError
 from annostat.plotting.figures import COLOURS, axes_of
-from annostat.resampling.intervals import NORMAL_95
 from annostat.results.text import percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from annostat.agreement import BlandAltman
-    from annostat.labels.rounds import Rounds
+    from annostat.agreement import BlandAltman, MeanLimits
 
 __all__ = ["plot_bland_altman", "plot_deviations"]
 
@@ -81,68 +75,52 @@ def plot_bland_altman(result: BlandAltman, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def plot_deviations(rounds: Rounds, ax: Axes | None = None, *, level: float = 0.95) -> Axes:
+def plot_deviations(result: MeanLimits, *, ax: Axes | None = None) -> Axes:
     r"""Draw the deviation of each reading from the mean of its item, with limits.
 
-    The Bland-Altman plot of any number of rounds, identity or none: limits of agreement with the
-    mean (Jones, Dobson & O'Brian 2011, Int J Epidemiol 40:1308-1313), ±1.96·s·√((k−1)/k) for items
-    with k readings, where s is the SD of one reading, biases between rounds included. Where items
-    differ in k, the limits of the fewest and of the most readings are drawn.
+    The Bland-Altman plot of any number of rounds, identity or none. Where items differ in their
+    number of readings, the limits of the fewest and of the most readings are drawn, with a band
+    about the latter.
 
     Parameters
     ----------
-    rounds : Rounds
-        Values of shape (n_items, n_rounds); items with fewer than two readings are left out.
+    result : MeanLimits
+        From `annostat.agreement.limits_with_mean`, or `MeasuredBounds.deviations`.
     ax : Axes, optional
         Drawn on new axes if not given.
-    level : float
-        Confidence level of the bands about the limits; without them if no interval of s covers.
 
     Returns
     -------
     matplotlib.axes.Axes
-
-    Raises
-    ------
-    AnnostatError
-        If no item has two readings, or only counts of differences are there.
     """
-    if rounds.weights is not None:
-        raise AnnostatError("deviations from the mean need every item (collapse=False)")
-    used = replace(rounds.usable(), exchangeable=True)
-    sd = repeatability(used, level=level).noise_sd
     ax = axes_of(ax)
-    k = used.readings
-    means = np.nanmean(used.values, axis=1)
-    deviations = used.values - means[:, None]
-    reach = NORMAL_95 * sd.value * np.sqrt((k - 1) / k)
+    deviations = result.deviations
     seen = np.isfinite(deviations)
-    inside = float(np.mean((np.abs(deviations) <= reach[:, None])[seen]))
-    x = np.broadcast_to(means[:, None], deviations.shape)[seen]
+    x = np.broadcast_to(result.means[:, None], deviations.shape)[seen]
     size = 18 if x.size < 300 else 7
     ax.scatter(x, deviations[seen], s=size, color="0.25", alpha=0.4, linewidths=0, zorder=2)
     ax.axhline(0, color=COLOURS[0], lw=1.4, zorder=3)
-    most = int(k.max())
-    for readings in sorted({int(k.min()), most}):
-        limit = sd.scaled(NORMAL_95 * math.sqrt((readings - 1) / readings))
+    most = max(result.limits)
+    for readings, limit in result.limits.items():
         style = "--" if readings == most else ":"
         for sign in (1, -1):
             ax.axhline(sign * limit.value, color=COLOURS[1], lw=1.4, ls=style, zorder=3)
             if limit.interval is not None and readings == most:
                 ends = sign * limit.interval.low, sign * limit.interval.high
                 ax.axhspan(*ends, color=COLOURS[1], alpha=0.15, lw=0, zorder=1)
-        ax.plot([], [], color=COLOURS[1], ls=style, lw=1.4,
-                label=f"{readings} readings: ±{limit.short()}")  # fmt: skip
+        label = f"{readings} readings: ±{limit.short()}"
+        ax.plot([], [], color=COLOURS[1], ls=style, lw=1.4, label=label)
     bottom, top = ax.get_ylim()
     ax.set_ylim(bottom, top + 0.2 * (top - bottom))  # room for the legend
-    ax.legend(frameon=False, fontsize=8, loc="upper left", title="limits of an item with",
-              title_fontsize=8)  # fmt: skip
-    unit = f" ({rounds.unit})" if rounds.unit else ""
+    title = "limits of an item with"
+    ax.legend(frameon=False, fontsize=8, loc="upper left", title=title, title_fontsize=8)
+    unit = f" ({result.sd.unit})" if result.sd.unit else ""
     ax.set_xlabel(f"mean of the item's readings{unit}")
     ax.set_ylabel(f"reading − mean of its item{unit}")
-    bands = "" if sd.interval is None else f"; band: {percent(level)} interval"
+    covered = result.sd.interval
+    bands = "" if covered is None else f"; band: {percent(covered.level)} interval"
     ax.set_title(
-        f"Limits of agreement with the mean, {len(means):,} items\n"
-        f"({inside:.1%} of {x.size:,} readings within{bands})"
+        f"Limits of agreement with the mean, {len(result.means):,} items\n"
+        f"({result.inside:.1%} of {x.size:,} readings within{bands})"
     )
     return ax

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from annostat.ceilings import Bounds
+from annostat.ceilings import Bounds, MeasuredBounds, Readings
 from annostat.report.parts import Part, Picture, part_of
 
 
 @part_of.register
-def _bounds(result: Bounds) -> Part:
-    from annostat.plotting import plot_bland_altman
+def _measured(result: MeasuredBounds) -> Part:
+    from annostat.plotting import plot_bland_altman, plot_deviations
 
-    label = "one annotation" if result.m == 1 else f"the mean of {result.m} annotations"
-    answer: tuple[str, ...] = ()
-    if not result.readings:
-        answer = (
-            f"Against {label}, a perfect model has an RMSE of {result.rmse_floor}, an MAE of "
-            f"{result.mae_floor} and a correlation of {result.correlation_ceiling}: on average, no "
-            "model can look better.",
-        )
+    part = _bounds(result)
     pictures: tuple[Picture, ...] = ()
     if result.limits is not None:
         pictures = (
@@ -32,8 +25,33 @@ def _bounds(result: Bounds) -> Part:
                 caption="What the rounds differ by, with the limits of agreement.",
             ),
         )
-    title = f"How good a model can look against {label}"
-    part = Part.of(result, title=title, answer=answer, pictures=pictures)
+    elif result.deviations is not None:
+        limits = result.deviations.limits
+        pictures = (
+            Picture.of(
+                plot_deviations,
+                result.deviations,
+                alt="Deviations of readings from the mean of their item: limits of agreement "
+                f"±{limits[max(limits)].short()}.",
+                caption="How far readings are from the mean of their item, with the limits.",
+            ),
+        )
     folded = [s for s in part.sections if s.title == "Intraclass correlation"]
     kept = [s for s in part.sections if s not in folded]
-    return replace(part, sections=kept, more=folded)
+    return replace(part, sections=kept, more=folded, pictures=pictures)
+
+
+@part_of.register
+def _bounds(result: Bounds) -> Part:
+    *most, last = (f"{q.said} {q.of(result)}" for q in result.quantities if q.said)
+    answer = (
+        f"Against {result.label}, a perfect model has {', '.join(most)} and {last}: on average, no "
+        "model can look better."
+    )
+    title = f"How good a model can look against {result.label}"
+    return Part.of(result, title=title, answer=(answer,))
+
+
+@part_of.register
+def _readings(result: Readings) -> Part:
+    return Part.of(result, title="How good a model can look, by the reading of published numbers")

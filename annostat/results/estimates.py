@@ -81,7 +81,7 @@ class Estimate:
         return None if self.interval is None else self.interval.high
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the six promised keys, ready for JSON; what is not a number becomes None."""
+        """Return the eight promised keys, ready for JSON; what is not a number becomes None."""
         interval = self.interval
         return {
             "value": plain(self.value),
@@ -89,7 +89,9 @@ class Estimate:
             "low": plain(self.low),
             "high": plain(self.high),
             "level": None if interval is None else interval.level,
-            "method": (self.note or "none") if interval is None else interval.method,
+            "method": None if interval is None else interval.method,
+            "unit": self.unit,
+            "note": self.note,
         }
 
     def __str__(self) -> str:
@@ -152,6 +154,18 @@ class Estimate:
         spread = self._spread()
         low, high = (format_number(v, spread) for v in (self.interval.low, self.interval.high))
         return f"{low} to {high}"
+
+    def cell(self) -> str:
+        """Return the value and, in brackets, its limits: a cell of a table."""
+        return self.short() if self.interval is None else f"{self.short()} ({self.range()})"
+
+    def row(self, label: str) -> list[str]:
+        """Return label, value with unit, limits and method: a row of a table."""
+        method = self.note if self.interval is None else self.interval.method
+        if self.interval is not None and self.note:
+            method += f" ({self.note})"
+        unit = f" {self.unit}" if self.unit and not math.isnan(self.value) else ""
+        return [label, self.short() + unit, self.range(), method]
 
     def _spread(self) -> float | None:
         width = math.inf if self.interval is None else self.interval.high - self.interval.low

@@ -16,6 +16,14 @@ class Section:
     rows: Sequence[Sequence[str]] = ()
     lines: Sequence[str] = ()
 
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            if len(row) != len(self.columns):
+                raise ValueError(
+                    f"section {self.title!r}: a row of {len(row)} cells for the "
+                    f"{len(self.columns)} columns {', '.join(self.columns)}"
+                )
+
 
 def render_text(sections: Iterable[Section]) -> str:
     """Return sections as text, wide tables included, without colour."""

@@ -68,3 +68,8 @@ def p_text(p: float) -> str:
 def counted(n: int, noun: str) -> str:
     """Return "1 item", "2,000 items"."""
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
+def squared(unit: str) -> str:
+    """Return the unit of a square, empty for a pure number."""
+    return f"({unit})²" if " " in unit else f"{unit}²" if unit else ""

@@ -17,6 +17,7 @@ from annostat.resampling.intervals import exp
 from annostat.resampling.multiplicity import holm
 from annostat.resampling.sums import Function, Sums
 from annostat.results.estimates import Estimate, Interval
+from annostat.results.text import squared
 from annostat.truth.instruments import correlation_with_truth
 from annostat.truth.means import fieller, mean_estimate, ratio, root, unit_sums
 from annostat.truth.products import Labels, half_products
@@ -51,11 +52,6 @@ class Frame:
         moved = replace(labels, values=(labels.values - centre) / scale)
         raw = (rounds.values - centre) / scale
         return cls(moved, raw, centre, scale, codes, rounds.unit, level, n_resamples, rng, n_jobs)
-
-    @property
-    def square_unit(self) -> str:
-        """Unit of a square."""
-        return f"({self.unit})²" if " " in self.unit else f"{self.unit}²" if self.unit else ""
 
     def moved(self, f: FloatArray) -> FloatArray:
         """Return predictions on the frame's scale."""
@@ -105,7 +101,7 @@ def score_model(
     else:
         note = "undefined: it takes two rounds that the model was not trained on"
         truth = Estimate(math.nan, note=note)
-    unit, square_unit = frame.unit, frame.square_unit
+    unit = frame.unit
     return ModelScore(
         name,
         int(there.sum()),
@@ -114,8 +110,8 @@ def score_model(
         mean_estimate(u - raw_mean, frame.codes, level=level).scaled(scale, unit=unit),
         _correlation(frame, [one, v, mean, v * v, v * mean, spread]),
         _r2(frame, [one, square, raw_mean, raw_spread]),
-        excess.scaled(scale**2, unit=square_unit),
         root(excess, "").scaled(scale, unit=unit),
+        excess.scaled(scale**2, unit=squared(unit)),
         truth,
         replace(verdict, upper=verdict.upper * scale, margin=margin),
         _leakage(frame, u, trained),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +10,10 @@ import numpy as np
 
 from annostat.agreement import BlandAltman
 from annostat.arrays import FloatArray
+from annostat.ceilings.floors import BOUNDS
 from annostat.labels.rounds import Rounds
 from annostat.results.estimates import Estimate
-from annostat.results.result import Check, Provenance, Result, check_section
+from annostat.results.result import Check, Provenance, Quantity, Result, check_section
 from annostat.results.sections import Section
 from annostat.results.text import format_p, plain
 from annostat.truth.comparison import Comparison
@@ -21,7 +22,64 @@ from annostat.truth.verdicts import Verdict
 if TYPE_CHECKING:
     import pandas as pd
 
-FLOORS = ("rmse_floor", "mae_floor", "correlation_ceiling", "r2_ceiling")
+QUANTITIES = (
+    Quantity(
+        "rmse",
+        "RMSE",
+        unit="labels",
+        role="score",
+        meaning="Root-mean-square error against one label.",
+        calibrated="interval: rmse",
+    ),
+    Quantity(
+        "mae",
+        "MAE",
+        unit="labels",
+        role="score",
+        meaning="Mean absolute error against one label.",
+        calibrated="interval: mae",
+    ),
+    Quantity(
+        "bias",
+        "bias",
+        unit="labels",
+        meaning="Mean of prediction − label.",
+        calibrated="interval: bias",
+    ),
+    Quantity(
+        "correlation",
+        "correlation",
+        role="score",
+        meaning="Correlation with one label.",
+        calibrated="interval: correlation",
+    ),
+    Quantity("r2", "R²", role="score", meaning="R² against one label.", calibrated="interval: r2"),
+    Quantity(
+        "true_rmse",
+        "RMSE",
+        unit="labels",
+        role="truth",
+        meaning="Root-mean-square error against the truth, the root of the excess.",
+        calibrated="interval: excess",
+    ),
+    Quantity(
+        "excess",
+        "mean square above the floor",
+        unit="square",
+        role="truth",
+        meaning="Mean square error against the truth, E(f − Y)²; signed.",
+        calibrated="interval: excess",
+    ),
+    Quantity(
+        "true_correlation",
+        "correlation",
+        role="truth",
+        meaning="Correlation with the truth.",
+        calibrated="interval: true_correlation",
+    ),
+)
+AGAINST_LABELS = tuple(q for q in QUANTITIES if q.role == "score")
+AGAINST_TRUTH = tuple(q for q in QUANTITIES if q.role == "truth")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +123,10 @@ class ModelScore:
         Items with a prediction and two or more labels.
     rmse, mae, bias, correlation, r2 : Estimate
         Against one label, all labels of an item counting alike.
+    true_rmse : Estimate
+        The root of `excess`.
     excess : Estimate
         E(f − Y)², the mean square error above the floor; signed, in squared units.
-    true_rmse : Estimate
-        Its root.
     true_correlation : Estimate
         Correlation with the truth, extended triple collocation.
     verdict : Verdict
@@ -86,24 +144,27 @@ class ModelScore:
     bias: Estimate
     correlation: Estimate
     r2: Estimate
-    excess: Estimate
     true_rmse: Estimate
+    excess: Estimate
     true_correlation: Estimate
     verdict: Verdict
     leakage: Leakage | None
     agreement: BlandAltman | None
+
+    @property
+    def unit(self) -> str:
+        """Unit of the labels."""
+        return self.rmse.unit
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
         limits = None if self.agreement is None else {
             k: e.to_dict() for k in ("bias", "lower", "upper") if (e := getattr(self.agreement, k))
         }  # fmt: skip
-        quantities = ("rmse", "mae", "bias", "correlation", "r2", "excess", "true_rmse",
-                      "true_correlation")  # fmt: skip
         return {
             "name": self.name,
             "n_items": self.n_items,
-            **{key: getattr(self, key).to_dict() for key in quantities},
+            **{q.key: q.of(self).to_dict() for q in QUANTITIES},
             "verdict": self.verdict.name,
             "evidence": self.verdict.to_dict(),
             "leakage": None if self.leakage is None else self.leakage.to_dict(),
@@ -155,10 +216,9 @@ class Scores(Result):
         import pandas as pd
 
         rows = [
-            {"model": m.name, "quantity": key, **value}
+            {"model": m.name, "quantity": q.key, **q.of(m).to_dict()}
             for m in self.models
-            for key, value in m.to_dict().items()
-            if isinstance(value, dict) and "standard_uncertainty" in value
+            for q in QUANTITIES
         ]
         return pd.DataFrame(rows)
 
@@ -194,41 +254,58 @@ class Scores(Result):
             parts.append(part.sort_values("error", key=np.abs, ascending=False, kind="stable"))
         return pd.concat(parts, ignore_index=True)
 
+    def floor_of(self, score: str) -> Estimate:
+        """Return the floor or ceiling of a score: what a perfect model has."""
+        [bound] = [q for q in BOUNDS if q.score == score]
+        return self.floors[bound.key]
+
+    def _notes(self, quantities: Sequence[Quantity]) -> list[str]:
+        """Return what a reader must know of the models' numbers."""
+        return [
+            f"{m.name}, {q.key.replace('_', ' ')}: {note}"
+            for m in self.models
+            for q in quantities
+            if (note := q.of(m).note)
+        ]
+
     def sections(self) -> list[Section]:
         """Return what a person should read."""
         unit = self.rounds.unit
         lines = [*self.rounds.notes,
                  *(f"{m.name} is {m.verdict.sentence(unit)}." for m in self.models)]  # fmt: skip
-        of = f" ({unit})" if unit else ""
-        keys = ("rmse", "mae", "correlation", "r2")
-        rows = [[m.name, *(_cell(getattr(m, key)) for key in keys)] for m in self.models]
-        rows.append(["a perfect model", *(_cell(self.floors[key]) for key in FLOORS)])
         against = Section(
-            "Against one label", ("model", f"RMSE{of}", f"MAE{of}", "correlation", "R²"), rows,
+            "Against one label",
+            ("model", *(_head(q, unit) for q in AGAINST_LABELS)),
+            [
+                *([m.name, *(q.of(m).cell() for q in AGAINST_LABELS)] for m in self.models),
+                ["a perfect model", *(self.floor_of(q.key).cell() for q in AGAINST_LABELS)],
+            ],
             [f"{name}: {e.note}" for name, e in self.floors.items() if e.note]
-            + [f"{m.name}, {key}: {getattr(m, key).note}"
-               for m in self.models for key in keys if getattr(m, key).note],
-        )  # fmt: skip
+            + self._notes(AGAINST_LABELS),
+        )
         truth = Section(
             "Against the truth",
-            ("model", f"RMSE{of}", "mean square above the floor", "correlation", "p: t",
-             "ranks", "signs"),
+            ("model", *(_head(q, unit) for q in AGAINST_TRUTH), "p: t", "ranks", "signs"),
             [
-                [m.name, _cell(m.true_rmse), _cell(m.excess), _cell(m.true_correlation),
-                 *(format_p(p) for p in (m.verdict.p_above, m.verdict.p_signed_rank,
-                                         m.verdict.p_sign))]
+                [
+                    m.name,
+                    *(q.of(m).cell() for q in AGAINST_TRUTH),
+                    format_p(m.verdict.p_above),
+                    format_p(m.verdict.p_signed_rank),
+                    format_p(m.verdict.p_sign),
+                ]
                 for m in self.models
             ],
-            ["The truth is what labels of these annotators average to; errors that all of them "
-             "share cannot be seen.",
-             *(f"{m.name}, {key.replace('_', ' ')}: {getattr(m, key).note}"
-               for m in self.models for key in ("true_rmse", "true_correlation")
-               if getattr(m, key).note)],
-        )  # fmt: skip
+            [
+                "The truth is what labels of these annotators average to; errors that all of them "
+                "share cannot be seen.",
+                *self._notes([q for q in AGAINST_TRUTH if q.unit != "square"]),
+            ],
+        )
         sections = [Section(lines=lines), against, truth]
         if self.comparisons:
             rows = [
-                [f"{c.first} − {c.second}", _cell(c.difference), format_p(c.p_value),
+                [f"{c.first} − {c.second}", c.difference.cell(), format_p(c.p_value),
                  format_p(c.p_adjusted), c.nearer or "not shown"]
                 for c in self.comparisons
             ]  # fmt: skip
@@ -241,7 +318,7 @@ class Scores(Result):
             )
         told = [m for m in self.models if m.leakage is not None and m.leakage.trained]
         if told:
-            rows = [[m.name, lk.round, _cell(lk.share), format_p(lk.p_value)]
+            rows = [[m.name, lk.round, lk.share.cell(), format_p(lk.p_value)]
                     for m in told if (lk := m.leakage)]  # fmt: skip
             note = "Scores against the truth are corrected for it; those against labels are not."
             sections.append(
@@ -250,7 +327,6 @@ class Scores(Result):
         return [*sections, check_section(self.checks)]
 
 
-def _cell(estimate: Estimate) -> str:
-    if estimate.interval is None:
-        return estimate.short()
-    return f"{estimate.short()} ({estimate.range()})"
+def _head(q: Quantity, unit: str) -> str:
+    """Return the head of a column, with its unit."""
+    return f"{q.label} ({unit})" if unit and q.unit == "labels" else q.label

@@ -10,9 +10,11 @@ from numpy.typing import ArrayLike
 
 from annostat._version import __version__
 from annostat.arrays import FloatArray
-from annostat.ceilings import bounds
+from annostat.ceilings.floors import BOUNDS
+from annostat.ceilings.values import bounds
 from annostat.errors import AnnostatError, check_choice, check_level, check_number, check_numbers
 from annostat.labels.checks import check_rounds
+from annostat.labels.kinds import kind_of
 from annostat.labels.rounds import Rounds
 from annostat.noise import compare_noise
 from annostat.noise.compare import in_physical_units
@@ -20,15 +22,12 @@ from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.generators import Rng, seed_of
 from annostat.results.estimates import Estimate
 from annostat.results.result import Check, Provenance
-from annostat.results.text import format_p
+from annostat.results.text import p_text, squared
 from annostat.truth.comparison import compare_models
 from annostat.truth.model import Frame, score_model
 from annostat.truth.products import Labels
-from annostat.truth.result import FLOORS, ModelScore, Scores
+from annostat.truth.result import ModelScore, Scores
 from annostat.truth.verdicts import BELOW
-
-KINDS = ("auto", "picks", "values")
-WIDEST_PICKS = 1000  # whole numbers that lie further apart are values, unless the caller says so
 
 
 def score_models(
@@ -63,7 +62,8 @@ def score_models(
         the floor.
     kind : {"auto", "picks", "values"}
         Picks are whole numbers, and the floor of their mae comes from the fitted law of the noise;
-        "auto" takes whole numbers for picks.
+        "auto" takes whole numbers for picks, unless those of an item are far apart
+        (`annostat.labels.kind_of`), and says so.
     physical : bool
         Multiply labels and predictions by each item's period first (`Rounds.period`), so that
         frames become milliseconds, or slices millimetres; the margin is then in that unit.
@@ -104,7 +104,6 @@ def score_models(
     ('above the floor', True)
     """
     level = check_level(level)
-    check_choice("kind", kind, KINDS)
     if margin is not None:
         margin = check_number("margin", margin, low=0.0, open_ends=True)
     if rounds.weights is not None:
@@ -119,9 +118,8 @@ def score_models(
     if len(used.values) < 2:
         raise AnnostatError("scores take two items with two labels or more, got one")
     _refuse_copies(used, models)
-    picks = None
-    if kind == "picks" or (kind == "auto" and _look_like_picks(used)):
-        picks = used.picks()
+    sort = kind_of(used, kind)
+    picks = used.picks() if sort.picks else None
     if physical:
         if used.period is None:
             raise AnnostatError("physical needs the period of each item (period or fps)")
@@ -133,7 +131,7 @@ def score_models(
     found = tuple(score_model(used, frame, name, f, trained, margin) for name, f in models.items())
     products = {name: frame.products(f, trained) for name, f in models.items()}
     comparisons = compare_models(
-        products, codes, unit=frame.square_unit, level=level, n_resamples=n_resamples, rng=rng,
+        products, codes, unit=squared(frame.unit), level=level, n_resamples=n_resamples, rng=rng,
         n_jobs=n_jobs,
     )  # fmt: skip
     below = {m.name for m in found if m.verdict.name == BELOW}
@@ -148,7 +146,11 @@ def score_models(
         found,
         floors_of(used, picks, level=level, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs),
         tuple(comparisons),
-        (*_checks(found, models, used, 1 - level), *check_rounds(used, level=level, rng=0)),
+        (
+            *_checks(found, models, used, 1 - level),
+            *check_rounds(used, level=level, rng=0),
+            *sort.checks(),
+        ),
         Provenance(
             __version__,
             _digest(used, models),
@@ -245,7 +247,7 @@ def _checks(
         leak = score.leakage
         if leak is None or leak.trained:
             continue
-        p = f"p = {format_p(leak.p_value)}".replace("= <", "< ")
+        p = "p unknown" if leak.p_value is None else p_text(leak.p_value)
         if leak.p_value is None:
             text = (
                 f"whether {score.name} follows one round's noise cannot be told: {leak.share.note}"
@@ -281,16 +283,10 @@ def floors_of(
 ) -> dict[str, Estimate]:
     """Return floors and ceilings against one label; that of the mae of picks from their law."""
     limits = bounds(rounds, level=level, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs)
-    found = {name: getattr(limits, name) for name in FLOORS}
+    found = {q.key: q.of(limits) for q in BOUNDS}
     if picks is not None:
         noise = compare_noise(
             picks, physical=picks is not rounds, level=level, n_tests=0, rng=rng, n_jobs=n_jobs
         )
         found["mae_floor"] = noise.envelope
     return found
-
-
-def _look_like_picks(rounds: Rounds) -> bool:
-    seen = rounds.values[np.isfinite(rounds.values)]
-    reach = float(np.nanmax(np.nanmax(rounds.values, axis=1) - np.nanmin(rounds.values, axis=1)))
-    return bool((seen == np.round(seen)).all() and reach <= WIDEST_PICKS)

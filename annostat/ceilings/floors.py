@@ -1,0 +1,359 @@
+"""Floors and ceilings of a perfect model: each number declared once, in `QUANTITIES`."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from annostat.agreement.icc_forms import spearman_brown
+from annostat.errors import AnnostatError, check_count, check_number
+from annostat.noise.brackets import FACTORS
+from annostat.resampling.intervals import NORMAL_95
+from annostat.results.estimates import Estimate, Interval
+from annostat.results.result import Provenance, Quantity, Result
+from annostat.results.sections import Section
+from annostat.results.text import format_number, plain
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ANTICORRELATED = "the rounds do not correlate, so that they show no truth to predict"
+SIGMA, RHO = "interval: noise_sd, bootstrap-t", "interval: reliability"
+QUANTITIES = (
+    Quantity(
+        "noise_sd",
+        "noise of one annotation, σ",
+        unit="labels",
+        head="σ",
+        meaning="SD of the random error of one annotation.",
+        calibrated=SIGMA,
+    ),
+    Quantity(
+        "sd_difference",
+        "difference of two annotations, √2·σ",
+        unit="labels",
+        meaning="SD of the difference of two annotations of one item.",
+        calibrated=SIGMA,
+    ),
+    Quantity(
+        "reliability",
+        "reliability of one annotation, ρ",
+        head="reliability",
+        meaning="Share of the truth in the variance of one annotation's labels.",
+        calibrated=RHO,
+    ),
+    Quantity(
+        "rmse_floor",
+        "floor of the RMSE",
+        unit="labels",
+        role="floor",
+        score="rmse",
+        head="RMSE floor",
+        said="an RMSE of",
+        ranged=True,
+        meaning="Root-mean-square error of a perfect model, σ/√m.",
+        calibrated=SIGMA,
+    ),
+    Quantity(
+        "mae_floor",
+        "floor of the MAE",
+        unit="labels",
+        role="floor",
+        score="mae",
+        head="MAE floor",
+        said="an MAE of",
+        meaning="Mean absolute error of a perfect model.",
+        calibrated="interval: mae_floor, Gaussian reading",
+    ),
+    Quantity(
+        "correlation_ceiling",
+        "ceiling of the correlation",
+        role="ceiling",
+        score="correlation",
+        head="r ceiling",
+        said="a correlation of",
+        meaning="Correlation of a perfect model with the labels, √ρ_m.",
+        calibrated=RHO,
+    ),
+    Quantity(
+        "r2_ceiling",
+        "ceiling of R²",
+        role="ceiling",
+        score="r2",
+        head="R² ceiling",
+        meaning="R² of a perfect model, ρ_m.",
+        calibrated=RHO,
+    ),
+    Quantity(
+        "ccc",
+        "reference, no bound: concordance (CCC)",
+        role="reference",
+        meaning="Concordance of a perfect model, 2ρ_m/(1 + ρ_m); an inflated one may exceed it.",
+        calibrated=RHO,
+        value=lambda b: b.ccc_reference,
+    ),
+    Quantity(
+        "limits_of_agreement",
+        "reference, no bound: limits of agreement, ±",
+        unit="labels",
+        role="reference",
+        meaning="Half-width of the limits of agreement of a perfect model with Gaussian noise.",
+        calibrated=SIGMA,
+        value=lambda b: b.loa_reference,
+    ),
+)
+BOUNDS = tuple(q for q in QUANTITIES if q.role in ("floor", "ceiling"))
+
+
+@dataclass(frozen=True)
+class Bounds(Result):
+    """Floors and ceilings of a perfect model, f = Y, against the mean of m annotations.
+
+    Attributes
+    ----------
+    noise_sd : Estimate
+        σ: SD of one annotation's noise.
+    reliability : Estimate
+        ρ = τ²/(τ² + σ²): share of the truth in the variance of one label. Signed.
+    pair_mae : Estimate
+        E|D|: mean absolute difference of two annotations, a bias between rounds removed; NaN if
+        only summaries are known.
+    m : int
+        Number of annotations that a label is the mean of.
+    n_items : int or None
+    provenance : Provenance
+    """
+
+    noise_sd: Estimate
+    reliability: Estimate
+    pair_mae: Estimate
+    m: int
+    n_items: int | None
+    provenance: Provenance
+
+    quantities: ClassVar[tuple[Quantity, ...]] = QUANTITIES
+
+    @property
+    def unit(self) -> str:
+        """Unit of the labels."""
+        return self.noise_sd.unit
+
+    @property
+    def sd_difference(self) -> Estimate:
+        """√2·σ: SD of the difference of two annotations."""
+        return self.noise_sd.scaled(math.sqrt(2.0))
+
+    @property
+    def sd_of_labels(self) -> Estimate:
+        """σ/√(1 − ρ): SD of one annotation's labels, as the noise and the reliability imply."""
+        share = 1 - self.reliability.value
+        if not share > 0:
+            return Estimate(math.nan, unit=self.noise_sd.unit, note="not known from these numbers")
+        return Estimate(self.noise_sd.value / math.sqrt(share), unit=self.noise_sd.unit)
+
+    @property
+    def reliability_of_labels(self) -> Estimate:
+        """ρ_m = mρ/(1 + (m−1)ρ): reliability of the mean of m annotations."""
+        e, m = self.reliability, self.m
+        if m == 1:
+            return e
+        slope = m / (1 + (m - 1) * e.value) ** 2
+        return e.through(lambda x: spearman_brown(x, m), slope)
+
+    @property
+    def rmse_floor(self) -> Estimate:
+        """σ/√m: least root-mean-square error."""
+        return self.noise_sd.scaled(1 / math.sqrt(self.m))
+
+    @property
+    def mae_floor(self) -> Estimate:
+        """E|X̄_m|: least mean absolute error.
+
+        E|D|/2 for m = 2, whatever the law, as long as it is symmetric (X₁ + X₂ and X₁ − X₂ then
+        have one law). For other m the Gaussian reading E|D|/√(2m), or σ·√(2/(πm)) where E|D| is
+        not known; `mae_bracket` holds without a law.
+        """
+        if math.isnan(self.pair_mae.value):
+            found = self.noise_sd.scaled(math.sqrt(2 / (math.pi * self.m)))
+            return found.named("Gaussian reading of σ")
+        found = self.pair_mae.scaled(1 / math.sqrt(2 * self.m))
+        return found.named("any symmetric noise" if self.m == 2 else "Gaussian reading of E|D|")
+
+    @property
+    def mae_bracket(self) -> dict[str, tuple[float, float]]:
+        """Limits of E|X̄_m| that hold for every symmetric law, and narrower ones for m = 1.
+
+        With S_m the sum of m errors, E|S_m| does not fall and E|S_m|/m does not rise with m (they
+        are a submartingale and a reverse martingale), and E|S₂| = E|D|: hence [1/m, ½]·E|D| for
+        m ≥ 2. For m = 1 see `annostat.noise.bracket`.
+        """
+        d = self.pair_mae.value
+        if math.isnan(d):
+            return {}
+        factors = FACTORS if self.m == 1 else {"symmetric": (1 / self.m, 0.5)}
+        return {name: (low * d, high * d) for name, (low, high) in factors.items()}
+
+    @property
+    def correlation_ceiling(self) -> Estimate:
+        """√ρ_m: highest correlation with the labels; 0 where ρ is negative."""
+        e = self.reliability_of_labels
+        root = math.sqrt(max(e.value, 0.0)) if not math.isnan(e.value) else math.nan
+        slope = 0.5 / root if root > 0 else math.nan
+        return e.through(lambda x: math.sqrt(max(x, 0.0)), slope)
+
+    @property
+    def r2_ceiling(self) -> Estimate:
+        """ρ_m: highest R²; 0 where ρ is negative."""
+        return self.reliability_of_labels.through(lambda x: max(x, 0.0), 1.0)
+
+    @property
+    def ccc_reference(self) -> Estimate:
+        """2ρ_m/(1 + ρ_m): concordance of a perfect model. A reference, *not* a bound.
+
+        A prediction that is inflated about the mean reaches √ρ_m.
+        """
+        e = self.reliability_of_labels
+        slope = 2 / (1 + e.value) ** 2 if e.value > 0 else math.nan
+        return e.through(lambda x: 2 * max(x, 0.0) / (1 + max(x, 0.0)), slope)
+
+    @property
+    def loa_reference(self) -> Estimate:
+        """1.96·σ/√m: half-width of the limits of agreement of a perfect model with Gaussian noise.
+
+        A reference, *not* a bound: for other laws these limits hold another share than 95%.
+        """
+        return self.rmse_floor.scaled(NORMAL_95)
+
+    def against(self, m: int) -> Self:
+        """Return the bounds against the mean of m annotations."""
+        return replace(self, m=check_count("m", m, low=1))
+
+    def at(self, *, sd_of_labels: float) -> Self:
+        """Return the bounds in a population whose labels have another SD.
+
+        What carries over is σ, not ρ: the reliability there is 1 − σ²/SD².
+
+        Parameters
+        ----------
+        sd_of_labels : float
+            SD of *one* annotation's labels there, in the unit of `noise_sd`; taken as known.
+
+        Returns
+        -------
+        Bounds
+            With the reliability, and all ceilings, of that population; floors stay.
+
+        Raises
+        ------
+        AnnostatError
+            If σ is not known, or not below that SD.
+
+        Examples
+        --------
+        >>> from annostat.ceilings import bounds_from_summary
+        >>> narrow = bounds_from_summary(sd=5.7, convention="between-sessions", correlation=0.801)
+        >>> round(narrow.at(sd_of_labels=12.0).correlation_ceiling.value, 3)
+        0.942
+        """
+        total = check_number("sd_of_labels", sd_of_labels, low=0.0, open_ends=True)
+        sigma = self.noise_sd
+        if math.isnan(sigma.value):
+            raise AnnostatError("sd_of_labels needs the SD of the noise: give sd or rounds")
+        if sigma.value >= total:
+            raise AnnostatError(
+                f"sd_of_labels must be above the SD of the noise, {sigma.short()}: labels vary by "
+                f"the noise and the truth, got {total:g}"
+            )
+        interval = None
+        if sigma.interval is not None:
+            low, high = (1 - (s / total) ** 2 for s in (sigma.interval.high, sigma.interval.low))
+            method = f"{sigma.interval.method}, SD of the labels taken as known"
+            interval = Interval(low, high, sigma.interval.level, method)
+        error = sigma.standard_uncertainty
+        there = Estimate(
+            1 - (sigma.value / total) ** 2,
+            None if error is None else 2 * sigma.value * error / total**2,
+            interval,
+            "",
+            sigma.note,
+        )
+        options = {**self.provenance.options, "sd_of_labels": total}
+        return replace(self, reliability=there,
+                       provenance=replace(self.provenance, options=options))  # fmt: skip
+
+    def estimates(self, *, references: bool = False) -> dict[str, Estimate]:
+        """Return the estimates by name, those that are no bounds with `references` only."""
+        return {q.key: q.of(self) for q in self.quantities if references or q.role != "reference"}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {
+            "n_items": self.n_items,
+            "m": self.m,
+            "unit": self.unit,
+            **{name: e.to_dict() for name, e in self.estimates().items()},
+            "pair_mae": self.pair_mae.to_dict(),
+            "mae_bracket": {
+                name: {"low": low, "high": high} for name, (low, high) in self.mae_bracket.items()
+            },
+            "references": {
+                q.key: q.of(self).to_dict() for q in self.quantities if q.role == "reference"
+            },
+            "sd_of_labels": plain(self.sd_of_labels.value),
+            "icc": [],
+            "checks": [],
+            "provenance": self.provenance.to_dict(),
+        }
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per estimate."""
+        import pandas as pd
+
+        return pd.DataFrame([{"quantity": k, **e.to_dict()} for k, e in self.estimates().items()])
+
+    def sections(self) -> list[Section]:
+        """Return what a person should read."""
+        return [Section(lines=self._answer()), self._table()]
+
+    def _answer(self) -> list[str]:
+        lines = []
+        if not math.isnan(self.noise_sd.value):
+            sigma, floor = _brief(self.noise_sd), _brief(self.rmse_floor)
+            lines.append(f"One annotation scatters about the truth with an SD of {sigma}.")
+            lines.append(f"Against {self.label}, a perfect model has an RMSE of {floor}.")
+        if not math.isnan(self.reliability.value):
+            ceiling = _brief(self.correlation_ceiling)
+            lines.append(f"Its correlation with {self.label} is {ceiling}.")
+        lines.append("On average over test sets, no model can look better than that.")
+        return lines
+
+    @property
+    def label(self) -> str:
+        """What a model is held against, in words."""
+        return "one annotation" if self.m == 1 else f"the mean of {self.m} annotations"
+
+    def _table(self) -> Section:
+        rows = [q.of(self).row(q.label) for q in self.quantities]
+        lines = []
+        elsewhere = self.provenance.options.get("sd_of_labels")
+        if elsewhere is not None:
+            lines.append(f"Reliability and ceilings are for labels with an SD of {elsewhere:g}.")
+        words = {
+            "symmetric": "symmetric",
+            "unimodal": "symmetric and unimodal",
+            "log_concave": "log-concave",
+        }
+        if self.mae_bracket and self.m != 2:
+            spread = self.pair_mae.standard_uncertainty
+            brackets = ", ".join(
+                f"{format_number(low, spread)} to {format_number(high, spread)} if {words[name]}"
+                for name, (low, high) in self.mae_bracket.items()
+            )
+            lines.append(f"Floor of the MAE whatever the law of the noise: {brackets}.")
+        title = f"Floors and ceilings of a perfect model against {self.label}"
+        return Section(title, ("what", "estimate", "interval", "method"), rows, lines)
+
+
+def _brief(e: Estimate) -> str:
+    return str(e if e.interval is None else replace(e, note="")).removesuffix(f" ({e.note})")

@@ -1,0 +1,64 @@
+"""Floors and ceilings from rounds, with everything that the rounds say of agreement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from annostat.agreement.icc_forms import NAMES, IccForm, notes_of
+from annostat.agreement.limits import BlandAltman
+from annostat.agreement.mean_limits import MeanLimits
+from annostat.ceilings.floors import Bounds
+from annostat.results.result import Check, check_section
+from annostat.results.sections import Section
+
+
+@dataclass(frozen=True)
+class MeasuredBounds(Bounds):
+    """Floors and ceilings that rounds of annotation imply; see `Bounds` for the numbers.
+
+    Attributes
+    ----------
+    icc : tuple of IccForm
+        All forms of the intraclass correlation, empty where values were collapsed into counts.
+    limits : BlandAltman or None
+        Bias and limits of agreement of two rounds that have an identity.
+    deviations : MeanLimits or None
+        Limits of agreement with the mean, of other rounds.
+    checks : tuple of Check
+    """
+
+    icc: tuple[IccForm, ...] = ()
+    limits: BlandAltman | None = None
+    deviations: MeanLimits | None = None
+    checks: tuple[Check, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        found = super().to_dict()
+        found["icc"] = [form.to_dict() for form in self.icc]
+        found["checks"] = [c.to_dict() for c in self.checks]
+        if self.limits is not None:
+            found["bland_altman"] = {
+                k: v for k, v in self.limits.to_dict().items() if k not in ("checks", "provenance")
+            }
+        if self.deviations is not None:
+            found["limits_with_mean"] = {
+                k: v for k, v in self.deviations.to_dict().items() if k != "provenance"
+            }
+        return found
+
+    def sections(self) -> list[Section]:
+        """Return what a person should read."""
+        found = super().sections()
+        if self.icc:
+            rows = [[*NAMES[f.name], f.estimate.short(), f.estimate.range()] for f in self.icc]
+            columns = ("McGraw–Wong", "Shrout–Fleiss", "in words", "value", "interval")
+            found.append(Section("Intraclass correlation", columns, rows, notes_of(self.icc)))
+        if self.limits is not None:
+            found.append(self.limits.sections()[0])
+        if self.deviations is not None:
+            found += self.deviations.sections()
+        if self.checks:
+            found.append(check_section(self.checks))
+        return found

@@ -1,0 +1,83 @@
+"""Which kind of label a table of numbers holds: the one rule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from annostat.errors import check_choice
+from annostat.labels.rounds import Rounds
+from annostat.results.result import Check
+
+KINDS = ("auto", "picks", "values")
+WIDEST_PICKS = 1000  # whole numbers of an item that lie further apart are values, unless told so
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """The kind of a table's labels, and how it is known.
+
+    Attributes
+    ----------
+    name : {"picks", "values"}
+        Picks are whole numbers (frames, slices), whose law of noise can be fitted.
+    sure : bool
+        Whether the caller, or a column of periods or lengths, says so; else it is a guess.
+    """
+
+    name: str
+    sure: bool
+
+    @property
+    def picks(self) -> bool:
+        """Whether the labels are picks."""
+        return self.name == "picks"
+
+    def checks(self) -> tuple[Check, ...]:
+        """Return a word on a guess: whole numbers may be values all the same."""
+        if self.sure or not self.picks:
+            return ()
+        message = (
+            "All labels are whole numbers and are taken for picks of a frame or slice; if they are "
+            "values (per cent, millilitres), say so: kind 'values'."
+        )
+        return (Check("kind", None, message),)
+
+
+def kind_of(rounds: Rounds, asked: str = "auto") -> Kind:
+    """Return the kind of the labels.
+
+    Parameters
+    ----------
+    rounds : Rounds
+        Labels of shape (n_items, n_rounds); NaN is a missing label.
+    asked : {"auto", "picks", "values"}
+        "auto": picks if all labels are whole numbers, and those of no item are further apart than
+        `WIDEST_PICKS`. A period or a length says that they are frames or slices.
+
+    Returns
+    -------
+    Kind
+
+    Raises
+    ------
+    AnnostatError
+        If `asked` is none of these.
+
+    Examples
+    --------
+    >>> kind_of(Rounds.from_array([[10, 12], [31, 30]]))
+    Kind(name='picks', sure=False)
+    >>> kind_of(Rounds.from_array([[10.5, 12], [31, 30]])).name
+    'values'
+    """
+    check_choice("kind", asked, KINDS)
+    if asked != "auto":
+        return Kind(asked, True)
+    values = rounds.values[(rounds.readings > 0)]
+    seen = values[np.isfinite(values)]
+    reach = float(np.max(np.nanmax(values, axis=1) - np.nanmin(values, axis=1), initial=0.0))
+    whole = bool((seen == np.round(seen)).all()) and reach <= WIDEST_PICKS
+    framed = rounds.period is not None or rounds.length is not None
+    return Kind("picks" if whole else "values", framed and whole)
