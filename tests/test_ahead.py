@@ -36,7 +36,7 @@ def test_only_without_a_cache(tmp_path, monkeypatch):
     monkeypatch.setattr(ahead.os, "cpu_count", lambda: 1)
     assert not ahead.worthwhile()
     monkeypatch.setattr(ahead.os, "cpu_count", lambda: 2)
-    (tmp_path / "kernels.refit_counts-1.py311.nbi").touch()
+    (tmp_path / "refit.refit_counts-1.py311.nbi").touch()
     assert not ahead.worthwhile()
     monkeypatch.setattr(empty, "cache_path", None)
     assert not ahead.worthwhile()

@@ -10,7 +10,8 @@ from scipy import special, stats
 
 from annostat import AnnostatError, NoiseModel, Rounds, fit_noise
 from annostat.noise import FAMILIES, Family, Parameter
-from annostat.noise.model import ABANDONMENT, find_support
+from annostat.noise.abandonment import ABANDONMENTS, Abandonment
+from annostat.noise.model import find_support
 
 
 def _fill_geometric(theta, w, dw):
@@ -34,6 +35,8 @@ THROWAWAY = Family(
     _fill_cauchy_like,
 )
 ALL = [*FAMILIES.values(), THROWAWAY]
+HALF_AND_HALF = Abandonment("half-and-half", "some alone, some together", alone=0.5, together=0.5)
+WAYS = [*ABANDONMENTS.values(), HALF_AND_HALF]
 by_family = pytest.mark.parametrize("family", ALL, ids=lambda f: f.name)
 
 
@@ -45,11 +48,25 @@ def noise_models(draw, families=any_family, longest=60):
     """Any family with typical parameters, with or without abandonment."""
     family = draw(families)
     parameters = {p.name: draw(st.floats(*p.typical), label=p.name) for p in family.parameters}
-    kind = draw(st.sampled_from(ABANDONMENT))
-    if kind == "none":
+    way = draw(st.sampled_from(WAYS))
+    if not way.rated:
         return NoiseModel(family, parameters)
     rate, window = draw(st.floats(0, 0.5)), draw(st.integers(1, longest))
-    return NoiseModel(family, parameters, kind, rate, window=window)
+    return NoiseModel(family, parameters, way, rate, window=window)
+
+
+def parts_of(model, core=None):
+    """The laws that all picks of an item follow, with their probabilities; plain."""
+    alone, together = model.way.alone * model.rate, model.way.together * model.rate
+    core = model.core_pmf if core is None else core
+    if model.rate == 0:
+        return [(1.0, core)]
+    wide = np.full(model.window + 1, 1 / (2 * model.window + 1))
+    mixed = np.zeros(max(core.size, wide.size) if alone else core.size)
+    mixed[: core.size] += (1 - alone) * core
+    if alone:
+        mixed[: wide.size] += alone * wide
+    return [(1 - together, mixed), (together, wide)] if together else [(1.0, mixed)]
 
 
 @by_family
@@ -75,19 +92,15 @@ def test_is_a_symmetric_law_with_exact_slopes(family, data):
 
 def check_difference_law(model, widest):
     """A power tail has no end: what it has beyond the support stays missing."""
-    family, heavy = model.family, model.family.tail_index >= 0
+    heavy = model.family.tail_index >= 0
     x, f = model.noise_pmf()
     d, q = model.difference_pmf()
-    if model.abandonment == "shared":
-        _, core = NoiseModel(family, model.parameters).noise_pmf()
-        wide = np.full(2 * model.window + 1, 1 / (2 * model.window + 1))
-        expected = np.zeros(q.size)
-        for weight, law in ((1 - model.rate, core), (model.rate, wide)):
-            both = np.convolve(law, law[::-1])
-            start = (q.size - both.size) // 2
-            expected[start : start + both.size] += weight * both
-    else:
-        expected = np.convolve(f, f[::-1])
+    expected = np.zeros(q.size)
+    for weight, half in parts_of(model):
+        law = np.concatenate([half[:0:-1], half])
+        both = np.convolve(law, law[::-1])
+        start = (q.size - both.size) // 2
+        expected[start : start + both.size] += weight * both
     np.testing.assert_allclose(q, expected, atol=1e-12)
     counts = expected[d >= 0] * np.where(d[d >= 0] == 0, 1, 2)
     padded = np.pad(counts, (0, widest))[: widest + 1]

@@ -22,11 +22,15 @@ from annostat.datasets import lidc
 from annostat.noise import FAMILIES, kernels
 from annostat.noise.cells import Cells
 from annostat.noise.goodness import SimulatedSets
-from annostat.noise.problem import make_problem
+from annostat.noise.problem import cell_log_likelihoods, make_problem
 from tests import naive
-from tests.test_families import noise_models
+from tests.test_families import HALF_AND_HALF, noise_models, parts_of
 
 PAPER = NoiseModel("laplace", {"scale": 2.0}, "independent", 1 / 300, window=50)
+
+every_way = pytest.mark.parametrize(
+    "kind", ["none", "independent", "shared", HALF_AND_HALF], ids=lambda w: getattr(w, "name", w)
+)
 
 
 def paper_rounds(seed, n=1277, mae=2.0):
@@ -114,7 +118,7 @@ def test_abandoned_picks_of_one_clip_share_its_truth(kind, length):
     assert q.sum() == pytest.approx(1, abs=1e-12)
 
 
-@pytest.mark.parametrize("kind", ["none", "independent", "shared"])
+@every_way
 @pytest.mark.parametrize("core", ["laplace", "gaussian"])
 def test_counts_are_the_folded_law_of_differences(core, kind):
     rate = 0.0 if kind == "none" else 0.2
@@ -128,7 +132,7 @@ def test_counts_are_the_folded_law_of_differences(core, kind):
         assert cut == pytest.approx(counts, abs=1e-9)
 
 
-@pytest.mark.parametrize("kind", ["none", "independent", "shared"])
+@every_way
 @pytest.mark.parametrize("core", sorted(FAMILIES))
 @pytest.mark.parametrize("layout", ["pairs", "four", "periods", "raters", "length"])
 def test_gradient(core, kind, layout):
@@ -148,7 +152,7 @@ def test_gradient(core, kind, layout):
     window = "length" if layout == "length" else 12
     problem = make_problem(rounds, FAMILIES[core], kind, window, None, layout == "raters", None)
     u = np.clip(problem.starts()[0] + 0.11, *problem.box)
-    if problem.kind:
+    if problem.rated:
         u[problem.n_core] = 0.07
     problem = problem.with_support(u, 1.5)
     grad, other = np.zeros(u.size), np.zeros(u.size)
@@ -190,11 +194,11 @@ def picks(draw, rows=8, columns=4):
 def likelihood(model, rounds, factor=1.0):
     """The compiled log-likelihood of a model, its scale times `factor`; the problem; u."""
     problem = make_problem(
-        rounds, model.family, model.abandonment, model.window or "auto", None, False, None
+        rounds, model.family, model.way, model.window or "auto", None, False, None
     )
     u = np.log([model.parameters[p.name] for p in model.family.parameters])
     u[0] += math.log(factor)
-    if problem.kind:
+    if problem.rated:
         u = np.append(u, model.rate)
     problem = problem.with_support(u)
     grad, data = np.zeros(u.size), problem.data(model.window or 0)
@@ -217,11 +221,7 @@ def test_flat_prior_likelihood(model, table, rng):
     autocorrelation of f; items may be shifted, raters permuted, and all mirrored."""
     value, problem, _ = likelihood(model, Rounds.from_array(table))
     core = model.family.pmf(model.theta, int(problem.support[0]))
-    wide = model.abandoned_pmf()
-    if model.abandonment == "shared":
-        laws = [(1 - model.rate, core), (model.rate, wide)]
-    else:
-        laws = [(1.0, model._half_pmf(core))]
+    laws = parts_of(model, core)
     laws = [(w, naive.dictionary_law(half), half.size) for w, half in laws]
     each = [sum(w * naive.flat_prior(row, law, reach) for w, law, reach in laws) for row in table]
     # What a law cannot give counts as hardly possible, so that its logarithm exists.
@@ -439,6 +439,56 @@ def test_posterior_finds_the_abandoned():
         assert table["posterior"].iloc[100] < 0.05
 
 
+def test_a_way_of_giving_up_that_is_declared_here():
+    """Half of those who give up do so alone, half together: fitted, printed, tested, read back."""
+    law = NoiseModel("laplace", {"scale": 1.5}, HALF_AND_HALF, 0.1, window=40)
+    rounds = simulate_rounds(law, 4000, rng=3)
+    flags = np.abs(law.sample_errors((200_000, 2), rng=4)) > 15
+    lost = HALF_AND_HALF.total(0.1) * 50 / 81  # 50 of 81 abandoned errors are beyond 15
+    assert flags.mean() == pytest.approx(lost, rel=0.05)
+    assert flags.all(axis=1).mean() == pytest.approx(
+        (0.05 + 0.95 * 0.05**2) * (50 / 81) ** 2, rel=0.1
+    )
+    fit = fit_noise(rounds, abandonment=HALF_AND_HALF)
+    assert law.mae in fit.mae.interval and 0.1 in fit.abandonment_rate.interval
+    assert "laplace + half-and-half" in str(fit) and "abandonment rate" in str(fit)
+    assert fit.to_dict()["abandonment"] == "half-and-half"
+    assert "abandonment_rate" in set(fit.to_frame()["estimate"])
+    gave_up = np.ptp(rounds.values, axis=1) > 20
+    table = fit.abandonment_posterior().set_index("item")
+    found = table.loc[rounds.items, "posterior"] if rounds.items is not None else table["posterior"]
+    assert (found.to_numpy()[gave_up] > 0.9).mean() > 0.9
+    found = compare_noise(
+        rounds, cores=["laplace"], abandonment=["none", "shared", HALF_AND_HALF], n_tests=0
+    )
+    assert found.best.model.way is HALF_AND_HALF and "half-and-half" in str(found)
+
+
+def test_the_log_likelihood_of_cells_adds_up():
+    rng = np.random.default_rng(2)
+    z = rng.integers(-4, 5, (60, 3)).astype(float)
+    z[:9, 2] = np.nan
+    rounds = Rounds.from_array(z, period=rng.choice([1.0, 2.0], 60), period_unit="ms")
+    for way in ("none", "shared", HALF_AND_HALF):
+        fit = fit_noise(rounds, abandonment=way, window=12 if way != "none" else "auto")
+        each = cell_log_likelihoods(fit.problem, fit.solution, fit.model.window or 0)
+        assert each @ fit.problem.cells.count == pytest.approx(fit.log_likelihood, rel=1e-9)
+
+
+def test_a_period_of_one_is_a_period():
+    """1-mm slices are in millimetres, as 2-mm slices are; without a period picks are in frames."""
+    z = np.random.default_rng(1).integers(0, 9, (40, 2))
+    given = dict(period=1.0, period_unit="mm", unit="slices")
+    fit = fit_noise(Rounds.from_array(z, **given), abandonment="none")
+    assert (fit.mae.unit, fit.problem.physical) == ("mm", True)
+    found = compare_noise(Rounds.from_array(z, **given), cores="laplace", abandonment="none")
+    assert found.mae.unit == "mm" and found.provenance.options["physical"] is True
+    plain = fit_noise(Rounds.from_array(z, unit="slices"), abandonment="none")
+    assert plain.mae.unit == "slices" and plain.mae.value == pytest.approx(fit.mae.value)
+    twice = fit_noise(Rounds.from_array(z, period=2.0, period_unit="mm"), abandonment="none")
+    assert twice.mae.value == pytest.approx(2 * fit.mae.value, rel=1e-4)
+
+
 def test_comparison_prefers_the_truth_and_checks_it():
     _, rounds = paper_rounds(1)
     result = compare_noise(rounds, cores=["laplace", "gaussian"], n_tests=39, rng=0)
@@ -479,7 +529,7 @@ def test_heavy_tails_are_not_taken_for_abandonment(seed):
     """The Gaussian core gives up best here, but nobody does: the Laplace core explains all."""
     rounds = simulate_rounds(NoiseModel("laplace", {"scale": 2.0}), 300, rng=seed)
     result = compare_noise(rounds, cores=["laplace", "gaussian"], n_tests=19, rng=0, ci="none")
-    kinds = {f.problem.kind > 0: f.model.family.name for f in reversed(result.fits)}
+    kinds = {f.problem.rated: f.model.family.name for f in reversed(result.fits)}
     assert kinds == {True: "gaussian", False: "laplace"}
     [check] = [c for c in result.checks if c.name == "abandonment"]
     assert check.p_value > 0.05 and check.message.endswith("core laplace)")

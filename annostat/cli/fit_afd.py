@@ -8,8 +8,7 @@ import click
 
 from annostat.cli.common import Command, input_options, load, progress_bar, publish, with_stratum
 from annostat.errors import AnnostatError
-
-ABANDONMENT = ("none", "independent", "shared", "all")
+from annostat.noise.abandonment import ABANDONMENT
 
 
 @click.command("fit-afd", cls=Command)
@@ -23,7 +22,7 @@ ABANDONMENT = ("none", "independent", "shared", "all")
 )
 @click.option(
     "--abandonment",
-    type=click.Choice(ABANDONMENT),
+    type=click.Choice([*ABANDONMENT, "all"]),
     default="all",
     show_default=True,
     help="How annotators give up.",
@@ -104,7 +103,7 @@ def fit_afd(**options: Any) -> None:
         import io
 
         for name, result in results.items():
-            giving_up = next((f for f in result.fits if f.model.abandonment != "none"), None)
+            giving_up = next((f for f in result.fits if f.model.way.rated), None)
             if giving_up is None:
                 raise AnnostatError("--items needs a model with abandonment")
             from annostat.files import write_text

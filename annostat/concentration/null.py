@@ -27,13 +27,14 @@ from annostat.concentration.curve import Curve
 from annostat.concentration.laws import Gaussians, Lattice, Law, step_losses
 from annostat.errors import AnnostatError
 from annostat.labels.rounds import Rounds
+from annostat.noise.abandonment import ABANDONMENTS
 from annostat.noise.cells import MAX_SPAN, Cells
 from annostat.noise.families import get_family
 from annostat.noise.fit import NoiseFit, fit_problem
 from annostat.noise.goodness import SimulatedSets, pair_counts
 from annostat.noise.kernels.law import pair_law
-from annostat.noise.model import ABANDONMENT, NoiseModel, mirror
-from annostat.noise.problem import make_problem, problem_is_physical
+from annostat.noise.model import NoiseModel, mirror
+from annostat.noise.problem import make_problem
 from annostat.resampling.generators import as_generator
 from annostat.resampling.parallel import Progress
 from annostat.results.estimates import Estimate
@@ -177,15 +178,14 @@ def check_label(both: Both) -> Check:
 def fit_of_model(model: NoiseModel, n_items: int, n_rounds: int) -> Fitted:
     """Return a published fit in the form that can be simulated and fitted again."""
     rounds = Rounds.from_array(model.sample_errors((max(n_items, 3), n_rounds), rng=0))
-    kind = model.abandonment
-    window = window_of(model) if kind != "none" else "auto"
-    problem = make_problem(rounds, model.family, kind, window, False, False, None)
+    window = window_of(model) if model.way.rated else "auto"
+    problem = make_problem(rounds, model.family, model.way, window, False, False, None)
     windows = problem.windows
     if windows.size:
         near = np.geomspace(max(window_of(model) / 2, 1), 2 * window_of(model), N_WINDOWS - 1)
         windows = np.unique(np.append(np.rint(near).astype(np.int64), window_of(model)))
     u = np.log(model.theta)
-    if problem.kind:
+    if problem.rated:
         u = np.append(u, model.rate)
     problem = replace(problem, windows=windows).with_support(u, 1.5)
     nothing = Estimate(math.nan, note="as published")
@@ -268,7 +268,7 @@ def law_of_all(fit: NoiseFit, errors: FloatArray, *, published: bool = False) ->
     abandonment, several periods), sets are drawn from the fitted law.
     """
     problem = fit.problem
-    if published or problem_is_physical(problem) or fit.model.abandonment == "shared":
+    if published or problem.physical or problem.abandonment.together > 0:
         return fit.model
     family = problem.family
     x = np.rint(np.minimum(np.abs(errors), MAX_SPAN)).astype(np.int64)
@@ -280,7 +280,7 @@ def law_of_all(fit: NoiseFit, errors: FloatArray, *, published: bool = False) ->
 
     def half_at(u: FloatArray, window: int) -> FloatArray:
         core = family.pmf(np.exp(u[: problem.n_core]), support)
-        return mixed(core, float(u[problem.n_core]) if problem.kind else 0.0, window)
+        return mixed(core, float(u[problem.n_core]) if problem.rated else 0.0, window)
 
     def minus(u: FloatArray, window: int) -> float:
         half = half_at(u, window)
@@ -292,7 +292,7 @@ def law_of_all(fit: NoiseFit, errors: FloatArray, *, published: bool = False) ->
     windows = problem.windows if problem.windows.size else np.zeros(1, dtype=np.int64)
     best: tuple[float, FloatArray, int] = (math.inf, fit.solution, int(windows[0]))
     start = np.clip(fit.solution, low, high)
-    window = window_of(fit.model) if problem.kind else 0
+    window = window_of(fit.model) if problem.rated else 0
     for _ in range(2):
         found = optimize.minimize(
             minus, start, (window,), method="L-BFGS-B", bounds=list(zip(low, high, strict=True))
@@ -304,8 +304,8 @@ def law_of_all(fit: NoiseFit, errors: FloatArray, *, published: bool = False) ->
     return replace(
         fit.model,
         parameters=problem.theta(best[1]),
-        abandonment_rate=float(best[1][problem.n_core]) if problem.kind else 0.0,
-        window=best[2] if problem.kind else None,
+        abandonment_rate=float(best[1][problem.n_core]) if problem.rated else 0.0,
+        window=best[2] if problem.rated else None,
     )
 
 
@@ -322,8 +322,9 @@ def refitted(fit: NoiseFit, row: dict[Hashable, float]) -> Lattice:
     problem = fit.problem
     theta = np.array([row[p.name] for p in problem.family.parameters])
     core = problem.family.pmf(theta, int(problem.support.max()))
-    window = int(row["window"]) if problem.kind else 0
-    half = mixed(core, float(row["abandonment_rate"]), window)
+    window = int(row["window"]) if problem.rated else 0
+    lost = problem.abandonment.total(float(row["abandonment_rate"]))
+    half = mixed(core, lost, window)
     return Lattice.of_half(half)
 
 
@@ -408,16 +409,17 @@ def model_of_json(entry: dict[str, object]) -> NoiseModel:
         raise AnnostatError(
             f"noise: this is not a model of `annostat fit-afd --json` ({error!r} is missing)"
         ) from None
-    if kind not in ABANDONMENT:
-        raise AnnostatError(f"noise: abandonment must be one of {', '.join(ABANDONMENT)}")
+    if kind not in ABANDONMENTS:
+        raise AnnostatError(f"noise: abandonment must be one of {', '.join(ABANDONMENTS)}")
+    rated = ABANDONMENTS[kind].rated
     if window == "length":
         raise AnnostatError(
             "noise: a law with a window for each clip's length cannot be simulated here; "
             "run fit-afd with --window auto"
         )
-    if kind != "none" and not isinstance(window, int):
+    if rated and not isinstance(window, int):
         raise AnnostatError("noise: the model has abandonment but no window")
-    width = int(window) if kind != "none" and isinstance(window, int) else None
+    width = int(window) if rated and isinstance(window, int) else None
     return NoiseModel(core, parameters, kind, rate, window=width)
 
 
@@ -427,8 +429,8 @@ def describe(law: Law) -> str:
         return law
     if isinstance(law, Gaussians):
         return f"mixture of {len(law.sds)} Gaussians"
-    kind = "" if law.abandonment == "none" else f" + {law.abandonment} abandonment"
-    return f"{law.family.name}{kind}"
+    way = f" + {law.way.name} abandonment" if law.way.rated else ""
+    return f"{law.family.name}{way}"
 
 
 def generator_of(rng: np.random.Generator | int | None) -> np.random.Generator:

@@ -10,17 +10,20 @@ from typing import TYPE_CHECKING
 from annostat._lazy import attach
 
 if TYPE_CHECKING:
+    from annostat.noise.abandonment import ABANDONMENT, ABANDONMENTS, Abandonment
     from annostat.noise.brackets import Bracket, bracket, lattice_floor
     from annostat.noise.compare import NoiseComparison, compare_noise
     from annostat.noise.families import FAMILIES, Family, Parameter, get_family
     from annostat.noise.fit import NoiseFit, fit_noise
-    from annostat.noise.model import ABANDONMENT, NoiseModel
+    from annostat.noise.model import NoiseModel
     from annostat.noise.planning import PlanResult, plan_rounds
     from annostat.noise.unimodal import UnimodalFit
 
 __all__ = [
     "ABANDONMENT",
+    "ABANDONMENTS",
     "FAMILIES",
+    "Abandonment",
     "Bracket",
     "Family",
     "NoiseComparison",
@@ -40,8 +43,10 @@ __all__ = [
 __getattr__, __dir__ = attach(
     __name__,
     {
-        "ABANDONMENT": "annostat.noise.model",
+        "ABANDONMENT": "annostat.noise.abandonment",
+        "ABANDONMENTS": "annostat.noise.abandonment",
         "FAMILIES": "annostat.noise.families",
+        "Abandonment": "annostat.noise.abandonment",
         "Bracket": "annostat.noise.brackets",
         "Family": "annostat.noise.families",
         "NoiseComparison": "annostat.noise.compare",

@@ -20,7 +20,19 @@ import numba as nb
 from annostat import jit
 from annostat.noise import kernels
 from annostat.noise.families import FAMILIES, Family
-from annostat.noise.kernels.types import CELLS, DATA, MATRIX, NUMBERS, VECTOR
+from annostat.noise.kernels.types import (
+    CALLS,
+    CELLS,
+    DATA,
+    GOAL,
+    MATRIX,
+    NUMBERS,
+    POINTS,
+    SPACE,
+    VECTOR,
+    WALK,
+    WARM,
+)
 
 
 @contextlib.contextmanager
@@ -68,23 +80,20 @@ def compile_all(todo: Iterable[tuple[Any, Any]]) -> None:
 
 def tasks() -> list[tuple[Any, Any]]:
     """Return all kernels with their types: what maximises first, the likelihood last."""
-    real, whole = nb.float64, nb.int64
-    signatures = kernels.FILL, kernels.POINT, kernels.POINT, kernels.CLIMB
-    calls = fill, point, *_ = [nb.types.FunctionType(s) for s in signatures]
-    at, box = [NUMBERS, VECTOR, DATA], [VECTOR, VECTOR]  # spec, u, data; low, high
-    walk = [real, real, real, whole, real, real, NUMBERS]
-    drawn = [MATRIX, real[:, :, ::1], DATA, MATRIX, NUMBERS, whole]
+    whole = nb.int64
+    fill, point = (nb.types.FunctionType(s) for s in (kernels.FILL, kernels.POINT))
     return [
         (kernels.maximise, None),
-        (kernels.scan_windows, (*calls, *at, NUMBERS, *box, real, MATRIX, MATRIX)),
-        (kernels.profile_limit, (*walk, *calls, *at, *box)),
-        (kernels.refit_counts, (*calls, NUMBERS, *drawn, *box, MATRIX, MATRIX)),
-        (kernels.call_climb, (*calls, *at, real, *box, MATRIX, real)),
+        (kernels.scan_windows, (CALLS, SPACE, VECTOR, NUMBERS, MATRIX, MATRIX)),
+        (kernels.profile_limit, (WALK, NUMBERS, CALLS, SPACE, VECTOR)),
+        (kernels.refit_counts, (CALLS, SPACE, WARM, MATRIX, MATRIX, MATRIX)),
+        (kernels.call_climb, (CALLS, SPACE, VECTOR, MATRIX, GOAL)),
         *((family, None) for family in FAMILIES.values()),
         (kernels.pair_law, (VECTOR, whole)),
         (kernels.call_fill, (fill, VECTOR, VECTOR, MATRIX)),
-        (kernels.call_point, (point, fill, *at, VECTOR)),
-        (kernels.fit_unimodal, (CELLS, VECTOR, MATRIX, whole, real)),
+        (kernels.call_point, (point, fill, NUMBERS, VECTOR, DATA, VECTOR)),
+        (kernels.cell_logs, (POINTS, NUMBERS, VECTOR, DATA, VECTOR)),
+        (kernels.fit_unimodal, (CELLS, VECTOR, MATRIX, whole, nb.float64)),
         (kernels.mean_error, None),
         (kernels.evaluate, None),
     ]

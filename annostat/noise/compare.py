@@ -14,14 +14,13 @@ from annostat.errors import AnnostatError, check_choice, check_level
 from annostat.labels.checks import check_rounds
 from annostat.labels.pairs import pair_mae
 from annostat.labels.rounds import Rounds
+from annostat.noise.abandonment import ABANDONMENT, Abandonment, get_abandonment
 from annostat.noise.brackets import Bracket, bracket
 from annostat.noise.families import FAMILIES, Family, get_family
 from annostat.noise.fit import NoiseFit, fit_problem, with_bootstrap
-from annostat.noise.model import ABANDONMENT
 from annostat.noise.problem import (
     cell_log_likelihoods,
     make_problem,
-    problem_is_physical,
     warn_of_window,
 )
 from annostat.noise.unimodal import UnimodalFit, fit_unimodal
@@ -158,7 +157,7 @@ class NoiseComparison(Result):
         columns = ("model", "ΔAIC", "weight", "mae", "interval", "rate", "window", "logL")
         rows = []
         for fit, weight in zip(self.fits, self.weights, strict=True):
-            kind = fit.model.abandonment
+            rated = fit.model.way.rated
             rate, window = fit.abandonment_rate.value, fit.model.window
             text = "length" if fit.problem.by_length else str(window)
             rows.append(
@@ -168,8 +167,8 @@ class NoiseComparison(Result):
                     f"{weight:.2f}",
                     fit.mae.short(),
                     fit.mae.range(),
-                    "–" if kind == "none" else f"{rate:.4f}",
-                    "–" if kind == "none" or rate == 0 else text,
+                    f"{rate:.4f}" if rated else "–",
+                    text if rated and rate else "–",
                     f"{fit.log_likelihood:.2f}",
                 ]
             )
@@ -185,7 +184,7 @@ def compare_noise(
     rounds: Rounds,
     *,
     cores: str | Sequence[str | Family] = "all",
-    abandonment: str | Sequence[str] = "all",
+    abandonment: str | Abandonment | Sequence[str | Abandonment] = "all",
     window: str | int = "auto",
     physical: bool | None = None,
     ci: str = "profile",
@@ -201,7 +200,7 @@ def compare_noise(
     Parameters
     ----------
     cores : "all", a name, or a sequence of names or families
-    abandonment : "all", or one or more of "none", "independent", "shared"
+    abandonment : "all", or one or more of "none", "independent", "shared", or an Abandonment
     n_tests : int
         Simulated sets for the goodness of fit and for the test of ε = 0; 0 leaves them out.
     window, physical, ci, level, n_resamples, rng, n_jobs, progress
@@ -224,24 +223,24 @@ def compare_noise(
     if isinstance(cores, (str, Family)):
         cores = list(FAMILIES) if cores == "all" else [cores]
     families = [get_family(core) for core in cores]
-    if isinstance(abandonment, str):
+    if isinstance(abandonment, (str, Abandonment)):
         abandonment = ABANDONMENT if abandonment == "all" else [abandonment]
-    kinds = [check_choice("abandonment", a, (*ABANDONMENT, "all")) for a in abandonment]
-    if not families or not kinds:
+    ways = [get_abandonment(a) for a in abandonment]
+    if not families or not ways:
         raise AnnostatError("nothing to compare: no cores or no kinds of abandonment")
     usable = rounds.picks().usable()
     shared = make_problem(usable, families[0], "none", window, physical, False, None)
     warn_of_window(window, shared.cells)
     seed = seed_of(rng)
 
-    def one(task: tuple[Family, str]) -> NoiseFit:
+    def one(task: tuple[Family, Abandonment]) -> NoiseFit:
         problem = make_problem(usable, task[0], task[1], window, physical, False, shared.cells)
         fit = fit_problem(problem, interval=ci == "profile", level=level, seed=seed)
         if ci == "bootstrap":
             fit = with_bootstrap(fit, level, n_resamples, rng, 1, None)
         return fit
 
-    tasks = [(family, kind) for family in families for kind in kinds]
+    tasks = [(family, way) for family in families for way in ways]
     fits = map_parallel(one, tasks, n_jobs=n_jobs, progress=progress)
     # Rounded, so that equal models keep the order of the families on every machine.
     ranked = tuple(sorted(fits, key=lambda f: (not f.converged, round(f.aic, 6))))
@@ -251,10 +250,10 @@ def compare_noise(
     if n_tests and not (shared.cells.span == 0).all():
         # Heavy tails look like abandonment to a core without them: the null is the best model
         # of all that know none.
-        calm = next((f for f in ranked if not f.problem.kind), None)
+        calm = next((f for f in ranked if not f.problem.rated), None)
         cores_tested = families if calm is None else [calm.model.family]
         giving_up = next(
-            (f for f in ranked if f.problem.kind and f.model.family in cores_tested), None
+            (f for f in ranked if f.problem.rated and f.model.family in cores_tested), None
         )
 
         def test(task: tuple[bool, np.random.Generator]) -> Check | None:
@@ -273,8 +272,7 @@ def compare_noise(
         done = map_parallel(test, both, n_jobs=n_jobs, progress=progress)
         checks += [check for check in done if check is not None]
     pair = pair_mae(usable, level=level)
-    physical_rounds = problem_is_physical(best.problem) and usable.period is not None
-    if physical_rounds:
+    if best.problem.physical:
         pair = pair_mae(in_physical_units(usable), level=level)
     return NoiseComparison(
         fits=ranked,
@@ -291,9 +289,9 @@ def compare_noise(
             seed,
             {
                 "cores": [f.name for f in families],
-                "abandonment": kinds,
+                "abandonment": [way.name for way in ways],
                 "window": window,
-                "physical": bool(physical_rounds),
+                "physical": bool(best.problem.physical),
                 "ci": ci,
                 "level": level,
                 "n_resamples": n_resamples,
@@ -343,8 +341,8 @@ def make_envelope(ranked: Sequence[NoiseFit]) -> Estimate:
         if f.converged
         and f not in kept
         and f.model.family.name == best.model.family.name
-        and f.problem.kind > 0
-        and best.problem.kind > 0
+        and f.problem.rated
+        and best.problem.rated
     ]
     kept = kept or [best]
     lows = [f.mae.low if f.mae.low is not None else f.mae.value for f in kept]

@@ -16,16 +16,15 @@ from annostat.errors import AnnostatError, check_choice, check_count, check_leve
 from annostat.labels.pairs import pair_mae
 from annostat.labels.rounds import Rounds
 from annostat.noise import kernels
+from annostat.noise.abandonment import Abandonment, get_abandonment
 from annostat.noise.families import Family, get_family
 from annostat.noise.goodness import SimulatedSets, deviance, pair_counts, pairs_of, pooled_bins
-from annostat.noise.model import ABANDONMENT, NoiseModel
+from annostat.noise.model import NoiseModel
 from annostat.noise.problem import (
-    KINDS,
     MAX_RATE,
     Problem,
     cell_log_likelihoods,
     make_problem,
-    problem_is_physical,
     warn_of_window,
 )
 from annostat.noise.profile import Profiler
@@ -110,8 +109,8 @@ class NoiseFit(Result):
     @property
     def label(self) -> str:
         """Name of the model for a table."""
-        kind = self.model.abandonment
-        return self.model.family.name + ("" if kind == "none" else f" + {kind}")
+        way = self.model.way
+        return self.model.family.name + (f" + {way.name}" if way.rated else "")
 
     def noise_pmf(self) -> tuple[NDArray[np.int64], FloatArray]:
         """Return the law of one annotation's error, as `NoiseModel.noise_pmf`."""
@@ -141,8 +140,8 @@ class NoiseFit(Result):
         window = "length" if self.problem.by_length else self.model.window
         entry = {
             "core": self.model.family.name,
-            "abandonment": self.model.abandonment,
-            "window": window if self.model.abandonment != "none" else None,
+            "abandonment": self.model.way.name,
+            "window": window if self.model.way.rated else None,
             "parameters": parameters,
             "abandonment_rate": self.abandonment_rate.to_dict(),
             "mae": self.mae.to_dict(),
@@ -169,7 +168,7 @@ class NoiseFit(Result):
         """Return what a person should read."""
         rows = [["mae", self.mae.short(), self.mae.range()]]
         rows += [[k, v.short(), v.range()] for k, v in self.parameters.items()]
-        if self.model.abandonment != "none":
+        if self.model.way.rated:
             rate = self.abandonment_rate
             rows.append(["abandonment rate", rate.short(), rate.range()])
         title = f"Noise of one annotation: {self.label}"
@@ -187,16 +186,16 @@ class NoiseFit(Result):
         import pandas as pd
 
         p = self.problem
-        if p.kind == 0:
+        if not p.rated:
             raise AnnostatError("a model without abandonment has no posterior of abandonment")
         if p.rounds.items is None:
             raise AnnostatError("the rounds were collapsed, so there are no items to rank")
         u = self.solution
         total = cell_log_likelihoods(p, u, self.model.window or 0)
-        bare = replace(p, kind=0)
-        core = cell_log_likelihoods(bare, np.delete(u, p.n_core), 0)
-        k = p.cells.readings if p.kind == KINDS["independent"] else 1
-        kept = np.exp(np.minimum(k * math.log1p(-self.model.rate) + core - total, 0.0))
+        core = cell_log_likelihoods(p.without_abandonment(), np.delete(u, p.n_core), 0)
+        way, rate = p.abandonment, self.model.rate
+        by_all, by_each = math.log1p(-way.together * rate), math.log1p(-way.alone * rate)
+        kept = np.exp(np.minimum(by_all + p.cells.readings * by_each + core - total, 0.0))
         frame = pd.DataFrame(
             {
                 "item": p.rounds.items,
@@ -270,8 +269,8 @@ class NoiseFit(Result):
         low, high = p.box
         metrics = np.zeros((windows.size, low.size, low.size))
         for w, metric in zip(windows, metrics, strict=True):
-            at = self.solution, self.problem.data(int(w))
-            kernels.set_metric(*p.calls[:3], p.spec, *at, 0.0, low, high, metric)
+            space = self.problem.space(int(w))._replace(low=low, high=high)
+            kernels.set_metric(p.calls.points, space, self.solution, 0.0, metric)
         starts = np.tile(self.solution, (windows.size, 1))
         data = p.data(int(windows[0]))
         size = max(1, min(64, 2_000_000 // max(p.cells.count.size, 1)))
@@ -292,17 +291,16 @@ class NoiseFit(Result):
                 np.require(array, requirements="W")
                 for array in (starts, metrics, windows, low, high, *data)
             )
-            kernels.refit_counts(
-                *p.calls, p.spec, u, inverse, tuple(cells), counts, tried, first, a, b,
-                coordinates, best,
-            )  # fmt: skip
+            space = kernels.Space(p.spec, tuple(cells), a, b)
+            warm = kernels.Warm(u, inverse, tried, first)
+            kernels.refit_counts(p.calls, space, warm, counts, coordinates, best)
             return np.column_stack([best, coordinates])
 
         table = np.concatenate(map_parallel(one, blocks, n_jobs=n_jobs, progress=progress))
         frame = pd.DataFrame(table[:, :3], columns=["log_likelihood", "window", "mae"])
         for j, parameter in enumerate(p.family.parameters):
             frame[parameter.name] = np.exp(table[:, 3 + j])
-        frame["abandonment_rate"] = table[:, 3 + p.n_core] if p.kind else 0.0
+        frame["abandonment_rate"] = table[:, 3 + p.n_core] if p.rated else 0.0
         return frame
 
     def goodness_of_fit(
@@ -353,10 +351,9 @@ class NoiseFit(Result):
 
         The window is not identified under the null (Davies 1977), so no chi-square applies.
         """
-        if self.problem.kind == 0:
+        if not self.problem.rated:
             raise AnnostatError("a model without abandonment cannot be tested for it")
-        null = fit_problem(replace(self.problem, kind=0, windows=np.zeros(0, np.int64),
-                                           by_length=False), interval=False)  # fmt: skip
+        null = fit_problem(self.problem.without_abandonment(), interval=False)
         sets = SimulatedSets(null.problem, null.model, n_resamples, rng)
         null_problem, full_problem = (
             replace(p, cells=sets.problem.cells) for p in (null.problem, self.problem)
@@ -439,7 +436,7 @@ def make_fit(
     rounds = problem.rounds
     low, high = problem.box
     notes = []
-    unit = rounds.period_unit if problem_is_physical(problem) else rounds.unit or "frames"
+    unit = rounds.period_unit if problem.physical else rounds.unit or "frames"
     c = problem.cells
     far = int((c.span * c.period[c.group]).argmax())
     alone = problem.data(window, np.eye(1, c.span.size, far)[0])
@@ -457,25 +454,23 @@ def make_fit(
         notes.append("all differences are zero: the noise is below what whole frames can show")
     elif scale_low:
         notes.append("the core's scale is at the lower end of its domain")
-    if problem.kind > 0 and u[problem.n_core] >= MAX_RATE - 1e-9:
+    if problem.rated and u[problem.n_core] >= MAX_RATE - 1e-9:
         notes.append("the abandonment rate is at its limit of one half: not rare abandonment")
     if profile[0].size and profile[1].size and window == profile[0][-1] and u[problem.n_core] > 0:
         notes.append("the best window is the widest one tried")
-    rate = float(u[problem.n_core]) if problem.kind > 0 else 0.0
+    rate = float(u[problem.n_core]) if problem.rated else 0.0
     model = NoiseModel(
         problem.family,
         problem.theta(u),
-        ABANDONMENT[problem.kind],
+        problem.abandonment,
         rate,
-        window=window if problem.kind and not problem.by_length else None,
-        length=int(problem.cells.length[0]) if problem.kind and problem.by_length else None,
+        window=window if problem.rated and not problem.by_length else None,
+        length=int(problem.cells.length[0]) if problem.by_length else None,
         period=float(problem.cells.period[0]) if problem.cells.period.size == 1 else 1.0,
     )
     mae, slopes = problem.mae(u, window)
     hessian = np.zeros((u.size, u.size))
-    kernels.curvature(
-        *problem.calls[:3], problem.spec, u, problem.data(window), 0.0, low, high, hessian
-    )
+    kernels.curvature(problem.calls.points, problem.space(window), u, 0.0, hessian)
     inside = (u > low + 1e-9) & (u < high - 1e-9)
     covariance = np.zeros_like(hessian)
     spread: float | None = None
@@ -500,7 +495,7 @@ def make_fit(
         interval = False
     if interval:
         limits = profiler.mae_interval(mae, spread)
-        if problem.kind:
+        if problem.rated:
             rate_limits = profiler.coordinate(problem.n_core, errors[problem.n_core])
     for j, p in enumerate(problem.family.parameters):
         bounds = profiler.coordinate(j, errors[j]) if interval else None
@@ -508,14 +503,14 @@ def make_fit(
             bounds = replace(bounds, low=math.exp(bounds.low), high=math.exp(bounds.high))
         sd = None if math.isnan(errors[j]) else float(math.exp(u[j]) * errors[j])
         parameters[p.name] = Estimate(float(math.exp(u[j])), sd, bounds, unit if j == 0 else "")
-    n_parameters = u.size + int(problem.windows.size > 1 and problem.kind > 0)
+    n_parameters = u.size + int(problem.windows.size > 1)
     rate_estimate = Estimate(0.0, note="no abandonment in this model")
-    if problem.kind:
+    if problem.rated:
         rate_sd = float(errors[problem.n_core])
         rate_estimate = Estimate(rate, None if math.isnan(rate_sd) else rate_sd, rate_limits)
     scales = {}
     if problem.raters > 1:
-        offsets = np.concatenate([[0.0], u[problem.n_core + (problem.kind > 0) :]])
+        offsets = np.concatenate([[0.0], u[problem.n_core + problem.rated :]])
         scales = dict(zip(rounds.names, (float(v) for v in np.exp(offsets)), strict=True))
     return NoiseFit(
         model=model,
@@ -529,7 +524,7 @@ def make_fit(
         notes=tuple(notes),
         provenance=Provenance(
             __version__, rounds.digest(), rounds.n_items, seed,
-            {"core": problem.family.name, "abandonment": ABANDONMENT[problem.kind], "level": level},
+            {"core": problem.family.name, "abandonment": problem.abandonment.name, "level": level},
         ),
         rater_scales=scales,
         problem=problem,
@@ -541,7 +536,7 @@ def fit_noise(
     rounds: Rounds,
     core: str | Family = "laplace",
     *,
-    abandonment: str = "independent",
+    abandonment: str | Abandonment = "independent",
     window: str | int = "auto",
     physical: bool | None = None,
     by_rater: bool = False,
@@ -563,8 +558,9 @@ def fit_noise(
         Whole-number picks, two or more rounds.
     core : str or Family
         Family of the core; the names are in ``annostat.noise.FAMILIES``.
-    abandonment : {"independent", "shared", "none"}
-        Whether raters give up independently, all together on an item, or never.
+    abandonment : {"independent", "shared", "none"} or Abandonment
+        Whether raters give up independently, all together on an item, or never; or a way that is
+        declared.
     window : "auto", "length" or int
         W: tried over whole numbers, given, or replaced by each clip's own length.
     physical : bool, optional
@@ -600,9 +596,9 @@ def fit_noise(
     check_choice("ci", ci, ("profile", "bootstrap", "none"))
     level = check_level(level)
     family = get_family(core)
-    check_choice("abandonment", abandonment, ABANDONMENT)
+    way = get_abandonment(abandonment)
     usable = rounds.picks().usable()
-    problem = make_problem(usable, family, abandonment, window, physical, by_rater, None)
+    problem = make_problem(usable, family, way, window, physical, by_rater, None)
     warn_of_window(window, problem.cells)
     fit = fit_problem(problem, interval=ci == "profile", level=level, seed=seed_of(rng))
     if ci == "bootstrap":
@@ -635,5 +631,5 @@ def with_bootstrap(
         fit,
         mae=dress("mae", fit.mae),
         parameters=parameters,
-        abandonment_rate=dress("abandonment_rate", rate) if fit.problem.kind else rate,
+        abandonment_rate=dress("abandonment_rate", rate) if fit.problem.rated else rate,
     )

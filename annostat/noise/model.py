@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from annostat.errors import AnnostatError, check_choice, check_count, check_number
+from annostat.errors import AnnostatError, check_count, check_number
+from annostat.noise.abandonment import ABANDONMENTS, Abandonment, get_abandonment
 from annostat.noise.families import Family, get_family
 from annostat.noise.kernels.law import pair_law
 from annostat.resampling.generators import Rng, as_generator
 
-__all__ = ["ABANDONMENT", "NoiseModel"]
+__all__ = ["NoiseModel"]
 
-ABANDONMENT = ("none", "independent", "shared")
 TAIL = 1e-16  # mass beyond the support, both sides together
 SUPPORT_CAP = 4096  # reached by power tails only; what is beyond stays missing
 
@@ -35,8 +35,9 @@ class NoiseModel:
         Name of a registered family, or a family.
     parameters : dict
         Value of each parameter of the family.
-    abandonment : {"none", "independent", "shared"}
-        Whether raters give up independently, or all raters of an item together.
+    abandonment : {"none", "independent", "shared"} or Abandonment
+        Whether raters give up independently, or all raters of an item together; or a way that is
+        declared.
     abandonment_rate : float
         ε, in [0, 1].
     window : int, optional
@@ -59,17 +60,21 @@ class NoiseModel:
 
     core: str | Family
     parameters: dict[str, float]
-    abandonment: str = "none"
+    abandonment: str | Abandonment = "none"
     abandonment_rate: float = 0.0
     window: int | None = None
     length: int | None = None
     period: float = 1.0
     family: Family = field(init=False, repr=False, compare=False)
+    way: Abandonment = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         family = get_family(self.core)
         object.__setattr__(self, "family", family)
-        check_choice("abandonment", self.abandonment, ABANDONMENT)
+        way = get_abandonment(self.abandonment)
+        object.__setattr__(self, "way", way)
+        if ABANDONMENTS.get(way.name) is way:
+            object.__setattr__(self, "abandonment", way.name)
         check_number("abandonment_rate", self.abandonment_rate, low=0.0, high=1.0)
         names = [p.name for p in family.parameters]
         if set(names) != set(self.parameters):
@@ -79,7 +84,7 @@ class NoiseModel:
             )
         for p in family.parameters:
             check_number(p.name, self.parameters[p.name], low=0.0, open_ends=True)
-        if self.abandonment != "none" and self.window is None and self.length is None:
+        if self.way.rated and self.window is None and self.length is None:
             raise AnnostatError("abandonment needs a window (or the clip's length)")
         if self.window is not None:
             check_count("window", self.window, low=1)
@@ -130,29 +135,31 @@ class NoiseModel:
     @property
     def rate(self) -> float:
         """The abandonment rate, 0 without abandonment."""
-        return 0.0 if self.abandonment == "none" else self.abandonment_rate
+        return self.abandonment_rate if self.way.rated else 0.0
 
     def noise_pmf(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Return the errors x, int64 of shape (2M + 1,), and their probabilities."""
-        half = self._half_pmf(self.core_pmf)
+        half = self._mixed(self.core_pmf, self.way.total(self.rate))
         return np.arange(1 - half.size, half.size), mirror(half)
 
     def difference_pmf(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Return the differences d of two rounds and their probabilities, d = −2M..2M.
 
-        q(d) = Σ f(x) f(x + d); with shared abandonment (1−ε)·core⋆core + ε·U⋆U.
+        q(d) = (1 − t)·Σ f(x) f(x + d) + t·w(d): t is the probability of giving up together, w the
+        law of the difference of two picks that are abandoned together, and f that of an error of
+        who does not.
         """
-        core, wide = mirror(self.core_pmf), mirror(self.abandoned_pmf())
-        if self.abandonment == "shared":
-            q = (1 - self.rate) * np.convolve(core, core)
-            both = wide if self.length is not None else np.convolve(wide, wide)
-            q = add_centred(q, self.rate * both)
-        else:
-            f = mirror(self._half_pmf(self.core_pmf))
-            q = np.convolve(f, f)
-            if self.length is not None:
-                q = add_centred(q, self.rate**2 * wide)
-                q = add_centred(q, -(self.rate**2) * np.convolve(wide, wide))
+        alone, together = self._rates()
+        f = mirror(self._mixed(self.core_pmf, alone))
+        q = (1 - together) * np.convolve(f, f)
+        wide = mirror(self.abandoned_pmf())
+        both = np.convolve(wide, wide)
+        if self.rate > 0 and self.length is not None:
+            # Two abandoned picks of one clip share its truth, also if each was given up alone.
+            pairs = (1 - together) * alone**2
+            q = add_centred(add_centred(q, (together + pairs) * wide), -pairs * both)
+        elif together > 0:
+            q = add_centred(q, together * both)
         half = (q.size - 1) // 2
         return np.arange(-half, half + 1), q
 
@@ -164,19 +171,16 @@ class NoiseModel:
         With `support`, the core is cut off there: cheaper, for fits that are repeated.
         """
         half = self.core_pmf if support is None else self.family.pmf(self.theta, support)
-        core, wide = mirror(half), mirror(self.abandoned_pmf())
-        if self.rate == 0:
-            q = pair_law(core, widest)
-        elif self.abandonment == "shared":
-            both = self.abandoned_pmf() if self.length is not None else pair_law(wide, widest)
-            q = (1 - self.rate) * pair_law(core, widest)
-            q[: both.size] += self.rate * both[: widest + 1]
-        else:
-            q = pair_law(mirror(self._half_pmf(half)), widest)
-            if self.length is not None:
-                both = self.abandoned_pmf()[: widest + 1]
-                q[: both.size] += self.rate**2 * both
-                q -= self.rate**2 * pair_law(wide, widest)
+        alone, together = self._rates()
+        q = (1 - together) * pair_law(mirror(self._mixed(half, alone)), widest)
+        if self.rate > 0 and self.length is not None:
+            pairs = (1 - together) * alone**2
+            one = self.abandoned_pmf()[: widest + 1]
+            q[: one.size] += (together + pairs) * one
+            if pairs > 0:
+                q -= pairs * pair_law(mirror(self.abandoned_pmf()), widest)
+        elif together > 0:
+            q += together * pair_law(mirror(self.abandoned_pmf()), widest)
         q[1:] *= 2
         return np.asarray(q)
 
@@ -195,7 +199,8 @@ class NoiseModel:
         """E|X|: mean absolute error of one annotation against the truth."""
         p = self.abandoned_pmf()
         wide = 2.0 * float(np.arange(p.size) @ p) * self.period
-        return (1 - self.rate) * self.core_mae + self.rate * wide
+        lost = self.way.total(self.rate)
+        return (1 - lost) * self.core_mae + lost * wide
 
     @cached_property
     def pair_mae(self) -> float:
@@ -215,8 +220,12 @@ class NoiseModel:
         half = self.core_pmf
         errors = draw(half, shape, generator)
         if self.rate > 0:
-            flags = (shape[0], 1) if self.abandonment == "shared" else shape
-            gave_up = generator.random(flags) < self.rate
+            alone, together = self._rates()
+            gave_up = np.zeros((shape[0], 1), dtype=bool)
+            if together > 0:
+                gave_up = generator.random((shape[0], 1)) < together
+            if alone > 0:
+                gave_up = gave_up | (generator.random(shape) < alone)
             if self.length is not None:
                 # Abandoned picks are uniform on the clip and so share the clip's truth.
                 truth = generator.integers(0, self.length, size=(shape[0], 1))
@@ -231,20 +240,25 @@ class NoiseModel:
         return {
             "core": self.family.name,
             "parameters": {k: float(v) for k, v in self.parameters.items()},
-            "abandonment": self.abandonment,
+            "abandonment": self.way.name,
             "abandonment_rate": float(self.rate),
             "window": self.window,
             "length": self.length,
             "period": self.period,
         }
 
-    def _half_pmf(self, core: NDArray[np.float64]) -> NDArray[np.float64]:
-        if self.rate == 0:
+    def _rates(self) -> tuple[float, float]:
+        """Return the probabilities that a rater gives up alone, and that all give up together."""
+        return self.way.alone * self.rate, self.way.together * self.rate
+
+    def _mixed(self, core: NDArray[np.float64], rate: float) -> NDArray[np.float64]:
+        """Return the law of an error that is abandoned with probability `rate`, on 0, 1, ..."""
+        if rate == 0:
             return core
         wide = self.abandoned_pmf()
         half = np.zeros(max(core.size, wide.size))
-        half[: core.size] += (1 - self.rate) * core
-        half[: wide.size] += self.rate * wide
+        half[: core.size] += (1 - rate) * core
+        half[: wide.size] += rate * wide
         return half
 
 

@@ -15,12 +15,12 @@ from annostat.arrays import FloatArray
 from annostat.errors import AnnostatError, AnnostatWarning, check_choice, check_count
 from annostat.labels.rounds import Rounds
 from annostat.noise import kernels
+from annostat.noise.abandonment import Abandonment, get_abandonment
 from annostat.noise.cells import Cells
 from annostat.noise.families import Family
-from annostat.noise.model import ABANDONMENT, find_support, mirror
+from annostat.noise.model import find_support, mirror
 from annostat.results.text import counted
 
-KINDS = {name: i for i, name in enumerate(ABANDONMENT)}
 MAX_RATE = 0.5  # beyond this the "abandonment" would be the rule and the core the exception
 FULL_SCAN = 80  # up to this many windows, all of them are tried
 
@@ -32,11 +32,12 @@ class Problem:
     rounds: Rounds
     cells: Cells
     family: Family
-    kind: int
+    abandonment: Abandonment
     raters: int
     windows: NDArray[np.int64]  # empty without abandonment or if the clip's length is used
     by_length: bool
     support: NDArray[np.int64]
+    physical: bool = False  # whether the scale is in the unit of the periods
 
     @property
     def n_core(self) -> int:
@@ -44,10 +45,26 @@ class Problem:
         return len(self.family.parameters)
 
     @property
-    def calls(self) -> tuple[Any, Any, Any, Any]:
+    def rated(self) -> bool:
+        """Whether there is an abandonment rate to be fitted."""
+        return self.abandonment.rated
+
+    @property
+    def calls(self) -> kernels.Calls:
         """The core's law, the likelihood, E|X| and the maximiser, as the kernels call them."""
-        entries = kernels.evaluate, kernels.mean_error, kernels.maximise
-        return self.family.kernel, *(entry.compiled for entry in entries)
+        like, size = kernels.evaluate.compiled, kernels.mean_error.compiled
+        points = kernels.Points(self.family.kernel, like, size)
+        return kernels.Calls(points, kernels.maximise.compiled)
+
+    def space(self, window: int = 0, count: FloatArray | None = None) -> kernels.Space:
+        """Return where the kernels search, for a window."""
+        return kernels.Space(self.spec, self.data(window, count), *self.box)
+
+    def without_abandonment(self) -> Problem:
+        """Return the problem of the core alone."""
+        no_windows = np.zeros(0, dtype=np.int64)
+        never = get_abandonment("none")
+        return replace(self, abandonment=never, windows=no_windows, by_length=False)
 
     def __getstate__(self) -> dict[str, Any]:
         # What is derived is derived again: compiled functions do not travel between processes.
@@ -57,7 +74,7 @@ class Problem:
     def spec(self) -> NDArray[np.int64]:
         """The kernels' `spec`."""
         family = self.family
-        values = [self.n_core, self.kind, self.raters, family.normalise, family.tail_index]
+        values = [self.n_core, self.rated, self.raters, family.normalise, family.tail_index]
         return np.array([*values, self.by_length], dtype=np.int64)
 
     @cached_property
@@ -67,7 +84,7 @@ class Problem:
         high = [math.log(p.high) for p in self.family.parameters]
         low[0] += math.log(self.cells.period.min())
         high[0] += math.log(self.cells.period.max())
-        rate = int(self.kind > 0)
+        rate = int(self.rated)
         low += [0.0] * rate + [-4.0] * (self.raters - 1)
         high += [MAX_RATE] * rate + [4.0] * (self.raters - 1)
         return np.array(low), np.array(high)
@@ -77,7 +94,7 @@ class Problem:
         """Correction for two abandoned picks of one clip, which share its truth (order ε²)."""
         c = self.cells
         values = np.zeros(c.group.size)
-        if self.kind == KINDS["independent"] and self.by_length:
+        if self.abandonment.alone > 0 and self.by_length:
             for g, length in enumerate(c.length):
                 half = (length - np.arange(length)) / float(length) ** 2
                 both = np.convolve(mirror(half), mirror(half))[2 * (length - 1) :]
@@ -88,14 +105,26 @@ class Problem:
                 values[mine] = once - twice
         return values
 
-    def data(self, window: int = 0, count: FloatArray | None = None) -> tuple[Any, ...]:
+    def data(self, window: int = 0, count: FloatArray | None = None) -> tuple[Any, Any]:
         """Return the kernels' `data` for a window."""
         c = self.cells
         base = c.length if self.by_length else np.full(c.period.size, 2 * window + 1)
-        return kernels.pack(
-            c.z, c.rater, c.start, c.group, c.count if count is None else count, self.extra,
-            c.span, c.period, base, c.share, self.support,
-        )  # fmt: skip
+        parts = kernels.Parts(
+            z=c.z,
+            rater=c.rater,
+            start=c.start,
+            group=c.group,
+            count=c.count if count is None else count,
+            extra=self.extra,
+            span=c.span,
+            period=c.period,
+            base=base,
+            share=c.share,
+            support=self.support,
+            alone=self.abandonment.alone,
+            together=self.abandonment.together,
+        )
+        return kernels.pack(parts)
 
     def maximise(
         self,
@@ -108,16 +137,15 @@ class Problem:
         tolerance: float = 1e-11,
     ) -> tuple[float, FloatArray, bool]:
         """Return the largest log-likelihood, where it is, and whether the search converged."""
-        low, high = self.box
+        space = self.space(window)
         u = start.copy()
         if fixed is not None:
-            low, high = low.copy(), high.copy()
+            low, high = space.low.copy(), space.high.copy()
             low[fixed[0]] = high[fixed[0]] = u[fixed[0]] = fixed[1]
+            space = space._replace(low=low, high=high)
         metric = np.zeros((u.size, u.size)) if metric is None else metric
-        value, fine = kernels.call_climb(
-            *self.calls, self.spec, u, self.data(window), target, low, high, metric,
-            tolerance,
-        )  # fmt: skip
+        goal = kernels.Goal(target, tolerance, -math.inf)
+        value, fine = kernels.call_climb(self.calls, space, u, metric, goal)
         return float(value), u, bool(fine)
 
     def mae(self, u: FloatArray, window: int) -> tuple[float, FloatArray]:
@@ -143,7 +171,7 @@ class Problem:
         scales = [0.7 * typical]
         if self.family.kinked:
             scales += [factor * typical for factor in (0.25, 1.0, 1.6, 2.5, 4.0)]
-            if self.kind == 0:  # the base must reach half of the widest difference
+            if not self.rated:  # the base must reach half of the widest difference
                 scales.append(widest / 2 + float(c.period.max()))
         elif widest / 40 > scales[0]:
             scales.append(widest / 40)
@@ -152,7 +180,7 @@ class Problem:
             u = np.zeros(low.size)
             u[: self.n_core] = first
             u[0] = math.log(scale)
-            if self.kind > 0:
+            if self.rated:
                 u[self.n_core] = 0.01
             found.append(np.clip(u, low, high))
         return found
@@ -168,7 +196,7 @@ class Problem:
         What no abandonment explains is left to the core, however improbable: a law that is cut
         off where its tail is light would make it impossible.
         """
-        widest = float(np.exp(u[self.n_core + (self.kind > 0) :]).max()) if self.raters > 1 else 1.0
+        widest = float(np.exp(u[self.n_core + self.rated :]).max()) if self.raters > 1 else 1.0
         theta = np.exp(u[: self.n_core])
         theta[0] *= slack * max(widest, 1.0)
         spans = np.zeros(self.cells.period.size, dtype=np.int64)
@@ -187,14 +215,8 @@ class Problem:
 
 def cell_log_likelihoods(problem: Problem, u: FloatArray, window: int) -> FloatArray:
     """Return the log-likelihood of each cell, one item each."""
-    grad = np.empty(u.size)
-    n = problem.cells.count.size
-    values = np.empty(n)
-    for i in range(n):
-        count = np.zeros(n)
-        count[i] = 1.0
-        data = problem.data(window, count)
-        values[i] = kernels.evaluate(problem.family.kernel, problem.spec, u, data, grad)
+    values = np.empty(problem.cells.count.size)
+    kernels.cell_logs(problem.calls.points, problem.spec, u, problem.data(window), values)
     return values
 
 
@@ -211,15 +233,10 @@ def window_grid(problem_cells: Cells, typical: float) -> NDArray[np.int64]:
     return np.unique(np.geomspace(low, high, FULL_SCAN).round().astype(np.int64))
 
 
-def problem_is_physical(problem: Problem) -> bool:
-    """Return whether the scale is in the unit of the periods."""
-    return bool((problem.cells.period != 1.0).any())
-
-
 def make_problem(
     rounds: Rounds,
     family: Family,
-    abandonment: str,
+    abandonment: str | Abandonment,
     window: str | int,
     physical: bool | None,
     by_rater: bool,
@@ -235,14 +252,14 @@ def make_problem(
         )
     if cells is None:
         cells = Cells.from_rounds(rounds, physical=in_units, by_rater=by_rater)
-    kind = KINDS[abandonment]
-    by_length = kind > 0 and window == "length"
+    way = get_abandonment(abandonment)
+    by_length = way.rated and window == "length"
     if by_length and rounds.length is None:
         raise AnnostatError("window='length' needs the length of each clip")
     if by_length and (cells.span >= cells.length[cells.group]).any():
         raise AnnostatError("some picks differ by more than the clip's length; check the lengths")
     windows = np.zeros(0, dtype=np.int64)
-    if kind > 0 and not by_length:
+    if way.rated and not by_length:
         if isinstance(window, str):
             check_choice("window", window, ("auto", "length"))
             k = np.maximum(cells.readings - 1, 1)
@@ -256,11 +273,12 @@ def make_problem(
         rounds=rounds,
         cells=cells,
         family=family,
-        kind=kind,
+        abandonment=way,
         raters=rounds.n_rounds if by_rater else 1,
         windows=windows,
         by_length=by_length,
         support=np.full(cells.period.size, 64, dtype=np.int64),
+        physical=in_units,
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +10,8 @@ from scipy import special
 
 from annostat.arrays import FloatArray
 from annostat.noise import kernels
+from annostat.noise.problem import Problem
 from annostat.results.estimates import Interval
-
-if TYPE_CHECKING:
-    from annostat.noise.problem import Problem
 
 
 class Profiler:
@@ -64,7 +61,7 @@ class Profiler:
         """Return the limits of coordinate i."""
         problem = self.problem
         low_box, high_box = problem.box
-        default = 0.005 if problem.kind and i == problem.n_core else 0.2
+        default = 0.005 if problem.rated and i == problem.n_core else 0.2
         step = 2.0 * error if math.isfinite(error) and error > 0 else default
         here, least, most = float(self.u[i]), float(low_box[i]), float(high_box[i])
         if i < problem.n_core:  # logarithms: as for E|X|, a limit far away is none
@@ -83,10 +80,9 @@ class Profiler:
         """
         while True:
             p, u = self.problem, self.u.copy()
-            limit = kernels.profile_limit(
-                start, step, bottom, held, self.value, self.half, self.windows, *p.calls,
-                p.spec, u, p.data(self.window), *p.box,
-            )  # fmt: skip
+            walk = kernels.Walk(start, step, bottom, held, self.value, self.half)
+            space = p.space(self.window)
+            limit = kernels.profile_limit(walk, self.windows, p.calls, space, u)
             if not self._outgrown(u):
                 return float(limit)
 

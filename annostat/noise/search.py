@@ -9,8 +9,6 @@ from annostat.arrays import FloatArray
 from annostat.noise import kernels
 from annostat.noise.problem import Problem
 
-SCAN_GAIN = 1e-7  # log-likelihood to which each window is maximised; the best one further
-
 
 def coarse(
     profile: tuple[NDArray[np.int64], FloatArray, FloatArray], problem: Problem, best: int | None
@@ -27,8 +25,5 @@ def scan_windows(problem: Problem, u: FloatArray) -> tuple[FloatArray, FloatArra
     """Maximise for each window; return coordinates, and log-likelihood, E|X|, convergence."""
     found = np.empty((problem.windows.size, u.size))
     values = np.empty((problem.windows.size, 3))
-    kernels.scan_windows(
-        *problem.calls, problem.spec, u, problem.data(), problem.windows, *problem.box,
-        SCAN_GAIN, found, values,
-    )  # fmt: skip
+    kernels.scan_windows(problem.calls, problem.space(), u, problem.windows, found, values)
     return found, values

@@ -50,9 +50,12 @@ def fit_unimodal(cells: Cells, unit: str) -> UnimodalFit | None:
         return None
     weights = np.full(m + 1, 1.0 / (m + 1))
     law = np.zeros((1, 2 * m + 1))
-    data = (cells.z, cells.rater * 0, cells.start, cells.count, np.zeros(cells.count.size), 0,
-            cells.count.size)  # fmt: skip
-    value, largest, _ = kernels.fit_unimodal(data, weights, law, 2000, 1e-4)
+    n = cells.count.size
+    nothing = np.zeros(n)
+    whole = kernels.Cells(
+        cells.z, cells.rater * 0, cells.start, cells.count, nothing, nothing, 0, n
+    )
+    value, largest, _ = kernels.fit_unimodal(whole, weights, law, 2000, 1e-4)
     half = law[0, m:].copy()
     mae = 2.0 * float(np.arange(m + 1) @ half) * float(cells.period[0])
     note = "cross-check: no interval is known to cover"

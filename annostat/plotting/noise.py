@@ -118,5 +118,5 @@ def _kinds(result: NoiseComparison) -> list[NoiseFit]:
     """Return the best model, then the best one of each other kind of abandonment."""
     found: dict[str, NoiseFit] = {}
     for fit in result.fits:
-        found.setdefault(fit.model.abandonment, fit)
+        found.setdefault(fit.model.way.name, fit)
     return list(found.values())

@@ -172,7 +172,7 @@ def _noise(result: NoiseComparison) -> Part:
 def _given_up(result: NoiseComparison) -> list[Section]:
     """Return the items that somebody most probably gave up on, if the best model allows that."""
     fit, items = result.best, result.rounds.items
-    if fit.model.abandonment == "none" or items is None or fit.model.rate == 0:
+    if items is None or fit.model.rate == 0:
         return []
     table = fit.abandonment_posterior()
     likely = table[table["posterior"] > LIKELY]

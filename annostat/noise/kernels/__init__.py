@@ -8,19 +8,34 @@ words and the packed arrays mean.
 from __future__ import annotations
 
 from annostat.noise.kernels.law import abandoned_pmf, core_law, digamma, mean_error, pair_law
-from annostat.noise.kernels.likelihood import evaluate, law_slopes, objective
+from annostat.noise.kernels.likelihood import cell_logs, evaluate, law_slopes, objective
 from annostat.noise.kernels.maximise import ascent, curvature, invert, maximise, set_metric, update
 from annostat.noise.kernels.profile import profile_limit, scan_windows
 from annostat.noise.kernels.refit import fit_unimodal, refit_counts
 from annostat.noise.kernels.types import (
+    CALLS,
     CELLS,
     CLIMB,
     DATA,
     FILL,
+    GOAL,
     MATRIX,
     NUMBERS,
     POINT,
+    POINTS,
+    SPACE,
+    TINY,
     VECTOR,
+    WALK,
+    WARM,
+    Calls,
+    Cells,
+    Goal,
+    Parts,
+    Points,
+    Space,
+    Walk,
+    Warm,
     call_climb,
     call_fill,
     call_point,
@@ -28,19 +43,35 @@ from annostat.noise.kernels.types import (
 )
 
 __all__ = [
+    "CALLS",
     "CELLS",
     "CLIMB",
     "DATA",
     "FILL",
+    "GOAL",
     "MATRIX",
     "NUMBERS",
     "POINT",
+    "POINTS",
+    "SPACE",
+    "TINY",
     "VECTOR",
+    "WALK",
+    "WARM",
+    "Calls",
+    "Cells",
+    "Goal",
+    "Parts",
+    "Points",
+    "Space",
+    "Walk",
+    "Warm",
     "abandoned_pmf",
     "ascent",
     "call_climb",
     "call_fill",
     "call_point",
+    "cell_logs",
     "core_law",
     "curvature",
     "digamma",

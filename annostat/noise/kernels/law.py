@@ -23,16 +23,17 @@ def digamma(x):
 
 
 @njit(**FLAGS)
-def core_law(fill, spec, u, offset, period, support, pmf, slopes):
+def core_law(fill, spec, u, scale, pmf, slopes):
     """Write the core's pmf on 0..S and its derivatives by u; return E|X|, and its slopes.
 
-    The mass of a power tail beyond S enters E|X| through its exponent.
+    `scale` multiplies the core's scale: a rater's factor over the period of the group. The mass of
+    a power tail beyond S enters E|X| through its exponent.
     """
-    n = spec[0]
+    n, support = spec[0], pmf.size - 1
     theta = np.empty(n)
     for j in range(n):
         theta[j] = math.exp(u[j])
-    theta[0] *= math.exp(offset) / period
+    theta[0] *= scale
     fill(theta, pmf, slopes)
     total = pmf[0]
     for x in range(1, support + 1):
@@ -80,27 +81,32 @@ def abandoned_mae(base, triangle):
 @entry(POINT)
 def mean_error(fill, spec, u, data, slopes):
     """Return E|X| over all readings in the periods' unit, and write its derivatives by u."""
-    _, _, _, _, _, _, _, period, base, share, support = unpack(data)
-    n, kind, raters = spec[0], spec[1], spec[2]
-    rate = u[n] if kind > 0 else 0.0
+    p = unpack(data)
+    n, rated, raters = spec[0], spec[1], spec[2]
+    rate = u[n] if rated else 0.0
+    # A pick is abandoned with all others of its item, or else by itself.
+    one = p.together * rate
+    lost = one + (1.0 - one) * p.alone * rate
+    d_lost = p.together + p.alone - 2.0 * p.together * p.alone * rate
     slopes[:] = 0.0
     mae = 0.0
-    for g in range(period.size):
+    for g in range(p.period.size):
         for r in range(raters):
-            weight = share[g] * period[g] / raters
-            offset = u[n + (kind > 0) + r - 1] if r > 0 else 0.0
-            pmf = np.zeros(support[g] + 1)
-            d_pmf = np.zeros((n, support[g] + 1))
-            core, d_core = core_law(fill, spec, u, offset, period[g], support[g], pmf, d_pmf)
-            mae += weight * (1.0 - rate) * core
+            weight = p.share[g] * p.period[g] / raters
+            offset = u[n + rated + r - 1] if r > 0 else 0.0
+            pmf = np.zeros(p.support[g] + 1)
+            d_pmf = np.zeros((n, p.support[g] + 1))
+            scale = math.exp(offset) / p.period[g]
+            core, d_core = core_law(fill, spec, u, scale, pmf, d_pmf)
+            mae += weight * (1.0 - lost) * core
             for j in range(n):
-                slopes[j] += weight * (1.0 - rate) * d_core[j]
+                slopes[j] += weight * (1.0 - lost) * d_core[j]
             if r > 0:
-                slopes[n + (kind > 0) + r - 1] += weight * (1.0 - rate) * d_core[0]
-            if kind > 0:
-                wide = abandoned_mae(base[g], spec[5])
-                mae += weight * rate * wide
-                slopes[n] += weight * (wide - core)
+                slopes[n + rated + r - 1] += weight * (1.0 - lost) * d_core[0]
+            if rated:
+                wide = abandoned_mae(p.base[g], spec[5])
+                mae += weight * lost * wide
+                slopes[n] += weight * d_lost * (wide - core)
     return mae
 
 
@@ -153,8 +159,9 @@ def cell_products(laws, z, rater, reach, before):
 
 
 @njit(**FLAGS)
-def cell_slopes(laws, z, rater, reach, before, weight, slopes):
+def cell_slopes(laws, z, rater, before, weight, slopes):
     """Add weight·∂/∂f of `cell_products` to `slopes`, one row per rater."""
+    reach = laws.shape[1] - z.max()
     after = before[0]  # weight times the product of the factors after the j-th
     after[:reach] = weight
     for j in range(z.size - 1, -1, -1):
@@ -170,10 +177,11 @@ def cell_slopes(laws, z, rater, reach, before, weight, slopes):
 
 
 @njit(**FLAGS)
-def mix_law(pmf, support, half, rate, base, triangle, law):
+def mix_law(pmf, rate, base, triangle, law):
     """Write (1 − rate)·core + rate·abandoned on −half..half."""
+    half = law.size // 2
     for x in range(half + 1):
-        value = (1.0 - rate) * pmf[x] if x <= support else 0.0
+        value = (1.0 - rate) * pmf[x] if x < pmf.size else 0.0
         if rate > 0.0:
             value += rate * abandoned_pmf(x, base, triangle)
         law[half + x] = value

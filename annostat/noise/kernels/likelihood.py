@@ -16,143 +16,188 @@ from annostat.noise.kernels.law import (
     pair_probability,
     pair_slopes,
 )
-from annostat.noise.kernels.types import FLAGS, POINT, TINY, entry, unpack
+from annostat.noise.kernels.types import FLAGS, POINT, TINY, Cells, entry, unpack
 
 
 @njit(**FLAGS)
-def law_slopes(law, data_cells, mixture, slopes):
+def cell_probability(law, cells, c, before):
+    """Return the flat-prior probability of a cell under given laws, and its widest difference."""
+    i, j = cells.start[c], cells.start[c + 1]
+    d = cells.z[i]
+    for m in range(i, j):
+        d = max(d, cells.z[m])
+    reach = law.shape[1] - d
+    if reach <= 0:
+        return 0.0, d
+    if j - i == 2 and law.shape[0] == 1:
+        return pair_probability(law[0], d), d
+    return cell_products(law, cells.z[i:j], cells.rater[i:j], reach, before), d
+
+
+@njit(**FLAGS)
+def workspace(law, cells):
+    """Return room for the products of `cell_products`; pairs of one law need none."""
+    longest = 2
+    for c in range(cells.first, cells.last):
+        longest = max(longest, cells.start[c + 1] - cells.start[c])
+    simple = longest == 2 and law.shape[0] == 1
+    return np.empty((1 if simple else longest, 1 if simple else law.shape[1]))
+
+
+@njit(**FLAGS)
+def law_slopes(law, cells, keep, d_keep, slopes):
     """Log-likelihood of cells under given laws, and its derivative by the laws.
 
     Parameters
     ----------
     law : float64 (raters, 2M + 1)
-    data_cells : tuple
-        z, rater, start, count, constant and the first and last cell of the group.
-    mixture : tuple
-        (a, b, a', b'): a cell has probability a·P(law) + b·constant; a', b' are derivatives by
-        the abandonment rate.
+    cells : Cells
+    keep, d_keep : float
+        A cell has probability keep·P(law) + constant; the derivative of `keep` by the rate.
     slopes : float64 (raters, 2M + 1)
         Receives the derivative by the laws.
 
     Returns
     -------
-    log-likelihood, its derivative by the rate through a and b
+    log-likelihood, its derivative by the rate through `keep` and the constants
     """
-    z, rater, start, count, constant, first, last = data_cells
-    a, b, da, db = mixture
     raters, width = law.shape
-    longest = 2
-    for c in range(first, last):
-        longest = max(longest, start[c + 1] - start[c])
-    simple = longest == 2 and raters == 1
-    before = np.empty((1 if simple else longest, 1 if simple else width))
+    before = workspace(law, cells)
     total, rate_slope = 0.0, 0.0
-    for c in range(first, last):
-        if count[c] == 0.0:
+    for c in range(cells.first, cells.last):
+        count = cells.count[c]
+        if count == 0.0:
             continue
-        i, j = start[c], start[c + 1]
-        low = z[i]
-        d = z[i]
-        for m in range(i, j):
-            low = min(low, z[m])
-            d = max(d, z[m])
-        reach = width - d
-        pair = j - i == 2 and raters == 1
-        if reach <= 0:
-            p_law = 0.0
-        elif pair:
-            p_law = pair_probability(law[0], d)
-        else:
-            p_law = cell_products(law, z[i:j], rater[i:j], reach, before)
-        p = a * p_law + b * constant[c]
+        p_law, d = cell_probability(law, cells, c, before)
+        p = keep * p_law + cells.constant[c]
         floored = p < TINY
-        total += count[c] * math.log(TINY if floored else p)
+        total += count * math.log(TINY if floored else p)
         if floored:
             continue
-        rate_slope += count[c] * (da * p_law + db * constant[c]) / p
-        if reach > 0:
-            weight = count[c] * a / p
-            if pair:
+        rate_slope += count * (d_keep * p_law + cells.slope[c]) / p
+        if d < width:
+            weight = count * keep / p
+            i, j = cells.start[c], cells.start[c + 1]
+            if j - i == 2 and raters == 1:
                 pair_slopes(law[0], d, 2.0 * weight, slopes[0])
             else:
-                cell_slopes(law, z[i:j], rater[i:j], reach, before, weight, slopes)
+                cell_slopes(law, cells.z[i:j], cells.rater[i:j], before, weight, slopes)
     return total, rate_slope
+
+
+@njit(**FLAGS)
+def group_laws(fill, spec, u, p, g):
+    """Return the core's pmf of each rater in a group with its derivatives, and the raters' laws."""
+    n, rated, raters, triangle = spec[0], spec[1], spec[2], spec[5]
+    alone = p.alone * u[n] if rated else 0.0
+    half = p.support[g]
+    if p.alone > 0.0:
+        half = max(half, p.base[g] - 1 if triangle == 1 else (p.base[g] - 1) // 2)
+    law = np.empty((raters, 2 * half + 1))
+    pmf = np.zeros((raters, p.support[g] + 1))
+    d_pmf = np.zeros((raters, n, p.support[g] + 1))
+    for r in range(raters):
+        offset = u[n + rated + r - 1] if r > 0 else 0.0
+        core_law(fill, spec, u, math.exp(offset) / p.period[g], pmf[r], d_pmf[r])
+        mix_law(pmf[r], alone, p.base[g], triangle, law[r])
+    return pmf, d_pmf, law
+
+
+@njit(**FLAGS)
+def group_cells(spec, u, p, g, first, room):
+    """Return the cells of a group, the first of which is known; `room` is for their constants.
+
+    Two abandoned picks of one clip of known length share the truth, which `extra` (a correction of
+    order ε²) accounts for. Raters who give up together pick on `base` frames: k such picks span r
+    with probability (base − r)₊ / base^k.
+    """
+    n = spec[0]
+    rate = u[n] if spec[1] else 0.0
+    alone, together = p.alone * rate, p.together * rate
+    last = first
+    n_cells = p.group.size
+    constant, slope = room
+    while last < n_cells and p.group[last] == g:
+        pair = p.extra[last]
+        constant[last] = (1.0 - together) * alone * alone * pair
+        slope[last] = (2.0 * (1.0 - together) * alone * p.alone - p.together * alone * alone) * pair
+        if p.together > 0.0:
+            k = p.start[last + 1] - p.start[last]
+            wide = max(p.base[g] - p.span[last], 0) / float(p.base[g]) ** k
+            constant[last] += together * wide
+            slope[last] += p.together * wide
+        last += 1
+    return Cells(p.z, p.rater, p.start, p.count, constant, slope, first, last)
 
 
 @entry(POINT)
 def evaluate(fill, spec, u, data, grad):
     """Return the log-likelihood at u and write its gradient.
 
-    Independent abandonment: every error is drawn from (1−ε)·core + ε·abandoned. Two abandoned
-    picks of one clip of known length share the truth, which `extra` (a correction of order ε²)
-    accounts for. Shared abandonment: all picks of an item are abandoned together, with
-    probability ε; k picks uniform on `base` frames span r with probability (base − r)₊ / base^k.
+    With probability together·ε all picks of an item are abandoned; else every error is drawn from
+    (1 − alone·ε)·core + alone·ε·abandoned.
     """
-    z, rater, start, group, count, extra, span, period, base, _, support = unpack(data)
-    n, kind, raters, triangle = spec[0], spec[1], spec[2], spec[5]
-    rate = u[n] if kind > 0 else 0.0
+    p = unpack(data)
+    n, rated, raters, triangle = spec[0], spec[1], spec[2], spec[5]
+    rate = u[n] if rated else 0.0
     grad[:] = 0.0
     total = 0.0
     first = np.int64(0)  # a literal 0 would compile `law_slopes` once more
-    n_cells = group.size
-    constant = np.empty(n_cells)
-    for g in range(period.size):
-        last = first
-        while last < n_cells and group[last] == g:
-            if kind == 2:
-                k = start[last + 1] - start[last]
-                constant[last] = max(base[g] - span[last], 0) / float(base[g]) ** k
-            else:
-                constant[last] = extra[last]
-            last += 1
-        s = support[g]
-        half = s
-        if kind == 1:
-            half = max(s, base[g] - 1 if triangle == 1 else (base[g] - 1) // 2)
-        law = np.empty((raters, 2 * half + 1))
-        slopes = np.zeros((raters, 2 * half + 1))
-        pmf = np.zeros((raters, s + 1))
-        d_pmf = np.zeros((raters, n, s + 1))
-        for r in range(raters):
-            offset = u[n + (kind > 0) + r - 1] if r > 0 else 0.0
-            core_law(fill, spec, u, offset, period[g], s, pmf[r], d_pmf[r])
-            mix_law(pmf[r], s, half, rate if kind == 1 else 0.0, base[g], triangle, law[r])
-        if kind == 1:
-            mixture = (1.0, rate * rate, 0.0, 2.0 * rate)
-        elif kind == 2:
-            mixture = (1.0 - rate, rate, -1.0, 1.0)
-        else:
-            mixture = (1.0, 0.0, 0.0, 0.0)
-        cells = (z, rater, start, count, constant, first, last)
-        value, rate_slope = law_slopes(law, cells, mixture, slopes)
+    kept = 1.0 - p.alone * rate
+    room = np.empty(p.group.size), np.empty(p.group.size)
+    for g in range(p.period.size):
+        cells = group_cells(spec, u, p, g, first, room)
+        pmf, d_pmf, law = group_laws(fill, spec, u, p, g)
+        slopes = np.zeros(law.shape)
+        half, s = law.shape[1] // 2, p.support[g]
+        value, rate_slope = law_slopes(law, cells, 1.0 - p.together * rate, -p.together, slopes)
         total += value
-        keep = 1.0 - rate if kind == 1 else 1.0
         for r in range(raters):
             for j in range(n):
                 slope = slopes[r, half] * d_pmf[r, j, 0]
                 for x in range(1, s + 1):
                     slope += (slopes[r, half + x] + slopes[r, half - x]) * d_pmf[r, j, x]
-                grad[j] += keep * slope
+                grad[j] += kept * slope
                 if j == 0 and r > 0:
-                    grad[n + (kind > 0) + r - 1] += keep * slope
-            if kind == 1:
+                    grad[n + rated + r - 1] += kept * slope
+            if p.alone > 0.0:
                 for x in range(-half, half + 1):
                     y = abs(x)
-                    wide = abandoned_pmf(y, base[g], triangle)
-                    rate_slope += slopes[r, half + x] * (wide - (pmf[r, y] if y <= s else 0.0))
-        if kind > 0:
+                    wide = abandoned_pmf(y, p.base[g], triangle)
+                    moved = wide - (pmf[r, y] if y <= s else 0.0)
+                    rate_slope += p.alone * slopes[r, half + x] * moved
+        if rated:
             grad[n] += rate_slope
-        first = last
+        first = cells.last
     return total
 
 
 @njit(**FLAGS)
-def objective(fill, like, size, spec, u, data, target, grad, d_mae, low, high):
+def cell_logs(points, spec, u, data, logs):
+    """Write the log-likelihood of one item of each cell."""
+    p, fill = unpack(data), points.fill
+    rate = u[spec[0]] if spec[1] else 0.0
+    first = np.int64(0)
+    room = np.empty(p.group.size), np.empty(p.group.size)
+    for g in range(p.period.size):
+        cells = group_cells(spec, u, p, g, first, room)
+        _, _, law = group_laws(fill, spec, u, p, g)
+        before = workspace(law, cells)
+        for c in range(first, cells.last):
+            p_law, _ = cell_probability(law, cells, c, before)
+            logs[c] = math.log(max((1.0 - p.together * rate) * p_law + cells.constant[c], TINY))
+        first = cells.last
+
+
+@njit(**FLAGS)
+def objective(points, space, u, target, grad, d_mae):
     """Return the log-likelihood at u, or on the surface E|X| = target if target > 0.
 
     On the surface the first coordinate (log scale) is solved for and overwritten, and the
     gradient is the one along the surface. Where no scale reaches the target: minus infinity.
     """
+    fill, like, size = points
+    spec, data, low, high = space
     if target > 0.0:
         log_target = math.log(target)
         a, b = low[0], high[0]

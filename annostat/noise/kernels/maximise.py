@@ -31,9 +31,9 @@ def invert(matrix, size, inverse):
 
 
 @njit(**FLAGS)
-def curvature(fill, like, size, spec, u, data, target, low, high, hessian):
+def curvature(points, space, u, target, hessian):
     """Write minus the Hessian at u, by central differences of the exact gradient."""
-    n = u.size
+    n, low, high = u.size, space.low, space.high
     up, down, d_mae = np.zeros(n), np.zeros(n), np.zeros(n)
     for i in range(n):
         if low[i] == high[i]:  # held fixed by the caller
@@ -42,10 +42,10 @@ def curvature(fill, like, size, spec, u, data, target, low, high, hessian):
         moved = u.copy()
         moved[i] = min(u[i] + step, high[i])
         right = moved[i]
-        objective(fill, like, size, spec, moved, data, target, up, d_mae, low, high)
+        objective(points, space, moved, target, up, d_mae)
         moved = u.copy()
         moved[i] = max(u[i] - step, low[i])
-        objective(fill, like, size, spec, moved, data, target, down, d_mae, low, high)
+        objective(points, space, moved, target, down, d_mae)
         for j in range(n):
             hessian[i, j] = -(up[j] - down[j]) / (right - moved[i])
     for i in range(n):
@@ -60,11 +60,11 @@ def curvature(fill, like, size, spec, u, data, target, low, high, hessian):
 
 
 @njit(**FLAGS)
-def set_metric(fill, like, size, spec, u, data, target, low, high, metric):
+def set_metric(points, space, u, target, metric):
     """Set the maximiser's metric to the inverse curvature, or to its diagonal if indefinite."""
     n = u.size
     hessian = np.zeros((n, n))
-    curvature(fill, like, size, spec, u, data, target, low, high, hessian)
+    curvature(points, space, u, target, hessian)
     if target > 0.0:
         for i in range(n):
             hessian[0, i] = 0.0
@@ -77,9 +77,9 @@ def set_metric(fill, like, size, spec, u, data, target, low, high, metric):
 
 
 @njit(**FLAGS)
-def ascent(metric, grad, u, low, high, begin, direction):
+def ascent(metric, grad, u, space, begin, direction):
     """Write metric·gradient over the coordinates free to move; return its slope."""
-    n = u.size
+    n, low, high = u.size, space.low, space.high
     free = np.zeros(n, dtype=np.bool_)
     for i in range(begin, n):
         free[i] = (u[i] > low[i] or grad[i] > 0.0) and (u[i] < high[i] or grad[i] < 0.0)
@@ -95,36 +95,37 @@ def ascent(metric, grad, u, low, high, begin, direction):
 
 
 @entry(CLIMB)
-def maximise(fill, like, size, spec, u, data, target, low, high, metric, tolerance, beat):
+def maximise(points, space, u, metric, goal):
     """Maximise `objective` from u, in place, by BFGS within a box.
 
     Parameters
     ----------
     metric : float64 (n, n)
         Inverse of minus the Hessian, or zeros to have it computed; overwritten.
-    tolerance : float
-        The search ends when a Newton step would gain less log-likelihood than this.
-    beat : float
-        It also ends, short of the maximum, where not even forty times what a Newton step would
-        gain reaches this log-likelihood.
+    goal : Goal
+        With target > 0, E|X| is held there. The search ends when a Newton step would gain less
+        log-likelihood than `tolerance`; also, short of the maximum, where not even forty times
+        what a Newton step would gain reaches `beat`.
 
     Returns
     -------
     log-likelihood, whether it converged
     """
+    target, tolerance, beat = goal
+    spec, low, high = space.spec, space.low, space.high
     n = u.size
     grad, new_grad, d_mae = np.zeros(n), np.zeros(n), np.zeros(n)
     for i in range(n):
         u[i] = min(max(u[i], low[i]), high[i])
-    value = objective(fill, like, size, spec, u, data, target, grad, d_mae, low, high)
+    value = objective(points, space, u, target, grad, d_mae)
     fresh = metric[0, 0] == 0.0
     if fresh:
-        set_metric(fill, like, size, spec, u, data, target, low, high, metric)
+        set_metric(points, space, u, target, metric)
     steps = 0
     begin = 1 if target > 0.0 else 0
     direction = np.zeros(n)
     for _ in range(MAX_STEPS):
-        slope = ascent(metric, grad, u, low, high, begin, direction)
+        slope = ascent(metric, grad, u, space, begin, direction)
         if slope >= 0.0 and value + 20.0 * slope < beat:  # a Newton step gains half the slope
             return value, False
         if slope < tolerance:
@@ -133,14 +134,14 @@ def maximise(fill, like, size, spec, u, data, target, low, high, metric, toleran
             shaped = steps > 0 and tolerance > 1e-9
             if (fresh or shaped) and slope >= 0.0:
                 return value, True
-            set_metric(fill, like, size, spec, u, data, target, low, high, metric)
+            set_metric(points, space, u, target, metric)
             fresh = True
-            slope = ascent(metric, grad, u, low, high, begin, direction)
+            slope = ascent(metric, grad, u, space, begin, direction)
             if 0.0 <= slope < 10.0 * tolerance:
                 return value, True
             if slope < 0.0:
                 set_diagonal(metric, 1e-3)
-                slope = ascent(metric, grad, u, low, high, begin, direction)
+                slope = ascent(metric, grad, u, space, begin, direction)
         longest = 0.0
         for i in range(begin, n):
             # Steps of more than a factor of four in a scale, or 0.1 in a rate, are too bold.
@@ -154,9 +155,7 @@ def maximise(fill, like, size, spec, u, data, target, low, high, metric, toleran
             for i in range(begin, n):
                 trial[i] = min(max(u[i] + step * direction[i], low[i]), high[i])
                 predicted += (trial[i] - u[i]) * grad[i]
-            new_value = objective(
-                fill, like, size, spec, trial, data, target, new_grad, d_mae, low, high
-            )
+            new_value = objective(points, space, trial, target, new_grad, d_mae)
             if new_value > value + 1e-4 * predicted or (
                 predicted < 100.0 * tolerance and new_value >= value
             ):
@@ -166,7 +165,7 @@ def maximise(fill, like, size, spec, u, data, target, low, high, metric, toleran
         if not improved:
             if fresh:
                 return value, slope < 1e-6 * (1.0 + abs(value) * 1e-3)
-            set_metric(fill, like, size, spec, u, data, target, low, high, metric)
+            set_metric(points, space, u, target, metric)
             fresh = True
             continue
         update(metric, u, trial, grad, new_grad, begin)

@@ -7,34 +7,40 @@ import math
 import numpy as np
 
 from annostat.jit import njit
-from annostat.noise.kernels.types import FLAGS, PROFILE_GAIN, copy_into, set_diagonal, set_window
+from annostat.noise.kernels.types import (
+    FLAGS,
+    PROFILE_GAIN,
+    SCAN_GAIN,
+    Goal,
+    Space,
+    copy_into,
+    set_diagonal,
+    set_window,
+)
 
 
 @njit(**FLAGS)
-def scan_windows(
-    fill, like, size, climb, spec, start, data, windows, low, high, tolerance, u, values
-):
+def scan_windows(calls, space, start, windows, u, values):
     """Maximise for each window, from its neighbour's solution or, if that has no rate, from start.
 
     Writes the coordinates (windows, n) and, per window, the log-likelihood, E|X| and whether the
     search converged.
     """
+    fill, _, size = calls.points
+    spec, data = space.spec, space.data
+    goal = Goal(0.0, SCAN_GAIN, -np.inf)
     n = start.size
     metric = np.zeros((n, n))
     slopes, fresh = np.empty(n), np.empty(n)
     for i in range(windows.size):
         set_window(data, windows[i])
         copy_into(start if i == 0 else u[i - 1], u[i])
-        value, fine = climb(
-            fill, like, size, spec, u[i], data, 0.0, low, high, metric, tolerance, -np.inf
-        )
+        value, fine = calls.climb(calls.points, space, u[i], metric, goal)
         if u[i, spec[0]] == 0.0:
             copy_into(start, fresh)
             fresh[spec[0]] = max(start[spec[0]], 0.01)
             set_diagonal(metric, 0.0)
-            again, fine_again = climb(
-                fill, like, size, spec, fresh, data, 0.0, low, high, metric, tolerance, -np.inf
-            )
+            again, fine_again = calls.climb(calls.points, space, fresh, metric, goal)
             if again > value:
                 value, fine = again, fine_again
                 copy_into(fresh, u[i])
@@ -45,30 +51,29 @@ def scan_windows(
 
 
 @njit(**FLAGS)
-def profile_miss(x, held, top, half, fill, like, size, climb, spec, u, data, low, high, metric):
+def profile_miss(x, walk, calls, space, u, metric):
     """Return √drop − √half of the profile log-likelihood with one quantity held at x.
 
-    The signed root is nearly linear in x, which is what root finders like. `held` is a
-    coordinate, or −1 for log E|X|. Where there is no likelihood, u is left as it was.
+    The signed root is nearly linear in x, which is what root finders like. Where there is no
+    likelihood, u is left as it was.
     """
-    v, a, b, target = u.copy(), low.copy(), high.copy(), 0.0
-    if held < 0:
+    v, a, b, target = u.copy(), space.low.copy(), space.high.copy(), 0.0
+    if walk.held < 0:
         target = math.exp(x)
     else:
-        v[held] = x
-        a[held] = x
-        b[held] = x
-    value, _ = climb(fill, like, size, spec, v, data, target, a, b, metric, PROFILE_GAIN, -np.inf)
+        v[walk.held] = x
+        a[walk.held] = x
+        b[walk.held] = x
+    goal = Goal(target, PROFILE_GAIN, -np.inf)
+    value, _ = calls.climb(calls.points, Space(space.spec, space.data, a, b), v, metric, goal)
     if not value > -np.inf:
         return 1e3
     copy_into(v, u)
-    return math.sqrt(max(top - value, 0.0)) - math.sqrt(half)
+    return math.sqrt(max(walk.top - value, 0.0)) - math.sqrt(walk.half)
 
 
 @njit(**FLAGS)
-def profile_limit(
-    start, step, bottom, held, top, half, windows, fill, like, size, climb, spec, u, data, low, high
-):
+def profile_limit(walk, windows, calls, space, u):
     """Return where the profile log-likelihood has dropped by `half` below `top`.
 
     For one window: walks from `start` in growing steps to a bracket, and closes that by the
@@ -76,8 +81,9 @@ def profile_limit(
     dropped by less there, the walk goes on from there with that one. Returns `bottom` if the
     profile does not drop so far before it. `u` follows the profile.
     """
+    start, step, bottom = walk.start, walk.step, walk.bottom
     v, metric = np.empty(u.size), np.zeros((u.size, u.size))
-    miss_start = -math.sqrt(half)
+    miss_start = -math.sqrt(walk.half)
     for turn in range(4):
         set_diagonal(metric, 0.0)
         a, miss_a, b, miss_b = start, miss_start, start, -1.0
@@ -85,9 +91,7 @@ def profile_limit(
         for _ in range(40):
             b = start + step if b == start else b + (b - start)
             b = min(b, bottom) if step > 0.0 else max(b, bottom)
-            miss_b = profile_miss(
-                b, held, top, half, fill, like, size, climb, spec, u, data, low, high, metric
-            )
+            miss_b = profile_miss(b, walk, calls, space, u, metric)
             if miss_b > 0.0 or b == bottom:
                 break
             a, miss_a = b, miss_b
@@ -95,9 +99,7 @@ def profile_limit(
             limit = b
             for _ in range(60):
                 c = b - miss_b * (b - a) / (miss_b - miss_a)
-                miss_c = profile_miss(
-                    c, held, top, half, fill, like, size, climb, spec, u, data, low, high, metric
-                )
+                miss_c = profile_miss(c, walk, calls, space, u, metric)
                 limit = c
                 # What a secant through c would still move.
                 left = abs(miss_c * (b - a) / (miss_b - miss_a))
@@ -116,15 +118,13 @@ def profile_limit(
         set_diagonal(metric, 0.0)
         miss_start, window = np.inf, windows[0]
         for w in windows:
-            set_window(data, w)
+            set_window(space.data, w)
             copy_into(u, v)
-            miss = profile_miss(
-                limit, held, top, half, fill, like, size, climb, spec, v, data, low, high, metric
-            )
+            miss = profile_miss(limit, walk, calls, space, v, metric)
             if miss < miss_start:
                 miss_start, window = miss, w
         if miss_start > -1e-3:
             return limit
-        set_window(data, window)
+        set_window(space.data, window)
         start = limit
     return limit

@@ -6,23 +6,23 @@ import numpy as np
 
 from annostat.jit import njit
 from annostat.noise.kernels.likelihood import law_slopes
-from annostat.noise.kernels.types import FLAGS, copy_into, set_window
+from annostat.noise.kernels.types import FLAGS, Goal, Space, copy_into, set_window
 
 
 @njit(**FLAGS)
-def refit_counts(
-    fill, like, size, climb, spec, starts, metrics, data, counts, windows, first, low, high,
-    best_u, best,
-):  # fmt: skip
+def refit_counts(calls, space, warm, counts, best_u, best):
     """Refit every row of `counts` (replicates, cells), the window included.
 
-    `starts` and `metrics` hold the solution for each window on the data. With first >= 0 rows are
-    taken to be like the data: after that window each begins at the best solution so far (a rate
-    of 0 knows no window: at the data's then), and is left where it cannot become the best. With
-    first < 0 all windows are climbed. Writes the best coordinates, and per row: log-likelihood,
-    window and E|X|.
+    `warm` holds the solution for each window on the data. With first >= 0 rows are taken to be like
+    the data: after that window each begins at the best solution so far (a rate of 0 knows no
+    window: at the data's then), and is left where it cannot become the best. With first < 0 all
+    windows are climbed. Writes the best coordinates, and per row: log-likelihood, window and E|X|.
     """
+    fill, _, size = calls.points
+    spec, data, low, high = space
+    starts, metrics, windows, first = warm
     drawn = (data[0].copy(), data[1].copy())
+    there = Space(spec, drawn, low, high)
     count = drawn[1][: counts.shape[1]]  # set in place
     u, slopes = np.empty(low.size), np.empty(low.size)
     for b in range(counts.shape[0]):
@@ -32,11 +32,11 @@ def refit_counts(
             i = (max(first, 0) + k) % windows.size
             if windows[i] > 0:
                 set_window(drawn, windows[i])
-            warm = first >= 0 and k > 0 and best_u[b, spec[0]] > 0.0
+            follow = first >= 0 and k > 0 and best_u[b, spec[0]] > 0.0
             beat = best[b, 0] if first >= 0 else -np.inf
-            copy_into(best_u[b] if warm else starts[i], u)
+            copy_into(best_u[b] if follow else starts[i], u)
             metric = metrics[i].copy()
-            value, _ = climb(fill, like, size, spec, u, drawn, 0.0, low, high, metric, 1e-8, beat)
+            value, _ = calls.climb(calls.points, there, u, metric, Goal(0.0, 1e-8, beat))
             if value > best[b, 0]:
                 best[b, 0] = value
                 best[b, 1] = windows[i]
@@ -55,7 +55,7 @@ def fit_unimodal(cells, weights, law, max_steps, tolerance):
     -------
     log-likelihood, largest directional derivative, number of steps
     """
-    start, count = cells[2], cells[3]
+    start, count = cells.start, cells.count
     readings = 0.0
     for c in range(count.size):
         readings += count[c] * (start[c + 1] - start[c])
@@ -69,7 +69,7 @@ def fit_unimodal(cells, weights, law, max_steps, tolerance):
             law[0, m + w] = height
             law[0, m - w] = height
         slopes[:] = 0.0
-        value, _ = law_slopes(law, cells, (1.0, 0.0, 0.0, 0.0), slopes)
+        value, _ = law_slopes(law, cells, 1.0, 0.0, slopes)
         ahead = slopes[0, m]
         largest = 0.0
         for w in range(m + 1):

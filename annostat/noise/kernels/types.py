@@ -14,21 +14,18 @@ u
     Coordinates of the maximiser: logarithms of the core's parameters, then the abandonment rate
     (if there is abandonment), then the logarithms of the raters' scales relative to the first.
 spec
-    int64 array: number of core parameters, abandonment (0 none, 1 independent, 2 shared), number
-    of raters with a law of their own, whether to normalise, tail index, whether abandoned
-    picks follow the triangle of the clip's length (1) or the uniform law (0).
+    int64 array: number of core parameters, whether there is an abandonment rate, number of raters
+    with a law of their own, whether to normalise, tail index, whether abandoned picks follow the
+    triangle of the clip's length (1) or the uniform law (0).
 data
-    What `pack` makes of: z (picks of all cells, from 0 up), rater (of each pick), start (first pick
-    of each cell, and the end), group (of each cell), count, extra (see `evaluate`), span (largest
-    z of each cell), period, base (2W + 1, or the clip length), share (of the readings) and
-    support (S) of each group. Two arrays and not eleven: handing them on is most of what the
+    What `pack` makes of `Parts`. Two arrays and not thirteen: handing them on is most of what the
     compiler would be busy with.
 """
 
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba as nb
 import numpy as np
@@ -40,20 +37,109 @@ FLAGS: dict[str, Any] = {
     "error_model": "numpy",
 }
 MAX_STEPS = 200
+SCAN_GAIN = 1e-7  # log-likelihood to which each window is maximised; the best one further
 PROFILE_GAIN = 1e-5  # a profile is maximised up to so much log-likelihood
 TINY = 1e-300  # a probability never goes below this, so that its logarithm exists
 FILL = nb.types.void(nb.float64[::1], nb.float64[::1], nb.float64[:, ::1])
-_FUNCTION, _TUPLE = nb.types.FunctionType, nb.types.Tuple
+_FUNCTION, _TUPLE, _NAMED = nb.types.FunctionType, nb.types.Tuple, nb.types.NamedTuple
 NUMBERS, VECTOR, MATRIX = nb.int64[::1], nb.float64[::1], nb.float64[:, ::1]
 DATA = _TUPLE([NUMBERS, VECTOR])
-CELLS = _TUPLE([NUMBERS, NUMBERS, NUMBERS, VECTOR, VECTOR, nb.int64, nb.int64])
+
+
+class Parts(NamedTuple):
+    """What `data` is packed from."""
+
+    z: Any  # int64, picks of all cells, from 0 up
+    rater: Any  # int64, of each pick
+    start: Any  # int64, first pick of each cell, and the end
+    group: Any  # int64, of each cell
+    count: Any  # float64, of each cell
+    extra: Any  # float64, of each cell: see `evaluate`
+    span: Any  # int64, largest z of each cell
+    period: Any  # float64, of each group
+    base: Any  # int64, of each group: 2W + 1, or the clip length
+    share: Any  # float64, of the readings in each group
+    support: Any  # int64, S of each group
+    alone: float  # share of ε of raters who give up by themselves
+    together: float  # share of ε of raters who give up together
+
+
+class Cells(NamedTuple):
+    """The cells of one group, and the constant part of their probabilities."""
+
+    z: Any
+    rater: Any
+    start: Any
+    count: Any
+    constant: Any  # float64, added to each cell's probability
+    slope: Any  # float64, its derivative by the abandonment rate
+    first: int
+    last: int
+
+
+class Points(NamedTuple):
+    """The core's law, the likelihood and E|X|, compiled, as kernels are handed them."""
+
+    fill: Any
+    like: Any
+    size: Any
+
+
+class Calls(NamedTuple):
+    """The compiled functions of a problem: its points, and the maximiser."""
+
+    points: Points
+    climb: Any
+
+
+class Space(NamedTuple):
+    """Where the maximiser searches: settings, data, and the limits of the coordinates."""
+
+    spec: Any
+    data: Any
+    low: Any
+    high: Any
+
+
+class Goal(NamedTuple):
+    """What the maximiser searches for, and when it stops; see `maximise`."""
+
+    target: float
+    tolerance: float
+    beat: float
+
+
+class Walk(NamedTuple):
+    """Which profile is walked along, from where, how far and down to what."""
+
+    start: float
+    step: float
+    bottom: float
+    held: int  # a coordinate, or −1 for log E|X|
+    top: float
+    half: float
+
+
+class Warm(NamedTuple):
+    """Solutions and metrics for each window, and the window that refits begin with (or −1)."""
+
+    starts: Any
+    metrics: Any
+    windows: Any
+    first: int
+
+
+CELLS = _NAMED([NUMBERS, NUMBERS, NUMBERS, VECTOR, VECTOR, VECTOR, nb.int64, nb.int64], Cells)
 # Of `evaluate` and `mean_error`: fill, spec, u, data and the gradient to write.
 POINT = nb.float64(_FUNCTION(FILL), NUMBERS, VECTOR, DATA, VECTOR)
-# Of `maximise`: fill, like, size, spec, u, data, target, low, high, metric, tolerance, beat.
-CLIMB = _TUPLE([nb.float64, nb.boolean])(
-    _FUNCTION(FILL), _FUNCTION(POINT), _FUNCTION(POINT), NUMBERS, VECTOR, DATA,
-    nb.float64, VECTOR, VECTOR, MATRIX, nb.float64, nb.float64,
-)  # fmt: skip
+POINTS = _NAMED([_FUNCTION(FILL), _FUNCTION(POINT), _FUNCTION(POINT)], Points)
+SPACE = _NAMED([NUMBERS, DATA, VECTOR, VECTOR], Space)
+GOAL = nb.types.NamedUniTuple(nb.float64, 3, Goal)  # as numba calls three of one type
+# Of `maximise`: points, space, u, metric, goal.
+CLIMB = _TUPLE([nb.float64, nb.boolean])(POINTS, SPACE, VECTOR, MATRIX, GOAL)
+CALLS = _NAMED([POINTS, _FUNCTION(CLIMB)], Calls)
+WALK = _NAMED([nb.float64, nb.float64, nb.float64, nb.int64, nb.float64, nb.float64], Walk)
+WARM = _NAMED([MATRIX, nb.float64[:, :, ::1], NUMBERS, nb.int64], Warm)
 
 
 @njit(**FLAGS)
@@ -69,9 +155,9 @@ def call_point(function, fill, spec, u, data, slopes):
 
 
 @njit(**FLAGS)
-def call_climb(fill, like, size, climb, spec, u, data, target, low, high, metric, tolerance):
+def call_climb(calls, space, u, metric, goal):
     """Run a compiled function of the signature `CLIMB`."""
-    return climb(fill, like, size, spec, u, data, target, low, high, metric, tolerance, -np.inf)
+    return calls.climb(calls.points, space, u, metric, goal)
 
 
 class Entry:
@@ -99,19 +185,18 @@ def entry(signature: Any) -> Any:
     return functools.partial(Entry, signature)
 
 
-def pack(
-    z: Any, rater: Any, start: Any, group: Any, count: Any, extra: Any, span: Any, period: Any,
-    base: Any, share: Any, support: Any,
-) -> tuple[Any, Any]:  # fmt: skip
+def pack(parts: Parts) -> tuple[Any, Any]:
     """Return the kernels' `data`: all whole numbers after their sizes, and all others."""
-    sizes = [z.size, group.size, period.size]
-    whole = np.concatenate([sizes, z, rater, start, group, span, base, support], dtype=np.int64)
-    return whole, np.concatenate([count, extra, period, share], dtype=np.float64)
+    p = parts
+    sizes = [p.z.size, p.group.size, p.period.size]
+    whole = [sizes, p.z, p.rater, p.start, p.group, p.span, p.base, p.support]
+    real = [p.count, p.extra, p.period, p.share, [p.alone, p.together]]
+    return np.concatenate(whole, dtype=np.int64), np.concatenate(real, dtype=np.float64)
 
 
 @njit(**FLAGS)
 def unpack(data):
-    """Return views of the parts of `data`, in the order of the arguments of `pack`."""
+    """Return `Parts` whose arrays are views of `data`."""
     whole, real = data
     n, m, g = whole[0], whole[1], whole[2]
     z, rater = whole[3 : 3 + n], whole[3 + n : 3 + 2 * n]
@@ -123,7 +208,10 @@ def unpack(data):
     base, support = whole[at : at + g], whole[at + g : at + 2 * g]
     count, extra = real[:m], real[m : 2 * m]
     period, share = real[2 * m : 2 * m + g], real[2 * m + g : 2 * m + 2 * g]
-    return z, rater, start, group, count, extra, span, period, base, share, support
+    alone, together = real[2 * m + 2 * g], real[2 * m + 2 * g + 1]
+    return Parts(
+        z, rater, start, group, count, extra, span, period, base, share, support, alone, together
+    )
 
 
 @njit(**FLAGS)
