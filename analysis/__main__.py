@@ -14,10 +14,20 @@ from annostat.errors import AnnostatError
 # Each has main(out, *, seed, quick), which writes NAME.json, NAME.svg and NAME.png; those that can
 # use real data or a trained student have a parameter for its folder.
 SCRIPTS = (
-    "sampling_rates", "corrupted", "prompts", "bounds", "afd", "error_concentration",
-    "scaling_laws", "first_frames", "two_ventricles", "camus_table", "lidc", "floor_regression",
+    "sampling_rates",
+    "corrupted",
+    "prompts",
+    "bounds",
+    "afd",
+    "error_concentration",
+    "scaling_laws",
+    "first_frames",
+    "two_ventricles",
+    "camus_table",
+    "lidc",
+    "floor_regression",
     "theory",
-)  # fmt: skip
+)
 
 
 @click.command()

@@ -44,22 +44,30 @@ def derivation(*, seed: int, n: int) -> dict[str, float]:
 def main(out: Path, *, seed: int = 0, quick: bool = False) -> dict[str, Any]:
     """Write the paper's bounds, every other reading, and what the reported scores can refute."""
     summary: dict[str, Any] = {
-        "sd": paper.CAMUS_SD, "correlation": paper.CAMUS_CORRELATION, "n": paper.CAMUS_N_ASSUMED,
+        "sd": paper.CAMUS_SD,
+        "correlation": paper.CAMUS_CORRELATION,
+        "n": paper.CAMUS_N_ASSUMED,
         "unit": "points",
-    }  # fmt: skip
+    }
     readings = {name: bounds_from_summary(convention=name, **summary) for name in CONVENTIONS}
     papers = readings["between-sessions"]
     judged = {
         f"kurtosis {kurtosis:g}": compare_published(
-            score_rmse=paper.ECHOCOTR_RMSE, score_n=paper.ECHONET_TEST_N, score_kurtosis=kurtosis,
-            sd=paper.CAMUS_SD, n=paper.CAMUS_N_ASSUMED, kurtosis=kurtosis,
+            score_rmse=paper.ECHOCOTR_RMSE,
+            score_n=paper.ECHONET_TEST_N,
+            score_kurtosis=kurtosis,
+            sd=paper.CAMUS_SD,
+            n=paper.CAMUS_N_ASSUMED,
+            kurtosis=kurtosis,
         )
         for kurtosis in (3.0, 6.0)
-    }  # fmt: skip
+    }
     correlation = compare_published(
-        score_correlation=paper.BATOOL_CORRELATION, score_n=paper.CAMUS_N_ASSUMED,
-        correlation=paper.CAMUS_CORRELATION, n=paper.CAMUS_N_ASSUMED,
-    )  # fmt: skip
+        score_correlation=paper.BATOOL_CORRELATION,
+        score_n=paper.CAMUS_N_ASSUMED,
+        correlation=paper.CAMUS_CORRELATION,
+        n=paper.CAMUS_N_ASSUMED,
+    )
     numbers = {
         "kind": "published numbers; n of CAMUS assumed",
         "rmse_floor": papers.rmse_floor.to_dict(),
@@ -71,8 +79,12 @@ def main(out: Path, *, seed: int = 0, quick: bool = False) -> dict[str, Any]:
         "derivation_simulated": derivation(seed=seed, n=10_000 if quick else 1_000_000),
     }
     figure, axes = new_figure(11, 3.6, 2)
-    draw(axes[0], {n: f.rmse_floor for n, f in readings.items()}, paper.ECHOCOTR_RMSE,
-         "EchoCoTr's RMSE, 5.17")  # fmt: skip
+    draw(
+        axes[0],
+        {n: f.rmse_floor for n, f in readings.items()},
+        paper.ECHOCOTR_RMSE,
+        "EchoCoTr's RMSE, 5.17",
+    )
     axes[0].set(xlabel="least RMSE of any model (points)", title="The floor, by what the 5.7 is")
     ceilings = {n: readings[n].correlation_ceiling for n in ("between-sessions", MERGED)}
     draw(axes[1], ceilings, paper.BATOOL_CORRELATION, "a reported correlation, 0.78")
@@ -95,8 +107,14 @@ def draw(ax: Any, bounds: dict[str, annostat.Estimate], score: float, label: str
             ends = [bound.interval.low, bound.interval.high]
             ax.plot(ends, [row, row], color=COLOURS[0], lw=2)
         ax.plot(bound.value, row, "o", color=COLOURS[0])
-        ax.annotate(bound.short(), (bound.value, row), (0, 6), textcoords="offset points",
-                    ha="center", fontsize=8)  # fmt: skip
+        ax.annotate(
+            bound.short(),
+            (bound.value, row),
+            (0, 6),
+            textcoords="offset points",
+            ha="center",
+            fontsize=8,
+        )
     ax.axvline(score, color=COLOURS[1], ls="--", lw=1.2, label=label)
     ax.set_yticks(range(len(bounds)), list(bounds))
     ax.set_ylim(len(bounds) - 0.5, -0.7)

@@ -96,15 +96,17 @@ def slice_of_most_readers(readings: Sequence[tuple[Outline, ...]]) -> np.ndarray
     width, height = points.max(axis=0) - low + 1
     best, best_score = np.zeros((len(readings), height, width), bool), (0, 0)
     for z in sorted({o.z_mm for reading in readings for o in reading}):
-        masks = np.stack([
-            outlines_mask(
-                [o.xy - low for o in reading if o.z_mm == z and o.inclusion],
-                (height, width),
-                holes=[o.xy - low for o in reading if o.z_mm == z and not o.inclusion],
-                rule="lidc",
-            )
-            for reading in readings
-        ])  # fmt: skip
+        masks = np.stack(
+            [
+                outlines_mask(
+                    [o.xy - low for o in reading if o.z_mm == z and o.inclusion],
+                    (height, width),
+                    holes=[o.xy - low for o in reading if o.z_mm == z and not o.inclusion],
+                    rule="lidc",
+                )
+                for reading in readings
+            ]
+        )
         score = (int(masks.any(axis=(1, 2)).sum()), int(masks.sum()))
         if score > best_score:
             best, best_score = masks, score

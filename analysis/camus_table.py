@@ -52,8 +52,14 @@ def main(
         grid = np.full((4, 4), np.nan)
         for (blocks, layers), value in cells.items():
             grid[layers - 1, blocks - 1] = value
-            ax.text(blocks - 1, layers - 1, f"{100 * value:.2f}", ha="center", va="center",
-                    color="white" if value < 0.75 else "black")  # fmt: skip
+            ax.text(
+                blocks - 1,
+                layers - 1,
+                f"{100 * value:.2f}",
+                ha="center",
+                va="center",
+                color="white" if value < 0.75 else "black",
+            )
         ax.imshow(grid, cmap="cividis", vmin=0.2, vmax=1.0)
         ax.set_xticks(range(4), [f"B{b}" for b in range(1, 5)])
         ax.set_yticks(range(4), [f"L{layers}" for layers in range(1, 5)])

@@ -45,9 +45,13 @@ def echo_folder(path: Path, *, seed: int, quick: bool) -> dict[str, Any]:
     for index in range(wanted["clips"]):
         kind = kinds.get(index, "")
         clip = make_clip(
-            seed, index, size=SIZE, frames=FRAMES, fps=float(rng.choice(RATES)),
+            seed,
+            index,
+            size=SIZE,
+            frames=FRAMES,
+            fps=float(rng.choice(RATES)),
             corruption=kind if kind in CORRUPTIONS else "",
-        )  # fmt: skip
+        )
         name = f"0X{rng.integers(2**63):016X}"
         write_avi(path / "echonet" / "Videos" / f"{name}.avi", clip)
         listed.append(list_row(name, clip, ("TRAIN", "TRAIN", "TRAIN", "VAL", "TEST")[index % 5]))
@@ -75,9 +79,16 @@ def list_row(name: str, clip: Clip, split: str) -> dict[str, Any]:
     n, height, width = clip.frames.shape
     edv, esv = (float(clip.volumes_ml[t]) for t in (clip.ed, clip.es))
     return {
-        "FileName": name, "EF": clip.ef, "ESV": esv, "EDV": edv, "FrameHeight": height,
-        "FrameWidth": width, "FPS": clip.fps, "NumberOfFrames": n, "Split": split,
-    }  # fmt: skip
+        "FileName": name,
+        "EF": clip.ef,
+        "ESV": esv,
+        "EDV": edv,
+        "FrameHeight": height,
+        "FrameWidth": width,
+        "FPS": clip.fps,
+        "NumberOfFrames": n,
+        "Split": split,
+    }
 
 
 def trace_rows(

@@ -45,8 +45,11 @@ def main(out: Path, *, seed: int = 0, quick: bool = False) -> dict[str, Any]:
     """Draw the curves, from the best item to the worst as the paper does."""
     rounds, errors = simulated(seed=seed, n=300 if quick else paper.ECHONET_TEST_N)
     options: dict[str, Any] = {
-        "top": TOP, "n_simulated": 39 if quick else 499, "rng": seed, "n_jobs": 2
-    }  # fmt: skip
+        "top": TOP,
+        "n_resamples": 39 if quick else 499,
+        "rng": seed,
+        "n_jobs": 2,
+    }
     models = compare_concentration(errors, rounds=rounds, unit="frames", **options)
     read = annostat.datasets.lidc("largest_slice")
     read = read.take(np.isfinite(read.values[:, :3]).all(axis=1))
@@ -54,9 +57,14 @@ def main(out: Path, *, seed: int = 0, quick: bool = False) -> dict[str, Any]:
         read.values[:, :2], names=read.names[:2], unit="slices", exchangeable=True
     )
     reader = concentration(
-        read.values[:, 2] - read.values[:, 0], rounds=two, items=read.items,
-        clusters=read.cluster, name="a third reader", unit="slices", **options,
-    )  # fmt: skip
+        read.values[:, 2] - read.values[:, 0],
+        rounds=two,
+        items=read.items,
+        cluster=read.cluster,
+        name="a third reader",
+        unit="slices",
+        **options,
+    )
     numbers = {
         "kind": {"models": "simulated", "reader": "real: LIDC-IDRI"},
         "top": TOP,

@@ -35,9 +35,11 @@ def main(
     masks = [predict(net, clip.frames)[:, 0] >= 128 for clip in clips]
     errors = np.array([1 - dice(a, b) for a, b in zip(masks, truth, strict=True)])
     padded = np.array(
-        [1 - dice(predict(net, clip.frames, pad=PAD)[:, 0] >= 128, t)
-         for clip, t in zip(clips, truth, strict=True)]
-    )  # fmt: skip
+        [
+            1 - dice(predict(net, clip.frames, pad=PAD)[:, 0] >= 128, t)
+            for clip, t in zip(clips, truth, strict=True)
+        ]
+    )
     result = first_frames(errors, padded=padded, rng=seed)
     worst = np.argsort(errors[:, :3].mean(axis=1))[-2:][::-1]
     figure, axes = new_figure(13, 5.4, 1 + len(SHOWN), rows=2)

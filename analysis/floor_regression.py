@@ -111,9 +111,11 @@ def real(*, seed: int) -> dict[str, Any]:
     for k in (1, 2, 3):
         square = (rest.values[:, 3] - rest.values[:, :k].mean(axis=1)) ** 2
         draws = bootstrap(
-            lambda w, s=square: np.sqrt(w @ s / w.sum(axis=1)), len(square), clusters=groups,
+            lambda w, s=square: np.sqrt(w @ s / w.sum(axis=1)),
+            len(square),
+            clusters=groups,
             rng=seed,
-        )  # fmt: skip
+        )
         reached = float(np.sqrt(square.mean()))
         interval = bootstrap_interval(draws, reached)
         factor = float(np.sqrt(1 + 1 / k))
@@ -141,8 +143,15 @@ def main(out: Path, *, seed: int = 0, quick: bool = False) -> dict[str, Any]:
         ):
             value = cell[part]
             spread = [[value["value"] - value["low"]], [value["high"] - value["value"]]]
-            axes[1].errorbar(int(k) + shift, value["value"], yerr=spread, fmt="o", capsize=3,
-                             color=colour, label=part if k == "1" else None)  # fmt: skip
+            axes[1].errorbar(
+                int(k) + shift,
+                value["value"],
+                yerr=spread,
+                fmt="o",
+                capsize=3,
+                color=colour,
+                label=part if k == "1" else None,
+            )
     axes[1].set(xlabel="readers averaged, k", ylabel="RMSE against another reader (log mm)")
     axes[1].set(xticks=[1, 2, 3], ylim=(0, None))
     axes[1].set_title("Real: predicted on one half of the patients,\nreached on the other")
@@ -162,10 +171,20 @@ def draw_regression(ax: Any, numbers: dict[str, Any]) -> None:
         ("rmse", COLOURS[1], "against one annotation"),
         ("true_rmse", COLOURS[0], "against the truth, from two rounds"),
     ):
-        value, low, high = (np.array([row[key][k] for row in rows.values()], dtype=float)
-                            for k in ("value", "low", "high"))  # fmt: skip
-        ax.errorbar(sizes, value, yerr=[value - low, high - value], fmt="o-", ms=5, capsize=2,
-                    color=colour, label=label)  # fmt: skip
+        value, low, high = (
+            np.array([row[key][k] for row in rows.values()], dtype=float)
+            for k in ("value", "low", "high")
+        )
+        ax.errorbar(
+            sizes,
+            value,
+            yerr=[value - low, high - value],
+            fmt="o-",
+            ms=5,
+            capsize=2,
+            color=colour,
+            label=label,
+        )
     known = [row["true_rmse_known"] for row in rows.values()]
     ax.plot(sizes, known, "x", ms=7, color="black", label="against the truth, known")
     ax.set(xscale="log", xlabel="training labels", ylabel="RMSE (points)", ylim=(0, None))

@@ -68,8 +68,9 @@ def spread_by_size(n_bins: int = 8) -> tuple[np.ndarray, np.ndarray]:
     mean = np.nanmean(rounds.values, axis=1)
     edges = np.quantile(mean, np.linspace(0, 1, n_bins + 1))
     group = np.clip(np.searchsorted(edges, mean, side="right") - 1, 0, n_bins - 1)
-    spread = [agreement.repeatability(rounds.take(group == g)).noise_sd.value
-              for g in range(n_bins)]  # fmt: skip
+    spread = [
+        agreement.repeatability(rounds.take(group == g)).noise_sd.value for g in range(n_bins)
+    ]
     return np.array([np.median(mean[group == g]) for g in range(n_bins)]), np.array(spread)
 
 
@@ -81,8 +82,13 @@ def main(out: Path, *, seed: int = 0, quick: bool = False) -> dict[str, Any]:
         "picks": {name: describe(noise) for name, noise in fits.items()},
         "sizes": sizes(seed=seed),
     }
-    drawn = compare_masks(annostat.datasets.lidc_masks(), surface=False, rng=seed,
-                          n_resamples=200 if quick else 2000, n_jobs=2)  # fmt: skip
+    drawn = compare_masks(
+        annostat.datasets.lidc_masks(),
+        surface=False,
+        rng=seed,
+        n_resamples=200 if quick else 2000,
+        n_jobs=2,
+    )
     numbers["masks"] = drawn.to_dict()
     figure, axes = new_figure(13, 8, 3, rows=2)
     for ax, (name, noise) in zip(axes[0], fits.items(), strict=True):

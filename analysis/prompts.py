@@ -42,11 +42,16 @@ def main(
         "prompt": prompt,
         **{side: [{"clip": n, "answer": a} for n, a in clips] for side, clips in ends.items()},
         "associations": [
-            {"prompt": a.prompt, "outcome": a.outcome, "n_items": a.n_items,
-             "correlation": a.correlation.to_dict(), "p_value": a.p_value,
-             "p_adjusted": a.p_adjusted}
+            {
+                "prompt": a.prompt,
+                "outcome": a.outcome,
+                "n_items": a.n_items,
+                "correlation": a.correlation.to_dict(),
+                "p_value": a.p_value,
+                "p_adjusted": a.p_adjusted,
+            }
             for a in audit.associations
         ],
-    }  # fmt: skip
+    }
     save(out, "prompts", numbers, figure)
     return numbers

@@ -34,9 +34,11 @@ SERIES = {  # title: points, column
 def describe(found: ScalingComparison) -> dict[str, Any]:
     """Return the numbers of one series."""
     hinge = next((fit.hinge for fit in found.fits if fit.name == "hinge"), None)
-    inside = None if hinge is None or hinge.interval is None else (
-        paper.LIMIT_PARAMETERS in hinge.interval
-    )  # fmt: skip
+    inside = (
+        None
+        if hinge is None or hinge.interval is None
+        else (paper.LIMIT_PARAMETERS in hinge.interval)
+    )
     return found.to_dict() | {"one_million_in_the_interval_of_the_hinge": inside}
 
 
@@ -46,9 +48,12 @@ def main(out: Path, *, seed: int = 0, quick: bool = False) -> dict[str, Any]:
     figure, axes = new_figure(15, 4.6, 3)
     for ax, (name, (points, column)) in zip(axes, SERIES.items(), strict=True):
         [found] = compare_scaling_table(
-            scaling_points(points), size="parameters", score=column, higher_is_better=True,
+            scaling_points(points),
+            size="parameters",
+            score=column,
+            higher_is_better=True,
             loss_kind="first-order",
-        ).values()  # fmt: skip
+        ).values()
         numbers["series"][name] = describe(found)
         plot_scaling(found, ax=ax)
         ax.set_title(f"{name}\nnaive slope {found.log_slope.short()} ({found.log_slope.range()})")

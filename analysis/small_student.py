@@ -26,8 +26,14 @@ def small_student(out: Path, *, seed: int, quick: bool, student: Path | None) ->
         return load_student(student / "best.safetensors")
     changes = ["data.structures=[LV, RV]", f"train.seed={seed}", f"data.seed={seed + 1}"]
     if quick:
-        changes += ["data.n_train=8", "data.n_valid=4", "data.n_test=4", "train.epochs=2",
-                    "data.size=32", "data.frames=24"]  # fmt: skip
+        changes += [
+            "data.n_train=8",
+            "data.n_valid=4",
+            "data.n_test=4",
+            "train.epochs=2",
+            "data.size=32",
+            "data.frames=24",
+        ]
     folder = out / f"small_student-{seed}{'-quick' if quick else ''}"
     config = PRESETS["phantom-tiny"].changed(changes)
     train(config, folder, cache=out / "clips", device="cpu", quiet=True)  # goes on where it was

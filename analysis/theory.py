@@ -174,8 +174,16 @@ def dice(out: Path, rng: np.random.Generator, repetitions: int) -> Numbers:
     ax.plot(x, 1e4 * y, "o", ms=4, color=COLOURS[0], label="mean outline of k against that of l")
     ends = np.array([0.0, 2.05])
     ax.plot(ends, 1e4 * np.polyval(line, ends), color=COLOURS[0], lw=1)
-    ax.plot(1, 1e4 * perfect, "D", ms=8, mfc="none", mew=1.5, color=COLOURS[1],
-            label="the truth against one rater")  # fmt: skip
+    ax.plot(
+        1,
+        1e4 * perfect,
+        "D",
+        ms=8,
+        mfc="none",
+        mew=1.5,
+        color=COLOURS[1],
+        label="the truth against one rater",
+    )
     ax.set(xlabel="1/k + 1/l", ylabel="(1 − Dice)² × 10⁴", xlim=(0, 2.1), ylim=(0, None))
     ax.legend(frameon=False)
     draw(out, "theory_dice", figure)

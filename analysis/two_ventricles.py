@@ -43,8 +43,10 @@ def main(
         found = overlap(
             np.concatenate([m[:, k] for m in masks]),
             np.concatenate([clip.mask(structure) for clip in clips]),
-            clips=names, surface=False, rng=seed,
-        )  # fmt: skip
+            clips=names,
+            surface=False,
+            rng=seed,
+        )
         numbers[f"dice_{structure}"] = found.dice.to_dict()
     figure, axes = new_figure(10, 5.6, 4, rows=2)
     for column, (clip, mask) in zip(axes.T, zip(clips, masks, strict=True), strict=False):

@@ -1,6 +1,6 @@
 """The old home of `Rounds` and the readers of tables; for one release."""
 
-from annostat._lazy import attach
+from annostat._names import attach
 
 __getattr__, __dir__ = attach(
     __name__,

@@ -177,7 +177,7 @@ def _concentration(
     given: dict[str, Any] = {
         "rounds": two,
         "items": seen.items,
-        "clusters": seen.cluster,
+        "cluster": seen.cluster,
         "unit": rounds.unit,
         **common,
     }

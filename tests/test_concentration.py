@@ -187,7 +187,7 @@ def test_clusters_widen_the_interval():
     scale = np.repeat(rng.lognormal(0, 0.5, 60), 5)
     e = scale * rng.normal(size=300)
     alone = concentration(e).gini
-    together = concentration(e, clusters=np.arange(300) // 5).gini
+    together = concentration(e, cluster=np.arange(300) // 5).gini
     assert together.standard_uncertainty > 1.1 * alone.standard_uncertainty
     assert "clusters" in together.interval.method
 
@@ -262,9 +262,9 @@ def test_planted_excess_is_found(whole):
     e, rounds = paired_errors(rng, 400)
     if whole:
         rounds = Rounds.from_array(np.rint(rounds.values))
-    quiet = concentration(e, rounds=rounds, n_simulated=199)
+    quiet = concentration(e, rounds=rounds, n_resamples=199)
     assert quiet.excess.p_value > 0.05
-    loud = concentration(e + np.where(np.arange(400) < 16, 40, 0), rounds=rounds, n_simulated=199)
+    loud = concentration(e + np.where(np.arange(400) < 16, 40, 0), rounds=rounds, n_resamples=199)
     assert loud.excess.p_value < 0.01 and "more than noise" in loud.excess.verdict
     assert loud.excess.worst_share.value > 0.05
     assert set(loud.worst[:16]) == set(range(16))
@@ -274,7 +274,7 @@ def test_raw_differences_are_not_the_null():
     """The law of D is less concentrated than that of X: the deconvolved null is above it."""
     rng = np.random.default_rng(7)
     e, rounds = paired_errors(rng, 1500)
-    found = concentration(e, rounds=rounds, n_simulated=99)
+    found = concentration(e, rounds=rounds, n_resamples=99)
     raw = float(Curve.of(rounds.differences() ** 2).share(0.15))
     assert found.null.population["worst_share"] > raw + 0.02
     assert found.null.population["worst_share"] == pytest.approx(0.704, abs=0.03)
@@ -285,7 +285,7 @@ def test_assumed_law(law):
     """Pure noise of the assumed law: p-values are uniform (Kolmogorov-Smirnov at 0.1%)."""
     rng = np.random.default_rng(8)
     found = [
-        concentration(e, noise=law, n_simulated=199, rng=rng)
+        concentration(e, noise=law, n_resamples=199, rng=rng)
         for e in drawn(law, rng, (60 * 200, 1)).reshape(60, 200)
     ]
     p = np.array([f.excess.p_value for f in found])
@@ -293,7 +293,7 @@ def test_assumed_law(law):
     null = found[0].null
     assert null.population["worst_share"] == pytest.approx(float(law_share(law, 0.15)))
     e = drawn(law, rng, (200, 1))[:, 0]
-    weighted = concentration(e, noise=law, weights=np.full(200, 2.0), n_simulated=199)
+    weighted = concentration(e, noise=law, weights=np.full(200, 2.0), n_resamples=199)
     assert weighted.null.expected["gini"].value == pytest.approx(
         null.expected["gini"].value, abs=0.03
     )
@@ -306,8 +306,8 @@ def test_noise_of_other_items_from_a_fit_and_its_json():
         Rounds.from_array(z), cores="laplace", abandonment="independent", n_tests=0
     )
     e = BLUNDERS.sample_errors((500, 1), rng=rng)[:, 0]
-    fitted = concentration(e, noise=noise, n_simulated=199)
-    read = concentration(e, noise=json.loads(json.dumps(noise.to_dict())), n_simulated=199)
+    fitted = concentration(e, noise=noise, n_resamples=199)
+    read = concentration(e, noise=json.loads(json.dumps(noise.to_dict())), n_resamples=199)
     assert read.null.population["worst_share"] == pytest.approx(
         fitted.null.population["worst_share"], abs=1e-9
     )
@@ -347,7 +347,7 @@ def test_the_law_that_sets_are_drawn_from():
                 assert plain_likelihood(replace(found, abandonment_rate=rate), e, d) < best
         assert law_of_all(fit, e.astype(float), published=True) is fit.model
         # A fit without abandonment can be simulated, too.
-        assert concentration(e + 0.0, noise=fit, n_simulated=19).excess.p_value > 0.05
+        assert concentration(e + 0.0, noise=fit, n_resamples=19).excess.p_value > 0.05
     shared = NoiseModel("laplace", {"scale": 2.0}, "shared", 0.1, window=30)
     z = shared.sample_errors((200, 2), rng=rng)
     fit = annostat.fit_noise(Rounds.from_array(z + 100), "laplace", abandonment="shared")
@@ -391,15 +391,15 @@ def test_missing_second_labels():
     e, rounds = paired_errors(rng, 300)
     values = rounds.values.copy()
     values[:100, 1] = np.nan
-    found = concentration(e, rounds=Rounds.from_array(values), n_simulated=49)
+    found = concentration(e, rounds=Rounds.from_array(values), n_resamples=49)
     assert "200 of these items" in found.null.source
 
 
 def test_scale_does_not_matter_for_real_values():
     rng = np.random.default_rng(12)
     e, rounds = paired_errors(rng, 250)
-    one = concentration(e, rounds=rounds, n_simulated=49)
-    big = concentration(1000 * e, rounds=Rounds.from_array(1000 * rounds.values), n_simulated=49)
+    one = concentration(e, rounds=rounds, n_resamples=49)
+    big = concentration(1000 * e, rounds=Rounds.from_array(1000 * rounds.values), n_resamples=49)
     assert big.excess.p_value == one.excess.p_value
     assert big.null.population["gini"] == pytest.approx(one.null.population["gini"])
 
@@ -431,7 +431,7 @@ def test_overlap_says_what_is_wrong():
         with pytest.raises(AnnostatError, match=message):
             overlap(*arguments, names=names)
     with pytest.raises(AnnostatError, match="one label for each of 3 items"):
-        overlap(some, some, clusters=[1, 2])
+        overlap(some, some, cluster=[1, 2])
     text = overlap(some, np.array([True, True, False]), names=("ours", "theirs")).line()
     assert text.startswith("ours (1) and theirs (2) share 1 item; chance: 0.7 (p = ")
 
@@ -445,11 +445,11 @@ def test_overlap_of_clusters():
         a = np.isin(patient, rng.choice(40, 6, replace=False))
         b = np.isin(patient, rng.choice(40, 6, replace=False))
         p_items.append(overlap(a, b).p_value)
-        p_clusters.append(overlap(a, b, clusters=patient, n_permutations=199).p_value)
+        p_clusters.append(overlap(a, b, cluster=patient, n_resamples=199).p_value)
     assert np.mean(np.array(p_items) < 0.05) > 0.15
     assert np.mean(np.array(p_clusters) < 0.05) < 0.15
     a = patient < 6
-    assert overlap(a, a, clusters=patient, n_permutations=199).p_value < 0.02
+    assert overlap(a, a, cluster=patient, n_resamples=199).p_value < 0.02
 
 
 # --- bad input ----------------------------------------------------------------------------------
@@ -492,9 +492,9 @@ def test_an_excess_over_the_noise_of_other_items_is_found():
     law = NoiseModel("laplace", {"scale": 2.0})
     fit = fit_noise(simulate_rounds(law, 400, rng=1), "laplace", abandonment="none", ci="none")
     errors = law.sample_errors((200, 1), rng=2)[:, 0].astype(float)
-    assert concentration(errors, noise=fit, n_simulated=99).excess.p_value > 0.05
+    assert concentration(errors, noise=fit, n_resamples=99).excess.p_value > 0.05
     errors[:6] += 40
-    assert concentration(errors, noise=fit, n_simulated=99).excess.p_value <= 0.02
+    assert concentration(errors, noise=fit, n_resamples=99).excess.p_value <= 0.02
 
 
 @pytest.fixture
@@ -612,9 +612,9 @@ def test_tables_of_a_comparison():
     e, rounds = paired_errors(rng, 80)
     errors = {"a": e, "b": e + rng.normal(0, 2, 80)}
     plain = compare_concentration(errors)
-    law = compare_concentration(errors, noise="laplace", n_simulated=99)
+    law = compare_concentration(errors, noise="laplace", n_resamples=99)
     with_one = compare_concentration(
-        errors, rounds=rounds, n_simulated=19, predictions={"a": rounds.values[:, 0] + e}
+        errors, rounds=rounds, n_resamples=19, predictions={"a": rounds.values[:, 0] + e}
     )
     for found, columns in ((plain, 5), (law, 7), (with_one, 8)):
         table = found.sections()[0]
@@ -642,7 +642,7 @@ def test_tables_of_a_comparison():
 def test_report_has_a_chapter():
     rng = np.random.default_rng(21)
     e, rounds = paired_errors(rng, 100)
-    one = concentration(e, rounds=rounds, n_simulated=19)
+    one = concentration(e, rounds=rounds, n_resamples=19)
     both = compare_concentration({"a": e, "<b>": e**2})
     page = make_report([one, both])
     assert "Where the error sits" in page and "&lt;b&gt;" in page

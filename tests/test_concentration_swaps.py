@@ -31,7 +31,9 @@ def test_a_perfect_model_is_refused_as_often_as_stated(noise):
         rng, truth, labels = world([seed, 7], 60, noise)
         if draw is not None:
             labels = truth[:, None] + draw(rng)
-        p.append(excess_by_swaps(truth, Rounds.from_array(labels), n_swaps=39, rng=seed).p_value)
+        p.append(
+            excess_by_swaps(truth, Rounds.from_array(labels), n_resamples=39, rng=seed).p_value
+        )
     # 300 sets: 5% with a standard error of 1.26 points.
     assert abs(np.mean(np.array(p) <= 0.05) - 0.05) < 3.5 * 0.0126
 
@@ -51,9 +53,9 @@ def test_an_excess_is_found_and_an_even_error_is_none():
 @given(st.floats(-3, 3).filter(lambda a: abs(a) > 0.01), st.floats(-100, 100))
 def test_units_and_the_order_of_rounds_do_not_matter(scale, shift):
     _, truth, labels = world(3, 50)
-    one = excess_by_swaps(truth, Rounds.from_array(labels), n_swaps=39)
+    one = excess_by_swaps(truth, Rounds.from_array(labels), n_resamples=39)
     other = excess_by_swaps(
-        scale * truth + shift, Rounds.from_array(scale * labels[:, ::-1] + shift), n_swaps=39
+        scale * truth + shift, Rounds.from_array(scale * labels[:, ::-1] + shift), n_resamples=39
     )
     assert other.share == pytest.approx(one.share) and other.p_value == one.p_value
 
@@ -68,7 +70,7 @@ def test_clusters_are_swapped_whole_and_missing_labels_left_out():
     assert again.p_value == pytest.approx(once.p_value, abs=0.06)
     labels[3, 0] = np.nan
     truth[7] = np.nan
-    assert excess_by_swaps(truth, Rounds.from_array(labels), n_swaps=19).n_items == 58
+    assert excess_by_swaps(truth, Rounds.from_array(labels), n_resamples=19).n_items == 58
 
 
 def test_bad_input():
@@ -87,7 +89,7 @@ def test_bad_input():
     for options, word in (
         ({"top": 0}, "top must be in"),
         ({"top": 1}, "top must be in"),
-        ({"n_swaps": 18}, "n_swaps must be a whole number of at least 19"),
+        ({"n_resamples": 18}, "n_resamples must be a whole number of at least 19"),
         ({"loss": "asis"}, "loss must be one of"),
     ):
         with pytest.raises(AnnostatError, match=word):
@@ -99,7 +101,7 @@ def test_against_a_plain_loop(loss, monkeypatch):
     """One swap at a time, each share from its own sorted list; and in blocks of any size."""
     _, truth, labels = world(11, 40)
     rounds = Rounds.from_array(labels)
-    found = excess_by_swaps(truth, rounds, top=0.2, loss=loss, n_swaps=99, rng=3)
+    found = excess_by_swaps(truth, rounds, top=0.2, loss=loss, n_resamples=99, rng=3)
     e = truth[:, None] - labels
     e = e - e.mean(axis=0)
     total, between = e.sum(axis=1), e[:, 0] - e[:, 1]
@@ -116,7 +118,7 @@ def test_against_a_plain_loop(loss, monkeypatch):
     assert found.share - found.share_of_noise == pytest.approx(gap(total, between))
     for block in (1, 40 * 7):
         monkeypatch.setattr(swaps, "BLOCK", block)
-        assert excess_by_swaps(truth, rounds, top=0.2, loss=loss, n_swaps=99, rng=3) == found
+        assert excess_by_swaps(truth, rounds, top=0.2, loss=loss, n_resamples=99, rng=3) == found
 
 
 def test_the_command_takes_predictions(run, tmp_path):

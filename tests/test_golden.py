@@ -104,17 +104,17 @@ def of_ceilings():
 def of_concentration():
     errors = NOISE[:, 0] * np.linspace(0.5, 2, 16)
     names = [f"c{i:02d}" for i in range(16)]
-    yield concentration(errors, noise="laplace", items=names, n_simulated=99, unit="%",
+    yield concentration(errors, noise="laplace", items=names, n_resamples=99, unit="%",
                         name="student", lists={"odd": np.arange(16) % 2 == 1})  # fmt: skip
-    yield concentration(errors, noise="gaussian", loss="absolute", top=0.25, n_simulated=99,
-                        clusters=np.arange(16) // 2)  # fmt: skip
+    yield concentration(errors, noise="gaussian", loss="absolute", top=0.25, n_resamples=99,
+                        cluster=np.arange(16) // 2)  # fmt: skip
     picks, rounded = PICKS.values, np.round(PICKS.values.mean(axis=1) + 1)
     pair = Rounds.from_array(picks)
-    yield concentration(rounded - picks[:, 0], rounds=pair, predictions=rounded, n_simulated=19)
+    yield concentration(rounded - picks[:, 0], rounds=pair, predictions=rounded, n_resamples=19)
     yield concentration([1.0, 2.0, 4.0])
-    yield compare_concentration({"a": errors, "b": 2 * errors + NOISE[:, 1]}, n_simulated=99)
-    yield excess_by_swaps(rounded, pair, n_swaps=99)
-    yield overlap(np.arange(16) < 5, np.arange(16) % 3 == 0, n_permutations=99)
+    yield compare_concentration({"a": errors, "b": 2 * errors + NOISE[:, 1]}, n_resamples=99)
+    yield excess_by_swaps(rounded, pair, n_resamples=99)
+    yield overlap(np.arange(16) < 5, np.arange(16) % 3 == 0, n_resamples=99)
 
 
 def of_noise():
@@ -122,7 +122,7 @@ def of_noise():
     yield fit_noise(PICKS, "laplace", abandonment="independent", window=20)
     yield fit_noise(RATERS, "gaussian", abandonment="none", by_rater=True)
     yield bracket(pair_mae(PICKS))
-    yield plan_rounds(PICKS, n_check=9, rng=1)
+    yield plan_rounds(PICKS, n_resamples=9, rng=1)
 
 
 def of_scaling():

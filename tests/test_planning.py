@@ -37,7 +37,7 @@ def gaussian_law():
     ("law", "cv", "n"), [(gaussian_law(), 0.755, 877), (DL, 0.89, 1220), (C, 1.11, 1900)]
 )
 def test_known_numbers(law, cv, n):
-    plan = plan_rounds(law, rng=1, n_check=400)
+    plan = plan_rounds(law, rng=1, n_resamples=400)
     assert plan.variation.value == pytest.approx(cv, rel=0.03)
     assert plan.n_pairs.value == pytest.approx(n, rel=0.06)
     assert plan.achieved.value == pytest.approx(0.05, rel=0.05)
@@ -56,14 +56,14 @@ def test_known_numbers(law, cv, n):
     ],
 )
 def test_fit_takes_what_its_information_says(model, n):
-    assert plan_rounds(model, rng=1, n_check=2).n_pairs_fit == pytest.approx(n, rel=0.01)
+    assert plan_rounds(model, rng=1, n_resamples=2).n_pairs_fit == pytest.approx(n, rel=0.01)
 
 
 def test_narrow_laplace_by_the_delta_method():
     # E|X| as a function of E|D| alone is the moment estimator: a fit cannot be worse.
     from annostat.noise.brackets import lattice_floor
 
-    plan = plan_rounds(DL, rng=1, n_check=2)
+    plan = plan_rounds(DL, rng=1, n_resamples=2)
     ed = plan.pair_mae
     slope = np.log(lattice_floor(ed * 1.001) / lattice_floor(ed / 1.001)) / (2 * np.log(1.001))
     assert plan.n_pairs.value < plan.n_pairs_fit <= plan.n_pairs.value * slope**2

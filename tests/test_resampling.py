@@ -64,7 +64,7 @@ def test_memory_grows_with_the_block_only(monkeypatch):
 @given(st.lists(st.integers(0, 6), min_size=1, max_size=30), st.integers(0, 2**32))
 def test_clusters_are_drawn_whole(labels, seed):
     codes = cluster_codes([f"p{v}" for v in labels])
-    weights = bootstrap(lambda w: w, len(labels), n_resamples=7, clusters=codes, rng=seed)
+    weights = bootstrap(lambda w: w, len(labels), n_resamples=7, cluster=codes, rng=seed)
     drawn = [weights[:, codes == c] for c in range(codes.max() + 1)]
     assert all((w == w[:, :1]).all() for w in drawn)
     assert (sum(w[:, 0] for w in drawn) == len(drawn)).all()
@@ -162,9 +162,9 @@ def test_extreme_bca_stays_in_order():
         (lambda: as_generator("x"), "numpy Generator"),
         (lambda: bootstrap(mean, 0), "n must be a whole number of at least 1"),
         (lambda: bootstrap(mean, 40, n_resamples=0), "n_resamples"),
-        (lambda: bootstrap(mean, 2, clusters=np.array([0, 5])), "each of them in use"),
-        (lambda: bootstrap(mean, 2, clusters=np.array([-1, 0])), "each of them in use"),
-        (lambda: bootstrap(mean, 3, clusters=np.array([0, 1])), "3 whole numbers"),
+        (lambda: bootstrap(mean, 2, cluster=np.array([0, 5])), "each of them in use"),
+        (lambda: bootstrap(mean, 2, cluster=np.array([-1, 0])), "each of them in use"),
+        (lambda: bootstrap(mean, 3, cluster=np.array([0, 1])), "3 whole numbers"),
         (lambda: map_parallel(str, [1, 2], n_jobs=0), "n_jobs"),
         (lambda: bootstrap_interval([1.0, math.nan], 1.0), "1 of 2 bootstrap replicates"),
         (lambda: bootstrap_interval([], 1.0), "two or more"),

@@ -70,9 +70,15 @@ def afd(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
     picks = rounds.values[:, 0]
     floor = cardiac.score_afd(other.values[:, 0], other_truth, n_resamples=RESAMPLES, rng=seed)
     found = cardiac.score_afd(
-        picks, truth, blind=truth + 32.0 * (rng.random(design.n) < often), beat=32.0,
-        floor=floor.afd, cluster=rounds.cluster, n_resamples=RESAMPLES, rng=seed + 1,
-    )  # fmt: skip
+        picks,
+        truth,
+        blind=truth + 32.0 * (rng.random(design.n) < often),
+        beat=32.0,
+        floor=floor.afd,
+        cluster=rounds.cluster,
+        n_resamples=RESAMPLES,
+        rng=seed + 1,
+    )
     assert found.wrong_beat is not None
     outcomes = {
         "interval: aFD": held(found.afd, mae),
@@ -104,9 +110,12 @@ def ef(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
     rounds, truth = design.sample(rng, scale=2.0, spread=2 * sigma)
     model = truth + sigma * rng.normal(size=design.n)
     found = cardiac.score_ef(
-        model, rounds.values[:, 0], cluster=rounds.cluster, n_resamples=RESAMPLES,
+        model,
+        rounds.values[:, 0],
+        cluster=rounds.cluster,
+        n_resamples=RESAMPLES,
         rng=int(rng.integers(2**31)),
-    )  # fmt: skip
+    )
     return {
         "interval: r": held(found.correlation, 4 / 5),
         "interval: MAE": held(found.mae, ef_mae(design)),
@@ -139,9 +148,12 @@ def first_frames(design: Design, rng: np.random.Generator) -> dict[str, Outcome]
     true, plain = errors(START, HINGE)
     true_padded, padded = errors(0.15, 2.0)
     found = cardiac.first_frames(
-        plain, padded=padded, cluster=None if design.cluster_size == 1 else codes.tolist(),
-        n_resamples=RESAMPLES, rng=int(rng.integers(2**31)),
-    )  # fmt: skip
+        plain,
+        padded=padded,
+        cluster=None if design.cluster_size == 1 else codes.tolist(),
+        n_resamples=RESAMPLES,
+        rng=int(rng.integers(2**31)),
+    )
     shown = found.mean.size
     band = bool(((found.low <= true[:shown]) & (true[:shown] <= found.high)).all())
     early = max(1, math.ceil(found.hinge.value))
@@ -159,7 +171,8 @@ def first_frames(design: Design, rng: np.random.Generator) -> dict[str, Outcome]
 PICKED = ("gaussian", "laplace", "laplace + 1/300", "t3")
 SUITES = {
     "blind": (
-        blind, [Design(96, f"{curve}, {noise}") for curve in CURVES for noise in (0, 0.1, 0.2, 0.4)]
+        blind,
+        [Design(96, f"{curve}, {noise}") for curve in CURVES for noise in (0, 0.1, 0.2, 0.4)],
     ),
     "afd": (
         afd,
@@ -177,4 +190,4 @@ SUITES = {
         + [Design(60, "lognormal", missing=0.2)]
         + [Design(n, "lognormal", cluster_size=3) for n in (60, 180)],
     ),
-}  # fmt: skip
+}

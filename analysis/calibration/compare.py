@@ -18,8 +18,11 @@ from annostat.truth import compare_masks
 RESAMPLES = 599
 THOUSANDTH = 0.001
 METRICS = {
-    "Dice": "dice", "IoU": "iou", "distance": "surface_distance", "95% Hausdorff": "hausdorff_95",
-}  # fmt: skip
+    "Dice": "dice",
+    "IoU": "iou",
+    "distance": "surface_distance",
+    "95% Hausdorff": "hausdorff_95",
+}
 
 
 def shrunk(truth: np.ndarray) -> np.ndarray:
@@ -68,9 +71,12 @@ def compare(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
     true = truths(design.law)
     rounds, truth = draw(design, rng)
     found = compare_masks(
-        rounds, models={"perfect": truth, "shrunk": shrunk(truth)}, surface=design.rounds == 2,
-        n_resamples=RESAMPLES, rng=int(rng.integers(2**31)),
-    )  # fmt: skip
+        rounds,
+        models={"perfect": truth, "shrunk": shrunk(truth)},
+        surface=design.rounds == 2,
+        n_resamples=RESAMPLES,
+        rng=int(rng.integers(2**31)),
+    )
     pair = found.pairs["rater_1", "rater_2"].summary
     outcomes = {
         f"interval: {name} of two raters": held(pair[1, metric, "mean"], true[name])

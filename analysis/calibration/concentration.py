@@ -24,11 +24,11 @@ def concentrated(design: Design, rng: np.random.Generator) -> dict[str, Outcome]
     truth = rng.normal(0, 11, design.n)
     labels = 4.0 * design.errors(rng)
     rounds = annostat.Rounds.from_array(truth[:, None] + labels)
-    found = concentration(labels[:, 0], rounds=rounds, n_simulated=N_SIMULATED, rng=rng)
+    found = concentration(labels[:, 0], rounds=rounds, n_resamples=N_SIMULATED, rng=rng)
     assert found.excess is not None
     # One item in twenty, on which the model is off by eight scales of the noise.
     planted = labels[:, 0] + np.where(np.arange(design.n) < design.n / 20, 32.0, 0.0)
-    worse = concentration(planted, rounds=rounds, n_simulated=N_SIMULATED, rng=rng)
+    worse = concentration(planted, rounds=rounds, n_resamples=N_SIMULATED, rng=rng)
     assert worse.excess is not None
     return {
         "test: excess of the worst 15%, noise alone": Outcome(found.excess.p_value <= 1 - LEVEL),
@@ -49,7 +49,7 @@ def swapped(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
     }
     return {
         f"test: swaps, {name}": Outcome(
-            excess_by_swaps(model, rounds, n_swaps=199, rng=rng).p_value <= 1 - LEVEL
+            excess_by_swaps(model, rounds, n_resamples=199, rng=rng).p_value <= 1 - LEVEL
         )
         for name, model in models.items()
     }
@@ -60,7 +60,7 @@ def concentrated_elsewhere(design: Design, rng: np.random.Generator) -> dict[str
     rounds = annostat.Rounds.from_array(np.rint(2.0 * design.errors(rng)) + 100)
     fit = annostat.fit_noise(rounds, "symmetric-nb", ci="none")
     errors = np.rint(2.0 * design.errors(rng)[:, 0])
-    found = concentration(errors, noise=fit, n_simulated=N_SIMULATED, rng=rng)
+    found = concentration(errors, noise=fit, n_resamples=N_SIMULATED, rng=rng)
     assert found.excess is not None
     return {"test: excess, noise of other items": Outcome(found.excess.p_value <= 1 - LEVEL)}
 

@@ -160,8 +160,15 @@ def coverages(results: pd.DataFrame) -> Any:
         Line2D([], [], color="0.3", marker=m, ls="", label=name) for name, (m, _) in SIZES.items()
     ]
     handles.append(
-        Line2D([], [], color="0.3", marker="o", mfc="white", ls="",
-               label="more rounds, missing cells or clusters")
-    )  # fmt: skip
+        Line2D(
+            [],
+            [],
+            color="0.3",
+            marker="o",
+            mfc="white",
+            ls="",
+            label="more rounds, missing cells or clusters",
+        )
+    )
     figure.legend(handles=handles, loc="outside upper center", ncols=3, frameon=False)
     return figure

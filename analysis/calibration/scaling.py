@@ -12,15 +12,25 @@ from annostat.scaling import compare_scaling
 SCALING = {
     f"{law}, {noise:.0%}": (law, noise)
     for law in (
-        "power", "floor", "known floor", "floor within 5%", "floor within 10%",
-        "floor 10% too high", "hinge", "broken", "floor, t3 and Huber",
+        "power",
+        "floor",
+        "known floor",
+        "floor within 5%",
+        "floor within 10%",
+        "floor 10% too high",
+        "hinge",
+        "broken",
+        "floor, t3 and Huber",
     )
     for noise in (0.02, 0.05)
-}  # fmt: skip
+}
 ASKED = {
-    "power": "power", "floor": "power_floor", "hinge": "hinge", "broken": "broken",
+    "power": "power",
+    "floor": "power_floor",
+    "hinge": "hinge",
+    "broken": "broken",
     "floor, t3 and Huber": "power_floor",
-}  # fmt: skip
+}
 
 
 def scaling_series(

@@ -47,11 +47,18 @@ def truth(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
         if name not in ("f = Y", "0.1σ²"):
             continue
         verdict = judge(
-            estimate, half_products(labels.values, f), codes, df=units - 1,
-            margin=math.sqrt(0.1) * sigma, level=LEVEL,
-        )  # fmt: skip
-        for test, p in (("t", verdict.p_above), ("signed ranks", verdict.p_signed_rank),
-                        ("signs", verdict.p_sign)):  # fmt: skip
+            estimate,
+            half_products(labels.values, f),
+            codes,
+            df=units - 1,
+            margin=math.sqrt(0.1) * sigma,
+            level=LEVEL,
+        )
+        for test, p in (
+            ("t", verdict.p_above),
+            ("signed ranks", verdict.p_signed_rank),
+            ("signs", verdict.p_sign),
+        ):
             found[f"test: {test}, {name}"] = Outcome(p is not None and p < 1 - LEVEL)
         found[f"test: within √0.1σ, {name}"] = Outcome(verdict.name == AT)
         found[f"test: below, {name}"] = Outcome(verdict.name == BELOW)
@@ -69,9 +76,13 @@ def truth(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
     seed = int(rng.integers(2**31))
     for other, difference in (("0.1σ² again", 0.0), ("shrunken", -0.26)):
         (pair,) = compare_models(
-            {"0.1σ²": products["0.1σ²"], other: products[other]}, codes, unit="", level=LEVEL,
-            n_resamples=200, rng=seed,
-        )  # fmt: skip
+            {"0.1σ²": products["0.1σ²"], other: products[other]},
+            cluster=codes,
+            unit="",
+            level=LEVEL,
+            n_resamples=200,
+            rng=seed,
+        )
         name = f"0.1σ² − {other}"
         found[f"interval: {name}"] = covered(pair.difference, difference * sigma**2, sigma**2)
         found[f"test: {name}"] = Outcome(pair.p_value is not None and pair.p_value < 1 - LEVEL)

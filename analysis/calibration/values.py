@@ -42,8 +42,9 @@ def values(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
     given, outcomes = {}, {}
     for method in methods:
         given[f"interval: noise_sd, {method}"] = (
-            noise_estimate(v, "", method, LEVEL, RESAMPLES, seed), sigma
-        )  # fmt: skip
+            noise_estimate(v, "", method, LEVEL, RESAMPLES, seed),
+            sigma,
+        )
     reliability = spread**2 / (spread**2 + sigma**2)
     given["interval: reliability"] = (reliability_estimate(v, LEVEL, RESAMPLES, seed), reliability)
     pair = unbiased_pair_mae(rounds, v, LEVEL)
@@ -55,16 +56,15 @@ def values(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
     given["interval: icc_a_1"] = (table["icc_a_1"], reliability)  # no round is biased
     given["interval: icc_c_1, F"] = (agreement.icc(rounds, interval="f")["icc_c_1"], reliability)
     if design.rounds == 2:
-        given["interval: concordance"] = (
-            agreement.concordance(rounds, **resampled), reliability
-        )  # fmt: skip
+        given["interval: concordance"] = (agreement.concordance(rounds, **resampled), reliability)
         limits = agreement.bland_altman(rounds, **resampled)
         # Differences of a Gaussian law with the same SD: what the limits stand for.
         upper = 1.959964 * 2**0.5 * sigma
         given["interval: upper limit of agreement"] = (limits.upper, upper)
         given["interval: upper limit of agreement, noncentral t"] = (
-            agreement.bland_altman(rounds, interval="noncentral-t").upper, upper
-        )  # fmt: skip
+            agreement.bland_altman(rounds, interval="noncentral-t").upper,
+            upper,
+        )
         for check in limits.checks:
             if check.p_value is not None:
                 outcomes[f"test: {check.name}"] = Outcome(check.p_value < 1 - LEVEL)
@@ -91,10 +91,14 @@ def published(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
     outcomes = {}
     for name, k in (("kurtosis known", kurtosis), ("kurtosis 3", 3.0)):
         found = annostat.compare_published(
-            score_rmse=float(np.sqrt(np.mean(score**2))), score_n=1277, score_kurtosis=k,
-            sd=float(np.std(d, ddof=1)), n=design.n, kurtosis=(k + 3) / 2,
+            score_rmse=float(np.sqrt(np.mean(score**2))),
+            score_n=1277,
+            score_kurtosis=k,
+            sd=float(np.std(d, ddof=1)),
+            n=design.n,
+            kurtosis=(k + 3) / 2,
             convention="between-sessions",
-        )  # fmt: skip
+        )
         outcomes[f"test: true reading refuted, {name}"] = Outcome(found.readings[0].refuted)
     return outcomes
 

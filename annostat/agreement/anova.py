@@ -98,13 +98,20 @@ class MeanSquares:
         freedom = labels - n - rounds + 1
         residual = within - rounds_adjusted
         return cls(
-            n, rounds, labels,
-            raw_items / (n - 1), within / (labels - n),
+            n,
+            rounds,
+            labels,
+            raw_items / (n - 1),
+            within / (labels - n),
             (labels - float(np.sum(k**2)) / labels) / (n - 1),
-            items_adjusted / (n - 1), rounds_adjusted / (rounds - 1),
+            items_adjusted / (n - 1),
+            rounds_adjusted / (rounds - 1),
             residual / freedom if freedom > 0 else np.nan,
-            (labels - rounds) / (n - 1), (labels - n) / (rounds - 1), False, rank == rounds - 1,
-        )  # fmt: skip
+            (labels - rounds) / (n - 1),
+            (labels - n) / (rounds - 1),
+            False,
+            rank == rounds - 1,
+        )
 
     @classmethod
     def _complete(cls, values: FloatArray) -> MeanSquares:
@@ -119,6 +126,16 @@ class MeanSquares:
         inside -= round_means
         residual = float(np.einsum("ij,ij->", inside, inside))
         return cls(
-            n, k, n * k, items, within / (n * (k - 1)), float(k), items, rounds,
-            residual / ((n - 1) * (k - 1)), float(k), float(n), True,
-        )  # fmt: skip
+            n,
+            k,
+            n * k,
+            items,
+            within / (n * (k - 1)),
+            float(k),
+            items,
+            rounds,
+            residual / ((n - 1) * (k - 1)),
+            float(k),
+            float(n),
+            True,
+        )

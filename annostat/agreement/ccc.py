@@ -98,9 +98,13 @@ def concordance(
         found: Interval | None = _lin(z, value, level)
         return Estimate(value, None, found)
     found = sums.interval(
-        lambda t: np.arctanh(coefficient(t)), method=interval, level=level,
-        n_resamples=n_resamples, rng=rng, scale="Fisher's z",
-    )  # fmt: skip
+        lambda t: np.arctanh(coefficient(t)),
+        method=interval,
+        level=level,
+        n_resamples=n_resamples,
+        rng=rng,
+        scale="Fisher's z",
+    )
     return Estimate(value, sums.standard_error(coefficient), found and found.through(math.tanh))
 
 

@@ -100,10 +100,15 @@ class GaugeRR(Result):
         """Return what a person should read."""
         table = self.to_frame()
         rows = [
-            [name, e.short(), e.range(), f"{100 * table.share_of_variation[i]:.1f}%",
-             f"{100 * table.share_of_variance[i]:.1f}%"]
+            [
+                name,
+                e.short(),
+                e.range(),
+                f"{100 * table.share_of_variation[i]:.1f}%",
+                f"{100 * table.share_of_variance[i]:.1f}%",
+            ]
             for i, (name, e) in enumerate(self._parts().items())
-        ]  # fmt: skip
+        ]
         columns = ("component", "SD", "interval", "of the variation", "of the variance")
         count = self.distinct_categories
         lines = [f"Number of distinct categories: {'no limit' if count is None else count}"]
@@ -112,10 +117,16 @@ class GaugeRR(Result):
         found = [Section("Gauge R&R", columns, rows, lines)]
         if self.anova:
             cells = [
-                [str(r["source"]), str(r["df"]), format_number(r["ss"]), format_number(r["ms"]),
-                 format_number(r["f"]), format_p(r["p_value"])]
+                [
+                    str(r["source"]),
+                    str(r["df"]),
+                    format_number(r["ss"]),
+                    format_number(r["ms"]),
+                    format_number(r["f"]),
+                    format_p(r["p_value"]),
+                ]
                 for r in self.anova
-            ]  # fmt: skip
+            ]
             head = ("source", "df", "SS", "MS", "F", "p")
             found.append(Section("Analysis of variance", head, cells))
         return found
@@ -213,10 +224,13 @@ def gauge_rr(
         for v, a, b in zip(point_sd, *tails, strict=True)
     ]
     repeat = float(point_sd[0])
-    low, high = (repeat * math.sqrt(df[-1] / float(special.chdtri(df[-1], q)))
-                 for q in ((1 - level) / 2, (1 + level) / 2))  # fmt: skip
-    made[0] = Estimate(repeat, repeat / math.sqrt(2 * df[-1]),
-                       Interval(low, high, level, "chi-square"))  # fmt: skip
+    low, high = (
+        repeat * math.sqrt(df[-1] / float(special.chdtri(df[-1], q)))
+        for q in ((1 - level) / 2, (1 + level) / 2)
+    )
+    made[0] = Estimate(
+        repeat, repeat / math.sqrt(2 * df[-1]), Interval(low, high, level, "chi-square")
+    )
     rows = [{**row, "ss": row["ss"] * scale**2, "ms": row["ms"] * scale**2} for row in table]
     repeatability, reproducibility, gauge, part, total = made
     return GaugeRR(
@@ -238,8 +252,10 @@ def _columns(
     y = check_numbers("values", values).ravel()
     labels = [np.asarray(v, dtype=object).ravel() for v in (parts, raters)]
     if any(len(v) != len(y) for v in labels):
-        raise AnnostatError(f"parts, raters and values must have one length, got "
-                            f"{len(labels[0])}, {len(labels[1])} and {len(y)}")  # fmt: skip
+        raise AnnostatError(
+            f"parts, raters and values must have one length, got "
+            f"{len(labels[0])}, {len(labels[1])} and {len(y)}"
+        )
     if np.isinf(y).any():
         raise AnnostatError(f"values: {int(np.isinf(y).sum())} of them are infinite")
     seen = np.isfinite(y)
@@ -263,15 +279,19 @@ def _anova(y: FloatArray, p: NDArray[np.int64], o: NDArray[np.int64]) -> list[di
     _, cell = np.unique(p * (o.max() + 1) + o, return_inverse=True)
     zc = np.eye(cell.max() + 1)[cell]
     bases = {
-        "o": _basis(zo), "p": _basis(zp), "po": _basis(zp, zo), "c": zc / np.sqrt(zc.sum(axis=0)),
-    }  # fmt: skip
+        "o": _basis(zo),
+        "p": _basis(zp),
+        "po": _basis(zp, zo),
+        "c": zc / np.sqrt(zc.sum(axis=0)),
+    }
 
     def reduction(name: str) -> tuple[float, int, list[float]]:
         q = bases[name]
         return (
-            float(np.sum((q.T @ y) ** 2)), q.shape[1],
+            float(np.sum((q.T @ y) ** 2)),
+            q.shape[1],
             [float(np.sum((q.T @ z) ** 2)) for z in (zp, zo, zc)],
-        )  # fmt: skip
+        )
 
     found = {name: reduction(name) for name in bases}
     full = (float(y @ y), n, [float(n)] * 3)
@@ -285,8 +305,17 @@ def _anova(y: FloatArray, p: NDArray[np.int64], o: NDArray[np.int64]) -> list[di
         ss, df = big[0] - small[0], big[1] - small[1]
         ss = ss if ss > ROUNDING * full[0] else 0.0
         trace = [max(a - b, 0.0) for a, b in zip(big[2], small[2], strict=True)]
-        rows.append({"source": source, "df": df, "ss": ss, "ms": ss / df if df else math.nan,
-                     "f": None, "p_value": None, "trace": trace})  # fmt: skip
+        rows.append(
+            {
+                "source": source,
+                "df": df,
+                "ss": ss,
+                "ms": ss / df if df else math.nan,
+                "f": None,
+                "p_value": None,
+                "trace": trace,
+            }
+        )
     repeats, inter = rows[3], rows[2]
     if inter["df"] and repeats["df"] and repeats["ms"] > 0:
         inter["f"] = inter["ms"] / repeats["ms"]
@@ -312,10 +341,14 @@ def _squares(table: list[dict[str, Any]], keep: bool) -> tuple[FloatArray, Float
     df = inter["df"] + repeats["df"]
     pooled = (inter["ss"] + repeats["ss"]) / df if df else math.nan
     rows = [parts, raters]
-    matrix = np.array([*([*(t / r["df"] for t in r["trace"][:2]), 1.0] for r in rows),
-                       [0.0, 0.0, 1.0]])  # fmt: skip
-    return (np.array([parts["ms"], raters["ms"], pooled]),
-            np.array([parts["df"], raters["df"], df], float), matrix)  # fmt: skip
+    matrix = np.array(
+        [*([*(t / r["df"] for t in r["trace"][:2]), 1.0] for r in rows), [0.0, 0.0, 1.0]]
+    )
+    return (
+        np.array([parts["ms"], raters["ms"], pooled]),
+        np.array([parts["df"], raters["df"], df], float),
+        matrix,
+    )
 
 
 def _deviations(components: FloatArray, keep: bool) -> FloatArray:
@@ -343,8 +376,10 @@ def expected_range(n: int) -> tuple[float, float]:
 
     r = np.linspace(0.0, 14.0, 281)
     law = np.array([density(v) for v in r])
-    return (float(integrate.simpson(r * law, x=r)),
-            math.sqrt(float(integrate.simpson(r**2 * law, x=r))))  # fmt: skip
+    return (
+        float(integrate.simpson(r * law, x=r)),
+        math.sqrt(float(integrate.simpson(r**2 * law, x=r))),
+    )
 
 
 def _average_range(
@@ -368,10 +403,19 @@ def _average_range(
     gauge = math.hypot(repeat, reproduce)
     part = part_range / expected_range(parts)[1]
     note = "no interval: the average-and-range method gives none"
-    made = [Estimate(scale * v, note=note)
-            for v in (repeat, reproduce, gauge, part, math.hypot(gauge, part))]  # fmt: skip
+    made = [
+        Estimate(scale * v, note=note)
+        for v in (repeat, reproduce, gauge, part, math.hypot(gauge, part))
+    ]
     ev, av, grr, pv, tv = made
     return GaugeRR(
-        ev, av, grr, pv, tv, _categories(part, gauge), [], False,
+        ev,
+        av,
+        grr,
+        pv,
+        tv,
+        _categories(part, gauge),
+        [],
+        False,
         Provenance(__version__, "", len(y), None, {"level": level, "method": "average-range"}),
-    )  # fmt: skip
+    )

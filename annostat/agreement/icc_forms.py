@@ -106,10 +106,15 @@ class Icc(Result):
     def sections(self) -> list[Section]:
         """Return what a person should read."""
         rows = [
-            [*NAMES[f.name], f.estimate.short(), f.estimate.range(), format_number(f.f),
-             format_p(f.p_value)]
+            [
+                *NAMES[f.name],
+                f.estimate.short(),
+                f.estimate.range(),
+                format_number(f.f),
+                format_p(f.p_value),
+            ]
             for f in self.forms
-        ]  # fmt: skip
+        ]
         columns = ("McGraw–Wong", "Shrout–Fleiss", "in words", "value", "interval", "F", "p")
         return [Section("Intraclass correlation", columns, rows, notes_of(self.forms))]
 
@@ -204,8 +209,9 @@ def icc(
     if rounds.exchangeable:
         why = "the rounds have no identity, so that only the one-way forms have a meaning"
         nothing = Estimate(math.nan, note=why)
-        single[1:] = [IccForm(f.name, nothing, math.nan, f.df1, f.df2, math.nan)
-                      for f in single[1:]]  # fmt: skip
+        single[1:] = [
+            IccForm(f.name, nothing, math.nan, f.df1, f.df2, math.nan) for f in single[1:]
+        ]
     labelled = rounds.usable()
     units = None if labelled.cluster is None else len(set(labelled.cluster))
     clustered = units is not None and units < labelled.n_items
@@ -247,8 +253,9 @@ def _resampled(
         elif v.dominated:
             found.append(replace(form, estimate=Estimate(e.value, note=NONE_COVERS)))
         else:
-            limits = share_interval(v.sums, share, level=level, n_resamples=n_resamples, rng=rng,
-                                    n_jobs=n_jobs)  # fmt: skip
+            limits = share_interval(
+                v.sums, share, level=level, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs
+            )
             error = v.sums.standard_error(share)
             note = "" if limits else "no interval: a round that is constant or mirrors another"
             if limits is not None:
@@ -260,13 +267,22 @@ def _resampled(
 
 
 def _one_way(ms: MeanSquares, level: float) -> IccForm:
-    return _ratio_form("icc_1_1", ms.items, ms.within, ms.k_items, ms.n_items - 1, ms.df_within,
-                       ms, level)  # fmt: skip
+    return _ratio_form(
+        "icc_1_1", ms.items, ms.within, ms.k_items, ms.n_items - 1, ms.df_within, ms, level
+    )
 
 
 def _consistency(ms: MeanSquares, level: float) -> IccForm:
-    return _ratio_form("icc_c_1", ms.items_adjusted, ms.residual, ms.k_adjusted, ms.n_items - 1,
-                       ms.df_residual, ms, level)  # fmt: skip
+    return _ratio_form(
+        "icc_c_1",
+        ms.items_adjusted,
+        ms.residual,
+        ms.k_adjusted,
+        ms.n_items - 1,
+        ms.df_residual,
+        ms,
+        level,
+    )
 
 
 def _ratio_form(
@@ -346,9 +362,11 @@ def _degenerate(name: str, top: float, bottom: float, df1: int, df2: int) -> Icc
     if top <= ROUNDING:
         nothing = Estimate(math.nan, note="all items have the same labels: nothing to tell apart")
         return IccForm(name, nothing, math.nan, df1, df2, math.nan)
-    note = "no interval: the rounds are identical" if name != "icc_c_1" else (
-        "no interval: the rounds differ by a constant at most"
-    )  # fmt: skip
+    note = (
+        "no interval: the rounds are identical"
+        if name != "icc_c_1"
+        else ("no interval: the rounds differ by a constant at most")
+    )
     return IccForm(name, Estimate(1.0, None, None, "", note), math.inf, df1, df2, 0.0)
 
 

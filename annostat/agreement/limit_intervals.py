@@ -111,8 +111,10 @@ def limits_of(
     for side in (-1, 1):
         limit = bias + side * z * sd
         if method == "noncentral-t":
-            tails = [noncentral_t(q, freedom, z * math.sqrt(size)) * error
-                     for q in ((1 - level) / 2, (1 + level) / 2)]  # fmt: skip
+            tails = [
+                noncentral_t(q, freedom, z * math.sqrt(size)) * error
+                for q in ((1 - level) / 2, (1 + level) / 2)
+            ]
             ends = sorted(bias + side * t for t in tails)
             interval = Interval(ends[0], ends[1], level, "noncentral t (Carkeet 2015)")
         else:
@@ -122,9 +124,18 @@ def limits_of(
 
 
 def resampled_limits(
-    found: Differences, centre: float, sd: float, scale: float, multiplier: float, unit: str, *,
-    level: float, n_resamples: int, rng: Rng, n_jobs: int | None,
-) -> tuple[Estimate, Estimate, Estimate]:  # fmt: skip
+    found: Differences,
+    centre: float,
+    sd: float,
+    scale: float,
+    multiplier: float,
+    unit: str,
+    *,
+    level: float,
+    n_resamples: int,
+    rng: Rng,
+    n_jobs: int | None,
+) -> tuple[Estimate, Estimate, Estimate]:
     """Return the SD and both limits with the intervals that presume no law.
 
     `found` is of (difference − centre)/scale.

@@ -124,9 +124,11 @@ class BlandAltman(Result):
         ]
         title = f"Bland–Altman: {self.names[1]} − {self.names[0]}"
         method = self.provenance.options["interval"]
-        notes = [] if method == "bootstrap-t" else [
-            "The intervals of the limits and of the SD presume Gaussian differences."
-        ]  # fmt: skip
+        notes = (
+            []
+            if method == "bootstrap-t"
+            else ["The intervals of the limits and of the SD presume Gaussian differences."]
+        )
         notes += [e.note for e in (self.upper,) if e.note and e.interval is None]
         head = Section(title, ("what", "estimate", "interval"), rows, notes)
         return [head, check_section(self.checks)]
@@ -230,9 +232,17 @@ def bland_altman(
         else:
             found = Differences.of(z[pair], inside)
         spread, lower, upper = resampled_limits(
-            found, centre, sd, scale, multiplier, unit,
-            level=level, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs,
-        )  # fmt: skip
+            found,
+            centre,
+            sd,
+            scale,
+            multiplier,
+            unit,
+            level=level,
+            n_resamples=n_resamples,
+            rng=rng,
+            n_jobs=n_jobs,
+        )
     else:
         limits = limits_of(centre, sd, units, error, freedom, multiplier, used, level)
         lower, upper = (Estimate(v, e, i, unit) for v, e, i in limits)
@@ -241,16 +251,34 @@ def bland_altman(
     if log:
         bias, lower, upper = (e.through(math.exp, math.exp(e.value)) for e in (bias, lower, upper))
     return BlandAltman(
-        bias, spread, lower, upper, bias_line, spread_line, means, d, multiplier, log,
-        (rounds.names[a], rounds.names[b]), unit,
+        bias,
+        spread,
+        lower,
+        upper,
+        bias_line,
+        spread_line,
+        means,
+        d,
+        multiplier,
+        log,
+        (rounds.names[a], rounds.names[b]),
+        unit,
         _checks(bias_line, spread_line, 1 - level),
         Provenance(
-            __version__, rounds.digest(), int(pair.sum()),
+            __version__,
+            rounds.digest(),
+            int(pair.sum()),
             seed_of(rng) if used == "bootstrap-t" else None,
-            {"interval": used, "level": level, "log": log, "multiplier": multiplier,
-             "replicates": replicates, "n_resamples": n_resamples},
+            {
+                "interval": used,
+                "level": level,
+                "log": log,
+                "multiplier": multiplier,
+                "replicates": replicates,
+                "n_resamples": n_resamples,
+            },
         ),
-    )  # fmt: skip
+    )
 
 
 def _column(rounds: Rounds, which: str | int) -> int:
@@ -280,17 +308,21 @@ def _lines(means: FloatArray, d: FloatArray, codes: NDArray[np.int64] | None) ->
 def _checks(bias: Line, spread: Line, alpha: float) -> tuple[Check, ...]:
     return (
         _slope_check(
-            "proportional_bias", bias, alpha,
+            "proportional_bias",
+            bias,
+            alpha,
             "the difference changes with the mean",
             "use the regression limits (limits_at) or log=True; a difference in noise between "
             "the rounds looks the same",
         ),
         _slope_check(
-            "growing_spread", spread, alpha,
+            "growing_spread",
+            spread,
+            alpha,
             "the scatter of the differences changes with the mean",
             "use the regression limits (limits_at) or log=True",
         ),
-    )  # fmt: skip
+    )
 
 
 def _slope_check(name: str, line: Line, alpha: float, what: str, remedy: str) -> Check:
@@ -303,7 +335,7 @@ def _slope_check(name: str, line: Line, alpha: float, what: str, remedy: str) ->
 
 
 def stacked_rounds(
-    first: Sequence[Sequence[float]], second: Sequence[Sequence[float]], **options: Any
+    first: Sequence[Sequence[float]], second: Sequence[Sequence[float]], *, unit: str = ""
 ) -> Rounds:
     """Return unequal numbers of replicates of each subject as rounds with clusters.
 
@@ -311,8 +343,8 @@ def stacked_rounds(
     ----------
     first, second : sequence over subjects of sequences of values
         Replicates of each subject under each method; their numbers may differ.
-    **options
-        Passed on to `Rounds.from_array`.
+    unit : str
+        Unit of the values.
 
     Returns
     -------
@@ -333,4 +365,4 @@ def stacked_rounds(
         padded = [[*v, *[math.nan] * (size - len(v))] for v in (a, b)]
         rows += list(zip(*padded, strict=True))
         cluster += [f"subject {i + 1}"] * size
-    return Rounds.from_array(rows, names=("first", "second"), cluster=cluster, **options)
+    return Rounds.from_array(rows, names=("first", "second"), cluster=cluster, unit=unit)

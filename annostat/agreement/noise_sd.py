@@ -207,9 +207,14 @@ def noise_estimate(
         found = bonett(v, sigma, level)
     else:
         found = v.sums.interval(
-            log_sd, method=interval, level=level, n_resamples=n_resamples, rng=rng,
-            n_jobs=n_jobs, scale="log σ",
-        )  # fmt: skip
+            log_sd,
+            method=interval,
+            level=level,
+            n_resamples=n_resamples,
+            rng=rng,
+            n_jobs=n_jobs,
+            scale="log σ",
+        )
         found = found and found.through(lambda x: v.scale * exp(x))
     note = "" if found is not None else "no interval: all differences have the same size"
     return Estimate(sigma, sigma * error if math.isfinite(error) else None, found, unit, note)

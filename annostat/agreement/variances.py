@@ -53,8 +53,9 @@ class Variances:
         """
         rounds = rounds.usable()
         if rounds.weights is not None:
-            rounds = replace(rounds.take(np.repeat(np.arange(len(rounds.values)),
-                                                   rounds.weights)), weights=None)  # fmt: skip
+            rounds = replace(
+                rounds.take(np.repeat(np.arange(len(rounds.values)), rounds.weights)), weights=None
+            )
         v = rounds.values
         seen = np.isfinite(v)
         centre = float(np.mean(v[seen]))
@@ -160,9 +161,13 @@ def share_interval(
 ) -> Interval | None:
     """Return the bootstrap-t interval of a share of the variance ρ, on the scale of −log(1 − ρ)."""
     found = sums.interval(
-        lambda t: np.asarray(-np.log(1 - share(t))), level=level, n_resamples=n_resamples, rng=rng,
-        n_jobs=n_jobs, scale="−log(1−ρ)",
-    )  # fmt: skip
+        lambda t: np.asarray(-np.log(1 - share(t))),
+        level=level,
+        n_resamples=n_resamples,
+        rng=rng,
+        n_jobs=n_jobs,
+        scale="−log(1−ρ)",
+    )
     return found and found.through(lambda x: 1 - exp(-x))
 
 

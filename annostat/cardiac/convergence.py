@@ -284,9 +284,7 @@ def _one(
         means = np.where(np.isfinite(means), means, mean)
         return np.hstack([hinges.fit(means), means, errors])
 
-    drawn = bootstrap(
-        refit, n_units, n_resamples=how.n_resamples, rng=how.rng, n_jobs=how.n_jobs
-    )  # fmt: skip
+    drawn = bootstrap(refit, n_units, n_resamples=how.n_resamples, rng=how.rng, n_jobs=how.n_jobs)
     fits, means, errors = np.split(drawn, [3, 3 + last], axis=1)
     found = hinges.fit(mean[None])[0]
     error = error_of(

@@ -263,9 +263,13 @@ def score_ef(
     else:
         with np.errstate(divide="ignore", invalid="ignore"):
             found = sums.interval(
-                fisher, level=level, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs,
+                fisher,
+                level=level,
+                n_resamples=n_resamples,
+                rng=rng,
+                n_jobs=n_jobs,
                 scale="Fisher's z",
-            )  # fmt: skip
+            )
         if found is not None:
             low, high = math.tanh(found.low), math.tanh(found.high)
             found = Interval(low, high, found.level, found.method)

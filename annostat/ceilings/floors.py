@@ -279,8 +279,9 @@ class Bounds(Result):
             sigma.note,
         )
         options = {**self.provenance.options, "sd_of_labels": total}
-        return replace(self, reliability=there,
-                       provenance=replace(self.provenance, options=options))  # fmt: skip
+        return replace(
+            self, reliability=there, provenance=replace(self.provenance, options=options)
+        )
 
     def estimates(self, *, references: bool = False) -> dict[str, Estimate]:
         """Return the estimates by name, those that are no bounds with `references` only."""

@@ -286,8 +286,9 @@ def dice_ceiling(
 
             ladder.append(Rung(k, l, 1 / k + 1 / l, estimate(rung)))
     each = np.concatenate([measured[i].pairs for i in used])
-    weights = np.concatenate([np.full(measured[i].pairs.size, 1 / measured[i].pairs.size)
-                              for i in used])  # fmt: skip
+    weights = np.concatenate(
+        [np.full(measured[i].pairs.size, 1 / measured[i].pairs.size) for i in used]
+    )
     n_alone = int((n_raters < 2).sum())
     n_empty = int(((n_raters >= 2) & ~drawn).sum())
     return DiceCeiling(
@@ -322,9 +323,11 @@ def _bracket(pair: Estimate) -> Estimate:
     if pair.interval is None or low is None or high is None:
         return Estimate(1 - loss / 2**0.5, spread, None, "", pair.note or "no interval")
     limits = Interval(
-        1 - most * (1 - low), 1 - least * (1 - high), pair.interval.level,
+        1 - most * (1 - low),
+        1 - least * (1 - high),
+        pair.interval.level,
         f"⅔ to ¾ of 1 − D of two raters, with its {pair.interval.method}",
-    )  # fmt: skip
+    )
     return Estimate(1 - loss / 2**0.5, spread, limits)
 
 
@@ -347,9 +350,15 @@ def _iou(dice: Estimate, losses: FloatArray, weights: FloatArray) -> Estimate:
 
 
 def _checks(
-    rounds: MaskRounds, dice: Estimate, pair: Estimate, ladder: tuple[Rung, ...],
-    n_alone: int, n_empty: int, measured: list[MeasuredItem], used: NDArray[np.int64],
-) -> tuple[Check, ...]:  # fmt: skip
+    rounds: MaskRounds,
+    dice: Estimate,
+    pair: Estimate,
+    ladder: tuple[Rung, ...],
+    n_alone: int,
+    n_empty: int,
+    measured: list[MeasuredItem],
+    used: NDArray[np.int64],
+) -> tuple[Check, ...]:
     checks = []
     if n_empty:
         text = (

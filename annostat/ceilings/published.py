@@ -114,11 +114,17 @@ class Published(Result):
     def sections(self) -> list[Section]:
         """Return what a person should read."""
         rows = [
-            [r.convention, r.quantity, format_number(r.score), format_number(r.bound),
-             f"{r.z:+.2f}" if not math.isnan(r.z) else "–", format_p(r.p_value),
-             "refuted" if r.refuted else "possible"]
+            [
+                r.convention,
+                r.quantity,
+                format_number(r.score),
+                format_number(r.bound),
+                f"{r.z:+.2f}" if not math.isnan(r.z) else "–",
+                format_p(r.p_value),
+                "refuted" if r.refuted else "possible",
+            ]
             for r in self.readings
-        ]  # fmt: skip
+        ]
         columns = ("if the number is", "score", "reported", "bound", "z", "p", "reading is")
         title = "Can the reported score be true?"
         return [Section(title, columns, rows, self.conclusions())]
@@ -211,12 +217,18 @@ def compare_published(
     if score_rmse is not None:
         score_rmse = check_number("score_rmse", score_rmse, low=0.0, open_ends=True)
     if score_correlation is not None:
-        score_correlation = check_number("score_correlation", score_correlation, low=-1.0,
-                                         high=1.0, open_ends=True)  # fmt: skip
+        score_correlation = check_number(
+            "score_correlation", score_correlation, low=-1.0, high=1.0, open_ends=True
+        )
     found = bounds_from_summary(
-        sd=sd, convention=convention, correlation=correlation, n=n, n_rounds=n_rounds, m=m,
+        sd=sd,
+        convention=convention,
+        correlation=correlation,
+        n=n,
+        n_rounds=n_rounds,
+        m=m,
         level=level,
-    )  # fmt: skip
+    )
     parts = found.readings if isinstance(found, Readings) else {str(convention): found}
     judged: list[PublishedReading] = []
     if score_rmse is not None and sd is not None:
@@ -224,15 +236,20 @@ def compare_published(
         for name, part in parts.items():
             floor = part.rmse_floor.value
             z = math.log(score_rmse / floor) / spread if spread > 0 else math.nan
-            judged.append(_judged(name, "rmse", score_rmse, floor, z, float(special.ndtr(z)),
-                                  level))  # fmt: skip
+            judged.append(
+                _judged(name, "rmse", score_rmse, floor, z, float(special.ndtr(z)), level)
+            )
     if score_correlation is not None and correlation is not None:
         for name, part in parts.items():
             judged.append(_correlation(name, part, score_correlation, size, level))
     known = {
-        "score_n": size, "score_rmse": score_rmse, "score_correlation": score_correlation,
-        "score_kurtosis": score_kurtosis, "kurtosis": kurtosis, **found.provenance.options,
-    }  # fmt: skip
+        "score_n": size,
+        "score_rmse": score_rmse,
+        "score_correlation": score_correlation,
+        "score_kurtosis": score_kurtosis,
+        "kurtosis": kurtosis,
+        **found.provenance.options,
+    }
     return Published(tuple(judged), level, Provenance(__version__, "", size, None, known))
 
 
@@ -242,8 +259,9 @@ def _correlation(
     ceiling = part.correlation_ceiling
     if ceiling.value <= 0 or ceiling.standard_uncertainty is None:
         # Not even the rounds correlate: nothing above chance is explained.
-        return PublishedReading(convention, "correlation", score, ceiling.value, math.nan,
-                                math.nan, False)  # fmt: skip
+        return PublishedReading(
+            convention, "correlation", score, ceiling.value, math.nan, math.nan, False
+        )
     error = ceiling.standard_uncertainty / (1 - ceiling.value**2)
     z = (math.atanh(score) - math.atanh(ceiling.value)) / math.hypot(1 / math.sqrt(size - 3), error)
     p = float(special.ndtr(-z))

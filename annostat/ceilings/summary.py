@@ -91,9 +91,15 @@ def bounds_from_summary(
     count = check_count("m", m, low=1)
     level = check_level(level)
     known = {
-        "sd": sd, "convention": convention, "correlation": correlation, "n": n, "n_rounds": k,
-        "kurtosis": kurtosis, "m": count, "level": level,
-    }  # fmt: skip
+        "sd": sd,
+        "convention": convention,
+        "correlation": correlation,
+        "n": n,
+        "n_rounds": k,
+        "kurtosis": kurtosis,
+        "m": count,
+        "level": level,
+    }
 
     provenance = Provenance(__version__, "", n or 0, None, known)
 
@@ -156,8 +162,9 @@ def _reliability(
         why = "no interval: the number of items (n) is not given"
         return Estimate(value, note=f"{note}; {why}" if note else why)
     z, reach = math.atanh(correlation), float(special.ndtri((1 + level) / 2)) / math.sqrt(n - 3)
-    interval = Interval(math.tanh(z - reach), math.tanh(z + reach), level,
-                        "Fisher's z, presuming Gaussian labels")  # fmt: skip
+    interval = Interval(
+        math.tanh(z - reach), math.tanh(z + reach), level, "Fisher's z, presuming Gaussian labels"
+    )
     slope = 1.0 if convention != MERGED else 2 * k * abs(correlation) / (k - 1)
     error = slope * (1 - correlation**2) / math.sqrt(n - 3)
     found = interval.through(lambda r: reliability_from(r, convention, k))

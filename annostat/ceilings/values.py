@@ -87,13 +87,17 @@ def bounds(
     count = check_count("m", m, low=1)
     level = check_level(level)
     used = rounds.usable()
-    noise = repeatability(used, interval=interval, level=level, n_resamples=n_resamples, rng=rng,
-                          n_jobs=n_jobs)  # fmt: skip
+    noise = repeatability(
+        used, interval=interval, level=level, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs
+    )
     v = Variances.of(used)
     collapsed = used.weights is not None and used.items is None
     resampled: dict[str, Any] = {
-        "level": level, "n_resamples": n_resamples, "rng": rng, "n_jobs": n_jobs,
-    }  # fmt: skip
+        "level": level,
+        "n_resamples": n_resamples,
+        "rng": rng,
+        "n_jobs": n_jobs,
+    }
     gaussian = interval == "chi-square"
     table: tuple[IccForm, ...] = ()
     if not collapsed and len(used.values) >= 2:
@@ -154,7 +158,7 @@ def reliability_estimate(
 
     found = share_interval(
         v.sums, v.reliability, level=level, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs
-    )  # fmt: skip
+    )
     return Estimate(value, error, found, "", note)
 
 

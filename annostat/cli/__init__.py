@@ -67,8 +67,9 @@ def main(args: Sequence[str] | None = None) -> None:
     warnings.simplefilter("default", AnnostatWarning)
     warnings.showwarning = lambda message, *_: click.echo(f"annostat: warning: {message}", err=True)
     try:
-        cli.main(args=None if args is None else list(args), prog_name="annostat",
-                 standalone_mode=False)  # fmt: skip
+        cli.main(
+            args=None if args is None else list(args), prog_name="annostat", standalone_mode=False
+        )
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except (click.Abort, SystemError) as stop:

@@ -85,17 +85,20 @@ def bounds(**options: Any) -> None:
 
     ROUNDS is a table (CSV, TSV, Parquet) with two or more rounds of annotation of the same items.
     Published numbers will do instead: --sd, --correlation and --n.
-    """  # fmt: skip
+    """
     summary = options["sd"] is not None or options["correlation"] is not None
     if summary:
         results = {"": _from_summary(options)}
     else:
-        given = [f"--{k.replace('_', '-')}" for k in
-                 ("convention", "n", "kurtosis", "score_rmse", "score_correlation", "score_n")
-                 if options[k] is not None]  # fmt: skip
+        given = [
+            f"--{k.replace('_', '-')}"
+            for k in ("convention", "n", "kurtosis", "score_rmse", "score_correlation", "score_n")
+            if options[k] is not None
+        ]
         if given:
-            raise AnnostatError(f"{given[0]} goes with published numbers: give --sd or "
-                                "--correlation")  # fmt: skip
+            raise AnnostatError(
+                f"{given[0]} goes with published numbers: give --sd or --correlation"
+            )
         results = _from_rounds(_rounds(options), options)
     if options["sd_of_labels"] is not None:
         results = {k: b.at(sd_of_labels=options["sd_of_labels"]) for k, b in results.items()}
@@ -123,11 +126,16 @@ def _from_rounds(strata: dict[str, Rounds], options: dict[str, Any]) -> dict[str
 
     return {
         name: bounds_of(
-            part, m=options["mean_of"], interval=options["interval"], level=options["level"],
-            n_resamples=options["resamples"], rng=options["seed"], n_jobs=options["n_jobs"],
+            part,
+            m=options["mean_of"],
+            interval=options["interval"],
+            level=options["level"],
+            n_resamples=options["resamples"],
+            rng=options["seed"],
+            n_jobs=options["n_jobs"],
         )
         for name, part in strata.items()
-    }  # fmt: skip
+    }
 
 
 def _from_summary(options: dict[str, Any]) -> Any:
@@ -139,10 +147,14 @@ def _from_summary(options: dict[str, Any]) -> Any:
     if options["plot_file"]:
         raise AnnostatError("--plot needs rounds: published numbers have no items to draw")
     known = {
-        "sd": options["sd"], "convention": options["convention"], "n": options["n"],
-        "correlation": options["correlation"], "n_rounds": options["sessions"],
-        "m": options["mean_of"], "level": options["level"],
-    }  # fmt: skip
+        "sd": options["sd"],
+        "convention": options["convention"],
+        "n": options["n"],
+        "correlation": options["correlation"],
+        "n_rounds": options["sessions"],
+        "m": options["mean_of"],
+        "level": options["level"],
+    }
     found = bounds_from_summary(**known, kurtosis=options["kurtosis"], unit=options["unit"])
     if options["score_rmse"] is None and options["score_correlation"] is None:
         return found
@@ -150,8 +162,11 @@ def _from_summary(options: dict[str, Any]) -> Any:
         raise AnnostatError("a reported score needs --score-n, and --n of the published agreement")
     kurtosis = options["kurtosis"]
     published = compare_published(
-        score_rmse=options["score_rmse"], score_correlation=options["score_correlation"],
-        score_n=options["score_n"], score_kurtosis=options["score_kurtosis"],
-        kurtosis=3.0 if kurtosis is None else kurtosis, **known,
-    )  # fmt: skip
+        score_rmse=options["score_rmse"],
+        score_correlation=options["score_correlation"],
+        score_n=options["score_n"],
+        score_kurtosis=options["score_kurtosis"],
+        kurtosis=3.0 if kurtosis is None else kurtosis,
+        **known,
+    )
     return Judged(found, published)

@@ -58,21 +58,28 @@ def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return add(
         command,
         click.argument("source", metavar="ROUNDS", required=False),
-        click.option("--example", type=click.Choice(list(EXAMPLES)),
-                     help="Bundled data instead."),
+        click.option("--example", type=click.Choice(list(EXAMPLES)), help="Bundled data instead."),
         click.option("--item", metavar="C", help="Column of the item identifiers."),
-        click.option("--rounds", "rounds", metavar="A B ...", multiple=True,
-                     help="Columns of the rounds of a wide table."),
+        click.option(
+            "--rounds",
+            "rounds",
+            metavar="A B ...",
+            multiple=True,
+            help="Columns of the rounds of a wide table.",
+        ),
         click.option("--rater", metavar="C", help="Column of the rater (long table)."),
         click.option("--value", metavar="C", help="Column of the annotation (long table)."),
         click.option("--by", metavar="C", help="Column of a stratum: one result for each."),
-        click.option("--period", metavar="C",
-                     help="Column or number: duration of a frame, spacing of a slice."),
+        click.option(
+            "--period",
+            metavar="C",
+            help="Column or number: duration of a frame, spacing of a slice.",
+        ),
         click.option("--fps", metavar="C", help="Column or number: frames per second."),
         click.option("--length", metavar="C", help="Column or number: frames of the clip."),
         click.option("--cluster", metavar="C", help="Column of the cluster (patient)."),
         exclude_option,
-    )  # fmt: skip
+    )
 
 
 def exclude_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -94,19 +101,27 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of everything that is computed."""
     return add(
         command,
-        click.option("--level", type=float, default=0.95, show_default=True,
-                     help="Level of confidence."),
-        click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True,
-                     help="Seed of everything random."),
-        click.option("--n-jobs", type=int, default=-1, show_default=True,
-                     help="Workers; -1 for all cores."),
-    )  # fmt: skip
+        click.option(
+            "--level", type=float, default=0.95, show_default=True, help="Level of confidence."
+        ),
+        click.option(
+            "--seed",
+            type=click.IntRange(min=0),
+            default=0,
+            show_default=True,
+            help="Seed of everything random.",
+        ),
+        click.option(
+            "--n-jobs", type=int, default=-1, show_default=True, help="Workers; -1 for all cores."
+        ),
+    )
 
 
 def input_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of a command that reads a table and prints a result."""
-    json_option = click.option("--json", "json_file", metavar="FILE|-",
-                               help="Write the result as JSON.")  # fmt: skip
+    json_option = click.option(
+        "--json", "json_file", metavar="FILE|-", help="Write the result as JSON."
+    )
     return table_options(run_options(json_option(command)))
 
 

@@ -30,36 +30,79 @@ def concentration_options(command: Any) -> Any:
     return add(
         run_options(command),
         click.argument("source", metavar="ERRORS", required=False),
-        click.option("--example", type=click.Choice(["lidc"]),
-                     help="Bundled readings: a third reader plays the model."),
-        click.option("--column", "columns", metavar="C", multiple=True,
-                     help="Column of a model's errors against one annotation; may be repeated."),
-        click.option("--model", "models", metavar="C", multiple=True,
-                     help="Column of a model's values, with --rounds: errors are those against the "
-                     "first round, and an exact test against both is added; may be repeated."),
-        click.option("--loss", type=click.Choice(["squared", "absolute", "asis"]),
-                     default="squared", show_default=True,
-                     help="What is shared out; asis: the column is a loss already."),
-        click.option("--rounds", "rounds", metavar="A B", multiple=True,
-                     help="Two annotations of these items, for the null of noise."),
-        click.option("--noise", metavar="FIT.json|NAME",
-                     help="The null from other items: the JSON of fit-afd, or an assumed shape "
-                     "(gaussian, laplace, uniform)."),
-        click.option("--top", default="15%", show_default=True, metavar="P",
-                     help="The worst part that is looked at: 15% or 0.15."),
+        click.option(
+            "--example",
+            type=click.Choice(["lidc"]),
+            help="Bundled readings: a third reader plays the model.",
+        ),
+        click.option(
+            "--column",
+            "columns",
+            metavar="C",
+            multiple=True,
+            help="Column of a model's errors against one annotation; may be repeated.",
+        ),
+        click.option(
+            "--model",
+            "models",
+            metavar="C",
+            multiple=True,
+            help="Column of a model's values, with --rounds: errors are those against the "
+            "first round, and an exact test against both is added; may be repeated.",
+        ),
+        click.option(
+            "--loss",
+            type=click.Choice(["squared", "absolute", "asis"]),
+            default="squared",
+            show_default=True,
+            help="What is shared out; asis: the column is a loss already.",
+        ),
+        click.option(
+            "--rounds",
+            "rounds",
+            metavar="A B",
+            multiple=True,
+            help="Two annotations of these items, for the null of noise.",
+        ),
+        click.option(
+            "--noise",
+            metavar="FIT.json|NAME",
+            help="The null from other items: the JSON of fit-afd, or an assumed shape "
+            "(gaussian, laplace, uniform).",
+        ),
+        click.option(
+            "--top",
+            default="15%",
+            show_default=True,
+            metavar="P",
+            help="The worst part that is looked at: 15% or 0.15.",
+        ),
         click.option("--item", metavar="C", help="Column of the item identifiers."),
         click.option("--cluster", metavar="C", help="Column of the cluster (patient)."),
         exclude_option,
         click.option("--weights", metavar="C", help="Column of the items' weights."),
-        click.option("--list", "lists", metavar="FILE", multiple=True,
-                     help="Items (first column) whose overlap with the worst is tested."),
-        click.option("--resamples", type=click.IntRange(min=19), metavar="N",
-                     help="Simulated sets of noise (499; 2,000 for an assumed shape)."),
+        click.option(
+            "--list",
+            "lists",
+            metavar="FILE",
+            multiple=True,
+            help="Items (first column) whose overlap with the worst is tested.",
+        ),
+        click.option(
+            "--resamples",
+            type=click.IntRange(min=19),
+            metavar="N",
+            help="Simulated sets of noise (499; 2,000 for an assumed shape).",
+        ),
         click.option("--json", "json_file", metavar="FILE|-", help="Write the result as JSON."),
-        click.option("--plot", "plot_file", metavar="FILE",
-                     help="Draw the curve over the band of noise (png, svg, pdf)."),
+        click.option(
+            "--plot",
+            "plot_file",
+            metavar="FILE",
+            help="Draw the curve over the band of noise (png, svg, pdf).",
+        ),
         click.option("--best-first", is_flag=True, help="Draw from the best item to the worst."),
-    )  # fmt: skip
+    )
 
 
 @click.command("concentration", cls=Command)
@@ -69,7 +112,7 @@ def concentration(**options: Any) -> None:
 
     ERRORS is a table (CSV, TSV, Parquet): one row per item, a column with the model's error
     against one annotation.
-    """  # fmt: skip
+    """
     from annostat.concentration import compare_concentration
     from annostat.concentration import concentration as concentration_of
     from annostat.labels.rounds import Rounds
@@ -78,10 +121,17 @@ def concentration(**options: Any) -> None:
     columns = list(dict.fromkeys(options["columns"]))
     known = [str(c) for c in table.columns]
     models = list(dict.fromkeys(options["models"]))
-    numeric = [*columns, *models, *options["rounds"],
-               *([options["weights"]] if options["weights"] else [])]  # fmt: skip
-    for option, names in (("--column", columns), ("--model", models),
-                          ("--rounds", options["rounds"])):  # fmt: skip
+    numeric = [
+        *columns,
+        *models,
+        *options["rounds"],
+        *([options["weights"]] if options["weights"] else []),
+    ]
+    for option, names in (
+        ("--column", columns),
+        ("--model", models),
+        ("--rounds", options["rounds"]),
+    ):
         for name in names:
             check_column(option, name, known)
     for option in ("item", "cluster", "weights"):
@@ -121,11 +171,11 @@ def concentration(**options: Any) -> None:
         "rounds": rounds,
         "top": fraction(options["top"]),
         "weights": number[options["weights"]] if options["weights"] else None,
-        "clusters": table[options["cluster"]].to_numpy() if options["cluster"] else None,
+        "cluster": table[options["cluster"]].to_numpy() if options["cluster"] else None,
         "items": items,
         "lists": {Path(f).stem: members(f, items) for f in options["lists"]},
         "level": options["level"],
-        "n_simulated": options["resamples"],
+        "n_resamples": options["resamples"],
         "rng": options["seed"],
         "n_jobs": options["n_jobs"],
     }

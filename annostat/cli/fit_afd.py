@@ -59,7 +59,7 @@ def fit_afd(**options: Any) -> None:
 
     ROUNDS is a table (CSV, TSV, Parquet) with two or more rounds of whole-number picks of the
     same items.
-    """  # fmt: skip
+    """
     from annostat.noise.ahead import compiled_ahead
 
     with compiled_ahead() as compiled:

@@ -39,7 +39,7 @@ def plan(**options: Any) -> None:
     """Say how many double annotations a wanted width of the interval of the mae needs.
 
     ROUNDS is a table of pilot data; without it, name a law by --core and --mae.
-    """  # fmt: skip
+    """
     from annostat.noise import NoiseModel, plan_rounds
 
     source: Any
@@ -51,9 +51,12 @@ def plan(**options: Any) -> None:
         rate = options["abandonment_rate"]
         kind = "independent" if rate > 0 else "none"
         source = NoiseModel.with_mae(
-            options["core"], options["mae"], abandonment=kind, abandonment_rate=rate,
+            options["core"],
+            options["mae"],
+            abandonment=kind,
+            abandonment_rate=rate,
             window=options["window"],
-        )  # fmt: skip
+        )
     else:
         source = load(options)
         if options["by"]:

@@ -20,31 +20,63 @@ def scaling_options(command: Any) -> Any:
         click.argument("source", metavar="TABLE", required=False),
         click.option("--example", type=click.Choice(EXAMPLES), help="Bundled data instead."),
         click.option("--size", metavar="C", help="Column of the sizes."),
-        click.option("--score", "scores", metavar="C", multiple=True,
-                     help="Column of the scores; give it again for further metrics."),
-        click.option("--group", metavar="C",
-                     help="Column of a metric or regime: one series for each of its values."),
+        click.option(
+            "--score",
+            "scores",
+            metavar="C",
+            multiple=True,
+            help="Column of the scores; give it again for further metrics.",
+        ),
+        click.option(
+            "--group",
+            metavar="C",
+            help="Column of a metric or regime: one series for each of its values.",
+        ),
         click.option("--weight", metavar="C", help="Column of weights: 1/variance of log loss."),
-        click.option("--higher-is-better", is_flag=True,
-                     help="Scores such as Dice, 1 at best: the loss is 1 − score."),
+        click.option(
+            "--higher-is-better",
+            is_flag=True,
+            help="Scores such as Dice, 1 at best: the loss is 1 − score.",
+        ),
         click.option("--floor", type=float, metavar="X", help="Known floor of the loss."),
-        click.option("--ceiling", type=float, metavar="X",
-                     help="Known ceiling of the score: a floor of 1 − X."),
-        click.option("--floor-se", type=float, metavar="S",
-                     help="Standard error of the floor or ceiling."),
-        click.option("--law", "laws", metavar="NAME", multiple=True,
-                     help="power, power_floor, power_given_floor, hinge, broken; all by default."),
+        click.option(
+            "--ceiling",
+            type=float,
+            metavar="X",
+            help="Known ceiling of the score: a floor of 1 − X.",
+        ),
+        click.option(
+            "--floor-se", type=float, metavar="S", help="Standard error of the floor or ceiling."
+        ),
+        click.option(
+            "--law",
+            "laws",
+            metavar="NAME",
+            multiple=True,
+            help="power, power_floor, power_given_floor, hinge, broken; all by default.",
+        ),
         click.option("--robust", is_flag=True, help="Huber's loss: outlying scores count less."),
-        click.option("--loss-kind", type=click.Choice(["quadratic", "first-order"]),
-                     default="quadratic", show_default=True,
-                     help="How the loss grows with the error: the dimension is 4/α or 2/α."),
-        click.option("--at", "at", type=float, multiple=True, metavar="N",
-                     help="Predict the loss at this size, beyond the data too."),
-        click.option("--level", type=float, default=0.95, show_default=True,
-                     help="Level of confidence."),
+        click.option(
+            "--loss-kind",
+            type=click.Choice(["quadratic", "first-order"]),
+            default="quadratic",
+            show_default=True,
+            help="How the loss grows with the error: the dimension is 4/α or 2/α.",
+        ),
+        click.option(
+            "--at",
+            "at",
+            type=float,
+            multiple=True,
+            metavar="N",
+            help="Predict the loss at this size, beyond the data too.",
+        ),
+        click.option(
+            "--level", type=float, default=0.95, show_default=True, help="Level of confidence."
+        ),
         click.option("--plot", "plot_file", metavar="FILE", help="Draw the laws (png, svg, pdf)."),
         click.option("--json", "json_file", metavar="FILE|-", help="Write the result as JSON."),
-    )  # fmt: skip
+    )
 
 
 @click.command("scaling", cls=Command)

@@ -111,9 +111,11 @@ def labels_and_models(options: dict[str, Any]) -> tuple[Rounds, dict[str, np.nda
         raise AnnostatError(f"--model {twice[0]!r} is named twice, or is one of the rounds")
     wanted = (*options["rounds"], *models) if options["rounds"] else ()
     both = load(
-        {**options, "rounds": wanted}, unit=options["unit"], exchangeable=options["exchangeable"],
+        {**options, "rounds": wanted},
+        unit=options["unit"],
+        exchangeable=options["exchangeable"],
         collapse=False,
-    )  # fmt: skip
+    )
     for model in models:
         check_choice("--model", model, both.names)
     return split(both, models) if models else (both, {})

@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
+from annostat._names import renamed
 from annostat.concentration.lists import Overlap, overlap
-from annostat.concentration.measure import concentration
+from annostat.concentration.measure import Noise, concentration
 from annostat.concentration.result import Concentration
 from annostat.errors import AnnostatError
+from annostat.labels.rounds import Rounds
+from annostat.resampling.generators import Rng
+from annostat.resampling.parallel import Progress
 from annostat.results.result import Check, Provenance, Result, check_section
 from annostat.results.sections import Section
 from annostat.results.text import format_p, percent
@@ -75,8 +79,13 @@ class ConcentrationComparison(Result):
         first = next(iter(self.models.values()))
         rows = []
         for name, m in self.models.items():
-            row = [name, m.worst_share.short(), m.worst_share.range(), m.gini.short(),
-                   m.half_of_error.short()]  # fmt: skip
+            row = [
+                name,
+                m.worst_share.short(),
+                m.worst_share.range(),
+                m.gini.short(),
+                m.half_of_error.short(),
+            ]
             if m.null is not None and m.excess is not None:
                 row += [m.null.expected["worst_share"].short(), format_p(m.excess.p_value)]
             if any(other.swaps is not None for other in self.models.values()):
@@ -105,12 +114,25 @@ def _lists(models: Mapping[str, Concentration]) -> list[Overlap]:
     ]
 
 
+@renamed(clusters="cluster", n_simulated="n_resamples")
 def compare_concentration(
     errors: Mapping[str, ArrayLike],
     *,
-    clusters: ArrayLike | None = None,
+    loss: str = "squared",
+    noise: Noise | None = None,
+    rounds: Rounds | None = None,
+    top: float = 0.15,
+    weights: ArrayLike | None = None,
+    cluster: ArrayLike | None = None,
     predictions: Mapping[str, ArrayLike] | None = None,
-    **options: Any,
+    items: ArrayLike | None = None,
+    lists: Mapping[str, ArrayLike] | None = None,
+    unit: str = "",
+    level: float = 0.95,
+    n_resamples: int | None = None,
+    rng: Rng = 0,
+    n_jobs: int | None = 1,
+    progress: Progress | None = None,
 ) -> ConcentrationComparison:
     """Return `concentration` of several models on the same items, and how their worst overlap.
 
@@ -120,7 +142,9 @@ def compare_concentration(
         Errors of each model, the same items in the same order.
     predictions : mapping of str to array-likes of shape (n,), optional
         Values of some or all models, by name.
-    clusters, options
+    loss, noise, rounds, top, weights, cluster, items, lists, unit
+        As in `concentration`.
+    level, n_resamples, rng, n_jobs, progress
         As in `concentration`.
 
     Returns
@@ -145,17 +169,31 @@ def compare_concentration(
         raise AnnostatError("a comparison needs two or more models")
     models = {
         name: concentration(
-            values, clusters=clusters, name=name, predictions=(predictions or {}).get(name),
-            **options,
+            values,
+            loss=loss,
+            noise=noise,
+            rounds=rounds,
+            top=top,
+            weights=weights,
+            cluster=cluster,
+            predictions=(predictions or {}).get(name),
+            items=items,
+            lists=lists,
+            name=name,
+            unit=unit,
+            level=level,
+            n_resamples=n_resamples,
+            rng=rng,
+            n_jobs=n_jobs,
+            progress=progress,
         )
         for name, values in errors.items()
-    }  # fmt: skip
+    }
     sizes = {m.n_items for m in models.values()}
     if len(sizes) > 1:
         raise AnnostatError(f"models must have the same items, got {sorted(sizes)} of them")
     pairs = [
-        overlap(models[a].in_worst, models[b].in_worst, names=(a, b), clusters=clusters,
-                rng=options.get("rng", 0))
+        overlap(models[a].in_worst, models[b].in_worst, names=(a, b), cluster=cluster, rng=rng)
         for a, b in combinations(models, 2)
-    ]  # fmt: skip
+    ]
     return ConcentrationComparison(models, tuple(pairs))

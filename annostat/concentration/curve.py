@@ -149,16 +149,16 @@ def weights_of(weights: ArrayLike | None, n: int) -> FloatArray | None:
     return w
 
 
-def codes_of(clusters: ArrayLike | None, n: int) -> NDArray[np.int64] | None:
+def codes_of(cluster: ArrayLike | None, n: int) -> NDArray[np.int64] | None:
     """Return the codes of cluster labels, or None."""
-    if clusters is None:
+    if cluster is None:
         return None
-    labels = np.asarray(clusters, dtype=object)
+    labels = np.asarray(cluster, dtype=object)
     if labels.shape != (n,):
-        raise AnnostatError(f"clusters must be one label for each of {n} items, got {labels.shape}")
+        raise AnnostatError(f"cluster must be one label for each of {n} items, got {labels.shape}")
     codes = cluster_codes(labels)
     if codes is not None and codes.max() == 0:
-        raise AnnostatError("clusters: all items are in one cluster, which says nothing of others")
+        raise AnnostatError("cluster: all items are in one cluster, which says nothing of others")
     return codes
 
 

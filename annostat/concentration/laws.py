@@ -46,8 +46,9 @@ class Gaussians:
         if len(self.weights) != len(self.sds) or not self.weights:
             raise AnnostatError("a mixture needs one standard deviation for each weight")
         for value in (*self.weights, *self.sds):
-            check_number("a weight or standard deviation of a mixture", value, low=0.0,
-                         open_ends=True)  # fmt: skip
+            check_number(
+                "a weight or standard deviation of a mixture", value, low=0.0, open_ends=True
+            )
         if abs(sum(self.weights) - 1) > 1e-9:
             raise AnnostatError(f"the weights of a mixture must sum to 1, got {sum(self.weights)}")
 
@@ -124,8 +125,11 @@ def law_gini(law: Law, *, loss: str = "squared") -> float:
         area = integrate.quad(lambda p: _mixture_share(law, p, squared), 0, 1, epsabs=1e-10)[0]
         return float(2 * area - 1)
     check_choice("law", law, SHAPES)
-    known = {"gaussian": (2 / math.pi, math.sqrt(2) - 1), "laplace": (0.75, 0.5),
-             "uniform": (0.5, 1 / 3)}  # fmt: skip
+    known = {
+        "gaussian": (2 / math.pi, math.sqrt(2) - 1),
+        "laplace": (0.75, 0.5),
+        "uniform": (0.5, 1 / 3),
+    }
     return known[law][0 if squared else 1]
 
 
@@ -186,9 +190,11 @@ class Lattice:
                 half[: part.size] += part
             return cls(half / half.sum())
         else:
-            known = {"gaussian": ("gaussian", {"sd": STEPS}),
-                     "laplace": ("rounded-laplace", {"scale": STEPS / math.sqrt(2)}),
-                     "uniform": ("uniform", {"half_width": 4 * STEPS})}  # fmt: skip
+            known = {
+                "gaussian": ("gaussian", {"sd": STEPS}),
+                "laplace": ("rounded-laplace", {"scale": STEPS / math.sqrt(2)}),
+                "uniform": ("uniform", {"half_width": 4 * STEPS}),
+            }
             return cls.of(NoiseModel(*known[law]))
         return cls.of_half(half)
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
+from annostat._names import renamed
 from annostat.concentration.curve import codes_of
 from annostat.errors import AnnostatError, shown
 from annostat.resampling.generators import Rng, as_generator
@@ -77,13 +78,14 @@ class Overlap(Result):
         )
 
 
+@renamed(clusters="cluster", n_permutations="n_resamples")
 def overlap(
     first: ArrayLike,
     second: ArrayLike,
     *,
     names: tuple[str, str] = ("first", "second"),
-    clusters: ArrayLike | None = None,
-    n_permutations: int = 9999,
+    cluster: ArrayLike | None = None,
+    n_resamples: int = 9999,
     rng: Rng = 0,
 ) -> Overlap:
     """Test whether two sets of the same items share more than chance would.
@@ -92,10 +94,10 @@ def overlap(
     ----------
     first, second : bool array-likes of shape (n,)
         Who is in each set.
-    clusters : array-like of shape (n,), optional
+    cluster : array-like of shape (n,), optional
         Cluster (patient) of each item. Without, P(shared or more) is hypergeometric. With, bad
         items come in clusters and share more by chance: then the clusters of the second set are
-        put into a random order, each whole, `n_permutations` times.
+        put into a random order, each whole, `n_resamples` times.
     rng : Generator, int or None
 
     Returns
@@ -124,12 +126,12 @@ def overlap(
             raise AnnostatError(f"overlap: there are no items in {name}")
     n, k, m = a.size, int(a.sum()), int(b.sum())
     shared = int((a & b).sum())
-    codes = codes_of(clusters, n)
+    codes = codes_of(cluster, n)
     if codes is None:
         p, method = hypergeometric_tail(shared, n, k, m), "hypergeometric"
     else:
-        p = permuted_tail(a, b, codes, shared, n_permutations, rng)
-        method = f"{n_permutations:,} permutations of {int(codes.max()) + 1:,} whole clusters"
+        p = permuted_tail(a, b, codes, shared, n_resamples, rng)
+        method = f"{n_resamples:,} permutations of {int(codes.max()) + 1:,} whole clusters"
     return Overlap(names, (k, m), n, shared, k * m / n, p, method)
 
 
@@ -154,7 +156,7 @@ def permuted_tail(
     b: NDArray[np.bool_],
     codes: NDArray[np.int64],
     shared: int,
-    n_permutations: int,
+    n_resamples: int,
     rng: Rng,
 ) -> float:
     """Return how often random orders of b's clusters share as many items with a, or more."""
@@ -164,14 +166,14 @@ def permuted_tail(
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
     generator = as_generator(rng)
     beyond = 0
-    for _ in range(n_permutations):
+    for _ in range(n_resamples):
         shuffled = generator.permutation(sizes.size)
         lengths = sizes[shuffled]
         offset = np.repeat(starts[shuffled] - np.cumsum(lengths) + lengths, lengths)
         moved = b[offset + np.arange(b.size)]
         # A random start, so that clusters of unlike size do not always meet the same ones.
         beyond += int((a & np.roll(moved, int(generator.integers(b.size)))).sum()) >= shared
-    return (1 + beyond) / (1 + n_permutations)
+    return (1 + beyond) / (1 + n_resamples)
 
 
 def listed(items: NDArray[Any], wanted: Iterable[object], name: str) -> NDArray[np.bool_]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
+from annostat._names import renamed
 from annostat._version import __version__
 from annostat.arrays import FloatArray, digest
 from annostat.concentration.curve import (
@@ -59,6 +60,7 @@ OTHER_ITEMS = Check(
 Noise = str | Gaussians | NoiseModel | NoiseFit | NoiseComparison | Mapping[str, Any]
 
 
+@renamed(clusters="cluster", n_simulated="n_resamples")
 def concentration(
     errors: ArrayLike,
     *,
@@ -67,14 +69,14 @@ def concentration(
     rounds: Rounds | None = None,
     top: float = 0.15,
     weights: ArrayLike | None = None,
-    clusters: ArrayLike | None = None,
+    cluster: ArrayLike | None = None,
     predictions: ArrayLike | None = None,
     items: ArrayLike | None = None,
     lists: Mapping[str, ArrayLike] | None = None,
     name: str = "",
     unit: str = "",
     level: float = 0.95,
-    n_simulated: int | None = None,
+    n_resamples: int | None = None,
     rng: Rng = 0,
     n_jobs: int | None = 1,
     progress: Progress | None = None,
@@ -101,7 +103,7 @@ def concentration(
         The worst fraction that is looked at and tested.
     weights : array-like of shape (n,), optional
         How many items each stands for, positive.
-    clusters : array-like of shape (n,), optional
+    cluster : array-like of shape (n,), optional
         Cluster (patient) of each item, for the intervals and the overlaps.
     predictions : array-like of shape (n,), optional
         The model's values, with `rounds`: adds the exact test of `excess_by_swaps`, which fits no
@@ -110,8 +112,8 @@ def concentration(
         Names of the items; rows are numbered without.
     lists : mapping of str to bool array-likes of shape (n,), optional
         Known sets of items (corrupted ones, ...) whose overlap with the worst is tested.
-    level, n_simulated, rng, n_jobs, progress
-        As everywhere; `n_simulated` is 2,000 for an assumed shape and 499 for a fitted law.
+    level, n_resamples, rng, n_jobs, progress
+        As everywhere; `n_resamples` is 2,000 for an assumed shape and 499 for a fitted law.
 
     Returns
     -------
@@ -143,7 +145,7 @@ def concentration(
     >>> noise = rng.normal(0, 4, (400, 2))
     >>> rounds = Rounds.from_array(50 + noise)
     >>> model_error = np.where(np.arange(400) < 12, 25.0, 0.0)
-    >>> found = concentration(noise[:, 0] - model_error, rounds=rounds, n_simulated=99)
+    >>> found = concentration(noise[:, 0] - model_error, rounds=rounds, n_resamples=99)
     >>> found.excess.p_value, bool(found.excess.worst_share.value > 0.1)
     (0.01, True)
     """
@@ -156,7 +158,7 @@ def concentration(
         names = np.array([f"row {i + 1}" for i in range(n)], dtype=object)
     elif names.shape != (n,):
         raise AnnostatError(f"items must be one name for each of {n} errors, got {names.shape}")
-    w, codes = weights_of(weights, n), codes_of(clusters, n)
+    w, codes = weights_of(weights, n), codes_of(cluster, n)
     if noise is not None and rounds is not None:
         raise AnnostatError("give either noise or rounds, not both")
     if (noise is not None or rounds is not None) and loss == "asis":
@@ -180,11 +182,18 @@ def concentration(
         source, words, more = _source(noise, rounds, signed, level)
         checks += more
         assumed = not isinstance(source, (Both, Fitted))
-        n_simulated = check_count("n_simulated", n_simulated or (2000 if assumed else 499), low=19)
+        n_resamples = check_count("n_resamples", n_resamples or (2000 if assumed else 499), low=19)
         done = simulate(
-            source, signed, loss=loss, grid=grid_of(top), weights=w,
-            n_simulated=n_simulated, rng=generator_of(rng), n_jobs=n_jobs, progress=progress,
-        )  # fmt: skip
+            source,
+            signed,
+            loss=loss,
+            grid=grid_of(top),
+            weights=w,
+            n_resamples=n_resamples,
+            rng=generator_of(rng),
+            n_jobs=n_jobs,
+            progress=progress,
+        )
         null = _null(source, words, done, loss, top, level)
         excess = _excess(observed, null, (worst_share, gini), top, level)
     worst = curve.order[: max(int(np.searchsorted(curve.mass, top * curve.mass[-1] - 1e-9)), 1)]
@@ -195,7 +204,7 @@ def concentration(
             in_worst,
             np.asarray(chosen),
             names=(f"worst {percent(top)}", label),
-            clusters=clusters,
+            cluster=cluster,
             rng=rng,
         )
         for label, chosen in (lists or {}).items()
@@ -223,7 +232,7 @@ def concentration(
             digest(losses, w, codes, None if rounds is None else rounds.digest()),
             n,
             seed_of(rng),
-            {"loss": loss, "top": top, "level": level, "n_simulated": n_simulated},
+            {"loss": loss, "top": top, "level": level, "n_simulated": n_resamples},
         ),
         unit=unit and {"squared": f"{unit}²", "absolute": unit, "asis": unit}[loss],
         swaps=swaps,
@@ -285,11 +294,12 @@ def _null(
     spread = done.gaps.std(axis=0, ddof=1)
     ranges = {
         key: Estimate(
-            float(expected[j]), float(spread[j]),
+            float(expected[j]),
+            float(spread[j]),
             Interval(float(low[j]), float(high[j]), level, "range of simulated noise"),
         )
         for key, j in places.items()
-    }  # fmt: skip
+    }
     if isinstance(source, (Both, Fitted)):
         population = {key: float(done.law[j]) for key, j in places.items()}
         law = FAMILY if isinstance(source, Both) else describe(source.fit.model)

@@ -58,9 +58,9 @@ class Simulated:
         Fractions of the items; the last is `top`.
     law : float64 array of shape (g + 2,)
         The fitted law's shares at the grid, its Gini, and the fraction that holds half.
-    gaps : float64 array of shape (n_simulated, g + 2)
+    gaps : float64 array of shape (n_resamples, g + 2)
         T of each simulated set: its own less those of the law fitted to it.
-    laws : float64 array of shape (n_simulated, g + 2)
+    laws : float64 array of shape (n_resamples, g + 2)
         Those of the laws fitted to the simulated sets.
     """
 
@@ -190,11 +190,19 @@ def fit_of_model(model: NoiseModel, n_items: int, n_rounds: int) -> Fitted:
     problem = replace(problem, windows=windows).with_support(u, 1.5)
     nothing = Estimate(math.nan, note="as published")
     fit = NoiseFit(
-        model=model, log_likelihood=math.nan, n_parameters=u.size, mae=nothing,
-        abandonment_rate=nothing, parameters={}, converged=True, notes=(),
+        model=model,
+        log_likelihood=math.nan,
+        n_parameters=u.size,
+        mae=nothing,
+        abandonment_rate=nothing,
+        parameters={},
+        converged=True,
+        notes=(),
         window_profile=(windows, np.zeros(0), np.zeros(0)),
-        provenance=Provenance("", "", n_items), problem=problem, solution=u,
-    )  # fmt: skip
+        provenance=Provenance("", "", n_items),
+        problem=problem,
+        solution=u,
+    )
     return Fitted(fit, published=True)
 
 
@@ -211,7 +219,7 @@ def simulate(
     loss: str,
     grid: FloatArray,
     weights: FloatArray | None,
-    n_simulated: int,
+    n_resamples: int,
     rng: np.random.Generator,
     n_jobs: int | None,
     progress: Progress | None = None,
@@ -221,24 +229,28 @@ def simulate(
     if not isinstance(source, (Both, Fitted)):
         lattice = Lattice.of(source)
         law = summary(lattice.curve(loss), grid)
-        counts = draw_counts(lattice, n, weights, n_simulated, rng)
+        counts = draw_counts(lattice, n, weights, n_resamples, rng)
         curves = summaries(step_losses(counts.shape[1], loss), counts, grid)
         return Simulated(grid, law, curves - law, np.broadcast_to(law, curves.shape))
     if isinstance(source, Both):
-        curves, counts = dealt_anew(source, loss, grid, weights, n_simulated, rng)
+        curves, counts = dealt_anew(source, loss, grid, weights, n_resamples, rng)
         # The fit that all searches start from is one to all sets together, the observed one too.
         fit = fit_differences(counts.mean(axis=0))
         problem = fit.problem
     else:
         model = law_of_all(source.fit, errors, published=source.published)
-        sets = SimulatedSets(source.fit.problem, model, n_simulated, rng)
+        sets = SimulatedSets(source.fit.problem, model, n_resamples, rng)
         fit, problem, counts = source.fit, sets.problem, sets.counts
-        drawn = draw_counts(Lattice.of(model), n, weights, n_simulated, rng)
+        drawn = draw_counts(Lattice.of(model), n, weights, n_resamples, rng)
         curves = summaries(step_losses(drawn.shape[1], loss), drawn, grid)
     refits = fit.refit(
         lambda numbers, _: counts[numbers.start : numbers.stop],
-        len(counts), rng=0, n_jobs=n_jobs, problem=problem, progress=progress,
-    )  # fmt: skip
+        len(counts),
+        rng=0,
+        n_jobs=n_jobs,
+        problem=problem,
+        progress=progress,
+    )
     laws = np.array(
         [summary(refitted(fit, row).curve(loss), grid) for row in refits.to_dict("records")]
     )
@@ -357,16 +369,16 @@ def draw_counts(
     lattice: Lattice,
     n: int,
     weights: FloatArray | None,
-    n_simulated: int,
+    n_resamples: int,
     rng: np.random.Generator,
 ) -> FloatArray:
     """Return the weight of the items at each |x| in each simulated set, shape (b, S + 1)."""
     if weights is None:
-        return rng.multinomial(n, lattice.pmf, size=n_simulated).astype(np.float64)
+        return rng.multinomial(n, lattice.pmf, size=n_resamples).astype(np.float64)
     steps = np.cumsum(lattice.pmf)
     size = lattice.pmf.size
-    counts = np.empty((n_simulated, size))
-    for b in range(n_simulated):
+    counts = np.empty((n_resamples, size))
+    for b in range(n_resamples):
         x = np.searchsorted(steps, rng.random(n) * steps[-1], side="right")
         counts[b] = np.bincount(x, weights=weights, minlength=size)
     return counts
@@ -377,7 +389,7 @@ def dealt_anew(
     loss: str,
     grid: FloatArray,
     weights: FloatArray | None,
-    n_simulated: int,
+    n_resamples: int,
     rng: np.random.Generator,
 ) -> tuple[FloatArray, FloatArray]:
     """Deal all errors out anew: curves of the first ones, and counts of each |d| in steps.
@@ -386,9 +398,9 @@ def dealt_anew(
     """
     pool = np.concatenate([both.first, both.second])
     n = both.first.size
-    curves = np.empty((n_simulated + 1, grid.size + 2))
-    counts = np.zeros((n_simulated + 1, WIDEST + 1))
-    for b in range(n_simulated + 1):
+    curves = np.empty((n_resamples + 1, grid.size + 2))
+    counts = np.zeros((n_resamples + 1, WIDEST + 1))
+    for b in range(n_resamples + 1):
         dealt = rng.permutation(pool) if b else pool
         x = dealt[:n]
         curves[b] = summary(Curve.of(x**2 if loss == "squared" else np.abs(x), weights), grid)

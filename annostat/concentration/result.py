@@ -210,8 +210,11 @@ class Concentration(Result):
         head = [self.answer(), *([] if self.excess is None else [self.excess.verdict + "."])]
         head += [] if self.swaps is None else [self.swaps.line()]
         rows = []
-        labels = {"worst_share": f"share of the error in the worst {top}", "gini": "Gini",
-                  "half_of_error": "fraction of items that holds half"}  # fmt: skip
+        labels = {
+            "worst_share": f"share of the error in the worst {top}",
+            "gini": "Gini",
+            "half_of_error": "fraction of items that holds half",
+        }
         for key, label in labels.items():
             value: Estimate = getattr(self, key)
             spread = value.standard_uncertainty or 0.01
@@ -235,12 +238,19 @@ class Concentration(Result):
         return [
             Section(f"Concentration of the error{self.name and ': ' + self.name}", lines=head),
             Section("", columns, rows, notes),
-            Section("Worst items", ("item", f"loss{unit}", "share so far"), listed,
-                    [f"... and {more:,} more in the worst {top}"] if more > 0 else []),
-            *([Section("Overlap", lines=[o.line() for o in self.overlaps])]
-              if self.overlaps else []),
+            Section(
+                "Worst items",
+                ("item", f"loss{unit}", "share so far"),
+                listed,
+                [f"... and {more:,} more in the worst {top}"] if more > 0 else [],
+            ),
+            *(
+                [Section("Overlap", lines=[o.line() for o in self.overlaps])]
+                if self.overlaps
+                else []
+            ),
             check_section(self.checks),
-        ]  # fmt: skip
+        ]
 
     def answer(self) -> str:
         """Return the finding as a sentence."""

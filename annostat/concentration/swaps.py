@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from annostat._names import renamed
 from annostat._version import __version__
 from annostat.arrays import FloatArray
 from annostat.concentration.curve import Curve
@@ -100,13 +101,14 @@ class SwapTest(Result):
         )
 
 
+@renamed(n_swaps="n_resamples")
 def excess_by_swaps(
     predictions: ArrayLike,
     rounds: Rounds,
     *,
     top: float = 0.15,
     loss: str = "squared",
-    n_swaps: int = 999,
+    n_resamples: int = 999,
     rng: Rng = 0,
 ) -> SwapTest:
     """Test whether a model's error sits on a few items more than the noise of two rounds does.
@@ -121,8 +123,8 @@ def excess_by_swaps(
     top : float
         The worst fraction that is looked at.
     loss : {"squared", "absolute"}
-    n_swaps : int
-        Random swaps; the smallest p-value is 1/(n_swaps + 1).
+    n_resamples : int
+        Random swaps; the smallest p-value is 1/(n_resamples + 1).
     rng : Generator, int or None
 
     Returns
@@ -156,7 +158,7 @@ def excess_by_swaps(
     """
     check_choice("loss", loss, ("squared", "absolute"))
     top = check_number("top", top, low=0.0, high=1.0, open_ends=True)
-    n_swaps = check_count("n_swaps", n_swaps, low=19)
+    n_resamples = check_count("n_resamples", n_resamples, low=19)
     if rounds.n_rounds != 2:
         raise AnnostatError(f"rounds must be two, got {rounds.n_rounds} ({shown(rounds.names)})")
     values = check_numbers("predictions", predictions)
@@ -182,8 +184,8 @@ def excess_by_swaps(
     share, of_noise = (float(Curve.of(x).share(top)) for x in (sums, differences))
     generator = as_generator(rng)
     beyond, done = 0, 0
-    while done < n_swaps:
-        size = min(max(1, BLOCK // len(sums)), n_swaps - done)
+    while done < n_resamples:
+        size = min(max(1, BLOCK // len(sums)), n_resamples - done)
         swap = generator.random((size, units)) < 0.5
         swap = swap if codes is None else swap[:, codes]
         first = np.where(swap, differences, sums)
@@ -191,10 +193,21 @@ def excess_by_swaps(
         beyond += int((gaps >= share - of_noise - 1e-12).sum())
         done += size
     return SwapTest(
-        share, of_noise, (1 + beyond) / (1 + n_swaps), top, loss, len(sums), n_swaps,
-        Provenance(__version__, rounds.digest(), len(sums), seed_of(rng),
-                   {"top": top, "loss": loss, "n_swaps": n_swaps}),
-    )  # fmt: skip
+        share,
+        of_noise,
+        (1 + beyond) / (1 + n_resamples),
+        top,
+        loss,
+        len(sums),
+        n_resamples,
+        Provenance(
+            __version__,
+            rounds.digest(),
+            len(sums),
+            seed_of(rng),
+            {"top": top, "loss": loss, "n_swaps": n_resamples},
+        ),
+    )
 
 
 def _shares(losses: FloatArray, top: float) -> FloatArray:

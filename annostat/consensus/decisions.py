@@ -82,9 +82,13 @@ class DecisionFit:
 
 
 def fit_decisions(
-    patterns: NDArray[np.int64], n: FloatArray, prior: FloatArray, n_labels: int,
-    max_iterations: int, tolerance: float,
-) -> DecisionFit:  # fmt: skip
+    patterns: NDArray[np.int64],
+    n: FloatArray,
+    prior: FloatArray,
+    n_labels: int,
+    max_iterations: int,
+    tolerance: float,
+) -> DecisionFit:
     """Run EM on the patterns, from the raters' mean vote."""
     p, r = patterns.shape
     said = one_hot(patterns, n_labels)  # (P, R, L)
@@ -122,9 +126,12 @@ def fit_decisions(
 
 
 def standard_errors(
-    patterns: NDArray[np.int64], per_item: NDArray[np.int64], prior: FloatArray, fit: DecisionFit,
+    patterns: NDArray[np.int64],
+    per_item: NDArray[np.int64],
+    prior: FloatArray,
+    fit: DecisionFit,
     groups: NDArray[np.int64] | None,
-) -> tuple[FloatArray, str, int]:  # fmt: skip
+) -> tuple[FloatArray, str, int]:
     """Return standard errors of the diagonal of the confusion matrices, how, and of how many units.
 
     The free parameters of a row are its entries off the diagonal; those at zero are fixed. With
@@ -181,7 +188,7 @@ def prior_of(
     n_labels: int,
     weight: float,
 ) -> FloatArray:
-    """Return the prior share of each label."""  # fmt: skip
+    """Return the prior share of each label."""
     if prior is None:
         said = one_hot(patterns, n_labels)
         looks = said.sum(axis=(1, 2))

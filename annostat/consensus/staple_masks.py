@@ -135,10 +135,14 @@ class Staple(Result):
         import pandas as pd
 
         rows = [
-            {"rater": name, "label": label, "meaning": _meaning(label, self.labels),
-             **estimate.to_dict()}
+            {
+                "rater": name,
+                "label": label,
+                "meaning": _meaning(label, self.labels),
+                **estimate.to_dict(),
+            }
             for (name, label), estimate in self.quality.items()
-        ]  # fmt: skip
+        ]
         return pd.DataFrame(rows)
 
     def to_dict(self) -> dict[str, Any]:
@@ -296,9 +300,11 @@ def staple(
         arrays, there = _stack(masks, labels, present)
         patients = cluster
         known = (1,) if labels is None else check_labels(labels)
-        raters = tuple(names) if names is not None else tuple(
-            f"rater_{i + 1}" for i in range(len(arrays))
-        )  # fmt: skip
+        raters = (
+            tuple(names)
+            if names is not None
+            else tuple(f"rater_{i + 1}" for i in range(len(arrays)))
+        )
         if len(raters) != len(arrays) or len(set(raters)) != len(raters):
             raise AnnostatError(f"names must be {len(arrays)} different names, got {raters!r}")
     n_labels = len(known) + 1
@@ -327,9 +333,14 @@ def staple(
     n_tied = int(counts[tied(fit.posterior)].sum())
     hashed = digest(patterns, per_item)
     options = {
-        "region": region, "margin": margin, "confidence_weight": weight, "level": level,
-        "max_iterations": max_iterations, "tolerance": tolerance, "labels": list(all_labels),
-    }  # fmt: skip
+        "region": region,
+        "margin": margin,
+        "confidence_weight": weight,
+        "level": level,
+        "max_iterations": max_iterations,
+        "tolerance": tolerance,
+        "labels": list(all_labels),
+    }
     return Staple(
         raters,
         all_labels,
@@ -366,9 +377,13 @@ def _estimate(value: float, spread: float, level: float, how: str, units: int) -
 
 
 def _checks(
-    fit: DecisionFit, names: Sequence[str], patterns: NDArray[np.int64], counts: NDArray[np.int64],
-    region: str, tied: int,
-) -> tuple[Check, ...]:  # fmt: skip
+    fit: DecisionFit,
+    names: Sequence[str],
+    patterns: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    region: str,
+    tied: int,
+) -> tuple[Check, ...]:
     checks = []
     text = f"EM converged in {fit.n_iterations} iterations."
     if not fit.converged:

@@ -271,9 +271,11 @@ def _check_influence(table: PairTable) -> Check:
     before = np.cumsum(w) - w
     taken = np.clip(top - before, 0, w)
     share = float(taken @ table.square_sum[order]) / total
-    who = "The one item that differs most carries" if top == 1 else (
-        f"The {top:,} items that differ most (of {n:,}) carry"
-    )  # fmt: skip
+    who = (
+        "The one item that differs most carries"
+        if top == 1
+        else (f"The {top:,} items that differ most (of {n:,}) carry")
+    )
     text = f"{who} {100 * share:.0f}% of the squared differences"
     if n < INFLUENCE_MIN_ITEMS:
         return Check(name, None, f"{text}, but {n} items are too few to judge that.", share)

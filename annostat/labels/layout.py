@@ -67,8 +67,16 @@ class Layout:
         numeric = [c for c, t in zip(columns, frame.dtypes, strict=True) if t.kind in "iufb"]
         text = [c for c in columns if c not in numeric]
         by_name = {c.lower(): c for c in columns}
-        named = {"item": item, "rater": rater, "value": value, "by": by, "cluster": cluster,
-                 "period": period, "fps": fps, "length": length}  # fmt: skip
+        named = {
+            "item": item,
+            "rater": rater,
+            "value": value,
+            "by": by,
+            "cluster": cluster,
+            "period": period,
+            "fps": fps,
+            "length": length,
+        }
         for role, column in named.items():
             if isinstance(column, str):
                 check_column(role, column, columns)

@@ -159,9 +159,16 @@ class Rounds:
             frame = frame.reset_index(names=named)
         layout = Layout.resolve(
             frame,
-            item=item, rounds=rounds, rater=rater, value=value, by=by, cluster=cluster,
-            period=period, fps=fps, length=length,
-        )  # fmt: skip
+            item=item,
+            rounds=rounds,
+            rater=rater,
+            value=value,
+            by=by,
+            cluster=cluster,
+            period=period,
+            fps=fps,
+            length=length,
+        )
         if frame.empty:
             raise AnnostatError("the table has no rows")
         wide = layout.widen(frame)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from annostat._lazy import attach
+from annostat._names import attach
 from annostat.masks.cleanup import Cleanup, clean_masks, compare_cleanup
 from annostat.masks.outlines import (
     chords_to_outline,

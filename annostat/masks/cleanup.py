@@ -277,7 +277,7 @@ def _mean_change(
         with np.errstate(invalid="ignore"):
             return np.asarray((w @ filled) / (w @ there))
 
-    drawn = bootstrap(mean, delta.size, n_resamples=n_resamples, clusters=codes, rng=rng)
+    drawn = bootstrap(mean, delta.size, n_resamples=n_resamples, cluster=codes, rng=rng)
     kept = drawn[np.isfinite(drawn)]
     if kept.size < 0.99 * drawn.size or kept.size < 2:
         return Estimate(value, None, None, unit)

@@ -316,9 +316,11 @@ def check_sample(best: NoiseFit) -> list[Check]:
     top = max(1, n // 100)
     taken = np.clip(top - (np.cumsum(count) - count), 0, count)
     share = float(taken @ loss[order]) / float(cells.count @ loss) if loss.any() else 0.0
-    what = "The least expected item carries" if top == 1 else (
-        f"The {top:,} least expected items (of {n:,}) carry"
-    )  # fmt: skip
+    what = (
+        "The least expected item carries"
+        if top == 1
+        else (f"The {top:,} least expected items (of {n:,}) carry")
+    )
     text = f"{what} {100 * share:.0f}% of the log-likelihood"
     if share > 0.5:
         text += ": the choice of model rests on them; look at them (--items)"

@@ -212,7 +212,7 @@ class NoiseFit(Result):
         self,
         *,
         n_resamples: int = 2000,
-        rng: Rng = None,
+        rng: Rng = 0,
         n_jobs: int | None = 1,
         progress: Progress | None = None,
     ) -> pd.DataFrame:
@@ -252,7 +252,7 @@ class NoiseFit(Result):
         draw: Callable[[range, np.random.Generator], FloatArray],
         n_resamples: int,
         *,
-        rng: Rng = None,
+        rng: Rng = 0,
         n_jobs: int | None = 1,
         progress: Progress | None = None,
         problem: Problem | None = None,
@@ -304,7 +304,7 @@ class NoiseFit(Result):
         return frame
 
     def goodness_of_fit(
-        self, *, n_resamples: int = 199, rng: Rng = None, n_jobs: int | None = 1
+        self, *, n_resamples: int = 199, rng: Rng = 0, n_jobs: int | None = 1
     ) -> Check:
         """Compare observed counts of |D| with the fitted law: parametric-bootstrap G² with refit.
 
@@ -345,7 +345,7 @@ class NoiseFit(Result):
         )
 
     def test_abandonment(
-        self, *, n_resamples: int = 199, rng: Rng = None, n_jobs: int | None = 1
+        self, *, n_resamples: int = 199, rng: Rng = 0, n_jobs: int | None = 1
     ) -> Check:
         """Test ε = 0 by the likelihood ratio, calibrated by parametric bootstrap.
 
@@ -523,13 +523,16 @@ def make_fit(
         converged=fine and not passed_over,
         notes=tuple(notes),
         provenance=Provenance(
-            __version__, rounds.digest(), rounds.n_items, seed,
+            __version__,
+            rounds.digest(),
+            rounds.n_items,
+            seed,
             {"core": problem.family.name, "abandonment": problem.abandonment.name, "level": level},
         ),
         rater_scales=scales,
         problem=problem,
         solution=u,
-    )  # fmt: skip
+    )
 
 
 def fit_noise(
@@ -543,7 +546,7 @@ def fit_noise(
     ci: str = "profile",
     level: float = 0.95,
     n_resamples: int = 2000,
-    rng: Rng = None,
+    rng: Rng = 0,
     n_jobs: int | None = 1,
     progress: Progress | None = None,
 ) -> NoiseFit:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from annostat._names import renamed
 from annostat._version import __version__
 from annostat.arrays import FloatArray
 from annostat.errors import AnnostatError, check_count, check_level, check_number
@@ -166,13 +167,14 @@ class _Law:
         return float(self.chance @ self.pairs)
 
 
+@renamed(n_check="n_resamples")
 def plan_rounds(
     pilot_or_model: Rounds | NoiseModel,
     *,
     half_width: float = 0.05,
     level: float = 0.95,
-    n_check: int = 200,
-    rng: Rng = None,
+    n_resamples: int = 200,
+    rng: Rng = 0,
     n_jobs: int | None = 1,
     progress: Progress | None = None,
 ) -> PlanResult:
@@ -192,7 +194,7 @@ def plan_rounds(
         h in (0, 1): 0.05 for an interval of ±5%.
     level : float
         Confidence level.
-    n_check : int
+    n_resamples : int
         Number of simulated sets, at least 2.
     rng, n_jobs, progress
         As everywhere: `annostat.resampling`.
@@ -230,7 +232,7 @@ def plan_rounds(
     """
     h = check_number("half_width", half_width, low=0.0, high=1.0, open_ends=True)
     level = check_level(level)
-    n_check = check_count("n_check", n_check, low=2)
+    n_resamples = check_count("n_resamples", n_resamples, low=2)
     generator = as_generator(rng)
     notes: list[str] = []
     z = float(special.ndtri((1 + level) / 2))
@@ -277,7 +279,7 @@ def plan_rounds(
             "annotation."
         )
     units = max(2, math.ceil(n / law.pairs_per_unit))
-    widths, hits = _simulate(law, units, level, n_check, generator, n_jobs, progress)
+    widths, hits = _simulate(law, units, level, n_resamples, generator, n_jobs, progress)
     achieved, coverage = _summarise(widths, hits, level)
     return PlanResult(
         n_pairs=Estimate(float(n), None, n_interval, "pairs", why_none),
@@ -297,7 +299,7 @@ def plan_rounds(
             digest,
             n_items,
             seed_of(rng),
-            {"half_width": h, "level": level, "n_check": n_check, "pilot": is_pilot},
+            {"half_width": h, "level": level, "n_check": n_resamples, "pilot": is_pilot},
         ),
     )
 
@@ -446,14 +448,14 @@ def _simulate(
     law: _Law,
     units: int,
     level: float,
-    n_check: int,
+    n_resamples: int,
     rng: np.random.Generator,
     n_jobs: int | None,
     progress: Progress | None,
 ) -> tuple[FloatArray, NDArray[np.bool_]]:
     """Return the relative half-width of each simulated interval, and whether it held E|D|."""
-    block = max(1, min(n_check, BLOCK_CELLS // law.size.size, 50))
-    sizes = [min(block, n_check - begin) for begin in range(0, n_check, block)]
+    block = max(1, min(n_resamples, BLOCK_CELLS // law.size.size, 50))
+    sizes = [min(block, n_resamples - begin) for begin in range(0, n_resamples, block)]
 
     def one_block(
         task: tuple[np.random.Generator, int],

@@ -54,9 +54,11 @@ def _afd(result: AfdScore) -> Part:
         caption="How many clips are within so many frames of the reference.",
     )
     return Part.of(
-        result, title=f"Average frame distance, {result.phase}", answer=(f"{answer}.",),
+        result,
+        title=f"Average frame distance, {result.phase}",
+        answer=(f"{answer}.",),
         pictures=(picture,),
-    )  # fmt: skip
+    )
 
 
 @part_of.register

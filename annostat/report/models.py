@@ -35,10 +35,16 @@ def _scores(result: Scores) -> Part:
             )
     table = result.items().head(WORST)
     rows = [
-        [str(r["model"]), str(r["item"]), f"{r['prediction']:g}", f"{r['label_mean']:g}",
-         f"{r['error']:.4g}", f"{r['in_noise_sds']:.1f}"]
+        [
+            str(r["model"]),
+            str(r["item"]),
+            f"{r['prediction']:g}",
+            f"{r['label_mean']:g}",
+            f"{r['error']:.4g}",
+            f"{r['in_noise_sds']:.1f}",
+        ]
         for r in table.to_dict("records")
-    ]  # fmt: skip
+    ]
     worst = Section(
         "Items with the largest errors",
         ("model", "item", "prediction", "mean label", "error", "in SDs of the noise"),

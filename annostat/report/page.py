@@ -78,12 +78,13 @@ def make_report(
         title=title,
         command=command or "annostat.report.make_report([...])",
         version=__version__,
-        versions=", ".join([f"annostat {__version__}", f"Python {platform.python_version()}",
-                            *versions]),
+        versions=", ".join(
+            [f"annostat {__version__}", f"Python {platform.python_version()}", *versions]
+        ),
         citation=CITATION.format(__version__),
         checks=len(checks),
         failed=sum(check.passed is False for check in checks),
-    )  # fmt: skip
+    )
 
 
 def _said_once(parts: Sequence[Part]) -> list[Part]:

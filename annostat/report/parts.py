@@ -160,8 +160,7 @@ def _noise(result: NoiseComparison) -> Part:
             caption="How the mean error moves with the width of what counts as giving up.",
         ),
     )
-    part = Part.of(result, title="The noise of one annotation", answer=(answer,),
-                   pictures=pictures)  # fmt: skip
+    part = Part.of(result, title="The noise of one annotation", answer=(answer,), pictures=pictures)
     table = part.sections[0]
     near = sum(fit.aic < best.aic + 10 for fit in result.fits)
     short = replace(table, rows=table.rows[: max(near, 3)])
@@ -204,8 +203,9 @@ def _scaling(result: ScalingComparison) -> Part:
         caption=f"{result.loss_name} against {result.size_name}, with the laws and their weights.",
         size=(7.5, 5.0),
     )
-    return Part.of(result, title="How the score moves with size", answer=(answer,),
-                   pictures=(picture,))  # fmt: skip
+    return Part.of(
+        result, title="How the score moves with size", answer=(answer,), pictures=(picture,)
+    )
 
 
 @part_of.register
@@ -237,8 +237,9 @@ def _audit(result: Audit) -> Part:
                 caption="Sampling rates of the clips.",
             )
         )
-    part = Part.of(result, title="The data set and its faults", answer=(answer,),
-                   pictures=tuple(pictures))  # fmt: skip
+    part = Part.of(
+        result, title="The data set and its faults", answer=(answer,), pictures=tuple(pictures)
+    )
     table = result.to_frame()
     rows = [[str(row[c]) for c in table.columns] for _, row in table.head(FINDINGS).iterrows()]
     if not rows:

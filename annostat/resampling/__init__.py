@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from annostat._lazy import attach
+from annostat._names import attach
 
 if TYPE_CHECKING:
     from annostat.resampling.bootstraps import bootstrap, bootstrap_interval, bootstrap_sums

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from annostat._names import renamed
 from annostat.arrays import FloatArray
 from annostat.errors import AnnostatError, check_choice, check_count, check_level, check_number
 from annostat.resampling.clusters import count_clusters
@@ -30,13 +31,14 @@ SERIAL_PRODUCT = 1 << 18  # multiplications up to which OpenBLAS starts no (busi
 TASK_BLOCKS = 16  # blocks that a worker is handed at a time: handing over costs as much as one
 
 
+@renamed(clusters="cluster")
 def bootstrap(
     statistic: Callable[[FloatArray], Any],
     n: int,
     *,
     n_resamples: int = 2000,
-    clusters: NDArray[np.int64] | None = None,
-    rng: Rng = None,
+    cluster: NDArray[np.int64] | None = None,
+    rng: Rng = 0,
     n_jobs: int | None = 1,
     progress: Progress | None = None,
 ) -> FloatArray:
@@ -51,7 +53,7 @@ def bootstrap(
         Number of items, at least 1.
     n_resamples : int
         Number of resamples.
-    clusters : int64 array of shape (n,), optional
+    cluster : int64 array of shape (n,), optional
         Codes 0..C-1 of the cluster of each item; whole clusters are drawn.
     rng, n_jobs, progress
         As everywhere: `as_generator`, `map_parallel`.
@@ -70,7 +72,7 @@ def bootstrap(
     """
     n = check_count("n", n, low=1)
     n_resamples = check_count("n_resamples", n_resamples, low=1)
-    units = n if clusters is None else count_clusters(clusters, n)
+    units = n if cluster is None else count_clusters(cluster, n)
     block = max(1, min(n_resamples, BLOCK_CELLS // n))
     seed = spawn(rng, 1)[0].integers(2**64, dtype=np.uint64)
     draw = draw_multiplicities  # both draw the same
@@ -89,14 +91,14 @@ def bootstrap(
         weights = np.empty((size, units))
         with np.errstate(over="ignore"):  # scalars that wrap around, in kernels run as plain Python
             draw(seed, start, weights)
-        return np.asarray(statistic(weights if clusters is None else weights[:, clusters]), float)
+        return np.asarray(statistic(weights if cluster is None else weights[:, cluster]), float)
 
     starts = range(0, n_resamples, TASK_BLOCKS * block)
     return np.concatenate(map_parallel(one_task, starts, n_jobs=n_jobs, progress=progress))
 
 
 def bootstrap_sums(
-    columns: FloatArray, *, n_resamples: int = 2000, rng: Rng = None, n_jobs: int | None = 1
+    columns: FloatArray, *, n_resamples: int = 2000, rng: Rng = 0, n_jobs: int | None = 1
 ) -> FloatArray:
     """Return the sums of columns over the resamples of `bootstrap`, shape (n_resamples, p).
 

@@ -35,9 +35,14 @@ def render_text(sections: Iterable[Section]) -> str:
     stream = io.StringIO()
     # Without force_jupyter=False rich would display the text in a notebook and return nothing.
     console = Console(
-        file=stream, width=100_000, color_system=None, highlight=False, soft_wrap=True,
-        force_jupyter=False, legacy_windows=False,
-    )  # fmt: skip
+        file=stream,
+        width=100_000,
+        color_system=None,
+        highlight=False,
+        soft_wrap=True,
+        force_jupyter=False,
+        legacy_windows=False,
+    )
     for number, section in enumerate(sections):
         if number:
             console.print()

@@ -50,8 +50,12 @@ class Hinge(Law):
         flat = height - slope * ramp_mean
         rss = (y - flat[:, None] - slope[:, None] * ramp) ** 2 @ w
         return {
-            "exponent": slope, "flat": flat, "rss": rss, "spread": spread, "ramp_mean": ramp_mean,
-        }  # fmt: skip
+            "exponent": slope,
+            "flat": flat,
+            "rss": rss,
+            "spread": spread,
+            "ramp_mean": ramp_mean,
+        }
 
     def curve(self, v: FloatArray) -> FloatArray:
         """Return log loss at log sizes."""
@@ -83,8 +87,11 @@ class Hinge(Law):
         middle = np.average(self.points.y, weights=self.points.w)
         if float((self.points.y - middle) ** 2 @ self.points.w) <= allowed:
             low, exponent = -math.inf, (0.0, exponent[1])  # nothing moves at all
-        return {"exponent": (max(exponent[0], 0.0), exponent[1]), "floor": floor,
-                "hinge": (low, high)}  # fmt: skip
+        return {
+            "exponent": (max(exponent[0], 0.0), exponent[1]),
+            "floor": floor,
+            "hinge": (low, high),
+        }
 
     def band(self, v: FloatArray, *, level: float, inflation: float = 1.0) -> FloatArray:
         """Return limits of log loss at log sizes."""
@@ -177,8 +184,13 @@ class Broken(Smooth):
             bend = width * (np.logaddexp(0, t) - np.logaddexp(0, t_at))
             on, on_at = special.expit(t), special.expit(t_at)
             by_width = bend - width * (on * t - on_at * t_at)
-            slopes = [np.ones_like(bend), bend - (v - at), -bend, -(a - b) * (on - on_at),
-                      (a - b) * by_width]  # fmt: skip
+            slopes = [
+                np.ones_like(bend),
+                bend - (v - at),
+                -bend,
+                -(a - b) * (on - on_at),
+                (a - b) * by_width,
+            ]
             return p - a * (v - at) + (a - b) * bend, np.stack(slopes, axis=1)
 
         knots = self.points.knots

@@ -14,9 +14,12 @@ from annostat.scaling.solve import Points, Prior
 
 
 def check_series(
-    points: Points, fits: Sequence[ScalingFit], prior: Prior | None, left_out: Sequence[str],
+    points: Points,
+    fits: Sequence[ScalingFit],
+    prior: Prior | None,
+    left_out: Sequence[str],
     higher_is_better: bool,
-) -> list[Check]:  # fmt: skip
+) -> list[Check]:
     """Look at what the fits assume."""
     best = fits[0]
     checks = []
@@ -27,17 +30,23 @@ def check_series(
         else ": if higher scores are better, say so (--higher-is-better)."
     )
     checks.append(
-        Check("falls", line.exponent > 0,
-              "The loss falls with size." if line.exponent > 0 else
-              f"The loss grows with size{turn}",
-              line.exponent)
-    )  # fmt: skip
+        Check(
+            "falls",
+            line.exponent > 0,
+            "The loss falls with size." if line.exponent > 0 else f"The loss grows with size{turn}",
+            line.exponent,
+        )
+    )
     if prior is not None:
         beyond = int((np.exp(points.y) < prior.floor).sum())
-        text = "No score is beyond the given floor." if not beyond else (
-            f"{beyond} of {points.n} scores are beyond the given floor {prior.floor:g}: noise, "
-            "or a floor that is too high."
-        )  # fmt: skip
+        text = (
+            "No score is beyond the given floor."
+            if not beyond
+            else (
+                f"{beyond} of {points.n} scores are beyond the given floor {prior.floor:g}: noise, "
+                "or a floor that is too high."
+            )
+        )
         checks.append(Check("beyond_floor", not beyond, text, float(beyond)))
     free = next((f for f in fits if f.name == "power_floor"), None)
     if prior is not None and free is not None and free.floor is not None:

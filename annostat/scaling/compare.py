@@ -106,12 +106,14 @@ class ScalingComparison(Result):
             "log_slope": self.log_slope.to_dict(),
             "floor_bias": self.floor_bias.to_dict(),
             "dimension": {
-                **self.dimension.to_dict(), "loss_kind": self.loss_kind, "law": self.best.name,
+                **self.dimension.to_dict(),
+                "loss_kind": self.loss_kind,
+                "law": self.best.name,
             },
             "predictions": [{"law": law, **p.to_dict()} for law, p in self.predictions],
             "checks": [c.to_dict() for c in self.checks],
             "provenance": self.provenance.to_dict(),
-        }  # fmt: skip
+        }
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per law and quantity."""
@@ -123,9 +125,14 @@ class ScalingComparison(Result):
                 estimate = getattr(fit, name)
                 if estimate is not None:
                     rows.append(
-                        {"law": fit.name, "quantity": name, **estimate.to_dict(),
-                         "aicc": fit.aicc, "weight": fit.weight}
-                    )  # fmt: skip
+                        {
+                            "law": fit.name,
+                            "quantity": name,
+                            **estimate.to_dict(),
+                            "aicc": fit.aicc,
+                            "weight": fit.weight,
+                        }
+                    )
         return pd.DataFrame(rows)
 
     def sections(self) -> list[Section]:
@@ -139,33 +146,48 @@ class ScalingComparison(Result):
             *self._said(best),
         ]
         rows = [
-            [f.label, *(interval_cell(e) for e in (f.exponent, f.floor, f.n_half, f.hinge)),
-             format_number(f.aicc - best.aicc, 1) if f is not best else "0",
-             f"{f.weight:.2f}" if math.isfinite(f.weight) else "–"]
+            [
+                f.label,
+                *(interval_cell(e) for e in (f.exponent, f.floor, f.n_half, f.hinge)),
+                format_number(f.aicc - best.aicc, 1) if f is not best else "0",
+                f"{f.weight:.2f}" if math.isfinite(f.weight) else "–",
+            ]
             for f in self.fits
-        ]  # fmt: skip
+        ]
         level = percent(best.level)
         table = Section(
             f"Laws ({level} intervals)",
-            ("law", "exponent α", "floor E", "N½", "hinge", "ΔAICc", "weight"), rows,
-        )  # fmt: skip
+            ("law", "exponent α", "floor E", "N½", "hinge", "ΔAICc", "weight"),
+            rows,
+        )
         slopes = [
             f"Naive log–log slope {interval_cell(self.log_slope)}.",
             *self._bias(),
-            *(f"Dimension if the loss is {kind} in the error, {k:g}/α: "
-              f"{interval_cell(self.dimension_for(kind))}." for kind, k in LOSS_KINDS.items()),
+            *(
+                f"Dimension if the loss is {kind} in the error, {k:g}/α: "
+                f"{interval_cell(self.dimension_for(kind))}."
+                for kind, k in LOSS_KINDS.items()
+            ),
             "Read a dimension as a lower bound; data, teacher and training leave floors too.",
-        ]  # fmt: skip
+        ]
         sections = [Section("", lines=lines), table, Section("Slope and dimension", lines=slopes)]
         if self.predictions:
             sections.append(
                 Section(
-                    "Predictions", ("law", self.size_name, self.loss_name, ""),
-                    [[self.fit_of(law).label, f"{p.size:,.6g}", interval_cell(p.loss),
-                      "extrapolated" * p.extrapolated] for law, p in self.predictions],
+                    "Predictions",
+                    ("law", self.size_name, self.loss_name, ""),
+                    [
+                        [
+                            self.fit_of(law).label,
+                            f"{p.size:,.6g}",
+                            interval_cell(p.loss),
+                            "extrapolated" * p.extrapolated,
+                        ]
+                        for law, p in self.predictions
+                    ],
                     ["The interval holds if the law does: beyond the data, compare the laws."],
                 )
-            )  # fmt: skip
+            )
         return [*sections, check_section(self.checks)]
 
     def _bias(self) -> list[str]:
@@ -320,11 +342,15 @@ def compare_scaling(
     predictions = tuple((f.name, p) for f in fits for p in f.predict(asked))
     hashed = digest(np.stack([size, loss, weight]))
     options: Mapping[str, Any] = {
-        "laws": [f.name for f in fits], "left_out": left_out, "robust": robust,
+        "laws": [f.name for f in fits],
+        "left_out": left_out,
+        "robust": robust,
         "floor": None if prior is None else prior.floor,
         "floor_se": None if prior is None else prior.se,
-        "higher_is_better": higher_is_better, "loss_kind": loss_kind, "level": level,
-    }  # fmt: skip
+        "higher_is_better": higher_is_better,
+        "loss_kind": loss_kind,
+        "level": level,
+    }
     return ScalingComparison(
         fits=tuple(fits),
         log_slope=log_slope(size, loss, level=level),

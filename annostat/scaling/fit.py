@@ -24,9 +24,12 @@ from annostat.scaling.solve import TINY, Points, Prior
 
 LAWS = ("power", "power_floor", "power_given_floor", "hinge", "broken")
 CLASSES: dict[str, type[Law]] = {
-    "power": Power, "power_floor": Floor, "power_given_floor": Floor, "hinge": Hinge,
+    "power": Power,
+    "power_floor": Floor,
+    "power_given_floor": Floor,
+    "hinge": Hinge,
     "broken": Broken,
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -120,14 +123,22 @@ class ScalingFit:
         return {
             "law": self.name,
             "label": self.label,
-            **{name: plain(getattr(self, name)) for name in (
-                "exponent", "floor", "n_half", "hinge", "second_exponent", "residual_sd",
-            )},
+            **{
+                name: plain(getattr(self, name))
+                for name in (
+                    "exponent",
+                    "floor",
+                    "n_half",
+                    "hinge",
+                    "second_exponent",
+                    "residual_sd",
+                )
+            },
             "n_parameters": self.n_parameters,
             "log_likelihood": self.log_likelihood,
             "aicc": plain(self.aicc),
             "weight": plain(self.weight),
-        }  # fmt: skip
+        }
 
 
 def prior_of(floor: float | Estimate | None, se: float | None) -> Prior | None:
@@ -153,9 +164,14 @@ def exact(law: Law) -> bool:
 
 
 def fit_law(
-    name: str, points: Points, prior: Prior | None, robust: bool, k: int, level: float,
+    name: str,
+    points: Points,
+    prior: Prior | None,
+    robust: bool,
+    k: int,
+    level: float,
     centre: float,
-) -> ScalingFit:  # fmt: skip
+) -> ScalingFit:
     """Fit one law and ask it everything it knows."""
     kind = CLASSES[name]
     law = kind(points, prior=prior)
@@ -190,9 +206,12 @@ def fit_law(
         label = "power law + given floor"
     loglik = log_likelihood(law, points, robust)
     n = points.n
-    aicc = -2 * loglik + law.penalty + 2 * k + (
-        2 * k * (k + 1) / (n - k - 1) if n > k + 1 else math.nan
-    )  # fmt: skip
+    aicc = (
+        -2 * loglik
+        + law.penalty
+        + 2 * k
+        + (2 * k * (k + 1) / (n - k - 1) if n > k + 1 else math.nan)
+    )
     variance = law.rss / law.dof
     sd_low, sd_high = (
         math.sqrt(law.rss / float(special.chdtri(law.dof, p)))

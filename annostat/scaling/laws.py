@@ -133,9 +133,15 @@ class Smooth(Law):
     ) -> list[Limits]:
         chart = self._boxed(chart)
         profile = Profile(
-            chart, self.points, np.clip(starts, chart.low, chart.high),
-            np.isin(np.arange(starts.shape[1]), free), self.deviance, rise, self.dof, self.prior,
-        )  # fmt: skip
+            chart,
+            self.points,
+            np.clip(starts, chart.low, chart.high),
+            np.isin(np.arange(starts.shape[1]), free),
+            self.deviance,
+            rise,
+            self.dof,
+            self.prior,
+        )
         return profile.limits(targets)
 
     deviance: float

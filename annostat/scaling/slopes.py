@@ -135,9 +135,10 @@ def dimension(exponent: Estimate, loss_kind: str) -> Estimate:
     method = f"{k:g}/α, the interval of α turned over ({inner.method})"
     se = exponent.standard_uncertainty
     return Estimate(
-        value, None if se is None else value * se / exponent.value,
+        value,
+        None if se is None else value * se / exponent.value,
         Interval(low, high, inner.level, method),
-    )  # fmt: skip
+    )
 
 
 def numbers(name: str, values: ArrayLike) -> np.ndarray:

@@ -168,9 +168,12 @@ def solve(
         gain, before = cost - new_cost, rss.copy()
         damping = np.where(better, np.maximum(damping * 0.1, 1e-12), damping * 8)
         for old, new in (
-            (theta, trial), (error, new_error), (slopes, new_slopes), (rss, new_rss),
+            (theta, trial),
+            (error, new_error),
+            (slopes, new_slopes),
+            (rss, new_rss),
             (cost, new_cost),
-        ):  # fmt: skip
+        ):
             old[better] = new[better]
         # What a full step could still gain, were the law linear, is the other sign of an end.
         hoped = dof * np.einsum("bi,bi->b", gradient, step) / before
@@ -284,10 +287,15 @@ class Profile:
         masks[rows, columns] = False
         n_starts, n_columns = begin.shape[1:]
         theta, cost = solve(
-            self.chart, self.points, begin.reshape(-1, n_columns),
-            np.repeat(masks, n_starts, axis=0), dof=self.dof, prior=self.prior,
-            tolerance=tolerance, max_steps=40,
-        )  # fmt: skip
+            self.chart,
+            self.points,
+            begin.reshape(-1, n_columns),
+            np.repeat(masks, n_starts, axis=0),
+            dof=self.dof,
+            prior=self.prior,
+            tolerance=tolerance,
+            max_steps=40,
+        )
         cost = cost.reshape(begin.shape[:2])
         first = cost.argmin(axis=1)
         z = np.sqrt(np.maximum(cost[rows, first] - self.lowest, 0.0)) - math.sqrt(self.rise)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from annostat.errors import AnnostatError, check_column
 from annostat.labels.columns import RowNames, as_labels, as_numbers
+from annostat.results.estimates import Estimate
 from annostat.scaling.compare import ScalingComparison, compare_scaling
 
 if TYPE_CHECKING:
@@ -24,7 +26,14 @@ def compare_scaling_table(
     score: str | Sequence[str],
     group: str | None = None,
     weight: str | None = None,
-    **options: Any,
+    higher_is_better: bool = False,
+    floor: float | Estimate | None = None,
+    floor_se: float | None = None,
+    laws: Sequence[str] | None = None,
+    robust: bool = False,
+    loss_kind: str = "quadratic",
+    at: ArrayLike = (),
+    level: float = 0.95,
 ) -> dict[str, ScalingComparison]:
     """Compare scaling laws on every series of a table.
 
@@ -40,8 +49,8 @@ def compare_scaling_table(
         Column whose values are series of their own: a metric of a long table, a regime.
     weight : str, optional
         Column of precisions.
-    **options
-        As of `compare_scaling`.
+    higher_is_better, floor, floor_se, laws, robust, loss_kind, at, level
+        As in `compare_scaling`.
 
     Returns
     -------
@@ -89,8 +98,13 @@ def compare_scaling_table(
                 f"column {column!r} is empty in {missing.size} rows; first: {rows[missing[0]]} "
                 "(leave such rows out)"
             )
-    labels = None if group is None else as_labels(frame[group], group, np.array(
-        [rows[i] for i in range(len(frame))], dtype=object))  # fmt: skip
+    labels = (
+        None
+        if group is None
+        else as_labels(
+            frame[group], group, np.array([rows[i] for i in range(len(frame))], dtype=object)
+        )
+    )
     found = {}
     for name in [""] if labels is None else sorted(set(labels)):
         keep = np.ones(len(frame), dtype=bool) if labels is None else labels == name
@@ -103,7 +117,14 @@ def compare_scaling_table(
                     weights=None if weight is None else numbers[weight][keep],
                     size_name=size,
                     score_name=column,
-                    **options,
+                    higher_is_better=higher_is_better,
+                    floor=floor,
+                    floor_se=floor_se,
+                    laws=laws,
+                    robust=robust,
+                    loss_kind=loss_kind,
+                    at=at,
+                    level=level,
                 )
             except AnnostatError as error:
                 raise AnnostatError(f"{key}: {error}" if key else str(error)) from None

@@ -75,9 +75,12 @@ def csv_options(path: Path, keep_text: Sequence[str]) -> dict[str, Any]:
     separator, columns = header_of(path)
     dtype = {c: "str" for c in columns if c in keep_text or c.lower() in ITEM_NAMES}
     return {
-        "sep": separator, "dtype": dtype, "skipinitialspace": True, "encoding": "utf-8-sig",
+        "sep": separator,
+        "dtype": dtype,
+        "skipinitialspace": True,
+        "encoding": "utf-8-sig",
         "index_col": False,
-    }  # fmt: skip
+    }
 
 
 def _first_line(path: Path) -> str:

@@ -87,9 +87,16 @@ def read_rounds(
     <Rounds: 2 items × 2 rounds (first, second)>
     """
     options: dict[str, Any] = dict(
-        item=item, rounds=rounds, rater=rater, value=value, by=by, cluster=cluster,
-        period=period, fps=fps, length=length,
-    )  # fmt: skip
+        item=item,
+        rounds=rounds,
+        rater=rater,
+        value=value,
+        by=by,
+        cluster=cluster,
+        period=period,
+        fps=fps,
+        length=length,
+    )
     units: dict[str, Any] = dict(unit=unit, period_unit=period_unit, exchangeable=exchangeable)
     if not isinstance(source, (str, os.PathLike)):
         if not hasattr(source, "columns"):

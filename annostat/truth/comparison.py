@@ -61,12 +61,12 @@ class Comparison:
 
 def compare_models(
     products: dict[str, FloatArray],
-    codes: NDArray[np.int64] | None,
     *,
-    unit: str,
-    level: float,
-    n_resamples: int,
-    rng: Rng,
+    cluster: NDArray[np.int64] | None = None,
+    unit: str = "",
+    level: float = 0.95,
+    n_resamples: int = 2000,
+    rng: Rng = 0,
     n_jobs: int | None = 1,
 ) -> list[Comparison]:
     """Compare each two of several models by what each item says about E(f − Y)².
@@ -78,8 +78,8 @@ def compare_models(
     if not pairs:
         return []
     differences = [products[a] - products[b] for a, b in pairs]
-    found = [mean_estimate(d, codes, level=level, unit=unit) for d in differences]
-    drawn = _studentised(differences, codes, n_resamples, rng, n_jobs)
+    found = [mean_estimate(d, cluster, level=level, unit=unit) for d in differences]
+    drawn = _studentised(differences, cluster, n_resamples, rng, n_jobs)
     p_values: list[float | None] = []
     for i, estimate in enumerate(found):
         error = estimate.standard_uncertainty
@@ -88,13 +88,13 @@ def compare_models(
             continue
         if drawn is None:
             there = np.isfinite(differences[i])
-            n = int(there.sum()) if codes is None else np.unique(codes[there]).size
+            n = int(there.sum()) if cluster is None else np.unique(cluster[there]).size
             p_values.append(2 * float(special.stdtr(n - 1, -abs(estimate.value) / error)))
             continue
         ts = np.abs(drawn[:, i][np.isfinite(drawn[:, i])])
         t = abs(estimate.value) / error
         reach = float(np.quantile(ts, level)) * error
-        units = "items" if codes is None else "clusters"
+        units = "items" if cluster is None else "clusters"
         method = f"symmetric bootstrap-t over {units}, shared resamples"
         interval = Interval(estimate.value - reach, estimate.value + reach, level, method)
         found[i] = Estimate(estimate.value, error, interval, unit)

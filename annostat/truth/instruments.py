@@ -109,8 +109,9 @@ def triple_collocation(covariance: ArrayLike) -> TripleCollocation:
         scaled.append(math.sqrt(noise) * abs(float(gain)))
         share = signal / s[j, j]
         correlation.append(math.sqrt(share) if share <= 1 + 1e-12 else math.nan)
-        snr.append(math.nan if noise != noise else 10 * math.log10(signal / noise) if noise
-                   else math.inf)  # fmt: skip
+        snr.append(
+            math.nan if noise != noise else 10 * math.log10(signal / noise) if noise else math.inf
+        )
         notes.append(note)
     return TripleCollocation(
         tuple(beta), tuple(sd), tuple(scaled), tuple(correlation), tuple(snr), tuple(notes)

@@ -157,10 +157,16 @@ class MaskComparison(Result):
             mine = [m for m in self.models if m.label == label]
             if mine:
                 rows = [
-                    [m.name, m.dice.short(), m.dice.range(), m.iou.short(), m.gap.short(),
-                     m.gap.range()]
+                    [
+                        m.name,
+                        m.dice.short(),
+                        m.dice.range(),
+                        m.iou.short(),
+                        m.gap.short(),
+                        m.gap.range(),
+                    ]
                     for m in mine
-                ]  # fmt: skip
+                ]
                 columns = ("model", "Dice", "interval", "IoU", "ceiling − Dice", "interval")
                 sections.append(Section(f"Models against one rater{of}", columns, rows))
         distances = any(o.distances is not None for o in self.pairs.values())
@@ -179,15 +185,23 @@ class MaskComparison(Result):
         for (a, b), found in self.pairs.items():
             for label in rounds.labels:
                 values = [found.summary[label, metric, "mean"] for metric in metrics]
-                rows.append([
-                    f"{a}, {b}", *((str(label),) if several else ()), f"{found.n_frames}",
-                    values[0].short(), values[0].range(), *(v.short() for v in values[1:]),
-                ])  # fmt: skip
+                rows.append(
+                    [
+                        f"{a}, {b}",
+                        *((str(label),) if several else ()),
+                        f"{found.n_frames}",
+                        values[0].short(),
+                        values[0].range(),
+                        *(v.short() for v in values[1:]),
+                    ]
+                )
         sections.append(Section("Raters with each other (means over items)", columns, rows))
         sections.append(self.quality.sections()[0])
         worst = self.disputed(5)
-        rows = [[str(r["item"]), str(r["n_raters"]), f"{r['dice']:.3f}"]
-                for r in worst.to_dict("records")]  # fmt: skip
+        rows = [
+            [str(r["item"]), str(r["n_raters"]), f"{r['dice']:.3f}"]
+            for r in worst.to_dict("records")
+        ]
         sections.append(Section("Most disputed items", ("item", "raters", "mean Dice"), rows))
         sections.append(check_section(self.checks))
         return sections
@@ -259,12 +273,16 @@ def compare_masks(
         if not both.size:
             continue
         pairs[rounds.names[a], rounds.names[b]] = overlap(
-            _values(rounds, a, both), _values(rounds, b, both), labels=_labels(rounds),
-            surface=surface, spacing=None if rounds.spacing is None else rounds.spacing[both],
+            _values(rounds, a, both),
+            _values(rounds, b, both),
+            labels=_labels(rounds),
+            surface=surface,
+            spacing=None if rounds.spacing is None else rounds.spacing[both],
             unit=rounds.spacing_unit,
             cluster=None if rounds.cluster is None else list(rounds.cluster[both]),
-            n_jobs=n_jobs, **options,
-        )  # fmt: skip
+            n_jobs=n_jobs,
+            **options,
+        )
     quality = staple(rounds, region=region, level=level)
     scores = [
         _score(rounds, predicted, m, ceilings[label], **options)
@@ -314,9 +332,15 @@ def _models(rounds: MaskRounds, models: MaskRounds | Mapping[str, Any]) -> MaskR
 
 
 def _score(
-    rounds: MaskRounds, models: MaskRounds, m: int, ceiling: DiceCeiling,
-    *, level: float, n_resamples: int, rng: Rng,
-) -> MaskScore:  # fmt: skip
+    rounds: MaskRounds,
+    models: MaskRounds,
+    m: int,
+    ceiling: DiceCeiling,
+    *,
+    level: float,
+    n_resamples: int,
+    rng: Rng,
+) -> MaskScore:
     """Return how a model does against single raters, on the items of the ceiling."""
     name, label = models.names[m], ceiling.label
     place = rounds.labels.index(label) + 1
@@ -324,10 +348,12 @@ def _score(
     items = ceiling.items[kept]
     if not items.size:
         raise AnnostatError(f"model {name!r} has no mask of the items that the raters drew")
-    counts = np.stack([
-        count_pairs(models.values[m, items], rounds.values[r, items], place)
-        for r in range(rounds.n_raters)
-    ]).astype(np.float64)  # fmt: skip
+    counts = np.stack(
+        [
+            count_pairs(models.values[m, items], rounds.values[r, items], place)
+            for r in range(rounds.n_raters)
+        ]
+    ).astype(np.float64)
     there = rounds.present[:, items]
     sizes = counts[..., 1] + counts[..., 2]
     # The raters' masks are not empty on these items, so that the sizes are positive.
@@ -348,9 +374,16 @@ def _score(
 
 
 def _gap(
-    ceiling: DiceCeiling, kept: NDArray[np.bool_], loss: FloatArray, rounds: MaskRounds,
-    items: NDArray[np.int64], *, level: float, n_resamples: int, rng: Rng,
-) -> Estimate:  # fmt: skip
+    ceiling: DiceCeiling,
+    kept: NDArray[np.bool_],
+    loss: FloatArray,
+    rounds: MaskRounds,
+    items: NDArray[np.int64],
+    *,
+    level: float,
+    n_resamples: int,
+    rng: Rng,
+) -> Estimate:
     """Return ceiling − model with both resampled together."""
     units = cluster_codes(None if rounds.cluster is None else list(rounds.cluster[items]))
     columns = ceiling.columns[kept]
@@ -382,9 +415,11 @@ def _widened(found: Interval, ceiling: DiceCeiling, value: float) -> Interval:
     loss = 1 - ceiling.pair.value
     least, most = (1 - ceiling.dice.value - loss * share for share in BRACKET)
     return Interval(
-        found.low + min(most, 0.0), found.high + max(least, 0.0), found.level,
+        found.low + min(most, 0.0),
+        found.high + max(least, 0.0),
+        found.level,
         f"{found.method}, widened by the bracket of two raters",
-    )  # fmt: skip
+    )
 
 
 def _verdict(name: str, ceiling: DiceCeiling, dice: Estimate, gap: Estimate) -> Check:

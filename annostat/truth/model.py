@@ -42,9 +42,15 @@ class Frame:
 
     @classmethod
     def of(
-        cls, rounds: Rounds, labels: Labels, codes: NDArray[np.int64] | None, level: float,
-        n_resamples: int, rng: Rng, n_jobs: int | None,
-    ) -> Frame:  # fmt: skip
+        cls,
+        rounds: Rounds,
+        labels: Labels,
+        codes: NDArray[np.int64] | None,
+        level: float,
+        n_resamples: int,
+        rng: Rng,
+        n_jobs: int | None,
+    ) -> Frame:
         """Return the frame of usable rounds and of their labels less the biases."""
         seen = rounds.values[np.isfinite(rounds.values)]
         centre = float(seen.mean())
@@ -90,9 +96,13 @@ def score_model(
     if frame.codes is not None:
         n_units = np.unique(frame.codes[np.isfinite(products)]).size
     verdict = judge(
-        excess, halves, frame.codes, df=max(n_units - 1, 1), level=level,
+        excess,
+        halves,
+        frame.codes,
+        df=max(n_units - 1, 1),
+        level=level,
         margin=None if margin is None else margin / scale,
-    )  # fmt: skip
+    )
     kept = frame.labels.without(trained)
     if len(kept.names) >= 2:
         truth = correlation_with_truth(
@@ -133,7 +143,7 @@ def _agreement(rounds: Rounds, name: str, f: FloatArray, frame: Frame) -> BlandA
     both = Rounds.from_array(pairs[seen], names=names, cluster=groups, unit=rounds.unit)
     return bland_altman(
         both, level=frame.level, n_resamples=frame.n_resamples, rng=frame.rng, n_jobs=frame.n_jobs
-    )  # fmt: skip
+    )
 
 
 def _positive(frame: Frame, columns: list[FloatArray], *, half: bool = False) -> Estimate:
@@ -161,9 +171,14 @@ def _interval(
     if sums.n_units < 3:
         return None
     return sums.interval(
-        g, method=method, level=frame.level, n_resamples=frame.n_resamples, rng=frame.rng,
-        n_jobs=frame.n_jobs, scale=name,
-    )  # fmt: skip
+        g,
+        method=method,
+        level=frame.level,
+        n_resamples=frame.n_resamples,
+        rng=frame.rng,
+        n_jobs=frame.n_jobs,
+        scale=name,
+    )
 
 
 def _correlation(frame: Frame, columns: list[FloatArray]) -> Estimate:
@@ -211,9 +226,11 @@ def _r2(frame: Frame, columns: list[FloatArray]) -> Estimate:
 
     found = _interval(frame, sums, g, "log (1 − R²)")
     error = sums.standard_error(g) * (1 - value)
-    interval = None if found is None else Interval(
-        1 - exp(found.high), 1 - exp(found.low), found.level, found.method
-    )  # fmt: skip
+    interval = (
+        None
+        if found is None
+        else Interval(1 - exp(found.high), 1 - exp(found.low), found.level, found.method)
+    )
     note = "" if interval is not None else "no interval: too few items"
     return Estimate(value, error if math.isfinite(error) else None, interval, note=note)
 
@@ -234,7 +251,9 @@ def _leakage(frame: Frame, u: FloatArray, trained: tuple[int, ...]) -> Leakage |
     adjusted = holm([p for _, _, p in found])
     if len(rounds) == 2 and not trained:  # one test, seen from both sides
         adjusted = [p for _, _, p in found]
-    best = max(range(len(found)), key=lambda i: found[i][1].value if found[i][1].value ==
-               found[i][1].value else -math.inf)  # fmt: skip
+    best = max(
+        range(len(found)),
+        key=lambda i: found[i][1].value if found[i][1].value == found[i][1].value else -math.inf,
+    )
     name, share, _ = found[best]
     return Leakage(name, share, adjusted[best], bool(trained))

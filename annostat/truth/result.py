@@ -158,9 +158,15 @@ class ModelScore:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
-        limits = None if self.agreement is None else {
-            k: e.to_dict() for k in ("bias", "lower", "upper") if (e := getattr(self.agreement, k))
-        }  # fmt: skip
+        limits = (
+            None
+            if self.agreement is None
+            else {
+                k: e.to_dict()
+                for k in ("bias", "lower", "upper")
+                if (e := getattr(self.agreement, k))
+            }
+        )
         return {
             "name": self.name,
             "n_items": self.n_items,
@@ -271,8 +277,10 @@ class Scores(Result):
     def sections(self) -> list[Section]:
         """Return what a person should read."""
         unit = self.rounds.unit
-        lines = [*self.rounds.notes,
-                 *(f"{m.name} is {m.verdict.sentence(unit)}." for m in self.models)]  # fmt: skip
+        lines = [
+            *self.rounds.notes,
+            *(f"{m.name} is {m.verdict.sentence(unit)}." for m in self.models),
+        ]
         against = Section(
             "Against one label",
             ("model", *(_head(q, unit) for q in AGAINST_LABELS)),
@@ -305,10 +313,15 @@ class Scores(Result):
         sections = [Section(lines=lines), against, truth]
         if self.comparisons:
             rows = [
-                [f"{c.first} − {c.second}", c.difference.cell(), format_p(c.p_value),
-                 format_p(c.p_adjusted), c.nearer or "not shown"]
+                [
+                    f"{c.first} − {c.second}",
+                    c.difference.cell(),
+                    format_p(c.p_value),
+                    format_p(c.p_adjusted),
+                    c.nearer or "not shown",
+                ]
                 for c in self.comparisons
-            ]  # fmt: skip
+            ]
             sections.append(
                 Section(
                     "Which is nearer to the truth",
@@ -318,8 +331,11 @@ class Scores(Result):
             )
         told = [m for m in self.models if m.leakage is not None and m.leakage.trained]
         if told:
-            rows = [[m.name, lk.round, lk.share.cell(), format_p(lk.p_value)]
-                    for m in told if (lk := m.leakage)]  # fmt: skip
+            rows = [
+                [m.name, lk.round, lk.share.cell(), format_p(lk.p_value)]
+                for m in told
+                if (lk := m.leakage)
+            ]
             note = "Scores against the truth are corrected for it; those against labels are not."
             sections.append(
                 Section("Noise that was learned", ("model", "of round", "share", "p"), rows, [note])

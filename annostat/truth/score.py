@@ -131,17 +131,23 @@ def score_models(
     found = tuple(score_model(used, frame, name, f, trained, margin) for name, f in models.items())
     products = {name: frame.products(f, trained) for name, f in models.items()}
     comparisons = compare_models(
-        products, codes, unit=squared(frame.unit), level=level, n_resamples=n_resamples, rng=rng,
+        products,
+        cluster=codes,
+        unit=squared(frame.unit),
+        level=level,
+        n_resamples=n_resamples,
+        rng=rng,
         n_jobs=n_jobs,
-    )  # fmt: skip
+    )
     below = {m.name for m in found if m.verdict.name == BELOW}
     comparisons = [
         replace(
-            c, difference=c.difference.scaled(frame.scale**2),
+            c,
+            difference=c.difference.scaled(frame.scale**2),
             nearer="" if {c.first, c.second} & below else c.nearer,
         )
         for c in comparisons
-    ]  # fmt: skip
+    ]
     return Scores(
         found,
         floors_of(used, picks, level=level, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs),

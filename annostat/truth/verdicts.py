@@ -74,9 +74,11 @@ class Verdict:
         if self.name == ABOVE:
             return f"above the floor ({p}); its error against the truth is {tail}"
         if self.name == AT:
-            more = "" if self.p_above is None or self.p_above >= 1 - self.level else (
-                f"; that error is small but there ({p})"
-            )  # fmt: skip
+            more = (
+                ""
+                if self.p_above is None or self.p_above >= 1 - self.level
+                else (f"; that error is small but there ({p})")
+            )
             wanted = format_number(self.margin)
             return (
                 f"at the floor within {wanted}{unit}: its error against the truth is {tail}{more}"

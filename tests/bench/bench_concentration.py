@@ -18,7 +18,7 @@ def errors():
 @pytest.mark.benchmark(group=GROUP)
 @pytest.mark.parametrize("law", ["laplace", NoiseModel("laplace", {"scale": 2.0})], ids=str)
 def bench_band(benchmark, errors, law):
-    benchmark.pedantic(lambda: concentration(errors, noise=law, n_simulated=SETS), rounds=5)
+    benchmark.pedantic(lambda: concentration(errors, noise=law, n_resamples=SETS), rounds=5)
 
 
 @pytest.mark.benchmark(group=GROUP)

@@ -87,7 +87,7 @@ def noise(data: bytes) -> None:
     from annostat.concentration import concentration
 
     with on_disk(data, ".json") as path, tolerated():
-        concentration(range(20), noise=noise_of(str(path)), n_simulated=1)
+        concentration(range(20), noise=noise_of(str(path)), n_resamples=1)
 
 
 def journal(data: bytes) -> None:

@@ -1,11 +1,15 @@
-"""Names of a package that are loaded when they are first used, and names that have moved."""
+"""Names that are loaded when they are first used, and old names that work for a release."""
 
 from __future__ import annotations
 
+import functools
 import importlib
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def attach(
@@ -37,3 +41,24 @@ def attach(
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
 
     return get, lambda: sorted(home)
+
+
+def renamed(**new_names: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Let a function take arguments by their old names, with a `DeprecationWarning`.
+
+    ``@renamed(clusters="cluster")`` on a function that takes `cluster`.
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        @functools.wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            for old, new in new_names.items():
+                if old in kwargs and new not in kwargs:
+                    message = f"{function.__name__}: {old} is now {new}; the old name will go"
+                    warnings.warn(message, DeprecationWarning, stacklevel=2)
+                    kwargs[new] = kwargs.pop(old)
+            return function(*args, **kwargs)
+
+        return call
+
+    return decorate
