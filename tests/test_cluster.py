@@ -82,7 +82,7 @@ def test_memory_that_may_only_be_read(clips, monkeypatch):
         return [far(far(function)(far(task))) for task in tasks]
 
     serial = repr(several(1, clips))
-    places = ("resampling.bootstraps", "noise.fit", "noise.compare", "datasets.audit.measuring")
+    places = ("resampling.bootstraps", "noise.search", "noise.compare", "datasets.audit.measuring")
     for module in places:
         monkeypatch.setattr(f"annostat.{module}.map_parallel", elsewhere)
     assert repr(several(1, clips)) == serial

@@ -468,7 +468,7 @@ def test_overlap_of_clusters():
         (([1.0, 2.0, 3.0], {"noise": "laplace", "loss": "asis"}), "no null of noise"),
         (([1.0, 2.0, 3.0], {"weights": [1, 0, 1]}), "not positive"),
         (([1.0, 2.0, 3.0], {"weights": [1, 1]}), "one number for each"),
-        (([1.0, 2.0, 3.0], {"clusters": ["a"] * 3}), "one cluster"),
+        (([1.0, 2.0, 3.0], {"cluster": ["a"] * 3}), "one cluster"),
         (([1.0, -2.0, 3.0], {"rounds": Rounds.from_array([[1, 1]] * 3)}), "no noise to expect"),
         (([1.0, 2.0, 3.0], {"rounds": Rounds.from_array([[1, 2]] * 3)}), "must have their sign"),
         (([0.0, 2.0, 3.0], {"rounds": Rounds.from_array([[1, 2]] * 3)}), "must have their sign"),

@@ -30,11 +30,11 @@ from annostat.labels.rounds import Rounds
 from annostat.noise.abandonment import ABANDONMENTS
 from annostat.noise.cells import MAX_SPAN, Cells
 from annostat.noise.families import get_family
-from annostat.noise.fit import NoiseFit, fit_problem
 from annostat.noise.goodness import SimulatedSets, pair_counts
 from annostat.noise.kernels.law import pair_law
 from annostat.noise.model import NoiseModel, mirror
 from annostat.noise.problem import make_problem
+from annostat.noise.result import NoiseFit, fit_problem
 from annostat.resampling.generators import as_generator
 from annostat.resampling.parallel import Progress
 from annostat.results.estimates import Estimate

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from annostat.noise.brackets import Bracket, bracket, lattice_floor
     from annostat.noise.compare import NoiseComparison, compare_noise
     from annostat.noise.families import FAMILIES, Family, Parameter, get_family
-    from annostat.noise.fit import NoiseFit, fit_noise
+    from annostat.noise.fit import fit_noise
     from annostat.noise.model import NoiseModel
     from annostat.noise.planning import PlanResult, plan_rounds
+    from annostat.noise.result import NoiseFit
     from annostat.noise.unimodal import UnimodalFit
 
 __all__ = [
@@ -50,7 +51,7 @@ __getattr__, __dir__ = attach(
         "Bracket": "annostat.noise.brackets",
         "Family": "annostat.noise.families",
         "NoiseComparison": "annostat.noise.compare",
-        "NoiseFit": "annostat.noise.fit",
+        "NoiseFit": "annostat.noise.result",
         "NoiseModel": "annostat.noise.model",
         "Parameter": "annostat.noise.families",
         "PlanResult": "annostat.noise.planning",

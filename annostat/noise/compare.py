@@ -17,12 +17,13 @@ from annostat.labels.rounds import Rounds
 from annostat.noise.abandonment import ABANDONMENT, Abandonment, get_abandonment
 from annostat.noise.brackets import Bracket, bracket
 from annostat.noise.families import FAMILIES, Family, get_family
-from annostat.noise.fit import NoiseFit, fit_problem, with_bootstrap
+from annostat.noise.fit import with_bootstrap
 from annostat.noise.problem import (
     cell_log_likelihoods,
     make_problem,
     warn_of_window,
 )
+from annostat.noise.result import NoiseFit, fit_problem
 from annostat.noise.unimodal import UnimodalFit, fit_unimodal
 from annostat.resampling.generators import Rng, seed_of, spawn
 from annostat.resampling.parallel import Progress, map_parallel
