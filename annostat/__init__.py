@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from annostat._lazy import attach
+from annostat._names import attach
 from annostat._version import __version__
 
 if TYPE_CHECKING:
