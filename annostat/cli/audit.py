@@ -70,7 +70,6 @@ def audit(ctx: click.Context, /, **options: Any) -> None:
         )
     if result.n_resumed:
         click.echo(f"annostat: {result.n_resumed} clips were measured before ({place})", err=True)
-    publish({"": result}, options, by=None)
     if options["output"]:
         result.write_corrupted(options["output"])
     if options["plot_file"]:
@@ -87,6 +86,7 @@ def audit(ctx: click.Context, /, **options: Any) -> None:
         title = f"Audit of {Path(options['folder']).resolve().name}"
         typed = shlex.join(["annostat", "audit", *ctx.meta[TYPED]])
         write_report(options["report_file"], [result], title=title, command=typed)
+    publish({"": result}, options, by=None)
 
 
 def read_limits(given: tuple[str, ...]) -> Any:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from annostat.datasets.folders import is_inside, open_folder
 from annostat.errors import AnnostatError, check_choice, check_count, shown
+from annostat.files import reading
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -135,6 +136,7 @@ class Camus:
             for suffix in (".nii.gz", ".nii", ".mhd"):
                 path = self.folder / patient / f"{item}_{name}{gt}{suffix}"
                 if path.is_file() and is_inside(self.folder, path):
+                    reading(path)
                     return path
         return None
 
@@ -209,6 +211,7 @@ def read_camus(folder: str | os.PathLike[str]) -> Camus:
             if not path.is_file():
                 problems.append((item, f"{path.name} is missing"))
                 continue
+            reading(path)
             facts, bad = _read_config(path)
             problems += [(item, f"{path.name}: {text}") for text in bad]
             split = split_of.get(patient.name, "")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from annostat.errors import AnnostatError
+from annostat.files import reading
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,6 +69,7 @@ def list_files(root: Path, folder: Path, suffixes: Sequence[str]) -> Listing:
                 outside.append(stem)
             elif path.is_file():
                 found.setdefault(stem, path)
+    reading(*found.values())
     return Listing(found, tuple(outside))
 
 
@@ -79,6 +81,7 @@ def read_columns(
 
     if not is_inside(root, path):
         raise AnnostatError(f"{path.name} is a link that leaves the folder; copy the file into it")
+    reading(path)
     if path.stat().st_size > TABLE_BYTES:
         raise AnnostatError(f"{path.name} is larger than 1 GiB, which no list of clips is")
     frame = read_table(path, keep_text=text)

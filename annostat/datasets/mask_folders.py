@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from annostat.datasets.folders import list_files, open_folder
 from annostat.errors import AnnostatError, check_choice, check_number, shown
+from annostat.files import reading
 
 if TYPE_CHECKING:
     from annostat.rounds import Rounds
@@ -218,6 +219,7 @@ def frames_of(name: str, values: NDArray[Any]) -> NDArray[Any]:
 
 def member_names(path: Path) -> list[str]:
     """Return the names of the arrays of an `.npz` file."""
+    reading(path)
     try:
         with zipfile.ZipFile(path) as archive:
             return [i.filename.removesuffix(".npy") for i in archive.infolist()]

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from annostat.datasets import video
 from annostat.datasets.audit.signs import SIGNS_VERSION, Meter
 from annostat.errors import AnnostatError, is_interrupt
+from annostat.files import claim
 from annostat.resampling import Progress, map_parallel
 
 FEW = 64  # fewer clips are measured here: processes take longer to start
@@ -61,8 +62,10 @@ def measure_all(
     """Return a record for each item, from the journal where it has one."""
     known = read_journal(journal, tasks)
     todo = [task for task in tasks if task.item not in known]
-    if journal is not None and todo:
-        _begin(journal)
+    if journal is not None:
+        place = claim(journal)
+        if todo:
+            _begin(place)
 
     def told(done: int, _: int) -> None:
         if progress is not None:

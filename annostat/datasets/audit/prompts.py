@@ -19,6 +19,7 @@ from annostat.datasets.folders import is_inside, open_folder
 from annostat.datasets.video import without_suffix
 from annostat.errors import AnnostatError, check_level, shown
 from annostat.estimates import Estimate, Interval
+from annostat.files import reading
 from annostat.multiplicity import holm
 from annostat.resampling import cluster_codes
 
@@ -154,6 +155,7 @@ def _json_files(root: Path) -> Iterator[Path]:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
+    reading(path)
     if path.stat().st_size > FILE_BYTES:
         raise AnnostatError(f"prompts: {path.name} is larger than 16 MiB, which no clip needs")
     try:
