@@ -103,9 +103,9 @@ def measure(task: Task, journal: str | None = None) -> Record:
         # What came before the error is still worth knowing.
         record["signs"] = meter.signs()
     if task.masks:
-        from annostat.datasets.audit.camus_labels import measure_mask
+        from annostat.datasets.audit.camus_labels import measure_masks
 
-        record["masks"] = [measure_mask(path) for path in task.masks]
+        record["masks"] = measure_masks(task.masks)
     if journal is not None:
         _append(journal, json.dumps(record, separators=(",", ":"), allow_nan=False))
     return record
