@@ -4,74 +4,90 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from annostat.datasets.folders import list_files
-from annostat.datasets.mask_folders import (
-    KINDS,
-    NAMES,
-    MaskFolder,
-    frames_of,
-    member_names,
-    read_mask_folder,
-    read_members,
-    refuse_other_kind,
+from annostat.datasets.mask_arrays import (
+    ABOUT,
+    MADE_OF,
+    Drawn,
+    Reading,
+    drawn_in_npz,
+    read_drawn,
+    structures,
 )
-from annostat.errors import AnnostatError, check_choice, check_number, shown
+from annostat.datasets.mask_folders import member_names
+from annostat.datasets.mask_joining import Arrays, in_mm, joined
+from annostat.datasets.mask_layouts import Layout, Place, find_masks, matched
+from annostat.errors import AnnostatError, check_choice, shown
 
 if TYPE_CHECKING:
     from annostat.masks import MaskRounds
 
-__all__ = ["read_masks", "read_models"]
-
-MAX_PIXELS = 1 << 32  # of all raters together
-ABOUT = ("items", "cluster", "present", "spacing")  # arrays of a file that are no masks
-MADE_OF = "consensus_of"  # written beside a consensus, so that nobody scores it against itself
+__all__ = ["MADE_OF", "read_masks", "read_masks_and_models"]
 
 
 def read_masks(
     sources: Sequence[str | os.PathLike[str]],
     *,
-    kind: str = "binary",
+    raters: Sequence[str] | None = None,
+    kind: str | None = None,
     threshold: float | None = None,
     labels: Sequence[int] | None = None,
+    items: str | None = None,
+    orientation: str = "affine",
+    tidy_names: bool = False,
     spacing: Any = None,
     spacing_unit: str = "",
     patients: Mapping[str, str] | None = None,
 ) -> MaskRounds:
-    """Read the masks of several raters.
+    """Read the masks of several raters: npz, NIfTI, MHD, MHA, NRRD, PNG, TIFF.
 
     Parameters
     ----------
     sources : sequence of paths
-        Several folders: one rater each, with one `.npz` file per clip (`read_mask_folder`); the
-        items are the frames of all clips, "CLIP:FRAME". Several `.npz` files: one rater each,
-        with one array (N, H, W). One `.npz` file: one array per rater, and if it likes `items`,
-        `cluster`, `spacing`, and `present` (raters × items). One folder: a folder of EchoNet, whose
-        traced frames are the items, or a folder of such folders, one for each rater.
-    kind : {"binary", "uint8", "logits"}
-        What the numbers are; see `read_mask_folder`.
+        Several folders: one rater each, with one file per clip or case. One folder: of such
+        folders, of folders for each case with a file for each rater, or a folder of EchoNet, whose
+        traced frames are the items. Several files: one rater each. One `.npz` file: one array
+        (N, H, W) per rater, and if it likes `items`, `cluster`, `spacing`, and `present`
+        (raters × items). Files are matched by name; what a rater lacks is missing, not empty.
+    raters : sequence of str, optional
+        Those of the folders, files or arrays that are raters; needed where a folder holds more
+        than two, whose names do not say who they are.
+    kind : {"binary", "uint8", "logits", "probability"}, optional
+        What the numbers are; see `read_mask_folder`. By default masks of 0 and 1 (or 0 and 255),
+        or label maps.
     threshold : float, optional
         Of soft masks.
     labels : sequence of int, optional
-        Structures; the numbers are then labels.
+        Structures of label maps; other numbers are background. By default all that are found.
+    items : {"frames", "volumes"}, optional
+        What of a stack of images one item is. By default volumes of NIfTI, MHA and NRRD, frames of
+        npz and TIFF and of NIfTI whose fourth axis is time.
+    orientation : {"affine", "stored"}
+        Whether images that say how they lie are turned the same way (LPS), or taken as stored.
+    tidy_names : bool
+        Whether names of files that differ only by case, spaces or a common ending are one.
     spacing, spacing_unit
-        As in `MaskRounds.from_arrays`, of all items.
+        As in `MaskRounds.from_arrays`, of all items. By default that of the files, in mm.
     patients : mapping of str to str, optional
         Patient of each item or clip, for the intervals. Without it clips are taken as patients.
 
     Returns
     -------
     MaskRounds
+        Its `notes` say what was read and what was not. Images of different sizes are filled up
+        with background.
 
     Raises
     ------
     AnnostatError
-        If a path is not there, a file is broken, sizes differ, or there is one rater only.
+        If a path is not there, a file is broken, names or sizes do not match, it cannot be told
+        who is a rater, or there is one rater only.
 
     Examples
     --------
@@ -81,128 +97,151 @@ def read_masks(
     >>> read_masks([path]).names
     ('anna', 'ben')
     """
-    check_choice("kind", kind, list(KINDS))
-    cut = KINDS[kind] if threshold is None else check_number("threshold", threshold)
-    paths = [Path(source) for source in sources]
-    if not paths:
-        raise AnnostatError("no input: give folders or .npz files of masks")
-    for path in paths:
-        if not path.exists():
-            raise AnnostatError(f"there is no file or folder {str(path)!r}")
-    about: dict[str, Any] = {}
-    if len(paths) == 1 and paths[0].is_dir():
-        if (paths[0] / "FileList.csv").is_file():
-            return _echonet(paths[0], patients)
-        inner = sorted(p for p in paths[0].iterdir() if p.is_dir() and not p.name.startswith("."))
-        if not inner and list_files(paths[0].resolve(), paths[0], (".npz",)).files:
-            raise AnnostatError(
-                f"{str(paths[0])!r} holds the masks of one rater; give one folder for each rater"
-            )
-        if not inner:
-            raise AnnostatError(f"folder: {str(paths[0])!r} holds no .npz file and no folder")
-        paths = inner
-    if len({p.is_dir() for p in paths}) > 1:
-        raise AnnostatError("masks must be all folders or all .npz files, not a mixture")
-    labelled = labels is not None
-    if paths[0].is_dir():
-        masks, about = _folders(paths, kind, threshold, labelled)
-    elif len(paths) == 1:
-        masks, about = _one_file(paths[0], kind, cut, labelled)
-    else:
-        masks = {}
-        for path in paths:
-            _add(masks, path.stem, _alone(path, kind, cut, labelled))
-    if len(masks) < 2:
-        raise AnnostatError(
-            f"masks must come from two or more raters, got {shown(masks) or 'none'}"
-        )
-    return _rounds(masks, about, labels, spacing, spacing_unit, patients)
+    found, _ = read_masks_and_models(
+        sources,
+        {},
+        raters=raters,
+        kind=kind,
+        threshold=threshold,
+        labels=labels,
+        items=items,
+        orientation=orientation,
+        tidy_names=tidy_names,
+        spacing=spacing,
+        spacing_unit=spacing_unit,
+        patients=patients,
+    )
+    return found
 
 
-def read_models(
-    models: Mapping[str, str | os.PathLike[str]], rounds: MaskRounds, *, kind: str = "binary",
+def read_masks_and_models(
+    sources: Sequence[str | os.PathLike[str]],
+    models: Mapping[str, str | os.PathLike[str]],
+    *,
+    raters: Sequence[str] | None = None,
+    kind: str | None = None,
     threshold: float | None = None,
-) -> MaskRounds:  # fmt: skip
-    """Read the masks of models, for the items of `rounds`.
+    labels: Sequence[int] | None = None,
+    items: str | None = None,
+    orientation: str = "affine",
+    tidy_names: bool = False,
+    spacing: Any = None,
+    spacing_unit: str = "",
+    patients: Mapping[str, str] | None = None,
+) -> tuple[MaskRounds, MaskRounds | None]:
+    """Read the masks of raters, and of models for the same items.
 
     Parameters
     ----------
-    models : mapping of name to path
-        A folder with one `.npz` file per clip, or an `.npz` file with one array (N, H, W), of
-        the same items in the same order.
-    rounds : MaskRounds
-    kind, threshold
+    sources
         As in `read_masks`.
+    models : mapping of name to path
+        A folder or a file each, or the name of one of what the sources hold.
+    raters, kind, threshold, labels, items, orientation, tidy_names, spacing, spacing_unit, patients
+        As in `read_masks`.
+
+    Returns
+    -------
+    MaskRounds, MaskRounds or None
+        The raters and the models, of the same items in the same order.
 
     Raises
     ------
     AnnostatError
-        If items are missing, or a file is a consensus of these very raters.
+        As `read_masks`; and if a model is a consensus of raters or one of them, or has none of the
+        items.
     """
-    from annostat.masks import MaskRounds
-
-    check_choice("kind", kind, list(KINDS))
-    cut = KINDS[kind] if threshold is None else check_number("threshold", threshold)
-    labelled = rounds.labels != (1,)
-    found: dict[str, NDArray[Any]] = {}
-    present: dict[str, NDArray[np.bool_]] = {}
-    for name, source in models.items():
-        path = Path(source)
+    how = Reading.checked(kind, threshold, items, orientation)
+    paths = [Path(source) for source in sources]
+    if not paths:
+        raise AnnostatError("no input: give folders or files of masks")
+    for path in paths:
         if not path.exists():
             raise AnnostatError(f"there is no file or folder {str(path)!r}")
-        if path.is_file():
-            masks = _alone(path, kind, cut, labelled)
-            if len(masks) != rounds.n_items:
-                raise AnnostatError(
-                    f"{path.name} has {len(masks)} masks for {rounds.n_items} items"
-                )
-            found[name] = masks
-            continue
-        loaded, about = _folders([path], kind, threshold, labelled)
-        found[name], present[name] = _on_items(name, loaded[path.name], about["items"], rounds)
-    return MaskRounds.from_arrays(
-        found, labels=list(rounds.labels) if labelled else None, present=present,
-        items=list(rounds.items),
-    )  # fmt: skip
-
-
-def _on_items(
-    name: str, masks: NDArray[Any], items: Sequence[str], rounds: MaskRounds
-) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Return a model's masks in the order of the rounds' items, and which of them it has."""
-    place = {item: i for i, item in enumerate(items)}
-    where = np.array([place.get(str(item), -1) for item in rounds.items])
-    if (where < 0).all():
+    named = {name: os.fspath(path) for name, path in models.items()}
+    about: dict[str, Any] = {}
+    whole = paths[0].resolve()
+    if len(paths) == 1 and (whole / "FileList.csv").is_file():
+        if named or raters is not None:
+            raise AnnostatError("an EchoNet folder holds neither models nor named raters")
+        return _echonet(paths[0], patients), None
+    if len(paths) == 1 and whole.suffix.lower() == ".npz":
+        masks, predicted, about = _one_file(paths[0], how, raters, named)
+    else:
+        layout = find_masks(paths, raters=raters, models=named)
+        masks, predicted, about = _of_layout(layout, how, tidy_names=tidy_names)
+    if len(masks) < 2:
         raise AnnostatError(
-            f"model {name!r} has none of the items: it has {shown(items, 2)}, the raters "
-            f"{shown(rounds.items, 2)}"
+            f"masks must come from two or more raters, got {shown(masks) or 'none'}"
         )
-    out = masks[np.maximum(where, 0)]
-    out[where < 0] = 0
-    return out, where >= 0
+    for name, values in predicted.items():
+        twin = next((r for r, v in masks.items() if _equal(v, values)), None)
+        if twin is not None:
+            raise AnnostatError(
+                f"model {name!r} has the very masks of rater {twin!r}; leave it out"
+            )
+    chosen = structures(masks, predicted, how, labels, about["notes"])
+    about["notes"].insert(0, _summary(masks, predicted, about, own_spacing=spacing is None))
+    return _as_rounds(masks, predicted, about, chosen, spacing, spacing_unit, patients)
 
 
-def _rounds(
-    masks: dict[str, NDArray[Any]], about: dict[str, Any], labels: Sequence[int] | None,
+def _summary(
+    masks: Arrays, predicted: Arrays, about: Mapping[str, Any], *, own_spacing: bool
+) -> str:
+    """Return in one line what was read."""
+    shape = next(iter(masks.values())).shape
+    what = "volumes" if len(shape) == 4 else "images"
+    told = f"{shape[0]} {what} of {' × '.join(map(str, shape[1:]))} pixels"
+    if "cluster" in about and len(set(about["cluster"])) < shape[0]:
+        told += f", of {len(set(about['cluster']))} clips or patients"
+    told += f", by the raters {shown(masks, 12)}"
+    if predicted:
+        told += f", and by the models {shown(predicted, 12)}"
+    if own_spacing and about.get("spacing") is not None:
+        steps = np.atleast_1d(np.asarray(about["spacing"], dtype=np.float64))
+        if len(steps) != shape[0]:  # of all items
+            steps = steps[None]
+        steps = np.unique(steps.reshape(len(steps), -1), axis=0)
+        one = f"; pixels of {in_mm(steps[0])} mm"
+        told += one if len(steps) == 1 else f"; pixels of {len(steps)} sizes, as the files say"
+    return told
+
+
+def _equal(a: NDArray[Any], b: NDArray[Any]) -> bool:
+    return a.shape == b.shape and bool((a == b).all())
+
+
+def _as_rounds(
+    masks: Arrays, predicted: Arrays, about: dict[str, Any], labels: Sequence[int] | None,
     spacing: Any, spacing_unit: str, patients: Mapping[str, str] | None,
-) -> MaskRounds:  # fmt: skip
+) -> tuple[MaskRounds, MaskRounds | None]:  # fmt: skip
     from annostat.masks import MaskRounds
 
+    n = len(next(iter(masks.values())))
+    items = [str(i) for i in about.get("items", range(n))]
     if patients is not None:
-        n = len(next(iter(masks.values())))
-        items = [str(i) for i in about.get("items", range(n))]
         about["cluster"] = _patients(items, patients)
-    if spacing is None and "spacing" in about:
+    if spacing is None and about.get("spacing") is not None:
         spacing, spacing_unit = about["spacing"], spacing_unit or "mm"
-    return MaskRounds.from_arrays(
+    there = about.get("present", {})
+    rounds = MaskRounds.from_arrays(
         masks,
         labels=labels,
-        present=about.get("present"),
+        present={name: there[name] for name in masks if name in there},
         items=about.get("items"),
         cluster=about.get("cluster"),
         spacing=spacing,
         spacing_unit=spacing_unit,
+        notes=about["notes"],
     )
+    if not predicted:
+        return rounds, None
+    found = MaskRounds.from_arrays(predicted, labels=labels, items=list(rounds.items))
+    flags = np.array([there.get(name, np.ones(n, dtype=bool)) for name in predicted])
+    for name, row in zip(predicted, flags, strict=True):
+        if not row.any():
+            raise AnnostatError(f"model {name!r} has none of the items of the raters")
+    return rounds, replace(found, present=flags)
 
 
 def _patients(items: Sequence[str], patients: Mapping[str, str]) -> list[str]:
@@ -215,127 +254,109 @@ def _patients(items: Sequence[str], patients: Mapping[str, str]) -> list[str]:
     return found
 
 
-def _add(masks: dict[str, NDArray[Any]], name: str, values: NDArray[Any]) -> None:
-    if name in masks:
-        raise AnnostatError(f"two inputs are named {name!r}: rename one, names are the raters")
-    masks[name] = values
-
-
-def _cut(
-    name: str, values: NDArray[Any], kind: str, threshold: float, labelled: bool
-) -> NDArray[Any]:
-    """Return masks or labels from stored numbers."""
-    if labelled:
-        return values
-    if kind == "binary" and values.dtype == np.uint8 and values.max() == 255:
-        if ((values == 0) | (values == 255)).all():
-            return np.asarray(values == 255)  # as image files have it
-    refuse_other_kind(name, values, kind)
-    return np.asarray(values >= threshold)
-
-
-def _alone(path: Path, kind: str, threshold: float, labelled: bool) -> NDArray[Any]:
-    """Read the masks of one rater from a file: its one array, or arr_0 or output."""
-    stored = member_names(path)
-    if MADE_OF in stored:
-        made_of = read_members(path, [MADE_OF], "U")[MADE_OF]
-        raise AnnostatError(
-            f"{path.name} is a consensus of {shown(made_of.tolist())}: scored against the raters "
-            "it is made of it would look too good; score it on other raters"
-        )
-    name = next((n for n in NAMES if n in stored), stored[0] if len(stored) == 1 else None)
-    if name is None:
-        raise AnnostatError(
-            f"{path.name} holds {shown(stored)}; one array (N × H × W) is needed for one rater"
-        )
-    values = frames_of(path.name, read_members(path, [name])[name])
-    return _cut(path.name, values, kind, threshold, labelled)
-
-
 def _one_file(
-    path: Path, kind: str, threshold: float, labelled: bool
-) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """Read a file with one array for each rater."""
-    stored = member_names(path)
-    raters = [n for n in stored if n not in ABOUT]
-    if MADE_OF in stored or len(raters) < 2:
+    path: Path, how: Reading, raters: Sequence[str] | None, models: Mapping[str, str]
+) -> tuple[Arrays, Arrays, dict[str, Any]]:
+    """Read a file with one array for each rater, and perhaps for models."""
+    stored = [n for n in member_names(path) if n not in ABOUT]
+    inside = {name: text for name, text in models.items() if text in stored}
+    outside = {name: text for name, text in models.items() if name not in inside}
+    names = [n for n in stored if n not in inside.values()]
+    notes: list[str] = []
+    if raters is not None:
+        for name in raters:
+            check_choice("raters", name, names)
+        left = [n for n in names if n not in raters]
+        notes += [f"left out, being not named as raters: {shown(left)}"] if left else []
+        names = list(raters)
+    if MADE_OF in stored or len(names) < 2:
         raise AnnostatError(
-            f"{path.name} holds the masks of {'one rater' if raters else 'no rater'}; give one "
+            f"{path.name} holds the masks of {'one rater' if names else 'no rater'}; give one "
             "array, one file or one folder for each of two or more raters"
         )
-    arrays = read_members(path, raters)
-    masks = {}
-    for name, values in arrays.items():
-        masks[name] = _cut(f"{name} in {path.name}", values, kind, threshold, labelled)
-    about: dict[str, Any] = {}
-    for name in ABOUT:
-        if name in stored:
-            value = read_members(path, [name], "biufU")[name]
-            about[name] = value if name == "spacing" else value.tolist()
-    if "present" in about:
-        rows = np.asarray(about["present"], dtype=bool)
-        if rows.ndim != 2 or len(rows) != len(raters):
+    arrays, about = drawn_in_npz(path, [*names, *inside.values()], how)
+    about["notes"] = notes
+    there = about.pop("present", None)
+    if there is not None:
+        rows = np.asarray(there, dtype=bool)
+        if rows.ndim != 2 or len(rows) != len(stored):
             raise AnnostatError(
-                f"present in {path.name} must be {len(raters)} raters × items, got {rows.shape}"
+                f"present in {path.name} must be {len(stored)} raters × items, got {rows.shape}"
             )
-        about["present"] = dict(zip(raters, rows, strict=True))
-    return masks, about
+        about["present"] = dict(zip(stored, rows, strict=True))
+        about["present"] |= {name: about["present"][text] for name, text in inside.items()}
+    masks = {name: arrays[name] for name in names}
+    predicted = {name: arrays[text] for name, text in inside.items()}
+    items = [str(i) for i in about["items"]] if "items" in about else None
+    n = len(next(iter(masks.values())))
+    for place in find_masks([path], models=outside).models:
+        values, present = _on_items(place, how, items, n)
+        predicted[place.name] = values
+        about.setdefault("present", {})[place.name] = present
+    return masks, predicted, about
 
 
-def _folders(
-    paths: Sequence[Path], kind: str, threshold: float | None, labelled: bool
-) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """Read one folder for each rater; clips that a rater lacks are missing, not empty."""
-    folders: dict[str, MaskFolder] = {}
-    for path in paths:
-        if path.resolve().name in folders:
-            raise AnnostatError(f"two folders are named {path.name!r}: names are the raters")
-        folders[path.resolve().name] = read_mask_folder(path, kind=kind, threshold=threshold)
-    clips = sorted(set().union(*(f.files for f in folders.values())))
-    values: dict[str, list[NDArray[Any]]] = {name: [] for name in folders}
-    present: dict[str, list[NDArray[np.bool_]]] = {name: [] for name in folders}
-    items: list[str] = []
-    cluster: list[str] = []
-    size: tuple[int, ...] | None = None
-    total = 0
-    for clip in clips:
-        found = {}
-        for name, folder in folders.items():
-            if clip not in folder.files:
-                continue
-            found[name] = read_one(folder, clip, labelled)
-        shapes = {name: m.shape for name, m in found.items()}
-        first = next(iter(shapes.values()))
-        size = first[1:] if size is None else size
-        if len(set(shapes.values())) > 1 or first[1:] != size:
-            told = ", ".join(f"{name}: {' × '.join(map(str, s))}" for name, s in shapes.items())
-            raise AnnostatError(
-                f"masks of {clip!r} have another size ({told}); all clips need one image size, and "
-                "raters the same frames"
-            )
-        total += len(folders) * int(np.prod(first))
-        if total > MAX_PIXELS:
-            raise AnnostatError(
-                f"more than {MAX_PIXELS:,} pixels of masks; give fewer frames, such as ED and ES"
-            )
-        for name in folders:
-            there = name in found
-            kind_of = next(iter(found.values())).dtype
-            values[name].append(found[name] if there else np.zeros(first, dtype=kind_of))
-            present[name].append(np.full(first[0], there))
-        items += [f"{clip}:{k}" for k in range(first[0])]
-        cluster += [clip] * first[0]
-    masks = {name: np.concatenate(parts) for name, parts in values.items()}
-    flags = {name: np.concatenate(parts) for name, parts in present.items()}
-    return masks, {"items": items, "cluster": cluster, "present": flags}
+def _on_items(
+    place: Place, how: Reading, items: Sequence[str] | None, n: int
+) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Return a model's masks for the items of a file, and which of them it has."""
+    drawn = _all_of(place, how)
+    if drawn.items is None and items is not None and len(drawn.values) != len(items):
+        raise AnnostatError(f"{place.path.name} has {len(drawn.values)} masks for {n} items")
+    if drawn.items is None or (items is None and not place.files):
+        if len(drawn.values) != n:
+            raise AnnostatError(f"{place.path.name} has {len(drawn.values)} masks for {n} items")
+        return drawn.values, np.ones(n, dtype=bool)
+    known = [str(i) for i in range(n)] if items is None else items
+    where = {item: i for i, item in enumerate(drawn.items)}
+    rows = np.array([where.get(item, -1) for item in known])
+    if (rows < 0).all():
+        raise AnnostatError(
+            f"model {place.name!r} has none of the items: it has {shown(drawn.items, 2)}, the "
+            f"raters {shown(known, 2)}"
+        )
+    values = drawn.values[np.maximum(rows, 0)]
+    values[rows < 0] = 0
+    return values, rows >= 0
 
 
-def read_one(folder: MaskFolder, clip: str, labelled: bool) -> NDArray[Any]:
-    """Return the masks or labels of one clip."""
-    from annostat.datasets.mask_folders import read_npz
+def _all_of(place: Place, how: Reading) -> Drawn:
+    """Return all masks of one place, which need one size."""
+    if not place.files:
+        return read_drawn(place.path, how).as_items("")
+    parts = [read_drawn(path, how).as_items(clip) for clip, path in place.files.items()]
+    if len({p.values.shape[1:] for p in parts}) > 1:
+        raise AnnostatError(f"masks of {place.name!r} have different sizes")
+    items = [item for part in parts for item in part.items or ()]
+    return replace(parts[0], values=np.concatenate([p.values for p in parts]), items=items)
 
-    path = folder.files[clip]
-    return _cut(path.name, read_npz(path), folder.kind, folder.threshold, labelled)
+
+# Several places
+
+
+def _of_layout(
+    layout: Layout, how: Reading, *, tidy_names: bool
+) -> tuple[Arrays, Arrays, dict[str, Any]]:
+    places = [*layout.raters, *layout.models]
+    if len({p.name for p in places}) < len(places):
+        raise AnnostatError("a model has the name of a rater; write NAME=PATH")
+    notes = list(layout.notes)
+    kept, lacking = matched(places, tidy_names=tidy_names)
+    notes += lacking
+    if any(p.files for p in kept) and not all(p.files for p in kept):
+        raise AnnostatError("masks must be all folders or all files, not a mixture")
+    if kept[0].files:
+        clips = sorted(set().union(*(p.files for p in kept[: len(layout.raters)])))
+        parts = [
+            (clip, {p.name: read_drawn(p.files[clip], how) for p in kept if clip in p.files})
+            for clip in clips
+        ]
+    else:
+        parts = [("", {p.name: read_drawn(p.path, how) for p in kept})]
+    whole, about = joined([p.name for p in layout.raters], [p.name for p in layout.models], parts)
+    about["notes"] = notes + about["notes"]
+    masks = {p.name: whole[p.name] for p in layout.raters}
+    return masks, {p.name: whole[p.name] for p in layout.models}, about
 
 
 def _echonet(folder: Path, patients: Mapping[str, str] | None) -> MaskRounds:
