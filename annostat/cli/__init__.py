@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from annostat._version import __version__
-from annostat.errors import AnnostatError, AnnostatWarning, is_interrupt
+from annostat.errors import AnnostatError, AnnostatWarning, is_interrupt, printable
 from annostat.files import one_run, refuse_same_file
 
 # The commands in the order of the help page, each with the module that holds it.
@@ -106,7 +106,9 @@ def main(args: Sequence[str] | None = None) -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     warnings.simplefilter("default", AnnostatWarning)
-    warnings.showwarning = lambda message, *_: click.echo(f"annostat: warning: {message}", err=True)
+    warnings.showwarning = lambda message, *_: click.echo(
+        f"annostat: warning: {printable(str(message))}", err=True
+    )
     try:
         with one_run():
             cli.main(args=None if args is None else list(args), prog_name="annostat",
@@ -119,7 +121,7 @@ def main(args: Sequence[str] | None = None) -> None:
         click.echo("annostat: stopped", err=True)
         sys.exit(130)
     except click.ClickException as error:
-        click.echo(f"annostat: error: {error.format_message()}", err=True)
+        click.echo(f"annostat: error: {printable(error.format_message())}", err=True)
         sys.exit(2)
     except AnnostatError as error:
         click.echo(f"annostat: error: {error}", err=True)
@@ -129,7 +131,7 @@ def main(args: Sequence[str] | None = None) -> None:
             # Standard output is closed or full: Python must not flush it again at its end.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())
         if not isinstance(error, BrokenPipeError):  # a reader that has seen enough is no error
-            what = "cannot write" if error.filename is None else str(error.filename)
+            what = "cannot write" if error.filename is None else printable(str(error.filename))
             click.echo(f"annostat: error: {what}: {error.strerror}", err=True)
         sys.exit(2)
     except MemoryError:

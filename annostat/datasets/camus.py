@@ -24,7 +24,7 @@ from annostat.datasets.image_files import (
     read_picture,
     turned,
 )
-from annostat.errors import AnnostatError, check_choice, check_count, shown
+from annostat.errors import AnnostatError, check_choice, check_count, printable, shown
 from annostat.files import reading
 
 if TYPE_CHECKING:
@@ -201,6 +201,9 @@ def read_camus(folder: str | os.PathLike[str]) -> Camus:
     split_of = {p: name for name, patients in splits.items() for p in patients}
     rows, problems = [], []
     for patient in _patients(home):
+        if printable(patient.name) != patient.name:
+            problems.append((printable(patient.name), "its name holds what cannot be shown"))
+            continue
         if not is_inside(root, patient):
             problems.append((patient.name, "is a link that leaves the folder"))
             continue

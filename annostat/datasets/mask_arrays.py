@@ -19,7 +19,7 @@ from annostat.datasets.mask_folders import (
     read_members,
     refuse_other_kind,
 )
-from annostat.errors import AnnostatError, check_choice, check_number, shown
+from annostat.errors import AnnostatError, check_choice, check_number, printable, shown
 
 ABOUT = ("items", "cluster", "present", "spacing")  # arrays of a file that are no masks
 MADE_OF = "consensus_of"  # written beside a consensus, so that nobody scores it against itself
@@ -179,7 +179,7 @@ def _read_npz(path: Path, how: Reading) -> Drawn:
             raise AnnostatError(
                 f"{path.name}: {key} has {column.size} entries for {len(values)} masks"
             )
-    items = [str(v) for v in about["items"].tolist()] if "items" in about else None
+    items = [printable(str(v)) for v in about["items"].tolist()] if "items" in about else None
     if items is not None and len(set(items)) < len(items):
         raise AnnostatError(f"{path.name} names an item twice in `items`")
     return Drawn(

@@ -23,7 +23,7 @@ from annostat.datasets.mask_arrays import (
 from annostat.datasets.mask_folders import member_names
 from annostat.datasets.mask_joining import Arrays, in_mm, joined
 from annostat.datasets.mask_layouts import Layout, Place, find_masks, matched
-from annostat.errors import AnnostatError, check_choice, shown
+from annostat.errors import AnnostatError, check_choice, printable, shown
 
 if TYPE_CHECKING:
     from annostat.masks import MaskRounds
@@ -218,7 +218,7 @@ def _as_rounds(
     from annostat.masks import MaskRounds
 
     n = len(next(iter(masks.values())))
-    items = [str(i) for i in about.get("items", range(n))]
+    items = [printable(str(i)) for i in about.get("items", range(n))]
     if patients is not None:
         about["cluster"] = _patients(items, patients)
     if spacing is None and about.get("spacing") is not None:
@@ -228,7 +228,7 @@ def _as_rounds(
         masks,
         labels=labels,
         present={name: there[name] for name in masks if name in there},
-        items=about.get("items"),
+        items=items,
         cluster=about.get("cluster"),
         spacing=spacing,
         spacing_unit=spacing_unit,
@@ -283,11 +283,11 @@ def _one_file(
             raise AnnostatError(
                 f"present in {path.name} must be {len(stored)} raters × items, got {rows.shape}"
             )
-        about["present"] = dict(zip(stored, rows, strict=True))
+        about["present"] = dict(zip(map(printable, stored), rows, strict=True))
         about["present"] |= {name: about["present"][text] for name, text in inside.items()}
-    masks = {name: arrays[name] for name in names}
+    masks = {printable(name): arrays[name] for name in names}
     predicted = {name: arrays[text] for name, text in inside.items()}
-    items = [str(i) for i in about["items"]] if "items" in about else None
+    items = [printable(str(i)) for i in about["items"]] if "items" in about else None
     n = len(next(iter(masks.values())))
     for place in find_masks([path], models=outside).models:
         values, present = _on_items(place, how, items, n)

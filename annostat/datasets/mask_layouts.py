@@ -23,7 +23,7 @@ from pathlib import Path
 
 from annostat.datasets.folders import is_inside
 from annostat.datasets.image_files import SUFFIXES
-from annostat.errors import AnnostatError, check_choice, shown
+from annostat.errors import AnnostatError, check_choice, printable, shown
 from annostat.files import reading
 
 MASKS = (".npz", *SUFFIXES)
@@ -173,7 +173,7 @@ def list_masks(folder: Path) -> tuple[dict[str, Path], int]:
         if path.is_symlink() and not (path.exists() and is_inside(root, path)):
             outside += 1
         elif path.is_file():
-            clip = path.name[: -len(suffix)]
+            clip = printable(path.name[: -len(suffix)])
             if clip in files:
                 raise AnnostatError(
                     f"{clip!r} stands twice in {str(folder)!r}: {files[clip].name} and {path.name}"
@@ -201,7 +201,7 @@ def _names(paths: Sequence[Path]) -> list[str]:
     stems = [p.name if p.is_dir() else without_suffix(p.name) for p in whole]
     parts = [[stem, *reversed(p.parts[:-1])] for stem, p in zip(stems, whole, strict=True)]
     for k in range(min(map(len, parts))):
-        names = [p[k] for p in parts]
+        names = [printable(p[k]) for p in parts]
         if len(set(names)) == len(names):
             return names
     twice = next((s for s in stems if stems.count(s) > 1), stems[0])
@@ -236,7 +236,9 @@ def _of_folder(
             f"{str(folder)!r} holds the masks of one rater; give one folder for each rater, or "
             "name the raters (--raters A B ...) if its files are CASE_RATER"
         )
-    listed = {p.name: (p, *list_masks(p)) for p in inner if is_inside(folder.resolve(), p)}
+    listed = {
+        printable(p.name): (p, *list_masks(p)) for p in inner if is_inside(folder.resolve(), p)
+    }
     held = {n: Place(n, p, files, links) for n, (p, files, links) in listed.items() if files}
     if not held:
         raise AnnostatError(_nothing_in(folder, outside))

@@ -11,7 +11,7 @@ import numpy as np
 from annostat.agreement import repeatability, scaled
 from annostat.errors import AnnostatError
 from annostat.estimates import percent
-from annostat.plotting.figures import COLOURS, axes_of
+from annostat.plotting.figures import COLOURS, axes_of, spelt_out
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -79,7 +79,7 @@ def plot_bland_altman(result: BlandAltman, ax: Axes | None = None) -> Axes:
         result.bias.interval.level if result.bias.interval else result.provenance.options["level"]
     )
     ax.set_title(f"Limits of agreement, {len(x):,} pairs\n(bands: {percent(level)} intervals)")
-    return ax
+    return spelt_out(ax)
 
 
 def plot_deviations(rounds: Rounds, ax: Axes | None = None, *, level: float = 0.95) -> Axes:
@@ -146,4 +146,4 @@ def plot_deviations(rounds: Rounds, ax: Axes | None = None, *, level: float = 0.
         f"Limits of agreement with the mean, {len(means):,} items\n"
         f"({inside:.1%} of {x.size:,} readings within{bands})"
     )
-    return ax
+    return spelt_out(ax)
