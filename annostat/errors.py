@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -17,10 +18,17 @@ from numpy.typing import ArrayLike, NDArray
 __all__ = ["AnnostatError", "AnnostatWarning"]
 
 LARGEST = 1e60
+# What a terminal obeys and what turns the direction of text around; line and paragraph separators;
+# bytes of a file's name that are no UTF-8, which Python holds as surrogates.
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class AnnostatError(ValueError):
     """Input that annostat cannot use; the message says what to change."""
+
+    def __str__(self) -> str:
+        """Return the message, one line whatever names stand in it."""
+        return printable(super().__str__())
 
 
 class AnnostatWarning(UserWarning):
@@ -35,6 +43,33 @@ def is_interrupt(error: BaseException | None) -> bool:
     while isinstance(error, SystemError):
         error = error.__cause__ or error.__context__
     return isinstance(error, KeyboardInterrupt)
+
+
+def printable(text: str, *, keep: str = "") -> str:
+    r"""Return text without what a terminal obeys: such characters are escaped, as \x1b.
+
+    Parameters
+    ----------
+    text : str
+        A name from a file or a folder, a message that holds one.
+    keep : str
+        Characters that stay as they are, such as a line's end.
+
+    Examples
+    --------
+    >>> print(printable("red \x1b[31m, no text \udcff"))
+    red \x1b[31m, no text \xff
+    """
+
+    def escaped(found: re.Match[str]) -> str:
+        code = ord(found[0])
+        if found[0] in keep:
+            return found[0]
+        if 0xDC80 <= code <= 0xDCFF:  # the byte that it stands for
+            code -= 0xDC00
+        return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+
+    return UNPRINTABLE.sub(escaped, text)
 
 
 def shown(values: Iterable[Any], limit: int = 5) -> str:

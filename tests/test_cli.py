@@ -39,7 +39,7 @@ def test_json_keeps_its_promise(run, table, tmp_path):
     aics = [m["aic"] for m in data["models"]]
     assert aics == sorted(aics)
     assert set(data["headline"]["mae"]) == {
-        "value", "standard_uncertainty", "low", "high", "level", "method",
+        "value", "standard_uncertainty", "low", "high", "level", "method", "unit", "note",
     }  # fmt: skip
     assert data["n_items"] == data["n_pairs"] == 300
     target = tmp_path / "fit.json"

@@ -117,7 +117,7 @@ def test_missing_extras_say_what_to_install(dynamic, made, tmp_path, monkeypatch
     with pytest.raises(AnnostatError, match=r"pip install 'annostat\[video\]'"):
         read_echonet(dynamic).clip(made.names[0])
     for release in ("nifti", "mhd"):
-        with pytest.raises(AnnostatError, match=r"pip install 'annostat\[camus\]'"):
+        with pytest.raises(AnnostatError, match=r"pip install 'annostat\[masks\]'"):
             read_camus(tmp_path / release).image("patient0001_2CH")
 
 

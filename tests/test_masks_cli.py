@@ -68,8 +68,12 @@ def test_folders_of_clips_with_a_missing_one(run, three_folders):
     told = " ".join(out.split())
     assert "anna, ben 18 " in told and "anna, cleo 24 " in told and "(mm)" in told
     assert "Models against one rater" in out and "model" in out
-    together = run("masks", three_folders[0].parent)[1]
-    assert "4 raters" in together and "model" in together
+    together = three_folders[0].parent
+    code, nothing, err = run("masks", together)
+    assert (code, nothing) == (2, "") and "only you know" in err and "anna, ben, cleo, model" in err
+    for args in (("--raters", "anna", "ben", "cleo", "--model", "model"), ("--model", "model")):
+        code, again, err = run("masks", together, *args, "--spacing", "0.3")
+        assert (code, err) == (0, "") and again == out
 
 
 def test_files_and_patients(run, drawn, tmp_path):
@@ -124,11 +128,18 @@ def test_labels(run, drawn, tmp_path):
     np.savez(tmp_path / "l.npz", a=a, b=b)
     code, out, _ = run("masks", tmp_path / "l.npz", "--labels", "4", "--json", "-")
     assert code == 0 and json.loads(out)["labels"] == [4]
-    for labels, words in (("5", "not in labels"), ("x", "--labels"), ("1.5", "whole")):
+    for labels, words in (
+        ("5", "stands in no mask; found: 4"),
+        ("x", "--labels"),
+        ("1.5", "whole"),
+    ):
         code, _, err = run("masks", tmp_path / "l.npz", "--labels", labels)
         assert code == 2 and words in err and err.count("\n") == 1
-    code, _, err = run("masks", tmp_path / "l.npz")
-    assert code == 2 and "binary" in err
+    code, out, _ = run("masks", tmp_path / "l.npz", "--json", "-")
+    data = json.loads(out)
+    assert code == 0 and data["labels"] == [4] and "label maps, with the labels 4" in data["read"]
+    code, _, err = run("masks", tmp_path / "l.npz", "--kind", "binary")
+    assert code == 2 and "label map, not one outline" in err and err.count("\n") == 1
 
 
 def test_echonet_folder(run, tmp_path):
@@ -174,7 +185,7 @@ def test_bad_input_is_one_line(run, drawn, tmp_path):
     cases = [
         ((), "no input"),
         ((tmp_path / "missing.npz",), "no file or folder"),
-        ((empty,), "no .npz file"),
+        ((empty,), "holds no masks that are read"),
         ((lonely,), "one folder for each rater"),
         ((lonely, good), "mixture"),
         ((single,), "one rater"),
@@ -184,7 +195,8 @@ def test_bad_input_is_one_line(run, drawn, tmp_path):
         ((pickled,), "not numbers"),
         ((stored("shape.npz", a=a, b=b[:, :40]),), "same items and image size"),
         ((stored("n.npz", a=a, b=b[:5]),), "same items and image size"),
-        ((stored("two.npz", a=a, b=b * 2),), "is not binary"),
+        ((stored("two.npz", a=a, b=b * 2),), "no two raters draw one label"),
+        ((stored("soft.npz", a=a * 0.5, b=b),), "state its kind"),
         ((stored("nan.npz", a=a, b=holes),), "not finite"),
         ((stored("none.npz", a=a, b=b, present=np.array([[1] * 24, [0] * 24])),), "no mask by b"),
         ((stored("p.npz", a=a, b=b, present=np.ones(3)),), "2 raters × items"),

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import atexit
+import copy
+import functools
 import gc
 import importlib
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import click
 
 from annostat._version import __version__
-from annostat.errors import AnnostatError, AnnostatWarning, is_interrupt
+from annostat.errors import AnnostatError, AnnostatWarning, is_interrupt, printable
+from annostat.files import one_run, refuse_same_file
 
 # The commands in the order of the help page, each with the module that holds it.
 COMMANDS = {
@@ -26,6 +30,17 @@ COMMANDS = {
     "scaling": "scaling",
     "audit": "audit",
     "report": "report",
+}
+# Options that name files to be written, by the command's argument; all others may name inputs.
+OUTPUTS = {
+    "json_file": "--json",
+    "plot_file": "--plot",
+    "rates_file": "--plot-rates",
+    "items_file": "--items",
+    "report_file": "--report",
+    "consensus_file": "--consensus",
+    "output": "--output",
+    "journal": "--journal",
 }
 
 
@@ -42,8 +57,34 @@ class Commands(click.Group):
             return None
         module = importlib.import_module(f"annostat.cli.{COMMANDS[name]}")
         command = getattr(module, COMMANDS[name])
-        assert isinstance(command, click.Command)
-        return command
+        if command.callback is None:
+            return None
+        checked: click.Command = copy.copy(command)
+        checked.callback = _with_files_apart(command.callback)
+        return checked
+
+
+def _with_files_apart(callback: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a command that begins by refusing outputs which are inputs, or one another."""
+
+    @functools.wraps(callback)
+    def checked(*args: Any, **options: Any) -> Any:
+        given = click.get_current_context().params
+        outputs = {flag: given[n] for n, flag in OUTPUTS.items() if given.get(n) not in (None, "-")}
+        inputs: list[str] = []
+        for name, value in given.items():
+            if name not in OUTPUTS:
+                texts = value if isinstance(value, tuple) else (value,)
+                inputs += [part for t in texts if isinstance(t, str) for part in _paths_of(t)]
+        refuse_same_file(outputs, inputs)
+        return callback(*args, **options)
+
+    return checked
+
+
+def _paths_of(text: str) -> list[str]:
+    """Return what of an option may be a path: all of it, and what follows NAME=."""
+    return [text, text.partition("=")[2]] if "=" in text else [text]
 
 
 @click.group(
@@ -65,11 +106,13 @@ def main(args: Sequence[str] | None = None) -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     warnings.simplefilter("default", AnnostatWarning)
-    warnings.showwarning = lambda message, *_: click.echo(f"annostat: warning: {message}", err=True)
+    warnings.showwarning = lambda message, *_: click.echo(
+        f"annostat: warning: {printable(str(message))}", err=True
+    )
     try:
-        cli.main(
-            args=None if args is None else list(args), prog_name="annostat", standalone_mode=False
-        )
+        with one_run():
+            given = None if args is None else list(args)
+            cli.main(args=given, prog_name="annostat", standalone_mode=False)
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except (click.Abort, SystemError) as stop:
@@ -78,7 +121,7 @@ def main(args: Sequence[str] | None = None) -> None:
         click.echo("annostat: stopped", err=True)
         sys.exit(130)
     except click.ClickException as error:
-        click.echo(f"annostat: error: {error.format_message()}", err=True)
+        click.echo(f"annostat: error: {printable(error.format_message())}", err=True)
         sys.exit(2)
     except AnnostatError as error:
         click.echo(f"annostat: error: {error}", err=True)
@@ -88,7 +131,7 @@ def main(args: Sequence[str] | None = None) -> None:
             # Standard output is closed or full: Python must not flush it again at its end.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())
         if not isinstance(error, BrokenPipeError):  # a reader that has seen enough is no error
-            what = "cannot write" if error.filename is None else str(error.filename)
+            what = "cannot write" if error.filename is None else printable(str(error.filename))
             click.echo(f"annostat: error: {what}: {error.strerror}", err=True)
         sys.exit(2)
     except MemoryError:

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from annostat.cli.common import TYPED, Command, add, progress_bar, publish
-from annostat.errors import AnnostatError
+from annostat.errors import AnnostatError, printable
 
 
 def audit_options(command: Any) -> Any:
@@ -69,8 +69,8 @@ def audit(ctx: click.Context, /, **options: Any) -> None:
             progress=progress,
         )
     if result.n_resumed:
-        click.echo(f"annostat: {result.n_resumed} clips were measured before ({place})", err=True)
-    publish({"": result}, options, by=None)
+        told = f"annostat: {result.n_resumed} clips were measured before ({place})"
+        click.echo(printable(told), err=True)
     if options["output"]:
         result.write_corrupted(options["output"])
     if options["plot_file"]:
@@ -86,7 +86,9 @@ def audit(ctx: click.Context, /, **options: Any) -> None:
 
         title = f"Audit of {Path(options['folder']).resolve().name}"
         typed = shlex.join(["annostat", "audit", *ctx.meta[TYPED]])
+        title, typed = printable(title), printable(typed)
         write_report(options["report_file"], [result], title=title, command=typed)
+    publish({"": result}, options, by=None)
 
 
 def read_limits(given: tuple[str, ...]) -> Any:

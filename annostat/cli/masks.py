@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,26 +14,66 @@ if TYPE_CHECKING:
     from annostat.labels import MaskRounds
 
 
+class MaskCommand(click.Command):
+    """A command whose options --raters and --model take as many values as follow them."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Turn ``--raters A B`` into ``--raters A --raters B`` before click parses it."""
+        spread: list[str] = []
+        at = 0
+        while at < len(args):
+            flag, at = args[at], at + 1
+            if flag not in ("--raters", "--model"):
+                spread.append(flag)
+                continue
+            values: list[str] = []
+            while at < len(args) and not args[at].startswith("-"):
+                # A folder that follows the name of a model is one more source.
+                if flag == "--model" and values and Path(args[at]).exists():
+                    break
+                values.append(args[at])
+                at += 1
+            first = not any(not s.startswith("-") for s in spread[:1])
+            if flag == "--raters" and first and len(values) > 1 and Path(values[-1]).exists():
+                spread.append(values.pop())  # the folder came last
+            if not values:
+                raise click.UsageError(f"{flag} needs a name", ctx)
+            for value in values:
+                spread += [flag, value]
+        return super().parse_args(ctx, spread)
+
+
 def mask_options(command: Any) -> Any:
     """Add the options that say what the masks are."""
     return add(
         command,
-        click.argument("sources", metavar="FOLDER|FILE.npz ...", nargs=-1),
+        click.argument("sources", metavar="FOLDER|FILE ...", nargs=-1),
         click.option("--example", type=click.Choice(["lidc-masks"]), help="Bundled data instead."),
+        click.option("--raters", metavar="A B ...", multiple=True,
+                     help="Those of the folders, files or arrays that are raters. After FOLDER."),
         click.option("--model", "models", metavar="[NAME=]PATH", multiple=True,
-                     help="Masks of a model: a folder or a file, of the same items. Repeatable."),
-        click.option("--kind", type=click.Choice(["binary", "uint8", "logits"]), default="binary",
-                     show_default=True, help="What the numbers are."),
+                     help="Masks of a model: a folder, a file, or one of what FOLDER holds; of the "
+                     "same items. Repeatable."),
+        click.option("--kind", type=click.Choice(["binary", "uint8", "logits", "probability"]),
+                     help="What the numbers are. [default: masks or label maps]"),
         click.option("--threshold", type=float, metavar="X",
                      help="A soft mask is in where its number is at least X. [default: one half]"),
-        click.option("--labels", metavar="1,2,...", help="Structures; other numbers are refused."),
-        click.option("--spacing", metavar="X|ROW,COLUMN", help="Size of a pixel, in mm."),
+        click.option("--labels", metavar="1,2,...",
+                     help="Structures of label maps. [default: all that are found]"),
+        click.option("--items", type=click.Choice(["frames", "volumes"]),
+                     help="What of a stack is one item. [default: volumes of NIfTI, MHA and NRRD]"),
+        click.option("--orientation", type=click.Choice(["affine", "stored"]), default="affine",
+                     show_default=True, help="Turn images as their headers say, or do not."),
+        click.option("--tidy-names", is_flag=True,
+                     help="Join names that differ only by case, spaces or a common ending."),
+        click.option("--spacing", metavar="X|ROW,COLUMN",
+                     help="Size of a pixel, in mm. [default: that of the files]"),
         click.option("--patients", metavar="FILE.csv",
                      help="Table of items or clips (first column) and their patients (second)."),
     )  # fmt: skip
 
 
-@click.command("masks")
+@click.command("masks", cls=MaskCommand)
 @mask_options
 @run_options
 @click.option("--region", type=click.Choice(["box", "all"]), default="box", show_default=True,
@@ -46,18 +87,12 @@ def mask_options(command: Any) -> Any:
 def masks(**options: Any) -> None:
     """Compare the masks of several raters, and say what Dice any model can reach against them.
 
-    One folder or file for each rater, or one file with an array for each.
+    One folder or file for each rater, one folder of these, or of a folder for each case, or one
+    .npz file with an array for each: npz, NIfTI, MHD, MHA, NRRD, PNG, TIFF.
     """
-    from annostat.tables.mask_files import read_models
     from annostat.truth import compare_masks
 
-    rounds = load_masks(options)
-    named = dict(named_model(text) for text in options["models"])
-    if len(named) < len(options["models"]):
-        raise AnnostatError("--model: two models have the same name; write NAME=PATH")
-    models = None
-    if named:
-        models = read_models(named, rounds, kind=options["kind"], threshold=options["threshold"])
+    rounds, models = load_masks(options)
     with progress_bar("masks") as progress:
         result = compare_masks(
             rounds, models=models, region=options["region"], level=options["level"],
@@ -72,27 +107,39 @@ def masks(**options: Any) -> None:
     publish({"": result}, options, by=None)
 
 
-def load_masks(options: dict[str, Any]) -> MaskRounds:
-    """Return the masks that the options name."""
-    from annostat.datasets import lidc_masks, read_masks
+def load_masks(options: dict[str, Any]) -> tuple[MaskRounds, MaskRounds | None]:
+    """Return the masks that the options name: of raters, and of models if there are any."""
+    from annostat.datasets import lidc_masks
+    from annostat.datasets.mask_files import read_masks_and_models
 
+    models = dict(named_model(text) for text in options["models"])
+    if len(models) < len(options["models"]):
+        raise AnnostatError("--model: two models have the same name; write NAME=PATH")
     if options["example"]:
-        if options["sources"]:
+        if options["sources"] or models or options["raters"]:
             raise AnnostatError("give either masks or --example, not both")
-        return lidc_masks()
+        return lidc_masks(), None
     if not options["sources"]:
-        raise AnnostatError("no input: give folders or .npz files of masks, or --example")
+        raise AnnostatError("no input: give folders or files of masks, or --example")
     spacing = numbers("--spacing", options["spacing"])
     labels = numbers("--labels", options["labels"])
-    return read_masks(
+    rounds, predicted = read_masks_and_models(
         options["sources"],
+        models,
+        raters=list(options["raters"]) or None,
         kind=options["kind"],
         threshold=options["threshold"],
         labels=labels,  # type: ignore[arg-type]
+        items=options["items"],
+        orientation=options["orientation"],
+        tidy_names=options["tidy_names"],
         spacing=spacing,
         spacing_unit="mm" if spacing is not None else "",
         patients=patients_of(options["patients"]),
     )
+    if options["region"] == "all" and any("filled with background" in n for n in rounds.notes):
+        raise AnnostatError("--region all counts background, which images of one size need")
+    return rounds, predicted
 
 
 def numbers(name: str, text: str | None) -> list[float] | None:
@@ -109,10 +156,10 @@ def numbers(name: str, text: str | None) -> list[float] | None:
 
 def named_model(text: str) -> tuple[str, str]:
     """Return the name and the path of NAME=PATH; the name is that of the file by default."""
-    from pathlib import Path
+    from annostat.tables.mask_layouts import without_suffix
 
     name, found, path = text.partition("=")
-    return (name, path) if found else (Path(text).stem, text)
+    return (name, path) if found else (without_suffix(Path(text).name), text)
 
 
 def patients_of(path: str | None) -> dict[str, str] | None:
@@ -133,8 +180,8 @@ def write_consensus(rounds: MaskRounds, options: dict[str, Any]) -> None:
     import numpy as np
 
     from annostat.consensus import consensus
+    from annostat.datasets.mask_files import MADE_OF
     from annostat.files import write_whole
-    from annostat.tables.mask_files import MADE_OF
 
     found = consensus(rounds, method=options["method"], region=options["region"])
     arrays: dict[str, Any] = {

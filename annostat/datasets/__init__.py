@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from annostat.datasets.echonet import EchoNet, Trace, read_echonet
     from annostat.datasets.lidc_database import LidcDatabase, read_lidc
     from annostat.datasets.lidc_tables import lidc, lidc_masks, lidc_table
+    from annostat.datasets.mask_files import read_masks
     from annostat.datasets.scaling import scaling_points
     from annostat.datasets.video import clip_info, iter_frames, read_clip
-    from annostat.tables.mask_files import read_masks
     from annostat.tables.mask_folders import MaskFolder, mask_rounds, read_mask_folder
 
 __all__ = [
@@ -64,7 +64,7 @@ __getattr__, __dir__ = attach(
         "read_echonet": "annostat.datasets.echonet",
         "read_lidc": "annostat.datasets.lidc_database",
         "read_mask_folder": "annostat.tables.mask_folders",
-        "read_masks": "annostat.tables.mask_files",
+        "read_masks": "annostat.datasets.mask_files",
         "scaling_points": "annostat.datasets.scaling",
     },
 )

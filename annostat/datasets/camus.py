@@ -1,26 +1,31 @@
 """CAMUS: two views of the heart with masks, as NIfTI or in the older MHD release.
 
 Leclerc et al. (2019), IEEE Trans Med Imaging 38:2198. None of it is shipped with annostat.
-Arrays have the axes (y, x) or (t, y, x) whatever library read them: nibabel gives (x, y, t) and
-SimpleITK (t, y, x), which is a silent transpose for those who mix them.
+A mask comes with the axes of its image: one that another tool saved mirrored, with an affine that
+says so, is the same mask.
 """
 
 from __future__ import annotations
 
-import gzip
-import importlib
 import os
-import re
-import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from annostat.errors import AnnostatError, check_choice, check_count, shown
+from annostat.errors import AnnostatError, check_choice, check_count, printable, shown
+from annostat.files import reading
 from annostat.tables.folders import is_inside, open_folder
+from annostat.tables.image_files import (
+    MAX_OFFSET,
+    Picture,
+    directions,
+    read_header,
+    read_picture,
+    turned,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,8 +35,6 @@ __all__ = ["Camus", "CamusImage", "read_camus"]
 LABELS = {1: "left ventricle", 2: "myocardium", 3: "left atrium"}
 VIEWS = ("2CH", "4CH")
 KINDS = ("ED", "ES", "sequence")
-MAX_BYTES = 1 << 30
-MAX_OFFSET = 1 << 20  # bytes of NIfTI header extensions
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -135,6 +138,7 @@ class Camus:
             for suffix in (".nii.gz", ".nii", ".mhd"):
                 path = self.folder / patient / f"{item}_{name}{gt}{suffix}"
                 if path.is_file() and is_inside(self.folder, path):
+                    reading(path)
                     return path
         return None
 
@@ -158,7 +162,7 @@ class Camus:
         if path is None:
             what = f"{kind} mask" if labels else kind
             raise AnnostatError(f"item: there is no {what} of {item!r} in {str(self.folder)!r}")
-        return read_image(path)
+        return read_image(path, like=self.path(item, kind) if labels else None)
 
 
 def read_camus(folder: str | os.PathLike[str]) -> Camus:
@@ -197,6 +201,9 @@ def read_camus(folder: str | os.PathLike[str]) -> Camus:
     split_of = {p: name for name, patients in splits.items() for p in patients}
     rows, problems = [], []
     for patient in _patients(home):
+        if printable(patient.name) != patient.name:
+            problems.append((printable(patient.name), "its name holds what cannot be shown"))
+            continue
         if not is_inside(root, patient):
             problems.append((patient.name, "is a link that leaves the folder"))
             continue
@@ -209,6 +216,7 @@ def read_camus(folder: str | os.PathLike[str]) -> Camus:
             if not path.is_file():
                 problems.append((item, f"{path.name} is missing"))
                 continue
+            reading(path)
             facts, bad = _read_config(path)
             problems += [(item, f"{path.name}: {text}") for text in bad]
             split = split_of.get(patient.name, "")
@@ -255,134 +263,55 @@ def _read_config(path: Path) -> tuple[dict[str, Any], list[str]]:
     }, bad
 
 
-def read_image(path: Path) -> CamusImage:
-    """Read a NIfTI or MHD file with its axes as (y, x) or (t, y, x)."""
-    return _read_mhd(path) if path.suffix == ".mhd" else _read_nifti(path)
+def read_image(path: Path, *, like: Path | None = None) -> CamusImage:
+    """Read a NIfTI or MHD file with its axes as (y, x) or (t, y, x).
+
+    Parameters
+    ----------
+    path : Path
+    like : Path, optional
+        The image of a mask: the mask comes with the axes of that image, whichever way it was saved.
+
+    Raises
+    ------
+    AnnostatError
+        If it cannot be read, or lies elsewhere than that image.
+    """
+    picture = _plane(read_picture(path))
+    if like is not None and picture.affine is not None:
+        picture = _laid_on(path, picture, like)
+    height, width = picture.spacing or (1.0, 1.0)
+    return CamusImage(picture.values, (height, width))
 
 
 def image_shape(path: Path) -> tuple[int, ...]:
     """Return the shape that a file's header states, as ([t,] y, x), without reading pixels."""
-    if path.suffix == ".mhd":
-        return _mhd_reader(path)[1]
-    return tuple(int(n) for n in _nifti_header(path).get_data_shape()[::-1])
+    return read_header(path).shape
 
 
-def _library(name: str, files: str) -> Any:
+def _plane(picture: Picture) -> Picture:
+    """Return a stack as a sequence: the third axis of CAMUS is time, whatever its header says."""
+    if picture.axis != "z":
+        return picture
+    spacing = None if picture.spacing is None else picture.spacing[1:]
+    return replace(picture, axis="t", spacing=spacing)
+
+
+def _laid_on(path: Path, mask: Picture, like: Path) -> Picture:
+    """Return a mask with the axes of its image; both must then begin at the same place."""
     try:
-        return importlib.import_module(name)
-    except ImportError:
+        image = read_header(like)
+    except AnnostatError:  # which is told of the image itself
+        return mask
+    if image.affine is None or mask.affine is None:
+        return mask
+    if directions(mask.affine) == directions(image.affine):
+        return mask
+    found = turned(mask, image.affine)
+    step = float(np.linalg.norm(mask.affine[:3, 0]))
+    if found.affine is None or np.abs(found.affine - image.affine)[:3, 3].max() > step / 2:
         raise AnnostatError(
-            f"reading {files} needs {name}: pip install 'annostat[camus]'"
-        ) from None
-
-
-def _nifti_header(path: Path) -> Any:
-    """Return the header after refusing one that promises more than the limits."""
-    nibabel = _library("nibabel", "NIfTI")
-    try:
-        # A few bytes only: a compressed file may hold any number of them.
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
-            head = stream.read(nibabel.Nifti1Header.sizeof_hdr)
-        header = nibabel.Nifti1Header(head)
-        shape = [int(n) for n in header.get_data_shape()]
-        offset = float(header["vox_offset"])
-    except Exception as error:
-        raise _unreadable(path, error) from None
-    size = int(np.dtype(header.get_data_dtype()).itemsize)
-    for n in shape:
-        size *= max(n, 1)
-    if size > MAX_BYTES or not 0 <= offset <= MAX_OFFSET or len(shape) > 7:
-        raise AnnostatError(
-            f"{path.name} promises {size:,} bytes of pixels {offset:,.0f} bytes into the file; "
-            f"the limits are {MAX_BYTES:,} and {MAX_OFFSET:,}"
+            f"{path.name} lies elsewhere than {like.name}: their affines differ; save the mask "
+            "with the affine of its image"
         )
-    return header
-
-
-def _read_nifti(path: Path) -> CamusImage:
-    header = _nifti_header(path)
-    nibabel = _library("nibabel", "NIfTI")
-    try:
-        image = nibabel.Nifti1Image.from_filename(path)
-        values = np.asanyarray(image.dataobj)
-    except (OSError, EOFError, ValueError, zlib.error, nibabel.spatialimages.HeaderDataError,
-            nibabel.filebasedimages.ImageFileError) as error:  # fmt: skip
-        raise _unreadable(path, error) from None
-    zooms = [float(z) for z in header.get_zooms()]
-    # (x, y, 1) or (x, y, 1, t) where a writer kept an axis of depth.
-    keep = [i for i, n in enumerate(values.shape) if i < 2 or n > 1]
-    values = values.reshape([values.shape[i] for i in keep])
-    if values.ndim not in (2, 3):
-        raise AnnostatError(f"{path.name} has the shape {values.shape}: not (x, y) or (x, y, t)")
-    return _checked(path, values.T, (zooms[1], zooms[0]))
-
-
-def _mhd_reader(path: Path) -> tuple[Any, tuple[int, ...]]:
-    """Return SimpleITK's reader and the shape, after refusing what leaves the folder or limits."""
-    library = _library("SimpleITK", "MHD")
-    if path.stat().st_size > MAX_OFFSET:
-        raise AnnostatError(f"{path.name} is too large for an MHD header")
-    text = path.read_text(encoding="latin-1")
-    names = [
-        line.split("=", 1)[1].strip()
-        for line in text.splitlines()
-        if line.split("=", 1)[0].strip().lower() == "elementdatafile" and "=" in line
-    ]
-    data = path.parent / names[-1] if names else path.parent
-    plain = len(names) == 1 and Path(names[0]).name == names[0] and names[0] not in ("LIST", "..")
-    if not plain or "%" in names[0] or " " in names[0] or not is_inside(path.parent, data):
-        raise AnnostatError(f"{path.name}: ElementDataFile must name one file beside it")
-    # The library makes room for as many axes as a header promises.
-    if not set(re.findall(r"ndims\s*[=:]\s*(\S*)", text, re.IGNORECASE)) <= {"2", "3", "4"}:
-        raise AnnostatError(f"{path.name} cannot be read: NDims must be 2, 3 or 4")
-    reader = library.ImageFileReader()
-    reader.SetImageIO("MetaImageIO")
-    reader.SetFileName(str(path))
-    try:
-        reader.ReadImageInformation()
-        shape = tuple(int(n) for n in reader.GetSize()[::-1])
-        components = int(reader.GetNumberOfComponents())
-    except (RuntimeError, ValueError) as error:
-        raise _unreadable(path, error) from None
-    size = 8 * components
-    for n in shape:
-        size *= max(n, 1)
-    if size > MAX_BYTES:
-        raise AnnostatError(
-            f"{path.name} promises {shape} pixels; the limit is {MAX_BYTES:,} bytes"
-        )
-    return reader, shape
-
-
-def _read_mhd(path: Path) -> CamusImage:
-    reader, _ = _mhd_reader(path)
-    try:
-        image = reader.Execute()
-    except (RuntimeError, ValueError) as error:
-        raise _unreadable(path, error) from None
-    values = _library("SimpleITK", "MHD").GetArrayFromImage(
-        image
-    )  # (t, y, x), in the older release (1, y, x)
-    if values.ndim == 3 and len(values) == 1:
-        values = values[0]
-    if values.ndim not in (2, 3):
-        raise AnnostatError(f"{path.name} has the shape {values.shape}: not (y, x) or (t, y, x)")
-    spacing = image.GetSpacing()
-    return _checked(path, values, (float(spacing[1]), float(spacing[0])))
-
-
-def _checked(path: Path, values: NDArray[Any], spacing: tuple[float, float]) -> CamusImage:
-    if not all(np.isfinite(s) and s > 0 for s in spacing):
-        raise AnnostatError(f"{path.name} states a pixel spacing of {spacing} mm")
-    if values.size == 0:
-        raise AnnostatError(f"{path.name} holds no pixel")
-    if values.dtype.kind == "f" and np.isfinite(values).all() and (values == np.rint(values)).all():
-        low, high = float(values.min()), float(values.max())
-        if low >= 0 and high <= 255:  # grey values and labels that passed through floats
-            values = values.astype(np.uint8)
-    return CamusImage(np.ascontiguousarray(values), spacing)
-
-
-def _unreadable(path: Path, error: Exception) -> AnnostatError:
-    text = " ".join(str(error).split())[:200] or type(error).__name__
-    return AnnostatError(f"{path.name} cannot be read: {text}")
+    return found

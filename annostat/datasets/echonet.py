@@ -20,8 +20,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from annostat.arrays import FloatArray
 from annostat.datasets import video
-from annostat.errors import AnnostatError, check_choice, shown
-from annostat.tables.folders import Listing, list_files, numbers, open_folder, read_columns
+from annostat.errors import AnnostatError, check_choice, printable, shown
+from annostat.tables.folders import (
+    Listing,
+    list_files,
+    numbers,
+    open_folder,
+    read_columns,
+    unreadable,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +39,16 @@ __all__ = ["EchoNet", "Trace", "read_echonet"]
 
 ROWS = 21  # of one trace of EchoNet-Dynamic: the long axis and 20 chords
 MEASURES = {"area_px2": "px²", "length_px": "px", "volume_px3": "px³"}
+# Numbers of a list, by the name of their column here and there.
+LISTED = (
+    ("ef", "EF"),
+    ("edv_ml", "EDV"),
+    ("esv_ml", "ESV"),
+    ("height", "FrameHeight"),
+    ("width", "FrameWidth"),
+    ("fps", "FPS"),
+    ("n_frames", "NumberOfFrames"),
+)
 PATIENT_NAMES = ("patient", "patientid", "patient_id", "mrn", "subject", "subjectid", "subject_id")
 
 
@@ -128,6 +145,10 @@ class EchoNet:
         Clip and text such as "No Systolic" where a phase was not traced.
     bad_rows : tuple of (str, int)
         Clip and number of rows of the tracings that hold no numbers; they were left out.
+    bad_cells : tuple of (str, str, str)
+        Clip, column and text of cells of the list that should hold a number, and are NaN.
+    traced : bool
+        Whether there is a `VolumeTracings.csv`.
     """
 
     folder: Path
@@ -137,6 +158,8 @@ class EchoNet:
     videos: Listing
     missing_phases: tuple[tuple[str, str], ...] = ()
     bad_rows: tuple[tuple[str, int], ...] = ()
+    bad_cells: tuple[tuple[str, str, str], ...] = ()
+    traced: bool = True
     _by_clip: dict[str, list[Trace]] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -247,6 +270,8 @@ def read_echonet(folder: str | os.PathLike[str]) -> EchoNet:
     ----------
     folder : path
         Holds `FileList.csv`, `Videos/` and, unless the clips are synthetic, `VolumeTracings.csv`.
+        What it is is told by what it holds: by the columns of the tracings; without these by the
+        list, where EchoNet-Pediatric has ages and EchoNet-Synthetic no volumes.
 
     Returns
     -------
@@ -273,10 +298,12 @@ def read_echonet(folder: str | os.PathLike[str]) -> EchoNet:
         )
     listed = read_columns(root, root / "FileList.csv", ["FileName"], ["FileName", "Split"])
     clips = _clips(listed)
+    bad_cells = _bad_cells(listed, clips["clip"])
     videos = list_files(root, root / "Videos", video.SUFFIXES)
     path = root / "VolumeTracings.csv"
     if not path.exists() and not path.is_symlink():
-        return EchoNet(root, "synthetic", clips, (), videos)
+        kind = _kind_of(listed, clips)
+        return EchoNet(root, kind, clips, (), videos, (), (), bad_cells, traced=False)
     tracings = read_columns(root, path, ["FileName", "Frame"], ["FileName"])
     if "X1" in tracings.columns:
         columns, variant = ["X1", "Y1", "X2", "Y2"], "dynamic"
@@ -289,7 +316,27 @@ def read_echonet(folder: str | os.PathLike[str]) -> EchoNet:
             f"{shown(tracings.columns, 12)}"
         )
     traces, missing, bad = _traces(tracings, columns)
-    return EchoNet(root, variant, clips, tuple(traces), videos, tuple(missing), tuple(bad))
+    return EchoNet(
+        root, variant, clips, tuple(traces), videos, tuple(missing), tuple(bad), bad_cells
+    )
+
+
+def _kind_of(listed: pd.DataFrame, clips: pd.DataFrame) -> str:
+    """Return what a list without tracings is of."""
+    columns = {str(c).strip().lower() for c in listed.columns}
+    if {"age", "weight"} <= columns:
+        return "pediatric"
+    return "dynamic" if clips[["edv_ml", "esv_ml"]].notna().any(axis=None) else "synthetic"
+
+
+def _bad_cells(listed: pd.DataFrame, clips: pd.Series[Any]) -> tuple[tuple[str, str, str], ...]:
+    """Return the cells of the list that hold no numbers where there should be some."""
+    names = dict(zip(listed.index, clips, strict=True))
+    return tuple(
+        (str(names[row]), column, text)
+        for _, column in LISTED
+        for row, text in unreadable(listed, column).items()
+    )
 
 
 def _clips(listed: pd.DataFrame) -> pd.DataFrame:
@@ -298,22 +345,20 @@ def _clips(listed: pd.DataFrame) -> pd.DataFrame:
     clips = pd.DataFrame({"clip": _names(listed["FileName"])})
     split = listed["Split"] if "Split" in listed.columns else pd.Series("", index=listed.index)
     # Fold numbers pass through pandas as text, too.
-    clips["split"] = split.fillna("").astype(str).str.strip().str.upper()
-    for name, column in (
-        ("ef", "EF"), ("edv_ml", "EDV"), ("esv_ml", "ESV"), ("height", "FrameHeight"),
-        ("width", "FrameWidth"), ("fps", "FPS"), ("n_frames", "NumberOfFrames"),
-    ):  # fmt: skip
-        clips[name] = numbers(listed, column)
+    clips["split"] = split.fillna("").astype(str).str.strip().str.upper().map(printable)
+    for name, column in LISTED:
+        values = numbers(listed, column)
+        clips[name] = values.where(np.isfinite(values))
     empty = (clips["edv_ml"] == 0) & (clips["esv_ml"] == 0)
     clips.loc[empty, ["edv_ml", "esv_ml"]] = np.nan
     patient = next((c for c in listed.columns if str(c).lower() in PATIENT_NAMES), None)
-    clips["patient"] = None if patient is None else listed[patient].astype(str)
+    clips["patient"] = None if patient is None else listed[patient].astype(str).map(printable)
     return clips
 
 
 def _names(column: pd.Series[Any]) -> pd.Series[Any]:
-    """Return names of clips without suffix."""
-    return column.fillna("").astype(str).str.strip().map(video.without_suffix)
+    """Return names of clips without suffix, as text that can be shown."""
+    return column.fillna("").astype(str).str.strip().map(video.without_suffix).map(printable)
 
 
 def _traces(

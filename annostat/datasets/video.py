@@ -152,8 +152,12 @@ def opened(path: Path) -> Iterator[tuple[Any, Any]]:
         options["format_whitelist"] = CONTAINERS
     limit: Any = {"max_pixels": str(MAX_PIXELS)}
     try:
-        # The prefix keeps FFmpeg from reading a protocol into a file's name.
-        with av.open(f"file:{path}", format=kind, options=options, stream_options=[limit]) as c:
+        # The prefix keeps FFmpeg from reading a protocol into a file's name. A name whose bytes
+        # are no UTF-8 cannot be handed over.
+        with (
+            _named(path) as file,
+            av.open(file, format=kind, options=options, stream_options=[limit]) as c,
+        ):
             if not c.streams.video:
                 raise AnnostatError(f"{path.name} holds no video")
             stream = c.streams.video[0]
@@ -166,6 +170,18 @@ def opened(path: Path) -> Iterator[tuple[Any, Any]]:
         raise AnnostatError(f"{path.name} cannot be decoded: {text}") from None
     except MemoryError:
         raise AnnostatError(f"{path.name} cannot be decoded: not enough memory") from None
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[Any]:
+    """Yield a file by its name, or open if FFmpeg could not take that."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        with path.open("rb") as stream:
+            yield stream
+        return
+    yield f"file:{path}"
 
 
 def _info(path: Path, stream: Any) -> ClipInfo:

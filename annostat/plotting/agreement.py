@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from annostat.plotting.figures import COLOURS, axes_of
+from annostat.plotting.figures import COLOURS, axes_of, spelt_out
 from annostat.results.text import percent
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def plot_bland_altman(result: BlandAltman, ax: Axes | None = None) -> Axes:
         result.bias.interval.level if result.bias.interval else result.provenance.options["level"]
     )
     ax.set_title(f"Limits of agreement, {len(x):,} pairs\n(bands: {percent(level)} intervals)")
-    return ax
+    return spelt_out(ax)
 
 
 def plot_deviations(result: MeanLimits, *, ax: Axes | None = None) -> Axes:
@@ -123,4 +123,4 @@ def plot_deviations(result: MeanLimits, *, ax: Axes | None = None) -> Axes:
         f"Limits of agreement with the mean, {len(result.means):,} items\n"
         f"({result.inside:.1%} of {x.size:,} readings within{bands})"
     )
-    return ax
+    return spelt_out(ax)

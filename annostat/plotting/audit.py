@@ -9,7 +9,7 @@ import numpy as np
 
 from annostat.datasets.audit import Audit
 from annostat.errors import AnnostatError
-from annostat.plotting.figures import COLOURS, axes_of
+from annostat.plotting.figures import COLOURS, axes_of, spelt_out
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,7 +45,7 @@ def plot_contact_sheet(result: Audit, *, n: int = 12, ax: Axes | None = None) ->
     ax.set_axis_off()
     if not tiles:
         ax.text(0.5, 0.5, "nothing to show", ha="center", va="center", transform=ax.transAxes)
-    return ax
+    return spelt_out(ax)
 
 
 def _draw_tile(ax: Axes, tile: Tile, x: float, y: float) -> None:
@@ -99,4 +99,4 @@ def plot_frame_rates(result: Audit, *, ax: Axes | None = None) -> Axes:
         ax.set_xlim(values.min() - 5, values.max() + 5)
     ax.set_xlabel("frame rate (frames per second)")
     ax.set_ylabel("clips")
-    return ax
+    return spelt_out(ax)

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from annostat.cardiac import AfdScore, FirstFrames, pick_blind, pick_nearest
 from annostat.cardiac.curves import as_curve
-from annostat.plotting.figures import COLOURS, axes_of
+from annostat.plotting.figures import COLOURS, axes_of, spelt_out
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,7 +42,7 @@ def plot_beat(
     ax.set_xlabel("frame")
     ax.set_ylabel("area (pixels)")
     ax.legend(frameon=False, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
-    return ax
+    return spelt_out(ax)
 
 
 def plot_afd(result: AfdScore, *, ax: Axes | None = None) -> Axes:
@@ -67,7 +67,7 @@ def plot_afd(result: AfdScore, *, ax: Axes | None = None) -> Axes:
     ax.set_xlabel(f"|pick − reference|, {result.phase} (frames)")
     ax.set_ylabel("clips within (%)")
     ax.legend(frameon=False, loc="lower right")
-    return ax
+    return spelt_out(ax)
 
 
 def plot_first_frames(result: FirstFrames, *, ax: Axes | None = None) -> Axes:
@@ -92,4 +92,4 @@ def plot_first_frames(result: FirstFrames, *, ax: Axes | None = None) -> Axes:
     unit = result.start.unit
     ax.set_ylabel("mean error" + (f" ({unit})" if unit else ""))
     ax.legend(frameon=False)
-    return ax
+    return spelt_out(ax)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annostat.concentration import Concentration, ConcentrationComparison
-from annostat.plotting.figures import COLOURS, axes_of
+from annostat.plotting.figures import COLOURS, axes_of, spelt_out
 from annostat.results.text import p_text, percent
 
 if TYPE_CHECKING:
@@ -81,4 +81,4 @@ def plot_concentration(
     ax.set_xlabel(f"items, {side} first (%)")
     ax.set_ylabel(f"share of the {WORDS[first.loss]} (%)")
     ax.legend(frameon=False, fontsize=8, loc="upper left" if best_first else "lower right")
-    return ax
+    return spelt_out(ax)

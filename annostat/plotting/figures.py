@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from annostat.errors import AnnostatError
+from annostat.errors import AnnostatError, printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,10 +28,39 @@ def save_figure(figure: Figure | SubFigure, path: str | Path) -> None:
     if suffix == "pdf":
         options = {"metadata": {"CreationDate": None}}
 
+    for ax in root.axes:
+        spelt_out(ax)
+
     def write(stream: Any) -> None:
         root.savefig(stream, format=suffix, dpi=150, **options)
 
     write_whole(target, write)
+
+
+def spelt_out(ax: Axes) -> Axes:
+    """Return axes whose texts show what they say: `$` is a dollar, control characters are escaped.
+
+    Names come from files, and two of them with a `$` would be taken for a formula. What matplotlib
+    itself writes at ticks stays as it is.
+    """
+    from matplotlib.text import Text
+    from matplotlib.ticker import FixedFormatter, FuncFormatter
+
+    own: set[int] = set()
+    for axis in (ax.xaxis, ax.yaxis):
+        own.add(id(axis.get_offset_text()))
+        # Names at ticks are held by one of these; 10² on a logarithmic axis is no name.
+        if not isinstance(axis.get_major_formatter(), FixedFormatter | FuncFormatter):
+            ticks = [*axis.get_major_ticks(), *axis.get_minor_ticks()]
+            own |= {id(label) for tick in ticks for label in (tick.label1, tick.label2)}
+        else:
+            axis.get_major_ticks()  # makes those that are not there yet
+    found: Any = ax.findobj(Text)
+    for text in found:
+        if id(text) not in own:
+            text.set_parse_math(False)
+            text.set_text(printable(text.get_text(), keep="\n"))
+    return ax
 
 
 def axes_of(ax: Axes | None) -> Axes:
@@ -58,6 +87,8 @@ def svg_of(figure: Figure) -> bytes:
     import matplotlib as mpl
 
     stream = io.BytesIO()
+    for ax in figure.axes:
+        spelt_out(ax)
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "annostat"}):
         figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
     return stream.getvalue()

@@ -8,7 +8,7 @@ import numpy as np
 
 from annostat.ceilings import DiceCeiling
 from annostat.labels.mask_arrays import box_of
-from annostat.plotting.figures import COLOURS, axes_of
+from annostat.plotting.figures import COLOURS, axes_of, spelt_out
 from annostat.results.estimates import Estimate
 from annostat.truth import MaskComparison
 
@@ -85,7 +85,7 @@ def plot_ladder(
     ax.set_xlabel("1/k + 1/l  (a perfect model against one rater: 1)")
     ax.set_ylabel("mean Dice (axis linear in (1 − D)²)")
     ax.legend(frameon=False, fontsize=8, loc="lower left")
-    return ax
+    return spelt_out(ax)
 
 
 def plot_disputed(result: MaskComparison, *, n: int = 12, ax: Axes | None = None) -> Axes:
@@ -136,7 +136,7 @@ def plot_disputed(result: MaskComparison, *, n: int = 12, ax: Axes | None = None
     ax.set_axis_off()
     ax.set_title("Most disputed items, mean Dice of two raters", fontsize=10, loc="left")
     ax.legend(frameon=False, fontsize=8, ncols=4, loc="upper left", bbox_to_anchor=(0, 0.0))
-    return ax
+    return spelt_out(ax)
 
 
 def plot_masks(result: MaskComparison) -> Figure:

@@ -8,7 +8,7 @@ import numpy as np
 
 from annostat.noise import NoiseComparison, NoiseFit
 from annostat.noise.goodness import pair_counts
-from annostat.plotting.figures import COLOURS, axes_of
+from annostat.plotting.figures import COLOURS, axes_of, spelt_out
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -68,7 +68,7 @@ def plot_differences(result: NoiseComparison, *, ax: Axes | None = None, n_model
     ax.set_ylabel("pairs")
     ax.set_title("What two annotators differ by")
     ax.legend(frameon=False, fontsize=8)
-    return ax
+    return spelt_out(ax)
 
 
 def plot_noise_law(result: NoiseComparison, *, ax: Axes | None = None) -> Axes:
@@ -85,7 +85,7 @@ def plot_noise_law(result: NoiseComparison, *, ax: Axes | None = None) -> Axes:
     ax.set_ylabel("probability")
     mae = result.mae
     ax.set_title(f"Noise of one annotation\nE|X| = {mae.short()} {mae.unit} ({mae.range()})")
-    return ax
+    return spelt_out(ax)
 
 
 def plot_windows(result: NoiseComparison, *, ax: Axes | None = None) -> Axes:
@@ -111,7 +111,7 @@ def plot_windows(result: NoiseComparison, *, ax: Axes | None = None) -> Axes:
         ax.legend(frameon=False, fontsize=8)
     else:
         ax.text(0.5, 0.5, "no window was profiled", ha="center", transform=ax.transAxes)
-    return ax
+    return spelt_out(ax)
 
 
 def _kinds(result: NoiseComparison) -> list[NoiseFit]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from annostat.plotting.figures import COLOURS, axes_of
+from annostat.plotting.figures import COLOURS, axes_of, spelt_out
 from annostat.scaling import LAWS, ScalingComparison, ScalingFit
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def plot_scaling(result: ScalingComparison, *, ax: Axes | None = None) -> Axes:
                  f"{best.exponent.short()} ({best.exponent.range()})", fontsize=10)  # fmt: skip
     ax.legend(frameon=False, fontsize=8, loc="upper right", title="law (Akaike weight)",
               title_fontsize=8)  # fmt: skip
-    return ax
+    return spelt_out(ax)
 
 
 def _draw_band(ax: Axes, fit: ScalingFit, first: float, last: float, alpha: float = 0.18) -> None:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from annostat.errors import printable
 from annostat.plotting.agreement import plot_bland_altman
-from annostat.plotting.figures import COLOURS, axes_of
+from annostat.plotting.figures import COLOURS, axes_of, spelt_out
 from annostat.results.text import percent
 
 if TYPE_CHECKING:
@@ -76,11 +77,11 @@ def plot_rmse_floor(result: Scores, *, ax: Axes | None = None) -> Axes:
                 m.verdict.name, (0, row + 0.12), (4, 0), xycoords=ax.get_yaxis_transform(),
                 textcoords="offset points", va="center", fontsize=8, color=COLOURS[1],
             )  # fmt: skip
-    ax.set_yticks(rows, [m.name for m in result.models])
+    ax.set_yticks(rows, [printable(m.name) for m in result.models])
     ax.set_ylim(len(rows) - 0.5, -0.5)
     ax.set_xlim(0, None)
     unit = f" ({result.rounds.unit})" if result.rounds.unit else ""
     ax.set_xlabel(f"RMSE{unit}, {percent(level)} intervals")
     ax.legend(frameon=False, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3,
               columnspacing=1.0, handletextpad=0.4)  # fmt: skip
-    return ax
+    return spelt_out(ax)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from annostat.errors import AnnostatError
+from annostat.errors import AnnostatError, printable
+from annostat.files import reading
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +20,8 @@ TABLE_BYTES = 1 << 30
 @dataclass(frozen=True)
 class Listing:
     """The files of a folder by their name without suffix.
+
+    Names are text that can be shown: control characters and bytes that are no UTF-8 are escaped.
 
     Attributes
     ----------
@@ -53,7 +56,7 @@ def list_files(root: Path, folder: Path, suffixes: Sequence[str]) -> Listing:
     if not folder.is_dir():
         return Listing()
     if not is_inside(root, folder):
-        return Listing({}, (folder.name,))
+        return Listing({}, (printable(folder.name),))
     found: dict[str, Path] = {}
     outside: list[str] = []
     with os.scandir(folder) as entries:
@@ -61,13 +64,14 @@ def list_files(root: Path, folder: Path, suffixes: Sequence[str]) -> Listing:
             suffix = next((s for s in suffixes if entry.name.lower().endswith(s)), None)
             if suffix is None or entry.name.startswith("."):
                 continue
-            stem = entry.name[: -len(suffix)]
+            stem = printable(entry.name[: -len(suffix)])
             path = Path(entry.path)
             # From Python 3.13 a link that leads to itself resolves, but is no file.
             if path.is_symlink() and not (os.path.exists(path) and is_inside(root, path)):
                 outside.append(stem)
             elif path.is_file():
                 found.setdefault(stem, path)
+    reading(*found.values())
     return Listing(found, tuple(outside))
 
 
@@ -79,6 +83,7 @@ def read_columns(
 
     if not is_inside(root, path):
         raise AnnostatError(f"{path.name} is a link that leaves the folder; copy the file into it")
+    reading(path)
     if path.stat().st_size > TABLE_BYTES:
         raise AnnostatError(f"{path.name} is larger than 1 GiB, which no list of clips is")
     frame = read_table(path, keep_text=text)
@@ -99,6 +104,18 @@ def numbers(frame: pd.DataFrame, column: str) -> pd.Series[float]:
     if column not in frame.columns:
         return pd.Series(np.nan, index=frame.index)
     return pd.to_numeric(frame[column], errors="coerce").astype(float)
+
+
+def unreadable(frame: pd.DataFrame, column: str) -> pd.Series[str]:
+    """Return the cells of a column that hold something, and no finite number, as text."""
+    import numpy as np
+
+    if column not in frame.columns:
+        return frame.index.to_series().astype(str)[:0]
+    cells = frame[column].astype(object)
+    words = cells.where(cells.notna(), "").astype(str).str.strip()
+    found = words[(words != "") & ~np.isfinite(numbers(frame, column))]
+    return found.map(printable)
 
 
 def each_row(frame: pd.DataFrame) -> Iterator[Any]:

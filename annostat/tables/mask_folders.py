@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annostat.errors import AnnostatError, check_choice, check_number, shown
+from annostat.files import reading
 from annostat.tables.folders import list_files, open_folder
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MaskFolder", "mask_rounds", "read_mask_folder"]
 
-KINDS = {"binary": 0.5, "uint8": 127.5, "logits": 0.0}
+KINDS = {"binary": 0.5, "uint8": 127.5, "logits": 0.0, "probability": 0.5}
 NAMES = ("arr_0", "output")
 MEASURES = {"area_px2": "px²", "largest_frame": "frames", "smallest_frame": "frames"}
 MAX_BYTES = 8 << 30
@@ -33,7 +34,7 @@ class MaskFolder:
     Attributes
     ----------
     folder : Path
-    kind : {"binary", "uint8", "logits"}
+    kind : {"binary", "uint8", "logits", "probability"}
         What the numbers mean, as the caller stated.
     threshold : float
         A pixel is inside where its number is at least this.
@@ -89,12 +90,12 @@ def read_mask_folder(
     folder : path
         One file for each clip, with one array named `arr_0` or `output`, of shape (T, H, W), or
         with axes of length 1 that are squeezed: (T, 1, H, W).
-    kind : {"binary", "uint8", "logits"}
-        What the numbers are: 0 and 1, 0 to 255 for probabilities from 0 to 1, or logits. Nothing
-        is guessed: a file of the wrong kind looks plausible.
+    kind : {"binary", "uint8", "logits", "probability"}
+        What the numbers are: 0 and 1, 0 to 255 for probabilities from 0 to 1, logits, or
+        probabilities themselves. Nothing is guessed: a file of the wrong kind looks plausible.
     threshold : float, optional
         A pixel is inside where its number is at least this. Default: probability one half
-        (0.5, 127.5 or 0).
+        (0.5, 127.5, 0 or 0.5).
 
     Returns
     -------
@@ -218,6 +219,7 @@ def frames_of(name: str, values: NDArray[Any]) -> NDArray[Any]:
 
 def member_names(path: Path) -> list[str]:
     """Return the names of the arrays of an `.npz` file."""
+    reading(path)
     try:
         with zipfile.ZipFile(path) as archive:
             return [i.filename.removesuffix(".npy") for i in archive.infolist()]
@@ -284,6 +286,7 @@ def refuse_other_kind(name: str, values: NDArray[Any], kind: str) -> None:
         "binary": low >= 0 and high <= 1 and bool(((values == 0) | (values == 1)).all()),
         "uint8": values.dtype == np.uint8,
         "logits": values.dtype.kind == "f",
+        "probability": low >= 0 and high <= 1,
     }[kind]
     if not inside:
         raise AnnostatError(

@@ -126,6 +126,7 @@ class MaskComparison(Result):
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
         out = {
+            "read": list(self.rounds.notes),
             "n_items": self.rounds.n_items,
             "raters": list(self.rounds.names),
             "labels": list(self.rounds.labels),
@@ -148,7 +149,7 @@ class MaskComparison(Result):
         """Return what a person should read."""
         rounds = self.rounds
         several = len(rounds.labels) > 1
-        sections = []
+        sections = [Section("What was read", lines=[*rounds.notes])] if rounds.notes else []
         for label, ceiling in self.ceilings.items():
             of = f" (label {label})" if several else ""
             head, ladder, _ = ceiling.sections()

@@ -99,11 +99,11 @@ def journal(data: bytes) -> None:
 
 
 def images(data: bytes) -> None:
-    """Read an image; the first byte chooses NIfTI, compressed or not, or MHD."""
-    from annostat.datasets.camus import image_shape, read_image
+    """Read an image; the first byte chooses its format."""
+    from annostat.tables.image_files import SUFFIXES, read_header, read_picture
 
-    suffix = (".nii", ".nii.gz", ".mhd")[(data[0] if data else 0) % 3]
-    for read in (image_shape, read_image):
+    suffix = SUFFIXES[(data[0] if data else 0) % len(SUFFIXES)]
+    for read in (read_header, read_picture):
         with on_disk(data[1:], suffix) as path, tolerated():
             read(path)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,7 @@ import numpy as np
 from annostat.datasets.audit.findings import Finding, Limits
 from annostat.datasets.audit.measuring import Record, Task
 from annostat.datasets.audit.traces import beat_findings, ef_findings
-from annostat.datasets.camus import LABELS, Camus, image_shape, read_image
-from annostat.errors import AnnostatError
+from annostat.datasets.camus import Camus
 
 PHASES = ("ED", "ES")
 
@@ -29,25 +27,6 @@ def camus_tasks(camus: Camus) -> list[Task]:
         )
         for item in camus.table["item"]
     ]
-
-
-def measure_mask(path: Path | None) -> dict[str, Any]:
-    """Return the shape of an image and, of a mask, its labels and the area of the ventricle."""
-    if path is None:
-        return {"error": "there is no such file"}
-    try:
-        if "_gt" not in path.name:
-            return {"error": None, "shape": list(image_shape(path))}
-        image = read_image(path)
-    except AnnostatError as error:
-        return {"error": str(error)}
-    known = np.isin(image.values, [0, *LABELS])
-    return {
-        "error": None,
-        "shape": list(image.values.shape),
-        "strange": sorted({float(v) for v in image.values[~known].ravel()[:100]})[:5],
-        "area_mm2": float(image.area_mm2()),
-    }
 
 
 def camus_findings(

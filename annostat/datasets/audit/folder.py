@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 __all__ = ["audit_folder"]
 
+LIST, TRACINGS = "FileList.csv", "VolumeTracings.csv"  # findings that are of no single clip
+
 
 def audit_folder(
     folder: str | os.PathLike[str],
@@ -143,8 +145,12 @@ def _findings(
         yield Finding(link, "outside_link", 1.0, "it leads out of the folder")
     if source.kind != "camus":
         names = {t.item for t in source.tasks} | set(source.outside)
-        for item in dict.fromkeys(listed["item"]):
-            if item not in names:
+        missing = [item for item in dict.fromkeys(listed["item"]) if item not in names]
+        if len(missing) > 1 and len(missing) == len(set(listed["item"])):
+            told = f"none of the {len(missing):,} listed clips has a video in Videos/"
+            yield Finding(LIST, "missing_file", 1.0, told)
+        else:
+            for item in missing:
                 yield Finding(item, "missing_file", 1.0, "there is no video of that name")
         for item in names - set(split_of) - set(source.outside):
             yield Finding(item, "unlisted", 0.5, "the list does not name it", 0)
@@ -160,6 +166,10 @@ def _findings(
 
 
 def _of_echonet(echo: EchoNet, records: Mapping[str, Record], limits: Limits) -> Iterator[Finding]:
+    yield from _cells(echo)
+    if not echo.traced and echo.variant != "synthetic":
+        told = f"it is a list of EchoNet-{echo.variant.capitalize()}, but there are no tracings"
+        yield Finding(TRACINGS, "missing_file", 1.0, told)
     frames = {}
     listed = echo.clips[["clip", "n_frames", "height", "width"]].itertuples(index=False)
     for clip, *facts in listed:
@@ -178,6 +188,20 @@ def _of_echonet(echo: EchoNet, records: Mapping[str, Record], limits: Limits) ->
         rate = fps.get(row.clip, np.nan)
         rate = stated if np.isnan(rate) else rate
         yield from beat_findings(row.clip, row.ed_frame, row.es_frame, rate, limits)
+
+
+def _cells(echo: EchoNet) -> Iterator[Finding]:
+    """Yield what of the list should be numbers and is not; a whole column is told once."""
+    by_column: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for clip, column, text in echo.bad_cells:
+        by_column[column].append((clip, text))
+    for column, cells in by_column.items():
+        if len(cells) > max(1, len(echo.clips) // 2):
+            told = f"{len(cells):,} cells of {column} hold no number, such as {cells[0][1][:40]!r}"
+            yield Finding(LIST, "bad_list", 1.0, told)
+            continue
+        for clip, text in cells:
+            yield Finding(clip, "bad_list", 1.0, f"{column} is no number: {text[:40]!r}")
 
 
 def _outcomes(

@@ -2,11 +2,13 @@
 
 The journal has one line of JSON for each clip, appended in one piece by whoever measured it: a run
 that is killed has lost at most the clips that were being decoded, and the next run begins there.
-A line counts as long as the files that it is about have the same size and time of change.
+A line counts as long as the files that it is about have the same size and time of change, and it is
+as it was written: it ends in a check sum, and what somebody changed is measured again.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -20,7 +22,8 @@ from numpy.typing import NDArray
 
 from annostat.datasets import video
 from annostat.datasets.audit.signs import SIGNS_VERSION, Meter
-from annostat.errors import AnnostatError, is_interrupt
+from annostat.errors import AnnostatError, is_interrupt, printable
+from annostat.files import claim
 from annostat.resampling.parallel import Progress, map_parallel
 
 FEW = 64  # fewer clips are measured here: processes take longer to start
@@ -61,8 +64,10 @@ def measure_all(
     """Return a record for each item, from the journal where it has one."""
     known = read_journal(journal, tasks)
     todo = [task for task in tasks if task.item not in known]
-    if journal is not None and todo:
-        _begin(journal)
+    if journal is not None:
+        place = claim(journal)
+        if todo:
+            _begin(place)
 
     def told(done: int, _: int) -> None:
         if progress is not None:
@@ -100,11 +105,11 @@ def measure(task: Task, journal: str | None = None) -> Record:
         # What came before the error is still worth knowing.
         record["signs"] = meter.signs()
     if task.masks:
-        from annostat.datasets.audit.camus_labels import measure_mask
+        from annostat.datasets.audit.camus_masks import measure_masks
 
-        record["masks"] = [measure_mask(path) for path in task.masks]
+        record["masks"] = measure_masks(task.masks)
     if journal is not None:
-        _append(journal, json.dumps(record, separators=(",", ":"), allow_nan=False))
+        _append(journal, _signed(record))
     return record
 
 
@@ -133,10 +138,25 @@ def _one_line(error: Exception) -> str:
     text = str(error) if isinstance(error, AnnostatError) else f"{type(error).__name__}: {error}"
     if not isinstance(error, AnnostatError) and type(error).__module__.startswith("av."):
         text = str(getattr(error, "strerror", "") or error)
-    return " ".join(text.split())[:200]
+    return printable(" ".join(text.split()))[:200]
 
 
 # The journal
+
+
+def _signed(record: Record) -> str:
+    """Return a record as a line of JSON whose last entry is the check sum of all others."""
+    text = json.dumps(record, separators=(",", ":"), allow_nan=False)
+    return f'{text[:-1]},"sum":"{hashlib.sha256(text.encode()).hexdigest()[:32]}"}}'
+
+
+def _as_written(line: bytes) -> Record:
+    """Return the record of a line; a `ValueError` if it is not as it was written."""
+    record = json.loads(line)
+    record.pop("sum")
+    if _signed(record) != line.decode("ascii").rstrip("\n"):
+        raise ValueError("changed since it was written")
+    return dict(record)
 
 
 def read_journal(journal: Path | None, tasks: Sequence[Task]) -> dict[str, Record]:
@@ -146,17 +166,19 @@ def read_journal(journal: Path | None, tasks: Sequence[Task]) -> dict[str, Recor
     if not journal.is_file():
         raise AnnostatError(f"journal: {str(journal)!r} is no file")
     found: dict[str, Record] = {}
-    strange = lines = 0
+    theirs = lines = 0
     with journal.open("rb") as stream:
         for line in stream:
             lines += 1
             try:
-                record = json.loads(line)
-                if record["v"] == SIGNS_VERSION:
+                found_there = json.loads(line)
+                theirs += "v" in found_there and "item" in found_there
+                if found_there["v"] == SIGNS_VERSION:
+                    record = _as_written(line)
                     found[record["item"]] = record
-            except (ValueError, TypeError, KeyError, RecursionError):
-                strange += 1
-    if strange > 1 and strange == lines:
+            except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+                continue
+    if lines > 1 and not theirs:
         raise AnnostatError(f"journal: {str(journal)!r} is no journal of an audit; name another")
     return {
         task.item: found[task.item]

@@ -18,6 +18,7 @@ from scipy import special
 from annostat.arrays import FloatArray
 from annostat.datasets.video import without_suffix
 from annostat.errors import AnnostatError, check_level, shown
+from annostat.files import reading
 from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.intervals import t_interval
 from annostat.resampling.multiplicity import holm
@@ -156,6 +157,7 @@ def _json_files(root: Path) -> Iterator[Path]:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
+    reading(path)
     if path.stat().st_size > FILE_BYTES:
         raise AnnostatError(f"prompts: {path.name} is larger than 16 MiB, which no clip needs")
     try:

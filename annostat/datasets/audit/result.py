@@ -215,7 +215,7 @@ class Audit(Result):
         sizes = [f"{r.height}×{r.width} ({r.n_items:,})" for r in each_row(self.sizes())]
         if sizes:
             lines.append(f"Frame sizes: {', '.join(sizes[:6])}{', ...' if sizes[6:] else ''}.")
-        if (self.table["split"] != "").any():
+        if self.n_measured and (self.table["split"] != "").any():
             leaks = self.leakage()
             many = f"{len(leaks)} pairs of alike clips stand"
             told = {0: "No pair of alike clips stands", 1: "1 pair of alike clips stands"}

@@ -16,7 +16,7 @@ from annostat.arrays import Bytes, FloatArray
 
 __all__ = ["SIGNS_VERSION", "Meter"]
 
-SIGNS_VERSION = 2  # a journal of another version is not resumed
+SIGNS_VERSION = 3  # a journal of another version is not resumed
 SIDE = 56
 CELLS = 14  # side of the thumbnails
 

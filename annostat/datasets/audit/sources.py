@@ -14,7 +14,7 @@ from annostat.datasets.audit.camus_labels import camus_tasks
 from annostat.datasets.audit.measuring import Record, Task
 from annostat.datasets.camus import Camus, read_camus
 from annostat.datasets.echonet import EchoNet, read_echonet
-from annostat.errors import AnnostatError
+from annostat.errors import AnnostatError, printable
 from annostat.tables.folders import list_files, open_folder
 
 if TYPE_CHECKING:
@@ -80,11 +80,12 @@ def _plain_clips(root: Path) -> Source | None:
     places = [root, *sorted(p for p in root.iterdir() if p.is_dir() and p.name[0] != ".")]
     for place in places:
         listing = list_files(root, place, video.SUFFIXES)
-        prefix = "" if place == root else f"{place.name}/"
-        outside += [prefix + name if name != place.name else name for name in listing.outside]
+        own = printable(place.name)
+        prefix = "" if place == root else f"{own}/"
+        outside += [prefix + name if name != own else name for name in listing.outside]
         for name, path in listing.files.items():
             tasks.append(Task(prefix + name, path))
-            splits.append("" if place == root else place.name.upper())
+            splits.append("" if place == root else own.upper())
     if not tasks:
         return None
     import pandas as pd

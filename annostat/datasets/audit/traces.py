@@ -87,7 +87,7 @@ def _dice(a: Trace, b: Trace) -> float:
 def _absent(echo: EchoNet, listed: set[str]) -> Iterator[Finding]:
     for clip, n in echo.bad_rows:
         yield Finding(clip, "bad_rows", 1.0, f"{n} rows of its tracings hold no numbers")
-    if echo.variant == "synthetic":
+    if echo.variant == "synthetic" or not echo.traced:
         return
     traced: dict[str, set[int]] = defaultdict(set)
     for trace in echo.traces:

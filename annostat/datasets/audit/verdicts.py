@@ -121,6 +121,10 @@ def list_findings(
         impossible = []
         if fps <= 0:
             impossible.append(f"a frame rate of {fps:g}")
+        if frames < 1 or frames % 1 > 0:
+            impossible.append(f"a number of frames of {frames:g}")
+        if height < 1 or width < 1:
+            impossible.append(f"frames of {height:g}×{width:g} pixels")
         if not (ef != ef or 0 <= ef <= 100):
             impossible.append(f"an EF of {ef:g}%")
         if edv <= 0 or esv < 0:

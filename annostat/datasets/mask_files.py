@@ -1,0 +1,393 @@
+"""Masks of several raters from files and folders, as `MaskRounds`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from annostat.errors import AnnostatError, check_choice, printable, shown
+from annostat.tables.mask_arrays import (
+    ABOUT,
+    MADE_OF,
+    Drawn,
+    Reading,
+    drawn_in_npz,
+    read_drawn,
+    structures,
+)
+from annostat.tables.mask_folders import member_names
+from annostat.tables.mask_joining import Arrays, in_mm, joined
+from annostat.tables.mask_layouts import Layout, Place, find_masks, matched
+
+if TYPE_CHECKING:
+    from annostat.labels import MaskRounds
+
+__all__ = ["MADE_OF", "read_masks", "read_masks_and_models"]
+
+
+def read_masks(
+    sources: Sequence[str | os.PathLike[str]],
+    *,
+    raters: Sequence[str] | None = None,
+    kind: str | None = None,
+    threshold: float | None = None,
+    labels: Sequence[int] | None = None,
+    items: str | None = None,
+    orientation: str = "affine",
+    tidy_names: bool = False,
+    spacing: Any = None,
+    spacing_unit: str = "",
+    patients: Mapping[str, str] | None = None,
+) -> MaskRounds:
+    """Read the masks of several raters: npz, NIfTI, MHD, MHA, NRRD, PNG, TIFF.
+
+    Parameters
+    ----------
+    sources : sequence of paths
+        Several folders: one rater each, with one file per clip or case. One folder: of such
+        folders, of folders for each case with a file for each rater, or a folder of EchoNet, whose
+        traced frames are the items. Several files: one rater each. One `.npz` file: one array
+        (N, H, W) per rater, and if it likes `items`, `cluster`, `spacing`, and `present`
+        (raters × items). Files are matched by name; what a rater lacks is missing, not empty.
+    raters : sequence of str, optional
+        Those of the folders, files or arrays that are raters; needed where a folder holds more
+        than two, whose names do not say who they are.
+    kind : {"binary", "uint8", "logits", "probability"}, optional
+        What the numbers are; see `read_mask_folder`. By default masks of 0 and 1 (or 0 and 255),
+        or label maps.
+    threshold : float, optional
+        Of soft masks.
+    labels : sequence of int, optional
+        Structures of label maps; other numbers are background. By default all that are found.
+    items : {"frames", "volumes"}, optional
+        What of a stack of images one item is. By default volumes of NIfTI, MHA and NRRD, frames of
+        npz and TIFF and of NIfTI whose fourth axis is time.
+    orientation : {"affine", "stored"}
+        Whether images that say how they lie are turned the same way (LPS), or taken as stored.
+    tidy_names : bool
+        Whether names of files that differ only by case, spaces or a common ending are one.
+    spacing, spacing_unit
+        As in `MaskRounds.from_arrays`, of all items. By default that of the files, in mm.
+    patients : mapping of str to str, optional
+        Patient of each item or clip, for the intervals. Without it clips are taken as patients.
+
+    Returns
+    -------
+    MaskRounds
+        Its `notes` say what was read and what was not. Images of different sizes are filled up
+        with background.
+
+    Raises
+    ------
+    AnnostatError
+        If a path is not there, a file is broken, names or sizes do not match, it cannot be told
+        who is a rater, or there is one rater only.
+
+    Examples
+    --------
+    >>> import numpy as np, tempfile
+    >>> path = tempfile.mkdtemp() + "/two.npz"
+    >>> np.savez(path, anna=np.ones((1, 4, 4), bool), ben=np.eye(4, dtype=bool)[None])
+    >>> read_masks([path]).names
+    ('anna', 'ben')
+    """
+    found, _ = read_masks_and_models(
+        sources,
+        {},
+        raters=raters,
+        kind=kind,
+        threshold=threshold,
+        labels=labels,
+        items=items,
+        orientation=orientation,
+        tidy_names=tidy_names,
+        spacing=spacing,
+        spacing_unit=spacing_unit,
+        patients=patients,
+    )
+    return found
+
+
+def read_masks_and_models(
+    sources: Sequence[str | os.PathLike[str]],
+    models: Mapping[str, str | os.PathLike[str]],
+    *,
+    raters: Sequence[str] | None = None,
+    kind: str | None = None,
+    threshold: float | None = None,
+    labels: Sequence[int] | None = None,
+    items: str | None = None,
+    orientation: str = "affine",
+    tidy_names: bool = False,
+    spacing: Any = None,
+    spacing_unit: str = "",
+    patients: Mapping[str, str] | None = None,
+) -> tuple[MaskRounds, MaskRounds | None]:
+    """Read the masks of raters, and of models for the same items.
+
+    Parameters
+    ----------
+    sources
+        As in `read_masks`.
+    models : mapping of name to path
+        A folder or a file each, or the name of one of what the sources hold.
+    raters, kind, threshold, labels, items, orientation, tidy_names, spacing, spacing_unit, patients
+        As in `read_masks`.
+
+    Returns
+    -------
+    MaskRounds, MaskRounds or None
+        The raters and the models, of the same items in the same order.
+
+    Raises
+    ------
+    AnnostatError
+        As `read_masks`; and if a model is a consensus of raters or one of them, or has none of the
+        items.
+    """
+    how = Reading.checked(kind, threshold, items, orientation)
+    paths = [Path(source) for source in sources]
+    if not paths:
+        raise AnnostatError("no input: give folders or files of masks")
+    for path in paths:
+        if not path.exists():
+            raise AnnostatError(f"there is no file or folder {str(path)!r}")
+    named = {name: os.fspath(path) for name, path in models.items()}
+    about: dict[str, Any] = {}
+    whole = paths[0].resolve()
+    if len(paths) == 1 and (whole / "FileList.csv").is_file():
+        if named or raters is not None:
+            raise AnnostatError("an EchoNet folder holds neither models nor named raters")
+        return _echonet(paths[0], patients), None
+    if len(paths) == 1 and whole.suffix.lower() == ".npz":
+        masks, predicted, about = _one_file(paths[0], how, raters, named)
+    else:
+        layout = find_masks(paths, raters=raters, models=named)
+        masks, predicted, about = _of_layout(layout, how, tidy_names=tidy_names)
+    if len(masks) < 2:
+        raise AnnostatError(
+            f"masks must come from two or more raters, got {shown(masks) or 'none'}"
+        )
+    for name, values in predicted.items():
+        twin = next((r for r, v in masks.items() if _equal(v, values)), None)
+        if twin is not None:
+            raise AnnostatError(
+                f"model {name!r} has the very masks of rater {twin!r}; leave it out"
+            )
+    chosen = structures(masks, predicted, how, labels, about["notes"])
+    about["notes"].insert(0, _summary(masks, predicted, about, own_spacing=spacing is None))
+    return _as_rounds(masks, predicted, about, chosen, spacing, spacing_unit, patients)
+
+
+def _summary(
+    masks: Arrays, predicted: Arrays, about: Mapping[str, Any], *, own_spacing: bool
+) -> str:
+    """Return in one line what was read."""
+    shape = next(iter(masks.values())).shape
+    what = "volumes" if len(shape) == 4 else "images"
+    told = f"{shape[0]} {what} of {' × '.join(map(str, shape[1:]))} pixels"
+    if "cluster" in about and len(set(about["cluster"])) < shape[0]:
+        told += f", of {len(set(about['cluster']))} clips or patients"
+    told += f", by the raters {shown(masks, 12)}"
+    if predicted:
+        told += f", and by the models {shown(predicted, 12)}"
+    if own_spacing and about.get("spacing") is not None:
+        steps = np.atleast_1d(np.asarray(about["spacing"], dtype=np.float64))
+        if len(steps) != shape[0]:  # of all items
+            steps = steps[None]
+        steps = np.unique(steps.reshape(len(steps), -1), axis=0)
+        one = f"; pixels of {in_mm(steps[0])} mm"
+        told += one if len(steps) == 1 else f"; pixels of {len(steps)} sizes, as the files say"
+    return told
+
+
+def _equal(a: NDArray[Any], b: NDArray[Any]) -> bool:
+    return a.shape == b.shape and bool((a == b).all())
+
+
+def _as_rounds(
+    masks: Arrays, predicted: Arrays, about: dict[str, Any], labels: Sequence[int] | None,
+    spacing: Any, spacing_unit: str, patients: Mapping[str, str] | None,
+) -> tuple[MaskRounds, MaskRounds | None]:  # fmt: skip
+    from annostat.labels import MaskRounds
+
+    n = len(next(iter(masks.values())))
+    items = [printable(str(i)) for i in about.get("items", range(n))]
+    if patients is not None:
+        about["cluster"] = _patients(items, patients)
+    if spacing is None and about.get("spacing") is not None:
+        spacing, spacing_unit = about["spacing"], spacing_unit or "mm"
+    there = about.get("present", {})
+    rounds = MaskRounds.from_arrays(
+        masks,
+        labels=labels,
+        present={name: there[name] for name in masks if name in there},
+        items=items,
+        cluster=about.get("cluster"),
+        spacing=spacing,
+        spacing_unit=spacing_unit,
+        notes=about["notes"],
+    )
+    if not predicted:
+        return rounds, None
+    found = MaskRounds.from_arrays(predicted, labels=labels, items=list(rounds.items))
+    flags = np.array([there.get(name, np.ones(n, dtype=bool)) for name in predicted])
+    for name, row in zip(predicted, flags, strict=True):
+        if not row.any():
+            raise AnnostatError(f"model {name!r} has none of the items of the raters")
+    return rounds, replace(found, present=flags)
+
+
+def _patients(items: Sequence[str], patients: Mapping[str, str]) -> list[str]:
+    found = []
+    for item in items:
+        clip = item.rpartition(":")[0]
+        if item not in patients and clip not in patients:
+            raise AnnostatError(f"the table of patients does not have {item!r}")
+        found.append(patients.get(item, patients.get(clip, "")))
+    return found
+
+
+def _one_file(
+    path: Path, how: Reading, raters: Sequence[str] | None, models: Mapping[str, str]
+) -> tuple[Arrays, Arrays, dict[str, Any]]:
+    """Read a file with one array for each rater, and perhaps for models."""
+    stored = [n for n in member_names(path) if n not in ABOUT]
+    inside = {name: text for name, text in models.items() if text in stored}
+    outside = {name: text for name, text in models.items() if name not in inside}
+    names = [n for n in stored if n not in inside.values()]
+    notes: list[str] = []
+    if raters is not None:
+        for name in raters:
+            check_choice("raters", name, names)
+        left = [n for n in names if n not in raters]
+        notes += [f"left out, being not named as raters: {shown(left)}"] if left else []
+        names = list(raters)
+    if MADE_OF in stored or len(names) < 2:
+        raise AnnostatError(
+            f"{path.name} holds the masks of {'one rater' if names else 'no rater'}; give one "
+            "array, one file or one folder for each of two or more raters"
+        )
+    arrays, about = drawn_in_npz(path, [*names, *inside.values()], how)
+    about["notes"] = notes
+    there = about.pop("present", None)
+    if there is not None:
+        rows = np.asarray(there, dtype=bool)
+        if rows.ndim != 2 or len(rows) != len(stored):
+            raise AnnostatError(
+                f"present in {path.name} must be {len(stored)} raters × items, got {rows.shape}"
+            )
+        about["present"] = dict(zip(map(printable, stored), rows, strict=True))
+        about["present"] |= {name: about["present"][text] for name, text in inside.items()}
+    masks = {printable(name): arrays[name] for name in names}
+    predicted = {name: arrays[text] for name, text in inside.items()}
+    items = [printable(str(i)) for i in about["items"]] if "items" in about else None
+    n = len(next(iter(masks.values())))
+    for place in find_masks([path], models=outside).models:
+        values, present = _on_items(place, how, items, n)
+        predicted[place.name] = values
+        about.setdefault("present", {})[place.name] = present
+    return masks, predicted, about
+
+
+def _on_items(
+    place: Place, how: Reading, items: Sequence[str] | None, n: int
+) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Return a model's masks for the items of a file, and which of them it has."""
+    drawn = _all_of(place, how)
+    if drawn.items is None and items is not None and len(drawn.values) != len(items):
+        raise AnnostatError(f"{place.path.name} has {len(drawn.values)} masks for {n} items")
+    if drawn.items is None or (items is None and not place.files):
+        if len(drawn.values) != n:
+            raise AnnostatError(f"{place.path.name} has {len(drawn.values)} masks for {n} items")
+        return drawn.values, np.ones(n, dtype=bool)
+    known = [str(i) for i in range(n)] if items is None else items
+    where = {item: i for i, item in enumerate(drawn.items)}
+    rows = np.array([where.get(item, -1) for item in known])
+    if (rows < 0).all():
+        raise AnnostatError(
+            f"model {place.name!r} has none of the items: it has {shown(drawn.items, 2)}, the "
+            f"raters {shown(known, 2)}"
+        )
+    values = drawn.values[np.maximum(rows, 0)]
+    values[rows < 0] = 0
+    return values, rows >= 0
+
+
+def _all_of(place: Place, how: Reading) -> Drawn:
+    """Return all masks of one place, which need one size."""
+    if not place.files:
+        return read_drawn(place.path, how).as_items("")
+    parts = [read_drawn(path, how).as_items(clip) for clip, path in place.files.items()]
+    if len({p.values.shape[1:] for p in parts}) > 1:
+        raise AnnostatError(f"masks of {place.name!r} have different sizes")
+    items = [item for part in parts for item in part.items or ()]
+    return replace(parts[0], values=np.concatenate([p.values for p in parts]), items=items)
+
+
+# Several places
+
+
+def _of_layout(
+    layout: Layout, how: Reading, *, tidy_names: bool
+) -> tuple[Arrays, Arrays, dict[str, Any]]:
+    places = [*layout.raters, *layout.models]
+    if len({p.name for p in places}) < len(places):
+        raise AnnostatError("a model has the name of a rater; write NAME=PATH")
+    notes = list(layout.notes)
+    kept, lacking = matched(places, tidy_names=tidy_names)
+    notes += lacking
+    if any(p.files for p in kept) and not all(p.files for p in kept):
+        raise AnnostatError("masks must be all folders or all files, not a mixture")
+    if kept[0].files:
+        clips = sorted(set().union(*(p.files for p in kept[: len(layout.raters)])))
+        parts = [
+            (clip, {p.name: read_drawn(p.files[clip], how) for p in kept if clip in p.files})
+            for clip in clips
+        ]
+    else:
+        parts = [("", {p.name: read_drawn(p.path, how) for p in kept})]
+    whole, about = joined([p.name for p in layout.raters], [p.name for p in layout.models], parts)
+    about["notes"] = notes + about["notes"]
+    masks = {p.name: whole[p.name] for p in layout.raters}
+    return masks, {p.name: whole[p.name] for p in layout.models}, about
+
+
+def _echonet(folder: Path, patients: Mapping[str, str] | None) -> MaskRounds:
+    """Return the traces of an EchoNet folder: one item for each traced frame."""
+    from annostat.datasets.echonet import read_echonet
+    from annostat.labels import MaskRounds
+
+    found = read_echonet(folder)
+    frames: dict[str, list[Any]] = {}
+    for trace in found.traces:
+        frames.setdefault(f"{trace.clip}:{trace.frame}", []).append(trace)
+    n = max(map(len, frames.values()), default=0)
+    if n < 2:
+        raise AnnostatError(
+            "no frame was traced by two annotators, so the tracings hold no rounds: give folders "
+            "of masks, one for each rater"
+        )
+    size = found.clips[["height", "width"]].median()
+    height, width = (int(v) if np.isfinite(v) else 112 for v in size)
+    values = np.zeros((n, len(frames), height, width), dtype=bool)
+    present = np.zeros((n, len(frames)), dtype=bool)
+    for i, traces in enumerate(frames.values()):
+        for r, trace in enumerate(traces):
+            values[r, i] = trace.mask(height, width)
+            present[r, i] = True
+    items = list(frames)
+    clips = [item.rpartition(":")[0] for item in items]
+    return MaskRounds.from_arrays(
+        {f"annotator_{r + 1}": values[r] for r in range(n)},
+        present={f"annotator_{r + 1}": present[r] for r in range(n)},
+        items=items,
+        cluster=clips if patients is None else _patients(items, patients),
+        exchangeable=True,
+    )
