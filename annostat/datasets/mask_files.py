@@ -22,7 +22,7 @@ from annostat.datasets.mask_arrays import (
 )
 from annostat.datasets.mask_folders import member_names
 from annostat.datasets.mask_joining import Arrays, in_mm, joined
-from annostat.datasets.mask_layouts import Layout, Place, find_masks, matched
+from annostat.datasets.mask_layouts import Layout, Place, check_source, find_masks, matched
 from annostat.errors import AnnostatError, check_choice, printable, shown
 
 if TYPE_CHECKING:
@@ -156,8 +156,7 @@ def read_masks_and_models(
     if not paths:
         raise AnnostatError("no input: give folders or files of masks")
     for path in paths:
-        if not path.exists():
-            raise AnnostatError(f"there is no file or folder {str(path)!r}")
+        check_source(path)
     named = {name: os.fspath(path) for name, path in models.items()}
     about: dict[str, Any] = {}
     whole = paths[0].resolve()

@@ -17,7 +17,7 @@ from scipy import special
 
 from annostat.datasets.folders import is_inside, open_folder
 from annostat.datasets.video import without_suffix
-from annostat.errors import AnnostatError, check_level, shown
+from annostat.errors import AnnostatError, check_level, printable, shown
 from annostat.estimates import Estimate, Interval
 from annostat.files import reading
 from annostat.multiplicity import holm
@@ -124,7 +124,7 @@ def _item_table(path: Path, what: str) -> tuple[pd.DataFrame, str]:
             f"it has {shown(table.columns, 8)}"
         )
     table = table.dropna(subset=[item])
-    table[item] = [without_suffix(str(v).strip()) for v in table[item]]
+    table[item] = [printable(without_suffix(str(v).strip())) for v in table[item]]
     return table, item
 
 
@@ -134,7 +134,7 @@ def _read_folder(folder: Path) -> pd.DataFrame:
     root = open_folder(folder)
     found: dict[str, dict[str, float]] = {}
     for path in _json_files(root):
-        answers = found.setdefault(path.stem, {})
+        answers = found.setdefault(printable(path.stem), {})
         for prompt, value in _read_json(path).items():
             response = _response(path, prompt, value)
             if answers.setdefault(prompt, response) != response:

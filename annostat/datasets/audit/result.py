@@ -16,7 +16,7 @@ from annostat.datasets.audit.prompts import Association
 from annostat.datasets.audit.sources import Source
 from annostat.datasets.audit.tiles import Tile, tile_of
 from annostat.datasets.folders import each_row
-from annostat.errors import check_count
+from annostat.errors import check_count, printable
 from annostat.estimates import Provenance, Result, Section, format_number, format_p, plain
 from annostat.files import write_text
 
@@ -56,6 +56,8 @@ class Audit(Result):
     n_resumed : int
         Of these, how many an earlier run had measured.
     provenance : Provenance
+    notes : tuple of str
+        What of the tables beside the folder does not belong to it.
     """
 
     source: Source
@@ -67,6 +69,7 @@ class Audit(Result):
     n_measured: int
     n_resumed: int
     provenance: Provenance
+    notes: tuple[str, ...] = ()
 
     # Tables
 
@@ -154,6 +157,7 @@ class Audit(Result):
         """Return the promised JSON object."""
         lengths = self.lengths()
         shape: dict[str, Any] = plain({
+            "read": self._read(),
             "kind": self.source.kind,
             "n_items": len(self.table),
             "n_measured": self.n_measured,
@@ -198,11 +202,17 @@ class Audit(Result):
             )
         return parts + self._prompts()
 
+    def _read(self) -> list[str]:
+        """Return what was read."""
+        n, name = len(self.table), printable(self.source.folder.name)
+        told = f"{name}: {n:,} items ({self.source.kind}), {self.n_measured:,} clips measured."
+        return [told, *self.notes]
+
     def _headline(self) -> list[str]:
-        n, found = len(self.table), len(self.items)
+        found = len(self.items)
         lengths = self.lengths()["frames"]
         lines = [
-            f"{n:,} items ({self.source.kind}), {self.n_measured:,} clips measured.",
+            *self._read(),
             f"{found:,} items have findings." if found else "Nothing was found.",
         ]
         if lengths:
