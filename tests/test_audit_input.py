@@ -10,6 +10,7 @@ import pytest
 
 from annostat.datasets import audit_folder, read_echonet, read_masks
 from annostat.datasets.audit.measuring import Task, measure_all, read_journal
+from annostat.datasets.audit.prompts import read_item_column
 from annostat.errors import AnnostatError, printable
 from annostat.report import make_report
 from tests import folders
@@ -228,3 +229,17 @@ def test_tables_beside_a_folder_that_belong_to_another(run, clean, tmp_path):
     prompts([f"other{k}" for k in range(10)])
     code, out, err = run(*args)
     assert (code, out) == (2, "") and "none of its 10 items is in the folder" in err
+
+
+def test_names_that_begin_a_formula(run, clean, tmp_path):
+    names = ["=HYPERLINK(1)", "-x", "+1", "@a", "plain"]
+    (tmp_path / "e").mkdir()
+    for name, clip in zip(names, clean.names, strict=False):
+        frames = clean.clips[clip].copy()
+        frames[5] = 0
+        folders.write_clip(tmp_path / "e" / f"{name}.avi", frames)
+    audit = audit_folder(tmp_path / "e")
+    audit.write_corrupted(tmp_path / "c.csv")
+    rows = (tmp_path / "c.csv").read_text().splitlines()[1:]
+    assert {r.split(",")[0] for r in rows} == {"'=HYPERLINK(1)", "'-x", "+1", "'@a", "plain"}
+    assert set(read_item_column(tmp_path / "c.csv", "exclude")) >= {*names} - {"+1"}

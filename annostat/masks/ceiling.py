@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,7 @@ from annostat.estimates import (
 )
 from annostat.masks.arrays import box_of
 from annostat.masks.consensus import signed_distance
-from annostat.masks.rounds import MaskRounds
+from annostat.masks.rounds import MaskRounds, as_mask_rounds
 from annostat.resampling import Rng, as_generator, cluster_codes, map_parallel, seed_of
 from annostat.sums import Sums, exp
 
@@ -182,7 +182,7 @@ class DiceCeiling(Result):
 
 
 def dice_ceiling(
-    rounds: MaskRounds,
+    rounds: MaskRounds | Mapping[str, Any] | Sequence[Any],
     *,
     label: int | None = None,
     method: str = "auto",
@@ -196,7 +196,7 @@ def dice_ceiling(
 
     Parameters
     ----------
-    rounds : MaskRounds
+    rounds : MaskRounds, mapping of rater to array, or list of arrays
         Two or more raters. Items that one rater only looked at, or where somebody's mask is
         empty, are left out and counted: the ceiling is that of outlines, given that all drew one.
     label : int, optional
@@ -246,7 +246,7 @@ def dice_ceiling(
             "better than any model can; use method='ladder'"
         )
     method = check_choice("method", method, ("auto", *METHODS))
-    level = check_level(level)
+    level, rounds = check_level(level), as_mask_rounds(rounds)
     place = _place(rounds, label)
     codes = cluster_codes(rounds.cluster)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ from annostat.estimates import (
 )
 from annostat.masks.ceiling import BRACKET, DiceCeiling, complement, dice_ceiling
 from annostat.masks.overlap import Overlap, count_pairs, overlap
-from annostat.masks.rounds import MaskRounds
+from annostat.masks.rounds import MaskRounds, as_mask_rounds
 from annostat.masks.staple import Staple, staple
 from annostat.resampling import Rng, cluster_codes, seed_of
 from annostat.sums import Sums
@@ -199,7 +199,7 @@ class MaskComparison(Result):
 
 
 def compare_masks(
-    rounds: MaskRounds,
+    rounds: MaskRounds | Mapping[str, Any] | Sequence[Any],
     *,
     models: MaskRounds | Mapping[str, Any] | None = None,
     surface: bool = True,
@@ -214,7 +214,7 @@ def compare_masks(
 
     Parameters
     ----------
-    rounds : MaskRounds
+    rounds : MaskRounds, mapping of rater to array, or list of arrays
         Two or more raters.
     models : MaskRounds, or mapping of name to array of shape (N, H, W), optional
         Masks of the same items by models that have not seen these masks.
@@ -246,7 +246,7 @@ def compare_masks(
     >>> abs(result.models[0].gap.value) < 0.01
     True
     """
-    level = check_level(level)
+    level, rounds = check_level(level), as_mask_rounds(rounds)
     if rounds.n_raters < 2:
         raise AnnostatError(
             f"masks must come from two or more raters, got {rounds.n_raters} "

@@ -19,7 +19,7 @@ from annostat.datasets.folders import is_inside, open_folder
 from annostat.datasets.video import without_suffix
 from annostat.errors import AnnostatError, check_level, printable, shown
 from annostat.estimates import Estimate, Interval
-from annostat.files import reading
+from annostat.files import plain_cell, reading
 from annostat.multiplicity import holm
 from annostat.resampling import cluster_codes
 
@@ -124,7 +124,7 @@ def _item_table(path: Path, what: str) -> tuple[pd.DataFrame, str]:
             f"it has {shown(table.columns, 8)}"
         )
     table = table.dropna(subset=[item])
-    table[item] = [printable(without_suffix(str(v).strip())) for v in table[item]]
+    table[item] = [printable(without_suffix(plain_cell(str(v).strip()))) for v in table[item]]
     return table, item
 
 

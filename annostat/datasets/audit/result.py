@@ -18,7 +18,7 @@ from annostat.datasets.audit.tiles import Tile, tile_of
 from annostat.datasets.folders import each_row
 from annostat.errors import check_count, printable
 from annostat.estimates import Provenance, Result, Section, format_number, format_p, plain
-from annostat.files import write_text
+from annostat.files import safe_cell, write_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -143,12 +143,16 @@ class Audit(Result):
         return pd.DataFrame(rows, columns=list(COLUMNS))
 
     def write_corrupted(self, path: str | os.PathLike[str]) -> None:
-        """Write the findings as CSV, whole: what every command takes as ``--exclude``."""
+        """Write the findings as CSV, whole: what every command takes as ``--exclude``.
+
+        Names that begin a formula stand behind a ', as a spreadsheet would calculate them.
+        """
         stream = io.StringIO()
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(COLUMNS)
         for row in (f.to_dict() for f in self.findings):
-            writer.writerow([row[c] for c in COLUMNS])
+            cells = (row[c] for c in COLUMNS)
+            writer.writerow([safe_cell(c) if isinstance(c, str) else c for c in cells])
         write_text(path, stream.getvalue())
 
     # Rendering
