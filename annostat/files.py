@@ -30,6 +30,7 @@ from typing import IO, Any
 from annostat.errors import AnnostatError
 
 PATIENCE = 10.0  # seconds that a FIFO without a reader is waited for
+FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # what a cell begins with that is calculated
 STREAMS = {"/dev/stdout": 1, "/dev/stderr": 2}
 
 AnyPath = str | os.PathLike[str]
@@ -164,6 +165,25 @@ def write_whole(path: AnyPath, write: Callable[[IO[bytes]], Any]) -> None:
 def write_text(path: AnyPath, text: str) -> None:
     """Write UTF-8 text, whole or not at all; bytes of names that are no text are escaped."""
     write_whole(path, lambda stream: stream.write(text.encode("utf-8", "backslashreplace")))
+
+
+def safe_cell(text: str) -> str:
+    """Return a cell of a table that no spreadsheet takes for a formula: '=1+1 for =1+1.
+
+    Numbers stay as they are. `plain_cell` is the way back.
+    """
+    if not text.lstrip("'").startswith(FORMULAS):
+        return text
+    with suppress(ValueError):
+        float(text)
+        return text
+    return f"'{text}"
+
+
+def plain_cell(text: str) -> str:
+    """Return what `safe_cell` was given."""
+    quoted = text.startswith("'") and text.lstrip("'").startswith(FORMULAS)
+    return text[1:] if quoted else text
 
 
 def _as_before(target: Path, name: str) -> None:

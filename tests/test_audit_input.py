@@ -10,6 +10,7 @@ import pytest
 
 from annostat.datasets import audit_folder, read_echonet, read_masks
 from annostat.datasets.audit.measuring import Task, measure_all, read_journal
+from annostat.datasets.audit.prompts import read_item_column
 from annostat.errors import AnnostatError, printable
 from annostat.report import make_report
 from tests import folders
@@ -208,3 +209,37 @@ def test_names_of_masks(run, tmp_path):
         assert not CONTROL.search((tmp_path / name).read_text(encoding="utf-8"))
     code, out, err = run("masks", *sources, "--raters", "anna", NASTY + "x")
     assert code == 2 and not CONTROL.search(err.rstrip("\n")) and err.count("\n") == 1
+
+
+def test_tables_beside_a_folder_that_belong_to_another(run, clean, tmp_path):
+    path = clean.write(tmp_path / "e")
+    table = tmp_path / "p.csv"
+    values = np.linspace(0.1, 0.5, 10)
+
+    def prompts(names):
+        rows = "".join(f"{n},{v}\n" for n, v in zip(names, values, strict=False))
+        table.write_text("clip,foreshortened\n" + rows)
+
+    prompts([*clean.names[:8], "other1", "other2"])
+    args = ("audit", path, "--journal", tmp_path / "j", "--prompts", table)
+    code, out, _ = run(*args)
+    assert code == 0 and "prompts: 2 of 10 items are not in the folder." in out
+    code, out, _ = run(*args, "--json", "-")
+    assert json.loads(out)["read"][1].startswith("prompts: 2 of 10")
+    prompts([f"other{k}" for k in range(10)])
+    code, out, err = run(*args)
+    assert (code, out) == (2, "") and "none of its 10 items is in the folder" in err
+
+
+def test_names_that_begin_a_formula(run, clean, tmp_path):
+    names = ["=HYPERLINK(1)", "-x", "+1", "@a", "plain"]
+    (tmp_path / "e").mkdir()
+    for name, clip in zip(names, clean.names, strict=False):
+        frames = clean.clips[clip].copy()
+        frames[5] = 0
+        folders.write_clip(tmp_path / "e" / f"{name}.avi", frames)
+    audit = audit_folder(tmp_path / "e")
+    audit.write_corrupted(tmp_path / "c.csv")
+    rows = (tmp_path / "c.csv").read_text().splitlines()[1:]
+    assert {r.split(",")[0] for r in rows} == {"'=HYPERLINK(1)", "'-x", "+1", "'@a", "plain"}
+    assert set(read_item_column(tmp_path / "c.csv", "exclude")) >= {*names} - {"+1"}

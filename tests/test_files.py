@@ -11,7 +11,15 @@ import pytest
 
 from annostat import simulate_masks
 from annostat.errors import AnnostatError
-from annostat.files import claim, one_run, reading, write_text, write_whole
+from annostat.files import (
+    claim,
+    one_run,
+    plain_cell,
+    reading,
+    safe_cell,
+    write_text,
+    write_whole,
+)
 from tests import folders
 
 TABLE = "clip,first,second\n" + "".join(f"c{i},{i % 7},{(i + i % 3) % 7}\n" for i in range(30))
@@ -159,3 +167,14 @@ def test_masks_and_audit_keep_what_they_read(run, tmp_path, monkeypatch):
         assert (code, out) == (2, "") and err.count("\n") == 1, err
     assert (echo / "FileList.csv").read_bytes() == listed
     assert run("audit", "e", "-o", "found.csv")[0] == 0
+
+
+@pytest.mark.parametrize("text", ["=1+1", "-x", "+cmd|' /C calc'!A0", "@SUM(A1)", "\tx", "'=1"])
+def test_cells_that_begin_a_formula(text):
+    assert not safe_cell(text).startswith(("=", "+", "-", "@", "\t"))
+    assert plain_cell(safe_cell(text)) == text
+
+
+@pytest.mark.parametrize("text", ["-5.2", "+3", "-1e5", "-inf", "case 1", "", "'quoted'"])
+def test_cells_that_stay_as_they_are(text):
+    assert safe_cell(text) == text == plain_cell(text)

@@ -108,12 +108,12 @@ def test_a_file_that_ends_too_soon(name, compressed, mask, tmp_path):
 
 
 def test_what_is_compressed_may_not_go_on_for_ever(mask, tmp_path, monkeypatch):
-    monkeypatch.setattr("annostat.tables.image_files.MAX_BYTES", 1 << 16)
+    monkeypatch.setattr("annostat.tables.image_files.MAX_TAIL", 1 << 16)
     path = write(tmp_path / "a.nii", mask)
     (tmp_path / "b.nii.gz").write_bytes(gzip.compress(path.read_bytes() + bytes(1000)))
     np.testing.assert_array_equal(read_picture(tmp_path / "b.nii.gz").values, mask)
     (tmp_path / "b.nii.gz").write_bytes(gzip.compress(path.read_bytes() + bytes(1 << 22)))
-    with pytest.raises(AnnostatError, match="goes on for more than"):
+    with pytest.raises(AnnostatError, match="goes on for more than 65,536 bytes after its pixels"):
         read_picture(tmp_path / "b.nii.gz")
     write(tmp_path / "c.mhd", mask)
     (tmp_path / "c.zraw").write_bytes(zlib.compress(bytes(1 << 24)))

@@ -1,5 +1,7 @@
 """Masks as people have them: layouts, formats, orientations, names; what is not sure is asked."""
 
+import os
+
 import nibabel
 import numpy as np
 import pytest
@@ -372,3 +374,24 @@ def test_folders_without_masks_say_what_they_hold(drawn, tmp_path):
         (tmp_path / "b" / f"{case}.npz").symlink_to(tmp_path / "a" / f"{case}.npz")
     with pytest.raises(AnnostatError, match="only links that leave it"):
         read_masks([tmp_path / "a", tmp_path / "b"])
+
+
+def test_files_that_cannot_be_read_twice_or_are_of_two_kinds(drawn, tmp_path):
+    stored(tmp_path, drawn, ("a", "b"))
+    os.mkfifo(tmp_path / "fifo.npz")
+    for sources in ([tmp_path / "fifo.npz"], [tmp_path / "a" / "p1.npz", tmp_path / "fifo.npz"]):
+        with pytest.raises(AnnostatError, match="is a pipe or a device"):
+            read_masks(sources)
+    with pytest.raises(AnnostatError, match="is a pipe or a device"):
+        read_masks_and_models([tmp_path / "a", tmp_path / "b"], {"m": tmp_path / "fifo.npz"})
+    for name, masks in zip("xy", drawn, strict=False):
+        (tmp_path / name).mkdir()
+        if name == "x":
+            np.savez(tmp_path / name / "ct.npz", masks)
+        else:
+            write(tmp_path / name / "ct.nii.gz", masks, (2.0, 0.2, 0.3))
+    sources = [tmp_path / "x", tmp_path / "y"]
+    with pytest.raises(AnnostatError, match=r"some are volumes and some frames.*--items"):
+        read_masks(sources)
+    for items, shape in (("frames", (2, 4, 28, 32)), ("volumes", (2, 1, 4, 28, 32))):
+        assert values_of(read_masks(sources, items=items)).shape == shape

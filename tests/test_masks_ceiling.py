@@ -13,7 +13,7 @@ from scipy import ndimage
 from annostat import AnnostatError, simulate_masks
 from annostat.ceilings import dice_ceiling
 from annostat.ceilings.ladder import to_perfect
-from annostat.consensus import bayes_mask, consensus, signed_distance
+from annostat.consensus import bayes_mask, consensus, signed_distance, staple
 from annostat.datasets import lidc_masks
 from annostat.labels import MaskRounds
 from annostat.masks import clean_masks, compare_cleanup, dice
@@ -24,6 +24,29 @@ def rounds_of(*masks, **options):
     return MaskRounds.from_arrays(
         {f"r{k}": np.asarray(m, bool) for k, m in enumerate(masks)}, **options
     )
+
+
+def test_masks_come_as_people_have_them():
+    rng = np.random.default_rng(0)
+    one = np.zeros((6, 12, 14), bool)
+    for mask, width in zip(one, rng.integers(5, 9, 6), strict=True):
+        mask[2:9, 2 : 2 + width] = True
+    arrays = {"rater_1": one, "rater_2": np.roll(one, 1, axis=2)}
+    rounds = MaskRounds.from_arrays(arrays)
+    whole = np.stack(list(arrays.values()))
+    for call in (
+        lambda m: dice_ceiling(m, n_resamples=50).to_dict(),
+        lambda m: consensus(m).mask.tolist(),
+        lambda m: compare_masks(m, surface=False, n_resamples=50).to_dict(),
+        lambda m: staple(m).mask.tolist(),
+    ):
+        expected = call(rounds)
+        for form in (arrays, list(arrays.values()), tuple(whole), whole):
+            assert call(form) == expected
+    for wrong in (one, None, "folder", ["a", "b"], 3):
+        for call in (dice_ceiling, consensus, compare_masks):
+            with pytest.raises(AnnostatError, match=r"such as \{.anna.: a, .ben.: b\}, got"):
+                call(wrong)
 
 
 def strips(*widths, height=4, length=30):

@@ -8,7 +8,7 @@ through the origin that can be followed to infinitely many raters.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,7 @@ from annostat.ceilings.ladder import (
     seed_of_item,
 )
 from annostat.errors import AnnostatError, check_choice, check_level
-from annostat.labels.masks import MaskRounds
+from annostat.labels.masks import MaskRounds, as_mask_rounds
 from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.generators import Rng, as_generator, seed_of
 from annostat.resampling.parallel import map_parallel
@@ -166,7 +166,7 @@ class DiceCeiling(Result):
 
 
 def dice_ceiling(
-    rounds: MaskRounds,
+    rounds: MaskRounds | Mapping[str, Any] | Sequence[Any],
     *,
     label: int | None = None,
     method: str = "auto",
@@ -180,7 +180,7 @@ def dice_ceiling(
 
     Parameters
     ----------
-    rounds : MaskRounds
+    rounds : MaskRounds, mapping of rater to array, or list of arrays
         Two or more raters. Items that one rater only looked at, or where somebody's mask is
         empty, are left out and counted: the ceiling is that of outlines, given that all drew one.
     label : int, optional
@@ -230,7 +230,7 @@ def dice_ceiling(
             "better than any model can; use method='ladder'"
         )
     method = check_choice("method", method, ("auto", *METHODS))
-    level = check_level(level)
+    level, rounds = check_level(level), as_mask_rounds(rounds)
     place = placed(rounds, label)
     codes = cluster_codes(rounds.cluster)
 

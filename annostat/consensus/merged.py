@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from annostat.arrays import FloatArray
 from annostat.consensus.staple_masks import staple
 from annostat.errors import check_choice
 from annostat.labels.mask_arrays import box_of
-from annostat.labels.masks import MaskRounds
+from annostat.labels.masks import MaskRounds, as_mask_rounds
 
 METHODS = ("majority", "mean", "boundary", "staple")
 
@@ -47,12 +48,17 @@ class Consensus:
         return f"<Consensus ({self.method}) of {len(self.raters)} raters: {len(self.mask)} items>"
 
 
-def consensus(rounds: MaskRounds, *, method: str = "boundary", region: str = "box") -> Consensus:
+def consensus(
+    rounds: MaskRounds | Mapping[str, Any] | Sequence[Any],
+    *,
+    method: str = "boundary",
+    region: str = "box",
+) -> Consensus:
     """Return one mask per item from those of all raters who looked at it.
 
     Parameters
     ----------
-    rounds : MaskRounds
+    rounds : MaskRounds, mapping of rater to array, or list of arrays
     method : {"boundary", "majority", "mean", "staple"}
         "boundary": the mean of the outlines, as the mean of their signed distances: a pixel is
         in where the mean is positive. It needs no odd number of raters. "majority": more than
@@ -87,6 +93,7 @@ def consensus(rounds: MaskRounds, *, method: str = "boundary", region: str = "bo
     [1, 1, 1, 1, 1, 0, 0, 0, 0]
     """
     check_choice("method", method, METHODS)
+    rounds = as_mask_rounds(rounds)
     n_labels, shape = len(rounds.labels), rounds.values.shape[1:]
     share = np.zeros((n_labels, *shape), dtype=np.float32)
     if method == "staple":

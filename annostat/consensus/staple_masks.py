@@ -7,7 +7,7 @@ so that after one pass over the pixels an iteration costs as much as there are c
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -229,7 +229,7 @@ def staple(
 
     Parameters
     ----------
-    masks : MaskRounds, or array-like of shape (R, H, W) or (R, N, H, W), or a list of R masks
+    masks : MaskRounds, mapping of rater to array, array-like of shape (R, [N,] H, W), or a list
         Binary masks ({0, 1}, booleans, {0, 255}), or labels with `labels`.
     labels : sequence of int, optional
         Labels of several structures; 0 is background.
@@ -292,6 +292,8 @@ def staple(
     check_number("tolerance", tolerance, low=0, open_ends=True)
     max_iterations = check_count("max_iterations", max_iterations, low=1)
     weight = check_number("confidence_weight", confidence_weight, low=0, open_ends=True)
+    if isinstance(masks, Mapping):
+        masks = MaskRounds.from_arrays(masks, labels=labels)
     if isinstance(masks, MaskRounds):
         arrays, known, raters = list(masks.values), masks.labels, masks.names
         there: NDArray[np.bool_] | None = masks.present

@@ -23,7 +23,7 @@ from annostat.tables.mask_arrays import (
 )
 from annostat.tables.mask_folders import member_names
 from annostat.tables.mask_joining import Arrays, in_mm, joined
-from annostat.tables.mask_layouts import Layout, Place, find_masks, matched
+from annostat.tables.mask_layouts import Layout, Place, check_source, find_masks, matched
 
 if TYPE_CHECKING:
     from annostat.labels import MaskRounds
@@ -156,8 +156,7 @@ def read_masks_and_models(
     if not paths:
         raise AnnostatError("no input: give folders or files of masks")
     for path in paths:
-        if not path.exists():
-            raise AnnostatError(f"there is no file or folder {str(path)!r}")
+        check_source(path)
     named = {name: os.fspath(path) for name, path in models.items()}
     about: dict[str, Any] = {}
     whole = paths[0].resolve()

@@ -161,6 +161,36 @@ class MaskRounds:
         return digest(what, self.values, self.present)
 
 
+def as_mask_rounds(rounds: Any) -> MaskRounds:
+    """Return masks of raters as `MaskRounds`, whatever people have them in.
+
+    Parameters
+    ----------
+    rounds : MaskRounds, mapping of rater to array (N, H, W), list of such arrays, or (R, N, H, W)
+        Binary masks; raters without a name are rater_1, rater_2, ...
+
+    Raises
+    ------
+    AnnostatError
+        If it is something else, or one array, of which nobody can say whose axes are whose.
+    """
+    if isinstance(rounds, MaskRounds):
+        return rounds
+    if isinstance(rounds, Mapping):
+        return MaskRounds.from_arrays(rounds)
+    whole = isinstance(rounds, np.ndarray) and rounds.ndim >= 4
+    listed = isinstance(rounds, (list, tuple)) and not any(isinstance(r, str) for r in rounds)
+    if whole or listed:
+        return MaskRounds.from_arrays({f"rater_{r + 1}": mask for r, mask in enumerate(rounds)})
+    got = f"an array of shape {rounds.shape}" if isinstance(rounds, np.ndarray) else (
+        f"a {type(rounds).__name__}"
+    )  # fmt: skip
+    raise AnnostatError(
+        "rounds must be MaskRounds, or an array (N × H × W) for each rater, such as "
+        f"{{'anna': a, 'ben': b}}, got {got}; files are read by annostat.datasets.read_masks"
+    )
+
+
 def text_column(name: str, values: Sequence[object], n: int) -> NDArray[Any]:
     """Return labels as text, one per item."""
     column = np.asarray([str(v) for v in values], dtype=object)

@@ -34,6 +34,7 @@ DRAWN = (".png", ".tif", ".tiff")
 SUFFIXES = (*NIFTI, *META, *DRAWN)
 MAX_BYTES = 1 << 30
 MAX_OFFSET = 1 << 20  # bytes of NIfTI header extensions
+MAX_TAIL = 1 << 26  # bytes after the pixels, of compressed files
 CHUNK = 1 << 20
 # To the patient's left, to the back, to the head: slices lie as a viewer shows them.
 LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -108,8 +109,9 @@ def library(name: str, files: str) -> Any:
 
 def unreadable(path: Path, error: Exception) -> AnnostatError:
     """Return what a library said of a file, in one line."""
-    text = " ".join(str(error).split())[:200] or type(error).__name__
-    return AnnostatError(f"{path.name} cannot be read: {text}")
+    text = " ".join(str(error).split())
+    text = re.sub(r".*itk::ERROR: (\w+\(0x\w+\): )?", "", text)  # where in memory and in its source
+    return AnnostatError(f"{path.name} cannot be read: {text[:200] or type(error).__name__}")
 
 
 # NIfTI
@@ -192,11 +194,13 @@ def _unpacked(path: Path, needed: int) -> bytes:
     """Return the first bytes of a compressed file, after going on to its end and check sum."""
     with gzip.open(path) as stream:
         data = stream.read(needed)
-        left = 2 * MAX_BYTES
+        left = MAX_TAIL
         while more := len(stream.read(CHUNK)):
             left -= more
             if left < 0:
-                raise AnnostatError(f"{path.name} goes on for more than {2 * MAX_BYTES:,} bytes")
+                raise AnnostatError(
+                    f"{path.name} goes on for more than {MAX_TAIL:,} bytes after its pixels"
+                )
     return data
 
 

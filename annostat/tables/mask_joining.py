@@ -90,6 +90,8 @@ def _agree(clip: str, block: Mapping[str, Drawn]) -> Drawn:
         told = ", ".join(f"{n}: {' × '.join(map(str, s))}" for n, s in shapes.items())
         kinds = {tuple(sorted(n for n in s if n > 1)) for s in shapes.values()}
         hint = "; their axes may stand in another order" if len(kinds) == 1 else ""
+        if len({len(s) for s in shapes.values()}) > 1:
+            hint = "; some are volumes and some frames: say which, with items (--items)"
         raise AnnostatError(
             f"{of} have another size ({told}): all raters need the same items and image size{hint}"
         )

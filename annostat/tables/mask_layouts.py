@@ -147,12 +147,21 @@ def _same_place(a: Place, b: Place) -> bool:
 
 def _place(name: str, path: Path) -> Place:
     """Return one file, or the masks of one folder."""
+    check_source(path)
     if not path.is_dir():
         return Place(name, path)
     files, outside = list_masks(path)
     if not files:
         raise AnnostatError(_nothing_in(path, outside))
     return Place(name, path, files, outside)
+
+
+def check_source(path: Path) -> None:
+    """Refuse what is neither a folder nor a file that can be read more than once."""
+    if not path.exists():
+        raise AnnostatError(f"there is no file or folder {str(path)!r}")
+    if not path.is_dir() and not path.is_file():
+        raise AnnostatError(f"{str(path)!r} is a pipe or a device: masks need a file or a folder")
 
 
 def list_masks(folder: Path) -> tuple[dict[str, Path], int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from annostat.ceilings.ladder import complement
 from annostat.ceilings.masks import BRACKET, DiceCeiling, dice_ceiling
 from annostat.consensus.staple_masks import Staple, staple
 from annostat.errors import AnnostatError, check_level
-from annostat.labels.masks import MaskRounds
+from annostat.labels.masks import MaskRounds, as_mask_rounds
 from annostat.masks.scores import Overlap, count_pairs, overlap
 from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.generators import Rng, seed_of
@@ -209,7 +209,7 @@ class MaskComparison(Result):
 
 
 def compare_masks(
-    rounds: MaskRounds,
+    rounds: MaskRounds | Mapping[str, Any] | Sequence[Any],
     *,
     models: MaskRounds | Mapping[str, Any] | None = None,
     surface: bool = True,
@@ -224,7 +224,7 @@ def compare_masks(
 
     Parameters
     ----------
-    rounds : MaskRounds
+    rounds : MaskRounds, mapping of rater to array, or list of arrays
         Two or more raters.
     models : MaskRounds, or mapping of name to array of shape (N, H, W), optional
         Masks of the same items by models that have not seen these masks.
@@ -256,7 +256,7 @@ def compare_masks(
     >>> abs(result.models[0].gap.value) < 0.01
     True
     """
-    level = check_level(level)
+    level, rounds = check_level(level), as_mask_rounds(rounds)
     if rounds.n_raters < 2:
         raise AnnostatError(
             f"masks must come from two or more raters, got {rounds.n_raters} "

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,7 @@ from annostat.datasets.audit.traces import (
 )
 from annostat.datasets.camus import Camus
 from annostat.datasets.echonet import EchoNet
-from annostat.errors import AnnostatError, check_level
+from annostat.errors import AnnostatError, check_level, printable, shown
 from annostat.resampling.parallel import Progress
 from annostat.results.result import Provenance
 from annostat.tables.folders import each_row
@@ -108,8 +108,13 @@ def audit_folder(
     found = list(_findings(source, records, pairs, limits))
     findings = sorted(found, key=lambda f: (-f.score, f.item, f.reason))
     associations = []
+    notes: list[str] = []
     if responses is not None:
+        known = {*table["item"], *records}
+        notes += _strangers("prompts", responses.index, known)
         outcomes = _outcomes(source, noise, errors)
+        for name, values in outcomes.items():
+            notes += _strangers(name, values, known)
         patients = {str(i): str(p) for i, p in zip(table["item"], table["patient"], strict=True)
                     if p is not None}  # fmt: skip
         associations = associate(responses, outcomes, patient_of=patients or None, level=level)
@@ -130,7 +135,22 @@ def audit_folder(
             None,
             {"limits": limits.to_dict(), "level": level},
         ),
+        notes=tuple(notes),
     )
+
+
+def _strangers(name: str, items: Iterable[str], known: Set[str]) -> list[str]:
+    """Return in words how many items of a table the folder does not have; it must have some."""
+    listed = [printable(item) for item in items]
+    strange = [item for item in listed if item not in known]
+    if listed and len(strange) == len(listed):
+        raise AnnostatError(
+            f"{name}: none of its {len(listed)} items is in the folder: it has "
+            f"{shown(strange, 2)}, the folder {shown(sorted(known), 2)}"
+        )
+    if strange:
+        return [f"{name}: {len(strange)} of {len(listed)} items are not in the folder."]
+    return []
 
 
 def _findings(

@@ -17,8 +17,8 @@ from scipy import special
 
 from annostat.arrays import FloatArray
 from annostat.datasets.video import without_suffix
-from annostat.errors import AnnostatError, check_level, shown
-from annostat.files import reading
+from annostat.errors import AnnostatError, check_level, printable, shown
+from annostat.files import plain_cell, reading
 from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.intervals import t_interval
 from annostat.resampling.multiplicity import holm
@@ -126,7 +126,7 @@ def _item_table(path: Path, what: str) -> tuple[pd.DataFrame, str]:
             f"it has {shown(table.columns, 8)}"
         )
     table = table.dropna(subset=[item])
-    table[item] = [without_suffix(str(v).strip()) for v in table[item]]
+    table[item] = [printable(without_suffix(plain_cell(str(v).strip()))) for v in table[item]]
     return table, item
 
 
@@ -136,7 +136,7 @@ def _read_folder(folder: Path) -> pd.DataFrame:
     root = open_folder(folder)
     found: dict[str, dict[str, float]] = {}
     for path in _json_files(root):
-        answers = found.setdefault(path.stem, {})
+        answers = found.setdefault(printable(path.stem), {})
         for prompt, value in _read_json(path).items():
             response = _response(path, prompt, value)
             if answers.setdefault(prompt, response) != response:

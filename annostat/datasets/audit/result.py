@@ -15,8 +15,8 @@ from annostat.datasets.audit.findings import REASONS, Finding
 from annostat.datasets.audit.prompts import Association
 from annostat.datasets.audit.sources import Source
 from annostat.datasets.audit.tiles import Tile, tile_of
-from annostat.errors import check_count
-from annostat.files import write_text
+from annostat.errors import check_count, printable
+from annostat.files import safe_cell, write_text
 from annostat.results.result import Provenance, Result
 from annostat.results.sections import Section
 from annostat.results.text import format_number, format_p, plain
@@ -58,6 +58,8 @@ class Audit(Result):
     n_resumed : int
         Of these, how many an earlier run had measured.
     provenance : Provenance
+    notes : tuple of str
+        What of the tables beside the folder does not belong to it.
     """
 
     source: Source
@@ -69,6 +71,7 @@ class Audit(Result):
     n_measured: int
     n_resumed: int
     provenance: Provenance
+    notes: tuple[str, ...] = ()
 
     # Tables
 
@@ -142,12 +145,16 @@ class Audit(Result):
         return pd.DataFrame(rows, columns=list(COLUMNS))
 
     def write_corrupted(self, path: str | os.PathLike[str]) -> None:
-        """Write the findings as CSV, whole: what every command takes as ``--exclude``."""
+        """Write the findings as CSV, whole: what every command takes as ``--exclude``.
+
+        Names that begin a formula stand behind a ', as a spreadsheet would calculate them.
+        """
         stream = io.StringIO()
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(COLUMNS)
         for row in (f.to_dict() for f in self.findings):
-            writer.writerow([row[c] for c in COLUMNS])
+            cells = (row[c] for c in COLUMNS)
+            writer.writerow([safe_cell(c) if isinstance(c, str) else c for c in cells])
         write_text(path, stream.getvalue())
 
     # Rendering
@@ -156,6 +163,7 @@ class Audit(Result):
         """Return the promised JSON object."""
         lengths = self.lengths()
         shape: dict[str, Any] = plain({
+            "read": self._read(),
             "kind": self.source.kind,
             "n_items": len(self.table),
             "n_measured": self.n_measured,
@@ -200,11 +208,17 @@ class Audit(Result):
             )
         return parts + self._prompts()
 
+    def _read(self) -> list[str]:
+        """Return what was read."""
+        n, name = len(self.table), printable(self.source.folder.name)
+        told = f"{name}: {n:,} items ({self.source.kind}), {self.n_measured:,} clips measured."
+        return [told, *self.notes]
+
     def _headline(self) -> list[str]:
-        n, found = len(self.table), len(self.items)
+        found = len(self.items)
         lengths = self.lengths()["frames"]
         lines = [
-            f"{n:,} items ({self.source.kind}), {self.n_measured:,} clips measured.",
+            *self._read(),
             f"{found:,} items have findings." if found else "Nothing was found.",
         ]
         if lengths:
