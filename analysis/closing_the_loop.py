@@ -21,14 +21,15 @@ import numpy as np
 from analysis.common import new_figure, save
 from annostat.estimates import Estimate
 from annostat.plotting.figures import COLOURS
-from models.annotators import Noise, annotate
 from models.checkpoints import load_student
-from models.clips import open_store
 from models.config import Config, Data, Net, Train
+from models.data.clips import open_store
+from models.data.reference import truth_of
+from models.data.store import Store
 from models.evaluate import COLUMNS
-from models.scores import HALF, Predictions, Row, predictions, score
-from models.store import Store
+from models.scores import Predictions, Row, predictions, score
 from models.train import train
+from models.world.annotators import Noise, annotate
 
 PAD = 12  # frames put in front of a clip, for the student to settle
 OUTLINE_PX = 1.0
@@ -52,12 +53,9 @@ def settings(n: int, *, steps: int, seed: int) -> Config:
 
 def perfect(store: Store) -> Predictions:
     """Return the predictions of a model that knows the truth."""
-    facts = store.facts
-    outlines = [store.clip(k).targets[[f["ed"], f["es"]], 0] >= HALF for k, f in enumerate(facts)]
-    return Predictions(
-        store.names, [], 0, np.stack(outlines), np.array([float(f["es"]) for f in facts]),
-        np.array([f["ef"] for f in facts]),
-    )  # fmt: skip
+    truth = truth_of(store)
+    es, ef = (np.array(values, dtype=float) for values in (truth.es, truth.ef))
+    return Predictions(truth.names, [], 0, truth.outlines, es, ef)
 
 
 def main(out: Path, *, seed: int = 0, quick: bool = False) -> dict[str, Any]:
@@ -75,8 +73,8 @@ def main(out: Path, *, seed: int = 0, quick: bool = False) -> dict[str, Any]:
         result = train(config, folder, cache=clips, device="cpu")
         spent[n] = {name: round(result[name], 1) for name in ("wall_s", "cpu_s")}
         student, _ = load_student(folder / "best.safetensors")
-        store = open_store(config.changed([f"data.n_test={n_test}"]), "test", clips)
-        annotations = annotate(store, Noise(OUTLINE_PX), seed=seed)
+        store = open_store(config.changed([f"data.n_test={n_test}"]).data, "test", clips)
+        annotations = annotate(truth_of(store), Noise(OUTLINE_PX), seed=seed)
         found = predictions(student, store, pad=PAD)
         tables[str(n)] = score(found, store, annotations, seed=seed)
     assert store is not None and annotations is not None

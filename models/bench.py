@@ -24,8 +24,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from annostat.files import write_text
 from models.command import pick_device, run_command
 from models.config import Config, load_config
-from models.step import WARM_UP, Step
-from models.student import Student
+from models.network.step import WARM_UP, Step
+from models.network.student import Student
 
 # Peak of dense bf16 (FLOP/s) and of memory (byte/s), as the maker states them.
 PEAKS = {"H100": (989e12, 3.35e12), "H200": (989e12, 4.8e12), "A100": (312e12, 2.04e12)}

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from annostat import NoiseModel
-from annostat._version import __version__
+from annostat import NoiseModel, __version__
 from annostat.agreement import icc
 from annostat.cardiac import (
     AfdScore,
@@ -31,15 +30,16 @@ from annostat.cardiac import (
 from annostat.concentration import Concentration, concentration
 from annostat.estimates import Estimate, Provenance, Result, Section, plain
 from annostat.files import write_text
-from models.annotators import Annotations, Noise, annotate
 from models.checkpoints import load_student
-from models.clips import SPLITS, open_store
 from models.command import counter, pick_device, run_command
 from models.config import Config
-from models.infer import PADDINGS
+from models.data.clips import SPLITS, open_store
+from models.data.reference import truth_of
+from models.data.store import Store
+from models.network.predict import PADDINGS
+from models.network.student import Student, count_parameters
 from models.scores import Predictions, Row, overlap_rows, predictions, score
-from models.store import Store
-from models.student import Student, count_parameters
+from models.world.annotators import Annotations, Noise, annotate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -158,7 +158,7 @@ def evaluate(
     afd = ef = first = share = None
     annotations: Annotations | None = None
     if config.data.kind == "phantom":
-        annotations = annotate(store, noise or Noise(), seed=seed)
+        annotations = annotate(truth_of(store), noise or Noise(), seed=seed)
         rows += score(found, store, annotations, seed=seed)
     if len(store) >= LEAST:
         bare = predictions(student, store, **options) if pad else found
@@ -239,7 +239,7 @@ def main(
     student, config = load_student(weights, where)
     config = config.changed(settings)
     with counter(f"Clips for {split}", quiet=quiet) as done:
-        store = open_store(config, split, cache, device=where, progress=done)
+        store = open_store(config.data, split, cache, device=where, progress=done)
     noise = Noise(outline_px, NoiseModel.with_mae("laplace", pick_mae), ef_points)
     result, found = evaluate(
         student, store, config, noise=noise, pad=pad, how=how, largest=largest, seed=seed,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from annostat.plotting import plot_afd, plot_concentration, plot_first_frames
 from annostat.plotting.figures import COLOURS
-from models.store import Example
+from models.data.store import Example
 
 
 def plot_curves(history: Sequence[dict[str, Any]]) -> Figure:

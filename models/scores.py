@@ -22,15 +22,15 @@ from annostat.masks import MaskRounds, dice_ceiling
 from annostat.masks.overlap import count_pairs, scores_of
 from annostat.sums import Sums
 from annostat.truth import score_models
-from models.annotators import Annotations
 from models.command import counter
-from models.infer import predict
-from models.store import Store
-from models.student import Student
+from models.data.reference import HALF, truth_of
+from models.data.store import Store
+from models.network.predict import predict
+from models.network.student import Student
+from models.world.annotators import Annotations
 
 FloatArray = NDArray[np.float64]
 METRICS = {"dice": "Dice", "iou": "IoU"}
-HALF = 128  # of 255: inside the mask
 
 
 @dataclass(frozen=True)
@@ -161,10 +161,8 @@ def score(
     """
     if found.outlines is None or len(annotations.outlines) < 2:
         raise AnnostatError("scores need clips with labelled ED and ES, and two rounds of outlines")
-    facts = [store.clip(k).facts for k in range(len(store))]
-    truth = np.stack(
-        [store.clip(k).targets[[f["ed"], f["es"]], 0] >= HALF for k, f in enumerate(facts)]
-    )
+    known = truth_of(store)
+    truth = known.outlines
     first, second = annotations.outlines[:2]
     rows = []
     dice = {
@@ -191,8 +189,8 @@ def score(
                 getattr(ceiling, metric),
             )
         )
-    rows.append(_pick_row(found.es, [f["es"] for f in facts], annotations, seed))
-    rows.append(_value_row(found.ef, [f["ef"] for f in facts], annotations, seed))
+    rows.append(_pick_row(found.es, known.es, annotations, seed))
+    rows.append(_value_row(found.ef, known.ef, annotations, seed))
     return rows
 
 

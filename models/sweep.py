@@ -7,8 +7,6 @@ unseen clips for each number of blocks and layers.
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import sys
 from pathlib import Path
@@ -20,7 +18,9 @@ from annostat import AnnostatError
 from annostat.files import write_text
 from models.command import run_command, say
 from models.config import load_config
-from models.train import STOPPED, Stopped, train
+from models.history import as_csv
+from models.train import STOPPED, train
+from models.trainer import Stopped
 
 
 def numbers(text: str) -> list[int]:
@@ -46,15 +46,6 @@ def row_of(blocks: int, layers: int, result: dict[str, Any]) -> dict[str, Any]:
             row[f"{metric}_{structure}_low"] = score[metric]["low"]
             row[f"{metric}_{structure}_high"] = score[metric]["high"]
     return row | {k: result[k] for k in ("epochs", "best_epoch", "wall_s", "cpu_s", "device")}
-
-
-def as_csv(rows: list[dict[str, Any]]) -> str:
-    """Return the table as CSV."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
 
 
 def as_markdown(rows: list[dict[str, Any]]) -> str:

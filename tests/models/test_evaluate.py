@@ -10,13 +10,14 @@ from annostat import AnnostatError, NoiseModel
 from annostat.datasets import read_mask_folder
 from models import evaluate as evaluate_command
 from models import infer as infer_command
-from models.annotators import Noise, annotate
 from models.checkpoints import build_student, save_weights
-from models.clips import open_store
 from models.config import Config, Data, Net, Train
+from models.data.clips import open_store
+from models.data.reference import truth_of
 from models.evaluate import evaluate
-from models.infer import keep_largest, predict, stream
+from models.network.predict import predict
 from models.scores import Predictions, beat_of, mean_estimate, overlaps, score
+from models.world.annotators import Noise, annotate
 from tests.folders import write_clip
 
 CONFIG = Config(
@@ -33,7 +34,7 @@ def cache(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def store(cache):
-    return open_store(CONFIG, "test", cache)
+    return open_store(CONFIG.data, "test", cache)
 
 
 @pytest.fixture(scope="module")
@@ -60,46 +61,6 @@ def perfect(store):
 
 
 # ---- masks
-
-
-def test_memory_does_not_grow_with_the_clip(student, store):
-    """Pieces come lazily and leave at once; the result is that of the whole."""
-    frames = store.clip(0).frames
-
-    def pieces():
-        for start in range(0, 24, 5):
-            yield frames[start : start + 5]
-
-    parts = stream(student, pieces())
-    assert next(parts).shape == (5, 2, 32, 32)
-    rest = np.concatenate(list(parts))
-    assert np.abs(rest.astype(int) - predict(student, frames)[5:]).max() <= 1
-
-
-def test_padding_is_cut_off_again(student, store):
-    frames = np.array(store.clip(1).frames)
-    bare = predict(student, frames)
-    padded = predict(student, frames, pad=7)
-    assert padded.shape == bare.shape and not np.array_equal(padded[0], bare[0])
-    by_hand = predict(student, np.concatenate([frames[7:0:-1], frames]))[7:]
-    assert np.array_equal(padded, by_hand)
-    looped = predict(student, np.concatenate([frames[-7:], frames]))[7:]
-    assert np.array_equal(predict(student, frames, pad=7, how="loop"), looped)
-
-
-def test_largest_component():
-    mask = np.zeros((1, 1, 6, 8), np.uint8)
-    mask[..., 1:4, 1:3] = 200
-    mask[..., 4:6, 5:7] = 255
-    mask[..., 0, 7] = 90
-    kept = keep_largest(mask)
-    assert kept[..., 1:4, 1:3].all() and not kept[..., 4:6, 5:7].any() and kept[0, 0, 0, 7] == 90
-    assert not keep_largest(np.zeros((1, 3, 3), np.uint8)).any()
-
-
-def test_a_training_network_is_refused(store):
-    with pytest.raises(AnnostatError, match="evaluation mode"):
-        predict(build_student(CONFIG), store.clip(0).frames)
 
 
 def run(command, *arguments):
@@ -137,7 +98,9 @@ def test_infer_writes_what_teachers_write(weights, student, store, tmp_path, cap
 def test_a_perfect_model_meets_the_bounds(store):
     """Scored like a model, the truth reaches what the two rounds predict of a perfect one."""
     noise = Noise(0.8, NoiseModel.with_mae("laplace", 2.0), 5.0)
-    rows = {r.name: r for r in score(perfect(store), store, annotate(store, noise, seed=2))}
+    rows = {
+        r.name: r for r in score(perfect(store), store, annotate(truth_of(store), noise, seed=2))
+    }
     assert rows["Dice at ED and ES"].truth.value == 1 and rows["aFD of ES"].truth.value == 0
     for row in rows.values():
         gap = row.one.value - row.bound.value

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from annostat import AnnostatError
-from models import heart
-from models.phantom import CORRUPTIONS, corrupt, draw_clip, make_clip, render
+from models.world import heart
+from models.world.phantom import CORRUPTIONS, corrupt, draw_clip, make_clip, render
 
 
 @pytest.fixture(scope="module")

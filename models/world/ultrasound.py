@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from models.heart import BASE, Place, locate
+from models.world.heart import BASE, Place, locate
 
 TEXTURE_MM = 0.6  # spacing of the scatterers
 TEXTURE = 256  # the field of scatterers repeats after this many

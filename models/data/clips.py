@@ -6,6 +6,7 @@ whatever the teachers say.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,11 @@ from numpy.typing import NDArray
 from annostat import AnnostatError
 from annostat.datasets import read_camus, read_echonet
 from annostat.errors import shown
-from models.config import Config, Data
-from models.phantom import CORRUPTIONS, Clip, corrupt, draw_clip, render
-from models.store import Example, Store, make_store
-from models.teachers import Source, Teacher, check_clips, merged, parse_teacher
+from models.data.images import resized
+from models.data.settings import Data
+from models.data.store import Example, Store, make_store
+from models.data.teachers import Source, Teacher, check_clips, merged, parse_teacher
+from models.world.phantom import CORRUPTIONS, Clip, corrupt, draw_clip, render
 
 SPLITS = ("train", "valid", "test")
 ECHONET_SPLITS = {"train": "TRAIN", "valid": "VAL", "test": "TEST"}
@@ -30,7 +32,7 @@ BATCH = 8  # phantom clips drawn together
 
 
 def open_store(
-    config: Config,
+    data: Data,
     split: str,
     cache: Path,
     *,
@@ -38,9 +40,8 @@ def open_store(
     progress: Callable[[int], None] | None = None,
 ) -> Store:
     """Return the clips of a split, made once and kept under `cache`."""
-    data = config.data
     teachers = _teachers(data, split, device)
-    key: dict[str, Any] = {"split": split, **config.to_dict()["data"]}
+    key: dict[str, Any] = {"split": split, **dataclasses.asdict(data)}
     for name in ("n_train", "n_valid", "n_test"):
         count = key.pop(name)
         if name == f"n_{split}":
@@ -54,7 +55,7 @@ def open_store(
 
 def phantom_clips(data: Data, split: str, *, device: Any = "cpu") -> Iterator[Clip]:
     """Yield the phantom's clips of a split."""
-    n = {"train": data.n_train, "valid": data.n_valid, "test": data.n_test}[split]
+    n = data.wanted(split)
     first = SPLITS.index(split) * APART
     gpu = None if str(device) == "cpu" else device
     for start in range(0, n, BATCH):
@@ -63,19 +64,6 @@ def phantom_clips(data: Data, split: str, *, device: Any = "cpu") -> Iterator[Cl
         for k, clip in zip(numbers, render(draws, device=gpu), strict=True):
             broken = split == "train" and k - first < data.n_corrupted
             yield corrupt(clip, CORRUPTIONS[k % len(CORRUPTIONS)], data.seed, k) if broken else clip
-
-
-def resized(frames: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """Return frames (T, H, W) at size × size, linear with anti-aliasing."""
-    import torch
-    from torch.nn import functional as F
-
-    if frames.shape[1:] == (size, size):
-        return frames
-    x = torch.from_numpy(np.ascontiguousarray(frames)).float().unsqueeze(1)
-    y = F.interpolate(x, size=(size, size), mode="bilinear", antialias=True)
-    out: NDArray[np.uint8] = y.squeeze(1).round().clamp(0, 255).to(torch.uint8).numpy()
-    return out
 
 
 def _teachers(data: Data, split: str, device: Any) -> list[Teacher]:
@@ -106,7 +94,7 @@ def _targets(data: Data, teachers: list[Teacher], source: Source) -> NDArray[np.
 
 
 def _phantom(data: Data, split: str, teachers: list[Teacher], device: Any) -> Iterator[Example]:
-    if not {"train": data.n_train, "valid": data.n_valid, "test": data.n_test}[split]:
+    if not data.wanted(split):
         raise AnnostatError(f"data.n_{split} must be at least 1 for the phantom")
     for clip in phantom_clips(data, split, device=device):
         source = Source(clip.name, clip.frames, clip.mask)
@@ -127,7 +115,7 @@ def _echonet(data: Data, split: str, teachers: list[Teacher], device: Any) -> It
     table = folder.clips.drop_duplicates("clip")
     rows = table[table["split"] == ECHONET_SPLITS[split]]
     rows = rows[rows["clip"].isin(list(folder.videos.files))]
-    wanted = {"train": data.n_train, "valid": data.n_valid, "test": data.n_test}[split]
+    wanted = data.wanted(split)
     rows = rows.head(wanted) if wanted else rows
     if rows.empty:
         raise AnnostatError(
@@ -157,7 +145,7 @@ def _camus(data: Data, split: str, teachers: list[Teacher], device: Any) -> Iter
             "for training?"
         )
     rows = rows[rows["split"] == CAMUS_SPLITS[split]]
-    wanted = {"train": data.n_train, "valid": data.n_valid, "test": data.n_test}[split]
+    wanted = data.wanted(split)
     rows = rows.head(wanted) if wanted else rows
     if rows.empty:
         raise AnnostatError(

@@ -12,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from annostat import AnnostatError, NoiseModel, Rounds, simulate_rounds
+from annostat import NoiseModel, Rounds, simulate_rounds
 from annostat.errors import check_number
 from annostat.simulate import simulate_values
-from models.store import Store
 
 HARMONICS = 12  # of the displacement as a function of the angle
 ANGLES = 256
@@ -136,32 +135,52 @@ class Annotations:
     ef: Rounds
 
 
-def annotate(store: Store, noise: Noise, *, n_rounds: int = 2, seed: int = 0) -> Annotations:
-    """Let annotators label the clips of a store whose targets and facts are the truth.
+@dataclass(frozen=True)
+class Truth:
+    """What is true of clips, for annotators to be off by.
+
+    Attributes
+    ----------
+    names : list of str
+    outlines : bool array of shape (n_clips, 2, H, W)
+        One structure at ED and ES.
+    ed, es : list of int
+        Frames of end-diastole and of end-systole.
+    ef : list of float
+        Ejection fractions in percent.
+    """
+
+    names: list[str]
+    outlines: NDArray[np.bool_]
+    ed: list[int]
+    es: list[int]
+    ef: list[float]
+
+
+def annotate(truth: Truth, noise: Noise, *, n_rounds: int = 2, seed: int = 0) -> Annotations:
+    """Let annotators label clips.
 
     Outlines, picks and ejection fractions have random numbers of their own.
     """
-    clips = [store.clip(k) for k in range(len(store))]
-    if not clips or any("es" not in c.facts or "ef" not in c.facts for c in clips):
-        raise AnnostatError("only phantom clips, whose truth is known, can be annotated")
-    truth = np.stack([c.targets[[c.facts["ed"], c.facts["es"]], 0] >= 128 for c in clips])
-    n, pair = truth.shape[0], truth.shape[1:]
+    n, pair = truth.outlines.shape[0], truth.outlines.shape[1:]
     outlines = np.empty((n_rounds, n, *pair), dtype=bool)
     for r in range(n_rounds):
         rng = np.random.default_rng([seed, 0, r])
-        flat = draw_outlines(truth.reshape(-1, *pair[1:]), noise_px=noise.outline_px, rng=rng)
+        flat = draw_outlines(
+            truth.outlines.reshape(-1, *pair[1:]), noise_px=noise.outline_px, rng=rng
+        )
         outlines[r] = flat.reshape(n, *pair)
     es = simulate_rounds(
-        noise.picks, n, n_rounds, truth=[c.facts["es"] for c in clips],
+        noise.picks, n, n_rounds, truth=truth.es,
         rng=np.random.default_rng([seed, 1]),
     )  # fmt: skip
     ef = simulate_values(
-        n, n_rounds, noise_sd=noise.ef_points, truth=[c.facts["ef"] for c in clips],
+        n, n_rounds, noise_sd=noise.ef_points, truth=truth.ef,
         rng=np.random.default_rng([seed, 2]),
     )  # fmt: skip
     return Annotations(
         noise,
         outlines,
-        Rounds.from_array(es.values, items=store.names, unit="frames"),
-        Rounds.from_array(ef.values, items=store.names, unit="points"),
+        Rounds.from_array(es.values, items=truth.names, unit="frames"),
+        Rounds.from_array(ef.values, items=truth.names, unit="points"),
     )

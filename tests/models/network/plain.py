@@ -1,4 +1,4 @@
-"""A ConvLSTM student written as plainly as possible: the oracle of `models.student`."""
+"""A ConvLSTM student written as plainly as possible: the oracle of `models.network.student`."""
 
 import torch
 from torch.nn import functional as F

@@ -6,7 +6,7 @@ and exact masks with NumPy or with torch, on any device, with the same formulas.
 
 Examples
 --------
->>> from models.phantom import make_clip
+>>> from models.world.phantom import make_clip
 >>> clip = make_clip(seed=1, index=0, size=56, frames=24)
 >>> clip.frames.shape, clip.masks.shape, clip.ed < clip.es
 ((24, 56, 56), (24, 56, 56), True)
@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 
 from annostat import AnnostatError
 from annostat.errors import check_choice, check_count
-from models.heart import BASE, LABELS, Outline, emptied_fraction, locate, opening
-from models.ultrasound import TEXTURE, polar_image, scan_convert
+from models.world.heart import BASE, LABELS, Outline, emptied_fraction, locate, opening
+from models.world.ultrasound import TEXTURE, polar_image, scan_convert
 
 CORRUPTIONS = ("frozen", "noise", "dark", "shuffled", "flipped")
 CHUNK = 4  # frames at once on a CPU: what fits the cache is fastest
@@ -40,7 +40,7 @@ class Clip:
     ----------
     frames : uint8 array of shape (T, size, size)
     masks : uint8 array of shape (T, size, size)
-        0 background, 1 LV, 2 RV, 3 LA, 4 myocardium (`models.heart.LABELS`), within the sector.
+        0 background, 1 LV, 2 RV, 3 LA, 4 myocardium (`heart.LABELS`), within the sector.
     volumes_ml : float64 array of shape (T,)
         True volume of the LV.
     ed, es : int
@@ -79,7 +79,7 @@ class Clip:
 
 @dataclass(frozen=True)
 class Draw:
-    """Everything random of one clip; `p` and `fields` feed the formulas of `models.ultrasound`."""
+    """Everything random of one clip; `p` and `fields` feed the formulas of `ultrasound`."""
 
     name: str
     size: int

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from models.config import Train
-from models.losses import distillation_loss
+from models.network.losses import distillation_loss
+from models.network.settings import Train
 
 WARM_UP = 3  # steps before a capture, as the CUDA graphs of torch ask for
+
+Take = Callable[[Tensor, Tensor], Tensor]
 
 
 class Step:
@@ -18,6 +21,15 @@ class Step:
 
     A graph is captured for one process on a GPU, where the shapes never change: one launch then
     replaces thousands. The steps that come before the capture are ordinary ones.
+
+    Parameters
+    ----------
+    net : Module
+        Logits (B, T, K, H, W) of frames (B, T, H, W).
+    train : Train
+    device : torch.device
+    total : int
+        Steps of the whole run, for the schedule of the learning rate.
     """
 
     def __init__(self, net: nn.Module, train: Train, device: torch.device, total: int) -> None:
@@ -29,27 +41,16 @@ class Step:
         self.optimiser = torch.optim.Adam(self.parameters, lr=rate, capturable=on_gpu)
         self.total = max(total, 1)
         self.done = 0
-        self.graphed = (
-            on_gpu and train.graph and not isinstance(net, nn.parallel.DistributedDataParallel)
-        )
-        self.graph: Any = None
+        several = isinstance(net, nn.parallel.DistributedDataParallel)
+        graphed = on_gpu and train.graph and not several
+        self.captured = Captured(self._eager) if graphed else None
 
     def __call__(self, frames: Tensor, targets: Tensor) -> Tensor:
         """Take one step; return the loss before it, on the device."""
         self._set_rate()
         self.done += 1
-        if not self.graphed:
-            return self._eager(frames, targets)
-        if self.graph is None:
-            self.frames, self.targets = frames.clone(), targets.clone()
-            self.warm = torch.cuda.Stream()
-            self.graph = 0
-        if isinstance(self.graph, int):
-            return self._before_capture(frames, targets)
-        self.frames.copy_(frames)
-        self.targets.copy_(targets)
-        self.graph.replay()
-        return self.loss.clone()
+        take = self._eager if self.captured is None else self.captured
+        return take(frames, targets)
 
     def rate(self) -> float:
         """Return the learning rate of the next step."""
@@ -92,18 +93,52 @@ class Step:
         self.optimiser.step()
         return loss.detach()
 
-    def _before_capture(self, frames: Tensor, targets: Tensor) -> Tensor:
-        """Take an ordinary step on a side stream; after a few, capture the next ones."""
-        self.warm.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(self.warm):
-            loss = self._eager(frames, targets)
-        torch.cuda.current_stream().wait_stream(self.warm)
-        self.graph += 1
-        if self.graph == WARM_UP:
+
+class Captured:
+    """A step that is recorded as one CUDA graph after a few ordinary calls, then replayed.
+
+    Parameters
+    ----------
+    take : callable
+        The step: frames and targets in, the loss out. All batches must have the same shapes.
+
+    Attributes
+    ----------
+    warm : int
+        Ordinary calls so far.
+    graph : torch.cuda.CUDAGraph or None
+        None before the capture.
+    """
+
+    def __init__(self, take: Take) -> None:
+        self.take = take
+        self.warm = 0
+        self.graph: torch.cuda.CUDAGraph | None = None
+
+    def __call__(self, frames: Tensor, targets: Tensor) -> Tensor:
+        """Take one step; return its loss."""
+        if self.graph is None:
+            return self._ordinary(frames, targets)
+        self.frames.copy_(frames)
+        self.targets.copy_(targets)
+        self.graph.replay()
+        return self.loss.clone()
+
+    def _ordinary(self, frames: Tensor, targets: Tensor) -> Tensor:
+        """Take a step on a side stream, as a capture needs it; after a few, capture."""
+        if self.warm == 0:
+            self.frames, self.targets = frames.clone(), targets.clone()
+            self.stream = torch.cuda.Stream()
+        self.stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(self.stream):
+            loss = self.take(frames, targets)
+        torch.cuda.current_stream().wait_stream(self.stream)
+        self.warm += 1
+        if self.warm == WARM_UP:
             graph = torch.cuda.CUDAGraph()
             # Capturing records the step without taking it.
             with torch.cuda.graph(graph):
-                self.loss = self._eager(self.frames, self.targets)
+                self.loss = self.take(self.frames, self.targets)
             self.graph = graph
         return loss
 

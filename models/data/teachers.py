@@ -15,6 +15,7 @@ the merge "quality".
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import warnings
 from collections.abc import Callable, Sequence
@@ -30,8 +31,8 @@ from annostat import AnnostatError
 from annostat.datasets import read_mask_folder
 from annostat.errors import check_choice, check_number, shown
 from annostat.masks import staple
-from models.annotators import margin
-from models.heart import LABELS
+from models.world.annotators import margin
+from models.world.heart import LABELS
 
 Bytes = NDArray[np.uint8]
 OPTIONS = {
@@ -186,11 +187,11 @@ def _module(structure: str, where: str, options: dict[str, str], device: Any) ->
 
 
 def _student(structure: str, where: str, options: dict[str, str], device: Any) -> Made:
-    from models.checkpoints import load_student
-    from models.infer import predict
+    from models.network.predict import predict
+    from models.network.weights import read_student
 
-    student, config = load_student(where, device)
-    known = list(config.data.structures)
+    student, facts = read_student(where, device)
+    known = list(facts["config"]["data"]["structures"])
     check_choice(f"structure of {where!r}", structure, known)
 
     def masks(source: Source) -> Bytes:
@@ -227,12 +228,14 @@ def _quality(text: str) -> Callable[[str], float]:
     if not text.endswith(".csv"):
         number = check_number("quality", text, low=0.0)
         return lambda name: number
-    from annostat.rounds import read_table
-
-    table = read_table(text, keep_text=["clip"])
-    if not {"clip", "quality"} <= set(table.columns):
+    try:
+        with open(text, encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise AnnostatError(f"{text!r} cannot be read: {error}") from None
+    if not rows or not {"clip", "quality"} <= set(rows[0]):
         raise AnnostatError(f"{text!r} needs the columns clip and quality")
-    values = dict(zip(table["clip"], table["quality"].astype(float), strict=True))
+    values = {row["clip"]: row["quality"] for row in rows}
 
     def of(name: str) -> float:
         if name not in values:

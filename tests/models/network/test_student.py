@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from annostat import AnnostatError
-from models.student import Student, count_parameters
-from tests.models import plain
+from models.network.student import Student, count_parameters
+from tests.models.network import plain
 
 COUNTS = {
     1: (5_701, 16_141, 26_581, 37_021),

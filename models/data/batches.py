@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from annostat import AnnostatError
-from models.store import Store
+from models.data.store import Store
 
 
 def window_start(seed: int, epoch: int | str, name: str, choices: int) -> int:

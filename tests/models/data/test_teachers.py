@@ -7,11 +7,20 @@ import pytest
 import torch
 
 from annostat import AnnostatError, NoiseModel
-from models.annotators import Noise, annotate, displacement, draw_outlines, margin, signed_distance
-from models.clips import open_store, resized
 from models.config import Config, Data, Net
-from models.phantom import make_clip
-from models.teachers import Source, merged, parse_teacher
+from models.data.clips import open_store
+from models.data.images import resized
+from models.data.reference import truth_of
+from models.data.teachers import Source, merged, parse_teacher
+from models.world.annotators import (
+    Noise,
+    annotate,
+    displacement,
+    draw_outlines,
+    margin,
+    signed_distance,
+)
+from models.world.phantom import make_clip
 from tests.folders import EchoFolder, write_camus
 
 PHANTOM = Data(size=32, frames=16, n_train=4, n_valid=2, n_test=3)
@@ -74,16 +83,16 @@ def test_outlines_are_off_by_the_wanted_distance():
 
 def test_annotations_follow_their_laws(tmp_path):
     data = Data(size=16, frames=16, n_train=1, n_valid=1, n_test=80)
-    store = open_store(Config(data), "test", tmp_path)
+    store = open_store(data, "test", tmp_path)
     noise = Noise(1.0, NoiseModel.with_mae("laplace", 3.0), 5.0)
-    found = annotate(store, noise, seed=1)
+    found = annotate(truth_of(store), noise, seed=1)
     es = np.array([f["es"] for f in store.facts])
     ef = np.array([f["ef"] for f in store.facts])
     assert found.outlines.shape == (2, 80, 2, 16, 16)
     assert not np.array_equal(found.outlines[0], found.outlines[1])
     assert np.abs(found.es.values - es[:, None]).mean() == pytest.approx(3.0, rel=0.25)
     assert (found.ef.values - ef[:, None]).std() == pytest.approx(5.0, rel=0.2)
-    again = annotate(store, noise, seed=1)
+    again = annotate(truth_of(store), noise, seed=1)
     assert np.array_equal(again.outlines, found.outlines)
     assert np.array_equal(again.ef.values, found.ef.values)
 
@@ -196,7 +205,7 @@ def test_phantom_targets(tmp_path):
     data = {**PHANTOM.__dict__, "structures": ("LV", "MYO"),
             "teachers": ("LV=oracle", "MYO=oracle,bias=1"), "n_corrupted": 2}  # fmt: skip
     config = Config(Data(**data))
-    store = open_store(config, "train", tmp_path)
+    store = open_store(config.data, "train", tmp_path)
     assert store.targets.shape == (64, 2, 32, 32) and store.names[0] == "phantom-1-00000"
     assert [bool(f["corruption"]) for f in store.facts] == [True, True, False, False]
     clip = make_clip(1, 3, size=32, frames=16)
@@ -204,12 +213,12 @@ def test_phantom_targets(tmp_path):
     assert np.array_equal(last.frames, clip.frames)
     assert np.array_equal(last.targets[:, 0] >= 128, clip.mask("LV"))
     assert (last.targets[:, 1] >= 128).sum() > clip.mask("MYO").sum()
-    test = open_store(config, "test", tmp_path).clip(0)
+    test = open_store(config.data, "test", tmp_path).clip(0)
     exact = make_clip(1, 2_000_000, size=32, frames=16)
     assert np.array_equal(test.targets[:, 1] >= 128, exact.mask("MYO"))
     lacking = Config(Data(**{**data, "teachers": ("LV=oracle",)}))
     with pytest.raises(AnnostatError, match=r"none for MYO; add for example 'MYO=folder:PATH'"):
-        open_store(lacking, "train", tmp_path)
+        open_store(lacking.data, "train", tmp_path)
 
 
 @pytest.fixture(scope="module")
@@ -224,7 +233,7 @@ def test_echonet_folder_with_a_teacher(echo, tmp_path):
     masks = {n: np.full((12, 48, 48), 200, np.uint8) for n in train}
     folder = write_masks(tmp_path / "T", masks)
     data = Data(kind="echonet", path=str(path), size=32, teachers=(f"LV=folder:{folder}",))
-    store = open_store(Config(data), "train", tmp_path / "cache")
+    store = open_store(data, "train", tmp_path / "cache")
     assert store.names == train and store.frames.shape == (36, 32, 32)
     assert (np.array(store.targets) == 200).all()
     heart = made.hearts[train[0]]
@@ -232,36 +241,36 @@ def test_echonet_folder_with_a_teacher(echo, tmp_path):
     # A clip whose masks are missing is told before any work is done.
     (folder / f"{train[1]}.npz").unlink()
     with pytest.raises(AnnostatError, match=f"no masks of 1 of 3 clips: {train[1]}"):
-        open_store(Config(data), "train", tmp_path / "cache")
+        open_store(data, "train", tmp_path / "cache")
     np.savez_compressed(folder / f"{train[1]}.npz", masks[train[1]][:5])
     with pytest.raises(AnnostatError, match=r"have shape \(5, 48, 48\), its frames \(12, 48, 48\)"):
-        open_store(Config(data), "train", tmp_path / "cache")
+        open_store(data, "train", tmp_path / "cache")
     with pytest.raises(AnnostatError, match="no masks of 1 of 1 clips"):
-        open_store(Config(data), "valid", tmp_path / "cache")
+        open_store(data, "valid", tmp_path / "cache")
 
 
 def test_new_masks_make_a_new_store(clip, tmp_path):
     folder = write_masks(tmp_path / "T", {"phantom-1-00000": np.zeros((16, 32, 32), np.uint8)})
     data = Data(size=32, frames=16, n_train=1, teachers=(f"LV=folder:{folder}",))
-    assert not np.array(open_store(Config(data), "train", tmp_path / "c").targets).any()
+    assert not np.array(open_store(data, "train", tmp_path / "c").targets).any()
     np.savez(folder / "phantom-1-00000.npz", np.full((16, 32, 32), 255, np.uint8))
-    assert np.array(open_store(Config(data), "train", tmp_path / "c").targets).all()
+    assert np.array(open_store(data, "train", tmp_path / "c").targets).all()
 
 
 def test_camus_with_its_labels(tmp_path):
     path, truth = write_camus(tmp_path / "C", n=3)
     data = Data(kind="camus", path=str(path), size=48, structures=("LV", "LA", "MYO"))
-    store = open_store(Config(data), "train", tmp_path / "cache")
+    store = open_store(data, "train", tmp_path / "cache")
     assert store.names == ["patient0001_4CH"] and store.targets.shape == (12, 3, 48, 48)
     assert store.facts[0]["es"] == 0 and store.facts[0]["ed"] == 11  # odd patients start at ES
     share = (np.array(store.targets[:, 0]) == 255).mean()
     # The image is square in millimetres: pixels twice as many, and half as high.
     assert share == pytest.approx((truth["patient0001_4CH"] == 1).mean(), rel=0.06)
     with pytest.raises(AnnostatError, match="CAMUS has no RV"):
-        open_store(Config(Data(**{**data.__dict__, "structures": ("RV",)})), "train", tmp_path)
+        open_store(Data(**{**data.__dict__, "structures": ("RV",)}), "train", tmp_path)
     bare, _ = write_camus(tmp_path / "B", n=1, splits=False)
     with pytest.raises(AnnostatError, match="which patients are for training"):
-        open_store(Config(Data(**{**data.__dict__, "path": str(bare)})), "train", tmp_path)
+        open_store(Data(**{**data.__dict__, "path": str(bare)}), "train", tmp_path)
 
 
 def test_resizing_keeps_the_mean():

@@ -13,8 +13,8 @@ from torch.nn import functional as F
 
 from annostat import AnnostatError
 from annostat.errors import check_choice, check_count
-from models.norm import SequenceNorm
-from models.recurrence import run_hoisted, run_plain
+from models.network.norm import SequenceNorm
+from models.network.recurrence import run_hoisted, run_plain
 
 FILTERS = 12
 GREY_MEAN, GREY_SD = 33.0, 50.0  # grey levels of EchoNet-Dynamic, all channels together
