@@ -27,7 +27,8 @@ from models.data.clips import open_store
 from models.data.reference import truth_of
 from models.data.store import Store
 from models.evaluate import COLUMNS
-from models.scores import Predictions, Row, predictions, score
+from models.predictions import Predictions, predictions
+from models.scores import Row, score
 from models.train import train
 from models.world.annotators import Noise, annotate
 

@@ -3,7 +3,8 @@
 Whole clips of the test split go through the student. On the phantom, whose truth is known, two
 simulated annotators of known noise label the same clips: every score is given against the truth,
 against one annotator and against both, beside the floor or ceiling that the two rounds alone
-predict. On EchoNet folders and CAMUS the targets and the labelled values take the truth's place.
+predict. On EchoNet folders and CAMUS the reference is what people drew and read; where the teachers
+have masks of the same clips, these stand in a column of their own.
 """
 
 from __future__ import annotations
@@ -19,34 +20,36 @@ import numpy as np
 
 from annostat import NoiseModel, __version__
 from annostat.agreement import icc
-from annostat.cardiac import (
-    AfdScore,
-    EfScore,
-    FirstFrames,
-    first_frames,
-    score_afd,
-    score_ef,
-)
+from annostat.cardiac import EfScore, FirstFrames, first_frames, score_ef
 from annostat.concentration import Concentration, concentration
-from annostat.estimates import Estimate, Provenance, Result, Section, plain
+from annostat.estimates import Provenance, Result, Section, plain
 from annostat.files import write_text
 from models.checkpoints import load_student
-from models.command import counter, pick_device, run_command
+from models.command import counter, pick_device, run_command, say
 from models.config import Config
 from models.data.clips import SPLITS, open_store
 from models.data.reference import truth_of
 from models.data.store import Store
 from models.network.predict import PADDINGS
 from models.network.student import Student, count_parameters
-from models.scores import Predictions, Row, overlap_rows, predictions, score
+from models.picks import Picks, cell, labelled_es, score_picks
+from models.predictions import Predictions, expected_area, predictions
+from models.scores import Row, human_rows, overlap_rows, read_rows, score
 from models.world.annotators import Annotations, Noise, annotate
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# Fields of a row, and what they are called.
-COLUMNS = {"truth": "against the truth", "estimated": "the same, from two rounds",
-           "one": "one annotator", "two": "both annotators", "bound": "perfect model"}  # fmt: skip
+# Fields of a row, and what they are called: of clips whose truth is known, and of real ones.
+COLUMNS = {
+    "truth": "against the truth",
+    "estimated": "the same, from two rounds",
+    "one": "one annotator",
+    "two": "both annotators",
+    "bound": "perfect model",
+}
+REAL_COLUMNS = {"human": "against people", "teachers": "against the teachers' masks"}
+ALL_COLUMNS = COLUMNS | REAL_COLUMNS
 LEAST = 8  # clips, for the scores that are made over clips
 
 
@@ -57,36 +60,38 @@ class Evaluation(Result):
     Attributes
     ----------
     rows : list of Row
-    afd : AfdScore or None
-        Blind picks of end-systole against one annotator (the labelled frame), with the floor.
+    afd : Picks or None
+        Picks of end-systole against one annotator (the labelled frame), by three protocols.
     ef : EfScore or None
         Ejection fraction against one annotator (the listed value), with the ceiling of r.
     first : FirstFrames or None
         1 − Dice over the first frames, without and with padding.
     concentration : Concentration or None
         Where the squared error of EF against one annotator sits, beside pure noise.
+    notes : tuple of str
+        What must be known of the clips: some that cannot be read, teachers without masks of them.
     provenance : Provenance
     """
 
     rows: list[Row]
-    afd: AfdScore | None
+    afd: Picks | None
     ef: EfScore | None
     first: FirstFrames | None
     concentration: Concentration | None
+    notes: tuple[str, ...]
     provenance: Provenance
 
     def sections(self) -> list[Section]:
         """Return what a person should read."""
-        known = [c for c in COLUMNS if any(getattr(row, c) is not None for row in self.rows)]
-        table = [
-            [row.name, *(shown(getattr(row, column)) for column in known)] for row in self.rows
-        ]
-        columns = ["score", *(COLUMNS[c] for c in known)]
-        lines = [f"{self.provenance.n_items} clips"]
+        known = [c for c in ALL_COLUMNS if any(getattr(row, c) is not None for row in self.rows)]
+        table = [[row.name, *(cell(getattr(row, column)) for column in known)] for row in self.rows]
+        columns = ["score", *(ALL_COLUMNS[c] for c in known)]
+        lines = [f"{self.provenance.n_items} clips", *self.notes]
         if "bound" in known:
             lines.append("Annotators are simulated; 'perfect model' is predicted from them alone.")
         out = [Section("Scores", columns, table, lines)]
-        for part in (self.afd, self.ef, self.first, self.concentration):
+        out += [] if self.afd is None else [self.afd.section()]
+        for part in (self.ef, self.first, self.concentration):
             out += [] if part is None else part.sections()
         return out
 
@@ -94,12 +99,15 @@ class Evaluation(Result):
         """Return plain data, ready for JSON."""
         return {
             "scores": {
-                row.name: {c: plain(getattr(row, c)) for c in COLUMNS} for row in self.rows
+                row.name: {c: plain(getattr(row, c)) for c in ALL_COLUMNS} for row in self.rows
             },
-            "afd": plain(self.afd), "ef": plain(self.ef), "first_frames": plain(self.first),
+            "afd": None if self.afd is None else self.afd.to_dict(),
+            "ef": plain(self.ef),
+            "first_frames": plain(self.first),
             "concentration": plain(self.concentration),
+            "notes": list(self.notes),
             "provenance": self.provenance.to_dict(),
-        }  # fmt: skip
+        }
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per score and reference."""
@@ -109,18 +117,10 @@ class Evaluation(Result):
             [
                 {"score": row.name, "against": column, **getattr(row, column).to_dict()}
                 for row in self.rows
-                for column in COLUMNS
+                for column in ALL_COLUMNS
                 if getattr(row, column) is not None
             ]
         )
-
-
-def shown(estimate: Estimate | None) -> str:
-    """Return an estimate with its interval for a cell of a table."""
-    if estimate is None:
-        return ""
-    limits = "" if estimate.interval is None else f" ({estimate.range()})"
-    return f"{estimate.short()}{limits}{' ' + estimate.unit if estimate.unit else ''}"
 
 
 def evaluate(
@@ -147,27 +147,29 @@ def evaluate(
     noise : Noise, optional
         Of the simulated annotators (phantom only).
     pad, how, largest
-        As in `models.infer.predict`. With padding, the first frames are looked at without it, too.
+        As in `models.network.predict.predict`. With padding, the first frames are looked at
+        without it, too.
     seed : int
         Of the annotators and of the bootstraps.
     """
+    structures = config.data.structures
     options: dict[str, Any] = {"how": how, "largest": largest, "quiet": quiet}
-    found = predictions(student, store, pad=pad, **options)
-    rows = overlap_rows(found, config.data.structures)
+    found = predictions(student, store, structures=structures, pad=pad, **options)
+    rows = human_rows(found, structures) + overlap_rows(found, structures, store.kind)
     facts = store.facts
-    afd = ef = first = share = None
     annotations: Annotations | None = None
-    if config.data.kind == "phantom":
+    if store.kind == "truth":
         annotations = annotate(truth_of(store), noise or Noise(), seed=seed)
         rows += score(found, store, annotations, seed=seed)
+    afd = _picks(store, found, annotations, rows, seed)
+    if annotations is None:
+        rows += read_rows(found, facts, afd, seed=seed)
+    ef = first = share = None
     if len(store) >= LEAST:
-        bare = predictions(student, store, **options) if pad else found
-        second = found.frame_errors() if pad else None
-        first = first_frames(bare.frame_errors(), padded=second, n_frames=30, rng=seed)
-        frames = picked(facts, annotations, found)
-        if frames is not None:
-            floor = next((row.bound for row in rows if row.name.startswith("aFD")), None)
-            afd = score_afd(*frames, fps=[f["fps"] for f in facts], floor=floor, rng=seed)
+        if found.counts:
+            bare = predictions(student, store, **options) if pad else found
+            second = found.frame_errors() if pad else None
+            first = first_frames(bare.frame_errors(), padded=second, n_frames=30, rng=seed)
         values = read(facts, annotations, found)
         if values is not None:
             rho = None if annotations is None else icc(annotations.ef)["icc_1_1"]
@@ -175,23 +177,36 @@ def evaluate(
         if values is not None and annotations is not None:
             kept = np.flatnonzero(np.isfinite(found.ef))
             share = concentration(
-                values[0] - values[1], rounds=annotations.ef.take(kept),
-                items=[store.names[k] for k in kept], unit="points", rng=seed,
-            )  # fmt: skip
-    provenance = Provenance(
-        __version__, "", len(store), seed,
-        {"pad": pad, "how": how, "largest": largest, "parameters": count_parameters(student),
-         "config": config.to_dict()},
-    )  # fmt: skip
-    return Evaluation(rows, afd, ef, first, share, provenance), found
+                values[0] - values[1],
+                rounds=annotations.ef.take(kept),
+                items=[store.names[k] for k in kept],
+                unit="points",
+                rng=seed,
+            )
+    settings = {
+        "pad": pad,
+        "how": how,
+        "largest": largest,
+        "parameters": count_parameters(student),
+        "config": config.to_dict(),
+    }
+    provenance = Provenance(__version__, "", len(store), seed, settings)
+    notes = tuple(store.messages())
+    return Evaluation(rows, afd, ef, first, share, notes, provenance), found
 
 
-def picked(facts: list[dict[str, Any]], given: Annotations | None, found: Predictions) -> Any:
-    """Return the student's picks and the reference's, or None if not every clip has one."""
-    if given is not None:
-        return found.es, given.es.values[:, 0]
-    reference = [f.get("es") for f in facts]
-    return None if not all(known(v) for v in reference) else (found.es, reference)
+def _picks(
+    store: Store, found: Predictions, given: Annotations | None, rows: list[Row], seed: int
+) -> Picks | None:
+    """Return the picks of ES by each protocol, against one annotator or the labelled frames."""
+    if len(store) < LEAST:
+        return None
+    if given is None:
+        return score_picks(found.areas, store.facts, labelled_es(store.facts), seed=seed)
+    floor = next((row.bound for row in rows if row.name.startswith("aFD")), None)
+    exact = [expected_area(np.asarray(store.clip(k).targets)[:, 0]) for k in range(len(store))]
+    reference = given.es.values[:, 0].tolist()
+    return score_picks(found.areas, store.facts, reference, floor=floor, exact=exact, seed=seed)
 
 
 def read(facts: list[dict[str, Any]], given: Annotations | None, found: Predictions) -> Any:
@@ -240,6 +255,8 @@ def main(
     config = config.changed(settings)
     with counter(f"Clips for {split}", quiet=quiet) as done:
         store = open_store(config.data, split, cache, device=where, progress=done)
+    for message in store.messages():
+        say(message, quiet=quiet)
     noise = Noise(outline_px, NoiseModel.with_mae("laplace", pick_mae), ef_points)
     result, found = evaluate(
         student, store, config, noise=noise, pad=pad, how=how, largest=largest, seed=seed,

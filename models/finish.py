@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from annostat import AnnostatError
+from annostat import AnnostatError, Estimate
 from annostat.estimates import plain
 from annostat.files import write_text
 from models.checkpoints import load_student
@@ -19,7 +20,8 @@ from models.data.clips import open_store
 from models.history import History
 from models.network.predict import predict
 from models.network.student import count_parameters
-from models.scores import overlaps, predictions
+from models.predictions import Predictions, predictions
+from models.scores import human_overlaps, overlaps
 
 
 def finish(
@@ -32,12 +34,14 @@ def finish(
     student, _ = load_student(out / "best.safetensors", device)
     with counter("Unseen clips", quiet=quiet) as done:
         store = open_store(config.data, "test", cache, device=device, progress=done)
-    found = predictions(student, store, quiet=quiet)
     structures = config.data.structures
+    found = predictions(student, store, structures=structures, quiet=quiet)
+    against, test = reference_scores(found, structures, store.kind)
     examples = [store.clip(k) for k in range(min(len(store), 4))]
     shown = [(clip, predict(student, np.asarray(clip.frames))) for clip in examples]
     result = {
-        "test": plain(overlaps(found, structures)),
+        "test": plain(test),
+        "against": against,
         "n_test_clips": len(store),
         "epochs": history.epoch,
         "best_epoch": history.best,
@@ -50,6 +54,20 @@ def finish(
     save_figure(plot_masks(shown, structures), out / "masks.png")
     write_text(out / "result.json", json.dumps(result, indent=2) + "\n")
     return result
+
+
+def reference_scores(
+    found: Predictions, structures: Sequence[str], kind: str
+) -> tuple[str, dict[str, dict[str, Estimate]]]:
+    """Return what the student is scored against, in words, and mean Dice and IoU.
+
+    What people drew comes first, since the teachers' masks are what the student was taught with.
+    """
+    human = human_overlaps(found, structures)
+    if human:
+        return "people's outlines", human
+    words = {"truth": "the truth", "labels": "people's labels", "teachers": "the teachers' masks"}
+    return words[kind], overlaps(found, structures)
 
 
 def result_of(config: Config, out: Path) -> dict[str, Any] | None:

@@ -139,7 +139,7 @@ def main(
         dice = ", ".join(f"{s} {d['dice']['value']:.4f}" for s, d in result["test"].items())
         click.echo(
             f"{out}: {result['epochs']} epochs, best {result['best_epoch']}, mean Dice of "
-            f"{result['n_test_clips']} unseen clips: {dice}"
+            f"{result['n_test_clips']} unseen clips against {result['against']}: {dice}"
         )
 
 

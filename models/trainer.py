@@ -17,7 +17,7 @@ from annostat.files import write_text
 from models.checkpoints import build_student, load_state, save_state, save_weights
 from models.command import say
 from models.config import Config
-from models.data.batches import Batches
+from models.data.batches import Batches, Sampling
 from models.data.store import Store
 from models.history import History
 from models.logs import progress
@@ -35,17 +35,8 @@ class Stopped(Exception):
 def batches_of(store: Store, config: Config, world: World, *, fixed: bool = False) -> Batches:
     """Return this process's share of a store's batches."""
     t = config.train
-    return Batches(
-        store,
-        batch=t.batch,
-        window=t.window,
-        stride=t.stride,
-        seed=t.seed,
-        device=world.device,
-        rank=world.rank,
-        world=world.size,
-        fixed=fixed,
-    )
+    sampling = Sampling(t.batch, t.window, t.stride, t.seed, world.rank, world.size)
+    return Batches(store, sampling, device=world.device, fixed=fixed)
 
 
 def begin_student(config: Config, world: World) -> Student:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -31,11 +32,41 @@ def window_frames(
     """Return the frames of a clip's window; a clip that is too short swings back and forth."""
     span = (window - 1) * stride + 1
     start = window_start(seed, epoch, name, max(length - span + 1, 1))
-    frames = start + stride * np.arange(window)
+    return swinging(start + stride * np.arange(window), length)
+
+
+def swinging(frames: NDArray[np.int64], length: int) -> NDArray[np.int64]:
+    """Return frames from 0 on, those beyond the clip's end turned back into it."""
     if length == 1:
-        return np.zeros(window, dtype=np.int64)
+        return np.zeros_like(frames)
     around = frames % (2 * length - 2)
     return np.minimum(around, 2 * length - 2 - around)
+
+
+def window_around(frame: int, length: int, window: int, stride: int) -> tuple[Any, int]:
+    """Return a window's frames, (window,), and which of them is the wanted one.
+
+    Two thirds of the window come before it where the clip has them, for the states to settle.
+    """
+    before = max(2 * window // 3, window - 1 - (length - 1 - frame) // stride)
+    before = min(before, frame // stride, window - 1)
+    start = frame - before * stride
+    return swinging(start + stride * np.arange(window), length), before
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Which windows are taken: frames of one, every how many-th, the seed, clips of a batch.
+
+    `batch` is that of all `world` processes together, of which this is number `rank`.
+    """
+
+    batch: int
+    window: int
+    stride: int = 1
+    seed: int = 0
+    rank: int = 0
+    world: int = 1
 
 
 class Batches:
@@ -44,42 +75,37 @@ class Batches:
     Parameters
     ----------
     store : Store
-    batch : int
-        Clips per batch of all processes together; a store with fewer clips is one batch.
-    window, stride, seed : int
+        A store with fewer clips than `sampling.batch` is one batch.
+    sampling : Sampling
     device : torch.device
         Frames and targets are moved there as uint8 if they fit, else fetched for each batch.
-    rank, world : int
-        This process, and how many there are.
     fixed : bool
         Validation: all clips, in order, the same windows in each epoch.
     """
 
     def __init__(
-        self, store: Store, *, batch: int, window: int, stride: int, seed: int, device: Any = "cpu",
-        rank: int = 0, world: int = 1, fixed: bool = False,
-    ) -> None:  # fmt: skip
+        self, store: Store, sampling: Sampling, *, device: Any = "cpu", fixed: bool = False
+    ) -> None:
         if len(store) == 0:
             raise AnnostatError("there are no clips to train on or to validate with")
-        self.store, self.window, self.stride, self.seed = store, window, stride, seed
-        self.rank, self.world, self.fixed = rank, world, fixed
-        self.batch = min(batch, len(store))
-        if not fixed and self.batch % world:
+        if store.targets is None:
+            raise AnnostatError("these clips have no targets to train on: give data.teachers")
+        self.store, self.sampling, self.fixed = store, sampling, fixed
+        self.batch = min(sampling.batch, len(store))
+        if not fixed and self.batch % sampling.world:
             raise AnnostatError(
-                f"train.batch must be a multiple of the {world} processes, got {self.batch} clips"
+                f"train.batch must be a multiple of the {sampling.world} processes, got "
+                f"{self.batch} clips"
             )
         self.device = torch.device(device)
-        self.frames, self.targets = self._place()
+        self.frames, self.targets = self._place(store.frames, store.targets)
 
-    def _place(self) -> tuple[Any, Any]:
-        frames, targets = self.store.frames, self.store.targets
+    def _place(self, *arrays: Any) -> tuple[Any, ...]:
         if self.device.type == "cuda":
             free = torch.cuda.mem_get_info(self.device)[0]
-            if frames.nbytes + targets.nbytes < 0.5 * free:
-                return tuple(
-                    torch.from_numpy(np.array(a)).to(self.device) for a in (frames, targets)
-                )
-        return frames, targets
+            if sum(a.nbytes for a in arrays) < 0.5 * free:
+                return tuple(torch.from_numpy(np.array(a)).to(self.device) for a in arrays)
+        return arrays
 
     def __len__(self) -> int:
         """Batches in an epoch; clips that do not fill one wait for another epoch."""
@@ -91,33 +117,69 @@ class Batches:
 
         Both uint8. `first` leaves out as many batches at the beginning.
         """
-        n = len(self.store)
+        n, s = len(self.store), self.sampling
         order = np.arange(n)
         if not self.fixed:
-            order = np.random.default_rng([self.seed, epoch]).permutation(n)
+            order = np.random.default_rng([s.seed, epoch]).permutation(n)
         for k in range(first, len(self)):
-            mine = order[k * self.batch : (k + 1) * self.batch][self.rank :: self.world]
+            mine = order[k * self.batch : (k + 1) * self.batch][s.rank :: s.world]
             if mine.size:
-                yield self._gather(self._rows(mine, "valid" if self.fixed else epoch))
+                rows = self._rows(mine, "valid" if self.fixed else epoch)
+                yield self._fetch(self.frames, rows), self._fetch(self.targets, rows)
 
     def _rows(self, clips: NDArray[np.int64], epoch: int | str) -> NDArray[np.int64]:
-        s = self.store
+        s, by = self.store, self.sampling
         return np.stack(
             [
                 s.offsets[c]
-                + window_frames(
-                    self.seed, epoch, s.names[c], int(s.lengths[c]), self.window, self.stride
-                )
+                + window_frames(by.seed, epoch, s.names[c], int(s.lengths[c]), by.window, by.stride)
                 for c in clips
             ]
         )
 
-    def _gather(self, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-        if isinstance(self.frames, Tensor):
-            index = torch.from_numpy(rows).to(self.device)
-            return self.frames[index], self.targets[index]
-        pair = (torch.from_numpy(a[rows]) for a in (self.frames, self.targets))
+    def _fetch(self, array: Any, rows: NDArray[np.int64]) -> Tensor:
+        if isinstance(array, Tensor):
+            return array[torch.from_numpy(rows).to(self.device)]
+        found = torch.from_numpy(array[rows])
         if self.device.type == "cuda":
-            pair = (a.pin_memory().to(self.device, non_blocking=True) for a in pair)
-        frames, targets = pair
-        return frames, targets
+            return found.pin_memory().to(self.device, non_blocking=True)
+        return found
+
+    def traced(self) -> Iterator[Traced]:
+        """Yield this process's share of the frames that people drew on, in windows of their own."""
+        s, by = self.store, self.sampling
+        every = [(k, o) for k, outlines in enumerate(s.outlines) for o in outlines]
+        mine = every[by.rank :: by.world]
+        share = max(self.batch // by.world, 1)
+        for start in range(0, len(mine), share):
+            part = mine[start : start + share]
+            found = [window_around(o.frame, int(s.lengths[k]), by.window, by.stride)
+                     for k, o in part]  # fmt: skip
+            rows = np.stack([s.offsets[k] + f for (k, _), (f, _) in zip(part, found, strict=True)])
+            masks = torch.from_numpy(np.stack([o.mask for _, o in part])).to(self.device)
+            yield Traced(
+                self._fetch(self.frames, rows),
+                masks,
+                [at for _, at in found],
+                [o.structure for _, o in part],
+            )
+
+
+@dataclass(frozen=True)
+class Traced:
+    """Windows around frames that people drew on.
+
+    Attributes
+    ----------
+    frames : uint8 tensor of shape (b, T, H, W)
+    masks : uint8 tensor of shape (b, H, W)
+        What was drawn, 255 inside.
+    at : list of int
+        Which frame of the window it is.
+    structures : list of str
+    """
+
+    frames: Tensor
+    masks: Tensor
+    at: list[int]
+    structures: list[str]

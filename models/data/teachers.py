@@ -29,7 +29,7 @@ from scipy import special
 
 from annostat import AnnostatError
 from annostat.datasets import read_mask_folder
-from annostat.errors import check_choice, check_number, shown
+from annostat.errors import check_choice, check_number
 from annostat.masks import staple
 from models.world.annotators import margin
 from models.world.heart import LABELS
@@ -87,17 +87,6 @@ def parse_teacher(text: str, *, device: Any = "cpu") -> Teacher:
     make = {"folder": _folder, "module": _module, "student": _student, "oracle": _oracle}[kind]
     masks, clips = make(structure.strip(), where, options, device)
     return Teacher(structure.strip(), text, masks, quality, _identity(Path(where)), clips)
-
-
-def check_clips(teachers: Sequence[Teacher], names: Sequence[str]) -> None:
-    """Refuse teachers that lack masks of some clips, before any work is done."""
-    for teacher in teachers:
-        missing = [] if teacher.clips is None else sorted(set(names) - teacher.clips)
-        if missing:
-            raise AnnostatError(
-                f"teacher {teacher.text!r} has no masks of {len(missing)} of {len(names)} clips: "
-                f"{shown(missing)}; make them, or train on the clips that have some (data.n_train)"
-            )
 
 
 def merged(teachers: Sequence[Teacher], source: Source, how: str) -> Bytes:

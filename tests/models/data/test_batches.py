@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from annostat import AnnostatError
-from models.data.batches import Batches, window_frames, window_start
+from models.data.batches import Batches, Sampling, window_around, window_frames, window_start
 from models.data.clips import open_store
 from models.data.settings import Data
 from models.data.store import Store
@@ -36,21 +36,31 @@ def test_windows_of_short_clips_swing():
     assert (np.diff(frames) == 2).all() and frames.max() < 40
 
 
+@pytest.mark.parametrize("stride", [1, 3])
+@pytest.mark.parametrize("length", [2, 9, 40])
+def test_windows_around_a_frame(length, stride):
+    for frame in range(length):
+        frames, at = window_around(frame, length, 7, stride)
+        assert frames[at] == frame and frames.min() >= 0 and frames.max() < length
+        if length == 40 and 12 <= frame < 28:
+            assert at == 4 and (np.diff(frames) == stride).all()
+
+
 def test_number_of_processes_does_not_change_the_data():
     options = {"batch": 4, "window": 3, "stride": 1, "seed": 5}
-    alone = Batches(store_of([9, 5, 7, 4, 6, 8, 5, 9]), **options)
-    shares = [Batches(alone.store, **options, rank=r, world=2) for r in (0, 1)]
+    alone = Batches(store_of([9, 5, 7, 4, 6, 8, 5, 9]), Sampling(**options))
+    shares = [Batches(alone.store, Sampling(**options, rank=r, world=2)) for r in (0, 1)]
     for (whole_batch, _), *parts in zip(alone.epoch(3), *(s.epoch(3) for s in shares), strict=True):
         mixed = torch.stack([parts[k % 2][0][k // 2] for k in range(4)])
         assert torch.equal(whole_batch, mixed)
     later = list(alone.epoch(3, first=1))
     assert torch.equal(later[0][0], list(alone.epoch(3))[1][0])
     with pytest.raises(AnnostatError, match="multiple of the 3 processes"):
-        Batches(alone.store, **options, rank=0, world=3)
+        Batches(alone.store, Sampling(**options, rank=0, world=3))
 
 
 def test_validation_windows_are_fixed():
-    fixed = Batches(store_of([9, 5, 7]), batch=2, window=3, stride=1, seed=5, fixed=True)
+    fixed = Batches(store_of([9, 5, 7]), Sampling(batch=2, window=3, seed=5), fixed=True)
     first, second = ([b[0] for b in fixed.epoch(e)] for e in (0, 7))
     assert [len(b) for b in first] == [2, 1]
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))

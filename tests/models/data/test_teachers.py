@@ -1,5 +1,6 @@
 """Teachers, clips of each kind of folder, and annotators whose noise is known."""
 
+import dataclasses
 import warnings
 
 import numpy as np
@@ -7,9 +8,11 @@ import pytest
 import torch
 
 from annostat import AnnostatError, NoiseModel
+from annostat.datasets import read_echonet
 from models.config import Config, Data, Net
+from models.data.batches import Batches, Sampling
 from models.data.clips import open_store
-from models.data.images import resized
+from models.data.images import squared, unsquared
 from models.data.reference import truth_of
 from models.data.teachers import Source, merged, parse_teacher
 from models.world.annotators import (
@@ -249,6 +252,51 @@ def test_echonet_folder_with_a_teacher(echo, tmp_path):
         open_store(data, "valid", tmp_path / "cache")
 
 
+def test_people_outline_the_clips_of_a_test_split(echo, tmp_path):
+    """Without a teacher; every annotator's outline is kept, traces beyond the clip are not."""
+    made, path = echo
+    data = Data(kind="echonet", path=str(path), size=48)
+    store = open_store(data, "test", tmp_path)
+    name = store.names[0]
+    heart = made.hearts[name]
+    assert store.kind == "none" and store.targets is None and store.has_outlines
+    assert [o.frame for o in store.outlines[0]] == [heart.es, heart.ed]
+    for outline, trace in zip(store.outlines[0], read_echonet(path).traces_of(name), strict=True):
+        assert np.array_equal(outline.mask == 255, trace.mask(48, 48))
+    with pytest.raises(AnnostatError, match="no targets to train on"):
+        Batches(store, Sampling(1, 5))
+    # A teacher that has no masks of them is told of and left out.
+    folder = write_masks(tmp_path / "T", {"other": np.zeros((12, 48, 48), np.uint8)})
+    taught = dataclasses.replace(data, teachers=(f"LV=folder:{folder}",))
+    store = open_store(taught, "test", tmp_path)
+    assert store.targets is None and "no masks of 1 of 1 clips" in store.messages()[0]
+    made, path = EchoFolder.make(5, n_frames=12, size=48), tmp_path / "twice"
+    name = next(r["FileName"] for r in made.rows if r["Split"] == "TEST")
+    heart = made.hearts[name]
+    made.retrace(name, heart.ed, [heart.trace(heart.ed), heart.trace(heart.ed, scale=1.1)])
+    made.traces.append((name, 99, heart.trace(0)))
+    twice = open_store(dataclasses.replace(data, path=str(made.write(path))), "test", tmp_path)
+    assert [(o.frame, o.annotator) for o in twice.outlines[0]] == [
+        (heart.es, 0), (heart.ed, 0), (heart.ed, 1)
+    ]  # fmt: skip
+    bare = EchoFolder.make(5, n_frames=12, size=48).write(tmp_path / "bare", tracings=False)
+    with pytest.raises(AnnostatError, match="nothing is there to score against"):
+        open_store(dataclasses.replace(data, path=str(bare)), "test", tmp_path)
+
+
+def test_a_clip_that_cannot_be_read_is_left_out_and_told(echo, tmp_path):
+    made, _ = echo
+    path = made.write(tmp_path / "E")
+    train = [r["FileName"] for r in made.rows if r["Split"] == "TRAIN"]
+    (path / "Videos" / f"{train[0]}.avi").write_bytes(b"no video")
+    masks = {n: np.full((12, 48, 48), 200, np.uint8) for n in train}
+    folder = write_masks(tmp_path / "T", masks)
+    data = Data(kind="echonet", path=str(path), size=32, teachers=(f"LV=folder:{folder}",))
+    store = open_store(data, "train", tmp_path / "cache")
+    assert store.names == train[1:] and store.skipped[0].name == train[0]
+    assert f"1 clips cannot be read and are left out: {train[0]}" in store.messages()[0]
+
+
 def test_new_masks_make_a_new_store(clip, tmp_path):
     folder = write_masks(tmp_path / "T", {"phantom-1-00000": np.zeros((16, 32, 32), np.uint8)})
     data = Data(size=32, frames=16, n_train=1, teachers=(f"LV=folder:{folder}",))
@@ -273,12 +321,23 @@ def test_camus_with_its_labels(tmp_path):
         open_store(Data(**{**data.__dict__, "path": str(bare)}), "train", tmp_path)
 
 
-def test_resizing_keeps_the_mean():
+def test_one_geometry_for_frames_and_masks():
+    """A heart stays round, and masks go back to where they were."""
     frames = np.random.default_rng(0).integers(0, 256, (2, 40, 60)).astype(np.uint8)
-    small = resized(frames, 20)
+    small = squared(frames, 20)
     assert small.shape == (2, 20, 20)
-    assert small.mean() == pytest.approx(frames.mean(), rel=0.01)
-    assert resized(small, 20) is small
+    assert small.mean() == pytest.approx(frames.mean() * 40 / 60, rel=0.02)
+    assert squared(small, 20) is small
+    disc = np.zeros((1, 60, 120), np.uint8)
+    y, x = np.mgrid[:60, :120]
+    disc[0, np.hypot(x - 70, y - 25) < 15] = 255
+    inside = squared(disc, 48)[0] >= 128
+    rows, columns = (np.ptp(a) + 1 for a in np.nonzero(inside))
+    assert abs(rows - columns) <= 1 and inside.sum() == pytest.approx(np.pi * 6**2, rel=0.1)
+    back = unsquared(squared(disc, 48), (60, 120))
+    assert back.shape == disc.shape
+    both = ((back >= 128) & (disc >= 128)).sum()
+    assert 2 * both / ((back >= 128).sum() + (disc >= 128).sum()) > 0.95
 
 
 def test_a_student_can_teach(clip, tmp_path):
