@@ -25,19 +25,32 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
 
 def load_state(path: Path, device: Any = "cpu") -> dict[str, Any]:
     """Return a training state, and set the random generators as they were."""
+    state = read_state(path, device)
+    try:
+        set_random_states(state["random"])
+    except Exception as error:  # whatever a foreign state holds
+        raise _unreadable(path, error) from None
+    return state
+
+
+def read_state(path: Path, device: Any = "cpu") -> dict[str, Any]:
+    """Return a training state; the random generators stay as they are."""
     try:
         state = torch.load(path, map_location=device, weights_only=True)
         if state["format"] != FORMAT:
             raise KeyError(f"format {state['format']!r}")
-        set_random_states(state["random"])
+        return dict(state)
     except FileNotFoundError:
         raise AnnostatError(f"there is no checkpoint {str(path)!r}") from None
     except Exception as error:  # torch raises many kinds for a file cut short or foreign
-        raise AnnostatError(
-            f"checkpoint {str(path)!r} cannot be read ({type(error).__name__}: "
-            f"{' '.join(str(error).split())[:120]}); delete it to begin again, or restore a copy"
-        ) from None
-    return dict(state)
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: Exception) -> AnnostatError:
+    return AnnostatError(
+        f"checkpoint {str(path)!r} cannot be read ({type(error).__name__}: "
+        f"{' '.join(str(error).split())[:120]}); delete it to begin again, or restore a copy"
+    )
 
 
 def random_states() -> dict[str, Any]:

@@ -48,6 +48,35 @@ class Config:
         return Config.from_dict(data)
 
 
+# Settings that a run may be gone on with under other values: they change where clips lie, how fast
+# and how long it runs and what is seen of it, and nothing that a step computes but its rounding.
+FREE = (
+    "data.path",
+    "train.epochs",
+    "train.patience",
+    "train.threads",
+    "train.graph",
+    "train.tensorboard",
+)
+
+
+def changes(old: Config, new: Config, *, free: Sequence[str] = FREE) -> list[str]:
+    """Return the settings that differ and may not, as "section.name old → new".
+
+    With the schedule "cosine" the learning rate of every step depends on the number of epochs,
+    which is then not free.
+    """
+    if new.train.schedule != "constant":
+        free = [name for name in free if name != "train.epochs"]
+    before, after = old.to_dict(), new.to_dict()
+    return [
+        f"{section}.{name} {before[section][name]!r} → {value!r}"
+        for section, part in after.items()
+        for name, value in part.items()
+        if before[section][name] != value and f"{section}.{name}" not in free
+    ]
+
+
 PRESETS = {
     "phantom-tiny": Config(
         Data(size=48, frames=40, n_train=48, n_valid=12, n_test=12),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,27 +15,26 @@ import numpy as np
 from annostat import AnnostatError, Estimate
 from annostat.estimates import plain
 from annostat.files import write_text
-from models.checkpoints import load_student
-from models.command import counter
-from models.config import Config
-from models.data.clips import open_store
+from models.checkpoints import load_student, read_state
+from models.config import FREE, Config, changes
+from models.data.store import Store
 from models.history import History
+from models.logs import check_tensorboard
 from models.network.predict import predict
 from models.network.student import count_parameters
 from models.predictions import Predictions, predictions
 from models.scores import human_overlaps, overlaps
+from models.trainer import check_settings
 
 
 def finish(
-    config: Config, out: Path, history: History, cache: Path, *, device: Any, quiet: bool
+    config: Config, out: Path, history: History, store: Store, *, device: Any, quiet: bool
 ) -> dict[str, Any]:
     """Score the best weights on unseen whole clips, draw the figures, write `result.json`."""
     from annostat.plotting import save_figure
     from models.figures import plot_curves, plot_masks
 
     student, _ = load_student(out / "best.safetensors", device)
-    with counter("Unseen clips", quiet=quiet) as done:
-        store = open_store(config.data, "test", cache, device=device, progress=done)
     structures = config.data.structures
     found = predictions(student, store, structures=structures, quiet=quiet)
     against, test = reference_scores(found, structures, store.kind)
@@ -43,6 +44,7 @@ def finish(
         "test": plain(test),
         "against": against,
         "n_test_clips": len(store),
+        "notes": store.messages(),
         "epochs": history.epoch,
         "best_epoch": history.best,
         "parameters": count_parameters(student),
@@ -71,7 +73,7 @@ def reference_scores(
 
 
 def result_of(config: Config, out: Path) -> dict[str, Any] | None:
-    """Return the result of a run that is finished, with these settings."""
+    """Return the result of a run that is finished, with these settings and no longer a training."""
     if not all((out / name).exists() for name in ("last.pt", "config.json", "result.json")):
         return None
     try:
@@ -79,6 +81,34 @@ def result_of(config: Config, out: Path) -> dict[str, Any] | None:
             json.loads((out / name).read_text(encoding="utf-8"))
             for name in ("config.json", "result.json")
         )
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise AnnostatError(f"{os.fspath(out)!r} holds broken JSON: {error}") from None
-    return dict(result) if given == config.to_dict() else None
+    free = [name for name in FREE if name not in ("train.epochs", "train.patience")]
+    same = not changes(Config.from_dict(given), config, free=free)
+    return dict(result) if same else None
+
+
+def check_ready(config: Config, out: Path) -> None:
+    """Look for everything that a run needs beside its clips, so that nothing fails at its end.
+
+    Raises
+    ------
+    AnnostatError
+        If a package is missing, `out` cannot be written, or holds a run of other settings.
+    """
+    for module, extra in (("safetensors", "train"), ("matplotlib", "")):
+        try:
+            importlib.import_module(module)
+        except ImportError:
+            wanted = f"annostat[{extra}]" if extra else module
+            raise AnnostatError(f'{module} is not installed: pip install "{wanted}"') from None
+    if config.train.tensorboard:
+        check_tensorboard()
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise AnnostatError(f"--out {os.fspath(out)!r} cannot be written: {error}") from None
+    if (out / "last.pt").exists():
+        check_settings(out / "last.pt", read_state(out / "last.pt"), config)

@@ -50,13 +50,43 @@ def progress(
         yield show
 
 
-def write_tensorboard(out: Path, history: list[dict[str, Any]]) -> None:
-    """Write the history as events."""
-    try:
+class Events:
+    """Writes each epoch's row as events for TensorBoard, while the run goes on.
+
+    Parameters
+    ----------
+    folder : Path
+    after : int
+        Epochs that are done; later events of an earlier start are taken back.
+
+    Raises
+    ------
+    AnnostatError
+        If tensorboard is not installed.
+    """
+
+    def __init__(self, folder: Path, after: int = 0) -> None:
+        check_tensorboard()
         from torch.utils.tensorboard import SummaryWriter
+
+        self.writer = SummaryWriter(str(folder), purge_step=after + 1 if after else None)
+
+    def __call__(self, row: dict[str, Any]) -> None:
+        """Write the numbers of one epoch."""
+        for name, value in row.items():
+            self.writer.add_scalar(name, value, row["epoch"])
+        self.writer.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self.writer.close()
+
+
+def check_tensorboard() -> None:
+    """Refuse to go on without tensorboard."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter  # noqa: F401
     except ImportError:
-        raise AnnostatError("train.tensorboard needs tensorboard: pip install it") from None
-    with SummaryWriter(str(out / "events")) as writer:
-        for row in history:
-            for name, value in row.items():
-                writer.add_scalar(name, value, row["epoch"])
+        raise AnnostatError(
+            "train.tensorboard needs tensorboard: pip install it, or set it to false"
+        ) from None

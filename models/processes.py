@@ -31,6 +31,22 @@ class World:
             distributed.all_reduce(x)
         return x
 
+    @contextmanager
+    def first_alone(self) -> Iterator[None]:
+        """Let the first process do what is within, while the others wait for it.
+
+        If it fails, the others end too, and say nothing: one message is enough.
+        """
+        failed = torch.ones(1, device=self.device)
+        try:
+            yield
+            failed.zero_()
+        finally:
+            # Only the first process tells; the others add nothing.
+            self.sum(failed if self.first else failed.zero_())
+        if failed.item():
+            raise SystemExit(2)
+
     def wait(self) -> None:
         """Wait for all processes."""
         if self.size > 1:

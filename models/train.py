@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,8 @@ from models.command import counter, pick_device, run_command, say
 from models.config import PRESETS, Config, load_config
 from models.data.clips import open_store
 from models.data.store import Store
-from models.finish import finish, result_of
-from models.logs import write_tensorboard
+from models.finish import check_ready, finish, result_of
+from models.logs import Events
 from models.processes import World, join
 from models.trainer import Stopped, Trainer
 
@@ -31,16 +31,34 @@ STOPPED = 128 + signal.SIGTERM
 
 
 def train(
-    config: Config, out: Path, *, cache: Path, device: str = "auto", quiet: bool = False
+    config: Config,
+    out: Path,
+    *,
+    cache: Path,
+    device: str = "auto",
+    quiet: bool = False,
+    watch: Callable[[dict[str, Any]], None] | None = None,
 ) -> dict[str, Any]:
     """Train as the settings say, or go on with it; return what `result.json` holds.
+
+    Parameters
+    ----------
+    config : Config
+    out, cache : Path
+        Folder of the run; where clips are kept.
+    device : str
+        "auto", "cpu", "cuda" or "cuda:N".
+    quiet : bool
+    watch : callable, optional
+        Is told each epoch's row of `log.csv` as a dict, in the first process: the place for any
+        other logger.
 
     Raises
     ------
     Stopped
         After SIGTERM: the state is saved, the same call goes on.
     AnnostatError
-        If data, teachers or a checkpoint cannot be used.
+        If data, teachers, a package or a checkpoint cannot be used; before any training.
     """
     done = result_of(config, out)
     if done is not None:
@@ -50,32 +68,61 @@ def train(
         torch.set_num_threads(t.threads)
     with join(pick_device(device)) as world:
         quiet = quiet or not world.first
-        if world.first:
-            out.mkdir(parents=True, exist_ok=True)
-            stores = open_stores(config, cache, world, quiet=quiet)
-        world.wait()
+        with world.first_alone():
+            if world.first:
+                check_ready(config, out)
+                # The test clips are opened first: what they lack is told before the training.
+                test, *stores = open_stores(config, ("test", "train", "valid"), cache, world, quiet)
         if not world.first:
-            stores = open_stores(config, cache, world, quiet=True)
-        trainer = Trainer(config, out, *stores, world)
-        with stop_signal(trainer):
+            stores = open_stores(config, ("train", "valid"), cache, world, quiet=True)
+        trainer = Trainer(config, out, stores[0], stores[1], world)
+        with watching(trainer, watch), stop_signal(trainer):
             trainer.fit(quiet=quiet)
         result: dict[str, Any] = {}
         if world.first:
-            if t.tensorboard:
-                write_tensorboard(out, trainer.history.rows)
             where = world.device
-            result = finish(config, out, trainer.history, cache, device=where, quiet=quiet)
+            result = finish(config, out, trainer.history, test, device=where, quiet=quiet)
         world.wait()
     return result
 
 
-def open_stores(config: Config, cache: Path, world: World, *, quiet: bool) -> list[Store]:
-    """Return the clips for training and validation, made if they are not there yet."""
+def open_stores(
+    config: Config, splits: Sequence[str], cache: Path, world: World, quiet: bool
+) -> list[Store]:
+    """Return the clips of some splits, made if they are not there yet."""
     stores = []
-    for split in ("train", "valid"):
+    for split in splits:
         with counter(f"Clips for {split}", quiet=quiet) as done:
-            stores.append(open_store(config.data, split, cache, device=world.device, progress=done))
+            store = open_store(config.data, split, cache, device=world.device, progress=done)
+        for message in store.messages():
+            say(f"{split}: {message}", quiet=quiet)
+        stores.append(store)
     return stores
+
+
+@contextmanager
+def watching(trainer: Trainer, watch: Callable[[dict[str, Any]], None] | None) -> Iterator[None]:
+    """Let TensorBoard's events and one other logger be told of each epoch."""
+    if watch is not None:
+        trainer.watchers.append(watch)
+    if not (trainer.config.train.tensorboard and trainer.world.first):
+        yield
+        return
+    folder = trainer.out / "events"
+    events: Events | None = None
+
+    def tell(row: dict[str, Any]) -> None:
+        nonlocal events
+        # Opened late: only after a checkpoint is read it is known where the run stands.
+        events = events or Events(folder, int(row["epoch"]) - 1)
+        events(row)
+
+    trainer.watchers.append(tell)
+    try:
+        yield
+    finally:
+        if events is not None:
+            events.close()
 
 
 @contextmanager

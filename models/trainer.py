@@ -6,6 +6,7 @@ import copy
 import json
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from annostat import AnnostatError
 from annostat.files import write_text
 from models.checkpoints import build_student, load_state, save_state, save_weights
 from models.command import say
-from models.config import Config
+from models.config import Config, changes
 from models.data.batches import Batches, Sampling
 from models.data.store import Store
 from models.history import History
@@ -75,6 +76,7 @@ class Trainer:
         self.step = Step(net, t, world.device, total=t.epochs * len(self.train))
         self.average = Average(self.student, t.ema) if t.ema else None
         self.history = History()
+        self.watchers: list[Callable[[dict[str, Any]], None]] = []  # are told each epoch's row
         self.stop = False  # set by whoever wants the run to end after the present batch
 
     def fit(self, *, quiet: bool = False) -> None:
@@ -108,9 +110,13 @@ class Trainer:
                 save_weights(self.out / "best.safetensors", self.weights(), self.config, facts)
             self.save()
             write_text(self.out / "log.csv", at.to_csv())
+            for tell in self.watchers:
+                tell(row)
+        people = [v for name, v in row.items() if name.startswith("human_dice_")]
+        human = f"people {sum(people) / len(people):.4f}  " if people else ""
         say(
             f"epoch {at.epoch:3d}  train {row['train_loss']:.4f}  valid {row['valid_loss']:.4f}  "
-            f"Dice {row['valid_dice']:.4f}  {row['clips_per_s']:.1f} clips/s",
+            f"Dice {row['valid_dice']:.4f}  {human}{row['clips_per_s']:.1f} clips/s",
             quiet=quiet or not self.world.first,
         )
 
@@ -169,12 +175,7 @@ class Trainer:
         """Take up the state of `last.pt`."""
         path = self.out / "last.pt"
         state = load_state(path, self.world.device)
-        if state["config"] != self.config.to_dict():
-            changed = differences(state["config"], self.config.to_dict())
-            raise AnnostatError(
-                f"{str(path)!r} is of a run with other settings ({changed}): give the same ones, "
-                "or another --out"
-            )
+        check_settings(path, state, self.config)
         self.student.load_state_dict(state["student"])
         self.step.load_state_dict(state["step"])
         if self.average is not None:
@@ -184,11 +185,11 @@ class Trainer:
             write_text(self.out / "log.csv", self.history.to_csv())
 
 
-def differences(old: dict[str, Any], new: dict[str, Any]) -> str:
-    """Return the settings that differ, as "section.name old → new"."""
-    return ", ".join(
-        f"{section}.{name} {old[section].get(name)!r} → {value!r}"
-        for section, part in new.items()
-        for name, value in part.items()
-        if old[section].get(name) != value
-    )
+def check_settings(path: Path, state: dict[str, Any], config: Config) -> None:
+    """Refuse a checkpoint of a run whose settings differ in what may not change."""
+    different = changes(Config.from_dict(state["config"]), config)
+    if different:
+        raise AnnostatError(
+            f"{str(path)!r} is of a run with other settings ({', '.join(different)}): give the "
+            "same ones, or another --out"
+        )
