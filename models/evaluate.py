@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,7 @@ from models.network.student import Student, count_parameters
 from models.picks import Picks, cell, labelled_es, score_picks
 from models.predictions import Predictions, expected_area, predictions
 from models.scores import Row, human_rows, overlap_rows, read_rows, score
+from models.settling import MARGIN, Settling, settle, settling_section
 from models.world.annotators import Annotations, Noise, annotate
 
 if TYPE_CHECKING:
@@ -66,6 +68,8 @@ class Evaluation(Result):
         Ejection fraction against one annotator (the listed value), with the ceiling of r.
     first : FirstFrames or None
         1 − Dice over the first frames, without and with padding.
+    settled : tuple of Settling
+        From which frame on 1 − Dice is flat: without padding, and with it if there is some.
     concentration : Concentration or None
         Where the squared error of EF against one annotator sits, beside pure noise.
     notes : tuple of str
@@ -77,6 +81,7 @@ class Evaluation(Result):
     afd: Picks | None
     ef: EfScore | None
     first: FirstFrames | None
+    settled: tuple[Settling, ...]
     concentration: Concentration | None
     notes: tuple[str, ...]
     provenance: Provenance
@@ -87,12 +92,16 @@ class Evaluation(Result):
         table = [[row.name, *(cell(getattr(row, column)) for column in known)] for row in self.rows]
         columns = ["score", *(ALL_COLUMNS[c] for c in known)]
         lines = [f"{self.provenance.n_items} clips", *self.notes]
+        lines += bias_lines(self.rows)
         if "bound" in known:
             lines.append("Annotators are simulated; 'perfect model' is predicted from them alone.")
         out = [Section("Scores", columns, table, lines)]
         out += [] if self.afd is None else [self.afd.section()]
-        for part in (self.ef, self.first, self.concentration):
+        for part in (self.ef, self.first):
             out += [] if part is None else part.sections()
+        if self.settled:
+            out.append(settling_section(self.settled[0], *self.settled[1:] or (None,)))
+        out += [] if self.concentration is None else self.concentration.sections()
         return out
 
     def to_dict(self) -> dict[str, Any]:
@@ -104,6 +113,7 @@ class Evaluation(Result):
             "afd": None if self.afd is None else self.afd.to_dict(),
             "ef": plain(self.ef),
             "first_frames": plain(self.first),
+            "settled": [s.to_dict() for s in self.settled],
             "concentration": plain(self.concentration),
             "notes": list(self.notes),
             "provenance": self.provenance.to_dict(),
@@ -123,6 +133,21 @@ class Evaluation(Result):
         )
 
 
+def bias_lines(rows: Sequence[Row]) -> list[str]:
+    """Return a sentence for each reference from which the ejection fraction is off for sure."""
+    out = []
+    row = next((r for r in rows if r.name == "Bias of EF"), Row(""))
+    for column in ("truth", "human"):
+        estimate = getattr(row, column)
+        if estimate is None or estimate.interval is None or 0 in estimate.interval:
+            continue
+        word = "low" if estimate.value < 0 else "high"
+        out.append(
+            f"The student's EF is too {word}, {ALL_COLUMNS[column]}: by {cell(estimate)} on average"
+        )
+    return out
+
+
 def evaluate(
     student: Student,
     store: Store,
@@ -132,6 +157,7 @@ def evaluate(
     pad: int = 0,
     how: str = "mirror",
     largest: bool = False,
+    margin: float = MARGIN,
     seed: int = 0,
     quiet: bool = True,
 ) -> tuple[Evaluation, Predictions]:
@@ -149,6 +175,8 @@ def evaluate(
     pad, how, largest
         As in `models.network.predict.predict`. With padding, the first frames are looked at
         without it, too.
+    margin : float
+        A difference of 1 − Dice that does not matter, for the frame from which on it is flat.
     seed : int
         Of the annotators and of the bootstraps.
     """
@@ -165,11 +193,14 @@ def evaluate(
     if annotations is None:
         rows += read_rows(found, facts, afd, seed=seed)
     ef = first = share = None
+    settled: tuple[Settling, ...] = ()
     if len(store) >= LEAST:
         if found.counts:
             bare = predictions(student, store, **options) if pad else found
-            second = found.frame_errors() if pad else None
-            first = first_frames(bare.frame_errors(), padded=second, n_frames=30, rng=seed)
+            curves = [p.frame_errors() for p in ((bare, found) if pad else (bare,))]
+            second = curves[1] if pad else None
+            first = first_frames(curves[0], padded=second, n_frames=30, rng=seed)
+            settled = tuple(settle(c, margin=margin) for c in curves)
         values = read(facts, annotations, found)
         if values is not None:
             rho = None if annotations is None else icc(annotations.ef)["icc_1_1"]
@@ -187,12 +218,13 @@ def evaluate(
         "pad": pad,
         "how": how,
         "largest": largest,
+        "margin": margin,
         "parameters": count_parameters(student),
         "config": config.to_dict(),
     }
     provenance = Provenance(__version__, "", len(store), seed, settings)
     notes = tuple(store.messages())
-    return Evaluation(rows, afd, ef, first, share, notes, provenance), found
+    return Evaluation(rows, afd, ef, first, settled, share, notes, provenance), found
 
 
 def _picks(
@@ -229,12 +261,20 @@ def known(value: Any) -> bool:
 @click.argument("weights", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of results.")
 @click.option("--split", type=click.Choice(SPLITS), default="test")
-@click.option("--set", "settings", multiple=True, metavar="SECTION.NAME=VALUE",
-              help="Change a setting of the data, for example data.n_test=100.")  # fmt: skip
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="SECTION.NAME=VALUE",
+    help="Change a setting of the data, for example data.n_test=100.",
+)
 @click.option("--cache", type=click.Path(path_type=Path), default=Path("out/clips"))
 @click.option("--pad", type=click.IntRange(0), default=0, help="Frames put in front.")
 @click.option("--how", type=click.Choice(PADDINGS), default="mirror", help="What is put in front.")
 @click.option("--largest", is_flag=True, help="Keep the largest component of each mask.")
+@click.option(
+    "--flat-within", "margin", type=float, default=MARGIN, help="Dice that does not matter."
+)
 @click.option("--outline-px", type=float, default=1.0, help="SD of the annotators' outlines.")
 @click.option("--pick-mae", type=float, default=2.0, help="Mean error of their picks, frames.")
 @click.option("--ef-points", type=float, default=6.0, help="SD of their ejection fractions.")
@@ -242,10 +282,18 @@ def known(value: Any) -> bool:
 @click.option("--device", default="auto", help="auto, cpu, cuda or cuda:N.")
 @click.option("--quiet", is_flag=True)
 def main(
-    weights: Path, out: Path, split: str, settings: tuple[str, ...], cache: Path, pad: int,
-    how: str, largest: bool, outline_px: float, pick_mae: float, ef_points: float, seed: int,
-    device: str, quiet: bool,
-) -> None:  # fmt: skip
+    weights: Path,
+    out: Path,
+    split: str,
+    settings: tuple[str, ...],
+    cache: Path,
+    outline_px: float,
+    pick_mae: float,
+    ef_points: float,
+    device: str,
+    quiet: bool,
+    **options: Any,
+) -> None:
     """Score a student on whole clips: one JSON file, one figure."""
     from annostat.plotting import save_figure
     from models.figures import plot_evaluation
@@ -258,10 +306,7 @@ def main(
     for message in store.messages():
         say(message, quiet=quiet)
     noise = Noise(outline_px, NoiseModel.with_mae("laplace", pick_mae), ef_points)
-    result, found = evaluate(
-        student, store, config, noise=noise, pad=pad, how=how, largest=largest, seed=seed,
-        quiet=quiet,
-    )  # fmt: skip
+    result, found = evaluate(student, store, config, noise=noise, quiet=quiet, **options)
     out.mkdir(parents=True, exist_ok=True)
     text = json.dumps(plain(result.to_dict()), indent=2, ensure_ascii=False, allow_nan=False)
     write_text(out / "evaluation.json", text + "\n")

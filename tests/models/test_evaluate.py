@@ -123,7 +123,7 @@ def test_evaluation_of_the_phantom(weights, cache, tmp_path, capsys):
     assert run(evaluate_command, *arguments) == 0
     found = json.loads((tmp_path / "evaluation.json").read_text())
     assert set(found) == {
-        "scores", "afd", "ef", "first_frames", "concentration", "notes", "provenance"
+        "scores", "afd", "ef", "first_frames", "settled", "concentration", "notes", "provenance"
     }  # fmt: skip
     names = {"Dice LV, all frames", "IoU LV, all frames", "Dice LA, all frames",
              "IoU LA, all frames", "Dice at ED and ES", "IoU at ED and ES", "aFD of ES",
