@@ -13,11 +13,11 @@ from models.checkpoints import build_student, save_weights
 from models.config import Config, Data, Net, Train
 from models.data.clips import open_store
 from models.data.reference import truth_of
-from models.evaluate import ALL_COLUMNS, evaluate
+from models.evaluate import ALL_COLUMNS, bias_lines, evaluate
 from models.figures import plot_evaluation
 from models.means import mean_estimate
 from models.predictions import Drawn, Predictions, beat_of
-from models.scores import human_overlaps, overlaps, score
+from models.scores import Row, human_overlaps, overlaps, score
 from models.world.annotators import Noise, annotate
 from models.world.phantom import make_clip
 from tests.folders import EchoFolder, write_camus
@@ -107,6 +107,23 @@ def test_means_with_intervals():
     gone = mean_estimate(np.array([1.0, np.nan, 3.0]))
     assert gone.value == 2 and "1 of 3 have none" in gone.note
     assert np.isnan(mean_estimate(np.array([np.nan])).value)
+
+
+def test_overlaps_of_few_clips_stay_between_0_and_1():
+    for values in ([0.02, 0.15, 0.97], [0.1, 0.1, 1.0], [0.0, 0.0, 0.5, 1.0]):
+        share = mean_estimate(np.array(values), share=True)
+        assert 0 <= share.low < share.value < share.high <= 1
+    assert mean_estimate(np.ones(4), share=True).interval is None
+    signed = mean_estimate(np.array([-3.0, -1.0, 2.0]), signed=True)
+    assert signed.low < signed.value < 0 < signed.high
+
+
+def test_a_biased_ejection_fraction_is_said():
+    gap = np.random.default_rng(0).normal(-3, 2, 40)
+    row = Row("Bias of EF", human=mean_estimate(gap, signed=True, unit="points"))
+    assert "too low, against people: by -3" in bias_lines([row])[0].replace("−", "-")
+    fair = Row("Bias of EF", human=mean_estimate(gap - gap.mean() + 0.1, signed=True))
+    assert bias_lines([fair]) == bias_lines([]) == []
 
 
 def test_beat_is_read_from_soft_masks(store):
