@@ -55,7 +55,7 @@ def predict(
     return keep_largest(masks) if largest else masks
 
 
-@torch.inference_mode()
+@torch.no_grad()  # not inference mode, whose tensors would make compiled gates anew
 def stream(student: Student, pieces: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
     """Yield the masks (t, structures, H, W) of consecutive pieces (t, H, W) of one clip."""
     if student.training:

@@ -2,19 +2,19 @@
 
 `run_plain` is the loop as one would write it. `run_hoisted` convolves all inputs of the sequence
 at once, and its backward pass, written by hand, also makes the gradients of the weights and of the
-inputs in one convolution each, after a short loop. On a GPU the gates are compiled into one kernel.
+inputs in one convolution each, after a short loop. Its arrays are time first and channels last
+throughout, which is what a GPU's convolutions work on without transposing anything.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torch.nn.grad import conv2d_input, conv2d_weight
+
+from models.network import gates
 
 State = tuple[Tensor, Tensor]
 
@@ -38,40 +38,64 @@ def step(z: Tensor, c: Tensor) -> State:
     return (torch.sigmoid(o) * torch.tanh(c)).to(z.dtype), c
 
 
-def step_back(z: Tensor, c0: Tensor, c1: Tensor, dh: Tensor, dc: Tensor) -> State:
-    """Return the gradients of the gates' logits and of the old cell."""
-    i, f, o, g = z.to(c0.dtype).chunk(4, 1)
-    i, f, o, g = torch.sigmoid(i), torch.sigmoid(f), torch.sigmoid(o), torch.tanh(g)
-    tanh = torch.tanh(c1)
-    dh = dh.to(c0.dtype)
-    dc = dc + dh * o * (1 - tanh * tanh)
-    dz = torch.cat(
-        [
-            dc * g * i * (1 - i),
-            dc * c0 * f * (1 - f),
-            dh * tanh * o * (1 - o),
-            dc * i * (1 - g * g),
-        ],
-        1,
-    )
-    return dz.to(z.dtype), dc * f
-
-
-@cache
-def compiled(function: Callable[..., State]) -> Callable[..., State]:
-    """Return the function as one GPU kernel; only the gates, since unrolled time compiles badly."""
-    return torch.compile(function, dynamic=False)
-
-
 def run_hoisted(
-    x: Tensor, h: Tensor, c: Tensor, weight: Tensor, bias: Tensor
+    x: Tensor, h: Tensor, c: Tensor, weight: Tensor, bias: Tensor, *, compile: bool = False
 ) -> tuple[Tensor, State]:
-    """Return what `run_plain` does, with the inputs' convolutions batched over time."""
+    """Return what `run_plain` does of a sequence with time first, x of shape (T, B, C, H, W).
+
+    Hidden states are (T, B, F, H, W), channels last in memory.
+    """
     if torch.is_autocast_enabled(x.device.type):
         kind = torch.get_autocast_dtype(x.device.type)
         x, h, weight, bias = x.to(kind), h.to(kind), weight.to(kind), bias.to(kind)
-    hidden, h, c = _Sequence.apply(x, h.to(x.dtype), c, weight, bias)
+    hidden, h, c = _Sequence.apply(x, h.to(x.dtype), c, weight, bias, compile)
     return hidden, (h, c)
+
+
+def as_rows(x: Tensor) -> Tensor:
+    """Return images (N, C, H, W) as rows of pixels (N, H, W, C), contiguous.
+
+    A copy unless the images are channels last.
+    """
+    return _settled(x.permute(0, 2, 3, 1))
+
+
+def as_images(rows: Tensor) -> Tensor:
+    """Return rows of pixels (N, H, W, C) as images (N, C, H, W), channels last."""
+    return rows.permute(0, 3, 1, 2)
+
+
+def _settled(x: Tensor) -> Tensor:
+    """Return a contiguous tensor whose strides say so for axes of length 1, too.
+
+    By them a convolution tells channels last from channels first: of one channel
+    ``contiguous()`` may leave either.
+    """
+    wanted, size = [], 1
+    for length in reversed(x.shape):
+        wanted.append(size)
+        size *= length
+    if list(x.stride()) == wanted[::-1]:
+        return x
+    return x.clone(memory_format=torch.contiguous_format)
+
+
+def convolve(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Return the 3 × 3 convolution of rows (N, H, W, C), as rows."""
+    return as_rows(F.conv2d(as_images(x), weight, bias, padding=1))
+
+
+def convolve_back(d: Tensor, x: Tensor, weight: Tensor, *, of_input: bool) -> Tensor:
+    """Return the gradient of `convolve` with respect to its input (rows) or its weight.
+
+    `torch.nn.grad` does the same with a stand-in for the other operand, and so loses the layout.
+    """
+    mask = [of_input, not of_input, False]
+    pair = (1, 1)
+    found = torch.ops.aten.convolution_backward(
+        as_images(d), as_images(x), weight, None, pair, pair, pair, False, (0, 0), 1, mask
+    )
+    return as_rows(found[0]) if of_input else found[1]
 
 
 class _Sequence(torch.autograd.Function):
@@ -80,50 +104,79 @@ class _Sequence(torch.autograd.Function):
     @staticmethod
     @torch.amp.custom_fwd(device_type="cuda")
     def forward(
-        ctx: Any, x: Tensor, h: Tensor, c: Tensor, weight: Tensor, bias: Tensor
+        ctx: Any, x: Tensor, h: Tensor, c: Tensor, weight: Tensor, bias: Tensor, compile: bool
     ) -> tuple[Tensor, Tensor, Tensor]:
-        n = x.shape[2]
-        gate = compiled(step) if x.is_cuda else step
-        w_x, w_h = weight[:, :n].contiguous(), weight[:, n:].contiguous()
-        form = torch.channels_last if x.is_cuda else torch.contiguous_format
-        frames = x.transpose(0, 1)  # time first: one step is then one block of memory
-        flat = frames.flatten(0, 1).contiguous(memory_format=form)
-        z = F.conv2d(flat, w_x, bias, padding=1).unflatten(0, frames.shape[:2])
-        logits, hidden, cells = [], [h], [c]
-        for t in range(frames.shape[0]):
-            logits.append(z[t] + F.conv2d(hidden[-1], w_h, padding=1))
-            h, c = gate(logits[-1], cells[-1])
-            hidden.append(h)
-            cells.append(c)
-        ctx.save_for_backward(x, weight, *logits, *hidden, *cells)
-        return torch.stack(hidden[1:], 1), h.clone(), c.clone()
+        ctx.set_materialize_grads(False)
+        with torch.autocast(x.device.type, enabled=False):
+            return _Sequence._forward(ctx, x, h, c, weight, bias, compile)
+
+    @staticmethod
+    def _forward(
+        ctx: Any, x: Tensor, h: Tensor, c: Tensor, weight: Tensor, bias: Tensor, compile: bool
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        steps, n = x.shape[0], x.shape[2]
+        gate = gates.gate(gates.forward, compile=compile)
+        w_x, w_h = (as_images(as_rows(w)) for w in (weight[:, :n], weight[:, n:]))
+        frames = as_rows(x.flatten(0, 1))
+        one, size = as_rows(h), h.shape[1]
+        z_in = convolve(frames, w_x, bias).view(steps, -1, 4, size)
+        state, cell = one.view(-1, size), as_rows(c).view(-1, size)
+        logits, hidden, cells = [], [state], [cell]
+        for t in range(steps):
+            z_state = convolve(state.view(one.shape), w_h).view(-1, 4, size)
+            state, cell, z = gate(z_in[t], z_state, cell)
+            logits.append(z)
+            hidden.append(state)
+            cells.append(cell)
+        ctx.save_for_backward(frames, w_x, w_h, *logits, *hidden, *cells)
+        ctx.shape, ctx.compile = (steps, *one.shape), compile
+        out = torch.stack(hidden[1:]).view(ctx.shape).permute(0, 1, 4, 2, 3)
+        last = (as_images(a.clone().view(one.shape)) for a in (state, cell))
+        return (out, *last)
 
     @staticmethod
     @torch.amp.custom_bwd(device_type="cuda")
-    def backward(ctx: Any, d_hidden: Tensor, dh: Tensor, dc: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight, *saved = ctx.saved_tensors
-        steps, n = x.shape[1], x.shape[2]
+    def backward(
+        ctx: Any, d_hidden: Tensor | None, dh: Tensor | None, dc: Tensor | None
+    ) -> tuple[Tensor | None, ...]:
+        with torch.autocast(ctx.saved_tensors[0].device.type, enabled=False):
+            return _Sequence._backward(ctx, d_hidden, dh, dc)
+
+    @staticmethod
+    def _backward(
+        ctx: Any, d_hidden: Tensor | None, dh: Tensor | None, dc: Tensor | None
+    ) -> tuple[Tensor | None, ...]:
+        frames, w_x, w_h, *saved = ctx.saved_tensors
+        steps, *one = ctx.shape
+        size = one[-1]
         logits, hidden = saved[:steps], saved[steps : 2 * steps + 1]
         cells = saved[2 * steps + 1 :]
-        gate = compiled(step_back) if x.is_cuda else step_back
-        w_x, w_h = weight[:, :n].contiguous(), weight[:, n:].contiguous()
-        grads: list[Tensor] = [x] * steps
+        gate = gates.gate(gates.backward, compile=ctx.compile)
+        none = torch.zeros_like(hidden[0])
+        outs = [none] * steps
+        if d_hidden is not None:
+            rows = as_rows(d_hidden.flatten(0, 1)).view(steps, -1, size)
+            outs = list(rows.unbind())
+        back = none if dh is None else as_rows(dh).view(-1, size)
+        d_cell = torch.zeros_like(cells[0]) if dc is None else as_rows(dc).view(-1, size)
+        grads: list[Tensor] = [none] * steps
         for t in reversed(range(steps)):
-            dz, dc = gate(logits[t], cells[t], cells[t + 1], dh + d_hidden[:, t], dc)
+            dz, d_cell = gate(logits[t], cells[t], cells[t + 1], back, outs[t], d_cell)
             grads[t] = dz
-            dh = conv2d_input(hidden[t].shape, w_h, dz, padding=1)
-        dz = torch.cat(grads)
-        frames = x.transpose(0, 1).flatten(0, 1)
-        before = torch.cat(hidden[:-1])
+            back = convolve_back(
+                dz.view(*one[:-1], 4 * size), hidden[t].view(one), w_h, of_input=True
+            ).view(-1, size)
+        dz = torch.cat(grads).view(-1, *one[1:-1], 4 * size)
+        before = torch.cat(hidden[:-1]).view(-1, *one[1:])
         d_weight = torch.cat(
             [
-                conv2d_weight(frames, w_x.shape, dz, padding=1),
-                conv2d_weight(before, w_h.shape, dz, padding=1),
+                convolve_back(dz, frames, w_x, of_input=False),
+                convolve_back(dz, before, w_h, of_input=False),
             ],
             1,
         )
         d_x = None
         if ctx.needs_input_grad[0]:
-            d_x = conv2d_input(frames.shape, w_x, dz, padding=1)
-            d_x = d_x.unflatten(0, (steps, x.shape[0])).transpose(0, 1)
-        return d_x, dh, dc, d_weight, dz.sum((0, 2, 3))
+            d_x = as_images(convolve_back(dz, frames, w_x, of_input=True)).unflatten(0, (steps, -1))
+        ends = (as_images(a.view(one)) for a in (back, d_cell))
+        return (d_x, *ends, d_weight, dz.sum((0, 1, 2)), None)

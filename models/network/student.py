@@ -7,16 +7,20 @@ convolution ends it. There are no skip connections unless they are asked for.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from annostat import AnnostatError
 from annostat.errors import check_choice, check_count
+from models.network.gates import can_compile
 from models.network.norm import SequenceNorm
 from models.network.recurrence import run_hoisted, run_plain
 
 FILTERS = 12
+ENGINES = ("auto", "plain", "hoisted", "compiled")
 GREY_MEAN, GREY_SD = 33.0, 50.0  # grey levels of EchoNet-Dynamic, all channels together
 
 
@@ -27,29 +31,33 @@ class ConvLSTM(nn.Module):
     ----------
     channels, filters : int
         Channels in and out.
-    engine : {"auto", "plain", "hoisted"}
-        "plain" convolves input and state together at each step, which is faster on a CPU;
-        "hoisted" convolves all inputs of the sequence at once and has a backward pass of its own,
-        which launches far fewer kernels on a GPU. "auto" chooses by the device.
     """
 
-    def __init__(self, channels: int, filters: int, engine: str = "auto") -> None:
+    def __init__(self, channels: int, filters: int) -> None:
         super().__init__()
         self.gates = nn.Conv2d(channels + filters, 4 * filters, 3, padding=1)
         self.filters = filters
-        self.engine = check_choice("engine", engine, ("auto", "plain", "hoisted"))
 
     def forward(
-        self, x: Tensor, state: tuple[Tensor, Tensor] | None = None
+        self, x: Tensor, state: tuple[Tensor, Tensor] | None = None, *, engine: str = "plain"
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """Run over x of shape (B, T, C, H, W); return all hidden states and the last state."""
+        """Run over a sequence; return all hidden states and the last state.
+
+        Parameters
+        ----------
+        x : tensor of shape (B, T, C, H, W), or (T, B, C, H, W) if the engine is not "plain"
+        state : tuple of tensors of shape (B, F, H, W), optional
+        engine : {"plain", "hoisted", "compiled"}
+        """
+        plain = engine == "plain"
         if state is None:
-            shape = (x.shape[0], self.filters, *x.shape[-2:])
+            shape = (x.shape[0 if plain else 1], self.filters, *x.shape[-2:])
             # The cell adds up over the sequence: it stays in single precision under autocast.
             state = (x.new_zeros(shape), x.new_zeros(shape, dtype=_cell_type(x)))
-        hoist = self.engine == "hoisted" or (self.engine == "auto" and x.is_cuda)
-        run = run_hoisted if hoist else run_plain
-        return run(x, state[0], state[1], self.gates.weight, self.gates.bias)
+        weight, bias = self.gates.weight, self.gates.bias
+        if plain:
+            return run_plain(x, *state, weight, bias)
+        return run_hoisted(x, *state, weight, bias, compile=engine == "compiled")
 
 
 def _cell_type(x: Tensor) -> torch.dtype:
@@ -71,8 +79,11 @@ class Student(nn.Module):
         Filters of the first block.
     normalise : bool
         Subtract a fixed mean grey level and divide by a fixed SD; False feeds 0–255 as it is.
-    engine : str
-        As in `ConvLSTM`.
+    engine : {"auto", "plain", "hoisted", "compiled"}
+        "plain" convolves input and state together at each step, which is faster on a CPU;
+        "hoisted" convolves all inputs of a sequence at once and has a backward pass of its own,
+        which launches far fewer kernels on a GPU; "compiled" does so with compiled gates. "auto" is
+        "plain" on a CPU, "compiled" on a GPU, or "hoisted" if torch cannot compile there.
 
     Notes
     -----
@@ -96,11 +107,12 @@ class Student(nn.Module):
         structures = check_count("structures", structures, low=1)
         filters = check_count("filters", filters, low=1)
         self.skip, self.normalise = skip, normalise
+        self.engine = check_choice("engine", engine, ENGINES)
         width = [filters * 2**b for b in range(blocks)]
         inputs = [1, *width]
         self.cells = nn.ModuleList(
             nn.ModuleList(
-                ConvLSTM(inputs[b] if j == 0 else width[b], width[b], engine) for j in range(layers)
+                ConvLSTM(inputs[b] if j == 0 else width[b], width[b]) for j in range(layers)
             )
             for b in range(blocks)
         )
@@ -118,6 +130,14 @@ class Student(nn.Module):
     def multiple(self) -> int:
         """Height and width must be multiples of this."""
         return int(2 ** (self.blocks - 1))
+
+    def engine_on(self, device: torch.device) -> str:
+        """Return the engine that runs on a device."""
+        if self.engine != "auto":
+            return self.engine
+        if device.type != "cuda":
+            return "plain"
+        return "compiled" if can_compile(device.type) else "hoisted"
 
     def forward(self, frames: Tensor, states: list[tuple[Tensor, Tensor]] | None = None) -> Tensor:
         """Return logits (B, T, structures, H, W) of grey frames (B, T, H, W), uint8 or float.
@@ -139,6 +159,9 @@ class Student(nn.Module):
                 f"{self.blocks} blocks need a height and width that are multiples of "
                 f"{self.multiple}, got {frames.shape[-2]} × {frames.shape[-1]}; resize or pad"
             )
+        engine = self.engine_on(frames.device)
+        if engine != "plain":  # time first from here on
+            frames = frames.transpose(0, 1)
         x = frames.to(self.head.weight.dtype).unsqueeze(2)
         if self.normalise:
             x = (x - GREY_MEAN) / GREY_SD
@@ -149,23 +172,29 @@ class Student(nn.Module):
             if b:
                 x = per_frame(lambda y: F.max_pool2d(y, 2), x)
             for cell, norm in zip(self.cells[b], self.norms[b], strict=True):
-                x, state = cell(x, carried[len(after)] if carried else None)
+                x, state = cell(x, carried[len(after)] if carried else None, engine=engine)
                 after.append(state)
                 x = norm(x)
             kept.append(x)
         for b in reversed(range(self.blocks - 1)):
             x = per_frame(lambda y: F.interpolate(y, scale_factor=2.0, mode="nearest"), x)
             if self.skip:
-                x = torch.cat([x, kept[b]], dim=2)
+                # As images: of five axes cat would forget that channels come last.
+                both = [y.flatten(0, 1) for y in (x, kept[b])]
+                x = torch.cat(both, dim=1).unflatten(0, x.shape[:2])
             x = self.up_norms[b](per_frame(self.up[b], x))
         if states is not None:
             states[:] = after
-        return per_frame(self.head, x)
+        logits = per_frame(self.head, x)
+        return logits if engine == "plain" else logits.transpose(0, 1)
 
 
-def per_frame(function: object, x: Tensor) -> Tensor:
-    """Apply a function of images (N, C, H, W) to sequences (B, T, C, H, W)."""
-    y = function(x.flatten(0, 1))  # type: ignore[operator]
+def per_frame(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Apply a function of images (N, C, H, W) to sequences (B, T, C, H, W).
+
+    The order of the first two axes does not matter.
+    """
+    y = function(x.flatten(0, 1))
     return y.unflatten(0, x.shape[:2])
 
 
