@@ -47,6 +47,12 @@ class World:
         if failed.item():
             raise SystemExit(2)
 
+    def mean(self, x: Tensor) -> None:
+        """Replace a tensor by its mean over all processes."""
+        if self.size > 1:
+            distributed.all_reduce(x)
+            x /= self.size
+
     def wait(self) -> None:
         """Wait for all processes."""
         if self.size > 1:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from annostat import AnnostatError
 from annostat.files import write_text
@@ -45,7 +44,8 @@ def begin_student(config: Config, world: World) -> Student:
     torch.manual_seed(config.train.seed)
     student = build_student(config).to(world.device)
     if world.device.type == "cuda":
-        student = student.to(memory_format=torch.channels_last)
+        student.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        torch.backends.cudnn.benchmark = True  # all batches have the same shapes
     if config.train.shared_norm and world.size > 1:
         share_statistics(student)
     return student
@@ -69,11 +69,10 @@ class Trainer:
         self.student = begin_student(config, world)
         self.train = batches_of(train, config, world)
         self.valid = batches_of(valid, config, world, fixed=True)
-        net: nn.Module = self.student
-        if world.size > 1:
-            net = nn.parallel.DistributedDataParallel(self.student)
         t = config.train
-        self.step = Step(net, t, world.device, total=t.epochs * len(self.train))
+        share = world.mean if world.size > 1 else None
+        total = t.epochs * len(self.train)
+        self.step = Step(self.student, t, world.device, total, share)
         self.average = Average(self.student, t.ema) if t.ema else None
         self.history = History()
         self.watchers: list[Callable[[dict[str, Any]], None]] = []  # are told each epoch's row
@@ -154,6 +153,8 @@ class Trainer:
         net = self.student
         if self.average is not None:
             net = copy.deepcopy(self.student)
+            for parameter in net.parameters():
+                parameter.grad = None
             net.load_state_dict(self.average.weights)
         structures = self.config.data.structures
         return validate(net, self.valid, self.config.train, structures, self.world)

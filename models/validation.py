@@ -10,6 +10,7 @@ import torch
 from models.data.batches import Batches
 from models.network.losses import distillation_loss, overlap_counts
 from models.network.settings import Train
+from models.network.step import half_precision
 from models.network.student import Student
 from models.processes import World
 
@@ -30,7 +31,7 @@ def validate(
             torch.distributed.broadcast(buffer, 0)
     net.eval()
     sums = torch.zeros(2 + 2 * len(structures), dtype=torch.float64, device=world.device)
-    half = world.device.type == "cuda" and train.bf16
+    half = half_precision(world.device, train)
     for frames, targets in batches.epoch(0):
         with torch.autocast(world.device.type, torch.bfloat16, enabled=half):
             logits = net(frames)

@@ -6,9 +6,11 @@ So neither a restart nor the number of processes changes the data.
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -17,6 +19,8 @@ from torch import Tensor
 
 from annostat import AnnostatError
 from models.data.store import Store
+
+Item = TypeVar("Item")
 
 
 def window_start(seed: int, epoch: int | str, name: str, choices: int) -> int:
@@ -101,11 +105,13 @@ class Batches:
         self.frames, self.targets = self._place(store.frames, store.targets)
 
     def _place(self, *arrays: Any) -> tuple[Any, ...]:
-        if self.device.type == "cuda":
-            free = torch.cuda.mem_get_info(self.device)[0]
-            if sum(a.nbytes for a in arrays) < 0.5 * free:
-                return tuple(torch.from_numpy(np.array(a)).to(self.device) for a in arrays)
-        return arrays
+        if self.device.type != "cuda":
+            return arrays
+        index = self.device.index
+        free = torch.cuda.mem_get_info(torch.cuda.current_device() if index is None else index)[0]
+        if sum(a.nbytes for a in arrays) >= 0.5 * free:
+            return arrays
+        return tuple(moved(a, self.device) for a in arrays)
 
     def __len__(self) -> int:
         """Batches in an epoch; clips that do not fill one wait for another epoch."""
@@ -121,11 +127,37 @@ class Batches:
         order = np.arange(n)
         if not self.fixed:
             order = np.random.default_rng([s.seed, epoch]).permutation(n)
-        for k in range(first, len(self)):
-            mine = order[k * self.batch : (k + 1) * self.batch][s.rank :: s.world]
-            if mine.size:
-                rows = self._rows(mine, "valid" if self.fixed else epoch)
-                yield self._fetch(self.frames, rows), self._fetch(self.targets, rows)
+        parts = [order[k * self.batch : (k + 1) * self.batch] for k in range(first, len(self))]
+        shares = [part[s.rank :: s.world] for part in parts]
+        shares = [clips for clips in shares if clips.size]
+        if shares:
+            rows = self._rows(np.concatenate(shares), "valid" if self.fixed else epoch)
+            ends = np.cumsum([clips.size for clips in shares])[:-1]
+            yield from self._fetched(rows, ends)
+
+    def _fetched(
+        self, rows: NDArray[np.int64], ends: NDArray[np.int64]
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield frames and targets of rows cut at `ends`."""
+        if isinstance(self.frames, Tensor) and isinstance(self.targets, Tensor):
+            # One copy for the whole epoch: one for each batch would wait for the GPU each time.
+            index = torch.from_numpy(rows).to(self.device)
+            for part in torch.tensor_split(index, ends.tolist()):
+                yield self.frames[part], self.targets[part]
+            return
+        # Reading from disk goes on while the GPU works.
+        host: Iterator[tuple[Tensor, Tensor]] = map(self._read, np.split(rows, ends))
+        for frames, targets in ahead(host) if self.device.type == "cuda" else host:
+            yield (
+                frames.to(self.device, non_blocking=True),
+                targets.to(self.device, non_blocking=True),
+            )
+
+    def _read(self, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+        frames, targets = (torch.from_numpy(a[rows]) for a in (self.frames, self.targets))
+        if self.device.type == "cuda":
+            return frames.pin_memory(), targets.pin_memory()
+        return frames, targets
 
     def _rows(self, clips: NDArray[np.int64], epoch: int | str) -> NDArray[np.int64]:
         s, by = self.store, self.sampling
@@ -163,6 +195,34 @@ class Batches:
                 [at for _, at in found],
                 [o.structure for _, o in part],
             )
+
+
+def moved(array: NDArray[np.uint8], device: torch.device, piece: int = 1 << 28) -> Tensor:
+    """Return an array on a device, copied in pieces of some bytes.
+
+    So the host never holds all of it, however many processes do the same.
+    """
+    out = torch.empty(array.shape, dtype=torch.uint8, device=device)
+    rows = max(1, piece // max(1, array[:1].nbytes))
+    for start in range(0, len(array), rows):
+        out[start : start + rows] = torch.from_numpy(np.array(array[start : start + rows]))
+    return out
+
+
+def ahead(items: Iterator[Item], depth: int = 2) -> Iterator[Item]:
+    """Yield what an iterator yields, made by a thread that is a few items ahead."""
+    with ThreadPoolExecutor(1) as pool:
+        waiting: deque[Future[Any]] = deque()
+        end = object()
+
+        def ask() -> None:
+            waiting.append(pool.submit(next, items, end))
+
+        for _ in range(depth):
+            ask()
+        while (found := waiting.popleft().result()) is not end:
+            ask()
+            yield found
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -36,11 +38,26 @@ class SequenceNorm(nn.BatchNorm2d):
         return (centred * scale.view(-1, 1, 1) + self.bias.view(-1, 1, 1)).to(x.dtype)
 
 
+class _Sum(torch.autograd.Function):
+    """The sum over processes; each one's gradient is the sum of all processes' gradients."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        total = x.clone()
+        torch.distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        total = gradient.contiguous().clone()
+        torch.distributed.all_reduce(total)
+        return total
+
+
 def mean_of_all(x: Tensor) -> Tensor:
     """Return the mean over processes; gradients flow back to each of them."""
-    from torch.distributed.nn.functional import all_reduce
-
-    return all_reduce(x) / torch.distributed.get_world_size()
+    total: Tensor = _Sum.apply(x)
+    return total / torch.distributed.get_world_size()
 
 
 def share_statistics(module: nn.Module) -> None:

@@ -5,7 +5,15 @@ import pytest
 import torch
 
 from annostat import AnnostatError
-from models.data.batches import Batches, Sampling, window_around, window_frames, window_start
+from models.data.batches import (
+    Batches,
+    Sampling,
+    ahead,
+    moved,
+    window_around,
+    window_frames,
+    window_start,
+)
 from models.data.clips import open_store
 from models.data.settings import Data
 from models.data.store import Store
@@ -82,3 +90,42 @@ def test_a_store_cut_short_is_made_again(tmp_path):
 def test_splits_are_other_clips(tmp_path):
     names = [set(open_store(TINY, split, tmp_path).names) for split in ("train", "valid", "test")]
     assert sum(map(len, names)) == len(set.union(*names)) == 13
+
+
+def test_arrays_are_moved_in_pieces():
+    array = np.random.default_rng(0).integers(0, 256, (23, 3, 4), dtype=np.uint8)
+    for piece in (1, 50, 10**6):
+        assert np.array_equal(moved(array, torch.device("cpu"), piece).numpy(), array)
+
+
+def test_a_thread_reads_ahead_and_passes_errors_on():
+    made = []
+
+    def items():
+        for k in range(5):
+            made.append(k)
+            yield k
+        raise OSError("gone")
+
+    found = ahead(items())
+    assert next(found) == 0
+    seen = []
+    with pytest.raises(OSError, match="gone"):
+        for k in found:
+            seen.append(k)
+    assert seen == [1, 2, 3, 4] == made[1:]
+    assert list(ahead(iter([]))) == []
+
+
+def test_indices_are_placed_once_an_epoch(monkeypatch):
+    """As tensors, which is how they lie on a GPU, the batches are the same."""
+    plain = Batches(store_of([9, 5, 7, 4, 6]), Sampling(2, 3))
+    placed = Batches(plain.store, Sampling(2, 3))
+    placed.frames, placed.targets = (torch.from_numpy(a) for a in (plain.frames, plain.targets))
+    calls = []
+    keep = torch.from_numpy
+    monkeypatch.setattr(torch, "from_numpy", lambda a: calls.append(a.shape) or keep(a))
+    found = list(placed.epoch(1))
+    assert calls == [(4, 3)]
+    for (a, b), (c, d) in zip(plain.epoch(1), found, strict=True):
+        assert torch.equal(a, c) and torch.equal(b, d)
