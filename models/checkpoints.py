@@ -90,4 +90,5 @@ def load_student(path: str | os.PathLike[str], device: Any = "cpu") -> tuple[Stu
 
 def build_student(config: Config) -> Student:
     """Return a new student with the settings' shape."""
-    return make_student(config.student, len(config.data.structures))
+    structures = len(config.data.structures)
+    return make_student(config.student, structures, engine=config.train.engine)

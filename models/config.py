@@ -55,6 +55,7 @@ FREE = (
     "train.epochs",
     "train.patience",
     "train.threads",
+    "train.engine",
     "train.graph",
     "train.tensorboard",
 )

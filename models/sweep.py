@@ -16,7 +16,7 @@ import click
 
 from annostat import AnnostatError
 from annostat.files import write_text
-from models.command import run_command, say
+from models.command import run_command, say, setting_options
 from models.config import load_config
 from models.history import as_csv
 from models.train import STOPPED, train
@@ -61,9 +61,7 @@ def as_markdown(rows: list[dict[str, Any]]) -> str:
 
 
 @click.command(context_settings={"show_default": True})
-@click.option("--preset")
-@click.option("--config", "file", type=click.Path(path_type=Path), help="YAML or JSON of settings.")
-@click.option("--set", "settings", multiple=True, metavar="SECTION.NAME=VALUE")
+@setting_options
 @click.option("--blocks", default="1,2,3,4", help="Numbers of blocks B.")
 @click.option("--layers", default="1,2,3,4", help="Numbers of ConvLSTM layers L of a block.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("out/sweep"))

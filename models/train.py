@@ -18,8 +18,8 @@ from typing import Any
 import click
 import torch
 
-from models.command import counter, pick_device, run_command, say
-from models.config import PRESETS, Config, load_config
+from models.command import counter, pick_device, run_command, say, setting_options
+from models.config import Config, load_config
 from models.data.clips import open_store
 from models.data.store import Store
 from models.finish import check_ready, finish, result_of
@@ -147,15 +147,7 @@ def stop_signal(trainer: Trainer) -> Iterator[None]:
 
 
 @click.command(context_settings={"show_default": True})
-@click.option("--preset", help=f"One of {', '.join(PRESETS)}.")
-@click.option("--config", "file", type=click.Path(path_type=Path), help="YAML or JSON of settings.")
-@click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="SECTION.NAME=VALUE",
-    help="Change a setting; as often as needed.",
-)
+@setting_options
 @click.option("--out", type=click.Path(path_type=Path), help="Folder; out/NAME by default.")
 @click.option(
     "--cache",

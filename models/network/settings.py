@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from annostat.errors import check_choice, check_count, check_number
 
+ENGINES = ("auto", "plain", "hoisted", "compiled")
+
 
 @dataclass(frozen=True)
 class Net:
@@ -23,7 +25,9 @@ class Train:
     """How it is trained. `batch` is that of all processes together.
 
     `targets` is "soft" (as the teacher gave them) or "hard" (0 or 1). `threads` 0 leaves torch's
-    own number. `ema` 0 switches the moving average of the weights off.
+    own number. `ema` 0 switches the moving average of the weights off. `engine` is how the
+    recurrence is run (see `models.network.student.Student`), `graph` whether a GPU's steps are
+    captured.
     """
 
     seed: int = 0
@@ -39,6 +43,7 @@ class Train:
     clip_norm: float = 1.0
     ema: float = 0.0
     shared_norm: bool = False
+    engine: str = "auto"
     bf16: bool = True
     graph: bool = True
     threads: int = 0
@@ -47,6 +52,7 @@ class Train:
     def __post_init__(self) -> None:
         check_choice("train.targets", self.targets, ("soft", "hard"))
         check_choice("train.schedule", self.schedule, ("constant", "cosine"))
+        check_choice("train.engine", self.engine, ENGINES)
         for name in ("epochs", "batch", "window", "stride", "patience"):
             check_count(f"train.{name}", getattr(self, name), low=1)
         check_number("train.rate", self.rate, low=0.0, high=1.0, open_ends=True)

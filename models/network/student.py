@@ -18,9 +18,9 @@ from annostat.errors import check_choice, check_count
 from models.network.gates import can_compile
 from models.network.norm import SequenceNorm
 from models.network.recurrence import run_hoisted, run_plain
+from models.network.settings import ENGINES
 
 FILTERS = 12
-ENGINES = ("auto", "plain", "hoisted", "compiled")
 GREY_MEAN, GREY_SD = 33.0, 50.0  # grey levels of EchoNet-Dynamic, all channels together
 
 

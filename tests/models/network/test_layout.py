@@ -6,11 +6,11 @@ import pytest
 import torch
 import torch._dynamo
 
+from models.measure import Operations
 from models.network import gates
 from models.network.predict import predict
 from tests.models.network.emulation import (
     Compilations,
-    Watch,
     batch,
     forward_backward,
     student,
@@ -20,7 +20,7 @@ from tests.models.network.emulation import (
 @pytest.mark.parametrize("skip", [False, True])
 def test_every_convolution_is_channels_last(skip):
     """Of all layers, the one-channel input too, forward and backward."""
-    watch = Watch()
+    watch = Operations()
     with watch:
         forward_backward(student(3, 2, skip=skip), *batch())
     assert set(watch.layouts) == {"NHWC"} and watch.layouts["NHWC"] > 100
@@ -30,21 +30,21 @@ def test_kernels_of_a_step():
     """A frame of a layer takes a convolution and a gate forwards, the same two backwards."""
     layers, frames = 3 * 2, 6
     net, data = student(3, 2), batch(t=frames)
-    watch = Watch()
+    watch = Operations()
     with watch.gates_apart():
         forward_backward(net, *data)
     assert watch.kernels["gate calls"] == 2 * layers * frames
     convolutions = watch.kernels["convolution"] + watch.kernels["convolution_backward"]
     assert convolutions == layers * (2 * frames + 3) + layers - 1 + 2 * 3
-    launched = sum(watch.kernels.values()) - watch.kernels["gates"]
+    launched = watch.launched
     per_frame = 2 * 2 * layers * frames
     # Beside those of each frame: some thirty for each layer, norm, loss and the upward path.
     assert launched < per_frame + 35 * layers + 80, watch.kernels.most_common(20)
     net.zero_grad(set_to_none=True)
-    data, more = batch(t=2 * frames), Watch()
+    data, more = batch(t=2 * frames), Operations()
     with more.gates_apart():
         forward_backward(net, *data)
-    grown = sum(more.kernels.values()) - more.kernels["gates"] - launched
+    grown = more.launched - launched
     assert grown == per_frame, (more.kernels - watch.kernels).most_common(9)
 
 
