@@ -17,8 +17,8 @@ import pandas as pd
 
 from annostat.errors import AnnostatError
 from annostat.files import write_text
-from models.annotators import draw_outlines
-from models.phantom import CORRUPTIONS, Clip, make_clip
+from models.world.annotators import draw_outlines
+from models.world.phantom import CORRUPTIONS, Clip, make_clip
 
 FRAMES, SIZE, OUTLINE_PX = 60, 56, 0.25
 RATES = (50.0, 50.0, 50.0, 50.0, 30.0, 37.0, 46.0, 59.0)  # one rate rules, others are rare

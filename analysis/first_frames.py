@@ -28,7 +28,7 @@ def main(
 ) -> dict[str, Any]:
     """Measure the first frames with and without frames in front."""
     net, config = small_student(out, seed=seed, quick=quick, student=student)
-    from models.infer import predict
+    from models.network.predict import predict
 
     clips = unseen_clips(config, 8 if quick else 24, frames=40, seed=seed)
     truth = [clip.mask("LV") for clip in clips]

@@ -42,6 +42,6 @@ def small_student(out: Path, *, seed: int, quick: bool, student: Path | None) ->
 
 def unseen_clips(config: Any, n: int, *, frames: int, seed: int) -> list[Any]:
     """Return simulated clips of the student's size."""
-    from models.phantom import make_clip
+    from models.world.phantom import make_clip
 
     return [make_clip(seed + OTHER_SEED, k, size=config.data.size, frames=frames) for k in range(n)]

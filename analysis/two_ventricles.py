@@ -27,7 +27,7 @@ def main(
 ) -> dict[str, Any]:
     """Draw both ventricles at ED and ES, and give their Dice over unseen clips."""
     net, config = small_student(out, seed=seed, quick=quick, student=student)
-    from models.infer import predict
+    from models.network.predict import predict
 
     lacking = [s for s in STRUCTURES if s not in config.data.structures]
     if lacking:

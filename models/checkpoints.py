@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 from pathlib import Path
@@ -12,11 +11,10 @@ import numpy as np
 import torch
 
 from annostat import AnnostatError
-from annostat.files import write_text, write_whole
+from annostat.files import write_whole
 from models.config import Config
-from models.student import Student
-
-FORMAT = "annostat-student-1"
+from models.network.student import Student
+from models.network.weights import FORMAT, make_student, read_student, write_weights
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
@@ -27,19 +25,32 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
 
 def load_state(path: Path, device: Any = "cpu") -> dict[str, Any]:
     """Return a training state, and set the random generators as they were."""
+    state = read_state(path, device)
+    try:
+        set_random_states(state["random"])
+    except Exception as error:  # whatever a foreign state holds
+        raise _unreadable(path, error) from None
+    return state
+
+
+def read_state(path: Path, device: Any = "cpu") -> dict[str, Any]:
+    """Return a training state; the random generators stay as they are."""
     try:
         state = torch.load(path, map_location=device, weights_only=True)
         if state["format"] != FORMAT:
             raise KeyError(f"format {state['format']!r}")
-        set_random_states(state["random"])
+        return dict(state)
     except FileNotFoundError:
         raise AnnostatError(f"there is no checkpoint {str(path)!r}") from None
     except Exception as error:  # torch raises many kinds for a file cut short or foreign
-        raise AnnostatError(
-            f"checkpoint {str(path)!r} cannot be read ({type(error).__name__}: "
-            f"{' '.join(str(error).split())[:120]}); delete it to begin again, or restore a copy"
-        ) from None
-    return dict(state)
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: Exception) -> AnnostatError:
+    return AnnostatError(
+        f"checkpoint {str(path)!r} cannot be read ({type(error).__name__}: "
+        f"{' '.join(str(error).split())[:120]}); delete it to begin again, or restore a copy"
+    )
 
 
 def random_states() -> dict[str, Any]:
@@ -68,42 +79,16 @@ def save_weights(
     path: Path, weights: dict[str, Any], config: Config, facts: dict[str, Any]
 ) -> None:
     """Write weights as safetensors, the settings inside; also as JSON beside, for people."""
-    from safetensors.torch import save
-
-    text = json.dumps({"format": FORMAT, "config": config.to_dict(), **facts}, indent=2)
-    tensors = {k: v.detach().cpu().contiguous() for k, v in weights.items()}
-    data = save(tensors, metadata={"annostat": text})
-    write_whole(path, lambda stream: stream.write(data))
-    write_text(path.with_suffix(".json"), text + "\n")
+    write_weights(path, weights, {"config": config.to_dict(), **facts})
 
 
 def load_student(path: str | os.PathLike[str], device: Any = "cpu") -> tuple[Student, Config]:
     """Return a trained student, ready for inference, and the settings it was trained with."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(os.fspath(path), framework="pt", device=str(device)) as file:
-            facts = json.loads((file.metadata() or {})["annostat"])
-            if facts["format"] != FORMAT:
-                raise KeyError(f"format {facts['format']!r}")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
-        config = Config.from_dict(facts["config"])
-        student = build_student(config)
-        student.load_state_dict(tensors)
-    except FileNotFoundError:
-        raise AnnostatError(f"there are no weights {os.fspath(path)!r}") from None
-    except (SafetensorError, KeyError, OSError, RuntimeError, json.JSONDecodeError) as error:
-        raise AnnostatError(
-            f"weights {os.fspath(path)!r} cannot be used ({type(error).__name__}: "
-            f"{' '.join(str(error).split())[:120]}); give a best.safetensors of models.train"
-        ) from None
-    return student.to(device).eval(), config
+    student, facts = read_student(path, device)
+    return student, Config.from_dict(facts["config"])
 
 
 def build_student(config: Config) -> Student:
     """Return a new student with the settings' shape."""
-    s = config.student
-    return Student(
-        s.blocks, s.layers, structures=len(config.data.structures), skip=s.skip,
-        filters=s.filters, normalise=s.normalise,
-    )  # fmt: skip
+    structures = len(config.data.structures)
+    return make_student(config.student, structures, engine=config.train.engine)

@@ -1,10 +1,12 @@
-"""What the commands of `models` share: errors as one line, the device, a line of progress."""
+"""What the commands of `models` share: errors as one line, the device, settings, progress."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
@@ -15,24 +17,79 @@ from annostat import AnnostatError
 
 def run_command(command: click.Command, args: list[str] | None = None) -> None:
     """Run a command; input that cannot be used gives one line on stderr and exit status 2."""
+    warnings.showwarning = _warn
     try:
         command(args, standalone_mode=True)
     except AnnostatError as error:
-        click.echo(f"Error: {' '.join(str(error).split())}", err=True)
-        sys.exit(2)
+        _fail(str(error))
+    except (OSError, MemoryError) as error:
+        _fail(_words(error))
+    except RuntimeError as error:
+        # What torch says when memory is short, on a GPU or a host; all else is a fault of ours.
+        if "out of memory" not in str(error) and "not enough memory" not in str(error):
+            raise
+        _fail(f"memory is short: a smaller train.batch, train.window or data.size helps ({error})")
+    except ImportError as error:
+        if error.name is None or error.name.split(".")[0] in ("annostat", "models"):
+            raise
+        _fail(f'{error.name} is not installed: pip install "annostat[train]"')
+
+
+def _fail(message: str) -> None:
+    click.echo(f"Error: {' '.join(message.split())[:2000]}", err=True)
+    sys.exit(2)
+
+
+def _words(error: OSError | MemoryError) -> str:
+    """Return what an error of the system says, with the file that it is about."""
+    if isinstance(error, MemoryError):
+        return "memory is short: a smaller train.batch, train.window or data.size helps"
+    name = f" {str(error.filename)!r}" if error.filename else ""
+    return f"{error.strerror or error}{name}"
+
+
+def _warn(message: Any, category: Any, filename: str, lineno: int, *more: Any) -> None:
+    """Tell a warning as one line, without the place in the code."""
+    click.echo(f"Warning: {' '.join(str(message).split())}", err=True)
+
+
+def setting_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options --preset, --config and --set."""
+    options = (
+        click.option("--preset", help="Settings that come along; see models.config."),
+        click.option(
+            "--config",
+            "file",
+            type=click.Path(path_type=Path),
+            help="YAML or JSON of settings.",
+        ),
+        click.option(
+            "--set",
+            "settings",
+            multiple=True,
+            metavar="SECTION.NAME=VALUE",
+            help="Change a setting; as often as needed.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 def pick_device(text: str) -> torch.device:
     """Return the device that a text names; "auto" is a GPU if there is one."""
     if text == "auto":
         text = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(text)
-    except RuntimeError:
-        raise AnnostatError(f"--device must be auto, cpu, cuda or cuda:N, got {text!r}") from None
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise AnnostatError("--device cuda: torch sees no GPU on this machine")
-    return device
+    kind, _, number = text.partition(":")
+    if kind not in ("cpu", "cuda") or (number and not number.isdigit()):
+        raise AnnostatError(f"--device must be auto, cpu, cuda or cuda:N, got {text!r}")
+    if kind == "cuda":
+        if not torch.cuda.is_available():
+            raise AnnostatError("--device cuda: torch sees no GPU on this machine")
+        n = torch.cuda.device_count()
+        if number and int(number) >= n:
+            raise AnnostatError(f"--device {text}: torch sees {n} GPUs, cuda:0 to cuda:{n - 1}")
+    return torch.device(text)
 
 
 @contextmanager

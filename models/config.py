@@ -10,71 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from annostat import AnnostatError
-from annostat.errors import check_choice, check_count, check_number
-from models.heart import LABELS
-
-
-@dataclass(frozen=True)
-class Data:
-    """Where clips and targets come from.
-
-    `kind` is "phantom", "echonet" (FileList.csv and Videos/, also EchoNet-Synthetic) or "camus".
-    `teachers` are texts as in `models.teachers.parse_teacher`; several for one structure are
-    merged by `merge`. For the phantom an empty list means its exact masks, for CAMUS the labels.
-    `seed` and the numbers of clips are the phantom's; 0 clips of a folder means all of them.
-    """
-
-    kind: str = "phantom"
-    path: str = ""
-    view: str = "4CH"
-    size: int = 112
-    structures: tuple[str, ...] = ("LV",)
-    teachers: tuple[str, ...] = ()
-    merge: str = "mean"
-    seed: int = 1
-    frames: int = 100
-    n_train: int = 0
-    n_valid: int = 0
-    n_test: int = 0
-    n_corrupted: int = 0
-
-
-@dataclass(frozen=True)
-class Net:
-    """The student: see `models.student.Student`."""
-
-    blocks: int = 3
-    layers: int = 3
-    filters: int = 12
-    skip: bool = False
-    normalise: bool = True
-
-
-@dataclass(frozen=True)
-class Train:
-    """How it is trained. `batch` is that of all processes together.
-
-    `targets` is "soft" (as the teacher gave them) or "hard" (0 or 1). `threads` 0 leaves torch's
-    own number. `ema` 0 switches the moving average of the weights off.
-    """
-
-    seed: int = 0
-    epochs: int = 350
-    patience: int = 10
-    batch: int = 32
-    window: int = 25
-    stride: int = 1
-    rate: float = 1e-3
-    schedule: str = "constant"
-    targets: str = "soft"
-    dice: float = 0.0
-    clip_norm: float = 1.0
-    ema: float = 0.0
-    shared_norm: bool = False
-    bf16: bool = True
-    graph: bool = True
-    threads: int = 0
-    tensorboard: bool = False
+from annostat.errors import check_choice, check_number
+from models.data.settings import Data
+from models.network.settings import Net, Train
 
 
 @dataclass(frozen=True)
@@ -84,23 +22,6 @@ class Config:
     data: Data = field(default_factory=Data)
     student: Net = field(default_factory=Net)
     train: Train = field(default_factory=Train)
-
-    def __post_init__(self) -> None:
-        d, t = self.data, self.train
-        check_choice("data.kind", d.kind, ("phantom", "echonet", "camus"))
-        check_choice("data.merge", d.merge, ("mean", "quality", "staple"))
-        check_choice("train.targets", t.targets, ("soft", "hard"))
-        check_choice("train.schedule", t.schedule, ("constant", "cosine"))
-        for name in d.structures:
-            check_choice("data.structures", name, list(LABELS))
-        if not d.structures or len(set(d.structures)) != len(d.structures):
-            raise AnnostatError(f"data.structures must be names, each once, got {d.structures}")
-        for name in ("epochs", "batch", "window", "stride", "patience"):
-            check_count(f"train.{name}", getattr(t, name), low=1)
-        check_number("train.rate", t.rate, low=0.0, high=1.0, open_ends=True)
-        check_number("train.ema", t.ema, low=0.0, high=0.99999)
-        check_number("train.dice", t.dice, low=0.0)
-        check_number("train.clip_norm", t.clip_norm, low=0.0)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as plain data."""
@@ -125,6 +46,36 @@ class Config:
                 raise AnnostatError(f"--set takes section.name=value, got {text!r}")
             data[section][name] = yaml.safe_load(value)
         return Config.from_dict(data)
+
+
+# Settings that a run may be gone on with under other values: they change where clips lie, how fast
+# and how long it runs and what is seen of it, and nothing that a step computes but its rounding.
+FREE = (
+    "data.path",
+    "train.epochs",
+    "train.patience",
+    "train.threads",
+    "train.engine",
+    "train.graph",
+    "train.tensorboard",
+)
+
+
+def changes(old: Config, new: Config, *, free: Sequence[str] = FREE) -> list[str]:
+    """Return the settings that differ and may not, as "section.name old → new".
+
+    With the schedule "cosine" the learning rate of every step depends on the number of epochs,
+    which is then not free.
+    """
+    if new.train.schedule != "constant":
+        free = [name for name in free if name != "train.epochs"]
+    before, after = old.to_dict(), new.to_dict()
+    return [
+        f"{section}.{name} {before[section][name]!r} → {value!r}"
+        for section, part in after.items()
+        for name, value in part.items()
+        if before[section][name] != value and f"{section}.{name}" not in free
+    ]
 
 
 PRESETS = {

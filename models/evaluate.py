@@ -3,13 +3,15 @@
 Whole clips of the test split go through the student. On the phantom, whose truth is known, two
 simulated annotators of known noise label the same clips: every score is given against the truth,
 against one annotator and against both, beside the floor or ceiling that the two rounds alone
-predict. On EchoNet folders and CAMUS the targets and the labelled values take the truth's place.
+predict. On EchoNet folders and CAMUS the reference is what people drew and read; where the teachers
+have masks of the same clips, these stand in a column of their own.
 """
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,39 +19,41 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from annostat import NoiseModel
-from annostat._version import __version__
+from annostat import NoiseModel, __version__
 from annostat.agreement import icc
-from annostat.cardiac import (
-    AfdScore,
-    EfScore,
-    FirstFrames,
-    first_frames,
-    score_afd,
-    score_ef,
-)
+from annostat.cardiac import EfScore, FirstFrames, first_frames, score_ef
 from annostat.concentration import Concentration, concentration
 from annostat.files import write_text
-from annostat.results.estimates import Estimate
 from annostat.results.result import Provenance, Result
 from annostat.results.sections import Section
 from annostat.results.text import plain
-from models.annotators import Annotations, Noise, annotate
 from models.checkpoints import load_student
-from models.clips import SPLITS, open_store
-from models.command import counter, pick_device, run_command
+from models.command import counter, pick_device, run_command, say
 from models.config import Config
-from models.infer import PADDINGS
-from models.scores import Predictions, Row, overlap_rows, predictions, score
-from models.store import Store
-from models.student import Student, count_parameters
+from models.data.clips import SPLITS, open_store
+from models.data.reference import truth_of
+from models.data.store import Store
+from models.network.predict import PADDINGS
+from models.network.student import Student, count_parameters
+from models.picks import Picks, cell, labelled_es, score_picks
+from models.predictions import Predictions, expected_area, predictions
+from models.scores import Row, human_rows, overlap_rows, read_rows, score
+from models.settling import MARGIN, Settling, settle, settling_section
+from models.world.annotators import Annotations, Noise, annotate
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# Fields of a row, and what they are called.
-COLUMNS = {"truth": "against the truth", "estimated": "the same, from two rounds",
-           "one": "one annotator", "two": "both annotators", "bound": "perfect model"}  # fmt: skip
+# Fields of a row, and what they are called: of clips whose truth is known, and of real ones.
+COLUMNS = {
+    "truth": "against the truth",
+    "estimated": "the same, from two rounds",
+    "one": "one annotator",
+    "two": "both annotators",
+    "bound": "perfect model",
+}
+REAL_COLUMNS = {"human": "against people", "teachers": "against the teachers' masks"}
+ALL_COLUMNS = COLUMNS | REAL_COLUMNS
 LEAST = 8  # clips, for the scores that are made over clips
 
 
@@ -60,49 +64,62 @@ class Evaluation(Result):
     Attributes
     ----------
     rows : list of Row
-    afd : AfdScore or None
-        Blind picks of end-systole against one annotator (the labelled frame), with the floor.
+    afd : Picks or None
+        Picks of end-systole against one annotator (the labelled frame), by three protocols.
     ef : EfScore or None
         Ejection fraction against one annotator (the listed value), with the ceiling of r.
     first : FirstFrames or None
         1 − Dice over the first frames, without and with padding.
+    settled : tuple of Settling
+        From which frame on 1 − Dice is flat: without padding, and with it if there is some.
     concentration : Concentration or None
         Where the squared error of EF against one annotator sits, beside pure noise.
+    notes : tuple of str
+        What must be known of the clips: some that cannot be read, teachers without masks of them.
     provenance : Provenance
     """
 
     rows: list[Row]
-    afd: AfdScore | None
+    afd: Picks | None
     ef: EfScore | None
     first: FirstFrames | None
+    settled: tuple[Settling, ...]
     concentration: Concentration | None
+    notes: tuple[str, ...]
     provenance: Provenance
 
     def sections(self) -> list[Section]:
         """Return what a person should read."""
-        known = [c for c in COLUMNS if any(getattr(row, c) is not None for row in self.rows)]
-        table = [
-            [row.name, *(shown(getattr(row, column)) for column in known)] for row in self.rows
-        ]
-        columns = ["score", *(COLUMNS[c] for c in known)]
-        lines = [f"{self.provenance.n_items} clips"]
+        known = [c for c in ALL_COLUMNS if any(getattr(row, c) is not None for row in self.rows)]
+        table = [[row.name, *(cell(getattr(row, column)) for column in known)] for row in self.rows]
+        columns = ["score", *(ALL_COLUMNS[c] for c in known)]
+        lines = [f"{self.provenance.n_items} clips", *self.notes]
+        lines += bias_lines(self.rows)
         if "bound" in known:
             lines.append("Annotators are simulated; 'perfect model' is predicted from them alone.")
         out = [Section("Scores", columns, table, lines)]
-        for part in (self.afd, self.ef, self.first, self.concentration):
+        out += [] if self.afd is None else [self.afd.section()]
+        for part in (self.ef, self.first):
             out += [] if part is None else part.sections()
+        if self.settled:
+            out.append(settling_section(self.settled[0], *self.settled[1:] or (None,)))
+        out += [] if self.concentration is None else self.concentration.sections()
         return out
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, ready for JSON."""
         return {
             "scores": {
-                row.name: {c: plain(getattr(row, c)) for c in COLUMNS} for row in self.rows
+                row.name: {c: plain(getattr(row, c)) for c in ALL_COLUMNS} for row in self.rows
             },
-            "afd": plain(self.afd), "ef": plain(self.ef), "first_frames": plain(self.first),
+            "afd": None if self.afd is None else self.afd.to_dict(),
+            "ef": plain(self.ef),
+            "first_frames": plain(self.first),
+            "settled": [s.to_dict() for s in self.settled],
             "concentration": plain(self.concentration),
+            "notes": list(self.notes),
             "provenance": self.provenance.to_dict(),
-        }  # fmt: skip
+        }
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per score and reference."""
@@ -112,18 +129,25 @@ class Evaluation(Result):
             [
                 {"score": row.name, "against": column, **getattr(row, column).to_dict()}
                 for row in self.rows
-                for column in COLUMNS
+                for column in ALL_COLUMNS
                 if getattr(row, column) is not None
             ]
         )
 
 
-def shown(estimate: Estimate | None) -> str:
-    """Return an estimate with its interval for a cell of a table."""
-    if estimate is None:
-        return ""
-    limits = "" if estimate.interval is None else f" ({estimate.range()})"
-    return f"{estimate.short()}{limits}{' ' + estimate.unit if estimate.unit else ''}"
+def bias_lines(rows: Sequence[Row]) -> list[str]:
+    """Return a sentence for each reference from which the ejection fraction is off for sure."""
+    out = []
+    row = next((r for r in rows if r.name == "Bias of EF"), Row(""))
+    for column in ("truth", "human"):
+        estimate = getattr(row, column)
+        if estimate is None or estimate.interval is None or 0 in estimate.interval:
+            continue
+        word = "low" if estimate.value < 0 else "high"
+        out.append(
+            f"The student's EF is too {word}, {ALL_COLUMNS[column]}: by {cell(estimate)} on average"
+        )
+    return out
 
 
 def evaluate(
@@ -135,6 +159,7 @@ def evaluate(
     pad: int = 0,
     how: str = "mirror",
     largest: bool = False,
+    margin: float = MARGIN,
     seed: int = 0,
     quiet: bool = True,
 ) -> tuple[Evaluation, Predictions]:
@@ -150,27 +175,34 @@ def evaluate(
     noise : Noise, optional
         Of the simulated annotators (phantom only).
     pad, how, largest
-        As in `models.infer.predict`. With padding, the first frames are looked at without it, too.
+        As in `models.network.predict.predict`. With padding, the first frames are looked at
+        without it, too.
+    margin : float
+        A difference of 1 − Dice that does not matter, for the frame from which on it is flat.
     seed : int
         Of the annotators and of the bootstraps.
     """
+    structures = config.data.structures
     options: dict[str, Any] = {"how": how, "largest": largest, "quiet": quiet}
-    found = predictions(student, store, pad=pad, **options)
-    rows = overlap_rows(found, config.data.structures)
+    found = predictions(student, store, structures=structures, pad=pad, **options)
+    rows = human_rows(found, structures) + overlap_rows(found, structures, store.kind)
     facts = store.facts
-    afd = ef = first = share = None
     annotations: Annotations | None = None
-    if config.data.kind == "phantom":
-        annotations = annotate(store, noise or Noise(), seed=seed)
+    if store.kind == "truth":
+        annotations = annotate(truth_of(store), noise or Noise(), seed=seed)
         rows += score(found, store, annotations, seed=seed)
+    afd = _picks(store, found, annotations, rows, seed)
+    if annotations is None:
+        rows += read_rows(found, facts, afd, seed=seed)
+    ef = first = share = None
+    settled: tuple[Settling, ...] = ()
     if len(store) >= LEAST:
-        bare = predictions(student, store, **options) if pad else found
-        second = found.frame_errors() if pad else None
-        first = first_frames(bare.frame_errors(), padded=second, n_frames=30, rng=seed)
-        frames = picked(facts, annotations, found)
-        if frames is not None:
-            floor = next((row.bound for row in rows if row.name.startswith("aFD")), None)
-            afd = score_afd(*frames, fps=[f["fps"] for f in facts], floor=floor, rng=seed)
+        if found.counts:
+            bare = predictions(student, store, **options) if pad else found
+            curves = [p.frame_errors() for p in ((bare, found) if pad else (bare,))]
+            second = curves[1] if pad else None
+            first = first_frames(curves[0], padded=second, n_frames=30, rng=seed)
+            settled = tuple(settle(c, margin=margin) for c in curves)
         values = read(facts, annotations, found)
         if values is not None:
             rho = None if annotations is None else icc(annotations.ef)["icc_1_1"]
@@ -178,23 +210,37 @@ def evaluate(
         if values is not None and annotations is not None:
             kept = np.flatnonzero(np.isfinite(found.ef))
             share = concentration(
-                values[0] - values[1], rounds=annotations.ef.take(kept),
-                items=[store.names[k] for k in kept], unit="points", rng=seed,
-            )  # fmt: skip
-    provenance = Provenance(
-        __version__, "", len(store), seed,
-        {"pad": pad, "how": how, "largest": largest, "parameters": count_parameters(student),
-         "config": config.to_dict()},
-    )  # fmt: skip
-    return Evaluation(rows, afd, ef, first, share, provenance), found
+                values[0] - values[1],
+                rounds=annotations.ef.take(kept),
+                items=[store.names[k] for k in kept],
+                unit="points",
+                rng=seed,
+            )
+    settings = {
+        "pad": pad,
+        "how": how,
+        "largest": largest,
+        "margin": margin,
+        "parameters": count_parameters(student),
+        "config": config.to_dict(),
+    }
+    provenance = Provenance(__version__, "", len(store), seed, settings)
+    notes = tuple(store.messages())
+    return Evaluation(rows, afd, ef, first, settled, share, notes, provenance), found
 
 
-def picked(facts: list[dict[str, Any]], given: Annotations | None, found: Predictions) -> Any:
-    """Return the student's picks and the reference's, or None if not every clip has one."""
-    if given is not None:
-        return found.es, given.es.values[:, 0]
-    reference = [f.get("es") for f in facts]
-    return None if not all(known(v) for v in reference) else (found.es, reference)
+def _picks(
+    store: Store, found: Predictions, given: Annotations | None, rows: list[Row], seed: int
+) -> Picks | None:
+    """Return the picks of ES by each protocol, against one annotator or the labelled frames."""
+    if len(store) < LEAST:
+        return None
+    if given is None:
+        return score_picks(found.areas, store.facts, labelled_es(store.facts), seed=seed)
+    floor = next((row.bound for row in rows if row.name.startswith("aFD")), None)
+    exact = [expected_area(np.asarray(store.clip(k).targets)[:, 0]) for k in range(len(store))]
+    reference = given.es.values[:, 0].tolist()
+    return score_picks(found.areas, store.facts, reference, floor=floor, exact=exact, seed=seed)
 
 
 def read(facts: list[dict[str, Any]], given: Annotations | None, found: Predictions) -> Any:
@@ -217,12 +263,20 @@ def known(value: Any) -> bool:
 @click.argument("weights", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of results.")
 @click.option("--split", type=click.Choice(SPLITS), default="test")
-@click.option("--set", "settings", multiple=True, metavar="SECTION.NAME=VALUE",
-              help="Change a setting of the data, for example data.n_test=100.")  # fmt: skip
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="SECTION.NAME=VALUE",
+    help="Change a setting of the data, for example data.n_test=100.",
+)
 @click.option("--cache", type=click.Path(path_type=Path), default=Path("out/clips"))
 @click.option("--pad", type=click.IntRange(0), default=0, help="Frames put in front.")
 @click.option("--how", type=click.Choice(PADDINGS), default="mirror", help="What is put in front.")
 @click.option("--largest", is_flag=True, help="Keep the largest component of each mask.")
+@click.option(
+    "--flat-within", "margin", type=float, default=MARGIN, help="Dice that does not matter."
+)
 @click.option("--outline-px", type=float, default=1.0, help="SD of the annotators' outlines.")
 @click.option("--pick-mae", type=float, default=2.0, help="Mean error of their picks, frames.")
 @click.option("--ef-points", type=float, default=6.0, help="SD of their ejection fractions.")
@@ -230,10 +284,18 @@ def known(value: Any) -> bool:
 @click.option("--device", default="auto", help="auto, cpu, cuda or cuda:N.")
 @click.option("--quiet", is_flag=True)
 def main(
-    weights: Path, out: Path, split: str, settings: tuple[str, ...], cache: Path, pad: int,
-    how: str, largest: bool, outline_px: float, pick_mae: float, ef_points: float, seed: int,
-    device: str, quiet: bool,
-) -> None:  # fmt: skip
+    weights: Path,
+    out: Path,
+    split: str,
+    settings: tuple[str, ...],
+    cache: Path,
+    outline_px: float,
+    pick_mae: float,
+    ef_points: float,
+    device: str,
+    quiet: bool,
+    **options: Any,
+) -> None:
     """Score a student on whole clips: one JSON file, one figure."""
     from annostat.plotting import save_figure
     from models.figures import plot_evaluation
@@ -242,12 +304,11 @@ def main(
     student, config = load_student(weights, where)
     config = config.changed(settings)
     with counter(f"Clips for {split}", quiet=quiet) as done:
-        store = open_store(config, split, cache, device=where, progress=done)
+        store = open_store(config.data, split, cache, device=where, progress=done)
+    for message in store.messages():
+        say(message, quiet=quiet)
     noise = Noise(outline_px, NoiseModel.with_mae("laplace", pick_mae), ef_points)
-    result, found = evaluate(
-        student, store, config, noise=noise, pad=pad, how=how, largest=largest, seed=seed,
-        quiet=quiet,
-    )  # fmt: skip
+    result, found = evaluate(student, store, config, noise=noise, quiet=quiet, **options)
     out.mkdir(parents=True, exist_ok=True)
     text = json.dumps(plain(result.to_dict()), indent=2, ensure_ascii=False, allow_nan=False)
     write_text(out / "evaluation.json", text + "\n")

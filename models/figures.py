@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from annostat.plotting import plot_afd, plot_concentration, plot_first_frames
 from annostat.plotting.figures import COLOURS
-from models.store import Example
+from models.data.store import Example
+from models.predictions import expected_area, labelled
 
 
 def plot_curves(history: Sequence[dict[str, Any]]) -> Figure:
@@ -31,8 +32,12 @@ def plot_curves(history: Sequence[dict[str, Any]]) -> Figure:
     left.legend(frameon=False)
     structures = [name for name in history[0] if name.startswith("dice_")]
     for colour, name in zip(COLOURS, structures, strict=False):
-        values = [row[name] for row in history]
-        right.plot(epochs, values, "o-", ms=3, color=colour, label=name.removeprefix("dice_"))
+        label = name.removeprefix("dice_")
+        right.plot(epochs, [r[name] for r in history], "o-", ms=3, color=colour, label=label)
+        human = [row.get(f"human_{name}", np.nan) for row in history]
+        if np.isfinite(human).any():
+            label = f"{label}, people's outlines"
+            right.plot(epochs, human, "s--", ms=3, color=colour, label=label)
     right.set(xlabel="epoch", ylabel="Dice of validation windows", ylim=(0, 1))
     right.legend(frameon=False, loc="lower center")
     for axes in (left, right):
@@ -46,28 +51,42 @@ def plot_curves(history: Sequence[dict[str, Any]]) -> Figure:
 def plot_masks(
     examples: Sequence[tuple[Example, NDArray[np.uint8]]], structures: Sequence[str]
 ) -> Figure:
-    """Return frames at ED and ES of some clips: targets as solid outlines, masks as dashed ones."""
+    """Return frames at ED and ES of some clips: the student's outlines dashed.
+
+    Solid ones are what people drew on these frames, or else the targets.
+    """
     figure = Figure(figsize=(2.2 * len(examples), 5.2), layout="constrained")
     grid = figure.subplots(2, len(examples), squeeze=False)
     for column, (clip, masks) in enumerate(examples):
-        area = (clip.targets[:, 0] >= 128).sum((1, 2))
-        ed = int(clip.facts.get("ed", area.argmax()))
-        es = int(clip.facts.get("es", area.argmin()))
+        frames = labelled(clip.facts)
+        if frames is None:
+            area = expected_area(masks[:, 0])
+            frames = [int(area.argmax()), int(area.argmin())]
+        ed, es = frames
         for axes, name, t in zip(grid[:, column], ("ED", "ES"), (ed, es), strict=True):
             axes.imshow(clip.frames[t], cmap="gray", vmin=0, vmax=255)
             axes.set_title(f"{clip.name}\n{name}, frame {t}" if name == "ED" else
                            f"{name}, frame {t}", fontsize=8)  # fmt: skip
             axes.axis("off")
-            for k in range(len(structures)):
+            for k, structure in enumerate(structures):
                 colour = COLOURS[k % len(COLOURS)]
-                for values, style in ((clip.targets[t, k], "solid"), (masks[t, k], "dashed")):
+                lines = [(values, "solid") for values in _references(clip, t, k, structure)]
+                for values, style in [*lines, (masks[t, k], "dashed")]:
                     if (values >= 128).any() and not (values >= 128).all():
                         axes.contour(values, [127.5], colors=[colour], linewidths=1.2,
                                      linestyles=style)  # fmt: skip
     handles = [_line(COLOURS[k % len(COLOURS)], "solid", s) for k, s in enumerate(structures)]
-    handles += [_line("0.4", "solid", "target"), _line("0.4", "dashed", "student")]
+    handles += [_line("0.4", "solid", "reference"), _line("0.4", "dashed", "student")]
     figure.legend(handles=handles, loc="outside lower center", ncol=len(handles), frameon=False)
     return figure
+
+
+def _references(clip: Example, t: int, k: int, structure: str) -> list[NDArray[np.uint8]]:
+    """Return what people drew of a structure on a frame, or else the target, if there is one."""
+    drawn = [o.mask for o in clip.outlines if o.frame == t and o.structure == structure]
+    if not drawn and clip.targets is not None:
+        drawn = [clip.targets[t, k]]
+    return drawn
 
 
 def _line(colour: str, style: str, label: str) -> Any:
@@ -85,9 +104,10 @@ def plot_evaluation(result: Any, found: Any, facts: Sequence[dict[str, Any]]) ->
     )
     plot_overlaps(result.rows, panels["overlaps"])
     plot_values(found.ef, [f.get("ef") for f in facts], panels["values"])
+    beat = None if result.afd is None else result.afd.scores.get("beat")
     drawn = (
         ("first", result.first, plot_first_frames, "", "1 − Dice"),
-        ("afd", result.afd, plot_afd, "", "clips within (%)"),
+        ("afd", beat, plot_afd, "", "clips within (%)"),
         ("share", result.concentration, plot_concentration,
          "squared error of EF against one annotator", "share of the squared error (%)"),
     )  # fmt: skip
@@ -104,9 +124,16 @@ def plot_evaluation(result: Any, found: Any, facts: Sequence[dict[str, Any]]) ->
 def plot_overlaps(rows: Sequence[Any], ax: Any) -> None:
     """Draw the overlaps: against truth and annotators, and the predicted ceiling."""
     shown = [row for row in rows if row.name.startswith(("Dice", "IoU"))]
-    look = {"truth": ("o", "truth"), "one": ("s", "one annotator"),
-            "bound": ("|", "perfect model, predicted")}  # fmt: skip
-    for colour, (column, (marker, label)) in zip(COLOURS, look.items(), strict=False):
+    look = {
+        "truth": ("o", "truth"),
+        "one": ("s", "one annotator"),
+        "bound": ("|", "perfect model, predicted"),
+        "human": ("o", "people"),
+        "teachers": ("s", "teachers' masks"),
+    }
+    used = [c for c in look if any(getattr(row, c) is not None for row in shown)]
+    for colour, column in zip(COLOURS, used, strict=False):
+        marker, label = look[column]
         for k, row in enumerate(shown):
             estimate = getattr(row, column)
             if estimate is None:
@@ -115,8 +142,7 @@ def plot_overlaps(rows: Sequence[Any], ax: Any) -> None:
                 ax.plot([estimate.low, estimate.high], [k, k], color=colour, lw=1.5)
             size = 14 if marker == "|" else 6
             ax.plot(estimate.value, k, marker, color=colour, ms=size, mew=2 if size > 6 else 1)
-        if any(getattr(row, column) is not None for row in shown):
-            ax.plot([], [], marker, color=colour, label=label)
+        ax.plot([], [], marker, color=colour, label=label)
     ax.set_yticks(range(len(shown)), [row.name for row in shown])
     ax.invert_yaxis()
     ax.margins(y=0.15)

@@ -1,13 +1,12 @@
 """Scores of a student's masks, each beside what a perfect model could reach.
 
-`predictions` runs the student once over whole clips; `score` compares what came out with the
-truth and, where there are annotators, with one of them, with two of them, and with the bounds that
-these two alone predict.
+`score` compares predictions with the truth and, where there are annotators, with one of them, with
+two of them, and with the bounds that these two alone predict. `human_rows` compares with what
+people drew on real clips, and with the teachers' masks beside.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,54 +14,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from annostat import AnnostatError, Estimate, Interval, compare_noise
-from annostat.cardiac import disc_volumes, ejection_fraction, pick_blind
+from annostat import AnnostatError, Estimate, compare_noise
 from annostat.ceilings import bounds, dice_ceiling
 from annostat.labels import MaskRounds
 from annostat.masks.scores import count_pairs, scores_of
-from annostat.resampling.sums import Sums
 from annostat.truth import score_models
-from models.annotators import Annotations
-from models.command import counter
-from models.infer import predict
-from models.store import Store
-from models.student import Student
+from models.data.reference import truth_of
+from models.data.store import Store
+from models.means import mean_estimate
+from models.picks import Picks
+from models.predictions import FloatArray, IntArray, Predictions
+from models.world.annotators import Annotations
 
-FloatArray = NDArray[np.float64]
 METRICS = {"dice": "Dice", "iou": "IoU"}
-HALF = 128  # of 255: inside the mask
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """What a student says of the clips of a store.
-
-    Attributes
-    ----------
-    names : list of str
-    counts : list of int64 arrays of shape (structures, T, 3)
-        Pixels in both, in the student's mask and in the target, of each frame.
-    n_pixels : int
-        Of one frame.
-    outlines : bool array of shape (n, 2, H, W), or None
-        The first structure at the labelled ED and ES; None if some clip has no labelled frames.
-    es : float64 array of shape (n,)
-        Picked frame of end-systole within the labelled beat; NaN where there is none.
-    ef : float64 array of shape (n,)
-        Ejection fraction in percent, of disc volumes at the student's own ED and ES; NaN where a
-        mask is empty.
-    """
-
-    names: list[str]
-    counts: list[NDArray[np.int64]]
-    n_pixels: int
-    outlines: NDArray[np.bool_] | None
-    es: FloatArray
-    ef: FloatArray
-
-    def frame_errors(self, structure: int = 0) -> list[FloatArray]:
-        """Return 1 − Dice of each frame, for each clip."""
-        return [1 - scores_of(c[structure], self.n_pixels, 1.0)["dice"] for c in self.counts]
 
 
 @dataclass(frozen=True)
@@ -71,59 +35,18 @@ class Row:
 
     `bound` is the score of a perfect model against one annotator: a floor of an error, a ceiling
     of an overlap. `estimated` is the score against the truth as the two annotators alone tell it.
+    On real clips `human` is the score against what people drew or read, and `teachers` that
+    against the masks which the student was taught with.
     """
 
     name: str
-    truth: Estimate | None
+    truth: Estimate | None = None
     one: Estimate | None = None
     two: Estimate | None = None
     bound: Estimate | None = None
     estimated: Estimate | None = None
-
-
-def predictions(
-    student: Student, store: Store, *, pad: int = 0, how: str = "mirror", largest: bool = False,
-    quiet: bool = True,
-) -> Predictions:  # fmt: skip
-    """Run a student over all clips of a store."""
-    counts, outlines, es, ef = [], [], [], []
-    with counter("Masks", len(store), quiet=quiet) as done:
-        for k in range(len(store)):
-            clip = store.clip(k)
-            soft = predict(student, np.asarray(clip.frames), pad=pad, how=how, largest=largest)
-            ours = np.ascontiguousarray((soft >= HALF).swapaxes(0, 1)).view(np.uint8)
-            theirs = np.ascontiguousarray((clip.targets >= HALF).swapaxes(0, 1)).view(np.uint8)
-            counts.append(np.stack([count_pairs(a, b, 1) for a, b in zip(ours, theirs)]))  # noqa: B905
-            facts = clip.facts
-            labelled = all(isinstance(facts.get(p), (int, float)) for p in ("ed", "es"))
-            if labelled:
-                frames = [int(facts["ed"]), int(facts["es"])]
-                outlines.append(ours[0][frames].view(bool))
-            found = beat_of(soft[:, 0], facts.get("beat"))
-            es.append(found[0])
-            ef.append(found[1])
-            done(k + 1)
-    size = store.frames.shape[1] * store.frames.shape[2]
-    whole = np.stack(outlines) if len(outlines) == len(store) else None
-    return Predictions(store.names, counts, size, whole, np.array(es), np.array(ef))
-
-
-def beat_of(soft: NDArray[np.uint8], beat: Sequence[int] | None) -> tuple[float, float]:
-    """Return end-systole and ejection fraction of one clip, from its soft masks (T, H, W).
-
-    End-systole is the blind pick on the curve of expected areas (the sum of probabilities), within
-    the labelled beat if there is one; end-diastole the frame of the largest area before it.
-    """
-    first, last = (0, len(soft)) if beat is None else (int(beat[0]), int(beat[1]))
-    area = soft[first:last].sum(axis=(1, 2), dtype=np.float64) / 255
-    pick = pick_blind(area) if len(area) >= 5 else None
-    if pick is None:
-        return math.nan, math.nan
-    es = pick.frame
-    ed = int(np.argmax(area[: es + 1]))
-    volumes = disc_volumes(soft[first:last][[ed, es]] >= HALF)
-    ef = float(ejection_fraction(volumes[:1], volumes[1:])[0]) if volumes[0] > 0 else math.nan
-    return float(first + es), ef
+    human: Estimate | None = None
+    teachers: Estimate | None = None
 
 
 def overlaps(found: Predictions, structures: Sequence[str]) -> dict[str, dict[str, Estimate]]:
@@ -136,13 +59,65 @@ def overlaps(found: Predictions, structures: Sequence[str]) -> dict[str, dict[st
     return out
 
 
-def overlap_rows(found: Predictions, structures: Sequence[str]) -> list[Row]:
-    """Return what `overlaps` does as rows."""
+def overlap_rows(found: Predictions, structures: Sequence[str], kind: str) -> list[Row]:
+    """Return what `overlaps` does as rows.
+
+    `kind` is the store's: what its targets are tells in which column the scores stand.
+    """
+    if not found.counts:
+        return []
+    column = {"truth": "truth", "labels": "human", "teachers": "teachers"}[kind]
     return [
-        Row(f"{METRICS[metric]} {structure}, all frames", value)
+        Row(f"{METRICS[metric]} {structure}, all frames", **{column: value})
         for structure, values in overlaps(found, structures).items()
         for metric, value in values.items()
     ]
+
+
+def human_overlaps(
+    found: Predictions, structures: Sequence[str], *, teachers: bool = False
+) -> dict[str, dict[str, Estimate]]:
+    """Return mean Dice and IoU with what people drew, for each structure that they did.
+
+    Several people's scores of a frame are averaged first, then frames; clips are resampled. With
+    `teachers` the teachers' masks on the same frames are the reference.
+    """
+    drawn = found.drawn
+    if drawn is None or (teachers and drawn.teachers is None):
+        return {}
+    counts = drawn.teachers if teachers and drawn.teachers is not None else drawn.counts
+    out: dict[str, dict[str, Estimate]] = {}
+    for k, structure in enumerate(structures):
+        mine = drawn.structure == k
+        if not mine.any():
+            continue
+        frames, which = np.unique(
+            np.column_stack([drawn.clip, drawn.frame])[mine], axis=0, return_inverse=True
+        )
+        scores = scores_of(counts[mine], found.n_pixels, 1.0)
+        out[structure] = {
+            m: mean_estimate(_means(scores[m], which.ravel()), frames[:, 0], share=True)
+            for m in METRICS
+        }
+    return out
+
+
+def human_rows(found: Predictions, structures: Sequence[str]) -> list[Row]:
+    """Return the scores on the frames that people drew on, the teachers' masks beside."""
+    taught = human_overlaps(found, structures, teachers=True)
+    return [
+        Row(
+            f"{METRICS[metric]} {structure}, outlined frames",
+            human=value,
+            teachers=taught.get(structure, {}).get(metric),
+        )
+        for structure, values in human_overlaps(found, structures).items()
+        for metric, value in values.items()
+    ]
+
+
+def _means(values: FloatArray, group: IntArray) -> FloatArray:
+    return np.asarray(np.bincount(group, values) / np.bincount(group))
 
 
 def score(
@@ -161,17 +136,11 @@ def score(
     """
     if found.outlines is None or len(annotations.outlines) < 2:
         raise AnnostatError("scores need clips with labelled ED and ES, and two rounds of outlines")
-    facts = [store.clip(k).facts for k in range(len(store))]
-    truth = np.stack(
-        [store.clip(k).targets[[f["ed"], f["es"]], 0] >= HALF for k, f in enumerate(facts)]
-    )
+    known = truth_of(store)
     first, second = annotations.outlines[:2]
-    rows = []
-    dice = {
-        "truth": _overlaps(found.outlines, truth), "one": _overlaps(found.outlines, first),
-        "other": _overlaps(found.outlines, second),
-    }  # fmt: skip
-    n, size = len(truth), truth.shape[-2:]
+    references = {"truth": known.outlines, "one": first, "other": second}
+    dice = {name: _overlaps(found.outlines, masks) for name, masks in references.items()}
+    n, size = len(known.outlines), known.outlines.shape[-2:]
     ceiling = dice_ceiling(
         MaskRounds.from_arrays(
             {"first": first.reshape(-1, *size), "second": second.reshape(-1, *size)},
@@ -179,67 +148,29 @@ def score(
         ),
         rng=seed,
     )
-    for metric, label in METRICS.items():
-        rows.append(
-            Row(
-                f"{label} at ED and ES",
-                mean_estimate(dice["truth"][metric], share=True, seed=seed),
-                mean_estimate(dice["one"][metric], share=True, seed=seed),
-                mean_estimate(
-                    (dice["one"][metric] + dice["other"][metric]) / 2, share=True, seed=seed
-                ),
-                getattr(ceiling, metric),
-            )
+    options: dict[str, Any] = {"share": True, "seed": seed}
+    rows = [
+        Row(
+            f"{label} at ED and ES",
+            mean_estimate(dice["truth"][metric], **options),
+            mean_estimate(dice["one"][metric], **options),
+            mean_estimate((dice["one"][metric] + dice["other"][metric]) / 2, **options),
+            getattr(ceiling, metric),
         )
-    rows.append(_pick_row(found.es, [f["es"] for f in facts], annotations, seed))
-    rows.append(_value_row(found.ef, [f["ef"] for f in facts], annotations, seed))
+        for metric, label in METRICS.items()
+    ]
+    rows.append(_pick_row(found.es, known.es, annotations, seed))
+    rows += _value_rows(found.ef, known.ef, annotations, seed)
     return rows
-
-
-def mean_estimate(
-    values: FloatArray, codes: NDArray[np.int64] | None = None, *, unit: str = "",
-    share: bool = False, root: bool = False, seed: int = 0,
-) -> Estimate:  # fmt: skip
-    """Return a mean over clips with its bootstrap-t interval, NaN left out.
-
-    The interval is made on the logarithm of the mean, or with `share` of 1 − the mean. `root`
-    gives the root of the mean (of squares, say).
-    """
-    there = np.isfinite(values)
-    kept = values[there]
-    if not kept.size:
-        return Estimate(math.nan, None, None, unit, "no clip has a value")
-    codes = None if codes is None else np.unique(codes[there], return_inverse=True)[1]
-    loss = 1 - kept if share else kept
-    sums = Sums.of(np.column_stack([loss, np.ones(kept.size)]), codes)
-    power = 0.5 if root else 1.0
-
-    def back(x: float) -> float:
-        return 1 - math.exp(x) if share else math.exp(x) ** power
-
-    value = float(kept.mean()) ** power
-    missing = int((~there).sum())
-    note = f"{missing} of {values.size} have none and are left out" if missing else ""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        limits = None
-        if loss.sum() > 0:
-            limits = sums.interval(
-                lambda t: np.log(t[..., 0] / t[..., 1]), rng=seed, scale="the logarithm"
-            )
-        spread = sums.standard_error(lambda t: t[..., 0] / t[..., 1]) if sums.n_units > 1 else None
-    if limits is not None:
-        ends = sorted((back(limits.low), back(limits.high)))
-        limits = Interval(*ends, limits.level, limits.method)
-    if spread is not None and root:
-        spread = spread / (2 * value) if value else None
-    return Estimate(value, spread, limits, unit, note)
 
 
 def _overlaps(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> dict[str, FloatArray]:
     """Return Dice and IoU of each clip, the mean of its frames; arrays (n, frames, H, W)."""
     n, t = a.shape[:2]
-    flat = [np.ascontiguousarray(m.reshape(n * t, *m.shape[2:])).view(np.uint8) for m in (a, b)]
-    scores = scores_of(count_pairs(*flat, 1), a.shape[-1] * a.shape[-2], 1.0)
+    ours, theirs = (
+        np.ascontiguousarray(m.reshape(n * t, *m.shape[2:])).view(np.uint8) for m in (a, b)
+    )
+    scores = scores_of(count_pairs(ours, theirs, 1), a.shape[-1] * a.shape[-2], 1.0)
     return {m: scores[m].reshape(n, t).mean(axis=1) for m in METRICS}
 
 
@@ -247,23 +178,62 @@ def _pick_row(picks: FloatArray, truth: Sequence[int], annotations: Annotations,
     read = annotations.es.values
     noise = compare_noise(annotations.es, n_tests=0, rng=seed)
     one, other = (np.abs(picks - read[:, r]) for r in (0, 1))
-    unit = "frames"
+    options: dict[str, Any] = {"unit": "frames", "seed": seed}
     return Row(
         "aFD of ES",
-        mean_estimate(np.abs(picks - np.array(truth)), unit=unit, seed=seed),
-        mean_estimate(one, unit=unit, seed=seed),
-        mean_estimate((one + other) / 2, unit=unit, seed=seed),
+        mean_estimate(np.abs(picks - np.array(truth)), **options),
+        mean_estimate(one, **options),
+        mean_estimate((one + other) / 2, **options),
         noise.mae,
     )
 
 
-def _value_row(ef: FloatArray, truth: Sequence[float], annotations: Annotations, seed: int) -> Row:
+def _value_rows(
+    ef: FloatArray, truth: Sequence[float], annotations: Annotations, seed: int
+) -> list[Row]:
+    """Return RMSE and bias of the ejection fraction."""
     read = annotations.ef.values
     options: dict[str, Any] = {"unit": "points", "root": True, "seed": seed}
     one = mean_estimate((ef - read[:, 0]) ** 2, **options)
     floor = bounds(annotations.ef, rng=seed).rmse_floor
-    name, known = "RMSE of EF", mean_estimate((ef - np.array(truth)) ** 2, **options)
-    if not np.isfinite(ef).any():
-        return Row(name, known, one, None, floor)
-    model = score_models(annotations.ef, {"student": ef}, kind="values", rng=seed).models[0]
-    return Row(name, known, one, model.rmse, floor, model.true_rmse)
+    known = mean_estimate((ef - np.array(truth)) ** 2, **options)
+    rmse = Row("RMSE of EF", known, one, None, floor)
+    if np.isfinite(ef).any():
+        model = score_models(annotations.ef, {"student": ef}, kind="values", rng=seed).models[0]
+        rmse = Row("RMSE of EF", known, one, model.rmse, floor, model.true_rmse)
+    options = {"unit": "points", "signed": True, "seed": seed}
+    bias = Row(
+        "Bias of EF",
+        mean_estimate(ef - np.array(truth), **options),
+        mean_estimate(ef - read[:, 0], **options),
+        mean_estimate(ef - read[:, :2].mean(axis=1), **options),
+    )
+    return [rmse, bias]
+
+
+def read_rows(
+    found: Predictions, facts: Sequence[dict[str, Any]], picks: Picks | None, *, seed: int = 0
+) -> list[Row]:
+    """Return the scores of picked frames and ejection fractions against what people say of them.
+
+    Parameters
+    ----------
+    found : Predictions
+    facts : sequence of dict
+        "ef" as listed, in percent; clips without one are left out.
+    picks : Picks or None
+        Of the labelled frames.
+    seed : int
+        Of the bootstraps.
+    """
+    rows = []
+    if picks is not None and "beat" in picks.scores:
+        rows.append(Row("aFD of ES", human=picks.scores["beat"].afd))
+    listed = [f.get("ef") for f in facts]
+    reference = np.array([np.nan if v is None else float(v) for v in listed])
+    if np.isfinite(reference).any():
+        gap = found.ef - reference
+        options: dict[str, Any] = {"unit": "points", "seed": seed}
+        rows.append(Row("RMSE of EF", human=mean_estimate(gap**2, root=True, **options)))
+        rows.append(Row("Bias of EF", human=mean_estimate(gap, signed=True, **options)))
+    return rows

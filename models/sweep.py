@@ -7,8 +7,6 @@ unseen clips for each number of blocks and layers.
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import sys
 from pathlib import Path
@@ -18,9 +16,11 @@ import click
 
 from annostat import AnnostatError
 from annostat.files import write_text
-from models.command import run_command, say
+from models.command import run_command, say, setting_options
 from models.config import load_config
-from models.train import STOPPED, Stopped, train
+from models.history import as_csv
+from models.train import STOPPED, train
+from models.trainer import Stopped
 
 
 def numbers(text: str) -> list[int]:
@@ -48,15 +48,6 @@ def row_of(blocks: int, layers: int, result: dict[str, Any]) -> dict[str, Any]:
     return row | {k: result[k] for k in ("epochs", "best_epoch", "wall_s", "cpu_s", "device")}
 
 
-def as_csv(rows: list[dict[str, Any]]) -> str:
-    """Return the table as CSV."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
-
-
 def as_markdown(rows: list[dict[str, Any]]) -> str:
     """Return mean IoU / mean Dice with a row for each B and a column for each L."""
     layers = sorted({row["layers"] for row in rows})
@@ -70,9 +61,7 @@ def as_markdown(rows: list[dict[str, Any]]) -> str:
 
 
 @click.command(context_settings={"show_default": True})
-@click.option("--preset")
-@click.option("--config", "file", type=click.Path(path_type=Path), help="YAML or JSON of settings.")
-@click.option("--set", "settings", multiple=True, metavar="SECTION.NAME=VALUE")
+@setting_options
 @click.option("--blocks", default="1,2,3,4", help="Numbers of blocks B.")
 @click.option("--layers", default="1,2,3,4", help="Numbers of ConvLSTM layers L of a block.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("out/sweep"))

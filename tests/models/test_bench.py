@@ -5,8 +5,9 @@ import json
 import pytest
 import torch
 
-from models.bench import NO_GPU, count_flops, least_bytes, main, make
+from models.bench import NO_GPU, main
 from models.config import load_config
+from models.measure import count_flops, least_bytes, make_step, random_batch
 
 SET = ["data.size=16", "train.batch=2", "train.window=3", "student.filters=2", "train.threads=1"]
 
@@ -29,7 +30,8 @@ def test_benchmark_on_a_cpu(tmp_path, capsys):
 def test_operations_are_counted_by_hand():
     """One block, one layer: a convolution of the gates each step, and one of the head."""
     config = load_config(preset="phantom-tiny", settings=[*SET, "student.blocks=1"])
-    step, batch = make(config, "plain", torch.device("cpu"))
+    cpu = torch.device("cpu")
+    step, batch = make_step(config, "plain", cpu), random_batch(config, cpu)
     frames = 2 * 3 * 16 * 16
     gates, head = 2 * frames * 9 * (1 + 2) * 8, 2 * frames * 2
     # Forward, by weights, by inputs; at the first step neither frames nor state need a gradient.
@@ -43,6 +45,7 @@ def test_graph_equals_eager():
     config = load_config(preset="phantom-tiny", settings=SET)
     losses = []
     for engine in ("hoisted", "graph"):
-        step, batch = make(config, engine, torch.device("cuda"))
+        gpu = torch.device("cuda")
+        step, batch = make_step(config, engine, gpu), random_batch(config, gpu)
         losses.append([float(step(*batch)) for _ in range(6)])
     assert losses[0] == pytest.approx(losses[1], rel=1e-2)

@@ -1,23 +1,26 @@
 """Masks of whole clips, their scores beside the bounds, and the commands."""
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 import torch
 
-from annostat import AnnostatError, NoiseModel
-from annostat.datasets import read_mask_folder
+from annostat import NoiseModel
 from models import evaluate as evaluate_command
-from models import infer as infer_command
-from models.annotators import Noise, annotate
 from models.checkpoints import build_student, save_weights
-from models.clips import open_store
 from models.config import Config, Data, Net, Train
-from models.evaluate import evaluate
-from models.infer import keep_largest, predict, stream
-from models.scores import Predictions, beat_of, mean_estimate, overlaps, score
-from tests.folders import write_clip
+from models.data.clips import open_store
+from models.data.reference import truth_of
+from models.evaluate import ALL_COLUMNS, bias_lines, evaluate
+from models.figures import plot_evaluation
+from models.means import mean_estimate
+from models.predictions import Drawn, Predictions, beat_of
+from models.scores import Row, human_overlaps, overlaps, score
+from models.world.annotators import Noise, annotate
+from models.world.phantom import make_clip
+from tests.folders import EchoFolder, write_camus
 
 CONFIG = Config(
     Data(size=32, frames=24, n_train=1, n_valid=1, n_test=16, structures=("LV", "LA")),
@@ -33,7 +36,7 @@ def cache(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def store(cache):
-    return open_store(CONFIG, "test", cache)
+    return open_store(CONFIG.data, "test", cache)
 
 
 @pytest.fixture(scope="module")
@@ -59,76 +62,10 @@ def perfect(store):
                        np.array([c.facts["ef"] for c in clips]))  # fmt: skip
 
 
-# ---- masks
-
-
-def test_memory_does_not_grow_with_the_clip(student, store):
-    """Pieces come lazily and leave at once; the result is that of the whole."""
-    frames = store.clip(0).frames
-
-    def pieces():
-        for start in range(0, 24, 5):
-            yield frames[start : start + 5]
-
-    parts = stream(student, pieces())
-    assert next(parts).shape == (5, 2, 32, 32)
-    rest = np.concatenate(list(parts))
-    assert np.abs(rest.astype(int) - predict(student, frames)[5:]).max() <= 1
-
-
-def test_padding_is_cut_off_again(student, store):
-    frames = np.array(store.clip(1).frames)
-    bare = predict(student, frames)
-    padded = predict(student, frames, pad=7)
-    assert padded.shape == bare.shape and not np.array_equal(padded[0], bare[0])
-    by_hand = predict(student, np.concatenate([frames[7:0:-1], frames]))[7:]
-    assert np.array_equal(padded, by_hand)
-    looped = predict(student, np.concatenate([frames[-7:], frames]))[7:]
-    assert np.array_equal(predict(student, frames, pad=7, how="loop"), looped)
-
-
-def test_largest_component():
-    mask = np.zeros((1, 1, 6, 8), np.uint8)
-    mask[..., 1:4, 1:3] = 200
-    mask[..., 4:6, 5:7] = 255
-    mask[..., 0, 7] = 90
-    kept = keep_largest(mask)
-    assert kept[..., 1:4, 1:3].all() and not kept[..., 4:6, 5:7].any() and kept[0, 0, 0, 7] == 90
-    assert not keep_largest(np.zeros((1, 3, 3), np.uint8)).any()
-
-
-def test_a_training_network_is_refused(store):
-    with pytest.raises(AnnostatError, match="evaluation mode"):
-        predict(build_student(CONFIG), store.clip(0).frames)
-
-
 def run(command, *arguments):
     with pytest.raises(SystemExit) as end:
         command.main([str(a) for a in arguments])
     return end.value.code
-
-
-def test_infer_writes_what_teachers_write(weights, student, store, tmp_path, capsys):
-    clips = tmp_path / "clips"
-    clips.mkdir()
-    frames = np.array(store.clip(2).frames)
-    np.save(clips / "a.npy", frames)
-    write_clip(clips / "b.avi", frames, codec="ffv1")
-    out = tmp_path / "masks"
-    assert run(infer_command, weights, clips, "--out", out, "--pad", 3, "--quiet") == 0
-    wanted = predict(student, frames, pad=3)
-    for k, structure in enumerate(("LV", "LA")):
-        folder = read_mask_folder(out / structure, kind="uint8")
-        assert sorted(folder.files) == ["a", "b"]
-        assert np.array_equal(folder.raw("a"), wanted[:, k])
-        assert np.array_equal(folder.raw("b"), wanted[:, k])
-    # A broken clip is told at the end, the others are done; another speed is warned of.
-    np.save(clips / "c.npy", frames.astype(float))
-    with pytest.raises(AnnostatError, match=r"1 clips have no masks: c \(c.npy must hold uint8"):
-        infer_command.main(
-            [str(weights), str(clips), "--out", str(out), "--stride", "2"], standalone_mode=False
-        )
-    assert "every 1. frame and is used on every 2." in capsys.readouterr().err
 
 
 # ---- scores
@@ -137,8 +74,12 @@ def test_infer_writes_what_teachers_write(weights, student, store, tmp_path, cap
 def test_a_perfect_model_meets_the_bounds(store):
     """Scored like a model, the truth reaches what the two rounds predict of a perfect one."""
     noise = Noise(0.8, NoiseModel.with_mae("laplace", 2.0), 5.0)
-    rows = {r.name: r for r in score(perfect(store), store, annotate(store, noise, seed=2))}
+    rows = {
+        r.name: r for r in score(perfect(store), store, annotate(truth_of(store), noise, seed=2))
+    }
     assert rows["Dice at ED and ES"].truth.value == 1 and rows["aFD of ES"].truth.value == 0
+    bias = rows.pop("Bias of EF")
+    assert bias.truth.value == 0 and abs(bias.one.value) < 3 * bias.one.standard_uncertainty
     for row in rows.values():
         gap = row.one.value - row.bound.value
         spread = np.hypot(row.one.standard_uncertainty, row.bound.standard_uncertainty or 0)
@@ -168,6 +109,23 @@ def test_means_with_intervals():
     assert np.isnan(mean_estimate(np.array([np.nan])).value)
 
 
+def test_overlaps_of_few_clips_stay_between_0_and_1():
+    for values in ([0.02, 0.15, 0.97], [0.1, 0.1, 1.0], [0.0, 0.0, 0.5, 1.0]):
+        share = mean_estimate(np.array(values), share=True)
+        assert 0 <= share.low < share.value < share.high <= 1
+    assert mean_estimate(np.ones(4), share=True).interval is None
+    signed = mean_estimate(np.array([-3.0, -1.0, 2.0]), signed=True)
+    assert signed.low < signed.value < 0 < signed.high
+
+
+def test_a_biased_ejection_fraction_is_said():
+    gap = np.random.default_rng(0).normal(-3, 2, 40)
+    row = Row("Bias of EF", human=mean_estimate(gap, signed=True, unit="points"))
+    assert "too low, against people: by -3" in bias_lines([row])[0].replace("−", "-")
+    fair = Row("Bias of EF", human=mean_estimate(gap - gap.mean() + 0.1, signed=True))
+    assert bias_lines([fair]) == bias_lines([]) == []
+
+
 def test_beat_is_read_from_soft_masks(store):
     for k in range(5):
         clip = store.clip(k)
@@ -181,10 +139,12 @@ def test_evaluation_of_the_phantom(weights, cache, tmp_path, capsys):
     arguments = [weights, "--out", tmp_path, "--cache", cache, "--pad", 5, "--quiet"]
     assert run(evaluate_command, *arguments) == 0
     found = json.loads((tmp_path / "evaluation.json").read_text())
-    assert set(found) == {"scores", "afd", "ef", "first_frames", "concentration", "provenance"}
+    assert set(found) == {
+        "scores", "afd", "ef", "first_frames", "settled", "concentration", "notes", "provenance"
+    }  # fmt: skip
     names = {"Dice LV, all frames", "IoU LV, all frames", "Dice LA, all frames",
              "IoU LA, all frames", "Dice at ED and ES", "IoU at ED and ES", "aFD of ES",
-             "RMSE of EF"}  # fmt: skip
+             "RMSE of EF", "Bias of EF"}  # fmt: skip
     assert set(found["scores"]) == names
     for name in ("Dice at ED and ES", "aFD of ES", "RMSE of EF"):
         assert all(found["scores"][name][c]["value"] is not None
@@ -194,10 +154,104 @@ def test_evaluation_of_the_phantom(weights, cache, tmp_path, capsys):
     assert "perfect model" in capsys.readouterr().out
 
 
-def test_evaluation_of_labelled_folders(student, store):
-    """Without a phantom there are no annotators; the labels take the truth's place."""
-    config = Config(Data(kind="echonet", path="x"), CONFIG.student)
-    result, _ = evaluate(student, store, config)
-    assert [r.bound for r in result.rows] == [None, None] and result.afd.floor is None
-    assert result.to_dict()["scores"]["Dice LV, all frames"]["one"] is None
-    assert set(result.to_frame()["against"]) == {"truth"}
+def exact_echonet(folder, *, n=10, frames=150, size=32):
+    """Write an EchoNet folder of phantom clips of several beats, its outlines and its masks."""
+    made, hearts = EchoFolder(), EchoFolder.make(1, n_frames=8, size=size).rows[0]
+    (folder / "T").mkdir(parents=True)
+    for k in range(n):
+        clip = make_clip(5, k, size=size, frames=frames)
+        name = f"0X{k:015X}"
+        made.clips[name] = clip.frames
+        facts = {"FileName": name, "EF": clip.ef, "FPS": clip.fps, "NumberOfFrames": frames}
+        made.rows.append({**hearts, **facts, "Split": "TEST"})
+        for frame in (clip.es, clip.ed):
+            made.traces.append((name, frame, chords(clip.mask("LV")[frame])))
+        masks = 255 * clip.mask("LV").astype(np.uint8)
+        np.savez_compressed(folder / "T" / f"{name}.npz", masks)
+    return made.write(folder / "E", codec="ffv1")
+
+
+def chords(mask):
+    """Return a long axis and 20 horizontal chords of a mask, from its top to its bottom."""
+    rows = np.flatnonzero(mask.any(axis=1))
+    ends = [[y, *(np.flatnonzero(mask[y])[[0, -1]])] for y in np.linspace(rows[0], rows[-1], 20)
+            .round().astype(int)]  # fmt: skip
+    middle = np.mean([(a + b) / 2 for _, a, b in ends])
+    axis = [[[middle, rows[0] - 0.5], [middle + 0.01, rows[-1] + 0.5]]]
+    return np.array(axis + [[[a, y], [b, y]] for y, a, b in ends], dtype=float)
+
+
+class Exact(torch.nn.Module):
+    """A student that looks its masks up by the frame."""
+
+    def __init__(self, store):
+        super().__init__()
+        self.head = torch.nn.Conv2d(1, 1, 1)
+        self.known = {store.frames[t].tobytes(): store.targets[t] for t in range(len(store.frames))}
+
+    def forward(self, frames, states):
+        masks = [self.known[f.numpy().tobytes()] for f in frames[0]]
+        return torch.from_numpy(np.stack(masks)).float()[None] / 255 * 40 - 20
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("echo")
+    exact_echonet(path)
+    return path
+
+
+def test_exact_masks_of_an_echonet_folder(folder, tmp_path):
+    """150 frames of several beats: within a frame of the labels, and people's outlines met."""
+    data = Data(kind="echonet", path=str(folder / "E"), size=32,
+                teachers=(f"LV=folder:{folder / 'T'}",))  # fmt: skip
+    store = open_store(data, "test", tmp_path)
+    assert store.kind == "teachers" and len(store) == 10
+    result, found = evaluate(Exact(store).eval(), store, Config(data))
+    rows = {r.name: r for r in result.rows}
+    assert rows["Dice LV, outlined frames"].human.value > 0.9
+    assert rows["Dice LV, outlined frames"].teachers.value == 1
+    assert rows["Dice LV, all frames"].teachers.value == 1
+    assert rows["Dice LV, all frames"].human is None
+    assert rows["aFD of ES"].human.value < 1.5  # masks of 100 pixels
+    assert result.afd.scores["blind"].afd.value > 10
+    assert abs(rows["Bias of EF"].human.value) < 5
+    text = str(result)
+    assert "against people" in text and "against the teachers' masks" in text
+    assert "looks at the label" in text
+    figure = plot_evaluation(result, found, store.facts)
+    assert figure.axes
+    # Without a teacher nothing is missing but their column.
+    bare = open_store(dataclasses.replace(data, teachers=()), "test", tmp_path)
+    one, _ = evaluate(Exact(store).eval(), bare, Config(data))
+    again = {r.name: r for r in one.rows}
+    assert again["Dice LV, outlined frames"].human == rows["Dice LV, outlined frames"].human
+    assert all(row.teachers is None for row in one.rows) and one.first is None
+    assert set(one.to_frame()["against"]) == {"human"}
+
+
+def test_people_are_averaged_frame_by_frame():
+    counts = np.array([[4, 4, 4], [0, 4, 4], [2, 4, 4], [4, 4, 4]])
+    drawn = Drawn(np.array([0, 0, 0, 1]), np.array([3, 3, 8, 5]), np.zeros(4, np.int64), counts)
+    found = Predictions(["a", "b"], [], 64, None, np.zeros(2), np.zeros(2), [], drawn)
+    dice = human_overlaps(found, ("LV",))["LV"]["dice"]
+    assert dice.value == pytest.approx(((1 + 0) / 2 + 0.5 + 1) / 3)
+    assert human_overlaps(found, ("LV",), teachers=True) == {}
+
+
+def test_camus_labels_are_peoples(student, tmp_path):
+    path, _ = write_camus(tmp_path / "C", n=6)
+    data = Data(kind="camus", path=str(path), size=32, structures=("LV", "LA"))
+    for split in ("train", "valid", "test"):
+        store = open_store(data, split, tmp_path)
+        assert store.kind == "labels"
+    result, _ = evaluate(student, store, Config(data, CONFIG.student))
+    assert {c for row in result.rows for c in ALL_COLUMNS if getattr(row, c)} == {"human"}
+    masks = tmp_path / "T"
+    masks.mkdir()
+    np.savez(masks / f"{store.names[0]}.npz", np.zeros((12, 32, 32), np.uint8))
+    texts = tuple(f"{s}=folder:{masks}" for s in data.structures)
+    taught = open_store(dataclasses.replace(data, teachers=texts, n_test=1), "test", tmp_path)
+    result, _ = evaluate(student, taught, Config(data, CONFIG.student))
+    rows = {row.name: row for row in result.rows}
+    assert rows["Dice LV, outlined frames"].human and rows["Dice LV, all frames"].teachers

@@ -7,7 +7,7 @@ import pytest
 from annostat import AnnostatError
 from models import sweep
 from models.sweep import as_markdown, numbers
-from models.train import Stopped
+from models.trainer import Stopped
 
 SET = ["data.size=16", "data.frames=16", "data.n_train=2", "data.n_valid=1", "data.n_test=2",
        "train.epochs=1", "train.batch=2", "train.window=3", "student.filters=2"]  # fmt: skip

@@ -14,16 +14,13 @@ import pytest
 import torch
 
 from annostat import AnnostatError
-from models.batches import Batches, window_frames, window_start
 from models.checkpoints import load_state, load_student
-from models.clips import open_store
 from models.config import PRESETS, Config, Data, Net, Train, load_config
-from models.infer import predict
-from models.phantom import make_clip
-from models.step import Step
-from models.store import Store
-from models.student import Student
-from models.train import STOPPED, Stopped, train
+from models.network.step import Step
+from models.network.student import Student
+from models.train import STOPPED, train
+from models.trainer import Stopped
+from models.world.phantom import make_clip
 
 TINY = Config(
     Data(size=16, frames=16, n_train=8, n_valid=3, n_test=2, structures=("LV", "MYO")),
@@ -113,11 +110,13 @@ def test_stopped_by_sigterm_goes_on_bit_for_bit(batches, whole, cache, tmp_path,
 def test_killed_run_loses_at_most_its_epoch(whole, cache, tmp_path):
     """SIGKILL while the second epoch runs: the state of the first is there, and goes on."""
     code = (
-        "import time, models.train as t; plain = t.Step.__call__\n"
+        "import time, models.train as t\n"
+        "from models.network.step import Step\n"
+        "plain = Step.__call__\n"
         "def slow(self, *given):\n"
         "    time.sleep(0.3 if self.done >= 2 else 0)\n"
         "    return plain(self, *given)\n"
-        "t.Step.__call__ = slow; t.run_command(t.main)"
+        "Step.__call__ = slow; t.run_command(t.main)"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code, *command(tmp_path, cache)], cwd=ROOT, stderr=subprocess.DEVNULL
@@ -175,70 +174,6 @@ def test_one_clip_is_learnt_by_heart():
     truth = clip.mask("LV")
     assert 2 * (mask & truth).sum() / (mask.sum() + truth.sum()) > 0.98
     assert losses[-1] < 0.1 * losses[0]
-
-
-# ---- data
-
-
-def store_of(lengths):
-    total = sum(lengths)
-    frames = np.arange(total * 4, dtype=np.uint8).reshape(total, 2, 2)
-    return Store([f"c{k}" for k in range(len(lengths))], np.array(lengths), frames,
-                 frames[:, None], [{} for _ in lengths])  # fmt: skip
-
-
-def test_windows_are_uniform_and_repeatable():
-    starts = [window_start(1, e, "clip", 10) for e in range(3000)]
-    counts = np.bincount(starts, minlength=10)
-    assert counts.size == 10
-    assert ((counts - 300) ** 2 / 300).sum() < 27.9  # chi-square, 9 degrees of freedom, 0.1 %
-    assert starts == [window_start(1, e, "clip", 10) for e in range(3000)]
-    assert window_start(2, 0, "clip", 10**9) != window_start(1, 0, "clip", 10**9)
-
-
-def test_windows_of_short_clips_swing():
-    assert window_frames(0, 0, "c", 3, 7, 1).tolist() == [0, 1, 2, 1, 0, 1, 2]
-    assert window_frames(0, 0, "c", 1, 3, 1).tolist() == [0, 0, 0]
-    frames = window_frames(0, 5, "c", 40, 6, 2)
-    assert (np.diff(frames) == 2).all() and frames.max() < 40
-
-
-def test_number_of_processes_does_not_change_the_data():
-    options = {"batch": 4, "window": 3, "stride": 1, "seed": 5}
-    alone = Batches(store_of([9, 5, 7, 4, 6, 8, 5, 9]), **options)
-    shares = [Batches(alone.store, **options, rank=r, world=2) for r in (0, 1)]
-    for (whole_batch, _), *parts in zip(alone.epoch(3), *(s.epoch(3) for s in shares), strict=True):
-        mixed = torch.stack([parts[k % 2][0][k // 2] for k in range(4)])
-        assert torch.equal(whole_batch, mixed)
-    later = list(alone.epoch(3, first=1))
-    assert torch.equal(later[0][0], list(alone.epoch(3))[1][0])
-    with pytest.raises(AnnostatError, match="multiple of the 3 processes"):
-        Batches(alone.store, **options, rank=0, world=3)
-
-
-def test_validation_windows_are_fixed():
-    fixed = Batches(store_of([9, 5, 7]), batch=2, window=3, stride=1, seed=5, fixed=True)
-    first, second = ([b[0] for b in fixed.epoch(e)] for e in (0, 7))
-    assert [len(b) for b in first] == [2, 1]
-    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
-
-
-def test_a_store_cut_short_is_made_again(tmp_path):
-    made = open_store(TINY, "valid", tmp_path)
-    folder = next(tmp_path.iterdir())
-    frames = np.array(made.frames)
-    (folder / "index.json").unlink()
-    (folder / "frames.u8").write_bytes(b"")
-    again = open_store(TINY, "valid", tmp_path)
-    assert np.array_equal(again.frames, frames)
-    (folder / "index.json").write_text("{")
-    with pytest.raises(AnnostatError, match="cannot be read"):
-        open_store(TINY, "valid", tmp_path)
-
-
-def test_splits_are_other_clips(cache):
-    names = [set(open_store(TINY, split, cache).names) for split in ("train", "valid", "test")]
-    assert sum(map(len, names)) == len(set.union(*names)) == 13
 
 
 # ---- what goes wrong
@@ -327,16 +262,6 @@ def test_command_tells_errors_in_one_line(tmp_path):
         "Error: --preset must be one of phantom-tiny, phantom, echonet, camus, got 'phantm'; did "
         "you mean 'phantom'?\n"
     )
-
-
-def test_prediction_does_not_depend_on_the_pieces(whole):
-    student, _ = load_student(whole / "best.safetensors")
-    clip = make_clip(8, 0, size=16, frames=20)
-    whole_masks = predict(student, clip.frames)
-    assert whole_masks.shape == (20, 2, 16, 16)
-    for chunk in (1, 7):
-        other = predict(student, clip.frames, chunk=chunk)
-        assert np.abs(other.astype(int) - whole_masks).max() <= 1  # of 255: rounding
 
 
 @pytest.mark.gpu

@@ -1,0 +1,46 @@
+"""Settings of the clips and of their targets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from annostat import AnnostatError
+from annostat.errors import check_choice
+from models.world.heart import LABELS
+
+
+@dataclass(frozen=True)
+class Data:
+    """Where clips and targets come from.
+
+    `kind` is "phantom", "echonet" (FileList.csv and Videos/, also EchoNet-Synthetic) or "camus".
+    `teachers` are texts as in `models.data.teachers.parse_teacher`; several for one structure are
+    merged by `merge`. For the phantom an empty list means its exact masks, for CAMUS the labels.
+    `seed` and the numbers of clips are the phantom's; 0 clips of a folder means all of them.
+    """
+
+    kind: str = "phantom"
+    path: str = ""
+    view: str = "4CH"
+    size: int = 112
+    structures: tuple[str, ...] = ("LV",)
+    teachers: tuple[str, ...] = ()
+    merge: str = "mean"
+    seed: int = 1
+    frames: int = 100
+    n_train: int = 0
+    n_valid: int = 0
+    n_test: int = 0
+    n_corrupted: int = 0
+
+    def __post_init__(self) -> None:
+        check_choice("data.kind", self.kind, ("phantom", "echonet", "camus"))
+        check_choice("data.merge", self.merge, ("mean", "quality", "staple"))
+        for name in self.structures:
+            check_choice("data.structures", name, list(LABELS))
+        if not self.structures or len(set(self.structures)) != len(self.structures):
+            raise AnnostatError(f"data.structures must be names, each once, got {self.structures}")
+
+    def wanted(self, split: str) -> int:
+        """Return how many clips of a split are asked for; 0 means all of a folder."""
+        return {"train": self.n_train, "valid": self.n_valid, "test": self.n_test}[split]

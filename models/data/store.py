@@ -1,0 +1,238 @@
+"""Clips, their targets and people's outlines on disk as arrays of uint8, mapped into memory.
+
+All frames of all clips stand one after the other. The index is written last, so that a store cut
+short by a crash is made again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from annostat import AnnostatError
+from annostat.errors import shown
+from annostat.files import write_text
+from annostat.results.text import plain
+
+Bytes = NDArray[np.uint8]
+VERSION = 2  # of the files; part of the key, so that older ones are made again
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What one person drew on one frame.
+
+    Attributes
+    ----------
+    frame : int
+        From 0.
+    structure : str
+    annotator : int
+        0, 1, ...; which person it is need not be known.
+    mask : uint8 array of shape (H, W)
+        255 inside.
+    """
+
+    frame: int
+    structure: str
+    annotator: int
+    mask: Bytes
+
+
+@dataclass(frozen=True)
+class Example:
+    """One clip: frames (T, H, W), targets (T, K, H, W) or None, people's outlines; all uint8."""
+
+    name: str
+    frames: Bytes
+    targets: Bytes | None
+    facts: dict[str, Any] = field(default_factory=dict)
+    outlines: Sequence[Outline] = ()
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A clip that cannot be used, and why."""
+
+    name: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a store is made: its clips, what their targets are, what must be known of them."""
+
+    examples: Iterable[Example | Unreadable]
+    kind: str = "truth"
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Store:
+    """Clips one after the other.
+
+    Attributes
+    ----------
+    names : list of str
+    lengths, offsets : int64 arrays of shape (n,)
+        Number of frames of each clip, and where it begins.
+    frames : uint8 array of shape (ΣT, H, W)
+    targets : uint8 array of shape (ΣT, K, H, W), or None
+        Soft masks, 255 for certain; None if the clips have people's outlines only.
+    facts : list of dict
+        What is known about each clip (for the phantom: the truth).
+    kind : str
+        What the targets are: "truth", "labels" (people's, of all frames), "teachers" or "none".
+    outlines : list of list of Outline
+        What people drew on single frames, for each clip.
+    skipped : list of Unreadable
+        Clips that are listed and could not be read.
+    notes : list of str
+        What a reader of scores must know about these clips.
+    """
+
+    names: list[str]
+    lengths: NDArray[np.int64]
+    frames: Bytes
+    targets: Bytes | None
+    facts: list[dict[str, Any]]
+    kind: str = "truth"
+    outlines: list[list[Outline]] = field(default_factory=list)
+    skipped: list[Unreadable] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    offsets: NDArray[np.int64] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "offsets", np.cumsum(self.lengths) - self.lengths)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def clip(self, k: int) -> Example:
+        """Return clip number k."""
+        rows = slice(int(self.offsets[k]), int(self.offsets[k] + self.lengths[k]))
+        targets = None if self.targets is None else self.targets[rows]
+        outlines = self.outlines[k] if self.outlines else ()
+        return Example(self.names[k], self.frames[rows], targets, self.facts[k], outlines)
+
+    @property
+    def has_outlines(self) -> bool:
+        """Whether people have drawn on some frame."""
+        return any(self.outlines)
+
+    def messages(self) -> list[str]:
+        """Return what a person should be told of these clips."""
+        out = list(self.notes)
+        if self.skipped:
+            names = shown(f"{s.name} ({s.why})" for s in self.skipped)
+            out.append(f"{len(self.skipped)} clips cannot be read and are left out: {names}")
+        return out
+
+
+def make_store(
+    folder: Path,
+    key: dict[str, Any],
+    make: Callable[[], Recipe],
+    *,
+    progress: Callable[[int], None] | None = None,
+) -> Store:
+    """Return the store of `key` under `folder`, made if it is not there yet."""
+    text = json.dumps(plain({"version": VERSION, **key}), sort_keys=True)
+    target = folder / f"clips-{hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}"
+    if not (target / "index.json").exists():
+        recipe = make()  # may find that something is missing
+        shutil.rmtree(target, ignore_errors=True)
+        target.mkdir(parents=True)
+        _write(target, recipe, progress)
+    return read_store(target)
+
+
+def _write(target: Path, recipe: Recipe, progress: Callable[[int], None] | None) -> None:
+    rows: list[dict[str, Any]] = []
+    skipped: list[dict[str, str]] = []
+    shape: tuple[int, ...] | None = None
+    with (
+        open(target / "frames.u8", "wb") as frames,
+        open(target / "targets.u8", "wb") as targets,
+        open(target / "outlines.u8", "wb") as outlines,
+    ):
+        for example in recipe.examples:
+            if isinstance(example, Unreadable):
+                skipped.append({"name": example.name, "why": example.why})
+                continue
+            now = _shape_of(example)
+            shape = shape or now
+            if now != shape:
+                raise AnnostatError(
+                    f"clip {example.name!r} has targets and frames of shape {now}, those before "
+                    f"it {shape}: all clips of a store must agree"
+                )
+            frames.write(np.ascontiguousarray(example.frames, np.uint8).tobytes())
+            if example.targets is not None:
+                targets.write(np.ascontiguousarray(example.targets, np.uint8).tobytes())
+            for outline in example.outlines:
+                outlines.write(np.ascontiguousarray(outline.mask, np.uint8).tobytes())
+            row = {
+                "name": example.name,
+                "length": len(example.frames),
+                "facts": plain(example.facts),
+                "outlines": [[o.frame, o.structure, o.annotator] for o in example.outlines],
+            }
+            rows.append(row)
+            if progress is not None:
+                progress(len(rows))
+    if shape is None:
+        why = f": {skipped[0]['name']} {skipped[0]['why']}" if skipped else ""
+        what = "no clip can be read" if skipped else "there are no clips"
+        raise AnnostatError(f"{what}; the folder or the split is empty{why}")
+    head = {"shape": list(shape), "kind": recipe.kind, "notes": list(recipe.notes)}
+    index = {**head, "clips": rows, "skipped": skipped}
+    write_text(target / "index.json", json.dumps(index))
+
+
+def _shape_of(example: Example) -> tuple[int, ...]:
+    """Return (structures, H, W), with 0 structures for a clip without targets."""
+    size, targets = example.frames.shape[1:], example.targets
+    if targets is None:
+        return (0, *size)
+    if targets.shape[2:] != size or len(targets) != len(example.frames):
+        raise AnnostatError(
+            f"clip {example.name!r} has frames {example.frames.shape} and targets "
+            f"{targets.shape}; they must agree"
+        )
+    return tuple(targets.shape[1:])
+
+
+def read_store(folder: Path) -> Store:
+    """Return a store as it stands on disk."""
+    try:
+        index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+        k, height, width = index["shape"]
+        clips = index["clips"]
+        lengths = np.array([row["length"] for row in clips], dtype=np.int64)
+        total, drawn = int(lengths.sum()), sum(len(row["outlines"]) for row in clips)
+        frames = _mapped(folder / "frames.u8", (total, height, width))
+        targets = _mapped(folder / "targets.u8", (total, k, height, width)) if k else None
+        masks = _mapped(folder / "outlines.u8", (drawn, height, width)) if drawn else None
+        skipped = [Unreadable(row["name"], row["why"]) for row in index["skipped"]]
+        kind, notes = index["kind"], index["notes"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise AnnostatError(
+            f"the clips in {str(folder)!r} cannot be read ({error}); delete the folder"
+        ) from None
+    each = iter(()) if masks is None else iter(masks)
+    outlines = [[Outline(*o, next(each)) for o in row["outlines"]] for row in clips]
+    names, facts = [row["name"] for row in clips], [row["facts"] for row in clips]
+    return Store(names, lengths, frames, targets, facts, kind, outlines, skipped, notes)
+
+
+def _mapped(path: Path, shape: tuple[int, ...]) -> Bytes:
+    return np.memmap(path, np.uint8, "r", shape=shape)

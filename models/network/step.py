@@ -1,0 +1,247 @@
+"""One training step: forward, loss, backward, clipping, Adam; on a GPU as two CUDA graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from models.network.losses import distillation_loss
+from models.network.settings import Train
+
+WARM_UP = 3  # steps before a capture, as the CUDA graphs of torch ask for
+# What an optimiser's state says of the device it was on, and not of the training.
+OF_DEVICE = ("lr", "capturable", "fused", "foreach", "differentiable")
+
+
+def half_precision(device: torch.device, train: Train) -> bool:
+    """Return whether the network runs in bf16: if it is wanted, on a GPU that has it.
+
+    GPUs before Ampere only emulate it; they train in single precision.
+    """
+    if device.type != "cuda" or not train.bf16:
+        return False
+    return torch.cuda.get_device_capability(device) >= (8, 0)
+
+
+class Step:
+    """Trains a network on one batch per call.
+
+    Gradients lie in one flat array, so that several processes share them in one message. On a GPU,
+    where the shapes never change, what comes before and after that message is captured as a graph
+    each: two launches then replace thousands. The steps before the capture are ordinary ones.
+
+    Parameters
+    ----------
+    net : Module
+        Logits (B, T, K, H, W) of frames (B, T, H, W).
+    train : Train
+    device : torch.device
+    total : int
+        Steps of the whole run, for the schedule of the learning rate.
+    share : callable, optional
+        Replaces a tensor by its mean over processes, in place.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        train: Train,
+        device: torch.device,
+        total: int,
+        share: Callable[[Tensor], None] | None = None,
+    ) -> None:
+        self.net, self.train, self.device = net, train, device
+        self.half = half_precision(device, train)
+        self.parameters = [p for p in net.parameters() if p.requires_grad]
+        self.gradients = flat_gradients(self.parameters)
+        self.share = share
+        on_gpu = device.type == "cuda"
+        # In a graph the learning rate must be a tensor, or it would be frozen.
+        rate = torch.tensor(train.rate, device=device) if on_gpu else train.rate
+        options = {"capturable": True, "fused": True} if on_gpu else {}
+        self.optimiser = torch.optim.Adam(self.parameters, lr=rate, **options)
+        self.total = max(total, 1)
+        self.done = 0
+        # Statistics shared over processes are messages within the forward pass: no graph then.
+        graphed = on_gpu and train.graph and not (share is not None and train.shared_norm)
+        self.captured = Captured(self.differentiate, self.message, self.update) if graphed else None
+
+    def __call__(self, frames: Tensor, targets: Tensor) -> Tensor:
+        """Take one step; return the loss before it, on the device."""
+        self._set_rate()
+        self.done += 1
+        if self.captured is not None:
+            return self.captured(frames, targets)
+        loss = self.differentiate(frames, targets)
+        self.message()
+        self.update()
+        return loss
+
+    def rate(self) -> float:
+        """Return the learning rate of the next step."""
+        if self.train.schedule == "constant":
+            return self.train.rate
+        done = min(self.done / self.total, 1.0)
+        return self.train.rate * (
+            0.01 + 0.99 * 0.5 * (1 + torch.cos(torch.tensor(done * torch.pi)).item())
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the optimiser's state and the position in the schedule."""
+        return {"optimiser": self.optimiser.state_dict(), "done": self.done}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up a state, also one of another kind of device.
+
+        The learning rate follows from the position; how Adam runs is a matter of this device.
+        """
+        saved = dict(state["optimiser"])
+        own = self.optimiser.state_dict()["param_groups"]
+        saved["param_groups"] = [
+            {**group, **{k: mine[k] for k in OF_DEVICE if k in mine}}
+            for group, mine in zip(saved["param_groups"], own, strict=True)
+        ]
+        self.optimiser.load_state_dict(saved)
+        self.done = int(state["done"])
+
+    def _set_rate(self) -> None:
+        for group in self.optimiser.param_groups:
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(self.rate())
+            else:
+                group["lr"] = self.rate()
+
+    def differentiate(self, frames: Tensor, targets: Tensor) -> Tensor:
+        """Put the gradients of a batch into the flat array; return its loss."""
+        self.gradients.zero_()
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
+            logits = self.net(frames)
+        t = self.train
+        loss = distillation_loss(logits, targets, hard=t.targets == "hard", dice=t.dice)
+        loss.backward()
+        return loss.detach()
+
+    def message(self) -> None:
+        """Share the gradients with the other processes."""
+        if self.share is not None:
+            self.share(self.gradients)
+
+    def update(self) -> None:
+        """Clip the gradients and move the weights."""
+        if self.train.clip_norm:
+            nn.utils.clip_grad_norm_(self.parameters, self.train.clip_norm)
+        self.optimiser.step()
+
+
+def flat_gradients(parameters: list[nn.Parameter]) -> Tensor:
+    """Give each parameter a gradient within one flat array of zeros, and return that.
+
+    A gradient has the memory layout of its parameter, or Adam would not treat all at once.
+    """
+    if not parameters:
+        return torch.zeros(0)
+    flat = parameters[0].new_zeros(sum(p.numel() for p in parameters))
+    start = 0
+    for p in parameters:
+        p.grad = flat.as_strided(p.shape, p.stride(), start)
+        start += p.numel()
+    return flat
+
+
+class Captured:
+    """A step recorded as two CUDA graphs after a few ordinary calls, then replayed.
+
+    Parameters
+    ----------
+    differentiate : callable
+        Frames and targets in, the loss out. All batches must have the same shapes.
+    message, update : callable
+        What comes after; the message to other processes is not recorded.
+
+    Attributes
+    ----------
+    warm : int
+        Ordinary calls so far.
+    graphs : tuple of two graphs, or None
+        None before the capture.
+    """
+
+    def __init__(
+        self,
+        differentiate: Callable[[Tensor, Tensor], Tensor],
+        message: Callable[[], None],
+        update: Callable[[], None],
+    ) -> None:
+        self.differentiate, self.message, self.update = differentiate, message, update
+        self.warm = 0
+        self.stream: Any = None
+        self.graphs: tuple[Any, Any] | None = None
+
+    def __call__(self, frames: Tensor, targets: Tensor) -> Tensor:
+        """Take one step; return its loss."""
+        if self.graphs is None:
+            return self._ordinary(frames, targets)
+        self.frames.copy_(frames)
+        self.targets.copy_(targets)
+        self.graphs[0].replay()
+        self.message()
+        self.graphs[1].replay()
+        return self.loss.clone()
+
+    def _ordinary(self, frames: Tensor, targets: Tensor) -> Tensor:
+        """Take an ordinary step; after a few, capture."""
+        if self.warm == 0:
+            self.frames, self.targets = frames.clone(), targets.clone()
+        loss = self.aside(lambda: self._take(frames, targets))
+        self.warm += 1
+        if self.warm == WARM_UP:
+            # Capturing records without taking a step: the weights stay as they are.
+            first = self.record(self._differentiate)
+            self.graphs = first, self.record(self.update, first)
+        return loss
+
+    def _take(self, frames: Tensor, targets: Tensor) -> Tensor:
+        loss = self.differentiate(frames, targets)
+        self.message()
+        self.update()
+        return loss
+
+    def _differentiate(self) -> None:
+        self.loss = self.differentiate(self.frames, self.targets)
+
+    def aside(self, function: Callable[[], Tensor]) -> Tensor:
+        """Run on a side stream, as torch asks for before a capture."""
+        if self.stream is None:
+            self.stream = torch.cuda.Stream()
+        self.stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(self.stream):
+            found = function()
+        torch.cuda.current_stream().wait_stream(self.stream)
+        return found
+
+    def record(self, function: Callable[[], None], after: Any = None) -> Any:
+        """Return a function's kernels as a graph, in the memory of another one if there is one."""
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, pool=None if after is None else after.pool()):
+            function()
+        return graph
+
+
+class Average:
+    """Exponential moving average of weights and of batch-norm statistics."""
+
+    def __init__(self, net: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.weights = {k: v.detach().clone() for k, v in net.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, net: nn.Module) -> None:
+        """Move towards the network's present state."""
+        for name, value in net.state_dict().items():
+            if value.is_floating_point():
+                self.weights[name].lerp_(value, 1 - self.decay)
+            else:
+                self.weights[name].copy_(value)

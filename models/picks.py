@@ -1,0 +1,215 @@
+"""Picked frames of end-systole by three protocols, each named, each beside its own floor.
+
+A clip may hold several beats. Which of them the student's pick is taken from decides the score:
+
+- "beat": the deepest minimum within the labelled beat; of the label only the beat is used;
+- "nearest": the run of small areas that is nearest to the label, and its minimum
+  (`annostat.cardiac.pick_nearest`). It looks at the label, so that it cannot be in a wrong beat;
+- "blind": the deepest minimum of the whole clip. Beats of one heart are nearly alike, so that a
+  perfect model may well pick another beat than the label is of.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from annostat import Estimate
+from annostat.cardiac import AfdScore, beat_length, pick_blind, pick_nearest, score_afd
+from annostat.results.sections import Section
+from annostat.results.text import plain
+from models.predictions import FloatArray, beat_around, labelled
+
+PROTOCOLS = {
+    "beat": "within the labelled beat",
+    "nearest": "nearest candidate (looks at the label)",
+    "blind": "blind, over the whole clip",
+}
+
+
+@dataclass(frozen=True)
+class Picks:
+    """Scores of the three protocols.
+
+    Attributes
+    ----------
+    scores : dict of str to AfdScore
+        By protocol; a protocol that gives no pick of any clip is left out.
+    wrong_beat : dict of str to float
+        Share of the picks further than half a beat from the label; NaN where no beat is known.
+    exact : dict of str to Estimate
+        Mean frame distance of picks from the true areas, by the same protocol: what a perfect
+        model reaches. Empty where the truth is not known.
+    n_clips, n_unlabelled : int
+        Clips scored, and those left out since nobody labelled their ES.
+    """
+
+    scores: dict[str, AfdScore]
+    wrong_beat: dict[str, float]
+    exact: dict[str, Estimate]
+    n_clips: int
+    n_unlabelled: int
+
+    def section(self) -> Section:
+        """Return what a person should read."""
+        columns = ["protocol", "aFD", "in ms", "bias", "in a wrong beat"]
+        with_exact, floor = bool(self.exact), any(s.floor for s in self.scores.values())
+        columns += ["exact masks"] if with_exact else []
+        columns += ["floor: noise of one label"] if floor else []
+        rows = []
+        for name, score in self.scores.items():
+            row = [PROTOCOLS[name], cell(score.afd), cell(score.afd_ms), cell(score.bias)]
+            wrong = self.wrong_beat[name]
+            row.append("" if math.isnan(wrong) else f"{100 * wrong:.0f}%")
+            row += [cell(self.exact.get(name))] if with_exact else []
+            row += [cell(score.floor)] if floor else []
+            rows.append(row)
+        lines = [f"{self.n_clips} clips"]
+        if self.n_unlabelled:
+            lines.append(f"{self.n_unlabelled} clips without a labelled ES are left out")
+        for name, score in self.scores.items():
+            if score.n_without_pick:
+                lines.append(f"{PROTOCOLS[name]}: {score.n_without_pick} clips gave no pick")
+        if "blind" in self.scores:
+            lines.append(
+                "No floor holds for blind picks: with several beats a perfect model may be in "
+                "another one."
+            )
+        return Section("Average frame distance of ES", columns, rows, lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data, ready for JSON."""
+        return {
+            "n_clips": self.n_clips,
+            "n_unlabelled": self.n_unlabelled,
+            "protocols": {
+                name: {
+                    "name": PROTOCOLS[name],
+                    "wrong_beat": plain(self.wrong_beat[name]),
+                    "exact": plain(self.exact.get(name)),
+                    **score.to_dict(),
+                }
+                for name, score in self.scores.items()
+            },
+        }
+
+
+def cell(estimate: Estimate | None) -> str:
+    """Return an estimate with its interval for a cell of a table."""
+    if estimate is None:
+        return ""
+    limits = "" if estimate.interval is None else f" ({estimate.range()})"
+    return f"{estimate.short()}{limits}{' ' + estimate.unit if estimate.unit else ''}"
+
+
+def picks_by(
+    areas: Sequence[FloatArray], facts: Sequence[dict[str, Any]], reference: Sequence[float]
+) -> dict[str, FloatArray]:
+    """Return the picks of ES of each protocol, float64 of shape (n,), NaN where there is none.
+
+    Parameters
+    ----------
+    areas : sequence of float64 arrays
+        Area of each frame of each clip.
+    facts : sequence of dict
+        "beat", or "ed" and "es": where the labelled beat is.
+    reference : sequence of float
+        Labelled frames, which the protocol "nearest" looks at.
+    """
+    found: dict[str, list[float]] = {name: [] for name in PROTOCOLS}
+    for area, known, label in zip(areas, facts, reference, strict=True):
+        first, last = beat_around(known, area)
+        found["beat"].append(first + _blind(area[first:last]))
+        near = None
+        if len(area) >= 3:
+            near = pick_nearest(area, float(np.clip(label, 0, len(area) - 1)))
+        found["nearest"].append(math.nan if near is None else float(near))
+        found["blind"].append(_blind(area))
+    return {name: np.array(values) for name, values in found.items()}
+
+
+def _blind(area: FloatArray) -> float:
+    pick = pick_blind(area) if len(area) >= 5 else None
+    return math.nan if pick is None else float(pick.frame)
+
+
+def score_picks(
+    areas: Sequence[FloatArray],
+    facts: Sequence[dict[str, Any]],
+    reference: Sequence[float],
+    *,
+    floor: Estimate | None = None,
+    exact: Sequence[FloatArray] | None = None,
+    seed: int = 0,
+) -> Picks | None:
+    """Score the student's picks against labelled frames, by each protocol.
+
+    Parameters
+    ----------
+    areas : sequence of float64 arrays
+        The student's area of each frame of each clip.
+    facts : sequence of dict
+        As in `picks_by`, with "fps".
+    reference : sequence of float
+        Labelled frames of ES; NaN where there is none.
+    floor : Estimate, optional
+        E|X| of one label: the aFD of a perfect model within the labelled beat. It does not hold
+        for blind picks.
+    exact : sequence of float64 arrays, optional
+        The true areas.
+    seed : int
+        Of the bootstraps.
+
+    Returns
+    -------
+    Picks or None
+        None if no clip has a label and a pick.
+    """
+    there = [k for k, r in enumerate(reference) if math.isfinite(r)]
+    if not there:
+        return None
+    own, known = [areas[k] for k in there], [facts[k] for k in there]
+    labels = np.array([reference[k] for k in there], dtype=float)
+    rates = _rates(known)
+    lengths = np.array([_beat(f, a) for f, a in zip(known, own, strict=True)])
+    truth = None if exact is None else picks_by([exact[k] for k in there], known, labels.tolist())
+    scores, wrong, reached = {}, {}, {}
+    for name, picks in picks_by(own, known, labels.tolist()).items():
+        if not np.isfinite(picks).any():
+            continue
+        limit = None if name == "blind" else floor
+        scores[name] = score_afd(picks, labels, fps=rates, floor=limit, rng=seed)
+        far = np.abs(picks - labels) > lengths / 2
+        seen = np.isfinite(picks) & np.isfinite(lengths)
+        wrong[name] = float(far[seen].mean()) if seen.any() else math.nan
+        if truth is not None and np.isfinite(truth[name]).any():
+            reached[name] = score_afd(truth[name], labels, rng=seed).afd
+    if not scores:
+        return None
+    return Picks(scores, wrong, reached, len(there), len(reference) - len(there))
+
+
+def _beat(facts: dict[str, Any], area: FloatArray) -> float:
+    """Return the length of a beat in frames: from the facts, else from the curve."""
+    if facts.get("beat") is not None:
+        return float(facts["beat"][1] - facts["beat"][0])
+    return beat_length(area) if len(area) >= 3 else math.nan
+
+
+def _rates(facts: Sequence[dict[str, Any]]) -> NDArray[np.float64] | None:
+    """Return frames per second, or None unless they are known of every clip."""
+    found = [f.get("fps") for f in facts]
+    if not all(isinstance(v, (int, float)) and math.isfinite(v) and v > 0 for v in found):
+        return None
+    return np.array(found, dtype=float)
+
+
+def labelled_es(facts: Sequence[dict[str, Any]]) -> list[float]:
+    """Return the labelled frame of ES of each clip, NaN where ED or ES is not labelled."""
+    frames = [labelled(f) for f in facts]
+    return [math.nan if f is None else float(f[1]) for f in frames]

@@ -1,0 +1,221 @@
+"""What a student says of the clips of a store: one pass over whole clips, counts kept."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from annostat.cardiac import beat_length, disc_volumes, ejection_fraction, pick_blind
+from annostat.masks.scores import count_pairs, scores_of
+from models.command import counter
+from models.data.reference import HALF
+from models.data.store import Example, Store
+from models.network.predict import predict
+from models.network.student import Student
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The student against what people drew, one row for each outline.
+
+    Attributes
+    ----------
+    clip, frame, structure : int64 arrays of shape (n,)
+        Number of the clip and of the structure; several people may have drawn on a frame.
+    counts : int64 array of shape (n, 3)
+        Pixels in both, in the student's mask, in the person's.
+    teachers : int64 array of shape (n, 3) or None
+        The same with the teachers' masks in the place of the person's.
+    """
+
+    clip: IntArray
+    frame: IntArray
+    structure: IntArray
+    counts: IntArray
+    teachers: IntArray | None = None
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a student says of the clips of a store.
+
+    Attributes
+    ----------
+    names : list of str
+    counts : list of int64 arrays of shape (structures, T, 3)
+        Pixels in both, in the student's mask and in the target, of each frame; empty if the store
+        has no targets.
+    n_pixels : int
+        Of one frame.
+    outlines : bool array of shape (n, 2, H, W), or None
+        The first structure at the labelled ED and ES; None if some clip has no labelled frames.
+    es : float64 array of shape (n,)
+        Picked frame of end-systole within the labelled beat; NaN where there is none.
+    ef : float64 array of shape (n,)
+        Ejection fraction in percent, of disc volumes at the student's own ED and ES; NaN where a
+        mask is empty.
+    areas : list of float64 arrays of shape (T,)
+        Expected area of the first structure in pixels, frame by frame.
+    drawn : Drawn or None
+        The student against what people drew; None if nobody did.
+    """
+
+    names: list[str]
+    counts: list[IntArray]
+    n_pixels: int
+    outlines: NDArray[np.bool_] | None
+    es: FloatArray
+    ef: FloatArray
+    areas: list[FloatArray] = field(default_factory=list)
+    drawn: Drawn | None = None
+
+    def frame_errors(self, structure: int = 0) -> list[FloatArray]:
+        """Return 1 − Dice of each frame, for each clip."""
+        return [1 - scores_of(c[structure], self.n_pixels, 1.0)["dice"] for c in self.counts]
+
+
+def predictions(
+    student: Student,
+    store: Store,
+    *,
+    structures: Sequence[str] = (),
+    pad: int = 0,
+    how: str = "mirror",
+    largest: bool = False,
+    quiet: bool = True,
+) -> Predictions:
+    """Run a student over all clips of a store.
+
+    Parameters
+    ----------
+    student : Student
+    store : Store
+    structures : sequence of str
+        Names of the student's outputs, to find what people drew of them.
+    pad, how, largest
+        As in `models.network.predict.predict`.
+    quiet : bool
+    """
+    counts, outlines, es, ef, areas, drawn = [], [], [], [], [], []
+    with counter("Masks", len(store), quiet=quiet) as done:
+        for k in range(len(store)):
+            clip = store.clip(k)
+            soft = predict(student, np.asarray(clip.frames), pad=pad, how=how, largest=largest)
+            if clip.targets is not None:
+                counts.append(_pairs(soft, clip.targets))
+            frames = labelled(clip.facts)
+            if frames is not None:
+                outlines.append(soft[frames, 0] >= HALF)
+            area = expected_area(soft[:, 0])
+            beat = beat_around(clip.facts, area)
+            found = beat_of(soft[:, 0], beat)
+            areas.append(area)
+            es.append(found[0])
+            ef.append(found[1])
+            drawn += _drawn(k, clip, soft, structures)
+            done(k + 1)
+    whole = np.stack(outlines) if len(outlines) == len(store) else None
+    return Predictions(
+        store.names,
+        counts,
+        store.frames.shape[1] * store.frames.shape[2],
+        whole,
+        np.array(es),
+        np.array(ef),
+        areas,
+        _table(drawn, store.targets is not None) if drawn else None,
+    )
+
+
+def expected_area(soft: NDArray[np.uint8]) -> FloatArray:
+    """Return the expected number of pixels inside, frame by frame, from soft masks (T, H, W)."""
+    return soft.sum(axis=(1, 2), dtype=np.float64) / 255
+
+
+def labelled(facts: dict[str, Any]) -> list[int] | None:
+    """Return the labelled frames of ED and ES, or None if one of them is not known."""
+    pair = [facts.get(name) for name in ("ed", "es")]
+    if any(not isinstance(f, (int, float)) or not math.isfinite(f) for f in pair):
+        return None
+    return [int(f) for f in pair]  # type: ignore[arg-type]
+
+
+def beat_around(facts: dict[str, Any], area: FloatArray) -> tuple[int, int]:
+    """Return first frame and end of the beat that the labels are of.
+
+    Facts may hold it ("beat"). Otherwise it begins at the labelled ED and is as long as the
+    student's own curve says (`annostat.cardiac.beat_length`); if ES is labelled before ED, the beat
+    ends at ED. Where the curve shows no second beat, or nothing is labelled, the beat reaches to
+    the end of the clip. The labelled ES is looked at only for being before or after ED.
+    """
+    n = len(area)
+    if facts.get("beat") is not None:
+        first, last = facts["beat"]
+        return int(first), int(last)
+    frames = labelled(facts)
+    if frames is None:
+        return 0, n
+    ed, es = frames
+    length = beat_length(area) if n >= 3 else math.nan
+    if es >= ed:
+        return ed, n if math.isnan(length) else min(n, max(ed + round(length), es + 1))
+    return 0 if math.isnan(length) else max(0, min(ed - round(length), es)), ed + 1
+
+
+def beat_of(soft: NDArray[np.uint8], beat: Sequence[int] | None) -> tuple[float, float]:
+    """Return end-systole and ejection fraction of one clip, from its soft masks (T, H, W).
+
+    End-systole is the blind pick on the curve of expected areas (the sum of probabilities), within
+    the labelled beat if there is one; end-diastole the frame of the largest area before it.
+    """
+    first, last = (0, len(soft)) if beat is None else (int(beat[0]), int(beat[1]))
+    area = expected_area(soft[first:last])
+    pick = pick_blind(area) if len(area) >= 5 else None
+    if pick is None:
+        return math.nan, math.nan
+    es = pick.frame
+    ed = int(np.argmax(area[: es + 1]))
+    volumes = disc_volumes(soft[first:last][[ed, es]] >= HALF)
+    ef = float(ejection_fraction(volumes[:1], volumes[1:])[0]) if volumes[0] > 0 else math.nan
+    return float(first + es), ef
+
+
+def _pairs(soft: NDArray[np.uint8], targets: NDArray[np.uint8]) -> IntArray:
+    """Return pixels in both, in ours and in theirs, (K, T, 3), of soft masks (T, K, H, W)."""
+    ours, theirs = (
+        np.ascontiguousarray((np.asarray(a) >= HALF).swapaxes(0, 1)).view(np.uint8)
+        for a in (soft, targets)
+    )
+    return np.stack([count_pairs(a, b, 1) for a, b in zip(ours, theirs, strict=True)])
+
+
+def _drawn(
+    k: int, clip: Example, soft: NDArray[np.uint8], structures: Sequence[str]
+) -> list[tuple[Any, ...]]:
+    """Return (clip, frame, structure, counts, counts with the teachers) of each outline."""
+    rows = []
+    for outline in clip.outlines:
+        if outline.structure not in structures:
+            continue
+        s, t = structures.index(outline.structure), outline.frame
+        ours = soft[t : t + 1, s : s + 1]
+        mine = _pairs(ours, outline.mask[None, None])[0, 0]
+        taught = None
+        if clip.targets is not None:
+            taught = _pairs(ours, clip.targets[t : t + 1, s : s + 1])[0, 0]
+        rows.append((k, t, s, mine, taught))
+    return rows
+
+
+def _table(rows: list[tuple[Any, ...]], taught: bool) -> Drawn:
+    clip, frame, structure, mine, theirs = zip(*rows, strict=True)
+    columns = (np.array(c, dtype=np.int64) for c in (clip, frame, structure))
+    return Drawn(*columns, np.stack(mine), np.stack(theirs) if taught else None)

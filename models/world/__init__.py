@@ -1,0 +1,1 @@
+"""The simulated world, where the truth is known: hearts, their ultrasound, their annotators."""

@@ -1,0 +1,61 @@
+"""The three protocols of picking end-systole, on clips of several beats."""
+
+import numpy as np
+import pytest
+
+from annostat import Estimate
+from models.picks import PROTOCOLS, labelled_es, picks_by, score_picks
+from models.predictions import beat_around, expected_area
+from models.world.phantom import make_clip
+
+
+@pytest.fixture(scope="module")
+def hearts():
+    """Exact areas of clips of 150 frames; ED and ES of one beat are labelled, as in EchoNet."""
+    clips = [make_clip(5, k, size=48, frames=150) for k in range(10)]
+    areas = [expected_area(255 * c.mask("LV").astype(np.uint8)) for c in clips]
+    return areas, [{"ed": c.ed, "es": c.es, "fps": c.fps, "ef": c.ef} for c in clips]
+
+
+def test_exact_masks_are_within_a_frame(hearts):
+    """In the labelled beat and nearest to the label; a blind pick is in whatever beat it likes."""
+    areas, facts = hearts
+    picks = score_picks(areas, facts, labelled_es(facts), floor=Estimate(2.0, unit="frames"))
+    assert set(picks.scores) == set(PROTOCOLS)
+    assert picks.scores["beat"].afd.value < 1
+    assert picks.scores["nearest"].afd.value < 2  # the first of several equal areas
+    assert picks.scores["blind"].afd.value > 10
+    assert picks.wrong_beat["beat"] == 0 and picks.wrong_beat["blind"] > 0.2
+    assert picks.scores["beat"].floor.value == 2 and picks.scores["blind"].floor is None
+    text = str(picks.section())
+    assert all(name in text for name in PROTOCOLS.values())
+    assert set(picks.to_dict()["protocols"]) == set(PROTOCOLS)
+
+
+def test_a_later_beat_may_be_labelled(hearts):
+    """ED and ES of the third beat, and ES before ED, as the file may have it."""
+    t = np.arange(170)
+    area = 300 + 100 * np.cos(2 * np.pi * (t - 6) / 40)
+    for ed, es in ((86, 106), (126, 106), (6, 26)):
+        first, last = beat_around({"ed": ed, "es": es}, area)
+        assert last - first in (40, 41) and first <= es < last and ed in (first, last - 1)
+        found = picks_by([area], [{"ed": ed, "es": es}], [es])
+        assert found["beat"] == [es] and found["nearest"] == [es]
+
+
+def test_a_clip_of_one_beat_is_taken_whole():
+    area = 300 + 100 * np.cos(2 * np.pi * np.arange(30) / 34)
+    assert beat_around({"ed": 2, "es": 17}, area) == (2, 30)
+    assert beat_around({"ed": 29, "es": 17}, area) == (0, 30)
+    assert beat_around({}, area) == (0, 30)
+    assert beat_around({"beat": [3, 20], "ed": 5, "es": 9}, area) == (3, 20)
+
+
+def test_labels_that_are_missing_are_left_out(hearts):
+    areas, facts = hearts
+    some = [dict(f) for f in facts]
+    del some[0]["es"]
+    some[1]["ed"] = float("nan")
+    picks = score_picks(areas, some, labelled_es(some))
+    assert picks.n_clips == 8 and picks.n_unlabelled == 2
+    assert score_picks(areas, [{}] * 10, labelled_es([{}] * 10)) is None
