@@ -19,8 +19,8 @@ import click
 import numpy as np
 
 from analysis.common import new_figure, save
-from annostat.plotting.figures import COLOURS
-from annostat.results.estimates import Estimate
+from annostat.plotting import COLOURS
+from annostat.results import Estimate
 from models.checkpoints import load_student
 from models.config import Config, Data, Net, Train
 from models.data.clips import open_store

@@ -9,9 +9,8 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from annostat.files import write_text
-from annostat.plotting import save_figure
-from annostat.plotting.figures import COLOURS
-from annostat.results.text import plain
+from annostat.plotting import COLOURS, save_figure
+from annostat.results import plain
 
 __all__ = ["COLOURS", "draw", "new_figure", "save"]
 

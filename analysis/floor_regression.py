@@ -20,8 +20,7 @@ import annostat
 from analysis.common import COLOURS, new_figure, save
 from annostat.agreement import repeatability
 from annostat.ceilings import bounds
-from annostat.resampling.bootstraps import bootstrap, bootstrap_interval
-from annostat.resampling.clusters import cluster_codes
+from annostat.resampling import bootstrap, bootstrap_interval, cluster_codes
 from annostat.truth import score_models
 
 NOISE_SD, TRUTH_SD, N_TEST, FEATURES, WAVES = 4.0, 10.0, 1277, 6, 600
@@ -113,7 +112,7 @@ def real(*, seed: int) -> dict[str, Any]:
         draws = bootstrap(
             lambda w, s=square: np.sqrt(w @ s / w.sum(axis=1)),
             len(square),
-            clusters=groups,
+            cluster=groups,
             rng=seed,
         )
         reached = float(np.sqrt(square.mean()))

@@ -15,7 +15,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["AnnostatError", "AnnostatWarning"]
+__all__ = [
+    "AnnostatError",
+    "AnnostatWarning",
+    "check_choice",
+    "check_column",
+    "check_count",
+    "check_level",
+    "check_number",
+    "check_numbers",
+    "check_squares",
+    "is_interrupt",
+    "printable",
+    "shown",
+]
 
 LARGEST = 1e60
 # What a terminal obeys and what turns the direction of text around; line and paragraph separators;

@@ -29,6 +29,18 @@ from typing import IO, Any
 
 from annostat.errors import AnnostatError
 
+__all__ = [
+    "Run",
+    "claim",
+    "one_run",
+    "plain_cell",
+    "reading",
+    "refuse_same_file",
+    "safe_cell",
+    "write_text",
+    "write_whole",
+]
+
 PATIENCE = 10.0  # seconds that a FIFO without a reader is waited for
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # what a cell begins with that is calculated
 STREAMS = {"/dev/stdout": 1, "/dev/stderr": 2}

@@ -24,9 +24,7 @@ from annostat.agreement import icc
 from annostat.cardiac import EfScore, FirstFrames, first_frames, score_ef
 from annostat.concentration import Concentration, concentration
 from annostat.files import write_text
-from annostat.results.result import Provenance, Result
-from annostat.results.sections import Section
-from annostat.results.text import plain
+from annostat.results import Provenance, Result, Section, plain
 from models.checkpoints import load_student
 from models.command import counter, pick_device, run_command, say
 from models.config import Config

@@ -10,8 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter
 from numpy.typing import NDArray
 
-from annostat.plotting import plot_afd, plot_concentration, plot_first_frames
-from annostat.plotting.figures import COLOURS
+from annostat.plotting import COLOURS, plot_afd, plot_concentration, plot_first_frames
 from models.data.store import Example
 from models.predictions import expected_area, labelled
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from annostat import AnnostatError, Estimate
 from annostat.files import write_text
-from annostat.results.text import plain
+from annostat.results import plain
 from models.checkpoints import load_student, read_state
 from models.config import FREE, Config, changes
 from models.data.store import Store

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annostat import Estimate, Interval
-from annostat.resampling.sums import Sums
+from annostat.resampling import Sums
 
 FloatArray = NDArray[np.float64]
 

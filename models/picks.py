@@ -21,8 +21,7 @@ from numpy.typing import NDArray
 
 from annostat import Estimate
 from annostat.cardiac import AfdScore, beat_length, pick_blind, pick_nearest, score_afd
-from annostat.results.sections import Section
-from annostat.results.text import plain
+from annostat.results import Section, plain
 from models.predictions import FloatArray, beat_around, labelled
 
 PROTOCOLS = {

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annostat.cardiac import beat_length, disc_volumes, ejection_fraction, pick_blind
-from annostat.masks.scores import count_pairs, scores_of
+from annostat.masks import count_pairs, scores_of
 from models.command import counter
 from models.data.reference import HALF
 from models.data.store import Example, Store

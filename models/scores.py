@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from annostat import AnnostatError, Estimate, compare_noise
 from annostat.ceilings import bounds, dice_ceiling
 from annostat.labels import MaskRounds
-from annostat.masks.scores import count_pairs, scores_of
+from annostat.masks import count_pairs, scores_of
 from annostat.truth import score_models
 from models.data.reference import truth_of
 from models.data.store import Store

@@ -18,7 +18,7 @@ from scipy import special
 
 from annostat import AnnostatError
 from annostat.errors import check_count, check_level, check_number
-from annostat.results.sections import Section
+from annostat.results import Section
 
 FloatArray = NDArray[np.float64]
 MARGIN = 0.01  # of 1 − Dice

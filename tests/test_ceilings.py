@@ -221,7 +221,7 @@ def test_pair_mae_pays_for_the_bias_it_removes():
         found = []
         for _ in range(1500):
             r = rounds_of(g.normal(np.arange(k) * 3.0, 1, (8, k)))
-            found.append(unbiased_pair_mae(r, Variances.of(r), 0.95).value)
+            found.append(unbiased_pair_mae(r, Variances.of(r), level=0.95).value)
         error = np.std(found) / math.sqrt(len(found))
         assert np.mean(found) == pytest.approx(2 / math.sqrt(math.pi), abs=3 * error)
 

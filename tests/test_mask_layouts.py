@@ -230,7 +230,7 @@ def test_clips_are_matched_by_name_or_not_at_all(drawn, tmp_path):
     (tmp_path / "ben" / "p2.npz").unlink()
     found = read_masks([anna, tmp_path / "ben"])
     assert "ben lacks 1 of 4: p2" in found.notes
-    assert found.present.tolist() == [[True] * 4, [True, False, True, True]]
+    assert found.drawn.tolist() == [[True] * 4, [True, False, True, True]]
 
 
 def test_items_that_files_name_are_matched(drawn, tmp_path):
@@ -243,7 +243,7 @@ def test_items_that_files_name_are_matched(drawn, tmp_path):
     )
     np.testing.assert_array_equal(values_of(found), drawn[:2])
     assert found.cluster.tolist() == list("xxyy")
-    assert models.present.tolist() == [[True, False, True, True]]
+    assert models.drawn.tolist() == [[True, False, True, True]]
     np.testing.assert_array_equal(values_of(models)[0, [0, 2, 3]], drawn[2, [0, 2, 3]])
     np.savez(tmp_path / "bare.npz", drawn[1])
     with pytest.raises(AnnostatError, match="store `items` in both"):
@@ -256,7 +256,7 @@ def test_items_that_files_name_are_matched(drawn, tmp_path):
         [tmp_path / "all.npz"], {"net": "net", "far": tmp_path / "net.npz"}
     )
     assert found.names == ("anna", "ben") and models.names == ("net", "far")
-    assert models.present.tolist() == [[True] * 4, [True, False, True, True]]
+    assert models.drawn.tolist() == [[True] * 4, [True, False, True, True]]
     assert read_masks([tmp_path / "all.npz"], raters=["net", "ben"]).names == ("net", "ben")
 
 

@@ -89,7 +89,7 @@ def test_consensus_of_labels_of_empty_and_of_missing_masks():
     rounds = MaskRounds.from_arrays({"a": a, "b": b, "c": c}, labels=[1, 3])
     found = consensus(rounds, method="majority")
     assert found.mask[0, 0].tolist() == [1, 3, 3, 0] and found.share.shape == (2, 1, 1, 4)
-    two = rounds.select(["a", "c"])
+    two = rounds.choose(["a", "c"])
     assert consensus(two, method="majority").mask[0, 0].tolist() == [0, 0, 0, 0]
     drawn, empty = strips(10)[0], np.zeros((1, 4, 30), bool)
     assert not consensus(rounds_of(drawn, empty)).mask.any()
@@ -231,7 +231,7 @@ def test_missing_raters_empty_masks_and_patients():
     rounds, _ = simulate_masks(40, 4, noise_px=2.0, rng=4, n_clusters=10)
     whole = dice_ceiling(rounds, n_resamples=200)
     assert "clusters" in whole.dice.interval.method
-    present = rounds.present.copy()
+    present = rounds.drawn.copy()
     present[3, :15] = present[2, :4] = present[1, :2] = False
     values = rounds.values.copy()
     values[0, 39] = 0
@@ -407,7 +407,7 @@ def test_labels_and_two_raters_together():
         compare_masks(both, models=MaskRounds.from_arrays(
             {"m": np.ones((2, 4, 4))}, labels=[1, 7]))  # fmt: skip
     with pytest.raises(AnnostatError, match="two or more raters"):
-        compare_masks(both.select(["a"]))
+        compare_masks(both.choose(["a"]))
 
 
 def test_bundled_masks():

@@ -60,7 +60,7 @@ def test_json_keeps_its_promise(run, one_file, drawn, tmp_path):
 def test_folders_of_clips_with_a_missing_one(run, three_folders):
     rounds = read_masks(three_folders)
     assert rounds.names == ("anna", "ben", "cleo") and rounds.items[7] == "clip1:1"
-    assert rounds.present[1].tolist() == [True] * 18 + [False] * 6
+    assert rounds.drawn[1].tolist() == [True] * 18 + [False] * 6
     assert len(set(rounds.cluster)) == 4
     model = three_folders[0].parent / "model"
     code, out, err = run("masks", *three_folders, "--model", model, "--spacing", "0.3")
@@ -117,7 +117,7 @@ def test_plot_and_report(run, one_file, tmp_path):
     assert len(plot_disputed(result, n=5).images) == 5
     part = part_of(result)
     assert "perfect model" in part.answer[0] and len(part.pictures) == 2
-    two = compare_masks(read_masks([one_file]).select(["anna", "ben"]), n_resamples=50)
+    two = compare_masks(read_masks([one_file]).choose(["anna", "ben"]), n_resamples=50)
     plot_ladder(two.ceilings[1])
     part_of(two)
 

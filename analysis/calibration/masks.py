@@ -53,7 +53,7 @@ def outlines(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
         outcomes["no ceiling: in-sample majority"] = only(float(inside))
         apart = []
         for r, name in enumerate(rounds.names):
-            others = rounds.select([n for n in rounds.names if n != name])
+            others = rounds.choose([n for n in rounds.names if n != name])
             apart.append(dice(consensus(others, method="majority").mask, rounds.values[r]).mean())
         outcomes["no ceiling: majority of the others"] = only(float(np.mean(apart)))
     return outcomes

@@ -14,8 +14,7 @@ from analysis.calibration.designs import Design
 from analysis.calibration.outcomes import Outcome
 from analysis.calibration.suites import SUITES
 from annostat.errors import AnnostatWarning
-from annostat.resampling.generators import spawn
-from annostat.resampling.parallel import map_parallel
+from annostat.resampling import map_parallel, spawn
 
 RESULTS = Path("docs/studies/calibration.csv")
 SEVERAL = 0  # in the column of seeds: several of 1 to 9

@@ -10,12 +10,19 @@ import numpy as np
 import annostat
 from analysis.calibration.designs import LAWS, Design, moments
 from analysis.calibration.outcomes import LEVEL, Outcome, covered, held
-from annostat.resampling.clusters import cluster_codes
-from annostat.truth.comparison import compare_models
-from annostat.truth.instruments import correlation_with_truth
-from annostat.truth.means import fieller, mean_estimate, unit_sums
-from annostat.truth.products import Labels, half_products
-from annostat.truth.verdicts import AT, BELOW, judge
+from annostat.resampling import cluster_codes
+from annostat.truth import (
+    AT,
+    BELOW,
+    Labels,
+    compare_models,
+    correlation_with_truth,
+    fieller,
+    half_products,
+    judge,
+    mean_estimate,
+    unit_sums,
+)
 
 
 def truth(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:

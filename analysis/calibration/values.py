@@ -10,9 +10,8 @@ import annostat
 from analysis.calibration.designs import LAWS, Design, moments
 from analysis.calibration.outcomes import LEVEL, Outcome, held
 from annostat import agreement
-from annostat.agreement.noise_sd import noise_estimate
-from annostat.agreement.variances import Variances
-from annostat.ceilings.values import reliability_estimate, unbiased_pair_mae
+from annostat.agreement import Variances, noise_estimate
+from annostat.ceilings import reliability_estimate, unbiased_pair_mae
 
 RESAMPLES = 599
 
@@ -42,12 +41,15 @@ def values(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
     given, outcomes = {}, {}
     for method in methods:
         given[f"interval: noise_sd, {method}"] = (
-            noise_estimate(v, "", method, LEVEL, RESAMPLES, seed),
+            noise_estimate(v, interval=method, level=LEVEL, n_resamples=RESAMPLES, rng=seed),
             sigma,
         )
     reliability = spread**2 / (spread**2 + sigma**2)
-    given["interval: reliability"] = (reliability_estimate(v, LEVEL, RESAMPLES, seed), reliability)
-    pair = unbiased_pair_mae(rounds, v, LEVEL)
+    given["interval: reliability"] = (
+        reliability_estimate(v, level=LEVEL, n_resamples=RESAMPLES, rng=seed),
+        reliability,
+    )
+    pair = unbiased_pair_mae(rounds, v, level=LEVEL)
     given["interval: pair_mae"] = (pair, pair_mae_of(design))
     given["interval: mae_floor, Gaussian reading"] = (pair.scaled(0.5**0.5), mae)
     resampled = {"n_resamples": RESAMPLES, "rng": seed}

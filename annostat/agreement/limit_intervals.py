@@ -112,7 +112,7 @@ def limits_of(
         limit = bias + side * z * sd
         if method == "noncentral-t":
             tails = [
-                noncentral_t(q, freedom, z * math.sqrt(size)) * error
+                float(special.nctdtrit(freedom, z * math.sqrt(size), q)) * error
                 for q in ((1 - level) / 2, (1 + level) / 2)
             ]
             ends = sorted(bias + side * t for t in tails)
@@ -157,24 +157,6 @@ def resampled_limits(
         return Estimate(values[i], scale * errors[i], limits, unit)
 
     return estimate(0, 0.0), estimate(1, centre), estimate(2, centre)
-
-
-def noncentral_t(q: float, freedom: float, shift: float) -> float:
-    """Return the quantile of the noncentral t distribution, by bisection."""
-    guess = shift + float(special.ndtri(q)) * math.sqrt(1 + shift**2 / (2 * freedom))
-    width = 1.0 + abs(guess) / 4
-    low, high = guess - width, guess + width
-    for _ in range(60):
-        if special.nctdtr(freedom, shift, low) <= q <= special.nctdtr(freedom, shift, high):
-            break
-        low, high = low - width, high + width
-    while high - low > 1e-12 * (1 + abs(guess)):
-        middle = (low + high) / 2
-        if special.nctdtr(freedom, shift, middle) < q:
-            low = middle
-        else:
-            high = middle
-    return (low + high) / 2
 
 
 def t_estimate(value: float, error: float, df: float, level: float, unit: str) -> Estimate:

@@ -121,7 +121,15 @@ def limits_with_mean(
         raise AnnostatError("deviations from the mean need every item (collapse=False)")
     used = replace(rounds.usable(), exchangeable=True)
     v = Variances.of(used)
-    sd = noise_estimate(v, used.unit, interval, level, n_resamples, rng, n_jobs)
+    sd = noise_estimate(
+        v,
+        unit=used.unit,
+        interval=interval,
+        level=level,
+        n_resamples=n_resamples,
+        rng=rng,
+        n_jobs=n_jobs,
+    )
     k = used.readings
     means = np.asarray(np.nanmean(used.values, axis=1))
     deviations = used.values - means[:, None]

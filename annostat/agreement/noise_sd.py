@@ -157,7 +157,15 @@ def repeatability(
         raise AnnostatError(
             "too few items: two rounds of one item cannot tell noise from a bias between rounds"
         )
-    sd = noise_estimate(v, used.unit, interval, level, n_resamples, rng, n_jobs)
+    sd = noise_estimate(
+        v,
+        unit=used.unit,
+        interval=interval,
+        level=level,
+        n_resamples=n_resamples,
+        rng=rng,
+        n_jobs=n_jobs,
+    )
     names = [] if used.exchangeable else used.names
     return Repeatability(
         sd,
@@ -180,11 +188,12 @@ def repeatability(
 
 def noise_estimate(
     v: Variances,
-    unit: str,
-    interval: str,
-    level: float,
-    n_resamples: int,
-    rng: Rng,
+    *,
+    unit: str = "",
+    interval: str = "bootstrap-t",
+    level: float = 0.95,
+    n_resamples: int = 2000,
+    rng: Rng = 0,
     n_jobs: int | None = 1,
 ) -> Estimate:
     """Return σ with its interval, or with the reason why there is none."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from annostat.ceilings.published import Published, PublishedReading, compare_published
     from annostat.ceilings.readings import Readings
     from annostat.ceilings.summary import bounds_from_summary
-    from annostat.ceilings.values import bounds
+    from annostat.ceilings.values import bounds, reliability_estimate, unbiased_pair_mae
 
 __all__ = [
     "Bounds",
@@ -26,6 +26,8 @@ __all__ = [
     "bounds_from_summary",
     "compare_published",
     "dice_ceiling",
+    "reliability_estimate",
+    "unbiased_pair_mae",
 ]
 
 __getattr__, __dir__ = attach(
@@ -41,5 +43,7 @@ __getattr__, __dir__ = attach(
         "bounds_from_summary": "annostat.ceilings.summary",
         "compare_published": "annostat.ceilings.published",
         "dice_ceiling": "annostat.ceilings.masks",
+        "reliability_estimate": "annostat.ceilings.values",
+        "unbiased_pair_mae": "annostat.ceilings.values",
     },
 )

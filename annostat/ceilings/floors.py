@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from annostat.agreement.icc_forms import spearman_brown
 from annostat.errors import AnnostatError, check_count, check_number
 from annostat.noise.brackets import FACTORS
 from annostat.resampling.intervals import NORMAL_95
 from annostat.results.estimates import Estimate, Interval
-from annostat.results.result import Provenance, Quantity, Result
+from annostat.results.quantities import Measured, Quantity
+from annostat.results.result import Provenance
 from annostat.results.sections import Section
 from annostat.results.text import format_number, plain
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 ANTICORRELATED = "the rounds do not correlate, so that they show no truth to predict"
 SIGMA, RHO = "interval: noise_sd, bootstrap-t", "interval: reliability"
@@ -107,7 +108,7 @@ BOUNDS = tuple(q for q in QUANTITIES if q.role in ("floor", "ceiling"))
 
 
 @dataclass(frozen=True)
-class Bounds(Result):
+class Bounds(Measured):
     """Floors and ceilings of a perfect model, f = Y, against the mean of m annotations.
 
     Attributes
@@ -132,7 +133,7 @@ class Bounds(Result):
     n_items: int | None
     provenance: Provenance
 
-    quantities: ClassVar[tuple[Quantity, ...]] = QUANTITIES
+    quantities = QUANTITIES
 
     @property
     def unit(self) -> str:
@@ -283,10 +284,6 @@ class Bounds(Result):
             self, reliability=there, provenance=replace(self.provenance, options=options)
         )
 
-    def estimates(self, *, references: bool = False) -> dict[str, Estimate]:
-        """Return the estimates by name, those that are no bounds with `references` only."""
-        return {q.key: q.of(self) for q in self.quantities if references or q.role != "reference"}
-
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
         return {
@@ -307,15 +304,9 @@ class Bounds(Result):
             "provenance": self.provenance.to_dict(),
         }
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return one row per estimate."""
-        import pandas as pd
-
-        return pd.DataFrame([{"quantity": k, **e.to_dict()} for k, e in self.estimates().items()])
-
     def sections(self) -> list[Section]:
         """Return what a person should read."""
-        return [Section(lines=self._answer()), self._table()]
+        return [Section(lines=self._answer()), self._floors()]
 
     def _answer(self) -> list[str]:
         lines = []
@@ -334,8 +325,7 @@ class Bounds(Result):
         """What a model is held against, in words."""
         return "one annotation" if self.m == 1 else f"the mean of {self.m} annotations"
 
-    def _table(self) -> Section:
-        rows = [q.of(self).row(q.label) for q in self.quantities]
+    def _floors(self) -> Section:
         lines = []
         elsewhere = self.provenance.options.get("sd_of_labels")
         if elsewhere is not None:
@@ -353,7 +343,7 @@ class Bounds(Result):
             )
             lines.append(f"Floor of the MAE whatever the law of the noise: {brackets}.")
         title = f"Floors and ceilings of a perfect model against {self.label}"
-        return Section(title, ("what", "estimate", "interval", "method"), rows, lines)
+        return self.table(title, tuple(lines))
 
 
 def _brief(e: Estimate) -> str:

@@ -236,7 +236,7 @@ def dice_ceiling(
 
     def measure(i: int) -> MeasuredItem:
         return measure_item(
-            rounds.values[:, i] == place, rounds.present[:, i], as_generator(seed_of_item(i))
+            rounds.values[:, i] == place, rounds.drawn[:, i], as_generator(seed_of_item(i))
         )
 
     measured = map_parallel(measure, range(rounds.n_items), n_jobs=n_jobs, progress=progress)

@@ -112,11 +112,11 @@ def bounds(
     if collapsed:
         reliability = Estimate(math.nan, note="the values were collapsed into differences")
     else:
-        reliability = reliability_estimate(v, level, n_resamples, rng, n_jobs)
+        reliability = reliability_estimate(v, **resampled)
     return MeasuredBounds(
         noise_sd=noise.noise_sd,
         reliability=reliability,
-        pair_mae=unbiased_pair_mae(used, v, level),
+        pair_mae=unbiased_pair_mae(used, v, level=level),
         m=count,
         n_items=used.n_items,
         icc=table,
@@ -138,7 +138,12 @@ def bounds(
 
 
 def reliability_estimate(
-    v: Variances, level: float, n_resamples: int, rng: Rng, n_jobs: int | None = 1
+    v: Variances,
+    *,
+    level: float = 0.95,
+    n_resamples: int = 2000,
+    rng: Rng = 0,
+    n_jobs: int | None = 1,
 ) -> Estimate:
     """Return ρ with its interval, or with the reason why there is none."""
     totals = v.sums.totals
@@ -162,7 +167,7 @@ def reliability_estimate(
     return Estimate(value, error, found, "", note)
 
 
-def unbiased_pair_mae(rounds: Rounds, v: Variances, level: float) -> Estimate:
+def unbiased_pair_mae(rounds: Rounds, v: Variances, *, level: float = 0.95) -> Estimate:
     """Return E|D| after removing the bias between rounds, and paying for its estimate.
 
     Differences about an estimated bias are too small by √(1 − e/(N − n)), for N labels of n items

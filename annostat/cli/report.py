@@ -20,6 +20,7 @@ from annostat.cli.common import (
 )
 from annostat.cli.score import labels_and_models, strata_of
 from annostat.errors import AnnostatError
+from annostat.labels.kinds import KINDS
 
 if TYPE_CHECKING:
     from annostat.labels.rounds import Rounds
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 @run_options
 @click.option(
     "--kind",
-    type=click.Choice(["auto", "picks", "values"]),
+    type=click.Choice(KINDS),
     default="auto",
     show_default=True,
     help="What the annotations are; auto takes whole numbers for picks.",

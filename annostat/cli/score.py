@@ -11,6 +11,7 @@ import numpy as np
 
 from annostat.cli.common import Command, input_options, load, publish, value_options, with_stratum
 from annostat.errors import AnnostatError, check_choice, shown
+from annostat.labels.kinds import KINDS
 
 if TYPE_CHECKING:
     from annostat.labels.rounds import Rounds
@@ -46,7 +47,7 @@ HELD_OUT_NOTE = (
 )
 @click.option(
     "--kind",
-    type=click.Choice(["auto", "picks", "values"]),
+    type=click.Choice(KINDS),
     default="auto",
     show_default=True,
     help="What the labels are; auto takes whole numbers for picks.",

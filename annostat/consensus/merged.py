@@ -105,7 +105,7 @@ def consensus(
     best = np.zeros(shape, dtype=np.uint8)  # place in labels, from 1
     n_tied = 0
     for item in range(rounds.n_items):
-        seen = rounds.values[rounds.present[:, item], item]
+        seen = rounds.values[rounds.drawn[:, item], item]
         if method == "boundary":
             levels = np.stack([mean_boundary(seen == i + 1) for i in range(n_labels)])
             share[:, item] = np.clip(levels + 0.5, 0.0, 1.0)

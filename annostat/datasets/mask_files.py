@@ -240,7 +240,7 @@ def _as_rounds(
     for name, row in zip(predicted, flags, strict=True):
         if not row.any():
             raise AnnostatError(f"model {name!r} has none of the items of the raters")
-    return rounds, replace(found, present=flags)
+    return rounds, replace(found, drawn=flags)
 
 
 def _patients(items: Sequence[str], patients: Mapping[str, str]) -> list[str]:

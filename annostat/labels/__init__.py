@@ -8,13 +8,16 @@ from annostat._names import attach
 
 if TYPE_CHECKING:
     from annostat.labels.checks import check_rounds
-    from annostat.labels.kinds import Kind, kind_of
+    from annostat.labels.kinds import Kind, LabelKind, kind_of
     from annostat.labels.masks import MaskRounds
     from annostat.labels.pairs import pair_mae
     from annostat.labels.rounds import Rounds
+    from annostat.labels.vocabulary import LabelSet
 
 __all__ = [
     "Kind",
+    "LabelKind",
+    "LabelSet",
     "MaskRounds",
     "Rounds",
     "check_rounds",
@@ -26,6 +29,8 @@ __getattr__, __dir__ = attach(
     __name__,
     {
         "Kind": "annostat.labels.kinds",
+        "LabelKind": "annostat.labels.kinds",
+        "LabelSet": "annostat.labels.vocabulary",
         "MaskRounds": "annostat.labels.masks",
         "Rounds": "annostat.labels.rounds",
         "check_rounds": "annostat.labels.checks",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +11,45 @@ from annostat.errors import check_choice
 from annostat.labels.rounds import Rounds
 from annostat.results.result import Check
 
-KINDS = ("auto", "picks", "values")
 WIDEST_PICKS = 1000  # whole numbers of an item that lie further apart are values, unless told so
+
+
+@dataclass(frozen=True, slots=True)
+class LabelKind:
+    """A kind of label that a table of numbers may hold, declared once.
+
+    Attributes
+    ----------
+    name, meaning : str
+    fits : callable
+        Whether the labels of some rounds can be of this kind.
+    certain : callable
+        Whether something else than the numbers says so.
+    """
+
+    name: str
+    meaning: str
+    fits: Callable[[Rounds], bool]
+    certain: Callable[[Rounds], bool]
+
+
+def _close_whole_numbers(rounds: Rounds) -> bool:
+    values = rounds.values[rounds.readings > 0]
+    seen = values[np.isfinite(values)]
+    reach = float(np.max(np.nanmax(values, axis=1) - np.nanmin(values, axis=1), initial=0.0))
+    return bool((seen == np.round(seen)).all()) and reach <= WIDEST_PICKS
+
+
+def _framed(rounds: Rounds) -> bool:
+    return rounds.period is not None or rounds.length is not None
+
+
+# In the order in which they are tried.
+LABEL_KINDS = (
+    LabelKind("picks", "frames or slices that were chosen", _close_whole_numbers, _framed),
+    LabelKind("values", "measurements", lambda rounds: True, lambda rounds: True),
+)
+KINDS = ("auto", *(kind.name for kind in LABEL_KINDS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +83,9 @@ class Kind:
         return (Check("kind", None, message),)
 
 
-def kind_of(rounds: Rounds, asked: str = "auto") -> Kind:
+def kind_of(
+    rounds: Rounds, asked: str = "auto", *, kinds: Sequence[LabelKind] = LABEL_KINDS
+) -> Kind:
     """Return the kind of the labels.
 
     Parameters
@@ -55,6 +95,8 @@ def kind_of(rounds: Rounds, asked: str = "auto") -> Kind:
     asked : {"auto", "picks", "values"}
         "auto": picks if all labels are whole numbers, and those of no item are further apart than
         `WIDEST_PICKS`. A period or a length says that they are frames or slices.
+    kinds : sequence of LabelKind
+        The kinds that are known, in the order in which they are tried; the last one fits all.
 
     Returns
     -------
@@ -72,12 +114,7 @@ def kind_of(rounds: Rounds, asked: str = "auto") -> Kind:
     >>> kind_of(Rounds.from_array([[10.5, 12], [31, 30]])).name
     'values'
     """
-    check_choice("kind", asked, KINDS)
-    if asked != "auto":
-        return Kind(asked, True)
-    values = rounds.values[(rounds.readings > 0)]
-    seen = values[np.isfinite(values)]
-    reach = float(np.max(np.nanmax(values, axis=1) - np.nanmin(values, axis=1), initial=0.0))
-    whole = bool((seen == np.round(seen)).all()) and reach <= WIDEST_PICKS
-    framed = rounds.period is not None or rounds.length is not None
-    return Kind("picks" if whole else "values", framed and whole)
+    if asked == "auto":
+        found = next(kind for kind in kinds if kind.fits(rounds))
+        return Kind(found.name, found.certain(rounds))
+    return Kind(check_choice("kind", asked, ("auto", *(kind.name for kind in kinds))), True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,10 +13,11 @@ from numpy.typing import NDArray
 from annostat.arrays import Bytes, digest
 from annostat.errors import AnnostatError, check_column, shown
 from annostat.labels.mask_arrays import as_array, as_masks, check_labels, check_spacing
+from annostat.labels.vocabulary import LabelSet
 
 
 @dataclass(frozen=True, eq=False)
-class MaskRounds:
+class MaskRounds(LabelSet):
     """Masks of the same items by several raters.
 
     Attributes
@@ -24,12 +26,14 @@ class MaskRounds:
         0 for background, i for the i-th of `labels`. Items may also have three axes.
     names : tuple of str
         Names of the raters.
-    present : bool array of shape (n_raters, n_items)
+    drawn : bool array of shape (n_raters, n_items)
         False where a rater did not look at an item: its mask is then missing, not empty.
     items : object array of shape (n_items,)
         Identifiers.
     cluster : object array of shape (n_items,) or None
         Patient of each item.
+    stratum : object array of shape (n_items,) or None
+        Label by which results are split.
     spacing : float64 array of shape (n_items, n_axes) or None
         Size of a pixel in `spacing_unit`.
     labels : tuple of int
@@ -48,9 +52,10 @@ class MaskRounds:
 
     values: Bytes
     names: tuple[str, ...]
-    present: NDArray[np.bool_]
+    drawn: NDArray[np.bool_]
     items: NDArray[Any]
     cluster: NDArray[Any] | None = None
+    stratum: NDArray[Any] | None = None
     spacing: NDArray[np.float64] | None = None
     spacing_unit: str = "pixels"
     labels: tuple[int, ...] = (1,)
@@ -66,6 +71,7 @@ class MaskRounds:
         present: Mapping[str, Any] | None = None,
         items: Sequence[object] | None = None,
         cluster: Sequence[object] | None = None,
+        stratum: Sequence[object] | None = None,
         spacing: Any = None,
         spacing_unit: str = "",
         exchangeable: bool = False,
@@ -79,7 +85,7 @@ class MaskRounds:
             Booleans, {0, 1}, {0, 255}, or whole numbers with `labels`.
         present : mapping of name to bool array of shape (N,), optional
             Which items a rater looked at; raters that are not named looked at all.
-        items, cluster : sequence of length N, optional
+        items, cluster, stratum : sequence of length N, optional
         spacing : as in `overlap`
             Size of a pixel, in `spacing_unit`.
         """
@@ -113,22 +119,18 @@ class MaskRounds:
             raise AnnostatError(f"nobody drew item {shown(nobody)}; leave it out")
         values[~there] = 0  # what stands in place of a missing mask must not matter
         return cls(
-            values,
-            names,
-            there,
-            text_column("items", items, n) if items is not None else _numbered(n),
-            None if cluster is None else text_column("cluster", cluster, n),
-            None if spacing is None else check_spacing(spacing, values.ndim - 2, n),
-            spacing_unit if spacing is not None else "pixels",
-            (1,) if labels is None else check_labels(labels),
-            exchangeable,
-            tuple(notes),
+            values=values,
+            names=names,
+            drawn=there,
+            items=text_column("items", items, n) if items is not None else _numbered(n),
+            cluster=None if cluster is None else text_column("cluster", cluster, n),
+            stratum=None if stratum is None else text_column("stratum", stratum, n),
+            spacing=None if spacing is None else check_spacing(spacing, values.ndim - 2, n),
+            spacing_unit=spacing_unit if spacing is not None else "pixels",
+            labels=(1,) if labels is None else check_labels(labels),
+            exchangeable=exchangeable,
+            notes=tuple(notes),
         )
-
-    @property
-    def n_raters(self) -> int:
-        """Number of raters."""
-        return len(self.names)
 
     @property
     def n_items(self) -> int:
@@ -140,25 +142,43 @@ class MaskRounds:
         check_column("rater", name, self.names)
         return np.asarray(self.values[self.names.index(name)])
 
-    def select(self, names: Sequence[str]) -> MaskRounds:
-        """Return the rounds of some raters only; items that none of them drew are dropped."""
-        rows = [self.names.index(check_column("rater", name, self.names)) for name in names]
-        there = self.present[rows]
-        keep = there.any(axis=0)
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        """Where a rater looked at an item, bool of shape (n_items, n_raters)."""
+        return self.drawn.T
+
+    def take(self, rows: NDArray[Any]) -> MaskRounds:
+        """Return the items that a mask or an index array selects."""
         return replace(
             self,
-            values=self.values[rows][:, keep],
-            names=tuple(self.names[i] for i in rows),
-            present=there[:, keep],
-            items=self.items[keep],
-            cluster=None if self.cluster is None else self.cluster[keep],
-            spacing=None if self.spacing is None else self.spacing[keep],
+            values=self.values[:, rows],
+            drawn=self.drawn[:, rows],
+            items=self.items[rows],
+            cluster=None if self.cluster is None else self.cluster[rows],
+            stratum=None if self.stratum is None else self.stratum[rows],
+            spacing=None if self.spacing is None else self.spacing[rows],
         )
+
+    def choose(self, names: Sequence[str]) -> MaskRounds:
+        """Return the masks of some raters; items that none of them drew are dropped."""
+        rows = [self.names.index(check_column("rater", name, self.names)) for name in names]
+        chosen = replace(
+            self,
+            values=self.values[rows],
+            names=tuple(self.names[i] for i in rows),
+            drawn=self.drawn[rows],
+        )
+        return chosen.take(np.asarray(chosen.drawn.any(axis=0)))
+
+    def select(self, names: Sequence[str]) -> MaskRounds:
+        """Return `choose`, under its old name."""
+        warnings.warn("MaskRounds.select is now choose", DeprecationWarning, stacklevel=2)
+        return self.choose(names)
 
     def digest(self) -> str:
         """Return a short hash of masks, raters and items."""
         what = repr((self.names, self.values.shape, self.labels))
-        return digest(what, self.values, self.present)
+        return digest(what, self.values, self.drawn)
 
 
 def as_mask_rounds(rounds: Any) -> MaskRounds:

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annostat.arrays import digest
-from annostat.errors import AnnostatError, check_numbers, shown
+from annostat.errors import AnnostatError, check_column, check_numbers, shown
 from annostat.labels.columns import as_labels, as_numbers, as_text, refuse_duplicates
 from annostat.labels.layout import ITEM_NAMES, Layout
+from annostat.labels.vocabulary import LabelSet
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +27,7 @@ PICK_LIMIT = 2**53  # whole numbers beyond this are not exact in float64
 
 
 @dataclass(frozen=True, eq=False)
-class Rounds:
+class Rounds(LabelSet):
     """Items × rounds of one measurand.
 
     Attributes
@@ -211,9 +212,9 @@ class Rounds:
         return int((self.row_weights * (k * (k - 1) // 2)).sum())
 
     @property
-    def readings(self) -> NDArray[np.int64]:
-        """Number of annotations of each item, int64 of shape (n_items,)."""
-        return np.asarray(np.isfinite(self.values).sum(axis=1), dtype=np.int64)
+    def present(self) -> NDArray[np.bool_]:
+        """Where there is an annotation, bool of shape (n_items, n_rounds)."""
+        return np.isfinite(self.values)
 
     @property
     def row_weights(self) -> NDArray[np.int64]:
@@ -255,11 +256,10 @@ class Rounds:
             weights=cut(self.weights),
         )
 
-    def strata(self) -> dict[str, Rounds]:
-        """Return the rounds of each stratum, in sorted order; one entry "" without strata."""
-        if self.stratum is None:
-            return {"": self}
-        return {str(s): self.take(self.stratum == s) for s in sorted(set(self.stratum))}
+    def choose(self, names: Sequence[str]) -> Rounds:
+        """Return some of the rounds, in the order given."""
+        columns = [self.names.index(check_column("round", name, self.names)) for name in names]
+        return replace(self, values=self.values[:, columns], names=tuple(map(str, names)))
 
     def picks(self) -> Rounds:
         """Return self after making sure that all values are whole numbers."""

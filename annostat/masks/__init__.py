@@ -11,7 +11,15 @@ from annostat.masks.outlines import (
     polygon_coverage,
     polygon_mask,
 )
-from annostat.masks.scores import Overlap, dice, iou, overlap, surface_distances
+from annostat.masks.scores import (
+    Overlap,
+    count_pairs,
+    dice,
+    iou,
+    overlap,
+    scores_of,
+    surface_distances,
+)
 
 __all__ = [
     "Cleanup",
@@ -19,6 +27,7 @@ __all__ = [
     "chords_to_outline",
     "clean_masks",
     "compare_cleanup",
+    "count_pairs",
     "dice",
     "iou",
     "outlines_mask",
@@ -26,6 +35,7 @@ __all__ = [
     "polygon_area",
     "polygon_coverage",
     "polygon_mask",
+    "scores_of",
     "surface_distances",
 ]
 

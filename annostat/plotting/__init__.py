@@ -6,13 +6,14 @@ from annostat.plotting.agreement import plot_bland_altman, plot_deviations
 from annostat.plotting.audit import plot_contact_sheet, plot_frame_rates
 from annostat.plotting.cardiac import plot_afd, plot_beat, plot_first_frames
 from annostat.plotting.concentration import plot_concentration
-from annostat.plotting.figures import save_figure
+from annostat.plotting.figures import COLOURS, save_figure
 from annostat.plotting.masks import plot_disputed, plot_ladder, plot_masks
 from annostat.plotting.noise import plot_differences, plot_noise, plot_noise_law, plot_windows
 from annostat.plotting.scaling import plot_scaling
 from annostat.plotting.truth import plot_rmse_floor, plot_scores
 
 __all__ = [
+    "COLOURS",
     "plot_afd",
     "plot_beat",
     "plot_bland_altman",

@@ -110,7 +110,7 @@ def plot_disputed(result: MaskComparison, *, n: int = 12, ax: Axes | None = None
         cut[:, top : top + height, left : left + width] = masks[(slice(None), *box)]
         row, column = divmod(tile, COLUMNS)
         x0, y0 = column * (TILE + GAP), -row * (TILE + GAP)
-        there = rounds.present[:, i]
+        there = rounds.drawn[:, i]
         share = (cut[there] > 0).mean(axis=0)
         ax.imshow(share, cmap="Greys", vmin=0, vmax=2.2, extent=(x0, x0 + TILE, y0 - TILE, y0),
                   interpolation="nearest")  # fmt: skip

@@ -15,7 +15,7 @@ from annostat.datasets.audit import Audit
 from annostat.errors import AnnostatError, shown
 from annostat.labels.rounds import Rounds
 from annostat.noise import NoiseComparison
-from annostat.results.result import Check, Provenance
+from annostat.results.result import Check, Provenance, Result
 from annostat.results.sections import Section
 from annostat.scaling import ScalingComparison
 
@@ -102,8 +102,10 @@ class Part:
 
 @singledispatch
 def part_of(result: Any) -> Part:
-    """Return the chapter of a result."""
-    raise AnnostatError(f"results: a {type(result).__name__} has no chapter in the report")
+    """Return the chapter of a result; a result of no known kind shows its own tables and checks."""
+    if not isinstance(result, Result):
+        raise AnnostatError(f"results: a {type(result).__name__} has no chapter in the report")
+    return Part.of(result, title=getattr(result, "title", "") or type(result).__name__)
 
 
 @part_of.register

@@ -8,6 +8,7 @@ from annostat._names import attach
 
 if TYPE_CHECKING:
     from annostat.results.estimates import Estimate, Interval
+    from annostat.results.quantities import Measured, Quantity
     from annostat.results.result import Check, Provenance, Result
     from annostat.results.sections import Section
     from annostat.results.text import plain
@@ -16,7 +17,9 @@ __all__ = [
     "Check",
     "Estimate",
     "Interval",
+    "Measured",
     "Provenance",
+    "Quantity",
     "Result",
     "Section",
     "plain",
@@ -28,7 +31,9 @@ __getattr__, __dir__ = attach(
         "Check": "annostat.results.result",
         "Estimate": "annostat.results.estimates",
         "Interval": "annostat.results.estimates",
+        "Measured": "annostat.results.quantities",
         "Provenance": "annostat.results.result",
+        "Quantity": "annostat.results.quantities",
         "Result": "annostat.results.result",
         "Section": "annostat.results.sections",
         "plain": "annostat.results.text",

@@ -6,14 +6,13 @@ A result is a frozen dataclass derived from `Result`. It describes itself once, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from annostat.results.estimates import Estimate
 from annostat.results.html import render_html
 from annostat.results.sections import Section, render_text
-from annostat.results.text import plain, squared
+from annostat.results.text import plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,57 +84,6 @@ class Provenance:
             "seed": self.seed,
             "options": plain(dict(self.options)),
         }
-
-
-@dataclass(frozen=True, slots=True)
-class Quantity:
-    """A number of a result, declared once: tables, JSON, frames, pages and docs follow from it.
-
-    Attributes
-    ----------
-    key : str
-        Name in JSON, in frames and of the attribute.
-    label : str
-        Name in a table for people.
-    unit : {"labels", "square", "none"}
-        Whether it is in the unit of the labels, in its square, or a pure number.
-    role : {"estimate", "floor", "ceiling", "reference", "score", "truth"}
-        What it is to a model: a floor or ceiling is a bound of `score`, a reference is none; a
-        score is against labels or against the truth.
-    score : str
-        Key of the score that a floor or ceiling is for.
-    head : str
-        Head of its column where several results stand side by side; empty if it has none.
-    said : str
-        How the page's first sentence introduces it ("an RMSE of"); empty if it does not.
-    ranged : bool
-        Whether its interval has a column there.
-    meaning : str
-        One sentence for the docs.
-    calibrated : str
-        The outcome of the calibration study that its interval rests on.
-    value : callable, optional
-        How it follows from the result; default: the attribute `key`.
-    """
-
-    key: str
-    label: str
-    unit: str = "none"
-    role: str = "estimate"
-    score: str = ""
-    head: str = ""
-    said: str = ""
-    ranged: bool = False
-    meaning: str = ""
-    calibrated: str = ""
-    value: Callable[[Any], Estimate] | None = None
-
-    def of(self, result: Any) -> Estimate:
-        """Return the estimate that a result has of it."""
-        found: Estimate = getattr(result, self.key) if self.value is None else self.value(result)
-        units = {"labels": result.unit, "square": squared(result.unit), "none": ""}
-        unit = units[self.unit]
-        return found if found.unit == unit else replace(found, unit=unit)
 
 
 class Result:

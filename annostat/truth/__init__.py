@@ -11,18 +11,25 @@ if TYPE_CHECKING:
     from annostat.truth.instruments import (
         TripleCollocation,
         correct_for_attenuation,
+        correlation_with_truth,
         grubbs,
         three_cornered_hat,
         triple_collocation,
     )
     from annostat.truth.masks import MaskComparison, MaskScore, compare_masks
-    from annostat.truth.products import cross_products
+    from annostat.truth.means import fieller, mean_estimate, unit_sums
+    from annostat.truth.products import Labels, cross_products, half_products
     from annostat.truth.result import Leakage, ModelScore, Scores
     from annostat.truth.score import score_models
-    from annostat.truth.verdicts import Verdict
+    from annostat.truth.verdicts import ABOVE, AT, BELOW, OPEN, Verdict, judge
 
 __all__ = [
+    "ABOVE",
+    "AT",
+    "BELOW",
+    "OPEN",
     "Comparison",
+    "Labels",
     "Leakage",
     "MaskComparison",
     "MaskScore",
@@ -33,17 +40,28 @@ __all__ = [
     "compare_masks",
     "compare_models",
     "correct_for_attenuation",
+    "correlation_with_truth",
     "cross_products",
+    "fieller",
     "grubbs",
+    "half_products",
+    "judge",
+    "mean_estimate",
     "score_models",
     "three_cornered_hat",
     "triple_collocation",
+    "unit_sums",
 ]
 
 __getattr__, __dir__ = attach(
     __name__,
     {
+        "ABOVE": "annostat.truth.verdicts",
+        "AT": "annostat.truth.verdicts",
+        "BELOW": "annostat.truth.verdicts",
+        "OPEN": "annostat.truth.verdicts",
         "Comparison": "annostat.truth.comparison",
+        "Labels": "annostat.truth.products",
         "Leakage": "annostat.truth.result",
         "MaskComparison": "annostat.truth.masks",
         "MaskScore": "annostat.truth.masks",
@@ -54,10 +72,16 @@ __getattr__, __dir__ = attach(
         "compare_masks": "annostat.truth.masks",
         "compare_models": "annostat.truth.comparison",
         "correct_for_attenuation": "annostat.truth.instruments",
+        "correlation_with_truth": "annostat.truth.instruments",
         "cross_products": "annostat.truth.products",
+        "fieller": "annostat.truth.means",
         "grubbs": "annostat.truth.instruments",
+        "half_products": "annostat.truth.products",
+        "judge": "annostat.truth.verdicts",
+        "mean_estimate": "annostat.truth.means",
         "score_models": "annostat.truth.score",
         "three_cornered_hat": "annostat.truth.instruments",
         "triple_collocation": "annostat.truth.instruments",
+        "unit_sums": "annostat.truth.means",
     },
 )

@@ -238,10 +238,10 @@ def correct_for_attenuation(correlation: float, *reliabilities: float) -> float:
 def correlation_with_truth(
     labels: FloatArray,
     f: FloatArray,
-    codes: NDArray[np.int64] | None,
+    cluster: NDArray[np.int64] | None = None,
     *,
-    level: float,
-    exchangeable: bool,
+    level: float = 0.95,
+    exchangeable: bool = False,
 ) -> Estimate:
     """Return ρ_f by extended triple collocation, the geometric mean over the pairs of rounds.
 
@@ -261,7 +261,7 @@ def correlation_with_truth(
         return Estimate(math.nan, note="undefined: it takes three items with two labels")
     columns = np.hstack(there)
     seen = np.asarray(columns[:, ::8].any(axis=1))
-    sums = unit_sums(np.where(seen[:, None], columns, np.nan), codes)
+    sums = unit_sums(np.where(seen[:, None], columns, np.nan), cluster)
     signs = []
     for b in range(len(there)):
         variance, first, second, common = _covariances(sums.totals[8 * b : 8 * b + 8])

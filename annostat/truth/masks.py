@@ -109,7 +109,7 @@ class MaskComparison(Result):
         table = pd.DataFrame({"item": self.rounds.items[order]})
         if self.rounds.cluster is not None:
             table["cluster"] = self.rounds.cluster[order]
-        return table.assign(n_raters=self.rounds.present[:, order].sum(axis=0), dice=dice[order])
+        return table.assign(n_raters=self.rounds.drawn[:, order].sum(axis=0), dice=dice[order])
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per pair of raters, label and metric."""
@@ -270,7 +270,7 @@ def compare_masks(
     }
     pairs = {}
     for a, b in itertools.combinations(range(rounds.n_raters), 2):
-        both = np.flatnonzero(rounds.present[a] & rounds.present[b])
+        both = np.flatnonzero(rounds.drawn[a] & rounds.drawn[b])
         if not both.size:
             continue
         pairs[rounds.names[a], rounds.names[b]] = overlap(
@@ -345,7 +345,7 @@ def _score(
     """Return how a model does against single raters, on the items of the ceiling."""
     name, label = models.names[m], ceiling.label
     place = rounds.labels.index(label) + 1
-    kept = models.present[m, ceiling.items]
+    kept = models.drawn[m, ceiling.items]
     items = ceiling.items[kept]
     if not items.size:
         raise AnnostatError(f"model {name!r} has no mask of the items that the raters drew")
@@ -355,7 +355,7 @@ def _score(
             for r in range(rounds.n_raters)
         ]
     ).astype(np.float64)
-    there = rounds.present[:, items]
+    there = rounds.drawn[:, items]
     sizes = counts[..., 1] + counts[..., 2]
     # The raters' masks are not empty on these items, so that the sizes are positive.
     loss = np.where(there, 1 - 2 * counts[..., 0] / np.where(there, sizes, 1), 0.0)

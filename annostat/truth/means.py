@@ -16,10 +16,14 @@ from annostat.results.estimates import Estimate, Interval
 
 
 def mean_estimate(
-    products: FloatArray, codes: NDArray[np.int64] | None, *, level: float, unit: str = ""
+    products: FloatArray,
+    cluster: NDArray[np.int64] | None = None,
+    *,
+    level: float = 0.95,
+    unit: str = "",
 ) -> Estimate:
     """Return the mean over items with a t interval over units; NaN items are left out."""
-    sums = unit_sums(np.column_stack([np.ones(len(products)), products]), codes)
+    sums = unit_sums(np.column_stack([np.ones(len(products)), products]), cluster)
     if sums.n_units == 0:
         return Estimate(math.nan, None, None, unit, "undefined: no item has what it takes")
     value, error = sums.value(ratio), sums.standard_error(ratio)
@@ -30,14 +34,14 @@ def mean_estimate(
     return Estimate(value, error, sums.interval(ratio, method="t", level=level), unit)
 
 
-def unit_sums(columns: FloatArray, codes: NDArray[np.int64] | None) -> Sums:
+def unit_sums(columns: FloatArray, cluster: NDArray[np.int64] | None = None) -> Sums:
     """Return the sums over the items whose columns are all there, by cluster."""
     there = np.isfinite(columns).all(axis=1)
-    if codes is None:
+    if cluster is None:
         return Sums.of(columns[there])
     if not there.any():
         return Sums(np.zeros((0, columns.shape[1])), True)
-    return Sums.of(columns[there], np.unique(codes[there], return_inverse=True)[1])
+    return Sums.of(columns[there], np.unique(cluster[there], return_inverse=True)[1])
 
 
 def ratio(t: NDArray[Any]) -> NDArray[Any]:
@@ -45,7 +49,7 @@ def ratio(t: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(t[..., 1] / t[..., 0])
 
 
-def fieller(sums: Sums, *, level: float) -> tuple[Estimate, float | None]:
+def fieller(sums: Sums, *, level: float = 0.95) -> tuple[Estimate, float | None]:
     """Return the ratio of the first sum to the second, and the two-sided p-value of 0.
 
     Fieller (1954): all a at which Σ(x − a·y) passes a t test over units. It covers under heavy

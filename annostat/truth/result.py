@@ -13,7 +13,8 @@ from annostat.arrays import FloatArray
 from annostat.ceilings.floors import BOUNDS
 from annostat.labels.rounds import Rounds
 from annostat.results.estimates import Estimate
-from annostat.results.result import Check, Provenance, Quantity, Result, check_section
+from annostat.results.quantities import Quantity
+from annostat.results.result import Check, Provenance, Result, check_section
 from annostat.results.sections import Section
 from annostat.results.text import format_p, plain
 from annostat.truth.comparison import Comparison
@@ -22,6 +23,7 @@ from annostat.truth.verdicts import Verdict
 if TYPE_CHECKING:
     import pandas as pd
 
+MEAN = "interval: E(f−Y)², 0.1σ²"  # the t interval of a mean over units
 QUANTITIES = (
     Quantity(
         "rmse",
@@ -44,7 +46,7 @@ QUANTITIES = (
         "bias",
         unit="labels",
         meaning="Mean of prediction − label.",
-        calibrated="interval: bias",
+        calibrated=MEAN,
     ),
     Quantity(
         "correlation",
@@ -60,7 +62,7 @@ QUANTITIES = (
         unit="labels",
         role="truth",
         meaning="Root-mean-square error against the truth, the root of the excess.",
-        calibrated="interval: excess",
+        calibrated=MEAN,
     ),
     Quantity(
         "excess",
@@ -68,14 +70,14 @@ QUANTITIES = (
         unit="square",
         role="truth",
         meaning="Mean square error against the truth, E(f − Y)²; signed.",
-        calibrated="interval: excess",
+        calibrated=MEAN,
     ),
     Quantity(
         "true_correlation",
         "correlation",
         role="truth",
         meaning="Correlation with the truth.",
-        calibrated="interval: true_correlation",
+        calibrated="interval: correlation with truth, 0.1σ²",
     ),
 )
 AGAINST_LABELS = tuple(q for q in QUANTITIES if q.role == "score")

@@ -99,11 +99,11 @@ class Verdict:
 def judge(
     square: Estimate,
     halves: FloatArray | None,
-    codes: NDArray[np.int64] | None,
+    cluster: NDArray[np.int64] | None,
     *,
     df: int,
-    margin: float | None,
-    level: float,
+    margin: float | None = None,
+    level: float = 0.95,
 ) -> Verdict:
     """Return the verdict on an estimate of E(f − Y)² whose interval is not clipped.
 
@@ -119,7 +119,7 @@ def judge(
     value, error = square.value, square.standard_uncertainty
     ranks = signs = None
     if halves is not None:
-        ranks, signs = sign_tests(halves, codes)
+        ranks, signs = sign_tests(halves, cluster)
     if math.isnan(value) or error is None:
         return Verdict(OPEN, None, ranks, signs, None, math.nan, margin, level)
     if error == 0:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from annostat import AnnostatError
 from annostat.errors import shown
 from annostat.files import write_text
-from annostat.results.text import plain
+from annostat.results import plain
 
 Bytes = NDArray[np.uint8]
 VERSION = 2  # of the files; part of the key, so that older ones are made again
