@@ -27,6 +27,7 @@ SCRIPTS = (
     "lidc",
     "floor_regression",
     "theory",
+    "house",
 )
 
 

@@ -10,8 +10,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from annostat.ceilings.floors import QUANTITIES as OF_BOUNDS
 from annostat.cli import main
-from annostat.noise import FAMILIES
+from annostat.noise import ABANDONMENTS, FAMILIES
+from annostat.truth.result import QUANTITIES as OF_MODELS
 
 ROOT = Path(__file__).parent.parent
 
@@ -32,7 +34,45 @@ def families_page():
         )
         formula = f.formula.replace("|", "\\|")
         lines.append(f"| `{f.name}` | {f.label} | {formula} | {names} |")
+    lines += [
+        "",
+        "## Giving up",
+        "",
+        "With a rate ε, a pick may be wide of all that: the annotator gave up.",
+        "",
+        "| `--abandonment` | who gives up | share of ε alone | share of ε together |",
+        "|---|---|---|---|",
+    ]
+    for way in ABANDONMENTS.values():
+        lines.append(f"| `{way.name}` | {way.meaning} | {way.alone:g} | {way.together:g} |")
     return "\n".join(lines) + "\n"
+
+
+ROLES = {"floor": "Floor. ", "ceiling": "Ceiling. ", "reference": "No bound. "}
+UNITS = {"labels": "of the labels", "square": "its square", "none": "none"}
+
+
+def quantities_page():
+    """Return docs/quantities.md as the quantities declare themselves."""
+    lines = [
+        "# Every number",
+        "",
+        "What `annostat bounds` and `annostat score` print, write as JSON and return as a frame,",
+        "under one name each. An interval rests on an outcome of the [study](calibration.md).",
+    ]
+    for command, quantities in (("bounds", OF_BOUNDS), ("score", OF_MODELS)):
+        lines += ["", f"## `annostat {command}`", ""]
+        lines += ["| name | in tables | unit | what it is | rests on |", "|---|---|---|---|---|"]
+        for q in quantities:
+            what = ROLES.get(q.role, "") + q.meaning
+            rests = q.calibrated.removeprefix("interval: ")
+            lines.append(f"| `{q.key}` | {q.label} | {UNITS[q.unit]} | {what} | {rests} |")
+    return "\n".join(lines) + "\n"
+
+
+def test_page_of_quantities_is_current():
+    page = (ROOT / "docs" / "quantities.md").read_text(encoding="utf-8")
+    assert page == quantities_page()
 
 
 def test_families_page_is_current():
@@ -82,13 +122,13 @@ def test_simulated_tables_are_current(monkeypatch):
 def test_every_public_module_has_its_place_in_the_api():
     listed = set(re.findall(r"^   annostat\.(\w+)$", (ROOT / "docs" / "api.md").read_text(), re.M))
     inside = {
+        "arrays",
         "cli",
-        "draws",
+        "estimates",  # the old names of what has moved
         "files",
         "jit",
-        "kernels",
-        "multiplicity",
-        "sums",
+        "rounds",
+        "_names",
         "_version",
         "__main__",
         "__init__",
