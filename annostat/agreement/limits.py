@@ -30,7 +30,7 @@ from annostat.resampling.intervals import NORMAL_95
 from annostat.results.estimates import Estimate
 from annostat.results.result import Check, Provenance, Result, check_section
 from annostat.results.sections import Section
-from annostat.results.text import format_number, format_p
+from annostat.results.text import format_number, p_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -328,7 +328,7 @@ def _checks(bias: Line, spread: Line, alpha: float) -> tuple[Check, ...]:
 def _slope_check(name: str, line: Line, alpha: float, what: str, remedy: str) -> Check:
     if math.isnan(line.p_value):
         return Check(name, None, f"whether {what} cannot be told: the means or residuals are equal")
-    evidence = f"slope {format_number(line.slope, line.slope_error)}, p = {format_p(line.p_value)}"
+    evidence = f"slope {format_number(line.slope, line.slope_error)}, {p_text(line.p_value)}"
     if line.p_value >= alpha:
         return Check(name, True, f"no sign that {what} ({evidence})", line.slope, line.p_value)
     return Check(name, False, f"{what} ({evidence}): {remedy}", line.slope, line.p_value)

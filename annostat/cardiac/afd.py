@@ -202,15 +202,14 @@ def score_afd(
             raise AnnostatError(f"fps must be positive, got {rate.min():g}")
         period = 1000.0 / rate
 
-    def of(found: FloatArray, unit: str) -> Estimate | None:
-        if unit == "ms" and period is None:
-            return None
-        size = 1.0 if unit == "frames" or period is None else period
+    def of(found: FloatArray, size: FloatArray | float, unit: str) -> Estimate:
         keep = np.isfinite(found)
         return mean_distance((np.abs(found - truth) * size)[keep], unit, _kept(codes, keep), how)
 
-    afd, afd_ms = of(frames, "frames"), of(frames, "ms")
-    assert afd is not None
+    def in_ms(found: FloatArray) -> Estimate | None:
+        return None if period is None else of(found, period, "ms")
+
+    afd, afd_ms = of(frames, 1.0, "frames"), in_ms(frames)
     delta = frames - truth
     bias = mean_distance(delta[scored], "frames", _kept(codes, scored), how, signed=True)
     checks = [_missing_check(n, int((~scored).sum()))]
@@ -219,7 +218,7 @@ def score_afd(
         unseen = as_vector("blind", blind, n, missing=True)
         if not np.isfinite(unseen).any():
             raise AnnostatError("blind has no pick: all of them are NaN")
-        blind_afd, blind_ms = of(unseen, "frames"), of(unseen, "ms")
+        blind_afd, blind_ms = of(unseen, 1.0, "frames"), in_ms(unseen)
         if beat is not None:
             lengths = as_vector("beat", beat, n, missing=True)
             known = np.isfinite(unseen) & np.isfinite(lengths)
@@ -231,13 +230,13 @@ def score_afd(
     bound = floor_of(floor, "frames")
     excess = None
     if bound is not None:
-        if bound.unit == "ms" and period is None:
-            raise AnnostatError("the floor is in ms: give fps, or a floor in frames")
-        in_ms = bound.unit == "ms"
-        headline = (blind_ms if in_ms else blind_afd) or (afd_ms if in_ms else afd)
-        assert headline is not None
+        scored_afd, headline = afd, blind_afd or afd
+        if bound.unit == "ms":
+            if afd_ms is None:
+                raise AnnostatError("the floor is in ms: give fps, or a floor in frames")
+            scored_afd, headline = afd_ms, blind_ms or afd_ms
         excess = minus(headline, bound)
-        checks.append(_floor_check(afd_ms if in_ms and afd_ms else afd, bound))
+        checks.append(_floor_check(scored_afd, bound))
     return AfdScore(
         phase=phase,
         afd=afd,

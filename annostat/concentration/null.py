@@ -208,7 +208,8 @@ def fit_of_model(model: NoiseModel, n_items: int, n_rounds: int) -> Fitted:
 
 def window_of(model: NoiseModel) -> int:
     """Return the window of a model that has one."""
-    assert model.window is not None  # laws with each clip's length are refused before
+    if model.window is None:
+        raise AnnostatError("noise: a law with each clip's length has no window of its own")
     return model.window
 
 

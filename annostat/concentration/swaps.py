@@ -32,7 +32,7 @@ from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.generators import Rng, as_generator, seed_of
 from annostat.results.result import Provenance, Result
 from annostat.results.sections import Section
-from annostat.results.text import format_p, percent
+from annostat.results.text import p_text, percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,7 +97,7 @@ class SwapTest(Result):
             f"Against both rounds: the worst {percent(self.top)} of {self.n_items:,} items hold "
             f"{100 * self.share:.1f}% of the {kind} sum of both errors, and "
             f"{100 * self.share_of_noise:.1f}% of the {kind} difference of the rounds, in which "
-            f"the model has no part (exact test, p = {format_p(self.p_value)})."
+            f"the model has no part (exact test, {p_text(self.p_value)})."
         )
 
 

@@ -156,8 +156,8 @@ def mean_boundary(masks: NDArray[np.bool_]) -> FloatArray:
     drawn = masks[masks.any(axis=tuple(range(1, masks.ndim)))]
     if 2 * len(drawn) <= len(masks):
         return out
-    box = box_of(np.asarray(drawn.any(axis=0)))
-    assert box is not None
+    if (box := box_of(np.asarray(drawn.any(axis=0)))) is None:
+        return out
     out[box] = np.mean([signed_distance(mask[box]) for mask in drawn], axis=0)
     return out
 

@@ -166,9 +166,8 @@ class Staple(Result):
             "checks": [c.to_dict() for c in self.checks],
             "provenance": self.provenance.to_dict(),
         }
-        plain_out = plain(out)
-        assert isinstance(plain_out, dict)
-        return plain_out
+        whole: dict[str, Any] = plain(out)
+        return whole
 
     @property
     def n_unanimous(self) -> int:

@@ -33,7 +33,6 @@ from annostat.results.sections import Section
 if TYPE_CHECKING:
     import pandas as pd
 
-COUNTED = ("dice", "iou", "sensitivity", "specificity")
 DISTANCES = ("surface_distance", "hausdorff", "hausdorff_95")
 
 

@@ -330,8 +330,9 @@ def check_sample(best: NoiseFit) -> list[Check]:
 
 def in_physical_units(rounds: Rounds) -> Rounds:
     """Return the rounds with each item's values times its period."""
-    assert rounds.period is not None
-    return replace(rounds, values=rounds.values * rounds.period[:, None], unit=rounds.period_unit)
+    if (period := rounds.period) is None:
+        raise AnnostatError("physical needs a period (or fps) for each item")
+    return replace(rounds, values=rounds.values * period[:, None], unit=rounds.period_unit)
 
 
 def make_envelope(ranked: Sequence[NoiseFit]) -> Estimate:

@@ -29,7 +29,7 @@ from annostat.resampling.parallel import Progress
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check, Provenance, Result
 from annostat.results.sections import Section
-from annostat.results.text import format_p, plain
+from annostat.results.text import p_text, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -297,7 +297,7 @@ class NoiseFit(Result):
             "goodness_of_fit",
             p_value >= 0.05,
             f"{self.label} {words} the observed differences (G² = {observed:.1f}, parametric "
-            f"bootstrap p = {format_p(p_value)})"
+            f"bootstrap {p_text(p_value)})"
             + ("" if p_value >= 0.05 else ": trust the bracket more than this model"),
             observed,
             p_value,
@@ -328,8 +328,8 @@ class NoiseFit(Result):
             "abandonment",
             True,
             ("Annotators do sometimes give up" if found else "No sign that annotators give up")
-            + f" (likelihood ratio {max(observed, 0.0):.1f}, parametric bootstrap p = "
-            f"{format_p(p_value)}, core {self.model.family.name})",
+            + f" (likelihood ratio {max(observed, 0.0):.1f}, parametric bootstrap "
+            f"{p_text(p_value)}, core {self.model.family.name})",
             max(observed, 0.0),
             p_value,
         )

@@ -37,15 +37,14 @@ def plot_scores(result: Scores, *, height: float = 4.2) -> Figure:
     """
     from matplotlib.figure import Figure as NewFigure
 
-    models = [m for m in result.models if m.agreement is not None][:PANELS]
-    count = len(models) + 1
+    drawn = [(m.name, m.agreement) for m in result.models if m.agreement is not None][:PANELS]
+    count = len(drawn) + 1
     figure = NewFigure(figsize=(1.15 * height * count + 0.6, height), layout="constrained")
     axes = np.atleast_1d(figure.subplots(1, count))
-    for model, ax in zip(models, axes, strict=False):
-        assert model.agreement is not None
-        plot_bland_altman(model.agreement, ax=ax)
-        ax.set_title(model.name)
-    for ax in axes[1 : len(models)]:
+    for (name, agreement), ax in zip(drawn, axes, strict=False):
+        plot_bland_altman(agreement, ax=ax)
+        ax.set_title(name)
+    for ax in axes[1 : len(drawn)]:
         ax.sharey(axes[0])
     plot_rmse_floor(result, ax=axes[-1])
     return figure

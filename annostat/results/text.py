@@ -60,8 +60,10 @@ def format_p(p: float | None) -> str:
     return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def p_text(p: float) -> str:
-    """Return a p-value for a sentence: "p = 0.012" or "p < 0.001"."""
+def p_text(p: float | None) -> str:
+    """Return a p-value for a sentence: "p = 0.012", "p < 0.001", or "p unknown"."""
+    if p is None or math.isnan(p):
+        return "p unknown"
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 

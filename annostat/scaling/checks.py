@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import special
 
+from annostat.resampling.intervals import NORMAL_95
 from annostat.results.result import Check
 from annostat.scaling.fit import ScalingFit, exact, interval_cell
 from annostat.scaling.laws import Law, Power
@@ -49,10 +50,9 @@ def check_series(
         )
         checks.append(Check("beyond_floor", not beyond, text, float(beyond)))
     free = next((f for f in fits if f.name == "power_floor"), None)
-    if prior is not None and free is not None and free.floor is not None:
-        interval = free.floor.interval
-        assert interval is not None
-        reach = 1.96 * prior.se
+    interval = free.floor.interval if free is not None and free.floor is not None else None
+    if prior is not None and free is not None and interval is not None:
+        reach = NORMAL_95 * prior.se
         agrees = interval.low <= prior.floor + reach and interval.high >= prior.floor - reach
         cell = interval_cell(free.floor)
         text = f"The given floor {prior.floor:g} agrees with the free one ({cell})."

@@ -192,10 +192,9 @@ class ScalingComparison(Result):
 
     def _bias(self) -> list[str]:
         """Return the sentence on what a floor does to the naive slope."""
-        if not math.isfinite(self.floor_bias.value):
-            return []
         law = floor_law(self.fits)
-        assert law is not None
+        if law is None or not math.isfinite(self.floor_bias.value):
+            return []
         naive = law.exponent.value + self.floor_bias.value
         return [
             f"A floor hides part of a slope: under the {law.label}, an exponent of "

@@ -187,9 +187,7 @@ def fit_law(
         found = law.limits(level=level, inflation=inflation)
     t = t_reach(law.dof, level)
 
-    def estimate(key: str, *, log: bool, shift: float = 0.0) -> Estimate | None:
-        if key not in law.values:
-            return None
+    def known(key: str, *, log: bool, shift: float = 0.0) -> Estimate:
         value, (low, high) = law.values[key], found[key]
         if log:
             value, low, high = (exp(x + shift) for x in (value, low, high))
@@ -199,8 +197,10 @@ def fit_law(
         se = width / (2 * t) if math.isfinite(width) else None
         return Estimate(value, se, Interval(low, high, level, method))
 
-    exponent = estimate("exponent", log=False)
-    assert exponent is not None
+    def estimate(key: str, *, log: bool, shift: float = 0.0) -> Estimate | None:
+        return known(key, log=log, shift=shift) if key in law.values else None
+
+    exponent = known("exponent", log=False)
     label = law.label
     if prior is not None:
         label = "power law + given floor"

@@ -124,8 +124,7 @@ def solve(
             slopes = slopes - (slopes @ w / w.sum())[:, :, None]
         rss = np.maximum(error**2 @ w, points.n * TINY)
         cost = dof * np.log(rss)
-        if prior is not None:
-            assert chart.log_floor is not None
+        if prior is not None and chart.log_floor is not None:
             cost = cost + ((np.exp(chart.log_floor(theta)[0]) - prior.floor) / prior.se) ** 2
         return error, slopes, rss, cost
 
@@ -141,8 +140,7 @@ def solve(
         weighted = slopes * w
         hessian = weighted @ slopes.transpose(0, 2, 1)
         gradient = np.einsum("bin,bn->bi", weighted, error)
-        if prior is not None:
-            assert chart.log_floor is not None
+        if prior is not None and chart.log_floor is not None:
             log_floor, pull = chart.log_floor(theta)
             scale = np.sqrt(rss / dof) / prior.se
             row = (np.exp(log_floor) * scale)[:, None] * pull[:, columns]

@@ -141,9 +141,8 @@ class MaskComparison(Result):
             "checks": [c.to_dict() for c in self.checks],
             "provenance": self.provenance.to_dict(),
         }
-        plain_out = plain(out)
-        assert isinstance(plain_out, dict)
-        return plain_out
+        whole: dict[str, Any] = plain(out)
+        return whole
 
     def sections(self) -> list[Section]:
         """Return what a person should read."""

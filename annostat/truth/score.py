@@ -253,7 +253,7 @@ def _checks(
         leak = score.leakage
         if leak is None or leak.trained:
             continue
-        p = "p unknown" if leak.p_value is None else p_text(leak.p_value)
+        p = p_text(leak.p_value)
         if leak.p_value is None:
             text = (
                 f"whether {score.name} follows one round's noise cannot be told: {leak.share.note}"

@@ -12,7 +12,7 @@ from scipy import special
 
 from annostat.arrays import FloatArray
 from annostat.results.estimates import Estimate
-from annostat.results.text import format_number, format_p, percent, plain
+from annostat.results.text import format_number, p_text, percent, plain
 
 ABOVE = "above the floor"
 AT = "at the floor within the margin"
@@ -70,7 +70,7 @@ class Verdict:
             return "not judged: its error against the truth cannot be told from these rounds"
         upper = f"{format_number(self.upper, self.upper / 10)}{unit}"
         tail = f"below {upper} with {percent(self.level)} confidence"
-        p = f"p = {format_p(self.p_above)}".replace("= <", "< ")
+        p = p_text(self.p_above)
         if self.name == ABOVE:
             return f"above the floor ({p}); its error against the truth is {tail}"
         if self.name == AT:
@@ -87,7 +87,7 @@ class Verdict:
         hint = ""
         if robust and min(robust) < (1 - self.level) / 2:
             hint = (
-                f"; tests of ranks and signs see an error (p = {format_p(min(robust))}), which "
+                f"; tests of ranks and signs see an error ({p_text(min(robust))}), which "
                 "heavy tails hide from the t test"
             )
         return (
