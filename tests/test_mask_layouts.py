@@ -395,3 +395,20 @@ def test_files_that_cannot_be_read_twice_or_are_of_two_kinds(drawn, tmp_path):
         read_masks(sources)
     for items, shape in (("frames", (2, 4, 28, 32)), ("volumes", (2, 1, 4, 28, 32))):
         assert values_of(read_masks(sources, items=items)).shape == shape
+
+
+def test_what_lies_beside_masks_and_the_order_of_sources_change_nothing(drawn, tmp_path):
+    stored(tmp_path, drawn, ("anna", "ben", "cleo"), suffix=".nii.gz")
+    names = ("anna", "ben", "cleo")
+    before = read_masks([tmp_path / n for n in names])
+    for name in names:
+        for other in ("dataset.json", "notes.txt", ".hidden.nii.gz", "p9.nii.gz.part", "p1.csv"):
+            (tmp_path / name / other).write_text("{}")
+        (tmp_path / name / "old").mkdir()
+        write(tmp_path / name / "old" / "p1.nii.gz", drawn[0, 0])
+    after = read_masks([tmp_path / n for n in names])
+    assert after.digest() == before.digest() and after.notes == before.notes
+    turned = read_masks([tmp_path / n for n in names[::-1]])
+    assert turned.select(names).digest() == before.digest()
+    for source in (tmp_path / "anna" / "..", tmp_path):
+        assert read_masks([source], raters=names).digest() == before.digest()
