@@ -114,6 +114,13 @@ def test_numbers_of_the_list_that_cannot_be_read(clean, tmp_path):
     assert told.startswith("10 cells of EF hold no number, such as '61,5'")
 
 
+def test_a_folder_of_data_sets(clean, tmp_path):
+    for name in ("A4C", "PSAX"):
+        folders.write_pediatric(deepcopy(clean), tmp_path / name)
+    with pytest.raises(AnnostatError, match="several data sets, A4C, PSAX: audit one of them"):
+        audit_folder(tmp_path)
+
+
 # Journals
 
 

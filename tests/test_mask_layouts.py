@@ -412,3 +412,31 @@ def test_what_lies_beside_masks_and_the_order_of_sources_change_nothing(drawn, t
     assert turned.select(names).digest() == before.digest()
     for source in (tmp_path / "anna" / "..", tmp_path):
         assert read_masks([source], raters=names).digest() == before.digest()
+
+
+def test_sources_with_names_of_their_own(drawn, tmp_path):
+    stored(tmp_path, drawn, ("first/labels", "second/labels"))
+    found = read_masks({"anna": tmp_path / "first/labels", "ben": tmp_path / "second/labels"})
+    assert found.names == ("anna", "ben")
+    np.testing.assert_array_equal(values_of(found), drawn[:2])
+    assert read_masks([tmp_path / "first/labels", tmp_path / "second/labels"]).names == (
+        "first",
+        "second",
+    )
+    with pytest.raises(AnnostatError, match="masks of one rater"):
+        read_masks(str(tmp_path / "first" / "labels"))
+
+
+def test_one_slice_of_a_volume_and_masks_of_16_bits(drawn, tmp_path):
+    for name, masks in zip("ab", drawn, strict=False):
+        (tmp_path / name).mkdir()
+        affine = np.diag([-2.0, -0.2, 0.3, 1.0])  # a sagittal slice: x has length 1
+        image = nibabel.Nifti1Image(masks[0][None].copy(), affine)
+        image.to_filename(tmp_path / name / "s.nii.gz")
+    found = read_masks([tmp_path / "a", tmp_path / "b"])
+    np.testing.assert_array_equal(values_of(found)[:, 0], drawn[:2, 0].transpose(0, 2, 1))
+    np.testing.assert_allclose(found.spacing, [[0.3, 0.2]], rtol=1e-6)
+    for name, masks in zip("ab", drawn, strict=False):
+        np.savez(tmp_path / f"{name}.npz", masks * np.uint16(65535))
+    found = read_masks([tmp_path / "a.npz", tmp_path / "b.npz"])
+    np.testing.assert_array_equal(values_of(found), drawn[:2])

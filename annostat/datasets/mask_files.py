@@ -24,6 +24,7 @@ from annostat.datasets.mask_folders import member_names
 from annostat.datasets.mask_joining import Arrays, in_mm, joined
 from annostat.datasets.mask_layouts import Layout, Place, check_source, find_masks, matched
 from annostat.errors import AnnostatError, check_choice, printable, shown
+from annostat.files import AnyPath
 
 if TYPE_CHECKING:
     from annostat.masks import MaskRounds
@@ -32,7 +33,7 @@ __all__ = ["MADE_OF", "read_masks", "read_masks_and_models"]
 
 
 def read_masks(
-    sources: Sequence[str | os.PathLike[str]],
+    sources: Sequence[AnyPath] | Mapping[str, AnyPath],
     *,
     raters: Sequence[str] | None = None,
     kind: str | None = None,
@@ -49,7 +50,7 @@ def read_masks(
 
     Parameters
     ----------
-    sources : sequence of paths
+    sources : sequence of paths, or mapping of rater to path
         Several folders: one rater each, with one file per clip or case. One folder: of such
         folders, of folders for each case with a file for each rater, or a folder of EchoNet, whose
         traced frames are the items. Several files: one rater each. One `.npz` file: one array
@@ -115,8 +116,8 @@ def read_masks(
 
 
 def read_masks_and_models(
-    sources: Sequence[str | os.PathLike[str]],
-    models: Mapping[str, str | os.PathLike[str]],
+    sources: Sequence[AnyPath] | Mapping[str, AnyPath],
+    models: Mapping[str, AnyPath],
     *,
     raters: Sequence[str] | None = None,
     kind: str | None = None,
@@ -152,7 +153,9 @@ def read_masks_and_models(
         items.
     """
     how = Reading.checked(kind, threshold, items, orientation)
-    paths = [Path(source) for source in sources]
+    if isinstance(sources, str | os.PathLike):
+        sources = [sources]
+    paths = [Path(p) for p in (sources.values() if isinstance(sources, Mapping) else sources)]
     if not paths:
         raise AnnostatError("no input: give folders or files of masks")
     for path in paths:
@@ -167,7 +170,8 @@ def read_masks_and_models(
     if len(paths) == 1 and whole.suffix.lower() == ".npz":
         masks, predicted, about = _one_file(paths[0], how, raters, named)
     else:
-        layout = find_masks(paths, raters=raters, models=named)
+        names = list(sources) if isinstance(sources, Mapping) else None
+        layout = find_masks(paths, names=names, raters=raters, models=named)
         masks, predicted, about = _of_layout(layout, how, tidy_names=tidy_names)
     if len(masks) < 2:
         raise AnnostatError(

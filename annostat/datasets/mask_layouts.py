@@ -70,6 +70,7 @@ class Layout:
 def find_masks(
     sources: Sequence[Path],
     *,
+    names: Sequence[str] | None = None,
     raters: Sequence[str] | None = None,
     models: Mapping[str, str] | None = None,
 ) -> Layout:
@@ -79,6 +80,8 @@ def find_masks(
     ----------
     sources : sequence of Path
         Folders or files: one for each rater, or one folder that holds them all.
+    names : sequence of str, optional
+        Of the sources; by default those of the folders and files.
     raters : sequence of str, optional
         Names of those who are raters; the others are left out.
     models : mapping of str to str, optional
@@ -98,7 +101,7 @@ def find_masks(
         found = _of_folder(sources[0], [*(raters or ()), *inside], notes, named=bool(raters))
     else:
         found = {}
-        for name, path in zip(_names(sources), sources, strict=True):
+        for name, path in zip(names or _names(sources), sources, strict=True):
             found[name] = _place(name, path)
     chosen: list[Place] = []
     for name, text in (models or {}).items():
