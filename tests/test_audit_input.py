@@ -114,6 +114,21 @@ def test_numbers_of_the_list_that_cannot_be_read(clean, tmp_path):
     assert told.startswith("10 cells of EF hold no number, such as '61,5'")
 
 
+def test_where_the_clips_may_lie_and_how_they_are_spelt(clean, tmp_path):
+    path = clean.write(tmp_path / "e")
+    (path / "Videos").rename(path / "videos")
+    assert found(audit_folder(path)) == set()
+    for clip in (path / "videos").iterdir():
+        clip.rename(path / clip.name)
+    (path / "videos").rmdir()
+    assert found(audit_folder(path)) == set()
+    name = clean.names[0]
+    (path / f"{name}.avi").rename(path / f"{name.lower()}.AVI")
+    audit = audit_folder(path)
+    assert found(audit) == {(name, "missing_file"), (name.lower(), "unlisted")}
+    assert f"'{name.lower()}' differs by case" in evidence(audit, name, "missing_file")
+
+
 def test_a_folder_of_data_sets(clean, tmp_path):
     for name in ("A4C", "PSAX"):
         folders.write_pediatric(deepcopy(clean), tmp_path / name)

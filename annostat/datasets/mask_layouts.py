@@ -15,13 +15,12 @@ there are two, their names say so, or the rest was named.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from annostat.datasets.folders import is_inside
+from annostat.datasets.folders import is_inside, plain_name
 from annostat.datasets.image_files import SUFFIXES
 from annostat.errors import AnnostatError, check_choice, printable, shown
 from annostat.files import reading
@@ -361,11 +360,6 @@ def matched(places: Sequence[Place], *, tidy_names: bool = False) -> tuple[list[
 
 def _clips_but(place: Place, places: Sequence[Place]) -> set[str]:
     return {clip for p in places if p is not place for clip in p.files}
-
-
-def plain_name(name: str) -> str:
-    """Return a name without what people do not see: case, spaces, the form of its Unicode."""
-    return re.sub(r"\s+", "", unicodedata.normalize("NFKC", name)).casefold()
 
 
 def _tidied(place: Place, places: Sequence[Place]) -> Place:

@@ -28,7 +28,7 @@ from annostat.datasets.audit.traces import (
 )
 from annostat.datasets.camus import Camus
 from annostat.datasets.echonet import EchoNet
-from annostat.datasets.folders import each_row
+from annostat.datasets.folders import each_row, plain_name
 from annostat.errors import AnnostatError, check_level, printable, shown
 from annostat.estimates import Provenance
 from annostat.resampling import Progress
@@ -166,11 +166,15 @@ def _findings(
         names = {t.item for t in source.tasks} | set(source.outside)
         missing = [item for item in dict.fromkeys(listed["item"]) if item not in names]
         if len(missing) > 1 and len(missing) == len(set(listed["item"])):
-            told = f"none of the {len(missing):,} listed clips has a video in Videos/"
+            told = f"none of the {len(missing):,} listed clips has a video"
             yield Finding(LIST, "missing_file", 1.0, told)
         else:
+            alike = {plain_name(name): name for name in sorted(names)}
             for item in missing:
-                yield Finding(item, "missing_file", 1.0, "there is no video of that name")
+                told = "there is no video of that name"
+                if plain_name(item) in alike:
+                    told += f"; {alike[plain_name(item)]!r} differs by case or spaces only"
+                yield Finding(item, "missing_file", 1.0, told)
         for item in names - set(split_of) - set(source.outside):
             yield Finding(item, "unlisted", 0.5, "the list does not name it", 0)
     yield from verdicts.clip_findings(records, limits)
