@@ -73,6 +73,7 @@ def test_a_list_alone_is_one_finding_and_is_audited(run, tmp_path):
         (clip[5], "bad_list"), (clip[9], "bad_list"),
     }  # fmt: skip
     assert "none of the 10,030 listed clips" in evidence(audit, "FileList.csv", "missing_file")
+    assert set(audit.items) == {clip[5], clip[9]} and "2 items have findings" in str(audit)
     assert audit.splits()["n_items"].sum() == 10_031 and audit.frame_rates()["fps"].max() == 50
     code, out, _ = run("audit", path, "--journal", tmp_path / "j", "--plot", tmp_path / "s.png")
     assert code == 0 and "10,031 items (dynamic)" in out

@@ -15,7 +15,7 @@ import numpy as np
 from annostat._version import __version__
 from annostat.datasets.audit import verdicts
 from annostat.datasets.audit.camus_labels import camus_findings
-from annostat.datasets.audit.findings import Finding, Limits
+from annostat.datasets.audit.findings import LISTS, Finding, Limits
 from annostat.datasets.audit.measuring import Record, Task, measure_all, read_journal
 from annostat.datasets.audit.prompts import annotation_noise, associate, read_prompts
 from annostat.datasets.audit.result import Audit
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["audit_folder"]
 
-LIST, TRACINGS = "FileList.csv", "VolumeTracings.csv"  # findings that are of no single clip
+LIST, TRACINGS = LISTS
 
 
 def audit_folder(
