@@ -18,6 +18,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 from pathlib import Path
 
 from annostat.datasets.folders import is_inside, plain_name
@@ -133,6 +134,9 @@ def find_masks(
         for name in rest:
             if _same_place(found[name], model):
                 raise AnnostatError(f"{name!r} is given as a rater and as the model {model.name!r}")
+    for a, b in combinations(rest, 2):
+        if _same_place(found[a], found[b]):
+            raise AnnostatError(f"{a!r} and {b!r} are one folder or file, given twice")
     for place in [*(found[n] for n in rest), *chosen]:
         if place.outside:
             notes.append(
@@ -143,7 +147,7 @@ def find_masks(
 
 def _same_place(a: Place, b: Place) -> bool:
     if a.files or b.files:
-        return bool(a.files) and {*a.files.values()} == {*b.files.values()}
+        return {*a.files.values()} == {*b.files.values()}  # of folders without links
     return a.path.resolve() == b.path.resolve()
 
 
