@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from annostat.datasets.camus import Camus, read_camus
     from annostat.datasets.echonet import EchoNet, Trace, read_echonet
     from annostat.datasets.lidc_database import LidcDatabase, read_lidc
-    from annostat.datasets.mask_files import read_masks
+    from annostat.datasets.mask_files import read_masks, read_masks_and_models
     from annostat.datasets.mask_folders import MaskFolder, mask_rounds, read_mask_folder
     from annostat.datasets.video import clip_info, iter_frames, read_clip
 
@@ -37,6 +37,7 @@ _HOME = {
     "read_lidc": "lidc_database",
     "read_mask_folder": "mask_folders",
     "read_masks": "mask_files",
+    "read_masks_and_models": "mask_files",
 }
 
 __all__ = [
@@ -59,6 +60,7 @@ __all__ = [
     "read_lidc",
     "read_mask_folder",
     "read_masks",
+    "read_masks_and_models",
     "scaling_points",
 ]
 

@@ -153,6 +153,15 @@ def read_masks_and_models(
     AnnostatError
         As `read_masks`; and if a model is a consensus of raters or one of them, or has none of the
         items.
+
+    Examples
+    --------
+    >>> import numpy as np, tempfile
+    >>> path = tempfile.mkdtemp() + "/all.npz"
+    >>> np.savez(path, anna=np.ones((1, 4, 4)), ben=np.eye(4)[None], net=np.tri(4)[None])
+    >>> rounds, models = read_masks_and_models([path], {"net": "net"})
+    >>> rounds.names, models.names
+    (('anna', 'ben'), ('net',))
     """
     how = Reading.checked(kind, threshold, items, orientation)
     if isinstance(sources, str | os.PathLike):

@@ -176,9 +176,15 @@ def list_masks(folder: Path) -> tuple[dict[str, Path], int]:
     A folder of nnU-Net is its `labelsTs`, or where there is none its `labelsTr`.
     """
     root = folder.resolve()
+    files, outside = _masks_in(root)
     inner = next((root / n for n in NNUNET if (root / n).is_dir()), None)
-    if inner is not None and is_inside(root, inner):
-        root = inner
+    if not files and inner is not None and is_inside(root, inner):
+        files, outside = _masks_in(inner)
+    reading(*files.values())
+    return files, outside
+
+
+def _masks_in(root: Path) -> tuple[dict[str, Path], int]:
     files: dict[str, Path] = {}
     outside = 0
     for path in sorted(root.iterdir()):
@@ -191,10 +197,9 @@ def list_masks(folder: Path) -> tuple[dict[str, Path], int]:
             clip = printable(path.name[: -len(suffix)])
             if clip in files:
                 raise AnnostatError(
-                    f"{clip!r} stands twice in {str(folder)!r}: {files[clip].name} and {path.name}"
+                    f"{clip!r} stands twice in {root.name!r}: {files[clip].name} and {path.name}"
                 )
             files[clip] = path
-    reading(*files.values())
     return files, outside
 
 
