@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from annostat.errors import printable
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -306,16 +308,16 @@ def render_text(sections: Iterable[Section]) -> str:
         if number:
             console.print()
         if section.title:
-            console.print(Text(section.title))
+            console.print(Text(printable(section.title)))
         if section.columns:
             table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
             for column in section.columns:
-                table.add_column(Text(column), no_wrap=True)
+                table.add_column(Text(printable(column)), no_wrap=True)
             for row in section.rows:
-                table.add_row(*(Text(cell) for cell in row))
+                table.add_row(*(Text(printable(cell)) for cell in row))
             console.print(table)
         for line in section.lines:
-            console.print(Text(line))
+            console.print(Text(printable(line, keep="\n")))
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
 
 
@@ -336,4 +338,4 @@ def render_html(sections: Iterable[Section]) -> str:
             parts.append(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
         parts.extend(f"<p>{escape(line)}</p>" for line in section.lines)
     parts.append("</div>")
-    return "".join(parts)
+    return printable("".join(parts), keep="\n")
