@@ -73,6 +73,7 @@ def test_a_list_alone_is_one_finding_and_is_audited(run, tmp_path):
         (clip[5], "bad_list"), (clip[9], "bad_list"),
     }  # fmt: skip
     assert "none of the 10,030 listed clips" in evidence(audit, "FileList.csv", "missing_file")
+    assert set(audit.items) == {clip[5], clip[9]} and "2 items have findings" in str(audit)
     assert audit.splits()["n_items"].sum() == 10_031 and audit.frame_rates()["fps"].max() == 50
     code, out, _ = run("audit", path, "--journal", tmp_path / "j", "--plot", tmp_path / "s.png")
     assert code == 0 and "10,031 items (dynamic)" in out
@@ -112,6 +113,28 @@ def test_numbers_of_the_list_that_cannot_be_read(clean, tmp_path):
     audit = audit_folder(folder.write(tmp_path / "comma"))
     [told] = [f.evidence for f in audit.findings if f.item == "FileList.csv"]
     assert told.startswith("10 cells of EF hold no number, such as '61,5'")
+
+
+def test_where_the_clips_may_lie_and_how_they_are_spelt(clean, tmp_path):
+    path = clean.write(tmp_path / "e")
+    (path / "Videos").rename(path / "videos")
+    assert found(audit_folder(path)) == set()
+    for clip in (path / "videos").iterdir():
+        clip.rename(path / clip.name)
+    (path / "videos").rmdir()
+    assert found(audit_folder(path)) == set()
+    name = clean.names[0]
+    (path / f"{name}.avi").rename(path / f"{name.lower()}.AVI")
+    audit = audit_folder(path)
+    assert found(audit) == {(name, "missing_file"), (name.lower(), "unlisted")}
+    assert f"'{name.lower()}' differs by case" in evidence(audit, name, "missing_file")
+
+
+def test_a_folder_of_data_sets(clean, tmp_path):
+    for name in ("A4C", "PSAX"):
+        folders.write_pediatric(deepcopy(clean), tmp_path / name)
+    with pytest.raises(AnnostatError, match="several data sets, A4C, PSAX: audit one of them"):
+        audit_folder(tmp_path)
 
 
 # Journals

@@ -1,6 +1,7 @@
 """Masks as people have them: layouts, formats, orientations, names; what is not sure is asked."""
 
 import os
+import shutil
 
 import nibabel
 import numpy as np
@@ -395,3 +396,88 @@ def test_files_that_cannot_be_read_twice_or_are_of_two_kinds(drawn, tmp_path):
         read_masks(sources)
     for items, shape in (("frames", (2, 4, 28, 32)), ("volumes", (2, 1, 4, 28, 32))):
         assert values_of(read_masks(sources, items=items)).shape == shape
+
+
+def test_what_lies_beside_masks_and_the_order_of_sources_change_nothing(drawn, tmp_path):
+    stored(tmp_path, drawn, ("anna", "ben", "cleo"), suffix=".nii.gz")
+    names = ("anna", "ben", "cleo")
+    before = read_masks([tmp_path / n for n in names])
+    for name in names:
+        for other in ("dataset.json", "notes.txt", ".hidden.nii.gz", "p9.nii.gz.part", "p1.csv"):
+            (tmp_path / name / other).write_text("{}")
+        (tmp_path / name / "old").mkdir()
+        write(tmp_path / name / "old" / "p1.nii.gz", drawn[0, 0])
+    after = read_masks([tmp_path / n for n in names])
+    assert after.digest() == before.digest() and after.notes == before.notes
+    turned = read_masks([tmp_path / n for n in names[::-1]])
+    assert turned.choose(names).digest() == before.digest()
+    for source in (tmp_path / "anna" / "..", tmp_path):
+        assert read_masks([source], raters=names).digest() == before.digest()
+
+
+def test_sources_with_names_of_their_own(drawn, tmp_path):
+    stored(tmp_path, drawn, ("first/labels", "second/labels"))
+    found = read_masks({"anna": tmp_path / "first/labels", "ben": tmp_path / "second/labels"})
+    assert found.names == ("anna", "ben")
+    np.testing.assert_array_equal(values_of(found), drawn[:2])
+    assert read_masks([tmp_path / "first/labels", tmp_path / "second/labels"]).names == (
+        "first",
+        "second",
+    )
+    with pytest.raises(AnnostatError, match="masks of one rater"):
+        read_masks(str(tmp_path / "first" / "labels"))
+
+
+def test_one_slice_of_a_volume_and_masks_of_16_bits(drawn, tmp_path):
+    for name, masks in zip("ab", drawn, strict=False):
+        (tmp_path / name).mkdir()
+        affine = np.diag([-2.0, -0.2, 0.3, 1.0])  # a sagittal slice: x has length 1
+        image = nibabel.Nifti1Image(masks[0][None].copy(), affine)
+        image.to_filename(tmp_path / name / "s.nii.gz")
+    found = read_masks([tmp_path / "a", tmp_path / "b"])
+    np.testing.assert_array_equal(values_of(found)[:, 0], drawn[:2, 0].transpose(0, 2, 1))
+    np.testing.assert_allclose(found.spacing, [[0.3, 0.2]], rtol=1e-6)
+    for name, masks in zip("ab", drawn, strict=False):
+        np.savez(tmp_path / f"{name}.npz", masks * np.uint16(65535))
+    found = read_masks([tmp_path / "a.npz", tmp_path / "b.npz"])
+    np.testing.assert_array_equal(values_of(found), drawn[:2])
+
+
+def test_a_model_in_a_file_beside_folders_of_raters(run, drawn, tmp_path):
+    stored(tmp_path, drawn, ("a", "b"))
+    sources = [tmp_path / "a", tmp_path / "b"]
+    items = [f"{case}:0" for case in CASES]
+    np.savez(tmp_path / "net.npz", output=drawn[2][::-1], items=np.array(items[::-1]))
+    np.savez(tmp_path / "bare.npz", output=drawn[2])
+    np.savez(tmp_path / "other.npz", output=drawn[2][:, :20])
+    np.savez(tmp_path / "few.npz", output=drawn[2][:2])
+    for name in ("net", "bare"):
+        _, models = read_masks_and_models(sources, {"net": tmp_path / f"{name}.npz"})
+        np.testing.assert_array_equal(values_of(models), drawn[2:3])
+    for name, words in (("other", "another size: 20 × 32 and 28 × 32"), ("few", "2 masks for 4")):
+        with pytest.raises(AnnostatError, match=words):
+            read_masks_and_models(sources, {"net": tmp_path / f"{name}.npz"})
+    target = tmp_path / "agreed.npz"
+    assert run("masks", *sources, "--consensus", target)[0] == 0
+    code, _, err = run("masks", *sources, "--model", target)
+    assert code == 2 and "is a consensus of a, b" in err
+
+
+def test_what_looks_like_one_patient_or_one_rater_is_said(drawn, tmp_path):
+    for name, masks in zip("ab", drawn, strict=False):
+        for case, mask in zip(("p1_slice1", "p1_slice2", "p2_slice1", "p3"), masks, strict=True):
+            (tmp_path / name).mkdir(exist_ok=True)
+            np.savez(tmp_path / name / f"{case}.npz", mask[None])
+    sources = [tmp_path / "a", tmp_path / "b"]
+    assert any("--patients" in note for note in read_masks(sources).notes)
+    people = {"p1_slice1": "1", "p1_slice2": "1", "p2_slice1": "2", "p3": "3"}
+    found = read_masks(sources, patients=people)
+    assert not any("--patients" in note for note in found.notes)
+    assert found.cluster.tolist() == list("1123")
+    shutil.copytree(tmp_path / "a", tmp_path / "c")
+    assert "a and c have the very same masks" in read_masks([*sources, tmp_path / "c"]).notes
+    (tmp_path / "d").symlink_to(tmp_path / "a")
+    with pytest.raises(AnnostatError, match=r"two folders or files are named 'a'"):
+        read_masks([tmp_path / "a", tmp_path / "d"])
+    with pytest.raises(AnnostatError, match="given twice"):
+        read_masks({"x": tmp_path / "a", "y": tmp_path / "a"})

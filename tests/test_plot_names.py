@@ -1,6 +1,8 @@
 """Names in pictures are what they are: a dollar is a dollar, and no control character arrives."""
 
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -20,6 +22,7 @@ from annostat.plotting import (
     save_figure,
 )
 from annostat.plotting.figures import svg_of
+from annostat.report import make_report
 from annostat.scaling import compare_scaling
 from annostat.truth import compare_masks
 
@@ -80,3 +83,18 @@ def test_a_dollar_is_a_dollar_in_every_picture(name, tmp_path):
         assert "$" in text
     save_figure(figure, tmp_path / "a.png")
     save_figure(figure, tmp_path / "a.pdf")
+
+
+def test_text_and_pages_show_names_and_obey_none(tmp_path):
+    found = scores()
+    for text in (str(found), found._repr_html_(), make_report([found], title=NAMES[1])):
+        assert not CONTROL.search(text) and r"price $x_$ \x1b[31m" in text
+    table = tmp_path / "t.csv"
+    values = rounds().values
+    rows = "".join(f"{a:.0f},{b:.0f}\n" for a, b in values)
+    table.write_text(f"{NAMES[0]},{NAMES[1]}\n" + rows)
+    done = subprocess.run(
+        [sys.executable, "-m", "annostat", "bounds", table, "--rounds", *NAMES],
+        capture_output=True, timeout=600, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0 and not CONTROL.search(done.stdout.decode())

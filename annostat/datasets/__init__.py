@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from annostat.datasets.echonet import EchoNet, Trace, read_echonet
     from annostat.datasets.lidc_database import LidcDatabase, read_lidc
     from annostat.datasets.lidc_tables import lidc, lidc_masks, lidc_table
-    from annostat.datasets.mask_files import read_masks
+    from annostat.datasets.mask_files import read_masks, read_masks_and_models
     from annostat.datasets.scaling import scaling_points
     from annostat.datasets.video import clip_info, iter_frames, read_clip
     from annostat.tables.mask_folders import MaskFolder, mask_rounds, read_mask_folder
@@ -40,6 +40,7 @@ __all__ = [
     "read_lidc",
     "read_mask_folder",
     "read_masks",
+    "read_masks_and_models",
     "scaling_points",
 ]
 
@@ -65,6 +66,7 @@ __getattr__, __dir__ = attach(
         "read_lidc": "annostat.datasets.lidc_database",
         "read_mask_folder": "annostat.tables.mask_folders",
         "read_masks": "annostat.datasets.mask_files",
+        "read_masks_and_models": "annostat.datasets.mask_files",
         "scaling_points": "annostat.datasets.scaling",
     },
 )

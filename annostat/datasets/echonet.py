@@ -269,7 +269,8 @@ def read_echonet(folder: str | os.PathLike[str]) -> EchoNet:
     Parameters
     ----------
     folder : path
-        Holds `FileList.csv`, `Videos/` and, unless the clips are synthetic, `VolumeTracings.csv`.
+        Holds `FileList.csv`, `Videos/` (or the clips themselves) and, unless the clips are
+        synthetic, `VolumeTracings.csv`.
         What it is is told by what it holds: by the columns of the tracings; without these by the
         list, where EchoNet-Pediatric has ages and EchoNet-Synthetic no volumes.
 
@@ -299,7 +300,7 @@ def read_echonet(folder: str | os.PathLike[str]) -> EchoNet:
     listed = read_columns(root, root / "FileList.csv", ["FileName"], ["FileName", "Split"])
     clips = _clips(listed)
     bad_cells = _bad_cells(listed, clips["clip"])
-    videos = list_files(root, root / "Videos", video.SUFFIXES)
+    videos = list_files(root, _videos(root), video.SUFFIXES)
     path = root / "VolumeTracings.csv"
     if not path.exists() and not path.is_symlink():
         kind = _kind_of(listed, clips)
@@ -319,6 +320,12 @@ def read_echonet(folder: str | os.PathLike[str]) -> EchoNet:
     return EchoNet(
         root, variant, clips, tuple(traces), videos, tuple(missing), tuple(bad), bad_cells
     )
+
+
+def _videos(root: Path) -> Path:
+    """Return the folder of the clips: Videos, however it is spelt, else the folder itself."""
+    inner = [p for p in sorted(root.iterdir()) if p.name.lower() == "videos"]
+    return next((p for p in inner if p.is_dir()), root)
 
 
 def _kind_of(listed: pd.DataFrame, clips: pd.DataFrame) -> str:

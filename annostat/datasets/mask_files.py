@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annostat.errors import AnnostatError, check_choice, printable, shown
+from annostat.files import AnyPath
 from annostat.tables.mask_arrays import (
     ABOUT,
     MADE_OF,
@@ -32,7 +35,7 @@ __all__ = ["MADE_OF", "read_masks", "read_masks_and_models"]
 
 
 def read_masks(
-    sources: Sequence[str | os.PathLike[str]],
+    sources: Sequence[AnyPath] | Mapping[str, AnyPath],
     *,
     raters: Sequence[str] | None = None,
     kind: str | None = None,
@@ -49,7 +52,7 @@ def read_masks(
 
     Parameters
     ----------
-    sources : sequence of paths
+    sources : sequence of paths, or mapping of rater to path
         Several folders: one rater each, with one file per clip or case. One folder: of such
         folders, of folders for each case with a file for each rater, or a folder of EchoNet, whose
         traced frames are the items. Several files: one rater each. One `.npz` file: one array
@@ -115,8 +118,8 @@ def read_masks(
 
 
 def read_masks_and_models(
-    sources: Sequence[str | os.PathLike[str]],
-    models: Mapping[str, str | os.PathLike[str]],
+    sources: Sequence[AnyPath] | Mapping[str, AnyPath],
+    models: Mapping[str, AnyPath],
     *,
     raters: Sequence[str] | None = None,
     kind: str | None = None,
@@ -150,9 +153,20 @@ def read_masks_and_models(
     AnnostatError
         As `read_masks`; and if a model is a consensus of raters or one of them, or has none of the
         items.
+
+    Examples
+    --------
+    >>> import numpy as np, tempfile
+    >>> path = tempfile.mkdtemp() + "/all.npz"
+    >>> np.savez(path, anna=np.ones((1, 4, 4)), ben=np.eye(4)[None], net=np.tri(4)[None])
+    >>> rounds, models = read_masks_and_models([path], {"net": "net"})
+    >>> rounds.names, models.names
+    (('anna', 'ben'), ('net',))
     """
     how = Reading.checked(kind, threshold, items, orientation)
-    paths = [Path(source) for source in sources]
+    if isinstance(sources, str | os.PathLike):
+        sources = [sources]
+    paths = [Path(p) for p in (sources.values() if isinstance(sources, Mapping) else sources)]
     if not paths:
         raise AnnostatError("no input: give folders or files of masks")
     for path in paths:
@@ -167,7 +181,8 @@ def read_masks_and_models(
     if len(paths) == 1 and whole.suffix.lower() == ".npz":
         masks, predicted, about = _one_file(paths[0], how, raters, named)
     else:
-        layout = find_masks(paths, raters=raters, models=named)
+        names = list(sources) if isinstance(sources, Mapping) else None
+        layout = find_masks(paths, names=names, raters=raters, models=named)
         masks, predicted, about = _of_layout(layout, how, tidy_names=tidy_names)
     if len(masks) < 2:
         raise AnnostatError(
@@ -179,6 +194,9 @@ def read_masks_and_models(
             raise AnnostatError(
                 f"model {name!r} has the very masks of rater {twin!r}; leave it out"
             )
+    for a, b in itertools.combinations(masks, 2):
+        if masks[a].any() and _equal(masks[a], masks[b]):
+            about["notes"].append(f"{a} and {b} have the very same masks")
     chosen = structures(masks, predicted, how, labels, about["notes"])
     about["notes"].insert(0, _summary(masks, predicted, about, own_spacing=spacing is None))
     return _as_rounds(masks, predicted, about, chosen, spacing, spacing_unit, patients)
@@ -220,6 +238,7 @@ def _as_rounds(
     items = [printable(str(i)) for i in about.get("items", range(n))]
     if patients is not None:
         about["cluster"] = _patients(items, patients)
+        about["notes"] = [n for n in about["notes"] if "--patients" not in n]
     if spacing is None and about.get("spacing") is not None:
         spacing, spacing_unit = about["spacing"], spacing_unit or "mm"
     there = about.get("present", {})
@@ -336,26 +355,49 @@ def _all_of(place: Place, how: Reading) -> Drawn:
 def _of_layout(
     layout: Layout, how: Reading, *, tidy_names: bool
 ) -> tuple[Arrays, Arrays, dict[str, Any]]:
-    places = [*layout.raters, *layout.models]
-    if len({p.name for p in places}) < len(places):
+    raters, models = layout.raters, layout.models
+    if len({p.name for p in (*raters, *models)}) < len(raters) + len(models):
         raise AnnostatError("a model has the name of a rater; write NAME=PATH")
-    notes = list(layout.notes)
-    kept, lacking = matched(places, tidy_names=tidy_names)
-    notes += lacking
-    if any(p.files for p in kept) and not all(p.files for p in kept):
-        raise AnnostatError("masks must be all folders or all files, not a mixture")
-    if kept[0].files:
-        clips = sorted(set().union(*(p.files for p in kept[: len(layout.raters)])))
-        parts = [
-            (clip, {p.name: read_drawn(p.files[clip], how) for p in kept if clip in p.files})
-            for clip in clips
+    folders = bool(raters[0].files) if raters else False
+    alike = [m for m in models if bool(m.files) == folders]
+    kept, lacking = matched([*raters, *alike], tidy_names=tidy_names)
+    names, others = [p.name for p in kept[: len(raters)]], [p.name for p in kept[len(raters) :]]
+    whole, about = joined(names, others, _parts(kept, len(raters), how))
+    about["notes"] = [*layout.notes, *lacking, *_look_like_series(about), *about["notes"]]
+    for model in models:
+        if model not in alike:  # a file beside folders, or the other way round
+            values, present = _on_items(model, how, about["items"], len(about["items"]))
+            if values.shape != whole[names[0]].shape:
+                told = " and ".join(
+                    " × ".join(map(str, v.shape[1:])) for v in (values, whole[names[0]])
+                )
+                raise AnnostatError(f"masks of model {model.name!r} have another size: {told}")
+            whole[model.name], about["present"][model.name] = values, present
+    masks = {name: whole[name] for name in names}
+    return masks, {p.name: whole[p.name] for p in models}, about
+
+
+def _parts(
+    places: Sequence[Place], n_raters: int, how: Reading
+) -> Iterator[tuple[str, dict[str, Drawn]]]:
+    """Yield the masks of all places, one clip after the other."""
+    if not places or not places[0].files:
+        yield "", {p.name: read_drawn(p.path, how) for p in places}
+        return
+    for clip in sorted(set().union(*(p.files for p in places[:n_raters]))):
+        yield clip, {p.name: read_drawn(p.files[clip], how) for p in places if clip in p.files}
+
+
+def _look_like_series(about: Mapping[str, Any]) -> list[str]:
+    """Return a note if files look like several images of one patient each."""
+    clips = list(dict.fromkeys(about.get("cluster", ())))
+    starts = {re.sub(r"[-_ ][a-zA-Z]*\d+$", "", clip) for clip in clips}
+    if 1 < len(starts) < len(clips):
+        return [
+            f"names such as {clips[0]} begin alike: if these are images of one patient, say so "
+            "with patients (--patients FILE.csv)"
         ]
-    else:
-        parts = [("", {p.name: read_drawn(p.path, how) for p in kept})]
-    whole, about = joined([p.name for p in layout.raters], [p.name for p in layout.models], parts)
-    about["notes"] = notes + about["notes"]
-    masks = {p.name: whole[p.name] for p in layout.raters}
-    return masks, {p.name: whole[p.name] for p in layout.models}, about
+    return []
 
 
 def _echonet(folder: Path, patients: Mapping[str, str] | None) -> MaskRounds:

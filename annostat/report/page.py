@@ -9,7 +9,7 @@ from importlib.metadata import version as version_of
 from pathlib import Path
 
 from annostat._version import __version__
-from annostat.errors import AnnostatError
+from annostat.errors import AnnostatError, printable
 from annostat.files import write_text
 from annostat.report.parts import Part, part_of
 from annostat.results.result import Result
@@ -73,7 +73,7 @@ def make_report(
     )
     checks = [check for part in parts for check in part.checks]
     versions = [f"{name} {version_of(name)}" for name in LIBRARIES]
-    return environment.get_template("page.html.j2").render(
+    page = environment.get_template("page.html.j2").render(
         parts=parts,
         title=title,
         command=command or "annostat.report.make_report([...])",
@@ -85,6 +85,7 @@ def make_report(
         checks=len(checks),
         failed=sum(check.passed is False for check in checks),
     )
+    return printable(page, keep="\n")
 
 
 def _said_once(parts: Sequence[Part]) -> list[Part]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from annostat.errors import printable
 from annostat.results.sections import Section
 
 
@@ -24,4 +25,4 @@ def render_html(sections: Iterable[Section]) -> str:
             parts.append(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
         parts.extend(f"<p>{escape(line)}</p>" for line in section.lines)
     parts.append("</div>")
-    return "".join(parts)
+    return printable("".join(parts), keep="\n")

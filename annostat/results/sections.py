@@ -6,6 +6,8 @@ import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from annostat.errors import printable
+
 
 @dataclass(frozen=True, slots=True)
 class Section:
@@ -47,14 +49,14 @@ def render_text(sections: Iterable[Section]) -> str:
         if number:
             console.print()
         if section.title:
-            console.print(Text(section.title))
+            console.print(Text(printable(section.title)))
         if section.columns:
             table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
             for column in section.columns:
-                table.add_column(Text(column), no_wrap=True)
+                table.add_column(Text(printable(column)), no_wrap=True)
             for row in section.rows:
-                table.add_row(*(Text(cell) for cell in row))
+                table.add_row(*(Text(printable(cell)) for cell in row))
             console.print(table)
         for line in section.lines:
-            console.print(Text(line))
+            console.print(Text(printable(line, keep="\n")))
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,6 +51,11 @@ def is_inside(root: Path, path: Path) -> bool:
         return path.resolve().is_relative_to(root)
     except (OSError, RuntimeError, ValueError):  # a link to itself, a name that none can have
         return False
+
+
+def plain_name(name: str) -> str:
+    """Return a name without what people do not see: case, spaces, the form of its Unicode."""
+    return re.sub(r"\s+", "", unicodedata.normalize("NFKC", name)).casefold()
 
 
 def list_files(root: Path, folder: Path, suffixes: Sequence[str]) -> Listing:

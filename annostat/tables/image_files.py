@@ -14,7 +14,8 @@ import gzip
 import importlib
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
@@ -129,7 +130,7 @@ def _nifti_facts(path: Path) -> tuple[Picture, Any, int]:
             int.from_bytes(head[:4], "big"),
         )
         kind = nibabel.Nifti2Image if second else nibabel.Nifti1Image
-        with nibabel.imageglobals.LoggingOutputSuppressor():
+        with _quiet(nibabel):
             header = kind.header_class(head[: kind.header_class.sizeof_hdr])
         shape = [int(n) for n in header.get_data_shape()]
         offset = float(header["vox_offset"])
@@ -157,6 +158,17 @@ def _nifti_facts(path: Path) -> tuple[Picture, Any, int]:
     return header_only, kind, max(int(offset), kind.header_class.single_vox_offset) + size
 
 
+@contextmanager
+def _quiet(nibabel: Any) -> Iterator[None]:
+    """Keep nibabel from printing what it thinks of a header: what matters becomes an error."""
+    logger = nibabel.imageglobals.logger
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
+
+
 def _stored_axes(path: Path, shape: list[int]) -> tuple[list[int], str]:
     """Return the shape without needless axes of length 1, and what a third axis is."""
     kept = [n for i, n in enumerate(shape) if i < 3 or n > 1]
@@ -175,7 +187,7 @@ def _read_nifti(path: Path) -> Picture:
     header, kind, needed = _nifti_facts(path)
     try:
         packed = path.name.lower().endswith(".gz")
-        with library("nibabel", "NIfTI").imageglobals.LoggingOutputSuppressor():
+        with _quiet(library("nibabel", "NIfTI")):
             image = kind.from_bytes(_unpacked(path, needed)) if packed else kind.from_filename(path)
         values = np.asanyarray(image.dataobj)  # scaled, where the header says so
     except AnnostatError:

@@ -147,6 +147,12 @@ def read_drawn(path: Path, how: Reading) -> Drawn:
     picture = read_picture(path)
     if how.orientation == "affine":
         picture = turned(picture, LPS)
+    flat = picture.shape.index(1) if picture.axis == "z" and 1 in picture.shape else None
+    if flat is not None:  # one slice, whichever way it was cut
+        spacing = picture.spacing
+        if spacing is not None:
+            spacing = (*spacing[:flat], *spacing[flat + 1 :])
+        picture = replace(picture, values=picture.values.squeeze(flat), spacing=spacing, axis="")
     volume = how.items == "volumes" or (how.items is None and picture.axis == "z")
     return Drawn(
         how.cut(path.name, picture.values),
@@ -262,8 +268,9 @@ def structures(
     theirs = {name: labels_in(values) for name, values in models.items()}
     for arrays, held in ((masks, of), (models, theirs)):
         for name, found in held.items():
-            if found == [255] and (labels is None or 255 not in labels):  # as image files have it
-                arrays[name] = (arrays[name] == 255).view(np.uint8)
+            # As image files of 8 and of 16 bits have it.
+            if found in ([255], [65535]) and not (labels and found[0] in labels):
+                arrays[name] = (arrays[name] > 0).view(np.uint8)
                 held[name] = [1]
     union = sorted(set().union(*of.values()))
     if labels is None:

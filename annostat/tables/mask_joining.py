@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ Arrays = dict[str, NDArray[Any]]
 
 
 def joined(
-    raters: Sequence[str], models: Sequence[str], parts: list[tuple[str, dict[str, Drawn]]]
+    raters: Sequence[str], models: Sequence[str], parts: Iterable[tuple[str, dict[str, Drawn]]]
 ) -> tuple[Arrays, dict[str, Any]]:
     """Return the masks of all clips by name, filled up to one size, with their items."""
     names = [*raters, *models]
@@ -24,6 +24,7 @@ def joined(
     cluster: list[str] = []
     spacing: list[tuple[float, ...] | None] = []
     blocks: list[dict[str, Drawn]] = []
+    total = 0
     for clip, found in parts:
         block = {name: drawn.as_items(clip) for name, drawn in found.items()}
         first = _agree(clip, block)
@@ -31,6 +32,9 @@ def joined(
         own = [i for n in raters if n in block for i in block[n].items or ()]
         block = {n: d.in_order(list(dict.fromkeys(own))) for n, d in block.items()}
         blocks.append(block)
+        total += len(names) * first.values.size
+        if total > MAX_PIXELS:
+            raise _too_many()
         one = next(iter(block.values()))
         count = len(one.values)
         items += one.items or map(str, range(len(items), len(items) + count))
@@ -41,9 +45,7 @@ def joined(
         raise AnnostatError("some masks are volumes and some are single images; give one kind")
     shape = tuple(max(s) for s in zip(*sizes, strict=True))
     if len(names) * len(items) * int(np.prod(shape, dtype=object)) > MAX_PIXELS:
-        raise AnnostatError(
-            f"more than {MAX_PIXELS:,} pixels of masks; give fewer frames, such as ED and ES"
-        )
+        raise _too_many()
     dtype = np.result_type(*(d.values.dtype for b in blocks for d in b.values()))
     masks = {name: np.zeros((len(items), *shape), dtype=dtype) for name in names}
     present = {name: np.zeros(len(items), dtype=bool) for name in names}
@@ -65,6 +67,13 @@ def joined(
     if all(s is not None for s in spacing):
         about["spacing"] = np.array(spacing)
     return masks, about
+
+
+def _too_many() -> AnnostatError:
+    return AnnostatError(
+        f"more than {MAX_PIXELS:,} pixels of masks; give fewer frames, such as ED and ES, or cut "
+        "images to what is drawn"
+    )
 
 
 def _clusters(block: Mapping[str, Drawn], count: int) -> list[str]:

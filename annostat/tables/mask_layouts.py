@@ -15,15 +15,15 @@ there are two, their names say so, or the rest was named.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 from pathlib import Path
 
 from annostat.errors import AnnostatError, check_choice, printable, shown
 from annostat.files import reading
-from annostat.tables.folders import is_inside
+from annostat.tables.folders import is_inside, plain_name
 from annostat.tables.image_files import SUFFIXES
 
 MASKS = (".npz", *SUFFIXES)
@@ -70,6 +70,7 @@ class Layout:
 def find_masks(
     sources: Sequence[Path],
     *,
+    names: Sequence[str] | None = None,
     raters: Sequence[str] | None = None,
     models: Mapping[str, str] | None = None,
 ) -> Layout:
@@ -79,6 +80,8 @@ def find_masks(
     ----------
     sources : sequence of Path
         Folders or files: one for each rater, or one folder that holds them all.
+    names : sequence of str, optional
+        Of the sources; by default those of the folders and files.
     raters : sequence of str, optional
         Names of those who are raters; the others are left out.
     models : mapping of str to str, optional
@@ -98,7 +101,7 @@ def find_masks(
         found = _of_folder(sources[0], [*(raters or ()), *inside], notes, named=bool(raters))
     else:
         found = {}
-        for name, path in zip(_names(sources), sources, strict=True):
+        for name, path in zip(names or _names(sources), sources, strict=True):
             found[name] = _place(name, path)
     chosen: list[Place] = []
     for name, text in (models or {}).items():
@@ -131,6 +134,9 @@ def find_masks(
         for name in rest:
             if _same_place(found[name], model):
                 raise AnnostatError(f"{name!r} is given as a rater and as the model {model.name!r}")
+    for a, b in combinations(rest, 2):
+        if _same_place(found[a], found[b]):
+            raise AnnostatError(f"{a!r} and {b!r} are one folder or file, given twice")
     for place in [*(found[n] for n in rest), *chosen]:
         if place.outside:
             notes.append(
@@ -141,7 +147,7 @@ def find_masks(
 
 def _same_place(a: Place, b: Place) -> bool:
     if a.files or b.files:
-        return bool(a.files) and {*a.files.values()} == {*b.files.values()}
+        return {*a.files.values()} == {*b.files.values()}  # of folders without links
     return a.path.resolve() == b.path.resolve()
 
 
@@ -170,9 +176,15 @@ def list_masks(folder: Path) -> tuple[dict[str, Path], int]:
     A folder of nnU-Net is its `labelsTs`, or where there is none its `labelsTr`.
     """
     root = folder.resolve()
+    files, outside = _masks_in(root)
     inner = next((root / n for n in NNUNET if (root / n).is_dir()), None)
-    if inner is not None and is_inside(root, inner):
-        root = inner
+    if not files and inner is not None and is_inside(root, inner):
+        files, outside = _masks_in(inner)
+    reading(*files.values())
+    return files, outside
+
+
+def _masks_in(root: Path) -> tuple[dict[str, Path], int]:
     files: dict[str, Path] = {}
     outside = 0
     for path in sorted(root.iterdir()):
@@ -185,10 +197,9 @@ def list_masks(folder: Path) -> tuple[dict[str, Path], int]:
             clip = printable(path.name[: -len(suffix)])
             if clip in files:
                 raise AnnostatError(
-                    f"{clip!r} stands twice in {str(folder)!r}: {files[clip].name} and {path.name}"
+                    f"{clip!r} stands twice in {root.name!r}: {files[clip].name} and {path.name}"
                 )
             files[clip] = path
-    reading(*files.values())
     return files, outside
 
 
@@ -358,11 +369,6 @@ def matched(places: Sequence[Place], *, tidy_names: bool = False) -> tuple[list[
 
 def _clips_but(place: Place, places: Sequence[Place]) -> set[str]:
     return {clip for p in places if p is not place for clip in p.files}
-
-
-def plain_name(name: str) -> str:
-    """Return a name without what people do not see: case, spaces, the form of its Unicode."""
-    return re.sub(r"\s+", "", unicodedata.normalize("NFKC", name)).casefold()
 
 
 def _tidied(place: Place, places: Sequence[Place]) -> Place:

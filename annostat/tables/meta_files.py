@@ -20,6 +20,8 @@ from annostat.tables.folders import is_inside
 
 MAX_HEADER = 1 << 20
 CHUNK = 1 << 20
+NUMBERS = re.compile(r"met_(u?(char|short|int|long|long_long)|float|double)")
+TRUE = ("t", "1")
 ORDERS = ("elementbyteordermsb", "binarydatabyteordermsb")
 # Takes the bytes of the pixels; returns them where it had to decompress them, with their order.
 Check = Callable[[int], tuple[bytes, str] | None]
@@ -28,33 +30,27 @@ Check = Callable[[int], tuple[bytes, str] | None]
 def check_meta(path: Path) -> Check:
     """Refuse what leaves the folder; return the check of its pixels."""
     head = _start(path)
-    field = rb"^[ \t]*elementdatafile[ \t]*=[ \t]*(.*?)[ \t]*(\r?\n|$)"
-    named = re.search(field, head, re.IGNORECASE | re.MULTILINE)
-    local = path.suffix.lower() == ".mha" or (named and named[1].upper() == b"LOCAL")
-    if path.suffix.lower() == ".mhd" and path.stat().st_size > MAX_HEADER:
-        raise AnnostatError(f"{path.name} is too large for an MHD header")
-    if local and path.suffix.lower() == ".mha":
-        if named is None or named[1].upper() != b"LOCAL":
+    if path.suffix.lower() == ".mha":
+        field = rb"^[ \t]*elementdatafile[ \t]*=[ \t]*local[ \t]*(\r?\n|$)"
+        named = re.search(field, head, re.IGNORECASE | re.MULTILINE)
+        if named is None:
             raise AnnostatError(f"{path.name}: ElementDataFile must be LOCAL in an MHA file")
         head, data, start = head[: named.end()], path, named.end()
+    elif path.stat().st_size > MAX_HEADER:
+        raise AnnostatError(f"{path.name} is too large for an MHD header")
     else:
         data, start = _beside(path, head), 0
-    text = head.decode("latin-1")
-    # The library makes room for as many axes as a header promises.
-    if not set(re.findall(r"ndims\s*[=:]\s*(\S*)", text, re.IGNORECASE)) <= {"2", "3", "4"}:
-        raise AnnostatError(f"{path.name} cannot be read: NDims must be 2, 3 or 4")
-    given = dict(re.findall(r"^[ \t]*(\w+)[ \t]*=[ \t]*(\S+)", text.lower(), re.MULTILINE))
-    packed = given.get("compresseddata", "false") == "true"
+    given = _meta_fields(path, head.decode("latin-1").lower())
+    packed = given.get("compresseddata", "").startswith(TRUE)
     skip = given.get("headersize", "0")
     if packed and skip not in ("0", "-1"):
         raise AnnostatError(f"{path.name}: HeaderSize must be 0 where pixels are compressed")
-
-    order = ">" if "true" in (given.get(k, "") for k in ORDERS) else "<"
+    order = ">" if any(given.get(k, "").startswith(TRUE) for k in ORDERS) else "<"
 
     def check(size: int) -> tuple[bytes, str] | None:
         reading(data)
         if not data.is_file():
-            return None  # the library says so
+            raise AnnostatError(f"{path.name} cannot be read: there is no file {data.name!r}")
         if not packed:
             _check_room(path, data, start + (int(skip) if skip.isdigit() else 0), size)
             return None
@@ -63,6 +59,21 @@ def check_meta(path: Path) -> Check:
             return _whole(path, _inflated(stream), size), order
 
     return check
+
+
+def _meta_fields(path: Path, text: str) -> dict[str, str]:
+    """Return the fields of a header that is sound; the library talks of others on its own."""
+    # It makes room for as many axes as a header promises.
+    axes = set(re.findall(r"ndims\s*[=:]\s*(\S*)", text))
+    if len(axes) != 1 or not axes <= {"2", "3", "4"}:
+        raise AnnostatError(f"{path.name} cannot be read: NDims must be 2, 3 or 4")
+    given = dict(re.findall(r"^[ \t]*(\w+)[ \t]*=[ \t]*(.*?)[ \t\r]*$", text, re.MULTILINE))
+    sizes = given.get("dimsize", "").split()
+    if len(sizes) != int(*axes) or not all(re.fullmatch(r"\d{1,9}", n) for n in sizes):
+        raise AnnostatError(f"{path.name} cannot be read: DimSize must be {int(*axes)} numbers")
+    if not NUMBERS.fullmatch(given.get("elementtype", "")):
+        raise AnnostatError(f"{path.name} cannot be read: ElementType must be a kind of number")
+    return given
 
 
 def _beside(path: Path, head: bytes) -> Path:

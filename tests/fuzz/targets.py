@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import tempfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+
+import numpy as np
 
 from annostat import AnnostatError, read_rounds
 
@@ -91,11 +94,33 @@ def noise(data: bytes) -> None:
 
 
 def journal(data: bytes) -> None:
-    """Take an audit up from its journal."""
-    from annostat.datasets.audit.measuring import Task, measure_all
+    """Take an audit up from its journal, as it is and with a check sum that is right."""
+    from annostat.datasets.audit.measuring import Task, measure_all, signed
 
-    with on_disk(data, ".jsonl") as path, tolerated():
-        measure_all([Task("a", None)], journal=path)
+    lines = [data]
+    with contextlib.suppress(ValueError, RecursionError):
+        lines.append(signed(json.loads(data)).encode())
+    for line in lines:
+        with on_disk(line, ".jsonl") as path, tolerated():
+            measure_all([Task("a", None)], journal=path)
+
+
+def mask_folders(data: bytes) -> None:
+    """Read one rater's file beside another's; the first two bytes choose its format and options."""
+    from annostat.datasets import read_masks
+    from annostat.tables.mask_layouts import MASKS
+
+    first, second = (*data[:2], 0, 0)[:2]
+    with tempfile.TemporaryDirectory() as folder, tolerated():
+        for name in ("a", "b"):
+            (Path(folder) / name).mkdir()
+        np.savez(Path(folder) / "a" / "c.npz", np.eye(8, dtype=np.uint8)[None])
+        (Path(folder) / "b" / f"c{MASKS[first % len(MASKS)]}").write_bytes(data[2:])
+        read_masks(
+            [Path(folder) / "a", Path(folder) / "b"],
+            items=(None, "frames", "volumes")[second % 3],
+            orientation=("affine", "stored")[second // 3 % 2],
+        )
 
 
 def images(data: bytes) -> None:
@@ -121,6 +146,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "config": config,
     "images": images,
     "journal": journal,
+    "mask_folders": mask_folders,
     "masks": masks,
     "noise": noise,
     "prompts": prompts,

@@ -7,7 +7,9 @@ from typing import Any
 
 from annostat.errors import AnnostatError, check_number
 
-__all__ = ["REASONS", "Finding", "Limits"]
+__all__ = ["LISTS", "REASONS", "Finding", "Limits"]
+
+LISTS = ("FileList.csv", "VolumeTracings.csv")  # of a finding that is of no single item
 
 # Reasons by subject, in the order of the documentation. Each names what its score is.
 REASONS = {
@@ -53,7 +55,7 @@ class Finding:
     Attributes
     ----------
     item : str
-        The clip.
+        The clip, or one of `LISTS`.
     reason : str
         A key of `REASONS`.
     score : float

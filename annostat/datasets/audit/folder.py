@@ -16,7 +16,7 @@ from annostat._version import __version__
 from annostat.arrays import digest
 from annostat.datasets.audit import verdicts
 from annostat.datasets.audit.camus_labels import camus_findings
-from annostat.datasets.audit.findings import Finding, Limits
+from annostat.datasets.audit.findings import LISTS, Finding, Limits
 from annostat.datasets.audit.measuring import Record, Task, measure_all, read_journal
 from annostat.datasets.audit.prompts import annotation_noise, associate, read_prompts
 from annostat.datasets.audit.result import Audit
@@ -32,14 +32,14 @@ from annostat.datasets.echonet import EchoNet
 from annostat.errors import AnnostatError, check_level, printable, shown
 from annostat.resampling.parallel import Progress
 from annostat.results.result import Provenance
-from annostat.tables.folders import each_row
+from annostat.tables.folders import each_row, plain_name
 
 if TYPE_CHECKING:
     from annostat.labels.rounds import Rounds
 
 __all__ = ["audit_folder"]
 
-LIST, TRACINGS = "FileList.csv", "VolumeTracings.csv"  # findings that are of no single clip
+LIST, TRACINGS = LISTS
 
 
 def audit_folder(
@@ -167,11 +167,15 @@ def _findings(
         names = {t.item for t in source.tasks} | set(source.outside)
         missing = [item for item in dict.fromkeys(listed["item"]) if item not in names]
         if len(missing) > 1 and len(missing) == len(set(listed["item"])):
-            told = f"none of the {len(missing):,} listed clips has a video in Videos/"
+            told = f"none of the {len(missing):,} listed clips has a video"
             yield Finding(LIST, "missing_file", 1.0, told)
         else:
+            alike = {plain_name(name): name for name in sorted(names)}
             for item in missing:
-                yield Finding(item, "missing_file", 1.0, "there is no video of that name")
+                told = "there is no video of that name"
+                if plain_name(item) in alike:
+                    told += f"; {alike[plain_name(item)]!r} differs by case or spaces only"
+                yield Finding(item, "missing_file", 1.0, told)
         for item in names - set(split_of) - set(source.outside):
             yield Finding(item, "unlisted", 0.5, "the list does not name it", 0)
     yield from verdicts.clip_findings(records, limits)

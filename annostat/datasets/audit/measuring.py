@@ -109,7 +109,7 @@ def measure(task: Task, journal: str | None = None) -> Record:
 
         record["masks"] = measure_masks(task.masks)
     if journal is not None:
-        _append(journal, _signed(record))
+        _append(journal, signed(record))
     return record
 
 
@@ -144,7 +144,7 @@ def _one_line(error: Exception) -> str:
 # The journal
 
 
-def _signed(record: Record) -> str:
+def signed(record: Record) -> str:
     """Return a record as a line of JSON whose last entry is the check sum of all others."""
     text = json.dumps(record, separators=(",", ":"), allow_nan=False)
     return f'{text[:-1]},"sum":"{hashlib.sha256(text.encode()).hexdigest()[:32]}"}}'
@@ -154,7 +154,7 @@ def _as_written(line: bytes) -> Record:
     """Return the record of a line; a `ValueError` if it is not as it was written."""
     record = json.loads(line)
     record.pop("sum")
-    if _signed(record) != line.decode("ascii").rstrip("\n"):
+    if signed(record) != line.decode("ascii").rstrip("\n"):
         raise ValueError("changed since it was written")
     return dict(record)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from annostat.datasets.audit.findings import REASONS, Finding
+from annostat.datasets.audit.findings import LISTS, REASONS, Finding
 from annostat.datasets.audit.prompts import Association
 from annostat.datasets.audit.sources import Source
 from annostat.datasets.audit.tiles import Tile, tile_of
@@ -85,7 +85,7 @@ class Audit(Result):
     @property
     def items(self) -> list[str]:
         """The items that have a finding, the worst first."""
-        return list(dict.fromkeys(f.item for f in self.findings))
+        return list(dict.fromkeys(f.item for f in self.findings if f.item not in LISTS))
 
     def frame_rates(self) -> pd.DataFrame:
         """Return how many items have which frame rate: fps, n_items, share."""
@@ -201,7 +201,8 @@ class Audit(Result):
         if self.findings:
             rows = [[r, str(n), REASONS[r].split(" (")[0]] for r, n in self.reasons.items()]
             parts.append(Section("Findings", ("reason", "items", "meaning"), rows))
-            worst = [self._first(item) for item in self.items[:SHOWN]]
+            first = [name for name in LISTS if any(f.item == name for f in self.findings)]
+            worst = [self._first(item) for item in [*first, *self.items[:SHOWN]]]
             more = [f"... and {found - SHOWN} more items"] if found > SHOWN else []
             parts.append(
                 Section("The worst items", ("item", "score", "reasons", "evidence"), worst, more)
@@ -217,9 +218,10 @@ class Audit(Result):
     def _headline(self) -> list[str]:
         found = len(self.items)
         lengths = self.lengths()["frames"]
+        nothing = "Nothing was found." if not self.findings else "Findings are of the lists alone."
         lines = [
             *self._read(),
-            f"{found:,} items have findings." if found else "Nothing was found.",
+            f"{found:,} items have findings." if found else nothing,
         ]
         if lengths:
             lines.append(

@@ -14,7 +14,7 @@ from annostat.datasets.audit.camus_labels import camus_tasks
 from annostat.datasets.audit.measuring import Record, Task
 from annostat.datasets.camus import Camus, read_camus
 from annostat.datasets.echonet import EchoNet, read_echonet
-from annostat.errors import AnnostatError, printable
+from annostat.errors import AnnostatError, printable, shown
 from annostat.tables.folders import list_files, open_folder
 
 if TYPE_CHECKING:
@@ -64,6 +64,12 @@ def open_source(folder: str | os.PathLike[str]) -> Source:
     try:
         camus = read_camus(root)
     except AnnostatError:
+        inner = [printable(p.parent.name) for p in sorted(root.glob("*/FileList.csv"))]
+        if inner:
+            raise AnnostatError(
+                f"folder: {str(folder)!r} holds several data sets, {shown(inner)}: "
+                "audit one of them"
+            ) from None
         masks = list_files(root, root, (".npz",)).files
         what = "masks and no clips" if masks else "no clips"
         raise AnnostatError(
