@@ -130,7 +130,9 @@ class Moments:
         per_item = 2 * float(np.trace(turned @ turned)) * self.n_items / max(self.n_items - 1, 1)
         gaussian = (per_item + float(slope @ s @ slope)) * n / self.n_items
         laplace = LAPLACE * float(np.sum((np.diag(curve) * noise) ** 2)) * n / self.n_items
-        return math.sqrt((gaussian + shrunken(seen - gaussian, laplace, n)) / n)
+        found = gaussian + shrunken(seen - gaussian, laplace, n)
+        # What the items of a cluster have in common is no tail, and is not shrunken away.
+        return math.sqrt((max(found, seen) if self.sums.clustered else found) / n)
 
 
 def derivatives(g: OfCovariance, mean: FloatArray, s: FloatArray) -> tuple[FloatArray, FloatArray]:

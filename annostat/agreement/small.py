@@ -64,7 +64,9 @@ def log_variance_error(v: Variances) -> float:
     a = (v.n_labels - v.n_items) / (2 * n)
     bias = (1 + a) / (a * (v.degrees / 2 + 1))
     laplace = LAPLACE * n / v.n_labels
-    return 2 / v.degrees + shrunken(seen - 1 / a + bias, laplace, n) / n
+    found = 2 / v.degrees + shrunken(seen - 1 / a + bias, laplace, n) / n
+    # What the items of a cluster have in common is no tail, and is not shrunken away.
+    return max(found, seen / (n - 1)) if v.sums.clustered else found
 
 
 def noise_interval(v: Variances, *, level: float = 0.95) -> Interval | None:
