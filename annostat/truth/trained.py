@@ -224,7 +224,10 @@ def _score(m: Moments, trained: str, rounds: Rounds, level: float) -> TrainedOnO
     unit, df = rounds.unit, m.n_units - 1
     square_unit = f"{unit}²" if unit else ""
     both = [noise_variance_of(j, 2, 2) for j in (0, 1)]
-    noise = np.array([*(max(m.value(g), 0.0) for g in both), max(m.value(error_of), 0.0)])
+    # Neither the noise of the other round nor the error of the model is more than they differ by.
+    most = max(m.value(against_other), 0.0)
+    noise = np.array([max(m.value(g), 0.0) for g in (*both, error_of)])
+    noise[1:] = np.minimum(noise[1:], most)
     t = float(special.stdtrit(df, (1 + level) / 2)) if df > 0 else math.nan
     scale = m.scale**2
     value, error = m.value(error_of), m.error(error_of, noise)
