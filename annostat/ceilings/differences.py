@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from annostat.agreement.label_kinds import UnequalRaters
 from annostat.agreement.variances import Variances
 from annostat.noise.diagnostics import log_t_limits
+from annostat.noise.hull import design_effect
 from annostat.resampling import cluster_codes
 from annostat.rounds import Rounds
 from annostat.sums import Sums
@@ -49,15 +50,8 @@ class Differences:
 
     @property
     def design_effect(self) -> float:
-        """Variance of mean |d| over units, over that of independent differences.
-
-        At least k/2, which makes the k(k − 1)/2 pairs of an item count as the k − 1 differences
-        that they are made of.
-        """
-        off = self.sizes - self.sizes.mean()
-        total = np.bincount(self.units, off)
-        independent = float(off @ off)
-        return max(float(total @ total) / independent if independent > 0 else 1.0, self.k / 2)
+        """Variance of mean |d| over units, over that of independent differences."""
+        return design_effect(self.sizes, self.units, self.k)
 
     def shared_limit(self, level: float) -> float:
         """Return the upper limit of mean_j E|X_j + β_j| where difficulty is shared."""

@@ -33,11 +33,11 @@ from annostat.agreement.unequal import FEWEST, unequal_raters
 from annostat.agreement.variances import Variances
 from annostat.ceilings.bounds import unbiased_pair_mae
 from annostat.ceilings.differences import Differences
-from annostat.ceilings.hull import REFUTED, FamilyFit, Hull, hull
 from annostat.ceilings.mae_result import MaeFloor
 from annostat.errors import check_level
 from annostat.estimates import Check, Estimate, Interval, p_text
 from annostat.noise.diagnostics import Bracket, bracket, lattice_floor
+from annostat.noise.hull import REFUTED, FamilyFit, Hull, heavy_tails, hull
 from annostat.rounds import Rounds
 
 FloatArray = NDArray[np.float64]
@@ -147,6 +147,8 @@ def _floors(
     if unequal:
         equal = Estimate(value, unit=rounds.unit, note="no interval: the raters are not equal")
     checks = [] if raters is None else [raters.equal]
+    if fitted is not None:
+        checks.append(heavy_tails(seen.sizes, design_effect=seen.design_effect))
     if fitted is not None and fitted.p_fit is not None:
         best = fitted.fits[0]
         text = f"The differences follow {best.family} noise ({p_text(fitted.p_fit)})."

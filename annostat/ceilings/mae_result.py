@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from annostat.agreement.label_kinds import ONE_OF_THEM
-from annostat.ceilings.hull import FamilyFit
 from annostat.estimates import Check, Estimate, Result, Section, check_section, format_number
 from annostat.noise.diagnostics import Bracket
+from annostat.noise.hull import FamilyFit
 
 if TYPE_CHECKING:
     import pandas as pd

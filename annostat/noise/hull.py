@@ -1,11 +1,11 @@
 r"""E|X| of one error from differences D of two: a hull of likelihood intervals of families.
 
 Two labels show D alone, and E|X|/E|D| is between ½ and 1, as the law of X is. So the law is fitted,
-in every family of `laws`: L_s(m) = Σ log q_s(|d_i|/m) − n·log m, the profile over the shapes s, and
-the m at which it has dropped by χ²₁/2. The hull is that of the intervals of all families within 2
-AIC of the best. Difficulty that both labels of an item share cannot be seen by two labels: Gaussian
-errors of unequal size give D any law of heavier tails, with E|X| = E|D|/√2. Hence the upper end is
-raised to that of E|D|/√2.
+in every family of `difference_laws`: L_s(m) = Σ log q_s(|d_i|/m) − n·log m, the profile over the
+shapes s, and the m at which it has dropped by χ²₁/2. The hull is that of the intervals of all
+families within 2 AIC of the best. Difficulty that both labels of an item share cannot be seen by
+two labels: Gaussian errors of unequal size give D any law of heavier tails, with E|X| = E|D|/√2.
+Hence users raise the upper end to that of E|D|/√2.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from annostat.ceilings import laws
-from annostat.ceilings.laws import FAMILIES, REACH, STEP, UNIFORM, Law
+from annostat.estimates import Check
+from annostat.noise import difference_laws as laws
+from annostat.noise.difference_laws import FAMILIES, REACH, STEP, UNIFORM, Law
 
 FloatArray = NDArray[np.float64]
 LOWEST, HIGHEST, CELLS = -300, 200, 600  # of log m, and of log |d|, in steps about log mean |d|
 POINTS = 2048
+FEWEST_FOR_TAILS, TAILS = 20, 2.0
 EDGE = 1e-9  # |d| below this share of the mean is taken for this
 AIC_WITHIN = 2.0
 FEW_CELLS, MANY_CELLS, PER_CELL, REFUTED = 12, 20, 5, 0.01
@@ -128,6 +130,43 @@ def hull(sizes: FloatArray, *, level: float = 0.95, design_effect: float = 1.0) 
         key=lambda f: f.aic,
     )
     return Hull(tuple(ranked), p, low, high, tuple(kept_laws), np.array(kept_scales))
+
+
+def design_effect(sizes: FloatArray, units: NDArray[np.int64], k: float) -> float:
+    """Return the variance of mean |d| over units, over that of independent differences.
+
+    At least k/2, k being the labels of an item, which makes its k(k − 1)/2 pairs count as the k − 1
+    differences that they are made of.
+    """
+    off = sizes - sizes.mean()
+    total = np.bincount(units, off)
+    independent = float(off @ off)
+    return max(float(total @ total) / independent if independent > 0 else 1.0, k / 2)
+
+
+def heavy_tails(sizes: FloatArray, *, design_effect: float = 1.0) -> Check:
+    """Return whether the tails are too heavy for the interval of a standard deviation.
+
+    The log-likelihood of Student's t with at most 4 degrees of freedom, whose squares have no
+    variance, less that of the best law with tails no heavier than Laplace's or than t's with 6.
+    More than 2 fails: in 0 to 5% for Gaussian, Laplace and (n ≤ 200) t₅ errors, in 15, 55 and 99%
+    for t₃ with 50, 200 and 1,000 items.
+    """
+    name = "heavy_tails"
+    if len(sizes) < FEWEST_FOR_TAILS or not np.any(sizes > 0):
+        return Check(name, None, "Too few differences to tell how heavy their tails are.")
+    t = laws.table()
+    best = log_likelihood(sizes / sizes.mean())[0].max(axis=1) / design_effect
+    heavy, light = t.heavy, t.light
+    gain = float(best[heavy].max() - best[light].max())
+    if gain <= TAILS:
+        return Check(name, True, "The tails are light enough for a standard deviation.", gain)
+    text = (
+        "The tails are so heavy that squares hardly have a variance: the interval of a standard "
+        "deviation or correlation may be too short (60 to 90% instead of 95%); that of the MAE "
+        "holds."
+    )
+    return Check(name, False, text, gain)
 
 
 def log_likelihood(sizes: FloatArray) -> tuple[FloatArray, FloatArray]:

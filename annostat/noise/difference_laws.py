@@ -77,11 +77,16 @@ class Table:
     family : int64 array of shape (n_laws,)
         Index into `FAMILIES`.
     log_density : float64 array of shape (n_laws, 2·REACH + 1)
+    heavy, light : bool arrays of shape (n_laws,)
+        Laws whose squares have no variance (t with at most 4 degrees of freedom), and those with
+        tails no heavier than Laplace's or than t's with 6.
     """
 
     laws: tuple[Law, ...]
     family: NDArray[np.int64]
     log_density: FloatArray
+    heavy: NDArray[np.bool_]
+    light: NDArray[np.bool_]
 
     def cumulative(self, row: int) -> FloatArray:
         """Return P(|D| ≤ e^t) on the lattice of one law."""
@@ -143,7 +148,15 @@ def table() -> Table:
                 )
     names = list(FAMILIES)
     family = np.array([names.index(law.family) for law in laws])
-    return Table(tuple(laws), family, np.array(rows))
+    # In the order in which they were made: powers, the uniform law, t, and the others.
+    first = len(POWERS) + 1
+    heavy, light = np.zeros((2, len(laws)), dtype=bool)
+    heavy[first : first + len(FREEDOMS)] = FREEDOMS <= 4
+    light[: first - 1] = POWERS >= 1
+    light[first - 1] = True
+    light[first : first + len(FREEDOMS)] = FREEDOMS >= 6
+    light[first + len(FREEDOMS)] = True  # logistic
+    return Table(tuple(laws), family, np.array(rows), heavy, light)
 
 
 def exponential_power(power: float) -> Density:
