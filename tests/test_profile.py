@@ -1,5 +1,7 @@
 """The precision profile: fits against twins, known answers, LIDC, invariances."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import optimize, stats
@@ -171,3 +173,14 @@ def test_what_has_no_profile():
     assert precision_profile(same).forms == ("constant",)
     assert "Noise by value" in str(found) and len(found.to_frame()) == 9
     assert found.to_dict()["forms"] == list(found.forms)
+
+
+def test_the_profile_is_drawn():
+    from annostat.plotting.profile import plot_profile
+
+    found = precision_profile(Rounds.from_array(drawn(12, 200), unit="mm"))
+    ax = plot_profile(found)
+    assert ax.get_xlabel() == "value (mm)" and "95% interval" in ax.get_legend_handles_labels()[1]
+    assert ax.lines[0].get_ydata() == pytest.approx([p.noise_sd.value for p in found.points])
+    with pytest.raises(AnnostatError, match="no points to draw"):
+        plot_profile(replace(found, points=(), note="heavy"))

@@ -9,6 +9,7 @@ from scipy import stats
 from annostat.agreement.covariances import Moments
 from annostat.agreement.label_kinds import NEW, ONE_OF_THEM
 from annostat.agreement.small import (
+    check_few,
     check_reliability,
     log_variance_error,
     noise_interval,
@@ -94,6 +95,12 @@ def test_clusters_are_the_units_of_few_items():
     )
     assert together.sums.n_units == 12
     assert log_variance_error(together) > 0.6 * log_variance_error(apart)
+
+
+def test_few_items_are_said_to_be_few():
+    few, many = (Variances.of(Rounds.from_array(drawn(1, n)[0])) for n in (29, 30))
+    assert check_few(few).passed is None and "29 items" in check_few(few).message
+    assert check_few(many).passed is True
 
 
 @pytest.mark.parametrize(

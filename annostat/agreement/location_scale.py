@@ -108,7 +108,7 @@ def fit(
     at = _newton(table, found.x, difficulty, bounds)
     value, scores = log_likelihood(table, at, difficulty)
     information = _information(table, at, difficulty)
-    hessian = np.asarray(np.linalg.pinv(information, rcond=1e-10, hermitian=True), dtype=np.float64)
+    hessian = _inverse(information)
     total = np.zeros((table.n_units, len(at)))
     np.add.at(total, table.units, scores)
     n = table.n_units
@@ -172,6 +172,13 @@ def _information(table: Table, x: FloatArray, difficulty: bool) -> FloatArray:
     return np.asarray((found + found.T) / 2)
 
 
+def _inverse(information: FloatArray) -> FloatArray:
+    """Return the inverse; what has no curvature, at a bound, is hardly known at all."""
+    values, vectors = np.linalg.eigh(information)
+    values = np.maximum(values, 1e-8 * values[-1])
+    return np.asarray((vectors / values) @ vectors.T, dtype=np.float64)
+
+
 def _newton(
     table: Table,
     x: FloatArray,
@@ -185,7 +192,7 @@ def _newton(
         return x
     for _ in range(3):
         value, scores = log_likelihood(table, x, difficulty)
-        inverse = np.linalg.pinv(_information(table, x, difficulty), rcond=1e-10, hermitian=True)
+        inverse = _inverse(_information(table, x, difficulty))
         moved = np.clip(x + inverse @ scores.sum(axis=0), low, high)
         if log_likelihood(table, moved, difficulty)[0] < value - 1e-9 * (1 + abs(value)):
             break
