@@ -19,6 +19,7 @@ and there its likelihood takes over.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -145,10 +146,10 @@ def _difficult(
     square: FloatArray, m: FloatArray, spread: float
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return g, u and ∂g/∂log spread for a log-normal difficulty with E d² = 1."""
-    nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
+    nodes, weights = _hermite()
     log_d = spread * nodes - spread**2
     inverse = np.exp(-2 * log_d)
-    logs = np.log(weights / weights.sum()) - m[:, None] * log_d - square[:, None] * inverse / 2
+    logs = np.log(weights) - m[:, None] * log_d - square[:, None] * inverse / 2
     top = logs.max(axis=1, keepdims=True)
     part = np.exp(logs - top)
     total = part.sum(axis=1)
@@ -156,6 +157,12 @@ def _difficult(
     turn = spread * nodes - 2 * spread**2  # ∂log d/∂log spread
     by_spread = (share * (square[:, None] * inverse - m[:, None]) * turn).sum(axis=1)
     return (np.log(total) + top[:, 0]), (share * inverse).sum(axis=1), by_spread[:, None]
+
+
+@functools.lru_cache(maxsize=1)
+def _hermite() -> tuple[FloatArray, FloatArray]:
+    nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
+    return nodes, weights / weights.sum()
 
 
 def _information(table: Table, x: FloatArray, difficulty: bool) -> FloatArray:
