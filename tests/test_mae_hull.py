@@ -173,6 +173,18 @@ def test_whole_numbers_that_lie_close_have_the_ends_of_their_lattice():
     assert tenths.one_of_them.low == pytest.approx(found.one_of_them.low / 8)
 
 
+def test_whole_numbers_lose_whole_biases_only_and_stay_below_the_rmse():
+    g = np.random.default_rng(12)
+    x = np.rint(g.normal(0, 0.4, (500, 2)))
+    z = g.integers(0, 50, (500, 1)) + x + np.array([0, 4])
+    found = mae_floor(Rounds.from_array(z))
+    d = z[:, 1] - z[:, 0] - 4
+    assert found.bracket.pair_mae.value == pytest.approx(np.abs(d).mean())
+    assert np.mean(np.abs(np.rint(g.normal(0, 0.4, 100_000)))) in found.equal_raters.interval
+    rmse = unequal_raters(Rounds.from_array(z)).kind(ONE_OF_THEM).rmse_floor
+    assert found.one_of_them.value <= rmse.value and found.one_of_them.high <= rmse.high * 1.0001
+
+
 def test_two_humps_are_told_by_the_fit():
     g = np.random.default_rng(10)
     x = g.choice([-1, 1], (400, 2)) + g.normal(0, 0.2, (400, 2))

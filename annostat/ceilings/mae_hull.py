@@ -36,7 +36,7 @@ from annostat.ceilings.differences import Differences
 from annostat.ceilings.mae_result import MaeFloor
 from annostat.errors import check_level
 from annostat.estimates import Check, Estimate, Interval, p_text
-from annostat.noise.diagnostics import Bracket, bracket, lattice_floor
+from annostat.noise.diagnostics import Bracket, bracket, lattice_floor, pair_mae
 from annostat.noise.hull import REFUTED, FamilyFit, Hull, heavy_tails, hull
 from annostat.rounds import Rounds
 
@@ -92,6 +92,11 @@ def mae_floor(
     v = Variances.of(used)
     pair = unbiased_pair_mae(used, v, level)
     step = step_of(used.values)
+    narrow = 0 < step and pair.value < NARROW_STEPS * step
+    if narrow and not used.exchangeable:
+        # A fraction of a step taken off whole numbers would make differences of those that agree.
+        whole = np.round((v.effects - v.effects.min()) * v.scale / step) * step
+        pair = pair_mae(replace(used, values=used.values - whole), level=level)
     around = _bracket(pair, step)
     if pair.value == 0:
         nothing = Estimate(0.0, unit=used.unit, note=ALL_EQUAL)
@@ -103,7 +108,6 @@ def mae_floor(
     if pair.interval is None:
         found = scaled(pair, math.sqrt(1 / 2))
         return MaeFloor(found, found, {}, around, (), ())
-    narrow = 0 < step and pair.value < NARROW_STEPS * step
     fitted = None if narrow else hull(seen.sizes, level=level, design_effect=seen.design_effect)
     if fitted is not None and 0 < step and pair.value < FINE_STEPS * step:
         fitted = replace(fitted, p_fit=None)
