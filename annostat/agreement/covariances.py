@@ -1,0 +1,153 @@
+"""Functions of the means and covariances of instruments, with errors that few items cannot shrink.
+
+Raters and models that looked at the same items are columns. Each statistic that is needed is a
+function g of their means and of their covariance matrix S, so that one place knows its standard
+error:
+
+    n·Var g = W + (n·max(V, 0) + 20·P)/(n + 20),
+
+W being what Gaussian data of this covariance give (Wick: 2·tr(GSGS) + m'Sm with G and m the
+derivatives of g), V what the data show beyond W, and P what Laplace errors of the raters would add
+(Σ_j 3·σ_j⁴·G_jj²), at a weight of 20 items. The kurtosis of fewer items is hardly ever seen: their
+plain delta intervals cover 71 to 88% (Laplace errors, 4 to 20 items), these 93 to 99%.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from annostat.sums import STEP, Sums
+
+FloatArray = NDArray[np.float64]
+# Takes means of shape (..., k) and covariances of shape (..., k, k); analytic, as in `sums`.
+OfCovariance = Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]]
+PRIOR_ITEMS, LAPLACE = 20.0, 3.0
+
+
+def shrunken(seen: float, expected: float, n: float) -> float:
+    """Return an excess of the variance, `n` items of evidence shrunken to `expected`."""
+    return (n * max(seen, 0.0) + PRIOR_ITEMS * expected) / (n + PRIOR_ITEMS)
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Sums of the columns and of their products, over items or clusters.
+
+    Attributes
+    ----------
+    sums : Sums
+        1, the columns x_a, and x_a·x_b for a ≤ b, of each unit.
+    k : int
+        Number of columns.
+    centre, scale : float
+        What was subtracted from all columns, and what they were divided by then.
+    """
+
+    sums: Sums
+    k: int
+    centre: float
+    scale: float
+    _upper: tuple[NDArray[np.int64], NDArray[np.int64]] = field(repr=False)
+
+    @classmethod
+    def of(cls, columns: FloatArray, codes: NDArray[np.int64] | None = None) -> Moments:
+        """Return the moments of complete columns, float64 of shape (n_items, k).
+
+        The order of the items moves no digit: they are added up in the order of their values.
+        """
+        order = np.lexsort((*columns.T, *np.sort(columns, axis=1).T))
+        x = columns[order]
+        centre = float(x.mean())
+        scale = float(np.abs(x - centre).max())
+        scale = scale if scale > 0 else 1.0
+        x = (x - centre) / scale
+        a, b = np.triu_indices(x.shape[1])
+        parts = np.column_stack([np.ones(len(x)), x, x[:, a] * x[:, b]])
+        sums = Sums.of(parts, None if codes is None else codes[order])
+        if codes is not None:
+            sums = Sums(sums.columns[np.lexsort(sums.columns.T)], True)
+        return cls(sums, x.shape[1], centre, scale, (a, b))
+
+    @property
+    def n_items(self) -> int:
+        """Number of items."""
+        return round(float(self.sums.totals[0]))
+
+    @property
+    def n_units(self) -> int:
+        """Number of independent units."""
+        return self.sums.n_units
+
+    def split(self, t: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return means and covariances (divisor n − 1) of sums, in units of `scale`."""
+        n, k = t[..., :1], self.k
+        mean = t[..., 1 : k + 1] / n
+        a, b = self._upper
+        # In a resample of n items too the divisor is that of the data, up to a factor of n.
+        inflation = self.n_items / max(self.n_items - 1, 1)
+        upper = (t[..., k + 1 :] / n - mean[..., a] * mean[..., b]) * inflation
+        s = np.zeros((*t.shape[:-1], k, k), dtype=t.dtype)
+        s[..., a, b] = upper
+        s[..., b, a] = upper
+        return mean, s
+
+    @property
+    def mean(self) -> FloatArray:
+        """Means of the columns, in units of `scale` and about `centre`."""
+        return np.asarray(self.split(self.sums.totals)[0])
+
+    @property
+    def covariance(self) -> FloatArray:
+        """Covariances of the columns, in units of `scale`²."""
+        return np.asarray(self.split(self.sums.totals)[1])
+
+    def value(self, g: OfCovariance) -> float:
+        """Return g of the data."""
+        return float(np.real(g(*self.split(self.sums.totals))))
+
+    def error(self, g: OfCovariance, noise: FloatArray) -> float:
+        """Return the shrunken standard error of g.
+
+        Parameters
+        ----------
+        noise : float64 array of shape (k,)
+            Variance of the errors of each column that may be heavy-tailed, in units of `scale`²; 0
+            for a column whose errors are none.
+        """
+        n = self.n_units
+        if n < 2:
+            return math.nan
+        seen = n * self.sums.standard_error(lambda t: g(*self.split(t))) ** 2
+        slope, curve = derivatives(g, self.mean, self.covariance)
+        s = self.covariance
+        turned = curve @ s
+        per_item = 2 * float(np.trace(turned @ turned)) * self.n_items / max(self.n_items - 1, 1)
+        gaussian = (per_item + float(slope @ s @ slope)) * n / self.n_items
+        laplace = LAPLACE * float(np.sum((np.diag(curve) * noise) ** 2)) * n / self.n_items
+        found = gaussian + shrunken(seen - gaussian, laplace, n)
+        # What the items of a cluster have in common is no tail, and is not shrunken away.
+        return math.sqrt((max(found, seen) if self.sums.clustered else found) / n)
+
+
+def derivatives(g: OfCovariance, mean: FloatArray, s: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the derivatives of g by the means, shape (k,), and by S, symmetric, shape (k, k)."""
+    k = len(mean)
+    slope, curve = np.zeros(k), np.zeros((k, k))
+    for a in range(k):
+        moved = mean.astype(np.complex128)
+        moved[a] += 1j * STEP
+        slope[a] = float(np.imag(g(moved, s))) / STEP
+        for b in range(a, k):
+            turned = s.astype(np.complex128)
+            turned[a, b] += 1j * STEP
+            if a != b:
+                turned[b, a] += 1j * STEP
+            share = float(np.imag(g(mean.astype(np.complex128), turned))) / STEP
+            curve[a, b] = curve[b, a] = share if a == b else share / 2
+    return slope, curve

@@ -1,0 +1,300 @@
+r"""Three or more raters as a hierarchy: each one's bias and noise, and those of a new one.
+
+The model and its likelihood are those of `location_scale`. Intervals of σ_j are log-t with the
+*shrunken sandwich* of log σ_j²,
+
+    v = [n·H + (n·max(n·(V − H), 0) + 20·3)/(n + 20)]/n
+
+from the inverse Hessian H, the sandwich V and the n units that the rater labelled: 20 items' worth
+of Laplace errors. The floor against one of these raters at random is √(mean σ_j² + Var β), divisor
+k. Against a new rater it is √(E σ² + Var β), the limits of the two parts joined as by Graybill &
+Wang (1980), with the spread of σ_j² over raters in the first; three or four raters bound it from
+below only.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from annostat.agreement.covariances import LAPLACE, shrunken
+from annostat.agreement.difficulty import shared_difficulty
+from annostat.agreement.hierarchy_result import Hierarchy
+from annostat.agreement.label_kinds import RaterNoise
+from annostat.agreement.location_scale import WIDEST, Fitted, Table, fit, log_likelihood, within
+from annostat.agreement.variances import Variances
+from annostat.errors import AnnostatError, check_choice, check_level
+from annostat.estimates import Check, Estimate, Interval
+from annostat.noise.hull import design_effect, heavy_tails
+from annostat.resampling import cluster_codes
+from annostat.rounds import Rounds
+
+FloatArray = NDArray[np.float64]
+LAWS = ("auto", "gauss", "difficulty")
+NOT_SEEN = 1.5  # SE of log σ_j² from which only an upper limit is told
+NEW_BOUNDED, FEWEST, FEWEST_LABELS = 5, 10, 5
+NO_NOISE = 1e-24
+SEEN_FROM = 100  # units from which a test that sees no difficulty is taken at its word
+TAILS = 2.5  # variance of log s² for Laplace errors, over that for Gaussian ones
+
+
+def hierarchy(rounds: Rounds, *, law: str = "auto", level: float = 0.95) -> Hierarchy:
+    r"""Return the bias and the noise of each of three or more raters, and those of a new one.
+
+    Parameters
+    ----------
+    rounds : Rounds
+        Values of shape (n_items, n_rounds) with an identity, NaN for missing; items with fewer
+        than two labels are left out. Clusters are units.
+    law : {"auto", "gauss", "difficulty"}
+        "auto" takes the difficulty that items share where `shared_difficulty` shows it; where that
+        could not be seen (three raters, or fewer than 100 units) intervals hold both readings.
+    level : float
+        Confidence level.
+
+    Returns
+    -------
+    Hierarchy
+
+    Raises
+    ------
+    AnnostatError
+        If there are fewer than three rounds, rounds without identity or not linked by shared
+        items, fewer than ten items, a rater with fewer than five labels, or no noise at all.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> g = np.random.default_rng(1)
+    >>> labels = g.normal(50, 9, (300, 1)) + g.normal([0, 1, -1], [1.0, 2.0, 3.0], (300, 3))
+    >>> labels[g.random((300, 3)) < 0.2] = np.nan
+    >>> found = hierarchy(Rounds.from_array(labels, names=["A", "B", "C"]))
+    >>> [s in r.noise_sd.interval for s, r in zip((1.0, 2.0, 3.0), found.raters)]
+    [True, True, True]
+    """
+    level = check_level(level)
+    check_choice("law", law, LAWS)
+    if rounds.n_rounds < 3:
+        raise AnnostatError(f"a hierarchy takes three rounds or more, got {rounds.n_rounds}")
+    if rounds.exchangeable:
+        raise AnnostatError(
+            "a hierarchy takes rounds with an identity, but their order means nothing"
+        )
+    used = rounds.usable()
+    if used.weights is not None:
+        rows = np.repeat(np.arange(len(used.values)), used.weights)
+        used = replace(used.take(rows), weights=None)
+    used = used.take(np.lexsort((*used.values.T, *np.sort(used.values, axis=1).T)))
+    v = Variances.of(used)
+    table = _table(used)
+    _refuse(used, v, table)
+    difficulty = shared_difficulty(used, level=level)
+    fitted = fit(table, v.effects * v.scale / table.scale)
+    plain = _described(used, table, fitted, "gauss", difficulty, level)
+    # Where a difficulty would not be seen, both likelihoods may be the right one.
+    unseen = difficulty.passed is None or table.n_units < SEEN_FROM
+    if law == "gauss" or (law == "auto" and difficulty.passed is True and not unseen):
+        return plain
+    hard = fit(table, fitted.beta, log_w=fitted.log_w, difficulty=True)
+    found = _described(used, table, hard, "difficulty", difficulty, level)
+    if law == "difficulty" or difficulty.passed is False:
+        return found
+    return _joined(plain, found)
+
+
+def _joined(plain: Hierarchy, hard: Hierarchy) -> Hierarchy:
+    """Return the result for Gaussian errors with intervals that hold those of the other one."""
+
+    def both(a: Estimate, b: Estimate) -> Estimate:
+        if a.interval is None or b.interval is None:
+            return a
+        low, high = min(a.interval.low, b.interval.low), max(a.interval.high, b.interval.high)
+        method = f"{a.interval.method}, with and without shared difficulty"
+        return replace(a, interval=Interval(low, high, a.interval.level, method))
+
+    raters = tuple(
+        replace(a, bias=both(a.bias, b.bias), noise_sd=both(a.noise_sd, b.noise_sd))
+        for a, b in zip(plain.raters, hard.raters, strict=True)
+    )
+    return replace(
+        plain,
+        raters=raters,
+        one_of_them=both(plain.one_of_them, hard.one_of_them),
+        new_rater=both(plain.new_rater, hard.new_rater),
+    )
+
+
+def _table(rounds: Rounds) -> Table:
+    seen = np.isfinite(rounds.values)
+    z = rounds.values - np.mean(rounds.values[seen])
+    mean = np.where(seen, z, 0.0).sum(axis=1) / seen.sum(axis=1)
+    # Items are free: about their means, large values lose no digits.
+    z = np.where(seen, z - mean[:, None], 0.0)
+    size = float(np.sqrt(np.mean(z[seen] ** 2)))
+    scale = 2.0 ** round(math.log2(size)) if size > 0 else 1.0
+    codes = cluster_codes(rounds.cluster)
+    units = np.arange(len(z)) if codes is None else np.unique(codes, return_inverse=True)[1]
+    return Table(z / scale, seen, units, scale)
+
+
+def _refuse(rounds: Rounds, v: Variances, table: Table) -> None:
+    if len(rounds.values) < FEWEST:
+        raise AnnostatError(
+            f"a hierarchy takes {FEWEST} items with two labels, got {len(rounds.values)}"
+        )
+    labels = table.seen.sum(axis=0)
+    few = [n for n, count in zip(rounds.names, labels, strict=True) if count < FEWEST_LABELS]
+    if few:
+        raise AnnostatError(
+            f"each rater must have {FEWEST_LABELS} labels of items that others labelled too; drop "
+            f"{few[0]!r}, who has {int(labels[rounds.names.index(few[0])])}"
+        )
+    if v.n_effects < rounds.n_rounds - 1:
+        raise AnnostatError("no chain of shared items links all raters: take them apart")
+    if within(table, v.effects * v.scale / table.scale) <= NO_NOISE:
+        raise AnnostatError("the raters differ by constants at most: there is no noise to model")
+
+
+def _described(
+    rounds: Rounds, table: Table, f: Fitted, law: str, difficulty: Check, level: float
+) -> Hierarchy:
+    k, unit = rounds.n_rounds, rounds.unit
+    counts = np.array([len(np.unique(table.units[table.seen[:, j]])) for j in range(k)])
+    raters = tuple(
+        RaterNoise(
+            name,
+            _bias(table, f, j, counts, level, unit),
+            _noise(table, f, j, counts, law, level, unit),
+        )
+        for j, name in enumerate(rounds.names)
+    )
+    return Hierarchy(
+        raters,
+        *_floors(table, f, counts, level, unit),
+        law,
+        f.spread,
+        difficulty,
+        _tails(table, f),
+        len(rounds.values),
+    )
+
+
+def _tails(table: Table, f: Fitted) -> Check:
+    """Return whether the standardised differences have tails too heavy for standard deviations."""
+    off = np.where(table.seen, table.z - f.beta, np.nan)
+    square = np.exp(-f.log_w)
+    sizes, rows = [], []
+    for a, b in combinations(range(len(f.beta)), 2):
+        d = np.abs(off[:, a] - off[:, b]) / math.sqrt((square[a] + square[b]) / 2)
+        there = np.isfinite(d)
+        sizes.append(d[there])
+        rows.append(table.units[there])
+    every = np.concatenate(sizes)
+    units = np.unique(np.concatenate(rows), return_inverse=True)[1]
+    labels = float(table.seen.sum()) / len(table.z)
+    return heavy_tails(every, design_effect=design_effect(every, units, labels))
+
+
+def _bias(
+    table: Table, f: Fitted, j: int, counts: NDArray[np.int64], level: float, unit: str
+) -> Estimate:
+    k = len(f.beta)
+    slope = np.zeros(len(f.hessian))
+    slope[:k] = -1 / k
+    slope[j] += 1
+    error = math.sqrt(max(float(slope @ c @ slope) for c in (f.hessian, f.sandwich)))
+    reach = float(special.stdtrit(counts[j] - 1, (1 + level) / 2)) * error
+    low, high = ((f.beta[j] + side * reach) * table.scale for side in (-1, 1))
+    limits = Interval(low, high, level, "t, likelihood with a robust error")
+    return Estimate(float(f.beta[j]) * table.scale, error * table.scale, limits, unit)
+
+
+def _noise(
+    table: Table, f: Fitted, j: int, counts: NDArray[np.int64], law: str, level: float, unit: str
+) -> Estimate:
+    k, n = len(f.beta), int(counts[j])
+    sigma = math.exp(-f.log_w[j] / 2) * table.scale
+    own, robust = (float(c[k + j, k + j]) for c in (f.hessian, f.sandwich))
+    error = math.sqrt(own + shrunken(n * (robust - own), LAPLACE, n) / n)
+    at_bound = f.log_w[j] - f.log_w.mean() > WIDEST - 1 or not own > 0
+    words = "Gaussian errors" if law == "gauss" else "shared difficulty"
+    method = f"log-t, likelihood of {words}, shrunken sandwich"
+    if at_bound or error > NOT_SEEN:
+        top = _highest(table, f, j, law, level) * table.scale
+        limits = Interval(0.0, max(top, sigma), level, "profile of the likelihood, upper limit")
+        note = "too quiet beside the others to be told from 0"
+        return Estimate(sigma, None, limits, unit, note)
+    reach = float(special.stdtrit(n - 1, (1 + level) / 2)) * error / 2
+    limits = Interval(sigma * math.exp(-reach), sigma * math.exp(reach), level, method)
+    return Estimate(sigma, sigma * error / 2, limits, unit)
+
+
+def _highest(table: Table, f: Fitted, j: int, law: str, level: float) -> float:
+    """Return the σ_j at which the likelihood has dropped, allowing for Laplace errors."""
+    hard = law == "difficulty"
+    x = np.concatenate([f.beta, f.log_w, [math.log(f.spread)] if hard else []])
+    k, bar = len(f.beta), float(special.chdtri(1, 1 - level)) / 2 * TAILS
+    low, high = float(f.log_w[j]) - 2 * WIDEST, float(f.log_w[j])
+    for _ in range(60):
+        middle = (low + high) / 2
+        x[k + j] = middle
+        if f.loglik - log_likelihood(table, x, hard)[0] > bar:
+            low = middle
+        else:
+            high = middle
+    return math.exp(-(low + high) / 4)
+
+
+def _floors(
+    table: Table, f: Fitted, counts: NDArray[np.int64], level: float, unit: str
+) -> tuple[Estimate, Estimate, Estimate]:
+    """Return the floors against one of these raters and a new one, and the SD of biases."""
+    k, scale, n = len(f.beta), table.scale, table.n_units
+    square = np.exp(-f.log_w)
+    mean, tail = float(square.mean()), (1 + level) / 2
+    share = float(np.mean(1 / table.seen.sum(axis=0)))  # of one rater's noise in its bias
+    biases = float(np.var(f.beta, ddof=1))
+
+    def error(slope: FloatArray) -> float:
+        own, robust = (float(slope @ c @ slope) for c in (f.hessian, f.sandwich))
+        per_item = n / counts.mean()
+        laplace = LAPLACE * float(np.sum(slope[k : 2 * k] ** 2)) * per_item
+        return math.sqrt(max(own, 0.0) + shrunken(n * (robust - own), laplace, n) / n)
+
+    slope = np.zeros(len(f.hessian))
+    slope[k : 2 * k] = -square / k
+    items = error(slope)
+    slope[:k] = 2 * f.beta / k
+    one = mean * (1 - (k - 1) / k * share) + float(np.mean(f.beta**2))
+    reach = float(special.stdtrit(n - 1, tail)) * error(slope) / one / 2
+    root = math.sqrt(one) * scale
+    limits = Interval(root * math.exp(-reach), root * math.exp(reach), level, "log-t, likelihood")
+    at_random = Estimate(root, root * error(slope) / one / 2, limits, unit)
+    between = max(float(np.var(square, ddof=1)) / k - items**2, 0.0)
+    total = items**2 + between
+    df = total**2 / (items**4 / (n - 1) + between**2 / (k - 1))
+    a = mean * (1 - share)
+    reach = min(float(special.stdtrit(df, tail)) * math.sqrt(total) / mean, 700.0)
+    chi = [(k - 1) / float(special.chdtri(k - 1, p)) for p in (1 - tail, tail)]
+    down = math.hypot(a - a * math.exp(-reach), biases * (1 - chi[0]))
+    up = math.hypot(a * math.exp(reach) - a, biases * (chi[1] - 1))
+    high, note = math.sqrt(a + biases + up) * scale, ""
+    if k < NEW_BOUNDED:
+        high = math.inf
+        note = (
+            f"{k} raters do not bound a new one from above; five would to within about 1.8 times "
+            "the floor, ten to within 1.3"
+        )
+    low = math.sqrt(max(a + biases - down, 0.0)) * scale
+    limits = Interval(low, high, level, "Graybill–Wang over raters")
+    new = Estimate(math.sqrt(a + biases) * scale, None, limits, unit, note)
+    spare = mean * share
+    low, high = (math.sqrt(max(biases * c - spare, 0.0)) * scale for c in chi)
+    limits = Interval(low, high, level, "χ² over raters")
+    spread = Estimate(math.sqrt(max(biases - spare, 0.0)) * scale, None, limits, unit)
+    return at_random, new, spread

@@ -1,0 +1,154 @@
+"""Whose label a model meets: the floors and ceilings against each kind, as one result."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from annostat.errors import AnnostatError
+from annostat.estimates import Check, Estimate, Interval, Result, Section, check_section
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ONE_OF_THEM, NEW = "one of these raters, at random", "a new rater of the same kind"
+QUANTITIES = ("rmse_floor", "r2_ceiling", "correlation_ceiling")
+
+
+@dataclass(frozen=True)
+class RaterNoise:
+    """Bias of a rater about the mean of these raters, and SD of the rater's noise."""
+
+    name: str
+    bias: Estimate
+    noise_sd: Estimate
+
+
+@dataclass(frozen=True)
+class LabelKind:
+    """Floors and ceilings of the best model against one kind of label.
+
+    Attributes
+    ----------
+    name : str
+        Whose label.
+    rmse_floor : Estimate
+        Root of the noise variance seen against such a label; the noise SD of a named rater.
+    r2_ceiling, correlation_ceiling : Estimate
+        In the population of these items; r is the root of R².
+    """
+
+    name: str
+    rmse_floor: Estimate
+    r2_ceiling: Estimate
+    correlation_ceiling: Estimate
+
+
+@dataclass(frozen=True)
+class UnequalRaters(Result):
+    """Raters who differ, and the floors and ceilings against each kind of label.
+
+    Attributes
+    ----------
+    raters : tuple of RaterNoise
+        Empty where rounds have no identity.
+    kinds : tuple of LabelKind
+        Named raters, one of them at random, and a new one from three raters on.
+    equal : Check
+        "equal_noise": whether the raters' noises are equal. Never assumed above.
+    n_items : int
+        Items with all labels, from which all this comes.
+    notes : tuple of str
+    """
+
+    raters: tuple[RaterNoise, ...]
+    kinds: tuple[LabelKind, ...]
+    equal: Check
+    n_items: int
+    notes: tuple[str, ...] = ()
+
+    def kind(self, name: str) -> LabelKind:
+        """Return the floors against a label of a rater, `ONE_OF_THEM` or `NEW`."""
+        for kind in self.kinds:
+            if kind.name == name:
+                return kind
+        names = ", ".join(repr(k.name) for k in self.kinds)
+        raise AnnostatError(f"kind must be one of {names}, got {name!r}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {
+            "n_items": self.n_items,
+            "raters": [
+                {"name": r.name, "bias": r.bias.to_dict(), "noise_sd": r.noise_sd.to_dict()}
+                for r in self.raters
+            ],
+            "labels": [
+                {
+                    "name": k.name,
+                    "rmse_floor": k.rmse_floor.to_dict(),
+                    "r2_ceiling": k.r2_ceiling.to_dict(),
+                    "correlation_ceiling": k.correlation_ceiling.to_dict(),
+                }
+                for k in self.kinds
+            ],
+            "equal_noise": self.equal.to_dict(),
+            "notes": list(self.notes),
+        }
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per kind of label and quantity."""
+        import pandas as pd
+
+        rows = [
+            {"label": k.name, "quantity": name, **getattr(k, name).to_dict()}
+            for k in self.kinds
+            for name in QUANTITIES
+        ]
+        return pd.DataFrame(rows)
+
+    def sections(self) -> list[Section]:
+        """Return what a person should read."""
+        raters = [
+            [r.name, r.bias.short(), r.bias.range(), r.noise_sd.short(), r.noise_sd.range()]
+            for r in self.raters
+        ]
+        kinds = [
+            [
+                k.name,
+                *(
+                    c
+                    for e in (k.rmse_floor, k.r2_ceiling, k.correlation_ceiling)
+                    for c in (e.short(), e.range())
+                ),
+            ]
+            for k in self.kinds
+        ]
+        columns = (
+            "label of",
+            "RMSE floor",
+            "interval",
+            "R² ceiling",
+            "interval",
+            "r ceiling",
+            "interval",
+        )
+        notes = dict.fromkeys(k.rmse_floor.note for k in self.kinds if k.rmse_floor.note)
+        found = [Section("A perfect model, by the label it meets", columns, kinds, [*notes])]
+        if raters:
+            heads = ("rater", "bias about the mean", "interval", "noise σ", "interval")
+            found.insert(0, Section("Raters", heads, raters, self.notes))
+        return [*found, check_section([self.equal])]
+
+
+def kind_of(name: str, rmse: Estimate, r2: Estimate) -> LabelKind:
+    """Return a kind of label; r is the root of R²."""
+    root = math.sqrt(max(r2.value, 0.0)) if r2.value == r2.value else math.nan
+    limits = r2.interval
+    if limits is not None:
+        low, high = (math.sqrt(max(v, 0.0)) for v in (limits.low, limits.high))
+        limits = Interval(low, high, limits.level, limits.method)
+    error = r2.standard_uncertainty
+    spread = error / (2 * root) if error is not None and root > 0 else None
+    return LabelKind(name, rmse, r2, Estimate(root, spread, limits, note=r2.note))

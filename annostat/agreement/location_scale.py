@@ -1,0 +1,215 @@
+r"""The likelihood of raters with biases and scales of their own, items being free.
+
+Z_ij = y_i + β_j + σ_j·d_i·x_ij: an item's value, a rater's bias and noise SD, an item's difficulty.
+The value is integrated out with a flat prior, which for Gaussian errors is REML. Item i then enters
+through Q_i = Σ_j w_j·e_ij² alone, w_j = 1/σ_j², e_ij = z_ij − β_j − ȳ_i, ȳ_i the weighted mean of
+its labels less their biases, W_i = Σ_j w_j over the labels seen, m_i = labels − 1:
+
+    ℓ_i = ½·Σ_j log w_j − ½·log W_i + g(Q_i)
+    ∂ℓ_i/∂log w_j = ½ − ½·w_j/W_i − ½·u_i·w_j·e_ij²,  ∂ℓ_i/∂β_j = u_i·w_j·e_ij,  u = −2·g'(Q)
+
+    Gauss        g = −Q/2
+    difficulty   g = log Σ_q ω_q·d_q^(−m)·exp(−Q/(2·d_q²)), log d normal, E d² = 1
+
+The Gaussian form is a method of moments with good weights: no law biases it. Difficulty that is
+shared by the labels of an item can be told from heavy tails of each label from four labels on
+(`shared_difficulty`),
+and there its likelihood takes over.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import optimize
+
+FloatArray = NDArray[np.float64]
+NODES = 25
+WIDEST = 6.0  # of log σ_j², about the mean: a rater without noise is not let go further
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Labels of items with two or more, about the mean, in units of their spread.
+
+    Attributes
+    ----------
+    z : float64 array of shape (n, k)
+        0 where missing.
+    seen : bool array of shape (n, k)
+    units : int64 array of shape (n,)
+    scale : float
+    """
+
+    z: FloatArray
+    seen: NDArray[np.bool_]
+    units: NDArray[np.int64]
+    scale: float
+
+    @property
+    def n_units(self) -> int:
+        """Number of independent units."""
+        return int(self.units.max()) + 1
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """Maximum of the likelihood.
+
+    Attributes
+    ----------
+    beta, log_w : float64 arrays of shape (k,)
+        Biases, summing to 0, and log 1/σ_j².
+    spread : float
+        SD of log d; 0 for Gaussian errors.
+    hessian, sandwich : float64 arrays of shape (2k or 2k + 1, 2k or 2k + 1)
+        Covariances of (β, log w, log spread).
+    loglik : float
+    """
+
+    beta: FloatArray
+    log_w: FloatArray
+    spread: float
+    hessian: FloatArray
+    sandwich: FloatArray
+    loglik: float
+
+
+def fit(
+    table: Table,
+    beta: FloatArray,
+    *,
+    log_w: FloatArray | None = None,
+    difficulty: bool = False,
+) -> Fitted:
+    """Return the maximum of the likelihood, started from biases (and log 1/σ²)."""
+    k = table.z.shape[1]
+    start = np.full(k, -math.log(within(table, beta))) if log_w is None else log_w
+    x = np.concatenate([beta, start, [math.log(0.3)] if difficulty else []])
+    bounds = [(None, None)] * k + [(float(start.mean()) - WIDEST, float(start.mean()) + WIDEST)] * k
+    bounds += [(math.log(0.02), math.log(1.5))] * difficulty
+
+    def down(x: FloatArray) -> tuple[float, FloatArray]:
+        value, scores = log_likelihood(table, x, difficulty)
+        # Biases are told up to a constant: their sum is held at 0.
+        total = float(x[:k].sum())
+        gradient = -scores.sum(axis=0)
+        gradient[:k] += total
+        return -value + total**2 / 2, gradient
+
+    found = optimize.minimize(
+        down, x, jac=True, method="L-BFGS-B", bounds=bounds,
+        options={"maxiter": 500, "maxfun": 1000, "ftol": 1e-13, "gtol": 1e-8},
+    )  # fmt: skip
+    at = _newton(table, found.x, difficulty, bounds)
+    value, scores = log_likelihood(table, at, difficulty)
+    information = _information(table, at, difficulty)
+    hessian = _inverse(information)
+    total = np.zeros((table.n_units, len(at)))
+    np.add.at(total, table.units, scores)
+    n = table.n_units
+    middle = n / max(n - 1, 1) * total.T @ total
+    sandwich = np.asarray(hessian @ middle @ hessian, dtype=np.float64)
+    beta = np.asarray(at[:k] - at[:k].mean(), dtype=np.float64)
+    spread = math.exp(at[-1]) if difficulty else 0.0
+    log_w = np.asarray(at[k : 2 * k], dtype=np.float64)
+    return Fitted(beta, log_w, spread, hessian, sandwich, value)
+
+
+def log_likelihood(table: Table, x: FloatArray, difficulty: bool) -> tuple[float, FloatArray]:
+    """Return ℓ and the scores of items by (β, log w[, log spread]), shape (n, p)."""
+    k = table.z.shape[1]
+    w = np.where(table.seen, np.exp(x[k : 2 * k]), 0.0)
+    off = table.z - x[:k]
+    weight = w.sum(axis=1)
+    mean = (w * off).sum(axis=1) / weight
+    e = np.where(table.seen, off - mean[:, None], 0.0)
+    square = (w * e**2).sum(axis=1)
+    m = table.seen.sum(axis=1) - 1.0
+    base = 0.5 * (table.seen * x[k : 2 * k]).sum(axis=1) - 0.5 * np.log(weight)
+    if difficulty:
+        g, u, by_spread = _difficult(square, m, math.exp(x[-1]))
+    else:
+        g, u, by_spread = -square / 2, np.ones_like(square), np.zeros((len(m), 0))
+    by_beta = u[:, None] * w * e
+    by_w = np.where(table.seen, 0.5 - 0.5 * w / weight[:, None], 0.0)
+    by_w -= 0.5 * u[:, None] * w * e**2
+    return float((base + g).sum()), np.hstack([by_beta, by_w, by_spread])
+
+
+def _difficult(
+    square: FloatArray, m: FloatArray, spread: float
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return g, u and ∂g/∂log spread for a log-normal difficulty with E d² = 1."""
+    nodes, weights = _hermite()
+    log_d = spread * nodes - spread**2
+    inverse = np.exp(-2 * log_d)
+    logs = np.log(weights) - m[:, None] * log_d - square[:, None] * inverse / 2
+    top = logs.max(axis=1, keepdims=True)
+    part = np.exp(logs - top)
+    total = part.sum(axis=1)
+    share = part / total[:, None]
+    turn = spread * nodes - 2 * spread**2  # ∂log d/∂log spread
+    by_spread = (share * (square[:, None] * inverse - m[:, None]) * turn).sum(axis=1)
+    return (np.log(total) + top[:, 0]), (share * inverse).sum(axis=1), by_spread[:, None]
+
+
+@functools.lru_cache(maxsize=1)
+def _hermite() -> tuple[FloatArray, FloatArray]:
+    nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
+    return nodes, weights / weights.sum()
+
+
+def _information(table: Table, x: FloatArray, difficulty: bool) -> FloatArray:
+    """Return minus the Hessian of ℓ, by central differences of its exact scores."""
+    p, step = len(x), 1e-5
+    found = np.zeros((p, p))
+    for j in range(p):
+        moved = [x + side * step * np.eye(p)[j] for side in (1, -1)]
+        up, down = (log_likelihood(table, v, difficulty)[1].sum(axis=0) for v in moved)
+        found[j] = -(up - down) / (2 * step)
+    # Biases are told up to a constant, which nobody asks for: it is pinned.
+    k = table.z.shape[1]
+    found[:k, :k] += float(np.trace(found[:k, :k])) / k**2
+    return np.asarray((found + found.T) / 2)
+
+
+def _inverse(information: FloatArray) -> FloatArray:
+    """Return the inverse; what has no curvature, at a bound, is hardly known at all."""
+    values, vectors = np.linalg.eigh(information)
+    values = np.maximum(values, 1e-8 * values[-1])
+    return np.asarray((vectors / values) @ vectors.T, dtype=np.float64)
+
+
+def _newton(
+    table: Table,
+    x: FloatArray,
+    difficulty: bool,
+    bounds: Sequence[tuple[float | None, float | None]],
+) -> FloatArray:
+    """Return the maximum to the last digits, unless it is at a bound."""
+    low = np.array([-np.inf if b[0] is None else b[0] for b in bounds])
+    high = np.array([np.inf if b[1] is None else b[1] for b in bounds])
+    if ((x <= low + 1e-6) | (x >= high - 1e-6)).any():
+        return x
+    for _ in range(3):
+        value, scores = log_likelihood(table, x, difficulty)
+        inverse = _inverse(_information(table, x, difficulty))
+        moved = np.clip(x + inverse @ scores.sum(axis=0), low, high)
+        if log_likelihood(table, moved, difficulty)[0] < value - 1e-9 * (1 + abs(value)):
+            break
+        x = moved
+    return x
+
+
+def within(table: Table, beta: FloatArray) -> float:
+    """Return the variance of labels about the means of their items, biases removed."""
+    off = np.where(table.seen, table.z - beta, 0.0)
+    mean = off.sum(axis=1) / table.seen.sum(axis=1)
+    residual = np.where(table.seen, off - mean[:, None], 0.0)
+    return float(np.sum(residual**2) / (table.seen.sum() - len(mean)))

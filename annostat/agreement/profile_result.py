@@ -1,0 +1,114 @@
+"""The precision profile as a result: forms, floor, and the noise SD at values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from annostat.estimates import (
+    Check,
+    Estimate,
+    Result,
+    Section,
+    check_section,
+    format_number,
+    plain,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class ProfilePoint:
+    """The noise SD at one value."""
+
+    value: float
+    noise_sd: Estimate
+
+
+@dataclass(frozen=True)
+class PrecisionProfile(Result):
+    """The noise SD as a function of the value.
+
+    Attributes
+    ----------
+    forms : tuple of str
+        Forms that are kept, the best first; every interval is the hull of theirs.
+    criteria : mapping of str to float
+        Quasi-AIC of each form, less that of the best.
+    floor : Estimate
+        Floor of the RMSE for the labels at hand, items of equal weight.
+    constant : Check
+        "constant_noise".
+    tails : Check
+        "heavy_tails" of the differences on the profile's scale: where it fails, the intervals may
+        be too short.
+    points : tuple of ProfilePoint
+        At quantiles of the values; empty where `note` says why.
+    exponent : Estimate
+        p of the power form, σ ∝ y^p; 1 is noise in proportion to the value.
+    relative : Estimate or None
+        Noise as a share of the value, where the exponent's interval holds 1.
+    effective_items : float
+        (Σw)²/Σw² of the standardised squares: how many items carry the profile.
+    unit : str
+    note : str
+    fits : object
+        The fitted forms, for `floor_for`.
+    """
+
+    forms: tuple[str, ...]
+    criteria: Mapping[str, float]
+    floor: Estimate
+    constant: Check
+    tails: Check
+    points: tuple[ProfilePoint, ...]
+    exponent: Estimate
+    relative: Estimate | None
+    effective_items: float
+    unit: str
+    note: str = ""
+    fits: Any = field(default=None, repr=False, compare=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {
+            "forms": list(self.forms),
+            "criteria": plain(dict(self.criteria)),
+            "rmse_floor": self.floor.to_dict(),
+            "checks": [self.constant.to_dict(), self.tails.to_dict()],
+            "profile": [{"value": p.value, **p.noise_sd.to_dict()} for p in self.points],
+            "exponent": self.exponent.to_dict(),
+            "relative_noise": None if self.relative is None else self.relative.to_dict(),
+            "effective_items": self.effective_items,
+            "note": self.note,
+        }
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per value of the profile."""
+        import pandas as pd
+
+        return pd.DataFrame([{"at": p.value, **p.noise_sd.to_dict()} for p in self.points])
+
+    def sections(self) -> list[Section]:
+        """Return what a person should read."""
+        lines = [f"Forms kept: {', '.join(self.forms)}."]
+        if self.relative is not None:
+            low, high = (100 * (v or 0.0) for v in (self.relative.low, self.relative.high))
+            lines.append(
+                f"The noise is {format_number(100 * self.relative.value, digits=3)}% of the value "
+                f"({format_number(low, digits=3)} to {format_number(high, digits=3)}%)."
+            )
+        lines.append(f"Floor of the RMSE for these labels: {self.floor}.")
+        if self.note:
+            lines.append(f"The profile is {self.note}." if not self.points else self.note)
+        rows = [
+            [format_number(p.value), p.noise_sd.short(), p.noise_sd.range()] for p in self.points
+        ]
+        columns = ("value", "noise σ", "interval") if rows else ()
+        return [
+            Section("Noise by value", columns, rows, lines),
+            check_section([self.constant, self.tails]),
+        ]

@@ -1,0 +1,281 @@
+r"""The floor of the mean absolute error of values: against which label, and within which limits.
+
+E|D| of two labels bounds E|X| of one between half and all of it; where it lies is a matter of the
+law. `hull` fits laws of many families; this module says what follows for the labels that a model
+meets, with the bias between raters and their unequal noise, and what is left where no law fits:
+
+    equal raters, bias removed   E|X|                      hull of the families that are not refuted
+    one of two raters at random  E max(|X|, |D̄|/2)         the same, over the likelihood set
+    a named rater                σ_j·[0.7071, 0.8660]      Laplace to uniform, for two rounds
+                                 σ_j·(hull of E|X|/σ)      for three and more
+    no law fits                  [½, 1]·E|D|               any symmetric law
+    raters not equally noisy     [½, ¾]·E|D|               unimodal laws, whatever their scales
+    whole numbers close by       [lattice_floor, ¾]·E|D|   log-concave laws on whole numbers
+
+Every limit takes in the sampling error of E|D|, a log-t interval over units. Below 30 units the
+hull takes in [⅔, ¾]·E|D| too, since so few differences tell laws apart by chance. A law with two
+humps is seen by the test of fit only (44% at n = 50, always from 200 on); before it is seen the
+interval may be too low.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from annostat.agreement.label_kinds import ONE_OF_THEM, UnequalRaters
+from annostat.agreement.repeatability import ALL_EQUAL, scaled
+from annostat.agreement.small import FEW
+from annostat.agreement.unequal import FEWEST, unequal_raters
+from annostat.agreement.variances import Variances
+from annostat.ceilings.bounds import unbiased_pair_mae
+from annostat.ceilings.differences import Differences
+from annostat.ceilings.mae_result import MaeFloor
+from annostat.errors import check_level
+from annostat.estimates import Check, Estimate, Interval, p_text
+from annostat.noise.diagnostics import Bracket, bracket, lattice_floor, pair_mae
+from annostat.noise.hull import REFUTED, FamilyFit, Hull, heavy_tails, hull
+from annostat.rounds import Rounds
+
+FloatArray = NDArray[np.float64]
+LAPLACE, UNIFORM = math.sqrt(1 / 2), math.sqrt(3) / 2  # E|X|/σ
+GAUSS = math.sqrt(2 / math.pi)
+NARROW_STEPS = 4.0  # E|D| in steps of a lattice: below, laws on the real line do not hold
+FINE_STEPS = 50.0  # below, a test of fit sees the lattice
+
+
+def mae_floor(
+    rounds: Rounds, *, raters: UnequalRaters | None = None, level: float = 0.95
+) -> MaeFloor:
+    r"""Return the floors of the mean absolute error that rounds of values imply.
+
+    Parameters
+    ----------
+    rounds : Rounds
+        Values of shape (n_items, n_rounds), NaN for missing; items with fewer than two labels are
+        left out. Pairs of an item count alike; clusters are units.
+    raters : UnequalRaters, optional
+        Noise and bias of each rater, from `unequal_raters` with a model, say; by default they come
+        from the rounds. Their test decides whether raters may be taken as equally noisy.
+    level : float
+        Confidence level.
+
+    Returns
+    -------
+    MaeFloor
+        Floors in `rounds.unit`. All labels of each item equal: floors of 0 without an interval.
+
+    Raises
+    ------
+    AnnostatError
+        If no item has two labels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> g = np.random.default_rng(1)
+    >>> labels = g.normal(50, 10, (400, 1)) + g.laplace(0, 2, (400, 2))
+    >>> found = mae_floor(Rounds.from_array(labels))
+    >>> 2.0 in found.equal_raters.interval, found.fits[0].family
+    (True, 'exponential power')
+    """
+    level = check_level(level)
+    used = rounds.usable()
+    if used.weights is not None:
+        used = replace(
+            used.take(np.repeat(np.arange(len(used.values)), used.weights)), weights=None
+        )
+    used = used.take(np.lexsort((*used.values.T, *np.sort(used.values, axis=1).T)))
+    v = Variances.of(used)
+    pair = unbiased_pair_mae(used, v, level)
+    step = step_of(used.values)
+    narrow = 0 < step and pair.value < NARROW_STEPS * step
+    if narrow and not used.exchangeable:
+        # A fraction of a step taken off whole numbers would make differences of those that agree.
+        whole = np.round((v.effects - v.effects.min()) * v.scale / step) * step
+        pair = pair_mae(replace(used, values=used.values - whole), level=level)
+    around = _bracket(pair, step)
+    if pair.value == 0:
+        nothing = Estimate(0.0, unit=used.unit, note=ALL_EQUAL)
+        return MaeFloor(nothing, nothing, {}, around, (), ())
+    if raters is None and not used.exchangeable:
+        full = int(np.isfinite(used.values).all(axis=1).sum())
+        raters = unequal_raters(used, level=level) if full >= FEWEST else None
+    seen = Differences.of(used, v, raters)
+    if pair.interval is None:
+        found = scaled(pair, math.sqrt(1 / 2))
+        return MaeFloor(found, found, {}, around, (), ())
+    fitted = None if narrow else hull(seen.sizes, level=level, design_effect=seen.design_effect)
+    if fitted is not None and 0 < step and pair.value < FINE_STEPS * step:
+        fitted = replace(fitted, p_fit=None)
+    return _floors(used, pair, around, seen, fitted, raters, level)
+
+
+def _floors(
+    rounds: Rounds,
+    pair: Estimate,
+    around: Bracket,
+    seen: Differences,
+    fitted: Hull | None,
+    raters: UnequalRaters | None,
+    level: float,
+) -> MaeFloor:
+    unequal = raters is not None and raters.equal.passed is False
+    refuted = fitted is not None and fitted.p_fit is not None and fitted.p_fit < REFUTED
+    low, high = pair.interval.low, pair.interval.high  # type: ignore[union-attr]
+    note, method = "", "hull of likelihood intervals, shared difficulty"
+    if fitted is None:
+        method, note = "log-concave law on whole numbers, from E|D|", NARROW_NOTE
+        ends = (float(around.log_concave["low_limit"] or 0.0), 0.75 * high)
+        value = min(max(pair.value * math.sqrt(1 / 2), ends[0]), ends[1])
+    else:
+        # The likelihood of standardised differences is in units of the raters' mean noise SD.
+        ends = (fitted.low * seen.unit_size, fitted.high * seen.unit_size)
+        value = fitted.fits[0].mean * seen.unit_size
+        ends = (ends[0], max(ends[1], high * math.sqrt(1 / 2)))
+        if refuted:
+            method = "any symmetric law, from E|D|"
+            ends = (min(ends[0], low / 2), max(ends[1], high))
+        elif seen.n_units < FEW:
+            ends = (min(ends[0], low * 2 / 3), max(ends[1], 0.75 * high))
+    equal = Estimate(value, None, Interval(*ends, level, method), rounds.unit)
+    if seen.k == 2 and unequal:
+        method = "unimodal laws of unequal raters, from E|D|"
+        ends = (low / 2, max(0.75 * high, high if refuted else 0.0))
+    elif seen.k > 2 and unequal and seen.light_tails:
+        ends = (min(ends[0], LAPLACE * seen.unit_size), max(ends[1], UNIFORM * seen.unit_size))
+    one = _with_bias(seen, fitted, value, ends, method, raters, level, rounds.unit)
+    if unequal:
+        equal = Estimate(value, unit=rounds.unit, note="no interval: the raters are not equal")
+    checks = [] if raters is None else [raters.equal]
+    if fitted is not None:
+        checks.append(heavy_tails(seen.sizes, design_effect=seen.design_effect))
+    if fitted is not None and fitted.p_fit is not None:
+        best = fitted.fits[0]
+        text = f"The differences follow {best.family} noise ({p_text(fitted.p_fit)})."
+        if refuted:
+            text = (
+                f"No family of laws fits the differences ({p_text(fitted.p_fit)}): the floor of "
+                "the MAE is what any symmetric law allows; look for two kinds of errors, or of "
+                "items."
+            )
+        checks.insert(0, Check("noise_law", not refuted, text, None, fitted.p_fit))
+    return MaeFloor(
+        equal,
+        one,
+        _named(seen, fitted, raters, level),
+        around,
+        () if fitted is None else _in_units(fitted.fits, seen.unit_size),
+        tuple(checks),
+        note,
+    )
+
+
+NARROW_NOTE = (
+    "The labels are whole numbers that lie close together: fit the law of picks, which gives a "
+    "sharper floor of the MAE."
+)
+
+
+def _with_bias(
+    seen: Differences,
+    fitted: Hull | None,
+    value: float,
+    ends: tuple[float, float],
+    method: str,
+    raters: UnequalRaters | None,
+    level: float,
+    unit: str,
+) -> Estimate:
+    """Return the floor against one of the raters at random: mean_j E|X_j + β_j|."""
+    if not np.any(seen.bias):
+        return Estimate(value, None, Interval(*ends, level, method), unit)
+    size = float(np.mean(np.abs(seen.bias)))
+    error = seen.bias_error
+    if fitted is None or "E|D|" in method:
+        low = max(ends[0], size - 2 * error)
+        high = ends[1] + size + 2 * error
+        if raters is not None:  # E|·| is at most the root mean square
+            high = min(high, raters.kind(ONE_OF_THEM).rmse_floor.high or math.inf)
+        value = math.hypot(value, size)
+        return Estimate(min(max(value, low), high), None, Interval(low, high, level, method), unit)
+    found = []
+    for shift in (-error, 0.0, error):
+        moved = seen.bias * (1 + shift / size)
+        found.append(fitted.shifted(moved, seen.sigmas))
+    law, best = fitted.laws[0], fitted.fits[0].mean
+    value = float(
+        np.mean(
+            [
+                s * best * law.shifted(b / (s * best))
+                for s, b in zip(seen.sigmas, seen.bias, strict=True)
+            ]
+        )
+    )
+    low = min(f[0] for f in found)
+    high = max(*(f[1] for f in found), seen.shared_limit(level))
+    if ends[0] < fitted.low * seen.unit_size or seen.n_units < FEW:
+        # What was widened without the bias is widened as much with it.
+        low = min(low, max(ends[0], size - error))
+        high = max(high, math.hypot(ends[1], size))
+    value = min(max(value, low), high)
+    return Estimate(value, None, Interval(low, high, level, method), unit)
+
+
+def _named(
+    seen: Differences, fitted: Hull | None, raters: UnequalRaters | None, level: float
+) -> dict[str, Estimate]:
+    """Return the floor against a label of each rater."""
+    found = {}
+    for rater in () if raters is None else raters.raters:
+        sigma = rater.noise_sd
+        if sigma.interval is None:
+            found[rater.name] = scaled(sigma, GAUSS)
+            continue
+        low, high = LAPLACE * sigma.interval.low, UNIFORM * sigma.interval.high
+        value, method = GAUSS * sigma.value, "σ of the rater, Laplace to uniform"
+        if seen.k > 2 and fitted is not None and sigma.value > 0 and sigma.interval.low > 0:
+            share = fitted.fits[0].mean
+            # Gaussian errors of a difficulty that is shared look like any law with heavier tails.
+            top = max(fitted.high, seen.half_limit(level))
+            value = sigma.value * share
+            down = math.hypot(
+                math.log(sigma.value / sigma.interval.low), math.log(share / fitted.low)
+            )
+            up = math.hypot(math.log(sigma.interval.high / sigma.value), math.log(top / share))
+            low, high = value * math.exp(-down), value * math.exp(up)
+            method = "σ of the rater times the hull of E|X|/σ"
+        found[rater.name] = Estimate(
+            value, None, Interval(low, high, level, method), sigma.unit, sigma.note
+        )
+    return found
+
+
+def _in_units(fits: tuple[FamilyFit, ...], size: float) -> tuple[FamilyFit, ...]:
+    return tuple(replace(f, mean=f.mean * size, low=f.low * size, high=f.high * size) for f in fits)
+
+
+def _bracket(pair: Estimate, step: float) -> Bracket:
+    """Return the bracket with its limits; the log-concave end on whole numbers is the lattice's."""
+    found = bracket(pair, lattice=False)
+    if not (0 < step and pair.value < NARROW_STEPS * 25 * step):
+        return found
+    ends = dict(found.log_concave)
+    for name, value in (("low", pair.value), ("low_limit", pair.low)):
+        ends[name] = None if value is None else lattice_floor(value / step) * step
+    return replace(found, log_concave=ends)
+
+
+def step_of(values: FloatArray) -> float:
+    """Return the step of the lattice on which all values lie, 0 if there is none."""
+    seen = np.unique(values[np.isfinite(values)])
+    if len(seen) < 2:
+        return 0.0
+    step = float(np.diff(seen).min())
+    places = (seen - seen[0]) / step
+    if places[-1] > 1e9 or np.abs(places - np.round(places)).max() > 1e-6:
+        return 0.0
+    return step

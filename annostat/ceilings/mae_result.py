@@ -1,0 +1,114 @@
+"""Floors of the mean absolute error of values, as one result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from annostat.agreement.label_kinds import ONE_OF_THEM
+from annostat.estimates import Check, Estimate, Result, Section, check_section, format_number
+from annostat.noise.diagnostics import Bracket
+from annostat.noise.hull import FamilyFit
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class MaeFloor(Result):
+    """Floors of the mean absolute error of values.
+
+    Attributes
+    ----------
+    equal_raters : Estimate
+        E|X| of one annotation, bias between rounds removed: the floor against any of these raters'
+        labels if they are equally noisy. Without an interval where that is refuted.
+    one_of_them : Estimate
+        Floor against a label of one of these raters at random, their bias in it.
+    named : dict of str to Estimate
+        Floor against a label of each rater; empty where rounds have no identity.
+    bracket : Bracket
+        E|D| and what it says without a law, with its sampling error.
+    fits : tuple of FamilyFit
+        Families in the order of their AIC; empty where none was fitted.
+    checks : tuple of Check
+        "noise_law" (whether any law fits), "equal_noise".
+    note : str
+    """
+
+    equal_raters: Estimate
+    one_of_them: Estimate
+    named: dict[str, Estimate]
+    bracket: Bracket
+    fits: tuple[FamilyFit, ...]
+    checks: tuple[Check, ...]
+    note: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {
+            "equal_raters": self.equal_raters.to_dict(),
+            "one_of_them": self.one_of_them.to_dict(),
+            "named": {name: e.to_dict() for name, e in self.named.items()},
+            "pair_mae": self.bracket.pair_mae.to_dict(),
+            "bracket": self.bracket.to_dict(),
+            "families": [
+                {
+                    "family": f.family,
+                    "shape": f.shape,
+                    "mae": f.mean,
+                    "low": f.low,
+                    "high": f.high,
+                    "aic": f.aic,
+                }
+                for f in self.fits
+            ],
+            "checks": [c.to_dict() for c in self.checks],
+            "note": self.note,
+        }
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per kind of label."""
+        import pandas as pd
+
+        rows = {ONE_OF_THEM: self.one_of_them, "equal raters": self.equal_raters, **self.named}
+        return pd.DataFrame([{"label": name, **e.to_dict()} for name, e in rows.items()])
+
+    def sections(self) -> list[Section]:
+        """Return what a person should read."""
+        rows = [
+            ["one of these raters, at random", self.one_of_them],
+            ["any of them, if equally noisy", self.equal_raters],
+            *([f"{name}", e] for name, e in self.named.items()),
+        ]
+        cells = [
+            [
+                str(name),
+                e.short(),
+                e.range(),
+                e.note or ("" if e.interval is None else e.interval.method),
+            ]
+            for name, e in rows
+            if isinstance(e, Estimate)
+        ]
+        b = self.bracket.log_concave
+        lines = [self.note] if self.note else []
+        if b["low_limit"] is not None:
+            low, high = (format_number(b[k]) for k in ("low_limit", "high_limit"))
+            lines.append(f"For any log-concave law, sampling error included: {low} to {high}.")
+        columns = ("label of", "floor of the MAE", "interval", "how")
+        fits = [
+            [
+                f.family,
+                f.shape,
+                format_number(f.mean),
+                f"{format_number(f.low)} to {format_number(f.high)}",
+                f"{f.aic:.1f}",
+            ]
+            for f in self.fits
+        ]
+        found = [Section("Floor of the mean absolute error", columns, cells, lines)]
+        if fits:
+            heads = ("family", "best shape", "E|X|", "interval", "ΔAIC")
+            found.append(Section("Laws of the noise", heads, fits))
+        return [*found, check_section(self.checks)]

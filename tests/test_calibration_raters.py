@@ -1,0 +1,50 @@
+"""A thin slice of the calibration of raters who differ: it runs, and what is printed holds."""
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from analysis.calibration.designs import Design
+from analysis.calibration.raters import SUITES, drawn, main, mean_size, parts, run
+
+SLICE = {
+    "unequal": (Design(50, "laplace, bias 1, ratio 3"), 40),
+    "few": (Design(8, "laplace"), 80),
+    "mae": (Design(50, "laplace, bias 2"), 40),
+    "trained": (Design(50, "laplace, bias 1, ratio 1.5"), 40),
+    "profile": (Design(50, "laplace, proportional"), 30),
+    "hierarchy": (Design(50, "laplace, bias 1, ratio 3", 4, 0.2), 20),
+    "new rater": (Design(50, "gauss, bias 0.7, scatter 0.3", 5), 20),
+}
+
+
+@pytest.mark.parametrize("suite", list(SUITES))
+def test_a_slice_of_each_suite_holds(suite):
+    design, repetitions = SLICE[suite]
+    rows = run(suite, design, repetitions, seed=5)
+    intervals = [r for r in rows if str(r["what"]).startswith("interval")]
+    assert intervals
+    for row in intervals:
+        # The chance of fewer hits at a true coverage of 92% is below 1 in 1,000.
+        worst = 0.92 - 3.5 * (0.92 * 0.08 / row["repetitions"]) ** 0.5
+        assert row["rate"] >= worst, row
+        assert row["relative_width"] > 0
+
+
+def test_designs_are_what_their_names_say():
+    design = Design(20_000, "skew, bias 1, ratio 3", 3)
+    law, bias, sd = parts(design)
+    assert law == "skew" and list(bias) == [0, 0, 1] and sd[2] == pytest.approx(3 * sd[0])
+    assert np.mean(sd**2) == pytest.approx(1)
+    rounds, truth, errors = drawn(design, np.random.default_rng(1))
+    assert np.std(errors, axis=0) == pytest.approx(sd, rel=0.05)
+    assert (rounds.values - truth[:, None] - errors).mean(axis=0) == pytest.approx(bias)
+    assert mean_size("gauss", 2.0, 0.0) == pytest.approx(2 * (2 / np.pi) ** 0.5, rel=0.01)
+    assert mean_size("skew", 1.0, 0.0) == pytest.approx(np.log(2), rel=0.01)
+
+
+def test_the_command_writes_its_results(tmp_path):
+    out = tmp_path / "rows.csv"
+    done = CliRunner().invoke(main, ["few", "--quick", "--out", str(out)])
+    assert done.exit_code == 0 and "reliability" in done.output
+    assert out.read_text(encoding="utf-8").startswith("suite,what,n,law")
