@@ -8,7 +8,7 @@ from annostat.agreement.difficulty import shared_difficulty
 from annostat.agreement.hierarchy import _table, hierarchy
 from annostat.agreement.location_scale import fit, log_likelihood
 from annostat.errors import AnnostatError
-from annostat.rounds import Rounds
+from annostat.labels.rounds import Rounds
 
 
 def drawn(seed, n, sd=(1.0, 2.0, 3.0), gaps=0.0, spread=0.0):

@@ -8,10 +8,10 @@ from annostat.agreement.label_kinds import ONE_OF_THEM
 from annostat.agreement.unequal import unequal_raters
 from annostat.ceilings.mae_hull import mae_floor, step_of
 from annostat.errors import AnnostatError
+from annostat.labels.rounds import Rounds
 from annostat.noise import difference_laws as laws
-from annostat.noise.diagnostics import lattice_floor
+from annostat.noise.brackets import lattice_floor
 from annostat.noise.hull import fit_test, hull, limits, log_likelihood
-from annostat.rounds import Rounds
 
 ROWS = laws.table()
 

@@ -10,8 +10,8 @@ from annostat.agreement.profile import _spread, floor_for, precision_profile
 from annostat.agreement.variance_forms import basis, fit_form
 from annostat.datasets import lidc
 from annostat.errors import AnnostatError
+from annostat.labels.rounds import Rounds
 from annostat.noise.hull import heavy_tails
-from annostat.rounds import Rounds
 
 
 def drawn(seed, n, k=2, relative=0.12, constant=0.5, bias=0.0):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from annostat.agreement.rater_bias import bias_of_raters
-from annostat.rounds import Rounds
+from annostat.labels.rounds import Rounds
 
 
 def sparse(seed, bias, n=200):

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from annostat.errors import AnnostatError
-from annostat.rounds import Rounds
+from annostat.labels.rounds import Rounds
 from annostat.truth.trained import NOT_RESOLVED, trained_on_one
 
 

@@ -18,8 +18,8 @@ from annostat.agreement.small import (
 from annostat.agreement.unequal import limits_of_variance, unequal_raters
 from annostat.agreement.variances import Variances
 from annostat.errors import AnnostatError
-from annostat.estimates import Estimate
-from annostat.rounds import Rounds
+from annostat.labels.rounds import Rounds
+from annostat.results.estimates import Estimate
 
 
 def drawn(seed, n, bias=(0.0, 1.0), sd=(1.0, 2.0), truth=4.0):

@@ -26,7 +26,7 @@ from annostat.agreement.unequal import unequal_raters
 from annostat.agreement.variances import Variances
 from annostat.ceilings.mae_hull import mae_floor
 from annostat.errors import AnnostatWarning
-from annostat.resampling import spawn
+from annostat.resampling.generators import spawn
 from annostat.truth.trained import trained_on_one
 
 LAWS = ("gauss", "laplace", "t3", "skew", "shared")

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from annostat.sums import STEP, Sums
+from annostat.resampling.sums import STEP, Sums
 
 FloatArray = NDArray[np.float64]
 # Takes means of shape (..., k) and covariances of shape (..., k, k); analytic, as in `sums`.

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from annostat.estimates import Check, p_text
-from annostat.resampling import cluster_codes
-from annostat.rounds import Rounds
+from annostat.labels.rounds import Rounds
+from annostat.resampling.clusters import cluster_codes
+from annostat.results.result import Check
+from annostat.results.text import p_text
 
 FloatArray = NDArray[np.float64]
 

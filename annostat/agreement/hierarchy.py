@@ -29,10 +29,11 @@ from annostat.agreement.label_kinds import RaterNoise
 from annostat.agreement.location_scale import WIDEST, Fitted, Table, fit, log_likelihood, within
 from annostat.agreement.variances import Variances
 from annostat.errors import AnnostatError, check_choice, check_level
-from annostat.estimates import Check, Estimate, Interval
+from annostat.labels.rounds import Rounds
 from annostat.noise.hull import design_effect, heavy_tails
-from annostat.resampling import cluster_codes
-from annostat.rounds import Rounds
+from annostat.resampling.clusters import cluster_codes
+from annostat.results.estimates import Estimate, Interval
+from annostat.results.result import Check
 
 FloatArray = NDArray[np.float64]
 LAWS = ("auto", "gauss", "difficulty")

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from annostat.agreement.label_kinds import NEW, ONE_OF_THEM, RaterNoise
-from annostat.estimates import Check, Estimate, Result, Section, check_section, format_number
+from annostat.results.estimates import Estimate
+from annostat.results.result import Check, Result, check_section
+from annostat.results.sections import Section
+from annostat.results.text import format_number
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from annostat.errors import AnnostatError
-from annostat.estimates import Check, Estimate, Interval, Result, Section, check_section
+from annostat.results.estimates import Estimate, Interval
+from annostat.results.result import Check, Result, check_section
+from annostat.results.sections import Section
 
 if TYPE_CHECKING:
     import pandas as pd

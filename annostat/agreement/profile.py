@@ -34,10 +34,12 @@ from annostat.agreement.profile_result import PrecisionProfile, ProfilePoint
 from annostat.agreement.variance_forms import FORMS, FormFit, Spread, fit_form
 from annostat.agreement.variances import NONE_COVERS, Variances, dominates
 from annostat.errors import AnnostatError, check_level, check_numbers
-from annostat.estimates import Check, Estimate, Interval, p_text
+from annostat.labels.rounds import Rounds
 from annostat.noise.hull import design_effect, heavy_tails
-from annostat.resampling import cluster_codes
-from annostat.rounds import Rounds
+from annostat.resampling.clusters import cluster_codes
+from annostat.results.estimates import Estimate, Interval
+from annostat.results.result import Check
+from annostat.results.text import p_text
 
 FloatArray = NDArray[np.float64]
 FEWEST = 10

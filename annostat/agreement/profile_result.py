@@ -6,15 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from annostat.estimates import (
-    Check,
-    Estimate,
-    Result,
-    Section,
-    check_section,
-    format_number,
-    plain,
-)
+from annostat.results.estimates import Estimate
+from annostat.results.result import Check, Result, check_section
+from annostat.results.sections import Section
+from annostat.results.text import format_number, plain
 
 if TYPE_CHECKING:
     import pandas as pd

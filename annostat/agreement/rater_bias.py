@@ -18,8 +18,9 @@ from scipy import special
 
 from annostat.agreement.variances import Variances
 from annostat.errors import check_level
-from annostat.estimates import Check, format_number, p_text
-from annostat.rounds import Rounds
+from annostat.labels.rounds import Rounds
+from annostat.results.result import Check
+from annostat.results.text import format_number, p_text
 
 NOTHING = 1e-24
 

@@ -22,8 +22,10 @@ from scipy import special
 
 from annostat.agreement.covariances import LAPLACE, shrunken
 from annostat.agreement.variances import Variances
-from annostat.estimates import Check, Estimate, Interval, format_number
-from annostat.sums import exp
+from annostat.resampling.intervals import exp
+from annostat.results.estimates import Estimate, Interval
+from annostat.results.result import Check
+from annostat.results.text import format_number
 
 FEW = 30  # independent items below which these intervals are taken
 NOTHING = 1e-30

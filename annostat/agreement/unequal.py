@@ -43,9 +43,11 @@ from annostat.agreement.label_kinds import (
 from annostat.agreement.small import noise_interval, reliability_interval
 from annostat.agreement.variances import Variances
 from annostat.errors import AnnostatError, check_level, check_numbers
-from annostat.estimates import Check, Estimate, Interval, p_text
-from annostat.resampling import cluster_codes
-from annostat.rounds import Rounds
+from annostat.labels.rounds import Rounds
+from annostat.resampling.clusters import cluster_codes
+from annostat.results.estimates import Estimate, Interval
+from annostat.results.result import Check
+from annostat.results.text import p_text
 
 FloatArray = NDArray[np.float64]
 FEWEST = 3  # items: two say nothing of a covariance

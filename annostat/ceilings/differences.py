@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from annostat.agreement.label_kinds import UnequalRaters
 from annostat.agreement.variances import Variances
-from annostat.noise.diagnostics import log_t_limits
+from annostat.labels.rounds import Rounds
 from annostat.noise.hull import design_effect
-from annostat.resampling import cluster_codes
-from annostat.rounds import Rounds
-from annostat.sums import Sums
+from annostat.resampling.clusters import cluster_codes
+from annostat.resampling.intervals import log_t_limits
+from annostat.resampling.sums import Sums
 
 FloatArray = NDArray[np.float64]
 APART = 1.5  # ratio of the raters' noise SDs from which light tails take the bracket

@@ -27,18 +27,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annostat.agreement.label_kinds import ONE_OF_THEM, UnequalRaters
-from annostat.agreement.repeatability import ALL_EQUAL, scaled
+from annostat.agreement.noise_sd import ALL_EQUAL
 from annostat.agreement.small import FEW
 from annostat.agreement.unequal import FEWEST, unequal_raters
 from annostat.agreement.variances import Variances
-from annostat.ceilings.bounds import unbiased_pair_mae
 from annostat.ceilings.differences import Differences
 from annostat.ceilings.mae_result import MaeFloor
+from annostat.ceilings.values import unbiased_pair_mae
 from annostat.errors import check_level
-from annostat.estimates import Check, Estimate, Interval, p_text
-from annostat.noise.diagnostics import Bracket, bracket, lattice_floor, pair_mae
+from annostat.labels.pairs import pair_mae
+from annostat.labels.rounds import Rounds
+from annostat.noise.brackets import Bracket, bracket, lattice_floor
 from annostat.noise.hull import REFUTED, FamilyFit, Hull, heavy_tails, hull
-from annostat.rounds import Rounds
+from annostat.results.estimates import Estimate, Interval
+from annostat.results.result import Check
+from annostat.results.text import p_text
 
 FloatArray = NDArray[np.float64]
 LAPLACE, UNIFORM = math.sqrt(1 / 2), math.sqrt(3) / 2  # E|X|/σ
@@ -90,7 +93,7 @@ def mae_floor(
         )
     used = used.take(np.lexsort((*used.values.T, *np.sort(used.values, axis=1).T)))
     v = Variances.of(used)
-    pair = unbiased_pair_mae(used, v, level)
+    pair = unbiased_pair_mae(used, v, level=level)
     step = step_of(used.values)
     narrow = 0 < step and pair.value < NARROW_STEPS * step
     if narrow and not used.exchangeable:
@@ -106,7 +109,7 @@ def mae_floor(
         raters = unequal_raters(used, level=level) if full >= FEWEST else None
     seen = Differences.of(used, v, raters)
     if pair.interval is None:
-        found = scaled(pair, math.sqrt(1 / 2))
+        found = pair.scaled(math.sqrt(1 / 2))
         return MaeFloor(found, found, {}, around, (), ())
     fitted = None if narrow else hull(seen.sizes, level=level, design_effect=seen.design_effect)
     if fitted is not None and 0 < step and pair.value < FINE_STEPS * step:
@@ -233,7 +236,7 @@ def _named(
     for rater in () if raters is None else raters.raters:
         sigma = rater.noise_sd
         if sigma.interval is None:
-            found[rater.name] = scaled(sigma, GAUSS)
+            found[rater.name] = sigma.scaled(GAUSS)
             continue
         low, high = LAPLACE * sigma.interval.low, UNIFORM * sigma.interval.high
         value, method = GAUSS * sigma.value, "σ of the rater, Laplace to uniform"

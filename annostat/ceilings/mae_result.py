@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from annostat.agreement.label_kinds import ONE_OF_THEM
-from annostat.estimates import Check, Estimate, Result, Section, check_section, format_number
-from annostat.noise.diagnostics import Bracket
+from annostat.noise.brackets import Bracket
 from annostat.noise.hull import FamilyFit
+from annostat.results.estimates import Estimate
+from annostat.results.result import Check, Result, check_section
+from annostat.results.sections import Section
+from annostat.results.text import format_number
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from annostat.estimates import Check
 from annostat.noise import difference_laws as laws
 from annostat.noise.difference_laws import FAMILIES, REACH, STEP, UNIFORM, Law
+from annostat.results.result import Check
 
 FloatArray = NDArray[np.float64]
 LOWEST, HIGHEST, CELLS = -300, 200, 600  # of log m, and of log |d|, in steps about log mean |d|

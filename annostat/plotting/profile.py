@@ -8,8 +8,8 @@ import numpy as np
 
 from annostat.agreement.profile_result import PrecisionProfile
 from annostat.errors import AnnostatError
-from annostat.estimates import percent
 from annostat.plotting.figures import COLOURS, axes_of
+from annostat.results.text import percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -37,19 +37,13 @@ from annostat.agreement.unequal import (
     noise_variance_of,
 )
 from annostat.errors import AnnostatError, check_choice, check_level, check_numbers
-from annostat.estimates import (
-    Check,
-    Estimate,
-    Interval,
-    Result,
-    Section,
-    check_section,
-    format_number,
-    plain,
-)
-from annostat.resampling import cluster_codes
-from annostat.rounds import Rounds
-from annostat.sums import Sums
+from annostat.labels.rounds import Rounds
+from annostat.resampling.clusters import cluster_codes
+from annostat.resampling.sums import Sums
+from annostat.results.estimates import Estimate, Interval
+from annostat.results.result import Check, Result, check_section
+from annostat.results.sections import Section
+from annostat.results.text import format_number, plain
 from annostat.truth.means import fieller, root
 
 if TYPE_CHECKING:
