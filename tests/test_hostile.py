@@ -79,7 +79,7 @@ def test_no_place_for_a_cache_at_all(tmp_path):
     done = subprocess.run([sys.executable, "-c", code, FIT[0], table, *FIT[1:]],
                           capture_output=True, timeout=600, check=False)  # fmt: skip
     assert done.returncode == 0, done.stderr.decode()
-    assert done.stdout.startswith(b"Noise of one annotation")
+    assert b"Noise of one annotation" in done.stdout
 
 
 def test_a_full_disk_is_one_line(tmp_path):
@@ -101,7 +101,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(tmp_path):
     table.write_text(TABLE)
     command = f"{sys.executable} -m annostat fit-afd {table} {' '.join(FIT[1:])} | head -1"
     done = subprocess.run(command, shell=True, capture_output=True, timeout=600, check=False)
-    assert done.stdout == b"Noise of one annotation\n" and done.stderr == b""
+    assert done.stdout.startswith(b"Read    t.csv: 40 items") and done.stderr == b""
 
 
 def test_a_folder_that_refuses(tmp_path):
@@ -234,7 +234,8 @@ def test_a_clip_that_vanishes_during_the_audit(tmp_path, monkeypatch):
 def test_an_interrupt_is_one_line(tmp_path):
     table = tmp_path / "t.csv"
     table.write_text("a,b\n" + "".join(f"{i},{i + i % 7}\n" for i in range(3000)))
-    given = ["fit-afd", str(table), "--ci", "bootstrap", "--resamples", "200000", "--n-jobs", "1"]
+    given = ["fit-afd", str(table), "--rounds", "a", "b", "--ci", "bootstrap"]
+    given += ["--resamples", "200000", "--n-jobs", "1"]
     ready = "import annostat.noise.compare; print('ready', flush=True)"  # what is slow to import
     child = subprocess.Popen(
         [sys.executable, "-c", f"{ready}; from annostat.cli import main; main({given!r})"],

@@ -144,7 +144,6 @@ def test_labels_are_the_same_text_streamed_or_not(tmp_path):
         (b"\xef\xbb\xbf", "is empty"),
         (b"item,a,b\n", "no rows"),
         (b"\x89PNG\0\0", "binary file"),
-        ("item,a,b\nx,1,2\n".encode("utf-16"), "binary file"),
         ("item,\xe9,b\nx,1,2\n".encode("latin-1"), "not UTF-8"),
         (b"PAR1 but no more", "not a Parquet file"),
         (b"a,a,b\n1,2,3\n", "names the column 'a' twice"),
@@ -244,7 +243,7 @@ def test_each_item_its_own_cluster_in_a_long_table():
     ("table", "options", "words"),
     [
         (LONG, {"item": "rater", "rater": "rater", "value": "value"}, "different columns"),
-        (LONG.assign(rater=["item", "r"] * 2), {}, "a rater has the name"),
+        (LONG.assign(rater=["g", "r"] * 2, g=1), {"by": "g"}, "a rater has the name"),
         (pd.DataFrame([[1, 2, 3]], columns=list("aab")), {}, "names a column twice: a"),
         (frame(), {"rounds": "xy"}, "rounds must be a list"),
         (frame(), {"rounds": ["x", "x"]}, "different columns"),
@@ -252,7 +251,7 @@ def test_each_item_its_own_cluster_in_a_long_table():
         (frame(), {"rounds": ["x", "y"], "item": "itme"}, r"item: .* did you mean 'item'"),
         (frame().assign(x=pd.Timestamp(0)), {"rounds": ["x", "y"]}, "holds datetime64"),
         (frame().assign(item=["a", None, "c"]), {"rounds": ["x", "y"]}, "no item identifier"),
-        ([1, 2], {}, "path or a DataFrame"),
+        ([1, 2], {}, "a path, a data frame or a mapping"),
     ],
 )
 def test_tables_that_are_refused(table, options, words):

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from annostat.agreement.conventions import CONVENTIONS, INTERVALS
-from annostat.cli.common import Command, input_options, load, publish, value_options, with_stratum
+from annostat.cli.common import (
+    Command,
+    each_stratum,
+    input_options,
+    load,
+    publish,
+    value_options,
+    with_stratum,
+)
 from annostat.errors import AnnostatError
 
 if TYPE_CHECKING:
@@ -87,6 +95,7 @@ def bounds(**options: Any) -> None:
     Published numbers will do instead: --sd, --correlation and --n.
     """
     summary = options["sd"] is not None or options["correlation"] is not None
+    read = None
     if summary:
         results = {"": _from_summary(options)}
     else:
@@ -99,10 +108,11 @@ def bounds(**options: Any) -> None:
             raise AnnostatError(
                 f"{given[0]} goes with published numbers: give --sd or --correlation"
             )
-        results = _from_rounds(_rounds(options), options)
+        rounds = _rounds(options)
+        read = rounds.read
+        results = _from_rounds(rounds, options)
     if options["sd_of_labels"] is not None:
         results = {k: b.at(sd_of_labels=options["sd_of_labels"]) for k, b in results.items()}
-    publish(results, options, by=None if summary else options["by"])
     if options["plot_file"]:
         from annostat.plotting import plot_bland_altman, plot_deviations, save_figure
         from annostat.plotting.figures import new_figure
@@ -114,18 +124,19 @@ def bounds(**options: Any) -> None:
             elif result.deviations is not None:
                 plot_deviations(result.deviations, ax=ax)
             save_figure(figure, with_stratum(options["plot_file"], name))
+    publish(results, options, by=None if summary else options["by"], read=read)
 
 
-def _rounds(options: dict[str, Any]) -> dict[str, Rounds]:
+def _rounds(options: dict[str, Any]) -> Rounds:
     unit: dict[str, Any] = {"unit": options["unit"], "exchangeable": options["exchangeable"]}
-    return load(options, collapse=False, **unit).strata()
+    return load(options, collapse=False, **unit)
 
 
-def _from_rounds(strata: dict[str, Rounds], options: dict[str, Any]) -> dict[str, Any]:
+def _from_rounds(rounds: Rounds, options: dict[str, Any]) -> dict[str, Any]:
     from annostat.ceilings import bounds as bounds_of
 
-    return {
-        name: bounds_of(
+    def compute(name: str, part: Rounds) -> Any:
+        return bounds_of(
             part,
             m=options["mean_of"],
             interval=options["interval"],
@@ -134,8 +145,8 @@ def _from_rounds(strata: dict[str, Rounds], options: dict[str, Any]) -> dict[str
             rng=options["seed"],
             n_jobs=options["n_jobs"],
         )
-        for name, part in strata.items()
-    }
+
+    return each_stratum(rounds.strata().items(), compute, options["by"])
 
 
 def _from_summary(options: dict[str, Any]) -> Any:

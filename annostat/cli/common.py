@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from annostat.errors import AnnostatError
+from annostat.errors import AnnostatError, shown
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from annostat.labels.read import Read
     from annostat.labels.rounds import Rounds
 
 TYPED = "annostat.typed"  # where a command finds the arguments as they were typed
@@ -27,8 +29,11 @@ EXAMPLES = {
 }
 
 
+SEVERAL = ("--rounds", "--item", "--missing")  # options that take as many values as follow
+
+
 class Command(click.Command):
-    """A command whose option --rounds takes as many values as follow it."""
+    """A command whose options --rounds, --item and --missing take as many values as follow them."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Turn ``--rounds A B`` into ``--rounds A --rounds B`` before click parses it."""
@@ -36,21 +41,29 @@ class Command(click.Command):
         spread: list[str] = []
         rest = iter(range(len(args)))
         for i in rest:
-            if args[i] != "--rounds":
-                spread.append(args[i])
+            option = args[i]
+            if option not in SEVERAL:
+                spread.append(option)
                 continue
             values: list[str] = []
-            while i + 1 + len(values) < len(args) and not args[i + 1 + len(values)].startswith("-"):
+            while i + 1 + len(values) < len(args) and not _is_option(args[i + 1 + len(values)]):
                 values.append(args[i + 1 + len(values)])
                 next(rest)
             if not values:
-                raise click.UsageError("--rounds needs the names of two or more columns", ctx)
-            has_input = any(not a.startswith("-") for a in spread[:1]) or "--example" in args
-            if not has_input and len(values) > 2 and Path(values[-1]).is_file():
+                what = "the names of two or more columns" if option == "--rounds" else "a value"
+                raise click.UsageError(f"{option} needs {what}", ctx)
+            has_input = any(not _is_option(a) for a in spread[:1]) or "--example" in args
+            least = 3 if option == "--rounds" else 2
+            if not has_input and len(values) >= least and Path(values[-1]).is_file():
                 spread.append(values.pop())
             for value in values:
-                spread += ["--rounds", value]
+                spread += [option, value]
         return super().parse_args(ctx, spread)
+
+
+def _is_option(text: str) -> bool:
+    """Return whether an argument is an option; "-" is standard input, and may be a marker."""
+    return text.startswith("-") and text != "-"
 
 
 def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -59,16 +72,25 @@ def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
         command,
         click.argument("source", metavar="ROUNDS", required=False),
         click.option("--example", type=click.Choice(list(EXAMPLES)), help="Bundled data instead."),
-        click.option("--item", metavar="C", help="Column of the item identifiers."),
+        click.option(
+            "--item", metavar="C ...", multiple=True, help="Columns that tell the items apart."
+        ),
         click.option(
             "--rounds",
             "rounds",
             metavar="A B ...",
             multiple=True,
-            help="Columns of the rounds of a wide table.",
+            help="Columns of the rounds of a wide table, or raters of a long one.",
         ),
         click.option("--rater", metavar="C", help="Column of the rater (long table)."),
         click.option("--value", metavar="C", help="Column of the annotation (long table)."),
+        click.option(
+            "--model",
+            "models",
+            metavar="M",
+            multiple=True,
+            help="Column (or rater) that is a model, and no round; may be given again.",
+        ),
         click.option("--by", metavar="C", help="Column of a stratum: one result for each."),
         click.option(
             "--period",
@@ -76,8 +98,17 @@ def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="Column or number: duration of a frame, spacing of a slice.",
         ),
         click.option("--fps", metavar="C", help="Column or number: frames per second."),
+        click.option("--period-unit", default="", metavar="TEXT", help="Unit of --period."),
         click.option("--length", metavar="C", help="Column or number: frames of the clip."),
         click.option("--cluster", metavar="C", help="Column of the cluster (patient)."),
+        click.option(
+            "--missing", metavar="TEXT ...", multiple=True, help="Markers of a missing number."
+        ),
+        click.option(
+            "--tidy-names",
+            is_flag=True,
+            help="Take names that differ only by case, spaces or .0 for one.",
+        ),
         exclude_option,
     )
 
@@ -133,14 +164,26 @@ def add(command: Callable[..., Any], *options: Callable[..., Any]) -> Callable[.
 
 
 def load(options: dict[str, Any], *, unit: str = "frames", **reading: Any) -> Rounds:
-    """Read the rounds that the options name, without the items that are excluded.
+    """Read the rounds that the options name, without models and the items that are excluded.
 
     `reading` goes to `read_rounds`.
     """
-    if options["exclude"]:
+    both = load_all(options, unit=unit, **reading)
+    return of_rounds(both)
+
+
+def load_all(options: dict[str, Any], *, unit: str = "frames", **reading: Any) -> Rounds:
+    """Read the rounds and the models that the options name, in one table."""
+    if options["exclude"] or options["models"]:
         reading.setdefault("collapse", False)
     rounds = _read(options, unit, reading)
     return without(rounds, options["exclude"]) if options["exclude"] else rounds
+
+
+def of_rounds(both: Rounds) -> Rounds:
+    """Return the rounds alone of a table that was read with its models."""
+    models = both.read.models if both.read is not None else ()
+    return both.choose([n for n in both.names if n not in models]) if models else both
 
 
 def without(rounds: Rounds, path: str) -> Rounds:
@@ -165,7 +208,13 @@ def rows_left(items: Iterable[object], path: str) -> NDArray[np.int64]:
     kept = [c not in named and c.rsplit(":", 1)[0] not in named for c in clips]
     if not any(kept):
         raise AnnostatError(f"--exclude {path!r} leaves no item of {len(kept)}")
-    click.echo(f"annostat: {len(kept) - sum(kept)} of {len(kept)} items excluded", err=True)
+    found = {c for c in clips if c in named} | {c.rsplit(":", 1)[0] for c in clips} & named
+    if named and not found:
+        raise AnnostatError(f"--exclude {path!r} names no item of the table: {shown(named, 3)}")
+    text = f"annostat: {len(kept) - sum(kept)} of {len(kept)} items excluded"
+    if len(found) < len(named):
+        text += f"; {len(named - found)} names of {path} match none: {shown(named - found, 3)}"
+    click.echo(text, err=True)
     return np.flatnonzero(kept)
 
 
@@ -182,15 +231,19 @@ def _read(options: dict[str, Any], unit: str, reading: dict[str, Any]) -> Rounds
 
     return read_rounds(
         options["source"],
-        item=options["item"],
+        item=options["item"] or None,
         rounds=list(options["rounds"]) or None,
         rater=options["rater"],
         value=options["value"],
+        models=options["models"],
         by=options["by"],
         period=column_or_number(options["period"]),
         fps=column_or_number(options["fps"]),
         length=column_or_number(options["length"]),
         cluster=options["cluster"],
+        missing=options["missing"],
+        tidy_names=options["tidy_names"],
+        period_unit=options["period_unit"],
         unit=unit,
         **reading,
     )
@@ -206,12 +259,15 @@ def column_or_number(text: str | None) -> str | float | None:
         return text
 
 
-def publish(results: dict[str, Any], options: dict[str, Any], *, by: str | None) -> None:
-    """Print the results as text, or write them as JSON."""
+def publish(
+    results: dict[str, Any], options: dict[str, Any], *, by: str | None, read: Read | None = None
+) -> None:
+    """Print what was read and the results as text, or write them as JSON."""
     target = options["json_file"]
     if target:
         parts = {name: result.to_dict() for name, result in results.items()}
         shape = {"strata": parts} if by else parts[""]
+        shape = {"read": None if read is None else read.to_dict(), **shape}
         text = json.dumps(shape, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         if target == "-":
             click.echo(text, nl=False)
@@ -219,11 +275,30 @@ def publish(results: dict[str, Any], options: dict[str, Any], *, by: str | None)
         from annostat.files import write_text
 
         write_text(target, text)
+    if read is not None:
+        click.echo("\n".join(read.lines(shutil.get_terminal_size((80, 24)).columns)) + "\n")
     for name, result in results.items():
         if by:
             click.echo(f"== {by}: {name} ==\n")
         click.echo(str(result))
         click.echo()
+
+
+def each_stratum(
+    strata: Iterable[tuple[str, Any]], compute: Callable[[str, Any], Any], by: str | None
+) -> dict[str, Any]:
+    """Return the result of each stratum; one that cannot be computed is reported and left out."""
+    results: dict[str, Any] = {}
+    for name, part in strata:
+        try:
+            results[name] = compute(name, part)
+        except AnnostatError as error:
+            if not by:
+                raise
+            click.echo(f"annostat: {by} {name} is left out: {error}", err=True)
+    if not results:
+        raise AnnostatError(f"no {by} has a result")
+    return results
 
 
 def with_stratum(path: str, name: str) -> Path:

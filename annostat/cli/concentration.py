@@ -238,10 +238,10 @@ def example(options: dict[str, Any]) -> pd.DataFrame:
 
 def identifiers(table: pd.DataFrame, column: str | None, numeric: list[str]) -> Any:
     """Return the items' names: a column, or the rows' numbers."""
-    from annostat.labels.layout import ITEM_NAMES
+    from annostat.labels.looks import is_item_name
 
     if column is None:
-        known = [c for c in table.columns if c.lower() in ITEM_NAMES and c not in numeric]
+        known = [c for c in table.columns if is_item_name(c) and c not in numeric]
         text = [c for c in table.columns if table[c].dtype.kind not in "iufb"]
         column = next((c for c in known or text if table[c].is_unique), None)
     if column is None:

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from annostat.cli.common import Command, input_options, load, progress_bar, publish, with_stratum
+from annostat.cli.common import (
+    Command,
+    each_stratum,
+    input_options,
+    load,
+    progress_bar,
+    publish,
+    with_stratum,
+)
 from annostat.errors import AnnostatError
 from annostat.noise.abandonment import ABANDONMENT
+
+if TYPE_CHECKING:
+    from annostat.labels.rounds import Rounds
+    from annostat.noise import NoiseComparison
 
 
 @click.command("fit-afd", cls=Command)
@@ -75,11 +87,10 @@ def fit_afd(**options: Any) -> None:
     if options["items_file"] and rounds.items is None:
         raise AnnostatError("--items needs items, but the file was streamed into counts")
     physical = bool(options["period"] or options["fps"])
-    results = {}
-    strata = rounds.strata()
-    for name, part in strata.items():
+
+    def compute(name: str, part: Rounds) -> NoiseComparison:
         with progress_bar(name or "fitting") as progress:
-            results[name] = compare_noise(
+            return compare_noise(
                 part,
                 cores=options["core"],
                 abandonment=options["abandonment"],
@@ -93,7 +104,9 @@ def fit_afd(**options: Any) -> None:
                 n_jobs=options["n_jobs"],
                 progress=progress,
             )
-    publish(results, options, by=options["by"])
+
+    strata = rounds.strata()
+    results = each_stratum(strata.items(), compute, options["by"])
     if options["plot_file"]:
         from annostat.plotting import plot_noise, save_figure
 
@@ -111,3 +124,4 @@ def fit_afd(**options: Any) -> None:
             text = io.StringIO()
             giving_up.abandonment_posterior().to_csv(text, index=False)
             write_text(with_stratum(options["items_file"], name), text.getvalue())
+    publish(results, options, by=options["by"], read=rounds.read)

@@ -68,4 +68,4 @@ def plan(**options: Any) -> None:
         rng=options["seed"],
         n_jobs=options["n_jobs"],
     )
-    publish({"": result}, options, by=None)
+    publish({"": result}, options, by=None, read=getattr(source, "read", None))

@@ -13,6 +13,7 @@ import numpy as np
 from annostat.cli.common import (
     TYPED,
     Command,
+    each_stratum,
     progress_bar,
     run_options,
     table_options,
@@ -39,13 +40,6 @@ if TYPE_CHECKING:
 )
 @value_options
 @click.option(
-    "--model",
-    "models",
-    metavar="M",
-    multiple=True,
-    help="Column of a model's predictions to be scored; may be given again.",
-)
-@click.option(
     "--masks",
     metavar="FOLDER|FILE.npz",
     multiple=True,
@@ -70,10 +64,15 @@ def report(ctx: click.Context, /, **options: Any) -> None:
     with progress_bar("masks, audit") as progress:
         others = folders(options, progress)
     chapters: list[Part] = []
-    for name, part, models in strata_of(rounds, predictions):
+
+    def compute(name: str, part: tuple[Rounds, dict[str, np.ndarray]]) -> list[Part]:
         with progress_bar(name or "report") as progress:
-            for chapter in chapters_of(part, models, options, progress):
-                chapters.append(of_stratum(chapter, name))
+            found = chapters_of(part[0], part[1], options, progress)
+        return [of_stratum(chapter, name) for chapter in found]
+
+    parts = ((name, (part, f)) for name, part, f in strata_of(rounds, predictions))
+    for found in each_stratum(parts, compute, options["by"]).values():
+        chapters += found
     chapters += others
     source = options["example"] or Path(options["source"]).name
     typed = shlex.join(["annostat", "report", *ctx.meta[TYPED]])

@@ -9,8 +9,17 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from annostat.cli.common import Command, input_options, load, publish, value_options, with_stratum
-from annostat.errors import AnnostatError, check_choice, shown
+from annostat.cli.common import (
+    Command,
+    each_stratum,
+    input_options,
+    load_all,
+    of_rounds,
+    publish,
+    value_options,
+    with_stratum,
+)
+from annostat.errors import AnnostatError, check_choice
 from annostat.labels.kinds import KINDS
 
 if TYPE_CHECKING:
@@ -26,11 +35,11 @@ HELD_OUT_NOTE = (
 @click.command("score", cls=Command)
 @input_options
 @click.option(
-    "--model",
-    "models",
-    metavar="M",
+    "--predictions",
+    "prediction_files",
+    metavar="FILE",
     multiple=True,
-    help="Column of a model's predictions; may be given again.",
+    help="Table of predictions, joined by item: a column for each model.",
 )
 @value_options
 @click.option(
@@ -72,15 +81,15 @@ def score(**options: Any) -> None:
 
     if options["example"]:
         rounds, predictions = held_out_readers(options)
-    elif options["models"]:
+    elif options["models"] or options["prediction_files"]:
         rounds, predictions = labels_and_models(options)
     else:
-        raise AnnostatError("no model: name its column by --model")
-    results = {}
-    for name, part, models in strata_of(rounds, predictions):
-        results[name] = score_models(
-            part,
-            models,
+        raise AnnostatError("no model: name its column by --model, or its file by --predictions")
+
+    def compute(name: str, part: tuple[Rounds, dict[str, np.ndarray]]) -> Any:
+        return score_models(
+            part[0],
+            part[1],
             trained_on=options["trained_on"],
             margin=options["margin"],
             kind=options["kind"],
@@ -90,7 +99,9 @@ def score(**options: Any) -> None:
             rng=options["seed"],
             n_jobs=options["n_jobs"],
         )
-    publish(results, options, by=options["by"])
+
+    parts = ((name, (part, f)) for name, part, f in strata_of(rounds, predictions))
+    results = each_stratum(parts, compute, options["by"])
     if options["plot_file"]:
         from annostat.plotting import plot_scores, save_figure
 
@@ -102,6 +113,7 @@ def score(**options: Any) -> None:
         for name, result in results.items():
             text = result.items().to_csv(index=False, lineterminator="\n")
             write_text(with_stratum(options["items_file"], name), text)
+    publish(results, options, by=options["by"], read=rounds.read)
 
 
 def labels_and_models(options: dict[str, Any]) -> tuple[Rounds, dict[str, np.ndarray]]:
@@ -110,16 +122,28 @@ def labels_and_models(options: dict[str, Any]) -> tuple[Rounds, dict[str, np.nda
     twice = sorted({m for m in models if models.count(m) > 1 or m in options["rounds"]})
     if twice:
         raise AnnostatError(f"--model {twice[0]!r} is named twice, or is one of the rounds")
-    wanted = (*options["rounds"], *models) if options["rounds"] else ()
-    both = load(
-        {**options, "rounds": wanted},
-        unit=options["unit"],
-        exchangeable=options["exchangeable"],
-        collapse=False,
+    both = load_all(
+        options, unit=options["unit"], exchangeable=options["exchangeable"], collapse=False
     )
-    for model in models:
-        check_choice("--model", model, both.names)
-    return split(both, models) if models else (both, {})
+    rounds = of_rounds(both)
+    predictions = {m: both.values[:, both.names.index(m)] for m in models}
+    for path in options.get("prediction_files", ()):
+        for name, f in joined(path, rounds).items():
+            if name in predictions or name in rounds.names:
+                raise AnnostatError(f"--predictions {path!r}: {name!r} is there already")
+            predictions[name] = f
+    if rounds.read is not None:
+        rounds = replace(rounds, read=replace(rounds.read, models=tuple(predictions)))
+    return rounds, predictions
+
+
+def joined(path: str, rounds: Rounds) -> dict[str, np.ndarray]:
+    """Return the columns of a table of predictions, in the order of the rounds' items."""
+    from annostat.tables.predictions import read_predictions
+
+    found, words = read_predictions(path, rounds)
+    click.echo(f"annostat: {words}", err=True)
+    return found
 
 
 def strata_of(
@@ -129,21 +153,6 @@ def strata_of(
     for name, part in rounds.strata().items():
         inside = slice(None) if rounds.stratum is None else rounds.stratum == name
         yield name, part, {model: f[inside] for model, f in predictions.items()}
-
-
-def split(both: Rounds, models: list[str]) -> tuple[Rounds, dict[str, np.ndarray]]:
-    """Return rounds and models that were read as one table."""
-    kept = [j for j, name in enumerate(both.names) if name not in models]
-    if len(kept) < 2:
-        raise AnnostatError(
-            f"at least two rounds of annotation are needed beside the models, got {len(kept)} "
-            f"({shown(both.names[j] for j in kept)})"
-        )
-    notes = tuple(note for note in both.notes if not note.startswith("rounds: "))
-    rounds = replace(
-        both, values=both.values[:, kept], names=tuple(both.names[j] for j in kept), notes=notes
-    )
-    return rounds, {m: both.values[:, both.names.index(m)] for m in models}
 
 
 def held_out_readers(options: dict[str, Any]) -> tuple[Rounds, dict[str, np.ndarray]]:

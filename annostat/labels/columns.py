@@ -2,36 +2,55 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from annostat.arrays import FloatArray
 from annostat.errors import AnnostatError, shown
 
 if TYPE_CHECKING:
     import pandas as pd
 
+# What spreadsheets and statistics programs write for a number that is not there. As text they may
+# be names (initials, North America), so that they are looked for among numbers alone.
+MISSING_MARKERS = frozenset(
+    ("", "NA", "N/A", "n/a", "<NA>", "#N/A", "#NA", "NaN", "nan", "-nan", "-NaN", "NULL", "null",
+     "None", "#DIV/0!", "#VALUE!", "#NUM!", "#REF!")
+)  # fmt: skip
+DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
+
 
 def as_text(column: pd.Series[Any]) -> NDArray[Any]:
-    """Return the identifiers of a column as text; empty ones are refused."""
-    missing = column.isna().to_numpy()
+    """Return the identifiers of a column as text without spaces around it; empty ones are refused.
+
+    Whole numbers that are stored as decimals lose their ".0".
+    """
+    if column.dtype.kind == "f" and bool((column % 1 == 0).all()):
+        column = column.astype(np.int64)
+    text = np.array([str(v).strip() for v in column], dtype=object)
+    missing = column.isna().to_numpy() | (text == "")
     if missing.any():
         raise AnnostatError(
             f"column {column.name!r} has no item identifier in {int(missing.sum())} rows; "
             f"first: row {int(np.flatnonzero(missing)[0]) + 1}"
         )
-    return np.array([str(v) for v in column], dtype=object)
+    return text
 
 
-def as_labels(column: pd.Series[Any], name: str, items: NDArray[Any]) -> NDArray[Any]:
-    """Return the labels of a column as text; empty ones are refused."""
-    missing = np.flatnonzero(column.isna().to_numpy())
+def as_labels(column: pd.Series[Any], name: str, items: NDArray[Any] | RowNames) -> NDArray[Any]:
+    """Return the labels of a column as text without spaces around it; empty ones are refused."""
+    text = np.array([str(v).strip() for v in column], dtype=object)
+    missing = np.flatnonzero(column.isna().to_numpy() | (text == ""))
     if missing.size:
         raise AnnostatError(
             f"column {name!r} is empty in {missing.size} rows; first: {items[missing[0]]!r}"
         )
-    return np.array([str(v) for v in column], dtype=object)
+    return text
 
 
 class RowNames:
@@ -40,26 +59,61 @@ class RowNames:
     def __init__(self, numbers: NDArray[np.int64]) -> None:
         self.numbers = numbers
 
-    def __getitem__(self, i: int) -> str:
+    def __getitem__(self, i: Any) -> str:
         return f"row {self.numbers[i] + 1}"
 
 
 def as_numbers(
-    column: pd.Series[Any], name: str, items: NDArray[Any] | RowNames
-) -> NDArray[np.float64]:
-    """Return a column as float64; text that is no number is shown and refused."""
+    column: pd.Series[Any],
+    name: str,
+    items: NDArray[Any] | RowNames,
+    missing: Collection[str] = (),
+) -> FloatArray:
+    """Return a column as float64; text that is no number is shown and refused.
+
+    `missing` are markers of cells without a number, beside the usual ones.
+    """
     import pandas as pd
 
     if column.dtype.kind in "mMc":
         raise AnnostatError(f"column {name!r} must hold numbers, but holds {column.dtype}")
     if column.dtype.kind in "iuf":
         return column.to_numpy(np.float64, na_value=np.nan)
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.astype(column.cat.categories.dtype)
+        if column.dtype.kind in "iuf":
+            return column.to_numpy(np.float64, na_value=np.nan)
+    if column.dtype.kind != "b":
+        text = column.astype(str).str.strip()
+        absent = column.isna() | text.isin(MISSING_MARKERS) | text.isin(list(missing))
+        column = text.where(~absent)
     numbers = pd.to_numeric(column, errors="coerce")
     bad = np.flatnonzero((numbers.isna() & column.notna()).to_numpy())
     if bad.size:
-        places = "; ".join(f"{items[i]}: {str(column.iloc[i])!r}" for i in bad[:3])
-        raise AnnostatError(f"column {name!r} holds text in {bad.size} rows; first: {places}")
+        cells = [str(column.iloc[i]) for i in bad]
+        places = "; ".join(f"{items[i]}: {_short(column.iloc[i])}" for i in bad[:3])
+        raise AnnostatError(
+            f"column {name!r} holds text in {bad.size} rows; first: {places}{_cure(cells)}"
+        )
     return np.asarray(numbers.to_numpy(np.float64, na_value=np.nan))
+
+
+def _short(cell: object) -> str:
+    text = repr(str(cell))
+    return text if len(text) <= 60 else f"{text[:40]}…' ({len(str(cell)):,} characters)"
+
+
+def _cure(cells: Sequence[str]) -> str:
+    """Return what to do about cells that are no numbers."""
+    if any("\n" in cell for cell in cells):
+        return "; lines of the file are one cell: is a quotation mark not closed?"
+    if all(DECIMAL_COMMA.fullmatch(cell) for cell in cells):
+        return "; decimal commas: write points, or separate cells by semicolons"
+    different = list(dict.fromkeys(cells))
+    if len(different) <= 3 and all(len(cell) <= 12 for cell in different):
+        marks = " ".join(repr(cell) for cell in different)
+        return f"; if that means missing: --missing {marks} (missing)"
+    return "; is it a round?"
 
 
 def refuse_duplicates(items: NDArray[Any]) -> None:
@@ -69,5 +123,25 @@ def refuse_duplicates(items: NDArray[Any]) -> None:
         twice = seen[counts > 1]
         raise AnnostatError(
             f"{len(twice)} items stand in more than one row; first: {shown(twice, 3)} "
-            "(a long table? then name its rater and value columns)"
+            "(name all columns that tell them apart (item), or a long table's rater and value)"
         )
+
+
+def tidy(name: str) -> str:
+    """Return a name as it is compared: Unicode form, spaces, case and a trailing ".0" aside."""
+    text = unicodedata.normalize("NFKC", name)
+    return re.sub(r"\s+", " ", text).strip().casefold().removesuffix(".0")
+
+
+def alike(names: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return groups of names that differ only by what `tidy` takes away."""
+    groups: dict[str, list[str]] = {}
+    for name in dict.fromkeys(names):
+        groups.setdefault(tidy(name), []).append(name)
+    return [tuple(group) for group in groups.values() if len(group) > 1]
+
+
+def tidied(names: NDArray[Any]) -> NDArray[Any]:
+    """Return names of which those that are `alike` are one: the form that stands first."""
+    first: dict[str, str] = {}
+    return np.array([first.setdefault(tidy(str(n)), str(n)) for n in names], dtype=object)

@@ -1,165 +1,248 @@
 """Which column of a table is what.
 
 Two layouts are read. Wide: one row per item, one column per round. Long: one row per annotation,
-with a column for the item, one for the rater or round, and one for the value.
+with a column for the item, one for the rater or round, and one for the value. What a table does
+not say by itself is asked for, and never guessed.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from annostat.errors import AnnostatError, check_column, check_number, shown
-from annostat.labels.columns import as_labels, as_numbers, as_text
+from annostat.arrays import FloatArray, IntArray
+from annostat.errors import AnnostatError, AnnostatWarning, check_column, check_number, shown
+from annostat.labels.columns import (
+    MISSING_MARKERS,
+    alike,
+    as_labels,
+    as_numbers,
+    as_text,
+    refuse_duplicates,
+    tidied,
+)
+from annostat.labels.looks import (
+    LONG_RATER_NAMES,
+    LONG_VALUE_NAMES,
+    are_series,
+    is_item_name,
+    item_rank,
+    look_of,
+    may_be_round,
+    plain_name,
+)
+from annostat.labels.read import Read
 
 if TYPE_CHECKING:
     import pandas as pd
 
+MOST_LISTED = 14  # columns that an error lists
 
-ITEM_NAMES = ("item", "id", "filename", "name", "case", "clip", "image", "study", "subject")
-LONG_RATER_NAMES = ("rater", "round", "reader", "annotator", "observer")
-LONG_VALUE_NAMES = ("value", "pick", "frame", "label", "score")
+
+@dataclass(frozen=True)
+class Roles:
+    """What a caller says about the columns of a table; parameters of `annostat.read_rounds`."""
+
+    item: str | Sequence[str] | None = None
+    rounds: Sequence[str] | None = None
+    rater: str | None = None
+    value: str | None = None
+    models: Sequence[str] = ()
+    by: str | None = None
+    cluster: str | None = None
+    period: str | float | None = None
+    fps: str | float | None = None
+    length: str | float | None = None
+    missing: Sequence[str] = ()
+    tidy_names: bool = False
+
+    def __post_init__(self) -> None:
+        if self.period is not None and self.fps is not None:
+            raise AnnostatError("give either period or fps, not both")
+        if isinstance(self.rounds, str):
+            raise AnnostatError(f"rounds must be a list of columns, got {self.rounds!r}")
+        if (self.rater is None) != (self.value is None):
+            raise AnnostatError("a long table needs both rater and value")
+        named = [*self.items, self.rater, self.value, *(self.rounds or ()), *self.models]
+        roles = [str(c) for c in named if c is not None]
+        if len(set(roles)) != len(roles):
+            twice = sorted({c for c in roles if roles.count(c) > 1})
+            raise AnnostatError(
+                "item, rater, value, rounds and models must be different columns, got "
+                f"{shown(twice)} twice"
+            )
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        """Columns that tell items apart, as they were named."""
+        if self.item is None:
+            return ()
+        return (self.item,) if isinstance(self.item, str) else tuple(map(str, self.item))
+
+    @property
+    def named(self) -> dict[str, str]:
+        """Columns that were named, with the role that each was named for."""
+        single = {
+            "rater": self.rater,
+            "value": self.value,
+            "by": self.by,
+            "cluster": self.cluster,
+            "period": self.period,
+            "fps": self.fps,
+            "length": self.length,
+        }
+        found = {str(c): role for role, c in single.items() if isinstance(c, str)}
+        return {**{str(c): "item" for c in self.items}, **found}
+
+    def check(self, columns: Sequence[str]) -> None:
+        """Refuse what is not there, and a table that names a column twice."""
+        if len(set(columns)) != len(columns):
+            seen: set[str] = set()
+            twice = sorted({c for c in columns if c in seen or seen.add(c)})  # type: ignore[func-returns-value]
+            raise AnnostatError(f"the table names a column twice: {shown(twice)}")
+        for column, role in self.named.items():
+            check_column(role, column, columns)
+        if self.rater is None:
+            for role, names in (("rounds", self.rounds or ()), ("models", self.models)):
+                for name in names:
+                    check_column(role, str(name), columns)
 
 
 @dataclass
 class Layout:
-    """Which column of a table is what."""
+    """Which column of a table is what, after a look at it."""
 
-    item: str | None
+    roles: Roles
+    item: tuple[str, ...]
     rounds: list[str]
     rater: str | None
     value: str | None
-    by: str | None
-    cluster: str | None
-    period: str | float | None
-    fps: str | float | None
-    length: str | float | None
-    notes: list[str]
+    unused: tuple[str, ...] = ()
+    notes: list[str] = field(default_factory=list)
 
     @classmethod
-    def resolve(
-        cls,
-        frame: pd.DataFrame,
-        *,
-        item: str | None,
-        rounds: Sequence[str] | None,
-        rater: str | None,
-        value: str | None,
-        by: str | None,
-        cluster: str | None,
-        period: str | float | None,
-        fps: str | float | None,
-        length: str | float | None,
-    ) -> Layout:
+    def resolve(cls, frame: pd.DataFrame, roles: Roles) -> Layout:
         """Find out which column is what; see `annostat.tables.read_rounds`."""
         columns = [str(c) for c in frame.columns]
-        if len(set(columns)) != len(columns):
-            twice = sorted({c for c in columns if list(columns).count(c) > 1})
-            raise AnnostatError(f"the table names a column twice: {shown(twice)}")
-        if period is not None and fps is not None:
-            raise AnnostatError("give either period or fps, not both")
-        if isinstance(rounds, str):
-            raise AnnostatError(f"rounds must be a list of columns, got {rounds!r}")
-        numeric = [c for c, t in zip(columns, frame.dtypes, strict=True) if t.kind in "iufb"]
-        text = [c for c in columns if c not in numeric]
-        by_name = {c.lower(): c for c in columns}
-        named = {
-            "item": item,
-            "rater": rater,
-            "value": value,
-            "by": by,
-            "cluster": cluster,
-            "period": period,
-            "fps": fps,
-            "length": length,
-        }
-        for role, column in named.items():
-            if isinstance(column, str):
-                check_column(role, column, columns)
-        for column in rounds or ():
-            check_column("rounds", column, columns)
-        roles = [c for c in (item, rater, value, *(rounds or ())) if c is not None]
-        if len(set(roles)) != len(roles):
-            raise AnnostatError(
-                f"item, rater, value and rounds must be different columns, got {shown(roles)}"
-            )
+        roles.check(columns)
+        rater, value = roles.rater, roles.value
         notes: list[str] = []
-        if rounds is None and rater is None and value is None:
-            raters = [by_name[n] for n in LONG_RATER_NAMES if n in by_name]
-            labels = [by_name[n] for n in LONG_VALUE_NAMES if n in by_name]
-            if len(raters) == 1 and len(labels) == 1:
-                rater, value = raters[0], labels[0]
-                notes.append(f"long table: rater from {rater!r}, value from {value!r}")
-        if (rater is None) != (value is None):
-            raise AnnostatError("a long table needs both rater and value")
-        if rater is not None and rounds is not None:
-            raise AnnostatError("give rounds (wide table) or rater and value (long), not both")
-        used = {c for c in (rater, value, by, cluster, period, fps, length) if isinstance(c, str)}
-        used |= set(rounds or ())
-        if item is None:
-            known = [by_name[n] for n in ITEM_NAMES if n in by_name and by_name[n] not in used]
-            free_text = [c for c in text if c not in used]
-            item = known[0] if known else free_text[0] if len(free_text) == 1 else None
+        if roles.rounds is None and rater is None:
+            rater, value = _long_of(columns, roles)
+            if rater is not None:
+                notes.append(f"Long table: rater from {rater!r}, value from {value!r}.")
+        taken = set(roles.named) | set(map(str, roles.models)) | set(map(str, roles.rounds or ()))
+        taken |= {c for c in (rater, value) if c is not None}
+        item = roles.items or _items_of(frame, columns, taken)
         if rater is not None:
-            if item is None:
+            if not item:
                 raise AnnostatError("a long table needs the name of its item column (item)")
-            return cls(item, [], rater, value, by, cluster, period, fps, length, notes)
+            unused = tuple(c for c in columns if c not in taken and c not in item)
+            return cls(roles, item, [], rater, value, unused, notes)
+        rounds = [str(c) for c in roles.rounds] if roles.rounds is not None else None
         if rounds is None:
-            rounds = [c for c in columns if c not in used and c != item]
-            strays = [c for c in rounds if c in text]
-            if strays and len([c for c in rounds if c in numeric]) >= 2:
-                raise AnnostatError(
-                    f"column {strays[0]!r} is not numeric: name the columns of the rounds "
-                    f"(rounds) if it is not one of them (columns: {shown(columns, 12)})"
-                )
-            notes.append(f"rounds: {', '.join(rounds)}")
+            rounds = _rounds_of(frame, [c for c in columns if c not in taken and c not in item])
         if len(rounds) < 2:
             raise AnnostatError(
                 f"at least two rounds of annotation are needed, got {len(rounds)} "
                 f"({shown(rounds) or 'none'}; columns: {shown(columns, 12)})"
             )
-        return cls(item, list(rounds), None, None, by, cluster, period, fps, length, notes)
+        rounds = [*rounds, *map(str, roles.models)]
+        unused = tuple(c for c in columns if c not in taken and c not in (*item, *rounds))
+        return cls(roles, item, rounds, None, None, unused, notes)
 
-    def widen(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Return the wide form of a long table; a wide one comes back as it is."""
-        if self.rater is None or self.value is None or self.item is None:
-            return frame
-        frame = frame.copy()
-        labels = as_text(frame[self.item])
-        frame[self.value] = as_numbers(frame[self.value], self.value, labels)
-        frame[self.item] = labels
-        raters = as_labels(frame[self.rater], self.rater, labels)
-        frame[self.rater] = raters
-        twice = frame.duplicated([self.item, self.rater], keep=False)
+    def read(self, frame: pd.DataFrame) -> tuple[pd.DataFrame, NDArray[Any]]:
+        """Return the wide form of the table, and the names of its items."""
+        labels = self._named_items(frame)
+        if self.rater is None or self.value is None:
+            refuse_duplicates(labels)
+            return frame.reset_index(drop=True), labels
+        return self._widened(frame, labels)
+
+    def _named_items(self, frame: pd.DataFrame) -> NDArray[Any]:
+        if not self.item:
+            return np.array([f"row {i + 1}" for i in range(len(frame))], dtype=object)
+        labels = self._tidied("items", self._joined(frame, self.item))
+        by = self.roles.by
+        wide = self.rater is None
+        if wide and by is not None and by not in self.item and len(set(labels)) < len(labels):
+            both = self._joined(frame, (*self.item, by))
+            if len(set(both)) == len(both):
+                self.notes.append(f"Items are told apart by {', '.join(self.item)} and {by}.")
+                self.item = (*self.item, by)
+                return both
+        return labels
+
+    def _joined(self, frame: pd.DataFrame, columns: Sequence[str]) -> NDArray[Any]:
+        parts = [as_text(frame[c]) for c in columns]
+        if len(parts) == 1:
+            return parts[0]
+        return np.array([":".join(row) for row in zip(*parts, strict=True)], dtype=object)
+
+    def _tidied(self, what: str, names: NDArray[Any]) -> NDArray[Any]:
+        """Return names of which those that are alike are one, or a word on them."""
+        groups = alike([str(n) for n in names])
+        if not groups:
+            return names
+        pairs = "; ".join(" and ".join(repr(n) for n in group) for group in groups[:3])
+        if self.roles.tidy_names:
+            self.notes.append(f"Taken as one: {what} {pairs}.")
+            return tidied(names)
+        warnings.warn(
+            f"{len(groups)} {what} have names that differ only by case, spaces, '.0' or Unicode "
+            f"form: {pairs}; if each is one, say --tidy-names (tidy_names)",
+            AnnostatWarning,
+            stacklevel=6,
+        )
+        return names
+
+    def _widened(
+        self, frame: pd.DataFrame, labels: NDArray[Any]
+    ) -> tuple[pd.DataFrame, NDArray[Any]]:
+        import pandas as pd
+
+        roles, rater, value = self.roles, str(self.rater), str(self.value)
+        raters = self._tidied("raters", as_labels(frame[rater], rater, labels))
+        wanted = [str(n).strip() for n in (*(roles.rounds or ()), *roles.models)]
+        known = sorted(set(raters))
+        for name in wanted:
+            check_column("rounds" if name not in roles.models else "models", name, known)
+        if roles.rounds is not None:
+            keep = np.isin(raters.astype(str), wanted)
+            frame, labels, raters = frame[keep], labels[keep], raters[keep]
+        numbers = as_numbers(frame[value], value, labels, roles.missing)
+        long = pd.DataFrame({"item": labels, "rater": raters, "value": numbers})
+        twice = long.duplicated(["item", "rater"], keep=False)
         if twice.any():
-            first = frame.loc[twice, [self.item, self.rater]].drop_duplicates().head(3)
-            pairs = "; ".join(f"item {i!r}, {self.rater} {r!r}" for i, r in first.to_numpy())
+            first = long.loc[twice, ["item", "rater"]].drop_duplicates().head(3)
+            pairs = "; ".join(f"item {i!r}, {rater} {r!r}" for i, r in first.to_numpy())
             raise AnnostatError(
                 f"{int(twice.sum())} rows annotate the same item twice by the same rater; "
                 f"first: {pairs}"
             )
-        wide = frame.pivot(index=self.item, columns=self.rater, values=self.value)
+        wide = long.pivot(index="item", columns="rater", values="value")
         wide = wide.reindex(list(dict.fromkeys(labels)))
-        self.rounds = sorted(str(c) for c in wide.columns)
+        if wanted and roles.rounds is not None:
+            self.rounds = wanted
+        else:
+            models = [str(m) for m in roles.models]
+            self.rounds = [*(r for r in map(str, sorted(set(raters))) if r not in models), *models]
         wide = wide[self.rounds]
         wide.columns.name = None
         extras = [
             c
-            for c in (self.by, self.cluster, self.period, self.fps, self.length)
+            for c in (roles.by, roles.cluster, roles.period, roles.fps, roles.length)
             if isinstance(c, str)
         ]
-        if self.item in self.rounds:
-            raise AnnostatError(f"a rater has the name of the column {self.item!r}")
         for column in dict.fromkeys(extras):
-            if column == self.item:
-                continue  # each item is its own cluster or stratum
             if column in self.rounds:
                 raise AnnostatError(f"a rater has the name of the column {column!r}")
-            per_item = frame.groupby(self.item, sort=False)[column]
+            per_item = frame[column].groupby(labels, sort=False)
             differing = per_item.nunique(dropna=False) > 1
             if differing.any():
                 raise AnnostatError(
@@ -167,14 +250,20 @@ class Layout:
                     f"{shown(differing[differing].index, 3)}"
                 )
             wide[column] = per_item.first()
-        return wide.reset_index()
+        items = np.array(wide.index, dtype=object)
+        return wide.reset_index(drop=True), items
 
-    def periods(self, frame: pd.DataFrame, items: NDArray[Any]) -> NDArray[np.float64] | None:
+    def numbers(self, wide: pd.DataFrame, items: NDArray[Any]) -> FloatArray:
+        """Return rounds and models as float64 of shape (n_items, n_rounds)."""
+        missing = self.roles.missing
+        return np.column_stack([as_numbers(wide[c], c, items, missing) for c in self.rounds])
+
+    def periods(self, frame: pd.DataFrame, items: NDArray[Any]) -> FloatArray | None:
         """Return the period of each item; a number means the same one for all."""
-        if self.period is None and self.fps is None:
+        source = self.roles.period if self.roles.period is not None else self.roles.fps
+        if source is None:
             return None
-        name = "period" if self.period is not None else "fps"
-        source = self.period if self.period is not None else self.fps
+        name = "period" if self.roles.period is not None else "fps"
         if isinstance(source, str):
             column = as_numbers(frame[source], source, items)
         else:
@@ -187,14 +276,15 @@ class Layout:
             )
         return column if name == "period" else 1000.0 / column
 
-    def lengths(self, frame: pd.DataFrame, items: NDArray[Any]) -> NDArray[np.int64] | None:
+    def lengths(self, frame: pd.DataFrame, items: NDArray[Any]) -> IntArray | None:
         """Return the number of frames of each item."""
-        if self.length is None:
+        length = self.roles.length
+        if length is None:
             return None
-        if isinstance(self.length, str):
-            column = as_numbers(frame[self.length], self.length, items)
+        if isinstance(length, str):
+            column = as_numbers(frame[length], length, items)
         else:
-            column = np.full(len(frame), check_number("length", self.length))
+            column = np.full(len(frame), check_number("length", length))
         bad = np.flatnonzero(~(np.isfinite(column) & (column >= 1) & (column == np.round(column))))
         if bad.size:
             raise AnnostatError(
@@ -202,3 +292,79 @@ class Layout:
                 f"first: item {items[bad[0]]!r}: {column[bad[0]]:g}"
             )
         return column.astype(np.int64)
+
+    def record(self, source: str, n_rows: int, clusters: NDArray[Any] | None) -> Read:
+        """Return what was read."""
+        models = [str(m) for m in self.roles.models]
+        return Read(
+            source,
+            n_rows,
+            self.item,
+            tuple(r for r in self.rounds if r not in models),
+            tuple(models),
+            self.roles.cluster or "",
+            0 if clusters is None else len(set(clusters)),
+            self.roles.by or "",
+            self.unused,
+            notes=tuple(self.notes),
+        )
+
+
+def _long_of(columns: Sequence[str], roles: Roles) -> tuple[str | None, str | None]:
+    """Return the columns of rater and value of a table that is long by their names."""
+    by_name = {plain_name(c): c for c in columns if c not in roles.named}
+    raters = [by_name[n] for n in LONG_RATER_NAMES if n in by_name]
+    values = [by_name[n] for n in LONG_VALUE_NAMES if n in by_name]
+    return (raters[0], values[0]) if len(raters) == 1 and len(values) == 1 else (None, None)
+
+
+def _items_of(frame: pd.DataFrame, columns: Sequence[str], taken: set[str]) -> tuple[str, ...]:
+    """Return the column that tells items apart, if one does by its name or is the only text."""
+    free = [c for c in columns if c not in taken]
+    known = sorted((c for c in free if is_item_name(c)), key=item_rank)
+    if known:
+        return (known[0],)
+    text = [c for c in free if frame[c].dtype.kind not in "iufb"]
+    names = [c for c in text if look_of(frame[c]) in ("identifier", "text")]
+    return (names[0],) if len(names) == 1 else ()
+
+
+def _rounds_of(frame: pd.DataFrame, free: Sequence[str]) -> list[str]:
+    """Return the columns of the rounds, if the table leaves no other reading."""
+    if len(free) > 1000:
+        raise AnnostatError(
+            f"the table has {len(free):,} columns that may be rounds: name them (--rounds A B; "
+            "rounds)"
+        )
+    looks = {c: look_of(frame[c]) for c in free}
+    may = [c for c in free if may_be_round(c, looks[c])]
+    if len(may) == 2 or (len(may) > 2 and are_series(may)):
+        broken = [c for c in free if c not in may and looks[c] == "text" and _numbers_in(frame[c])]
+        if not broken:
+            return may
+    if len(may) < 2:
+        may = [c for c in free if looks[c] not in ("empty", "dates")] if len(free) == 2 else may
+        if len(may) < 2:
+            return may
+    listed = ", ".join(f"{c} ({looks[c]})" for c in free[:MOST_LISTED])
+    more = "" if len(free) <= MOST_LISTED else f", {len(free) - MOST_LISTED} more"
+    example = " ".join(repr(c) if " " in c else c for c in may[:2])
+    raise AnnostatError(
+        "which columns are rounds of annotation? The table does not say; name them, for example "
+        f"--rounds {example} (rounds). Columns: {listed}{more}"
+    )
+
+
+def _numbers_in(column: pd.Series[Any]) -> bool:
+    """Return whether a column of text holds some numbers: a round with a slip in it."""
+    import pandas as pd
+
+    text = column.dropna().astype(str).str.strip()
+    text = text[~text.isin(MISSING_MARKERS)]
+    return bool(pd.to_numeric(text, errors="coerce").notna().any())
+
+
+def without_models(layout: Layout) -> Layout:
+    """Return the layout of the rounds alone."""
+    models = set(map(str, layout.roles.models))
+    return replace(layout, rounds=[r for r in layout.rounds if r not in models])

@@ -6,7 +6,7 @@ Items whose pattern of differences is the same may stand as one row with a multi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 
 from annostat.arrays import digest
 from annostat.errors import AnnostatError, check_column, check_numbers, shown
-from annostat.labels.columns import as_labels, as_numbers, as_text, refuse_duplicates
-from annostat.labels.layout import ITEM_NAMES, Layout
+from annostat.labels.columns import as_labels
+from annostat.labels.layout import Layout, Roles
+from annostat.labels.looks import is_item_name
+from annostat.labels.read import Read
 from annostat.labels.vocabulary import LabelSet
 
 if TYPE_CHECKING:
@@ -54,6 +56,8 @@ class Rounds(LabelSet):
         True if the order of the rounds means nothing (reader 1 is not always the same person).
     notes : tuple of str
         What was noticed while reading.
+    read : Read or None
+        What was read from a table: columns, what was not used, what was left out.
 
     Examples
     --------
@@ -76,6 +80,7 @@ class Rounds(LabelSet):
     period_unit: str = ""
     exchangeable: bool = False
     notes: tuple[str, ...] = field(default=())
+    read: Read | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         values = np.ascontiguousarray(self.values, dtype=np.float64)
@@ -136,63 +141,82 @@ class Rounds(LabelSet):
     @classmethod
     def from_frame(
         cls,
-        frame: pd.DataFrame,
+        frame: Any,
         *,
-        item: str | None = None,
+        item: str | Sequence[str] | None = None,
         rounds: Sequence[str] | None = None,
         rater: str | None = None,
         value: str | None = None,
+        models: Sequence[str] = (),
         by: str | None = None,
         cluster: str | None = None,
         period: str | float | None = None,
         fps: str | float | None = None,
         length: str | float | None = None,
+        missing: Sequence[str] = (),
+        tidy_names: bool = False,
         unit: str = "",
         period_unit: str = "",
         exchangeable: bool = False,
     ) -> Rounds:
-        """Make rounds from a table; parameters as in `read_rounds`."""
-        frame = frame.rename(columns=str)
-        named = str(frame.index.name)
-        if named not in frame.columns and (
-            named in (item, rater, by, cluster) or named.lower() in ITEM_NAMES
-        ):
-            frame = frame.reset_index(names=named)
-        layout = Layout.resolve(
-            frame,
+        """Make rounds from a table; parameters as in `annostat.read_rounds`."""
+        roles = Roles(
             item=item,
-            rounds=rounds,
+            rounds=None if rounds is None else [_column_name(c) for c in _listed(rounds)],
             rater=rater,
             value=value,
+            models=[_column_name(c) for c in _listed(models)],
             by=by,
             cluster=cluster,
             period=period,
             fps=fps,
             length=length,
+            missing=missing,
+            tidy_names=tidy_names,
         )
+        return cls.from_roles(
+            as_frame(frame),
+            roles,
+            unit=unit,
+            period_unit=period_unit,
+            exchangeable=exchangeable,
+        )
+
+    @classmethod
+    def from_roles(
+        cls,
+        frame: pd.DataFrame,
+        roles: Roles,
+        *,
+        source: str = "a data frame",
+        notes: Sequence[str] = (),
+        unit: str = "",
+        period_unit: str = "",
+        exchangeable: bool = False,
+    ) -> Rounds:
+        """Make rounds from a data frame and what is said about its columns."""
+        frame = named_index(frame, roles)
+        layout = Layout.resolve(frame, roles)
         if frame.empty:
             raise AnnostatError("the table has no rows")
-        wide = layout.widen(frame)
-        notes = list(layout.notes)
-        if not period_unit and (period is not None or fps is not None):
-            period_unit = "ms" if fps is not None else ""
-        items = as_text(wide[layout.item]) if layout.item else None
-        if items is None:
-            items = np.array([f"row {i + 1}" for i in range(len(wide))], dtype=object)
-        values = np.column_stack([as_numbers(wide[c], c, items) for c in layout.rounds])
-        refuse_duplicates(items)
+        wide, items = layout.read(frame)
+        clusters = roles.cluster
+        if not period_unit and roles.fps is not None:
+            period_unit = "ms"
+        patients = None if clusters is None else as_labels(wide[clusters], clusters, items)
+        read = layout.record(source, len(items), patients)
         return cls(
-            values,
+            layout.numbers(wide, items),
             tuple(layout.rounds),
             items=items,
-            cluster=None if cluster is None else as_labels(wide[cluster], cluster, items),
-            stratum=None if by is None else as_labels(wide[by], by, items),
+            cluster=patients,
+            stratum=None if roles.by is None else as_labels(wide[roles.by], roles.by, items),
             period=layout.periods(wide, items),
             length=layout.lengths(wide, items),
             unit=unit,
             period_unit=period_unit,
             exchangeable=exchangeable,
-            notes=tuple(notes),
+            read=replace(read, notes=(*notes, *read.notes)),
         )
 
     @property
@@ -237,7 +261,14 @@ class Rounds(LabelSet):
             )
         dropped = int(self.row_weights[~keep].sum())
         note = f"{dropped} items with fewer than two annotations were left out"
-        return replace(self.take(keep), notes=(*self.notes, note))
+        return replace(self.take(keep), notes=(*self.notes, note), read=self._without(dropped))
+
+    def _without(self, dropped: int) -> Read | None:
+        """Return the record of what was read, with items that were left out."""
+        if self.read is None:
+            return None
+        left = {**self.read.left_out, "with fewer than two annotations": dropped}
+        return replace(self.read, left_out=left)
 
     def take(self, rows: NDArray[Any]) -> Rounds:
         """Return the rows that a mask or an index array selects."""
@@ -327,3 +358,56 @@ def _numbers_of(name: str, given: Any, n: int, *, whole: bool) -> NDArray[Any]:
     if whole and not (np.isfinite(column) & (column == np.round(column))).all():
         raise AnnostatError(f"{name} must hold whole numbers, got {shown(column.ravel(), 3)}")
     return np.broadcast_to(column, (n,)).astype(np.int64 if whole else np.float64)
+
+
+def as_frame(table: Any) -> pd.DataFrame:
+    """Return a pandas data frame of whatever people have a table in.
+
+    Data frames of pandas; those of polars, pyarrow and others through the interchange protocol;
+    mappings of columns; records of NumPy.
+    """
+    import pandas as pd
+
+    if isinstance(table, pd.DataFrame):
+        frame = table
+    elif hasattr(table, "to_pandas"):
+        frame = table.to_pandas()
+    elif hasattr(table, "__dataframe__"):
+        frame = pd.api.interchange.from_dataframe(table)
+    elif isinstance(table, Mapping) or (
+        isinstance(table, np.ndarray) and table.dtype.names is not None
+    ):
+        frame = pd.DataFrame(table)
+    else:
+        got = f"an array of shape {table.shape}" if isinstance(table, np.ndarray) else (
+            f"a {type(table).__name__}"
+        )  # fmt: skip
+        raise AnnostatError(
+            f"source must be a path, a data frame or a mapping of columns, got {got}; an array of "
+            "items × rounds is read by Rounds.from_array"
+        )
+    if isinstance(frame.columns, pd.MultiIndex):
+        frame = frame.set_axis([_column_name(c) for c in frame.columns], axis=1)
+    return frame.rename(columns=_column_name)
+
+
+def named_index(frame: pd.DataFrame, roles: Roles) -> pd.DataFrame:
+    """Return a table whose index holds what names items as columns; row numbers are no column."""
+    frame = frame.rename(columns=_column_name)
+    levels = [str(n) for n in frame.index.names if n is not None]
+    wanted = [n for n in levels if n not in frame.columns]
+    if wanted and (len(wanted) > 1 or wanted[0] in roles.named or is_item_name(wanted[0])):
+        frame = frame.reset_index()
+    return frame
+
+
+def _column_name(name: Any) -> str:
+    """Return the name of a column as text, without spaces around it."""
+    return str(name).strip()
+
+
+def _listed(names: Any) -> list[Any]:
+    """Return names of columns that came in any sequence; a single text is no list."""
+    if isinstance(names, str):
+        raise AnnostatError(f"rounds must be a list of columns, got {names!r}")
+    return list(names)

@@ -125,7 +125,8 @@ def _rounds(result: Rounds) -> Part:
     if result.period is not None:
         low, high = f"{result.period.min():.4g}", f"{result.period.max():.4g}"
         rows.append(["duration or spacing of one", f"{low} to {high} {result.period_unit}"])
-    lines = list(result.notes)
+    lines = [str(result.read)] if result.read is not None else []
+    lines += result.notes
     if result.exchangeable:
         lines.append("The order of the rounds has no identity: a round is not one person.")
     return Part("What was measured", sections=[Section("", ("what", "how much"), rows, lines)])

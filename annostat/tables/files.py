@@ -1,19 +1,81 @@
-"""Files of tables: their kind, their header, and what is wrong with them in one line."""
+"""Files of tables: their kind, their encoding, their header, and what is wrong in one line."""
 
 from __future__ import annotations
 
+import bz2
 import csv
+import gzip
+import io
+import lzma
+import os
+import re
+import select
+import stat
+import sys
+import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
-from annostat.errors import AnnostatError
-from annostat.labels.layout import ITEM_NAMES
+from annostat.errors import AnnostatError, shown
+from annostat.files import reading as note_input
+from annostat.labels.columns import DECIMAL_COMMA
+from annostat.labels.looks import is_item_name
 
 if TYPE_CHECKING:
-    pass
+    import pandas as pd
+
+HEAD = 1 << 16  # bytes that are looked at before a table is read
+PATIENCE = 10.0  # seconds that a pipe without a writer is waited for
+SEPARATORS = (",", ";", "\t", "|")
+MOST_COLUMNS = 20_000
+BOMS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-sig"}
+OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+THOUSANDS = re.compile(r"-?\d{1,3}(\.\d{3})+")
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """How a table of text is to be read.
+
+    Attributes
+    ----------
+    separator, encoding, decimal : str
+    columns : tuple of str
+        Names in the header, as they stand there.
+    skip : int
+        Lines before the header.
+    notes : tuple of str
+        What a reader of results should know of it.
+    """
+
+    separator: str
+    encoding: str
+    decimal: str
+    columns: tuple[str, ...]
+    skip: int
+    notes: tuple[str, ...] = ()
+
+    def options(self, keep_text: Sequence[str]) -> dict[str, Any]:
+        """Return what `pandas.read_csv` needs to know; columns in `keep_text` stay text."""
+        kept = {c.strip() for c in keep_text}
+        dtype = {c: "str" for c in self.columns if c.strip() in kept or is_item_name(c)}
+        return {
+            "sep": self.separator,
+            "dtype": dtype,
+            "skipinitialspace": True,
+            "encoding": self.encoding,
+            "decimal": self.decimal,
+            "skiprows": self.skip,
+            "index_col": False,
+            # "NA" may be a name: what is missing among numbers is found where they are read.
+            "keep_default_na": False,
+            "na_values": [""],
+        }
 
 
 @contextmanager
@@ -57,53 +119,186 @@ def is_parquet(path: Path) -> bool:
         return stream.read(4) == b"PAR1"
 
 
-def header_of(path: Path) -> tuple[str, list[str]]:
-    """Return the separator of a text table and the names of its columns."""
-    head = _first_line(path)
-    separator = "\t" if "\t" in head and "," not in head else ","
-    if ";" in head and "," not in head:
-        separator = ";"
-    columns = next(csv.reader([head], delimiter=separator, skipinitialspace=True), [])
-    for i, name in enumerate(columns):
-        if name in columns[:i]:
-            raise AnnostatError(f"{path.name} names the column {name!r} twice")
-    return separator, columns
+def is_workbook(path: Path) -> bool:
+    """Return whether a file is a workbook of Excel (xlsx)."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return "xl/workbook.xml" in archive.namelist()
 
 
-def csv_options(path: Path, keep_text: Sequence[str]) -> dict[str, Any]:
-    """Return what `pandas.read_csv` needs to know; columns in `keep_text` stay text."""
-    separator, columns = header_of(path)
-    dtype = {c: "str" for c in columns if c in keep_text or c.lower() in ITEM_NAMES}
-    return {
-        "sep": separator,
-        "dtype": dtype,
-        "skipinitialspace": True,
-        "encoding": "utf-8-sig",
-        "index_col": False,
-    }
-
-
-def _first_line(path: Path) -> str:
-    """Return the header line; refuse what is empty or no text."""
-    from pandas.io.common import get_handle  # type: ignore[import-not-found]
+def read_workbook(path: Path, keep_text: Sequence[str]) -> pd.DataFrame:
+    """Read the one sheet of a workbook that holds a table."""
+    import pandas as pd
 
     try:
-        with get_handle(path, "rb", compression="infer", is_text=False) as handles:
-            head = handles.handle.read(1 << 16)
+        import openpyxl  # noqa: F401
+    except ImportError:
+        raise AnnostatError(
+            f"{path.name} is an Excel workbook: save it as CSV, or pip install 'annostat[excel]'"
+        ) from None
+    sheets = pd.read_excel(path, sheet_name=None, keep_default_na=False, na_values=[""])
+    full = {name: sheet for name, sheet in sheets.items() if not sheet.empty}
+    if len(full) != 1:
+        raise AnnostatError(
+            f"{path.name} has {len(full)} sheets with tables ({shown(full)}): keep one, or save it "
+            "as CSV"
+        )
+    ((_, frame),) = full.items()
+    return frame
+
+
+@contextmanager
+def local(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a file that can be read again: standard input and pipes are copied whole.
+
+    "-" is standard input. A pipe that nobody writes to ends in an error.
+    """
+    name = os.fspath(path)
+    if name != "-":
+        check_readable(Path(name))
+        note_input(name)
+        if stat.S_ISREG(os.stat(name).st_mode):
+            yield Path(name)
+            return
+    with tempfile.TemporaryDirectory(prefix="annostat-") as folder:
+        copy = Path(folder) / ("standard input" if name == "-" else Path(name).name)
+        with _stream(name) as source, copy.open("wb") as target:
+            for piece in iter(lambda: source.read(1 << 20), b""):
+                target.write(piece)
+        yield copy
+
+
+@contextmanager
+def _stream(name: str) -> Iterator[IO[bytes]]:
+    """Open standard input or a pipe, once somebody writes to it."""
+    if name == "-":
+        yield sys.stdin.buffer
+        return
+    descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as stream:
+        ready, _, _ = select.select([stream], [], [], PATIENCE)
+        if not ready or not _has_writer(descriptor):
+            raise AnnostatError(f"nobody writes to the pipe {name!r}: waited {PATIENCE:g} s")
+        os.set_blocking(descriptor, True)
+        yield stream
+
+
+def _has_writer(descriptor: int) -> bool:
+    """Return whether there is something, or somebody, behind a pipe that select lets through."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN | select.POLLHUP)
+    events = poll.poll(int(1000 * PATIENCE))
+    return any(event & select.POLLIN for _, event in events)
+
+
+def open_text(path: Path) -> IO[bytes]:
+    """Open a text table, compressed or not, by the end of its name."""
+    opener = OPENERS.get(path.suffix.lower())
+    if opener is not None:
+        opened: IO[bytes] = opener(path, "rb")
+        return opened
+    if path.suffix.lower() == ".zip":
+        archive = zipfile.ZipFile(path)
+        members = [m for m in archive.namelist() if not m.endswith("/")]
+        if len(members) != 1:
+            raise AnnostatError(f"{path.name} holds {len(members)} files, and not one table")
+        return archive.open(members[0])
+    return path.open("rb")
+
+
+def text_table(path: Path) -> TextTable:
+    """Look at the head of a table of text: encoding, separator, names of columns, decimals."""
+    text, encoding = _head_of(path)
+    notes: list[str] = []
+    lines = text.splitlines()
+    skip = 0
+    while lines and not lines[0].strip():
+        lines, skip = lines[1:], skip + 1
+    separator = ""
+    if lines[0].lower().startswith("sep=") and len(lines) > 1:
+        separator = lines[0].strip()[4:] or ","
+        lines, skip = lines[1:], skip + 1
+    separator = separator or _separator_of(lines)
+    columns = next(csv.reader([lines[0]], delimiter=separator, skipinitialspace=True), [])
+    if len(columns) > MOST_COLUMNS:
+        raise AnnostatError(
+            f"{path.name} has {len(columns):,} columns, of which at most {MOST_COLUMNS:,} are read"
+        )
+    seen: set[str] = set()
+    for name in (c.strip() for c in columns):
+        if name in seen:
+            raise AnnostatError(f"{path.name} names the column {name!r} twice")
+        seen.add(name)
+    decimal = _decimal_of(path, separator, lines)
+    if decimal == ",":
+        notes.append("Numbers have decimal commas.")
+    if any(c != c.strip() for c in columns):
+        notes.append("Spaces around names of columns were taken off.")
+    return TextTable(separator, encoding, decimal, tuple(columns), skip, tuple(notes))
+
+
+def _separator_of(lines: Sequence[str]) -> str:
+    """Return what separates the cells: what makes the most columns of the header."""
+    counts = {}
+    for separator in SEPARATORS:
+        with suppress(csv.Error):
+            counts[separator] = len(next(csv.reader(lines[:1], delimiter=separator), []))
+    return max(counts, key=lambda s: (counts[s], -SEPARATORS.index(s)))
+
+
+def _decimal_of(path: Path, separator: str, lines: Sequence[str]) -> str:
+    """Return the decimal mark; what may be a thousands separator is refused."""
+    if separator == ",":
+        return "."
+    rows = list(csv.reader(lines[1:], delimiter=separator, skipinitialspace=True))
+    cells = [cell.strip() for row in rows for cell in row]
+    commas = any(DECIMAL_COMMA.fullmatch(cell) for cell in cells)
+    points = [cell for cell in cells if re.fullmatch(r"-?\d+\.\d+", cell)]
+    for j in range(max(map(len, rows), default=0)):
+        column = [row[j].strip() for row in rows if j < len(row)]
+        grouped = [c for c in column if THOUSANDS.fullmatch(c)]
+        plain = [c for c in column if re.fullmatch(r"-?\d{3,}", c)]
+        others = [c for c in column if "." in c and not THOUSANDS.fullmatch(c)]
+        if grouped and plain and not others:
+            raise AnnostatError(
+                f"{path.name} mixes numbers such as {grouped[0]} and {plain[0]} in one column: is "
+                f"{grouped[0]} a thousand and more? Write numbers without thousands separators"
+            )
+    if commas and points and not all(THOUSANDS.fullmatch(p) for p in points):
+        return "."  # the reader of the column shows what is no number
+    return "," if commas else "."
+
+
+def _head_of(path: Path) -> tuple[str, str]:
+    """Return the beginning of a table as text, and its encoding; what is no text is refused."""
+    try:
+        with open_text(path) as stream:
+            head = stream.read(HEAD)
+    except AnnostatError:
+        raise
     except Exception as error:
         raise AnnostatError(f"{path.name} cannot be read: {one_line(error)}") from None
-    assert isinstance(head, bytes)
     if not head.strip():
         raise AnnostatError(f"{path.name} is empty")
-    if b"\0" in head:
+    encoding = next((e for mark, e in BOMS.items() if head.startswith(mark)), "utf-8")
+    if encoding != "utf-16" and b"\0" in head:
         raise AnnostatError(f"{path.name} is a binary file, not a table of text or Parquet")
+    whole = len(head) < HEAD
+    if encoding == "utf-16" and len(head) % 2:
+        head = head[:-1]
     try:
-        lines = head.decode("utf-8-sig", errors="strict" if len(head) < 1 << 16 else "ignore")
+        text = head.decode(encoding, errors="strict" if whole else "ignore")
     except UnicodeDecodeError:
-        raise AnnostatError(f"{path.name} is not UTF-8 text") from None
-    if not lines.strip():
+        raise AnnostatError(
+            f"{path.name} is not UTF-8 text; if it is of Windows (Latin-1), save it as UTF-8"
+        ) from None
+    if not text.strip():
         raise AnnostatError(f"{path.name} is empty")
-    return lines.lstrip("\r\n").splitlines()[0]
+    if not whole:
+        cut = text.rfind("\n")
+        text = text[:cut] if cut > 0 else text
+    return io.StringIO(text, newline=None).read(), encoding
 
 
 def check_readable(path: Path) -> None:
@@ -112,11 +307,20 @@ def check_readable(path: Path) -> None:
         raise AnnostatError(f"there is no file {str(path)!r}")
     if path.is_dir():
         raise AnnostatError(f"{str(path)!r} is a folder, not a table")
-    try:
-        with path.open("rb"):
-            pass
-    except OSError as error:
-        raise AnnostatError(f"{str(path)!r} cannot be opened: {error.strerror}") from None
+    if not os.access(path, os.R_OK):
+        raise AnnostatError(f"{str(path)!r} cannot be opened: Permission denied")
+
+
+def check_quotes(frame: pd.DataFrame, name: str) -> None:
+    """Refuse cells that hold several lines: a quotation mark that was not closed swallows rows."""
+    for column in frame.columns[[t.kind == "O" for t in frame.dtypes]]:
+        broken = frame[column].astype(str).str.contains("\n", regex=False)
+        if broken.any():
+            row = int(broken.to_numpy().argmax()) + 1
+            raise AnnostatError(
+                f"{name}: a cell of column {column!r} (row {row}) holds several lines of the file: "
+                "a quotation mark is not closed"
+            )
 
 
 def one_line(error: Exception) -> str:

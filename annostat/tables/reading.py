@@ -11,8 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from annostat.errors import AnnostatError
+from annostat.labels.layout import Roles
 from annostat.labels.rounds import Rounds
-from annostat.tables.files import check_readable, csv_options, is_parquet, open_parquet, reading
+from annostat.tables.files import (
+    check_quotes,
+    is_parquet,
+    is_workbook,
+    local,
+    open_parquet,
+    read_workbook,
+    reading,
+    text_table,
+)
 from annostat.tables.streaming import stream_rounds
 
 if TYPE_CHECKING:
@@ -23,42 +33,58 @@ STREAM_BYTES = 256 << 20  # files larger than this are streamed into counts
 
 
 def read_rounds(
-    source: str | os.PathLike[str] | pd.DataFrame,
+    source: Any,
     *,
-    item: str | None = None,
+    item: str | Sequence[str] | None = None,
     rounds: Sequence[str] | None = None,
     rater: str | None = None,
     value: str | None = None,
+    models: Sequence[str] = (),
     by: str | None = None,
     cluster: str | None = None,
     period: str | float | None = None,
     fps: str | float | None = None,
     length: str | float | None = None,
+    missing: Sequence[str] = (),
+    tidy_names: bool = False,
     unit: str = "",
     period_unit: str = "",
     exchangeable: bool = False,
     collapse: bool | None = None,
 ) -> Rounds:
-    """Read rounds of annotation from CSV, TSV, Parquet or a DataFrame.
+    """Read rounds of annotation from a table: CSV, TSV, Parquet, Excel, or a data frame.
 
     Parameters
     ----------
-    source : path or DataFrame
-        A table; text tables may be compressed (.gz, .bz2, .xz, .zst).
-    item : str, optional
-        Column of item identifiers. Without it a usual name ("item", "id", "FileName", ...) or
-        the only text column is taken, else the row number.
+    source : path, data frame or mapping of columns
+        A table; text tables may be compressed (.gz, .bz2, .xz, .zip), in UTF-8 or UTF-16, with
+        commas, semicolons, tabs or bars between cells, and decimal commas. "-" is standard input.
+        Data frames of pandas, polars or pyarrow.
+    item : str or sequence of str, optional
+        Column (or columns together) that names the items. Without it a usual name ("patient",
+        "case", "FileName", ...) or the only text column is taken, else the row number.
     rounds : sequence of str, optional
-        Columns of the rounds of a wide table. Without it all columns that are nothing else.
+        Columns of the rounds of a wide table, or raters of a long one. Without it columns are
+        taken only if the table leaves no other reading: two numeric columns beside the items, or
+        more whose names count (first, second, third; reader_1, reader_2; a, b). Otherwise the
+        error lists the columns and what each looks like.
     rater, value : str, optional
         Columns of a long table: who (or which round), and the annotation.
+    models : sequence of str, optional
+        Columns (or raters) that are models; they stand behind the rounds, and `choose` parts them.
     by, cluster : str, optional
-        Columns of the stratum and of the cluster (patient).
+        Columns of the stratum and of the cluster (patient). If items repeat but items within
+        strata do not, both tell them apart.
     period, fps : str or float, optional
         Column, or one number, of the duration of one frame (or the spacing of one slice) or of
         the frames per second, which becomes a period in milliseconds.
     length : str or float, optional
         Column, or one number, of the number of frames of the clip.
+    missing : sequence of str
+        Markers of a missing number, beside empty cells, NA, NaN, null and what Excel writes.
+    tidy_names : bool
+        Take names of items and raters that differ only by case, spaces, ".0" or Unicode form for
+        one. Without it they are pointed out.
     unit, period_unit : str
         Units of the annotations and of the period.
     exchangeable : bool
@@ -71,7 +97,8 @@ def read_rounds(
     Returns
     -------
     Rounds
-        Missing cells are NaN. Items annotated once are kept; estimators leave them out.
+        Missing cells are NaN. Items annotated once are kept; estimators leave them out. `read`
+        says which columns were taken for what, and which were not used.
 
     Raises
     ------
@@ -83,48 +110,73 @@ def read_rounds(
     --------
     >>> import pandas as pd
     >>> table = pd.DataFrame({"clip": ["a", "b"], "first": [10, 31], "second": [12, 30]})
-    >>> read_rounds(table, rounds=["first", "second"])
-    <Rounds: 2 items × 2 rounds (first, second)>
+    >>> print(read_rounds(table).read)
+    a data frame: 2 items (clip), 2 rounds (first, second).
     """
-    options: dict[str, Any] = dict(
+    units: dict[str, Any] = dict(unit=unit, period_unit=period_unit, exchangeable=exchangeable)
+    if not isinstance(source, (str, os.PathLike)):
+        return Rounds.from_frame(
+            source,
+            item=item,
+            rounds=rounds,
+            rater=rater,
+            value=value,
+            models=models,
+            by=by,
+            cluster=cluster,
+            period=period,
+            fps=fps,
+            length=length,
+            missing=missing,
+            tidy_names=tidy_names,
+            **units,
+        )
+    roles = Roles(
         item=item,
         rounds=rounds,
         rater=rater,
         value=value,
+        models=models,
         by=by,
         cluster=cluster,
         period=period,
         fps=fps,
         length=length,
+        missing=missing,
+        tidy_names=tidy_names,
     )
-    units: dict[str, Any] = dict(unit=unit, period_unit=period_unit, exchangeable=exchangeable)
-    if not isinstance(source, (str, os.PathLike)):
-        if not hasattr(source, "columns"):
-            raise AnnostatError(
-                f"source must be a path or a DataFrame, got {type(source).__name__}"
-            )
-        return Rounds.from_frame(source, **options, **units)
-    path = Path(source)
-    check_readable(path)
-    if collapse is None:
-        collapse = path.stat().st_size > STREAM_BYTES and cluster is None and rater is None
-    if collapse:
-        if cluster is not None or rater is not None:
-            raise AnnostatError("collapse needs a wide table without a cluster column")
-        return stream_rounds(path, options, units)
-    table = read_table(path, keep_text=[c for c in (item, rater, by, cluster) if c])
-    return Rounds.from_frame(table, **options, **units)
+    with local(source) as path:
+        large = path.stat().st_size > STREAM_BYTES
+        if collapse is None:
+            collapse = large and cluster is None and rater is None and not models
+        if collapse:
+            if cluster is not None or rater is not None:
+                raise AnnostatError("collapse needs a wide table without a cluster column")
+            return stream_rounds(path, roles, units)
+        kept = [c for c in (*roles.items, rater, by, cluster) if c]
+        table, notes = _read(path, kept)
+        return Rounds.from_roles(table, roles, source=path.name, notes=notes, **units)
 
 
 def read_table(path: str | os.PathLike[str], *, keep_text: Sequence[str] = ()) -> pd.DataFrame:
-    """Read a CSV, TSV or Parquet file; columns in `keep_text` stay text ("007" is no number)."""
+    """Read a CSV, TSV, Parquet or Excel file; columns in `keep_text` stay text ("007")."""
+    with local(path) as place:
+        return _read(place, keep_text)[0]
+
+
+def _read(path: Path, keep_text: Sequence[str]) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Return a table with names of columns without spaces around them, and notes on it."""
     import pandas as pd
 
-    path = Path(path)
-    check_readable(path)
+    notes: tuple[str, ...] = ()
     with reading(path):
         if is_parquet(path):
             frame: pd.DataFrame = open_parquet(path).read().to_pandas()
-            return frame
-        table: pd.DataFrame = pd.read_csv(path, **csv_options(path, keep_text))
-        return table
+        elif is_workbook(path):
+            frame = read_workbook(path, keep_text)
+        else:
+            text = text_table(path)
+            notes = text.notes
+            frame = pd.read_csv(path, **text.options(keep_text))
+            check_quotes(frame, path.name)
+    return frame.rename(columns=lambda c: str(c).strip()), notes

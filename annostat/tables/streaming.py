@@ -5,19 +5,20 @@ The items of one pattern of differences become one row with a multiplicity (`Rou
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from annostat.errors import AnnostatError, check_column
+from annostat.errors import AnnostatError
 from annostat.labels.columns import RowNames, as_labels, as_numbers
-from annostat.labels.layout import Layout
+from annostat.labels.layout import Layout, Roles
 from annostat.labels.rounds import PICK_LIMIT, Rounds
-from annostat.tables.files import csv_options, header_of, is_parquet, open_parquet, reading
+from annostat.tables.files import is_parquet, open_parquet, reading, text_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +30,7 @@ SMALL = 2**30  # picks below it differ by what fits an int32
 SAFE = 2**52  # a pick and a difference below it make a pick below the next
 
 
-def stream_rounds(path: Path, options: dict[str, Any], units: dict[str, Any]) -> Rounds:
+def stream_rounds(path: Path, roles: Roles, units: dict[str, Any]) -> Rounds:
     """Read a wide file batch by batch and count the patterns of differences."""
     import pandas as pd
 
@@ -38,18 +39,18 @@ def stream_rounds(path: Path, options: dict[str, Any], units: dict[str, Any]) ->
     fast: dict[int, int] = {}
     tables: list[pd.DataFrame] = []
     start = 0
-    with closing(_batches(path, options)) as batches:
+    with closing(_batches(path, roles)) as batches:
         for batch in batches:
             if layout is None:
                 # With the rounds named, the column of the items is not even read.
-                item = options["item"] if options["rounds"] is None else None
-                layout = Layout.resolve(batch, **{**options, "item": item})
+                seen = roles if roles.rounds is None else replace(roles, item=None)
+                layout = Layout.resolve(batch, seen)
                 if layout.rater is not None:
                     raise AnnostatError(
                         "a long table cannot be streamed into counts: read it with collapse=False, "
                         "or turn it into one column per round"
                     )
-                extra = (layout.by, layout.period, layout.fps, layout.length)
+                extra = (roles.by, roles.period, roles.fps, roles.length)
                 keys = [c for c in extra if isinstance(c, str)]
             names = layout.rounds
             rows = RowNames(np.arange(start, start + len(batch)))
@@ -59,7 +60,7 @@ def stream_rounds(path: Path, options: dict[str, Any], units: dict[str, Any]) ->
                 if not left.size:
                     continue
                 batch, rows = batch.iloc[left], RowNames(rows.numbers[left])
-            values = np.vstack([as_numbers(batch[c], c, rows) for c in names]).T
+            values = np.vstack([as_numbers(batch[c], c, rows, roles.missing) for c in names]).T
             present = np.isfinite(values)
             whole = (values == np.round(values)) & (np.abs(values) < PICK_LIMIT)
             if not (whole | np.isnan(values)).all():  # let `Rounds` refuse it and show the rows
@@ -95,17 +96,19 @@ def stream_rounds(path: Path, options: dict[str, Any], units: dict[str, Any]) ->
     if merged.empty:
         raise AnnostatError(f"{path.name} has no rows")
     patterns = np.array([f"pattern {i + 1}" for i in range(len(merged))], dtype=object)
+    read = layout.record(path.name, start, None)
+    note = "Streamed: items were collapsed into patterns of differences."
     return Rounds(
         merged[names].to_numpy(np.float64),
         tuple(names),
-        stratum=None if layout.by is None else as_labels(merged[layout.by], layout.by, patterns),
+        stratum=None if roles.by is None else as_labels(merged[roles.by], roles.by, patterns),
         period=layout.periods(merged, patterns),
         length=layout.lengths(merged, patterns),
         weights=merged["\0n"].to_numpy(np.int64),
         unit=units["unit"],
-        period_unit=units["period_unit"] or ("ms" if layout.fps is not None else ""),
+        period_unit=units["period_unit"] or ("ms" if roles.fps is not None else ""),
         exchangeable=units["exchangeable"],
-        notes=(*layout.notes, "streamed: items were collapsed into patterns of differences"),
+        read=replace(read, notes=(*read.notes, note)),
     )
 
 
@@ -168,34 +171,25 @@ def _whole(piece: NDArray[Any]) -> NDArray[Any] | None:
     return None
 
 
-def _batches(path: Path, options: Mapping[str, Any]) -> Generator[pd.DataFrame, None, None]:
+def _batches(path: Path, roles: Roles) -> Generator[pd.DataFrame, None, None]:
     """Yield the columns that matter, a batch of rows at a time."""
-    import pandas as pd
-
-    wanted = [options[k] for k in ("by", "period", "fps", "length") if isinstance(options[k], str)]
+    wanted = [c for c in (roles.by, roles.period, roles.fps, roles.length) if isinstance(c, str)]
     chosen: list[str] | None = None
-    if options["rounds"] is not None:
-        chosen = list(dict.fromkeys([*options["rounds"], *wanted]))
-
-    def check(columns: Sequence[str]) -> None:
-        for role, column in options.items():
-            for name in (column,) if isinstance(column, str) else column or ():
-                check_column(role, name, columns)
-
-    options = {k: v for k, v in options.items() if isinstance(v, str) or k == "rounds"}
+    if roles.rounds is not None:
+        chosen = list(dict.fromkeys([*roles.rounds, *wanted]))
     pieces: Any
     with reading(path):
         if is_parquet(path):
             parquet = open_parquet(path)
-            check(parquet.schema_arrow.names)
+            roles.check(parquet.schema_arrow.names)
             pieces = _ahead(
                 batch.to_pandas(split_blocks=True)
                 for batch in parquet.iter_batches(batch_size=BATCH_ROWS, columns=chosen)
             )
         else:
-            check(header_of(path)[1])
-            text = csv_options(path, [options["by"]] if "by" in options else [])
-            pieces = pd.read_csv(path, chunksize=BATCH_ROWS, **text)
+            text = text_table(path)
+            roles.check([c.strip() for c in text.columns])
+            pieces = _text_batches(path, text.options([roles.by] if roles.by is not None else []))
     with closing(pieces):
         while True:
             with reading(path):  # not around the yield: its filters are not for the caller
@@ -208,6 +202,15 @@ def _batches(path: Path, options: Mapping[str, Any]) -> Generator[pd.DataFrame, 
                 yield frame[chosen]
             else:  # some of them are in the index that pandas stored
                 yield frame.reset_index()[chosen]
+
+
+def _text_batches(path: Path, options: dict[str, Any]) -> Generator[pd.DataFrame, None, None]:
+    """Yield a table of text, a batch of rows at a time."""
+    import pandas as pd
+
+    with pd.read_csv(path, chunksize=BATCH_ROWS, **options) as batches:
+        for batch in batches:
+            yield batch.rename(columns=str.strip)
 
 
 def _ahead(pieces: Iterator[pd.DataFrame]) -> Generator[pd.DataFrame, None, None]:

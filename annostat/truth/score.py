@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,7 +13,14 @@ from annostat._version import __version__
 from annostat.arrays import FloatArray
 from annostat.ceilings.floors import BOUNDS
 from annostat.ceilings.values import bounds
-from annostat.errors import AnnostatError, check_choice, check_level, check_number, check_numbers
+from annostat.errors import (
+    AnnostatError,
+    check_choice,
+    check_level,
+    check_number,
+    check_numbers,
+    shown,
+)
 from annostat.labels.checks import check_rounds
 from annostat.labels.kinds import kind_of
 from annostat.labels.rounds import Rounds
@@ -177,6 +185,7 @@ def score_models(
 
 
 def _predictions(predictions: Mapping[str, ArrayLike], rounds: Rounds) -> dict[str, FloatArray]:
+    predictions = _by_item(predictions, rounds)
     if not hasattr(predictions, "items"):
         raise AnnostatError(
             "predictions must be a mapping from the names of models to one number per item, got "
@@ -205,6 +214,38 @@ def _predictions(predictions: Mapping[str, ArrayLike], rounds: Rounds) -> dict[s
     if not found:
         raise AnnostatError("predictions: there is no model to score")
     return found
+
+
+def _by_item(predictions: Any, rounds: Rounds) -> Any:
+    """Return predictions whose index names items in the order of the rounds.
+
+    An index that holds the items' names as a set is aligned; one that is 0, 1, ... stands for the
+    rows as they are; any other is refused, since rows may have been put into another order.
+    """
+    if hasattr(predictions, "to_frame") and not hasattr(predictions, "columns"):  # a series
+        predictions = predictions.to_frame(predictions.name or "model")
+    columns = dict(predictions.items()) if hasattr(predictions, "items") else None
+    if columns is None:
+        return predictions
+    return {name: _aligned(str(name), column, rounds) for name, column in columns.items()}
+
+
+def _aligned(name: str, column: Any, rounds: Rounds) -> Any:
+    index = getattr(column, "index", None)
+    if index is None or callable(index):
+        return column
+    names = [str(v).strip() for v in index]
+    items = None if rounds.items is None else [str(v) for v in rounds.items]
+    if items is not None and len(set(names)) == len(names) and set(names) == set(items):
+        place = {n: i for i, n in enumerate(names)}
+        return column.iloc[[place[item] for item in items]].to_numpy(np.float64, na_value=np.nan)
+    if names == [str(i) for i in range(len(names))]:
+        return column.to_numpy(np.float64, na_value=np.nan)
+    raise AnnostatError(
+        f"predictions of {name!r} have an index ({shown(names, 3)}) that is neither the items' "
+        "names nor 0, 1, ... in order: set the index to the items, or reset it "
+        "(reset_index(drop=True)) if the rows are in the order of the labels"
+    )
 
 
 def _trained(trained_on: str | Sequence[str] | None, rounds: Rounds) -> tuple[int, ...]:

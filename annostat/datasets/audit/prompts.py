@@ -115,14 +115,14 @@ def read_item_column(path: Path, what: str) -> list[str]:
 
 
 def _item_table(path: Path, what: str) -> tuple[pd.DataFrame, str]:
-    from annostat.labels.layout import ITEM_NAMES
+    from annostat.labels.looks import is_item_name, item_rank
     from annostat.tables.reading import read_table
 
     table = read_table(path)
-    item = next((str(c) for c in table.columns if str(c).lower() in ITEM_NAMES), None)
+    item = next(iter(sorted(filter(is_item_name, table.columns), key=item_rank)), None)
     if item is None:
         raise AnnostatError(
-            f"{what}: {path.name} has no column of items ({', '.join(ITEM_NAMES[:6])}, ...); "
+            f"{what}: {path.name} has no column of items (item, file, clip, patient, ...); "
             f"it has {shown(table.columns, 8)}"
         )
     table = table.dropna(subset=[item])

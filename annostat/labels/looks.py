@@ -1,0 +1,128 @@
+"""What a column of a table looks like, by its name and by what it holds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from annostat.labels.columns import MISSING_MARKERS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Names of columns that tell items apart, the likeliest first; also with "_id" or "id" behind.
+ITEM_NAMES = (
+    "item", "id", "filename", "file", "name", "case", "clip", "image", "video", "study", "exam",
+    "accession", "scan", "series", "nodule", "patient", "pid", "subject", "participant", "mrn",
+    "sample", "key", "uid", "row", "index",
+)  # fmt: skip
+LONG_RATER_NAMES = (
+    "rater", "round", "reader", "annotator", "observer", "session", "expert", "radiologist",
+    "cardiologist",
+)  # fmt: skip
+LONG_VALUE_NAMES = ("value", "pick", "frame", "label", "score", "rating", "measurement", "reading")
+# Names of what is measured beside the labels: never a round unless it is named.
+OTHER_NAMES = (
+    "age", "sex", "gender", "year", "height", "weight", "bmi", "fps", "period", "frames", "length",
+    "spacing", "thickness", "hr", "heart_rate", "quality", "site", "center", "centre", "split",
+    "fold", "n", "count", "duration", "model", "prediction", "predicted", "pred", "ai",
+)  # fmt: skip
+ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
+RATER_WORDS = (*LONG_RATER_NAMES, "obs", "r", "a", "rd", "reading", "annotation", "label", "t",
+               "repeat", "z", "x", "y", "m", "measure", "measurement", "ef")  # fmt: skip
+DATE = re.compile(r"\d{4}-\d\d?-\d\d?([ T]\d\d?:\d\d.*)?|\d\d?[./]\d\d?[./]\d{2,4}")
+FEW = 6  # different values at most of a column with few of them
+
+
+def plain_name(name: object) -> str:
+    """Return a name in lower case, with one underscore for what is no letter or digit."""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(name).strip())
+    return re.sub(r"[^a-z0-9]+", "_", spaced.lower()).strip("_")
+
+
+def is_item_name(name: object) -> bool:
+    """Return whether a column of this name tells items apart: "patient", "StudyID", "case_no"."""
+    plain = plain_name(name)
+    bare = re.sub(r"_?(id|no|nr|number|uid|name|code)$", "", plain)
+    return plain in ITEM_NAMES or (bare != plain and (bare == "" or bare in ITEM_NAMES))
+
+
+def item_rank(name: object) -> int:
+    """Return the place of an item's name among `ITEM_NAMES`, for the likeliest of several."""
+    plain = re.sub(r"_?(id|no|nr|number|uid|name|code)$", "", plain_name(name)) or "id"
+    return ITEM_NAMES.index(plain) if plain in ITEM_NAMES else len(ITEM_NAMES)
+
+
+def look_of(column: pd.Series[Any]) -> str:
+    """Return what a column looks like, in a word or two.
+
+    One of "empty", "constant", "0/1", "few values", "row numbers", "identifier", "dates", "text",
+    "numbers".
+    """
+    import pandas as pd
+
+    kind = column.dtype.kind
+    if kind in "mM":
+        return "dates"
+    seen = column.dropna()
+    if kind not in "iufb":
+        text = seen.astype(str).str.strip()
+        text = text[~text.isin(MISSING_MARKERS)]
+        if text.empty:
+            return "empty"
+        if text.map(lambda v: DATE.fullmatch(v) is not None).all():
+            return "dates"
+        numbers = pd.to_numeric(text.str.replace(",", ".", regex=False), errors="coerce")
+        if numbers.isna().mean() > 0.5:
+            unique = text.nunique() == len(column) or is_item_name(column.name)
+            return "identifier" if unique else "constant" if text.nunique() == 1 else "text"
+        seen = numbers.dropna()
+    values = np.asarray(seen.to_numpy(np.float64, na_value=np.nan))
+    if not values.size:
+        return "empty"
+    if is_item_name(column.name):
+        return "identifier"
+    different = np.unique(values)
+    if different.size == 1:
+        return "constant" if len(column) > 1 else "numbers"
+    whole = bool((values == np.round(values)).all())
+    unnamed = plain_name(column.name) in ("", "unnamed_0", "level_0")
+    counted = whole and values.size == len(column) and bool((np.diff(values) == 1).all())
+    if counted and values[0] in (0, 1) and (unnamed or values.size > 2):
+        return "row numbers"
+    if set(different.tolist()) <= {0.0, 1.0}:
+        return "0/1"
+    if whole and different.size <= FEW and values.size >= 5 * different.size:
+        return "few values"
+    return "numbers"
+
+
+def are_series(names: Sequence[str]) -> bool:
+    """Return whether names are those of rounds or raters: first, second; reader_1, reader_2; a, b.
+
+    Such names leave no other reading: they count the same thing.
+    """
+    plain = [plain_name(name) for name in names]
+    if all(name in ORDINALS for name in (re.sub(r"_.*", "", p) for p in plain)):
+        return True
+    stems = {re.sub(r"_?(\d+|[a-z])$", "", name) for name in plain}
+    ends = [re.search(r"(\d+|[a-z])$", name) for name in plain]
+    if len(stems) != 1 or any(end is None for end in ends):
+        return False
+    (stem,) = stems
+    marks = [end.group(0) for end in ends if end is not None]
+    if stem == "" or re.sub(r"\d", "", stem).strip("_") in RATER_WORDS:
+        return len(set(marks)) == len(marks)
+    numbers = sorted(int(m) for m in marks if m.isdigit())
+    return len(numbers) == len(marks) and numbers == list(
+        range(numbers[0], numbers[0] + len(marks))
+    )
+
+
+def may_be_round(name: str, look: str) -> bool:
+    """Return whether a column may be a round that nobody named."""
+    known = plain_name(name)
+    return look in ("numbers", "few values", "constant", "0/1") and known not in OTHER_NAMES
