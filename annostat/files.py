@@ -115,11 +115,10 @@ def check_outputs(outputs: Mapping[str, AnyPath], inputs: Iterable[AnyPath]) -> 
             raise AnnostatError(f"{str(path)!r} cannot be written: it is a folder; name a file")
         above = os.path.dirname(place)
         if not os.path.isdir(above):
-            why = errno.ENOTDIR if os.path.exists(above) else errno.ENOENT
-            raise AnnostatError(f"{str(path)!r} cannot be written: {os.strerror(why)}")
+            raise AnnostatError(f"{str(path)!r} cannot be written: there is no folder {above!r}")
         if not os.access(above, os.W_OK):
-            why = errno.EACCES
-            raise AnnostatError(f"{str(path)!r} cannot be written: {os.strerror(why)}")
+            why = os.strerror(errno.EACCES)
+            raise AnnostatError(f"{str(path)!r} cannot be written: {why}")
         if facts is not None and any(_same(other, facts) for other in given):
             raise AnnostatError(
                 f"{name} {str(path)!r} is an input of this run and is not replaced; name another "

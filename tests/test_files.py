@@ -153,8 +153,8 @@ def test_outputs_that_cannot_be_are_told_before_the_work(run, tmp_path, monkeypa
     (tmp_path / "file").write_text("x")
     cases = [
         (("--json", tmp_path), "it is a folder"),
-        (("--json", tmp_path / "none" / "x"), "cannot be written: No such file"),
-        (("--json", tmp_path / "file" / "x"), "cannot be written: Not a directory"),
+        (("--json", tmp_path / "none" / "x"), "cannot be written: there is no folder"),
+        (("--json", tmp_path / "file" / "x"), "cannot be written: there is no folder"),
         (("--plot", tmp_path / "x.docx"), "x.docx: figures are written as"),
     ]
     for args, words in cases:
