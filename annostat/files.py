@@ -112,17 +112,25 @@ def claim(path: AnyPath) -> Path:
     return target
 
 
-def refuse_same_file(outputs: Mapping[str, AnyPath], inputs: Iterable[AnyPath]) -> None:
-    """Refuse outputs, by the names of their options, that are one file or an input.
+def check_outputs(outputs: Mapping[str, AnyPath], inputs: Iterable[AnyPath]) -> None:
+    """Refuse outputs, by the names of their options, that are one file, an input, or impossible.
 
-    `claim` sees the same when it comes to writing; this is for the time before the work.
+    Writing sees the same; this is for the time before the work.
     """
     seen: dict[str, str] = {}
     given = [_facts(path) for path in inputs]
     for name, path in outputs.items():
-        facts, place = _facts(path), os.path.realpath(path)
-        if facts is not None and not stat.S_ISREG(facts.st_mode):
+        if _is_stream(path):
             continue
+        facts, place = _facts(path), os.path.realpath(path)
+        if facts is not None and stat.S_ISDIR(facts.st_mode):
+            raise AnnostatError(f"{str(path)!r} cannot be written: it is a folder; name a file")
+        above = os.path.dirname(place)
+        if not os.path.isdir(above):
+            raise AnnostatError(f"{str(path)!r} cannot be written: there is no folder {above!r}")
+        if not os.access(above, os.W_OK):
+            why = os.strerror(errno.EACCES)
+            raise AnnostatError(f"{str(path)!r} cannot be written: {why}")
         if facts is not None and any(_same(other, facts) for other in given):
             raise AnnostatError(
                 f"{name} {str(path)!r} is an input of this run and is not replaced; name another "

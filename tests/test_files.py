@@ -144,6 +144,25 @@ def test_a_command_refuses_to_replace_its_table_before_it_works(run, tmp_path, f
     assert table.read_text() == TABLE and not (tmp_path / "a").exists()
 
 
+def test_outputs_that_cannot_be_are_told_before_the_work(run, tmp_path, monkeypatch):
+    def never(*_, **__):
+        raise AssertionError
+
+    monkeypatch.setattr("annostat.datasets.audit.audit_folder", never)
+    monkeypatch.setattr("annostat.masks.compare_masks", never)
+    (tmp_path / "file").write_text("x")
+    cases = [
+        (("--json", tmp_path), "it is a folder"),
+        (("--json", tmp_path / "none" / "x"), "cannot be written: there is no folder"),
+        (("--json", tmp_path / "file" / "x"), "cannot be written: there is no folder"),
+        (("--plot", tmp_path / "x.docx"), "x.docx: figures are written as"),
+    ]
+    for args, words in cases:
+        for command in (("audit", tmp_path), ("masks", "--example", "lidc-masks")):
+            code, out, err = run(*command, *args)
+            assert (code, out) == (2, "") and words in err and err.count("\n") == 1, err
+
+
 def test_masks_and_audit_keep_what_they_read(run, tmp_path, monkeypatch):
     drawn, _ = simulate_masks(6, 2, noise_px=1.5, rng=1, shape=(32, 32), radius_px=(5, 9))
     for name, values in zip(("anna", "ben"), drawn.values, strict=True):

@@ -1,8 +1,10 @@
 """Image files of every format: the same pixels, spacing and place, or one line of why not."""
 
 import gzip
+import itertools
 import struct
 import zlib
+from pathlib import Path
 
 import nibabel
 import numpy as np
@@ -151,6 +153,29 @@ def test_headers_that_promise_too_much_or_name_other_files(mask, tmp_path):
                 read_picture(tmp_path / name)
 
 
+@pytest.mark.parametrize("dtype", ["u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f4", "f8"])
+def test_every_kind_of_number_in_both_orders(dtype, mask, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for order, kind in itertools.product("<>", (nibabel.Nifti1Image, nibabel.Nifti2Image)):
+        header = kind.header_class(endianness=order)
+        image = kind(mask.T.astype(dtype), np.eye(4), header=header, dtype=np.dtype(dtype))
+        image.to_filename("a.nii.gz")
+        np.testing.assert_array_equal(read_picture(Path("a.nii.gz")).values, mask)
+    for name, compressed in itertools.product(("a.mhd", "a.mha", "a.nrrd"), (True, False)):
+        write(Path(name), mask.astype(dtype), compressed=compressed)
+        np.testing.assert_array_equal(read_picture(Path(name)).values, mask)
+    if dtype[0] == "u" and dtype != "u8":
+        size = int(dtype[1])
+        data = zlib.compress(mask.astype(f">{dtype}").tobytes())
+        kind = {1: "UCHAR", 2: "USHORT", 4: "UINT"}[size]
+        head = (
+            "NDims = 2\nBinaryData = True\nBinaryDataByteOrderMSB = True\nCompressedData = True\n"
+            f"DimSize = 26 20\nElementType = MET_{kind}\nElementDataFile = LOCAL\n"
+        )
+        Path("b.mha").write_bytes(head.encode() + data)
+        np.testing.assert_array_equal(read_picture(Path("b.mha")).values, mask)
+
+
 def test_pictures_in_colours(mask, tmp_path):
     colours = np.repeat((mask * np.uint8(100))[:, :, None], 3, axis=2)
     Image.fromarray(colours).save(tmp_path / "a.png")
@@ -168,6 +193,25 @@ def test_pictures_in_colours(mask, tmp_path):
     Image.fromarray(np.dstack([colours, mask])).save(tmp_path / "c.png")
     with pytest.raises(AnnostatError, match="transparent"):
         read_picture(tmp_path / "c.png")
+
+
+def test_palettes_of_greys_and_tiffs_whose_zero_is_white(mask, tmp_path):
+    turned_round = Image.fromarray(1 - (mask == 1).astype(np.uint8))  # 0 where the mask is
+    turned_round.putpalette([255, 255, 255, 0, 0, 0])
+    turned_round.save(tmp_path / "p.png")
+    np.testing.assert_array_equal(read_picture(tmp_path / "p.png").values, (mask == 1) * 255)
+    tifffile = pytest.importorskip("tifffile")
+    for values in (mask == 1, mask):
+        for kind in ("miniswhite", "minisblack"):
+            for pages in (values, np.stack([values, values[::-1]])):
+                tifffile.imwrite(tmp_path / "t.tif", pages, photometric=kind)
+                found = read_picture(tmp_path / "t.tif").values
+                np.testing.assert_array_equal(found, pages)
+    stack = np.stack([mask, mask[::-1]])
+    for options in ({"truncate": True}, {"truncate": True, "imagej": True}):
+        tifffile.imwrite(tmp_path / "cut.tif", stack, **options)
+        with pytest.raises(AnnostatError, match="says that it holds 2 images and lists 1"):
+            read_picture(tmp_path / "cut.tif")
 
 
 def test_scaled_and_floating_labels(mask, tmp_path):

@@ -286,6 +286,27 @@ def test_a_mask_saved_with_another_affine_is_the_same(items, drawn, tmp_path):
         read_masks(sources, items=items, orientation="stored")
 
 
+def test_a_mirrored_image_beside_one_that_says_nothing_is_asked_for(drawn, tmp_path):
+    stored(tmp_path, drawn, ("a",), suffix=".png")
+    (tmp_path / "b").mkdir()
+    for case, mask in zip(CASES, drawn[1], strict=True):  # as scripts do, without a thought
+        nibabel.Nifti1Image(mask.T.copy(), np.eye(4)).to_filename(tmp_path / "b" / f"{case}.nii")
+    for sources in ([tmp_path / "a", tmp_path / "b"], [tmp_path / "b", tmp_path / "a"]):
+        with pytest.raises(AnnostatError, match=r"file of b says .* that of a does not say"):
+            read_masks(sources)
+    found = read_masks([tmp_path / "a", tmp_path / "b"], orientation="stored")
+    np.testing.assert_array_equal(values_of(found), drawn[:2])
+    (tmp_path / "c").mkdir()
+    for case, mask in zip(CASES, drawn[2], strict=True):
+        nibabel.Nifti1Image(mask.T.copy(), np.eye(4)).to_filename(tmp_path / "c" / f"{case}.nii")
+    np.savez(tmp_path / "net.npz", drawn[3])
+    sources, models = [tmp_path / "b", tmp_path / "c"], {"net": tmp_path / "net.npz"}
+    with pytest.raises(AnnostatError, match="'net' does not say how it lies"):
+        read_masks_and_models(sources, models)
+    _, found = read_masks_and_models(sources, models, orientation="stored")
+    np.testing.assert_array_equal(values_of(found), drawn[3:])
+
+
 def test_images_that_lie_elsewhere(drawn, tmp_path):
     stored(tmp_path, drawn, "ab", suffix=".nii.gz")
     sources, path = [tmp_path / "a", tmp_path / "b"], tmp_path / "b" / "p2.nii.gz"

@@ -168,8 +168,8 @@ def test_bad_reports_are_one_line(tmp_path, capsys):
     table = tmp_path / "t.csv"
     table.write_text("id,a,b\nx,1,2\ny,3,4\n")
     for args, words in (
-        ((table, "-o", tmp_path), "must name a file"),
-        ((table, "-o", tmp_path / "no" / "x.html"), "folder that exists"),
+        ((table, "-o", tmp_path), "name a file"),
+        ((table, "-o", tmp_path / "no" / "x.html"), "there is no folder"),
         ((table,), "--output"),
         ((tmp_path / "none.csv", "-o", tmp_path / "x.html"), "no file"),
     ):

@@ -17,7 +17,7 @@ import click
 
 from annostat._version import __version__
 from annostat.errors import AnnostatError, AnnostatWarning, is_interrupt, printable
-from annostat.files import one_run, refuse_same_file
+from annostat.files import check_outputs, one_run
 
 # The commands in the order of the help page, each with the module that holds it.
 COMMANDS = {
@@ -65,7 +65,7 @@ class Commands(click.Group):
 
 
 def _with_files_apart(callback: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a command that begins by refusing outputs which are inputs, or one another."""
+    """Return a command that begins by refusing outputs that cannot be, or must not be, written."""
 
     @functools.wraps(callback)
     def checked(*args: Any, **options: Any) -> Any:
@@ -76,7 +76,7 @@ def _with_files_apart(callback: Callable[..., Any]) -> Callable[..., Any]:
             if name not in OUTPUTS:
                 texts = value if isinstance(value, tuple) else (value,)
                 inputs += [part for t in texts if isinstance(t, str) for part in _paths_of(t)]
-        refuse_same_file(outputs, inputs)
+        check_outputs(outputs, inputs)
         return callback(*args, **options)
 
     return checked

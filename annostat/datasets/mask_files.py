@@ -366,6 +366,12 @@ def _of_layout(
     about["notes"] = [*layout.notes, *lacking, *_look_like_series(about), *about["notes"]]
     for model in models:
         if model not in alike:  # a file beside folders, or the other way round
+            if about["turned"] and model.path.suffix.lower() == ".npz":
+                raise AnnostatError(
+                    f"model {model.name!r} does not say how it lies, and the raters' images were "
+                    "turned; if all were stored alike, set orientation='stored' (--orientation "
+                    "stored)"
+                )
             values, present = _on_items(model, how, about["items"], len(about["items"]))
             if values.shape != whole[names[0]].shape:
                 told = " and ".join(

@@ -18,12 +18,8 @@ def save_figure(figure: Figure | SubFigure, path: str | Path) -> None:
     """Write a figure whole or not at all; the suffix decides the format."""
     from annostat.files import write_whole
 
-    target = Path(path)
-    suffix = target.suffix.lstrip(".").lower() or "png"
+    suffix = format_of(path)
     root: Any = figure.figure
-    known = root.canvas.get_supported_filetypes()
-    if suffix not in known:
-        raise AnnostatError(f"{target.name}: figures are written as {', '.join(sorted(known))}")
     options: dict[str, Any] = {"metadata": {"Date": None}} if suffix in ("svg", "pdf") else {}
     if suffix == "pdf":
         options = {"metadata": {"CreationDate": None}}
@@ -34,7 +30,18 @@ def save_figure(figure: Figure | SubFigure, path: str | Path) -> None:
     def write(stream: Any) -> None:
         root.savefig(stream, format=suffix, dpi=150, **options)
 
-    write_whole(target, write)
+    write_whole(path, write)
+
+
+def format_of(path: str | Path) -> str:
+    """Return the format that the suffix of a figure's file means; png without one."""
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    known = FigureCanvasBase.get_supported_filetypes()
+    suffix = Path(path).suffix.lstrip(".").lower() or "png"
+    if suffix not in known:
+        raise AnnostatError(f"{Path(path).name}: figures are written as {', '.join(sorted(known))}")
+    return suffix
 
 
 def spelt_out(ax: Axes) -> Axes:

@@ -301,11 +301,16 @@ def _read_drawn(path: Path) -> Picture:
                         f"{path.name} promises {n} × {size[1]} × {size[0]} pixels; the limit is "
                         f"{MAX_BYTES:,} bytes"
                     )
+                _check_pages(path, image, n)
                 for k in range(n):
                     image.seek(k)
-                    frames.append(_grey(path, np.array(image), image.mode))
+                    frames.append(_grey(path, image))
     except AnnostatError:
         raise
+    except image_module.UnidentifiedImageError:
+        raise AnnostatError(
+            f"{path.name} cannot be read: it is no PNG, and no TIFF of 8, 16 or 32 bits"
+        ) from None
     except Exception as error:  # Pillow raises many kinds for broken files
         raise unreadable(path, error) from None
     if len({f.shape for f in frames}) > 1:
@@ -315,9 +320,32 @@ def _read_drawn(path: Path) -> Picture:
     return _checked(path, header, values)
 
 
-def _grey(path: Path, page: NDArray[Any], mode: str) -> NDArray[Any]:
-    """Return the one number of each pixel: palettes are numbers, equal colours are one."""
+def _check_pages(path: Path, image: Any, n: int) -> None:
+    """Refuse a TIFF of several images that lists only the first, as large ones of ImageJ do."""
+    tags = getattr(image, "tag_v2", {})
+    told = str(tags.get(270, ""))[:2000]
+    found = re.search(r"images=(\d+)", told) or re.search(r'"shape": \[(\d+), \d+, \d+\]', told)
+    if found and int(found[1]) > n:
+        raise AnnostatError(
+            f"{path.name} says that it holds {found[1]} images and lists {n}; save it as an "
+            "ordinary TIFF, or as NIfTI"
+        )
+
+
+def _grey(path: Path, image: Any) -> NDArray[Any]:
+    """Return the one number of each pixel, as stored: palettes are numbers, equal colours one."""
+    page, mode = np.array(image), image.mode
+    if mode == "P":
+        colours = np.array(image.getpalette() or [], dtype=np.uint8).reshape(-1, 3)
+        if int(page.max()) < len(colours):
+            used = colours[np.unique(page)]
+            if (used == used[:, :1]).all():  # of greys: they are the numbers, in any order
+                return np.asarray(colours[page, 0])
+        return page
     if page.ndim == 2:
+        # Where 0 is white the library turns the numbers around, as for the eye; labels are numbers.
+        if getattr(image, "tag_v2", {}).get(262) == 0 and mode in ("1", "L"):
+            return ~page
         return page
     if mode in ("LA", "RGBA", "PA"):
         if (page[..., -1] != 255).any():

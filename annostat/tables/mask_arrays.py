@@ -88,6 +88,8 @@ class Drawn:
         Which items there are; None for all.
     volume : bool
         Whether a stack is one item.
+    turned : bool
+        Whether it lay otherwise in its file.
     """
 
     values: NDArray[Any]
@@ -98,6 +100,7 @@ class Drawn:
     cluster: list[str] | None = None
     present: NDArray[np.bool_] | None = None
     volume: bool = False
+    turned: bool = False
 
     def as_items(self, clip: str) -> Drawn:
         """Return the masks with a first axis of items, which are named after the clip."""
@@ -144,9 +147,10 @@ def read_drawn(path: Path, how: Reading) -> Drawn:
     """
     if path.suffix.lower() == ".npz":
         return _read_npz(path, how)
-    picture = read_picture(path)
+    stored = picture = read_picture(path)
     if how.orientation == "affine":
-        picture = turned(picture, LPS)
+        picture = turned(stored, LPS)
+    moved = picture is not stored
     flat = picture.shape.index(1) if picture.axis == "z" and 1 in picture.shape else None
     if flat is not None:  # one slice, whichever way it was cut
         spacing = picture.spacing
@@ -160,6 +164,7 @@ def read_drawn(path: Path, how: Reading) -> Drawn:
         spacing=picture.spacing,
         affine=picture.affine if how.orientation == "affine" else None,
         volume=volume and picture.axis != "",
+        turned=moved,
     )
 
 

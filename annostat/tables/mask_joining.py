@@ -46,6 +46,7 @@ def joined(
     shape = tuple(max(s) for s in zip(*sizes, strict=True))
     if len(names) * len(items) * int(np.prod(shape, dtype=object)) > MAX_PIXELS:
         raise _too_many()
+    moved = any(d.turned for b in blocks for d in b.values())
     dtype = np.result_type(*(d.values.dtype for b in blocks for d in b.values()))
     masks = {name: np.zeros((len(items), *shape), dtype=dtype) for name in names}
     present = {name: np.zeros(len(items), dtype=bool) for name in names}
@@ -58,7 +59,7 @@ def joined(
             present[name][start:stop] = True if drawn.present is None else drawn.present
         block.clear()
         start = stop
-    about: dict[str, Any] = {"items": items, "present": present, "notes": []}
+    about: dict[str, Any] = {"items": items, "present": present, "notes": [], "turned": moved}
     if cluster:
         about["cluster"] = cluster
     if len(sizes) > 1:
@@ -109,6 +110,13 @@ def _agree(clip: str, block: Mapping[str, Drawn]) -> Drawn:
             raise AnnostatError(
                 f"{of} by {name} and {other}: one file names its items and the other does not; "
                 "store `items` in both"
+            )
+        sure, unsure = (name, other) if drawn.affine is None else (other, name)
+        if (drawn.affine is None) != (first.affine is None) and (drawn.turned or first.turned):
+            raise AnnostatError(
+                f"{of}: the file of {sure} says that it lies mirrored or turned, that of {unsure} "
+                "does not say how it lies; if both were stored alike, set orientation='stored' "
+                "(--orientation stored)"
             )
         if drawn.spacing is None or first.spacing is None:
             continue

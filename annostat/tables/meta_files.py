@@ -85,7 +85,12 @@ def _beside(path: Path, head: bytes) -> Path:
     ]
     data = path.parent / names[-1] if names else path.parent
     plain = len(names) == 1 and Path(names[0]).name == names[0] and names[0] not in ("LIST", "..")
-    if not plain or "%" in names[0] or " " in names[0] or not is_inside(path.parent, data):
+    if (
+        not plain
+        or "%" in names[0]
+        or " " in names[0]
+        or not is_inside(path.parent.resolve(), data)
+    ):
         raise AnnostatError(f"{path.name}: ElementDataFile must name one file beside it")
     return data
 
