@@ -132,7 +132,9 @@ class Moments:
         laplace = LAPLACE * float(np.sum((np.diag(curve) * noise) ** 2)) * n / self.n_items
         found = gaussian + shrunken(seen - gaussian, laplace, n)
         # What the items of a cluster have in common is no tail, and is not shrunken away.
-        return math.sqrt((max(found, seen) if self.sums.clustered else found) / n)
+        if self.sums.clustered:
+            found = max(found, seen + shrunken(0.0, laplace, n))
+        return math.sqrt(found / n)
 
 
 def derivatives(g: OfCovariance, mean: FloatArray, s: FloatArray) -> tuple[FloatArray, FloatArray]:

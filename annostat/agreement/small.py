@@ -66,7 +66,9 @@ def log_variance_error(v: Variances) -> float:
     laplace = LAPLACE * n / v.n_labels
     found = 2 / v.degrees + shrunken(seen - 1 / a + bias, laplace, n) / n
     # What the items of a cluster have in common is no tail, and is not shrunken away.
-    return max(found, seen / (n - 1)) if v.sums.clustered else found
+    if v.sums.clustered:
+        found = max(found, seen / (n - 1) + shrunken(0.0, laplace, n) / n)
+    return found
 
 
 def noise_interval(v: Variances, *, level: float = 0.95) -> Interval | None:
