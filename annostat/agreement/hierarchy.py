@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +29,7 @@ from annostat.agreement.location_scale import WIDEST, Fitted, Table, fit, log_li
 from annostat.agreement.variances import Variances
 from annostat.errors import AnnostatError, check_choice, check_level
 from annostat.estimates import Check, Estimate, Interval
-from annostat.noise.hull import design_effect, heavy_tails
+from annostat.noise.hull import tails_of_labels
 from annostat.resampling import cluster_codes
 from annostat.rounds import Rounds
 
@@ -187,17 +186,7 @@ def _described(
 def _tails(table: Table, f: Fitted) -> Check:
     """Return whether the standardised differences have tails too heavy for standard deviations."""
     off = np.where(table.seen, table.z - f.beta, np.nan)
-    square = np.exp(-f.log_w)
-    sizes, rows = [], []
-    for a, b in combinations(range(len(f.beta)), 2):
-        d = np.abs(off[:, a] - off[:, b]) / math.sqrt((square[a] + square[b]) / 2)
-        there = np.isfinite(d)
-        sizes.append(d[there])
-        rows.append(table.units[there])
-    every = np.concatenate(sizes)
-    units = np.unique(np.concatenate(rows), return_inverse=True)[1]
-    labels = float(table.seen.sum()) / len(table.z)
-    return heavy_tails(every, design_effect=design_effect(every, units, labels))
+    return tails_of_labels(off, np.exp(-f.log_w), table.units)
 
 
 def _bias(

@@ -44,6 +44,7 @@ from annostat.agreement.small import noise_interval, reliability_interval
 from annostat.agreement.variances import Variances
 from annostat.errors import AnnostatError, check_level, check_numbers
 from annostat.estimates import Check, Estimate, Interval, p_text
+from annostat.noise.hull import tails_of_labels
 from annostat.resampling import cluster_codes
 from annostat.rounds import Rounds
 
@@ -135,8 +136,16 @@ def unequal_raters(
     if k >= 3:
         kinds.append(kind_of(NEW, seen.new_rater(each), seen.share_of_new()))
     notes = (f"{lost} items that lack a label were left out",) if lost else ()
+    debiased = columns[full][:, :k] - columns[full][:, :k].mean(axis=0)
+    units = np.arange(len(debiased)) if codes is None else codes
+    variances = noise[:k] if k > 2 and noise[:k].max() > 0 else np.ones(k)
     return UnequalRaters(
-        raters, tuple(kinds), equal_noise(m, each, rounds.names, level), m.n_items, notes
+        raters,
+        tuple(kinds),
+        equal_noise(m, each, rounds.names, level),
+        tails_of_labels(debiased, variances, units),
+        m.n_items,
+        notes,
     )
 
 
@@ -382,4 +391,7 @@ def _without_identity(rounds: Rounds, level: float) -> UnequalRaters:
         Estimate(max(rho, 0.0), None, inner, note="" if inner is not None else note),
     )
     text = "Whether raters differ cannot be told: the order of the rounds has no identity."
-    return UnequalRaters((), (kind,), Check("equal_noise", None, text), v.n_items)
+    codes = cluster_codes(rounds.cluster)
+    units = np.arange(len(rounds.values)) if codes is None else codes
+    tails = tails_of_labels(rounds.values, np.ones(rounds.n_rounds), units)
+    return UnequalRaters((), (kind,), Check("equal_noise", None, text), tails, v.n_items)
