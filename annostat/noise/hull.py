@@ -58,6 +58,8 @@ class Hull:
         Hull of the families within 2 AIC of the best.
     laws, scales : tuple of Law, float64 array
         The likelihood set behind the hull: E|X| of each law in it, one entry per pair.
+    best : Law
+        Best law of the family of least AIC.
     """
 
     fits: tuple[FamilyFit, ...]
@@ -66,6 +68,7 @@ class Hull:
     high: float
     laws: tuple[Law, ...]
     scales: FloatArray
+    best: Law
 
     def shifted(self, deltas: FloatArray, sigmas: FloatArray) -> tuple[float, float]:
         """Return the range of mean_j E|σ_j·X + δ_j| over the likelihood set."""
@@ -130,7 +133,8 @@ def hull(sizes: FloatArray, *, level: float = 0.95, design_effect: float = 1.0) 
         ),
         key=lambda f: f.aic,
     )
-    return Hull(tuple(ranked), p, low, high, tuple(kept_laws), np.array(kept_scales))
+    best_law = t.laws[row]
+    return Hull(tuple(ranked), p, low, high, tuple(kept_laws), np.array(kept_scales), best_law)
 
 
 def design_effect(sizes: FloatArray, units: NDArray[np.int64], k: float) -> float:
