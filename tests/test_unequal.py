@@ -8,6 +8,7 @@ from scipy import stats
 
 from annostat.agreement.covariances import Moments
 from annostat.agreement.label_kinds import NEW, ONE_OF_THEM
+from annostat.agreement.rater_noise import limits_of_variance
 from annostat.agreement.small import (
     check_few,
     check_reliability,
@@ -15,7 +16,7 @@ from annostat.agreement.small import (
     noise_interval,
     reliability_interval,
 )
-from annostat.agreement.unequal import limits_of_variance, unequal_raters
+from annostat.agreement.unequal import unequal_raters
 from annostat.agreement.variances import Variances
 from annostat.errors import AnnostatError
 from annostat.estimates import Estimate
@@ -169,6 +170,11 @@ def test_a_new_rater_is_not_bounded_from_above_by_three():
     z, _ = drawn(9, 60, bias=(0, 1, 2, 1, 1), sd=(1, 1.5, 2, 1, 1))
     five = unequal_raters(Rounds.from_array(z)).kind(NEW).rmse_floor
     assert five.low < five.value < five.high < 4 * five.value
+    shares = [unequal_raters(Rounds.from_array(z[:, :k])).kind(NEW).r2_ceiling for k in (3, 5)]
+    s = np.cov(z, rowvar=False)
+    tau2 = (s.sum() - np.trace(s)) / 20
+    assert shares[1].value == pytest.approx(tau2 / (tau2 + five.value**2))
+    assert shares[0].low == 0 and 0 < shares[1].low < shares[1].value < shares[1].high < 1
 
 
 def test_the_derivatives_give_the_gaussian_error():

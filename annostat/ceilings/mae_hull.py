@@ -27,9 +27,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annostat.agreement.label_kinds import ONE_OF_THEM, UnequalRaters
+from annostat.agreement.rater_noise import FEWEST
 from annostat.agreement.repeatability import ALL_EQUAL, scaled
 from annostat.agreement.small import FEW
-from annostat.agreement.unequal import FEWEST, unequal_raters
+from annostat.agreement.unequal import unequal_raters
 from annostat.agreement.variances import Variances
 from annostat.ceilings.bounds import unbiased_pair_mae
 from annostat.ceilings.differences import Differences

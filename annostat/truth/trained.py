@@ -31,7 +31,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from annostat.agreement.covariances import LAPLACE, Moments, shrunken
-from annostat.agreement.unequal import (
+from annostat.agreement.rater_noise import (
     equal_noise,
     log_limits,
     noise_variance_of,
@@ -223,7 +223,7 @@ def trained_on_one(
 def _score(m: Moments, trained: str, rounds: Rounds, level: float) -> TrainedOnOne:
     unit, df = rounds.unit, m.n_units - 1
     square_unit = f"{unit}²" if unit else ""
-    both = [noise_variance_of(j, 2, 2) for j in (0, 1)]
+    both = [noise_variance_of(j, 2) for j in (0, 1)]
     # Neither the noise of the other round nor the error of the model is more than they differ by.
     most = max(m.value(against_other), 0.0)
     noise = np.array([max(m.value(g), 0.0) for g in (*both, error_of)])
