@@ -170,7 +170,7 @@ class _Seen:
         return self.m.n_units - 1
 
     def method(self, words: str) -> str:
-        return f"{words} over {self.m.sums.units}, kurtosis shrunken to Laplace"
+        return f"{words} over {self.m.sums.units}, shrunken kurtosis"
 
     def bias(self, j: int) -> Estimate:
         k, scale = self.k, self.m.scale
