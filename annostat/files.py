@@ -35,7 +35,6 @@ __all__ = [
     "one_run",
     "plain_cell",
     "reading",
-    "refuse_same_file",
     "safe_cell",
     "write_text",
     "write_whole",

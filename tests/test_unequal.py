@@ -8,6 +8,7 @@ from scipy import stats
 
 from annostat.agreement.covariances import Moments
 from annostat.agreement.label_kinds import NEW, ONE_OF_THEM
+from annostat.agreement.rater_noise import limits_of_variance
 from annostat.agreement.small import (
     check_few,
     check_reliability,
@@ -15,7 +16,7 @@ from annostat.agreement.small import (
     noise_interval,
     reliability_interval,
 )
-from annostat.agreement.unequal import limits_of_variance, unequal_raters
+from annostat.agreement.unequal import unequal_raters
 from annostat.agreement.variances import Variances
 from annostat.errors import AnnostatError
 from annostat.labels.rounds import Rounds
@@ -45,7 +46,7 @@ def test_the_variance_of_log_s2_is_that_of_its_formula():
     n = len(d)
     d = d - d.mean()
     excess = n * np.sum(d**4) / np.sum(d**2) ** 2 - 3 + 6 / (n + 1)
-    shrunken = (n * max(excess, 0) + 20 * 1.5) / (n + 20)
+    shrunken = (n * max(excess, 0) + 20 * 3) / (n + 20)
     v = Variances.of(Rounds.from_array(z))
     assert log_variance_error(v) == pytest.approx(2 / (n - 1) + shrunken / n, rel=1e-12)
     s = np.sqrt(np.sum(d**2) / (n - 1) / 2)
@@ -60,7 +61,7 @@ def test_three_labels_have_the_excess_of_their_squares():
     square = np.var(z, axis=1, ddof=1)
     n, a = len(z), 1.0  # two degrees of freedom an item
     excess = np.mean(square**2) / np.mean(square) ** 2 - 1 - 1 / a + (1 + a) / (a * (n * a + 1))
-    shrunken = (n * max(excess, 0) + 20 * 3 / 3) / (n + 20)
+    shrunken = (n * max(excess, 0) + 20 * 6 / 3) / (n + 20)
     found = log_variance_error(Variances.of(rounds))
     assert found == pytest.approx(2 / (2 * n) + shrunken / n, rel=1e-12)
 
@@ -82,7 +83,7 @@ def test_the_interval_of_reliability_is_f_with_fewer_degrees_of_freedom():
 def test_eight_items_get_an_interval_that_is_of_use():
     z, _ = drawn(4, 8)
     found = noise_interval(Variances.of(Rounds.from_array(z)))
-    assert 1 < found.high / found.low < 8
+    assert 1 < found.high / found.low < 10
     assert noise_interval(Variances.of(Rounds.from_array([[1, 1], [2, 2], [3, 3.0]]))) is None
 
 
@@ -169,6 +170,11 @@ def test_a_new_rater_is_not_bounded_from_above_by_three():
     z, _ = drawn(9, 60, bias=(0, 1, 2, 1, 1), sd=(1, 1.5, 2, 1, 1))
     five = unequal_raters(Rounds.from_array(z)).kind(NEW).rmse_floor
     assert five.low < five.value < five.high < 4 * five.value
+    shares = [unequal_raters(Rounds.from_array(z[:, :k])).kind(NEW).r2_ceiling for k in (3, 5)]
+    s = np.cov(z, rowvar=False)
+    tau2 = (s.sum() - np.trace(s)) / 20
+    assert shares[1].value == pytest.approx(tau2 / (tau2 + five.value**2))
+    assert shares[0].low == 0 and 0 < shares[1].low < shares[1].value < shares[1].high < 1
 
 
 def test_the_derivatives_give_the_gaussian_error():

@@ -3,26 +3,25 @@ r"""Three or more raters as a hierarchy: each one's bias and noise, and those of
 The model and its likelihood are those of `location_scale`. Intervals of σ_j are log-t with the
 *shrunken sandwich* of log σ_j²,
 
-    v = [n·H + (n·max(n·(V − H), 0) + 20·3)/(n + 20)]/n
+    v = [n·H + (n·max(n·(V − H), 0) + 20·6)/(n + 20)]/n
 
 from the inverse Hessian H, the sandwich V and the n units that the rater labelled: 20 items' worth
-of Laplace errors. The floor against one of these raters at random is √(mean σ_j² + Var β), divisor
-k. Against a new rater it is √(E σ² + Var β), the limits of the two parts joined as by Graybill &
-Wang (1980), with the spread of σ_j² over raters in the first; three or four raters bound it from
-below only.
+of exponential errors. The floor against one of these raters at random is √(mean σ_j² + Var β),
+divisor k. Against a new rater it is √(E σ² + Var β), the limits of the two parts joined as by
+Graybill & Wang (1980), with the spread of σ_j² over raters in the first; three or four raters bound
+it from below only.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from annostat.agreement.covariances import LAPLACE, shrunken
+from annostat.agreement.covariances import TAILS, shrunken
 from annostat.agreement.difficulty import shared_difficulty
 from annostat.agreement.hierarchy_result import Hierarchy
 from annostat.agreement.label_kinds import RaterNoise
@@ -30,7 +29,7 @@ from annostat.agreement.location_scale import WIDEST, Fitted, Table, fit, log_li
 from annostat.agreement.variances import Variances
 from annostat.errors import AnnostatError, check_choice, check_level
 from annostat.labels.rounds import Rounds
-from annostat.noise.hull import design_effect, heavy_tails
+from annostat.noise.hull import tails_of_labels
 from annostat.resampling.clusters import cluster_codes
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check
@@ -41,7 +40,7 @@ NOT_SEEN = 1.5  # SE of log σ_j² from which only an upper limit is told
 NEW_BOUNDED, FEWEST, FEWEST_LABELS = 5, 10, 5
 NO_NOISE = 1e-24
 SEEN_FROM = 100  # units from which a test that sees no difficulty is taken at its word
-TAILS = 2.5  # variance of log s² for Laplace errors, over that for Gaussian ones
+DROP = 2.5  # variance of log s² for Laplace errors, over that for Gaussian ones
 
 
 def hierarchy(rounds: Rounds, *, law: str = "auto", level: float = 0.95) -> Hierarchy:
@@ -188,17 +187,7 @@ def _described(
 def _tails(table: Table, f: Fitted) -> Check:
     """Return whether the standardised differences have tails too heavy for standard deviations."""
     off = np.where(table.seen, table.z - f.beta, np.nan)
-    square = np.exp(-f.log_w)
-    sizes, rows = [], []
-    for a, b in combinations(range(len(f.beta)), 2):
-        d = np.abs(off[:, a] - off[:, b]) / math.sqrt((square[a] + square[b]) / 2)
-        there = np.isfinite(d)
-        sizes.append(d[there])
-        rows.append(table.units[there])
-    every = np.concatenate(sizes)
-    units = np.unique(np.concatenate(rows), return_inverse=True)[1]
-    labels = float(table.seen.sum()) / len(table.z)
-    return heavy_tails(every, design_effect=design_effect(every, units, labels))
+    return tails_of_labels(off, np.exp(-f.log_w), table.units)
 
 
 def _bias(
@@ -221,7 +210,7 @@ def _noise(
     k, n = len(f.beta), int(counts[j])
     sigma = math.exp(-f.log_w[j] / 2) * table.scale
     own, robust = (float(c[k + j, k + j]) for c in (f.hessian, f.sandwich))
-    error = math.sqrt(own + shrunken(n * (robust - own), LAPLACE, n) / n)
+    error = math.sqrt(own + shrunken(n * (robust - own), TAILS, n) / n)
     at_bound = f.log_w[j] - f.log_w.mean() > WIDEST - 1 or not own > 0
     words = "Gaussian errors" if law == "gauss" else "shared difficulty"
     method = f"log-t, likelihood of {words}, shrunken sandwich"
@@ -239,7 +228,7 @@ def _highest(table: Table, f: Fitted, j: int, law: str, level: float) -> float:
     """Return the σ_j at which the likelihood has dropped, allowing for Laplace errors."""
     hard = law == "difficulty"
     x = np.concatenate([f.beta, f.log_w, [math.log(f.spread)] if hard else []])
-    k, bar = len(f.beta), float(special.chdtri(1, 1 - level)) / 2 * TAILS
+    k, bar = len(f.beta), float(special.chdtri(1, 1 - level)) / 2 * DROP
     low, high = float(f.log_w[j]) - 2 * WIDEST, float(f.log_w[j])
     for _ in range(60):
         middle = (low + high) / 2
@@ -264,8 +253,8 @@ def _floors(
     def error(slope: FloatArray) -> float:
         own, robust = (float(slope @ c @ slope) for c in (f.hessian, f.sandwich))
         per_item = n / counts.mean()
-        laplace = LAPLACE * float(np.sum(slope[k : 2 * k] ** 2)) * per_item
-        return math.sqrt(max(own, 0.0) + shrunken(n * (robust - own), laplace, n) / n)
+        prior = TAILS * float(np.sum(slope[k : 2 * k] ** 2)) * per_item
+        return math.sqrt(max(own, 0.0) + shrunken(n * (robust - own), prior, n) / n)
 
     slope = np.zeros(len(f.hessian))
     slope[k : 2 * k] = -square / k

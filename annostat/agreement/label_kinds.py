@@ -59,6 +59,8 @@ class UnequalRaters(Result):
         Named raters, one of them at random, and a new one from three raters on.
     equal : Check
         "equal_noise": whether the raters' noises are equal. Never assumed above.
+    tails : Check
+        "heavy_tails": where it fails, all these intervals may be too short.
     n_items : int
         Items with all labels, from which all this comes.
     notes : tuple of str
@@ -67,6 +69,7 @@ class UnequalRaters(Result):
     raters: tuple[RaterNoise, ...]
     kinds: tuple[LabelKind, ...]
     equal: Check
+    tails: Check
     n_items: int
     notes: tuple[str, ...] = ()
 
@@ -95,7 +98,7 @@ class UnequalRaters(Result):
                 }
                 for k in self.kinds
             ],
-            "equal_noise": self.equal.to_dict(),
+            "checks": [self.equal.to_dict(), self.tails.to_dict()],
             "notes": list(self.notes),
         }
 
@@ -141,7 +144,7 @@ class UnequalRaters(Result):
         if raters:
             heads = ("rater", "bias about the mean", "interval", "noise σ", "interval")
             found.insert(0, Section("Raters", heads, raters, self.notes))
-        return [*found, check_section([self.equal])]
+        return [*found, check_section([self.equal, self.tails])]
 
 
 def kind_of(name: str, rmse: Estimate, r2: Estimate) -> LabelKind:

@@ -2,9 +2,9 @@ r"""Few items: intervals of a variance and of a reliability that do not wait for
 
 With two labels an item, s² = ½·Var D has Var log s² = 2/(n − 1) + γ/n, γ being the excess kurtosis
 of D. Fewer than 30 items say little about γ: a sample of eight has a kurtosis of at most 8,
-whatever the law. So γ̂, freed of its bias in Gaussian samples, is shrunken to 1.5, that of Laplace
-errors, with a weight of 20 items. For k labels the excess is that of s_i²/σ⁴ over 2/(k − 1), which
-Laplace errors make 3/k.
+whatever the law. So γ̂, freed of its bias in Gaussian samples, is shrunken to 3, that of
+exponential errors, with a weight of 20 items. For k labels the excess is that of s_i²/σ⁴ over
+2/(k − 1), which such errors make 6/k.
 
     σ: exp(± t_{n−1}·√v/2), v = Var log s²
     ρ: F interval of (MSB/MSW − 1)/(MSB/MSW + k − 1) with 2/v degrees of freedom below
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from annostat.agreement.covariances import LAPLACE, shrunken
+from annostat.agreement.covariances import TAILS, shrunken
 from annostat.agreement.variances import Variances
 from annostat.resampling.intervals import exp
 from annostat.results.estimates import Estimate, Interval
@@ -47,10 +47,10 @@ def log_variance_error(v: Variances) -> float:
 
     Examples
     --------
-    >>> from annostat.rounds import Rounds
+    >>> from annostat.labels import Rounds
     >>> v = Variances.of(Rounds.from_array([[1.0, 2], [5, 5], [7, 4], [0, 1], [3, 3]]))
     >>> round(log_variance_error(v), 3)
-    0.773
+    1.013
     """
     n = v.sums.n_units
     if n < 2 or v.degrees < 1:
@@ -65,10 +65,12 @@ def log_variance_error(v: Variances) -> float:
     # Squares of a unit on 2a degrees of freedom: in Gaussian samples `seen` is 1/a less its bias.
     a = (v.n_labels - v.n_items) / (2 * n)
     bias = (1 + a) / (a * (v.degrees / 2 + 1))
-    laplace = LAPLACE * n / v.n_labels
-    found = 2 / v.degrees + shrunken(seen - 1 / a + bias, laplace, n) / n
+    prior = TAILS * n / v.n_labels
+    found = 2 / v.degrees + shrunken(seen - 1 / a + bias, prior, n) / n
     # What the items of a cluster have in common is no tail, and is not shrunken away.
-    return max(found, seen / (n - 1)) if v.sums.clustered else found
+    if v.sums.clustered:
+        found = max(found, seen / (n - 1) + shrunken(0.0, prior, n) / n)
+    return found
 
 
 def noise_interval(v: Variances, *, level: float = 0.95) -> Interval | None:
@@ -93,14 +95,14 @@ def noise_interval(v: Variances, *, level: float = 0.95) -> Interval | None:
     >>> v = Variances.of(simulate_values(8, noise_sd=4.0, truth_sd=11.0, rng=3))
     >>> found = noise_interval(v)
     >>> 4.0 in found, found.method
-    (True, 'log-t over items, kurtosis shrunken to Laplace')
+    (True, 'log-t over items, shrunken kurtosis')
     """
     error, n = log_variance_error(v), v.sums.n_units
     if not math.isfinite(error):
         return None
     sigma = v.scale * math.sqrt(float(v.within(v.sums.totals)))
     reach = float(special.stdtrit(n - 1, (1 + level) / 2)) * math.sqrt(error) / 2
-    method = f"log-t over {v.sums.units}, kurtosis shrunken to Laplace"
+    method = f"log-t over {v.sums.units}, shrunken kurtosis"
     return Interval(sigma * exp(-reach), sigma * exp(reach), level, method)
 
 
@@ -153,16 +155,16 @@ def check_few(v: Variances) -> Check:
     -------
     Check
         "few_items": undecided below 30 units. The intervals then hold for errors with tails up to
-        Laplace's, 93 to 99%, and for exponential errors, 91 to 98%; for Student's t with 3 degrees
-        of freedom 79 to 97%, which so few items cannot show.
+        those of exponential ones, 92 to 99%; for Student's t with 3 degrees of freedom 81 to 97%,
+        which so few items cannot show.
     """
     n, name = v.sums.n_units, "few_items"
     if n >= FEW:
         return Check(name, True, f"{n:,} {v.sums.units} show how heavy the tails are.", float(n))
     text = (
         f"{n} {v.sums.units} are too few to show how heavy the tails of the noise are: intervals "
-        "of its SD and of the reliability hold for tails up to Laplace's; with heavier ones they "
-        "may be too short."
+        "of its SD and of the reliability hold for tails up to exponential ones; with heavier ones "
+        "they may be too short."
     )
     return Check(name, None, text, float(n))
 

@@ -40,20 +40,25 @@ from annostat.agreement.label_kinds import (
     UnequalRaters,
     kind_of,
 )
+from annostat.agreement.rater_noise import (
+    FEWEST,
+    equal_noise,
+    limits_of_variance,
+    log_limits,
+    noise_variance_of,
+)
 from annostat.agreement.small import noise_interval, reliability_interval
 from annostat.agreement.variances import Variances
 from annostat.errors import AnnostatError, check_level, check_numbers
 from annostat.labels.rounds import Rounds
+from annostat.noise.hull import tails_of_labels
 from annostat.resampling.clusters import cluster_codes
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check
-from annostat.results.text import p_text
 
 FloatArray = NDArray[np.float64]
-FEWEST = 3  # items: two say nothing of a covariance
 NEW_RATER_BOUNDED = 5  # raters from which a new one is bounded from above
 NO_NOISE = 1e-24
-STEEPEST = 1.6  # of the half-width of a variance to the variance itself, on the log scale
 
 
 def unequal_raters(
@@ -121,7 +126,7 @@ def unequal_raters(
     codes = cluster_codes(None if rounds.cluster is None else rounds.cluster[full])
     m = Moments.of(columns[full], codes)
     k = rounds.n_rounds
-    each = [noise_variance_of(j, k, m.k) for j in range(k)]
+    each = [noise_variance_of(j, m.k) for j in range(k)]
     noise = np.zeros(m.k)
     noise[:k] = [max(m.value(g), 0.0) for g in each]
     seen = _Seen(m, k, noise, level, rounds.unit)
@@ -135,77 +140,20 @@ def unequal_raters(
     ]
     kinds.append(kind_of(ONE_OF_THEM, *seen.one_of_them()))
     if k >= 3:
-        kinds.append(kind_of(NEW, seen.new_rater(each), seen.share_of_new()))
+        new = seen.new_rater(each)
+        kinds.append(kind_of(NEW, new, seen.share_of_new(new)))
     notes = (f"{lost} items that lack a label were left out",) if lost else ()
+    debiased = columns[full][:, :k] - columns[full][:, :k].mean(axis=0)
+    units = np.arange(len(debiased)) if codes is None else codes
+    variances = noise[:k] if k > 2 and noise[:k].max() > 0 else np.ones(k)
     return UnequalRaters(
-        raters, tuple(kinds), equal_noise(m, each, rounds.names, level), m.n_items, notes
+        raters,
+        tuple(kinds),
+        equal_noise(m, each, rounds.names, level),
+        tails_of_labels(debiased, variances, units),
+        m.n_items,
+        notes,
     )
-
-
-def noise_variance_of(j: int, k: int, columns: int) -> OfCovariance:
-    """Return σ_j² as a function of the covariances of k raters, and of a model behind them."""
-    others = [c for c in range(columns) if c != j]
-    if len(others) == 1:
-        return lambda _, s: s[..., j, j] - s[..., j, others[0]]
-    pairs = [(a, b) for i, a in enumerate(others) for b in others[i + 1 :]]
-
-    def g(_: NDArray[Any], s: NDArray[Any]) -> NDArray[Any]:
-        partners = sum(s[..., j, c] for c in others) / len(others)
-        among = sum(s[..., a, b] for a, b in pairs) / len(pairs)
-        return np.asarray(s[..., j, j] - 2 * partners + among)
-
-    return g
-
-
-def equal_noise(
-    m: Moments, each: list[OfCovariance], names: tuple[str, ...], level: float
-) -> Check:
-    """Return Hotelling's test that all σ_j² are equal; for two raters it is a t test over units."""
-    name, cannot = "equal_noise", "Whether the raters are equally noisy cannot be told"
-    n, p = m.n_units, len(each) - 1
-    last = each[-1]
-    values = np.array([m.value(g) for g in each])
-    contrasts: list[OfCovariance] = [
-        lambda mean, s, g=g: g(mean, s) - last(mean, s)  # type: ignore[misc]
-        for g in each[:-1]
-    ]
-    pull = np.column_stack([m.sums.pull(lambda t, g=g: g(*m.split(t))) for g in contrasts])  # type: ignore[misc]
-    spread = n / (n - 1) * pull.T @ pull if n > 1 else np.zeros((p, p))
-    if n - p < FEWEST or np.linalg.cond(spread) > 1e10:
-        return Check(name, None, f"{cannot}: too few items, or rounds that are equal.")
-    off = values[:-1] - values[-1]
-    square = float(off @ np.linalg.solve(spread, off))
-    f = square * (n - p) / (p * (n - 1))
-    chance = float(special.fdtrc(p, n - p, f))
-    worst, best = names[int(np.argmax(values))], names[int(np.argmin(values))]
-    if chance >= 1 - level:
-        text = f"The raters may be equally noisy ({p_text(chance)}); it is not assumed."
-        return Check(name, True, text, f, chance)
-    text = (
-        f"The raters are not equally noisy ({p_text(chance)}): {worst} scatters more than {best}; "
-        "read the row of the rater whose labels are met."
-    )
-    return Check(name, False, text, f, chance)
-
-
-def limits_of_variance(
-    value: float, error: float, df: int, level: float, top: float = math.inf
-) -> tuple[float, float]:
-    """Return limits of a variance that may be near 0, between 0 and `top`.
-
-    v − t·e and v + t·e·(1 + q/2), q = t·e/v up to 1.6: the second order of the log scale.
-    """
-    reach = float(special.stdtrit(df, (1 + level) / 2)) * error
-    if reach <= 0:
-        return max(value, 0.0), max(value, 0.0)
-    low, high = value - reach, value + reach * (1 + reach / (2 * max(value, reach / STEEPEST)))
-    return min(max(low, 0.0), top), min(max(high, 0.0), top)
-
-
-def log_limits(value: float, error: float, df: int, level: float) -> tuple[float, float]:
-    """Return the limits of a positive number by t on the log scale."""
-    reach = float(special.stdtrit(df, (1 + level) / 2)) * error / value
-    return value * math.exp(-min(reach, 700.0)), value * math.exp(min(reach, 700.0))
 
 
 @dataclass(frozen=True)
@@ -223,7 +171,7 @@ class _Seen:
         return self.m.n_units - 1
 
     def method(self, words: str) -> str:
-        return f"{words} over {self.m.sums.units}, kurtosis shrunken to Laplace"
+        return f"{words} over {self.m.sums.units}, shrunken kurtosis"
 
     def bias(self, j: int) -> Estimate:
         k, scale = self.k, self.m.scale
@@ -352,14 +300,37 @@ class _Seen:
         limits = Interval(low * m.scale, high * m.scale, self.level, "Graybill–Wang over raters")
         return Estimate(math.sqrt(a + b) * m.scale, None, limits, self.unit, note)
 
-    def share_of_new(self) -> Estimate:
-        s, k = self.m.covariance, self.k
-        within = float(_within(s, k))
-        truth = float(np.trace(s[:k, :k])) / k - within
-        floor = within * (1 - 1 / self.m.n_items) + float(np.var(self.m.mean[:k], ddof=1))
-        if truth + floor <= 0:
-            return Estimate(math.nan, note="all labels are equal")
-        return Estimate(max(truth, 0.0) / (max(truth, 0.0) + floor), note="no interval is known")
+    def share_of_new(self, rmse: Estimate) -> Estimate:
+        """Return τ²/(τ² + RMSE²) against a new rater, the two parts' limits joined (MOVER)."""
+        k = self.k
+
+        def truth(_: NDArray[Any], s: NDArray[Any]) -> NDArray[Any]:
+            cross: Any = sum(s[..., j, i] for j in range(k) for i in range(j))
+            return np.asarray(cross * 2 / (k * (k - 1)))
+
+        tau, noise = self.m.value(truth), (rmse.value / self.m.scale) ** 2
+        if not tau > 0 or noise <= NO_NOISE:
+            note = "the rounds do not correlate" if noise > NO_NOISE else "the rounds are equal"
+            return Estimate(0.0 if noise > NO_NOISE else 1.0, note=f"no interval: {note}")
+        share = tau / (tau + noise)
+        if rmse.interval is None:
+            return Estimate(share, note=rmse.note)
+        low, high = log_limits(tau, self.m.error(truth, self.noise), self.df, self.level)
+        ends = [(x / self.m.scale) ** 2 for x in (rmse.interval.low, rmse.interval.high)]
+        up = math.hypot(math.log(high / tau), math.log(noise / max(ends[0], 1e-12 * noise)))
+        down = (
+            math.inf
+            if math.isinf(ends[1])
+            else math.hypot(math.log(tau / low), math.log(ends[1] / noise))
+        )
+        odds = math.log(tau / noise)
+        limits = Interval(
+            float(special.expit(odds - down)),
+            float(special.expit(odds + up)),
+            self.level,
+            "MOVER of the truth and the raters",
+        )
+        return Estimate(share, None, limits, note=rmse.note)
 
 
 def _within(s: NDArray[Any], k: int) -> NDArray[Any]:
@@ -384,4 +355,7 @@ def _without_identity(rounds: Rounds, level: float) -> UnequalRaters:
         Estimate(max(rho, 0.0), None, inner, note="" if inner is not None else note),
     )
     text = "Whether raters differ cannot be told: the order of the rounds has no identity."
-    return UnequalRaters((), (kind,), Check("equal_noise", None, text), v.n_items)
+    codes = cluster_codes(rounds.cluster)
+    units = np.arange(len(rounds.values)) if codes is None else codes
+    tails = tails_of_labels(rounds.values, np.ones(rounds.n_rounds), units)
+    return UnequalRaters((), (kind,), Check("equal_noise", None, text), tails, v.n_items)

@@ -28,8 +28,9 @@ from numpy.typing import NDArray
 
 from annostat.agreement.label_kinds import ONE_OF_THEM, UnequalRaters
 from annostat.agreement.noise_sd import ALL_EQUAL
+from annostat.agreement.rater_noise import FEWEST
 from annostat.agreement.small import FEW
-from annostat.agreement.unequal import FEWEST, unequal_raters
+from annostat.agreement.unequal import unequal_raters
 from annostat.agreement.variances import Variances
 from annostat.ceilings.differences import Differences
 from annostat.ceilings.mae_result import MaeFloor
@@ -114,45 +115,50 @@ def mae_floor(
     fitted = None if narrow else hull(seen.sizes, level=level, design_effect=seen.design_effect)
     if fitted is not None and 0 < step and pair.value < FINE_STEPS * step:
         fitted = replace(fitted, p_fit=None)
-    return _floors(used, pair, around, seen, fitted, raters, level)
+    return _floors(used.unit, pair.value, pair.interval, around, seen, fitted, raters)
 
 
 def _floors(
-    rounds: Rounds,
-    pair: Estimate,
+    unit: str,
+    pair: float,
+    limits: Interval,
     around: Bracket,
     seen: Differences,
     fitted: Hull | None,
     raters: UnequalRaters | None,
-    level: float,
 ) -> MaeFloor:
     unequal = raters is not None and raters.equal.passed is False
     refuted = fitted is not None and fitted.p_fit is not None and fitted.p_fit < REFUTED
-    low, high = pair.interval.low, pair.interval.high  # type: ignore[union-attr]
+    low, high, level = limits.low, limits.high, limits.level
     note, method = "", "hull of likelihood intervals, shared difficulty"
+    bracketed = fitted is None or refuted
     if fitted is None:
         method, note = "log-concave law on whole numbers, from E|D|", NARROW_NOTE
         ends = (float(around.log_concave["low_limit"] or 0.0), 0.75 * high)
-        value = min(max(pair.value * math.sqrt(1 / 2), ends[0]), ends[1])
+        value = min(max(pair * math.sqrt(1 / 2), ends[0]), ends[1])
     else:
         # The likelihood of standardised differences is in units of the raters' mean noise SD.
-        ends = (fitted.low * seen.unit_size, fitted.high * seen.unit_size)
         value = fitted.fits[0].mean * seen.unit_size
-        ends = (ends[0], max(ends[1], high * math.sqrt(1 / 2)))
+        ends = (
+            fitted.low * seen.unit_size,
+            max(fitted.high * seen.unit_size, high * math.sqrt(1 / 2)),
+        )
         if refuted:
             method = "any symmetric law, from E|D|"
             ends = (min(ends[0], low / 2), max(ends[1], high))
         elif seen.n_units < FEW:
             ends = (min(ends[0], low * 2 / 3), max(ends[1], 0.75 * high))
-    equal = Estimate(value, None, Interval(*ends, level, method), rounds.unit)
+    equal = Estimate(value, None, Interval(*ends, level, method), unit)
     if seen.k == 2 and unequal:
-        method = "unimodal laws of unequal raters, from E|D|"
+        bracketed, method = True, "unimodal laws of unequal raters, from E|D|"
         ends = (low / 2, max(0.75 * high, high if refuted else 0.0))
     elif seen.k > 2 and unequal and seen.light_tails:
         ends = (min(ends[0], LAPLACE * seen.unit_size), max(ends[1], UNIFORM * seen.unit_size))
-    one = _with_bias(seen, fitted, value, ends, method, raters, level, rounds.unit)
+    one = Estimate(value, None, Interval(*ends, level, method), unit)
+    if np.any(seen.bias):
+        one = _with_bias(seen, None if bracketed else fitted, one, raters)
     if unequal:
-        equal = Estimate(value, unit=rounds.unit, note="no interval: the raters are not equal")
+        equal = Estimate(value, unit=unit, note="no interval: the raters are not equal")
     checks = [] if raters is None else [raters.equal]
     if fitted is not None:
         checks.append(heavy_tails(seen.sizes, design_effect=seen.design_effect))
@@ -184,48 +190,36 @@ NARROW_NOTE = (
 
 
 def _with_bias(
-    seen: Differences,
-    fitted: Hull | None,
-    value: float,
-    ends: tuple[float, float],
-    method: str,
-    raters: UnequalRaters | None,
-    level: float,
-    unit: str,
+    seen: Differences, fitted: Hull | None, alone: Estimate, raters: UnequalRaters | None
 ) -> Estimate:
-    """Return the floor against one of the raters at random: mean_j E|X_j + β_j|."""
-    if not np.any(seen.bias):
-        return Estimate(value, None, Interval(*ends, level, method), unit)
-    size = float(np.mean(np.abs(seen.bias)))
-    error = seen.bias_error
-    if fitted is None or "E|D|" in method:
-        low = max(ends[0], size - 2 * error)
-        high = ends[1] + size + 2 * error
-        if raters is not None:  # E|·| is at most the root mean square
+    """Return the floor against one of the raters at random, mean_j E|X_j + β_j|.
+
+    `alone` is E|X|; without a fitted law, E|X + β| is between max(E|X|, |β|) and both of
+    E|X| + |β| and the root of E(X + β)².
+    """
+    limits = alone.interval
+    if limits is None:
+        return alone
+    size, error = float(np.mean(np.abs(seen.bias))), seen.bias_error
+    if fitted is None:
+        low, high = max(limits.low, size - 2 * error), limits.high + size + 2 * error
+        if raters is not None:
             high = min(high, raters.kind(ONE_OF_THEM).rmse_floor.high or math.inf)
-        value = math.hypot(value, size)
-        return Estimate(min(max(value, low), high), None, Interval(low, high, level, method), unit)
-    found = []
-    for shift in (-error, 0.0, error):
-        moved = seen.bias * (1 + shift / size)
-        found.append(fitted.shifted(moved, seen.sigmas))
-    law, best = fitted.laws[0], fitted.fits[0].mean
-    value = float(
-        np.mean(
-            [
-                s * best * law.shifted(b / (s * best))
-                for s, b in zip(seen.sigmas, seen.bias, strict=True)
-            ]
-        )
-    )
-    low = min(f[0] for f in found)
-    high = max(*(f[1] for f in found), seen.shared_limit(level))
-    if ends[0] < fitted.low * seen.unit_size or seen.n_units < FEW:
-        # What was widened without the bias is widened as much with it.
-        low = min(low, max(ends[0], size - error))
-        high = max(high, math.hypot(ends[1], size))
-    value = min(max(value, low), high)
-    return Estimate(value, None, Interval(low, high, level, method), unit)
+        value = math.hypot(alone.value, size)
+    else:
+        moved = [seen.bias * (1 + shift / size) for shift in (-error, 0.0, error)]
+        found = [fitted.shifted(m, seen.sigmas) for m in moved]
+        low = min(f[0] for f in found)
+        high = max(*(f[1] for f in found), seen.shared_limit(limits.level))
+        if seen.n_units < FEW or limits.low < fitted.low * seen.unit_size:
+            # What was widened without the bias is widened as much with it.
+            low = min(low, max(limits.low, size - error))
+            high = max(high, math.hypot(limits.high, size))
+        sizes = seen.sigmas * fitted.fits[0].mean
+        shifts = zip(sizes, seen.bias, strict=True)
+        value = float(np.mean([s * fitted.best.shifted(b / s) for s, b in shifts]))
+    within = Interval(low, high, limits.level, limits.method)
+    return Estimate(min(max(value, low), high), None, within, alone.unit)
 
 
 def _named(
@@ -264,7 +258,7 @@ def _in_units(fits: tuple[FamilyFit, ...], size: float) -> tuple[FamilyFit, ...]
 def _bracket(pair: Estimate, step: float) -> Bracket:
     """Return the bracket with its limits; the log-concave end on whole numbers is the lattice's."""
     found = bracket(pair, lattice=False)
-    if not (0 < step and pair.value < NARROW_STEPS * 25 * step):
+    if step == 0:
         return found
     ends = dict(found.log_concave)
     for name, value in (("low", pair.value), ("low_limit", pair.low)):

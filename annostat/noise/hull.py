@@ -13,6 +13,7 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +58,8 @@ class Hull:
         Hull of the families within 2 AIC of the best.
     laws, scales : tuple of Law, float64 array
         The likelihood set behind the hull: E|X| of each law in it, one entry per pair.
+    best : Law
+        Best law of the family of least AIC.
     """
 
     fits: tuple[FamilyFit, ...]
@@ -65,6 +68,7 @@ class Hull:
     high: float
     laws: tuple[Law, ...]
     scales: FloatArray
+    best: Law
 
     def shifted(self, deltas: FloatArray, sigmas: FloatArray) -> tuple[float, float]:
         """Return the range of mean_j E|σ_j·X + δ_j| over the likelihood set."""
@@ -129,7 +133,8 @@ def hull(sizes: FloatArray, *, level: float = 0.95, design_effect: float = 1.0) 
         ),
         key=lambda f: f.aic,
     )
-    return Hull(tuple(ranked), p, low, high, tuple(kept_laws), np.array(kept_scales))
+    best_law = t.laws[row]
+    return Hull(tuple(ranked), p, low, high, tuple(kept_laws), np.array(kept_scales), best_law)
 
 
 def design_effect(sizes: FloatArray, units: NDArray[np.int64], k: float) -> float:
@@ -167,6 +172,32 @@ def heavy_tails(sizes: FloatArray, *, design_effect: float = 1.0) -> Check:
         "holds."
     )
     return Check(name, False, text, gain)
+
+
+def tails_of_labels(values: FloatArray, variances: FloatArray, units: NDArray[np.int64]) -> Check:
+    """Return `heavy_tails` of all pairs of labels, in units of their raters' noise.
+
+    Parameters
+    ----------
+    values : float64 array of shape (n, k)
+        Labels less the biases of their raters, NaN where missing.
+    variances : float64 array of shape (k,)
+        Noise variance of each rater; where two of them are 0 their differences are left out.
+    units : int64 array of shape (n,)
+    """
+    sizes, places = [np.zeros(0)], [np.zeros(0, dtype=np.int64)]
+    for a, b in combinations(range(values.shape[1]), 2):
+        scale = math.sqrt((variances[a] + variances[b]) / 2)
+        d = np.abs(values[:, a] - values[:, b])
+        there = np.isfinite(d)
+        if scale > 0:
+            sizes.append(d[there] / scale)
+            places.append(units[there])
+    every = np.concatenate(sizes)
+    codes = np.unique(np.concatenate(places), return_inverse=True)[1]
+    labels = float(np.isfinite(values).sum()) / len(values)
+    effect = design_effect(every, codes, labels) if every.size else 1.0
+    return heavy_tails(every, design_effect=effect)
 
 
 def log_likelihood(sizes: FloatArray) -> tuple[FloatArray, FloatArray]:

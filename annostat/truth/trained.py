@@ -30,8 +30,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from annostat.agreement.covariances import LAPLACE, Moments, shrunken
-from annostat.agreement.unequal import (
+from annostat.agreement.covariances import TAILS, Moments, shrunken
+from annostat.agreement.rater_noise import (
     equal_noise,
     log_limits,
     noise_variance_of,
@@ -217,7 +217,7 @@ def trained_on_one(
 def _score(m: Moments, trained: str, rounds: Rounds, level: float) -> TrainedOnOne:
     unit, df = rounds.unit, m.n_units - 1
     square_unit = f"{unit}²" if unit else ""
-    both = [noise_variance_of(j, 2, 2) for j in (0, 1)]
+    both = [noise_variance_of(j, 2) for j in (0, 1)]
     # Neither the noise of the other round nor the error of the model is more than they differ by.
     most = max(m.value(against_other), 0.0)
     noise = np.array([max(m.value(g), 0.0) for g in (*both, error_of)])
@@ -268,10 +268,10 @@ def _score(m: Moments, trained: str, rounds: Rounds, level: float) -> TrainedOnO
 def upwards(value: float, error: float, t: float, n: int) -> float:
     """Return the upper reach of a mean square that is only seen less other variances.
 
-    What it scatters by itself, as a mean of squares of Laplace errors, goes upwards on the log
+    What it scatters by itself, as a mean of squares of heavy-tailed errors, goes upwards on the log
     scale; the rest of its error is symmetric; the two are joined as in MOVER (Zou 2008).
     """
-    own = math.sqrt((2 + shrunken(0.0, LAPLACE, n)) / n)
+    own = math.sqrt((2 + shrunken(0.0, TAILS, n)) / n)
     own = min(own, error / value) if value > 0 else 0.0
     up = value * math.expm1(min(t * own, 700.0))
     return math.hypot(t * math.sqrt(max(error**2 - (own * value) ** 2, 0.0)), up)
