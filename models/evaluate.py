@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from annostat import NoiseModel, __version__
+from annostat import AnnostatError, NoiseModel, __version__
 from annostat.agreement import icc
 from annostat.cardiac import EfScore, FirstFrames, first_frames, score_ef
 from annostat.concentration import Concentration, concentration
+from annostat.errors import check_number
 from annostat.estimates import Provenance, Result, Section, plain
 from annostat.files import write_text
 from models.checkpoints import load_student
@@ -299,15 +300,31 @@ def main(
     from models.figures import plot_evaluation
 
     where = pick_device(device)
-    student, config = load_student(weights, where)
-    config = config.changed(settings)
+    check_number("--flat-within", options["margin"], low=0.0, open_ends=True)
+    check_number("--outline-px", outline_px, low=0.0)
+    check_number("--pick-mae", pick_mae, low=0.0, open_ends=True)
+    check_number("--ef-points", ef_points, low=0.0)
+    student, trained = load_student(weights, where)
+    config = trained.changed(settings)
+    if (config.student, config.train, config.data.structures) != (
+        trained.student,
+        trained.train,
+        trained.data.structures,
+    ):
+        raise AnnostatError(
+            "--set changes settings of the data only (data.path, data.n_test, ...), and not its "
+            "structures: the rest came with the weights"
+        )
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise AnnostatError(f"--out {str(out)!r} cannot be written: {error}") from None
     with counter(f"Clips for {split}", quiet=quiet) as done:
         store = open_store(config.data, split, cache, device=where, progress=done)
     for message in store.messages():
         say(message, quiet=quiet)
     noise = Noise(outline_px, NoiseModel.with_mae("laplace", pick_mae), ef_points)
     result, found = evaluate(student, store, config, noise=noise, quiet=quiet, **options)
-    out.mkdir(parents=True, exist_ok=True)
     text = json.dumps(plain(result.to_dict()), indent=2, ensure_ascii=False, allow_nan=False)
     write_text(out / "evaluation.json", text + "\n")
     save_figure(plot_evaluation(result, found, store.facts), out / "evaluation.png")

@@ -81,10 +81,14 @@ def result_of(config: Config, out: Path) -> dict[str, Any] | None:
             json.loads((out / name).read_text(encoding="utf-8"))
             for name in ("config.json", "result.json")
         )
+        before = Config.from_dict(given)
     except (OSError, ValueError) as error:
-        raise AnnostatError(f"{os.fspath(out)!r} holds broken JSON: {error}") from None
+        raise AnnostatError(
+            f"{os.fspath(out)!r} holds a broken config.json or result.json ({error}): delete "
+            "them, the run goes on from last.pt"
+        ) from None
     free = [name for name in FREE if name not in ("train.epochs", "train.patience")]
-    same = not changes(Config.from_dict(given), config, free=free)
+    same = not changes(before, config, free=free)
     return dict(result) if same else None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from annostat import AnnostatError
-from annostat.errors import check_choice
+from annostat.errors import check_choice, check_count
 from models.world.heart import LABELS
 
 
@@ -36,6 +36,10 @@ class Data:
     def __post_init__(self) -> None:
         check_choice("data.kind", self.kind, ("phantom", "echonet", "camus"))
         check_choice("data.merge", self.merge, ("mean", "quality", "staple"))
+        check_choice("data.view", self.view, ("2CH", "4CH"))
+        low = {"size": 16 if self.kind == "phantom" else 1, "frames": 8}
+        for name in ("size", "frames", "seed", "n_train", "n_valid", "n_test", "n_corrupted"):
+            check_count(f"data.{name}", getattr(self, name), low=low.get(name, 0))
         for name in self.structures:
             check_choice("data.structures", name, list(LABELS))
         if not self.structures or len(set(self.structures)) != len(self.structures):
