@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from annostat.masks.overlap import count_pairs, scores_of
 from models.command import counter
 from models.data.reference import HALF
 from models.data.store import Example, Store
-from models.network.predict import predict
+from models.network.predict import predict_many, together
 from models.network.student import Student
 
 FloatArray = NDArray[np.float64]
@@ -105,10 +105,10 @@ def predictions(
     quiet : bool
     """
     counts, outlines, es, ef, areas, drawn = [], [], [], [], [], []
+    masks = _masks(student, store, pad=pad, how=how, largest=largest)
     with counter("Masks", len(store), quiet=quiet) as done:
-        for k in range(len(store)):
+        for k, soft in enumerate(masks):
             clip = store.clip(k)
-            soft = predict(student, np.asarray(clip.frames), pad=pad, how=how, largest=largest)
             if clip.targets is not None:
                 counts.append(_pairs(soft, clip.targets))
             frames = labelled(clip.facts)
@@ -133,6 +133,15 @@ def predictions(
         areas,
         _table(drawn, store.targets is not None) if drawn else None,
     )
+
+
+def _masks(student: Student, store: Store, **options: Any) -> Iterator[NDArray[np.uint8]]:
+    """Yield the masks of each clip; on a GPU several clips go through together."""
+    n = together(student)
+    for start in range(0, len(store), n):
+        part = range(start, min(start + n, len(store)))
+        frames = [np.asarray(store.clip(k).frames) for k in part]
+        yield from predict_many(student, frames, **options)
 
 
 def expected_area(soft: NDArray[np.uint8]) -> FloatArray:
