@@ -37,7 +37,7 @@ from models.network.student import Student, count_parameters
 from models.picks import Picks, cell, labelled_es, score_picks
 from models.predictions import Predictions, expected_area, predictions
 from models.scores import Row, human_rows, overlap_rows, read_rows, score
-from models.settling import MARGIN, Settling, settle, settling_section
+from models.settling import MARGIN, Settling, cold_starts, settle, settling_section
 from models.world.annotators import Annotations, Noise, annotate
 
 if TYPE_CHECKING:
@@ -198,10 +198,9 @@ def evaluate(
     if len(store) >= LEAST:
         if found.counts:
             bare = predictions(student, store, **options) if pad else found
-            curves = [p.frame_errors() for p in ((bare, found) if pad else (bare,))]
-            second = curves[1] if pad else None
-            first = first_frames(curves[0], padded=second, n_frames=30, rng=seed)
-            settled = tuple(settle(c, margin=margin) for c in curves)
+            second = found.frame_errors() if pad else None
+            first = first_frames(bare.frame_errors(), padded=second, n_frames=30, rng=seed)
+            settled = _settled(student, store, bare, pad, margin, how=how, largest=largest)
         values = read(facts, annotations, found)
         if values is not None:
             rho = None if annotations is None else icc(annotations.ef)["icc_1_1"]
@@ -226,6 +225,19 @@ def evaluate(
     provenance = Provenance(__version__, "", len(store), seed, settings)
     notes = tuple(store.messages())
     return Evaluation(rows, afd, ef, first, settled, share, notes, provenance), found
+
+
+def _settled(
+    student: Student, store: Store, bare: Predictions, pad: int, margin: float, **options: Any
+) -> tuple[Settling, ...]:
+    """Return how long the student takes to settle, without padding and with it."""
+    out = []
+    for n in (0, pad) if pad else (0,):
+        cold, warm = cold_starts(student, store, bare, pad=n, **options)
+        if len(cold) < LEAST:
+            return ()
+        out.append(settle(cold, warm, margin=margin))
+    return tuple(out)
 
 
 def _picks(

@@ -197,6 +197,12 @@ def beat_of(soft: NDArray[np.uint8], beat: Sequence[int] | None) -> tuple[float,
     return float(first + es), ef
 
 
+def dice_errors(soft: NDArray[np.uint8], targets: NDArray[np.uint8]) -> FloatArray:
+    """Return 1 − Dice of each frame of soft masks (T, H, W)."""
+    counts = _pairs(soft[:, None], np.asarray(targets)[:, None])[0]
+    return np.asarray(1 - scores_of(counts, soft.shape[1] * soft.shape[2], 1.0)["dice"])
+
+
 def _pairs(soft: NDArray[np.uint8], targets: NDArray[np.uint8]) -> IntArray:
     """Return pixels in both, in ours and in theirs, (K, T, 3), of soft masks (T, K, H, W)."""
     ours, theirs = (
