@@ -77,6 +77,7 @@ WRONG = {
         ("w.safetensors --out e --set train.rate=0.5", "settings of the data only"),
         ("w.safetensors --out e --set data.kind=camus", "folder"),
         ("w.safetensors --out file", "--out 'file' cannot be written"),
+        ("w.safetensors --out e --cache c --noise file", "are of real clips"),
     ],
     "sweep": [
         ("--preset phantom-tiny --blocks x", "give numbers of at least 1"),
