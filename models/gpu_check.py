@@ -91,12 +91,8 @@ def page(results: dict[str, Any]) -> str:
     lines = [f"{first}torch {machine['torch']}, Python {machine['python']}"]
     lines[0] += "." if machine["gpu"] else ")"
     size = "of tiny sizes" if results["tiny"] else "of B3 L3, batch 32, 25 frames"
-    lines += [
-        "",
-        "# The GPU code, checked",
-        "",
-        f"By `python -m models.gpu_check`, {size}; a part fails where a row says **no**.",
-    ]
+    lines += ["", "# The GPU code, checked", ""]
+    lines += [f"By `python -m models.gpu_check`, {size}; `ok` is what the check is about."]
     failed = passed(results)
     lines += ["", "Nothing failed." if not failed else "Failed:", *(f"- {f}" for f in failed)]
     for name, part in results["parts"].items():

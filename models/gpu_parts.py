@@ -222,11 +222,12 @@ def speed(size: Size, device: torch.device) -> Rows:
                 row["peak_GiB"] = torch.cuda.max_memory_allocated(device) / 2**30
                 row |= profile_step(step, data, device)
                 row |= shares_of_limits(step, data, wall, torch.cuda.get_device_name(device))
-            if engine in ("hoisted", "compiled"):
+            if engine != "graph":
                 seen = count_operations(step, data)
                 row["operations"] = seen.launched
-                row["ok"] = set(seen.layouts) == {"NHWC"}
                 row["layouts"] = dict(seen.layouts)
+            if engine in ("hoisted", "compiled"):
+                row["ok"] = set(seen.layouts) == {"NHWC"}
             rows.append(row)
     return rows
 
