@@ -66,6 +66,7 @@ class Config:
 # and how long it runs and what is seen of it, and nothing that a step computes but its rounding.
 FREE = (
     "data.path",
+    "data.tests",
     "train.epochs",
     "train.patience",
     "train.threads",

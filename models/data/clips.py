@@ -41,6 +41,7 @@ def open_store(
     AnnostatError
         If the folder, a teacher or a label cannot be used, or no clip can be read.
     """
+    data = data.for_split(split)
     targets = targets_of(data, split, device)
 
     def make() -> Recipe:
@@ -54,8 +55,8 @@ def open_store(
         count = key.pop(name)
         if name == f"n_{split}":
             key["n"] = count
-    if split != "train":
-        key.pop("n_corrupted")
+    for name in ("valid", "tests", *(() if split == "train" else ("n_corrupted",))):
+        key.pop(name)
     key["teachers"] = targets.identity
     return make_store(cache, key, make, progress=progress)
 
