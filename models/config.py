@@ -38,7 +38,8 @@ class Config:
     @classmethod
     def from_dict(cls, given: Any) -> Config:
         """Make settings from plain data; unknown names and wrong types are refused."""
-        return _build(cls, given, "")
+        found: Config = _build(cls, given, "")
+        return found
 
     def changed(self, settings: Sequence[str]) -> Config:
         """Return the settings with `section.name=value` texts applied, values in YAML."""

@@ -33,7 +33,7 @@ from models.config import Config
 from models.data.clips import SPLITS, open_store
 from models.data.readings import Readings, read_noise, read_readings
 from models.data.reference import truth_of
-from models.data.store import Store
+from models.data.store import Store, clips
 from models.network.predict import PADDINGS
 from models.network.student import Student, count_parameters
 from models.picks import Picks, cell, labelled_es, score_picks
@@ -94,7 +94,7 @@ class Evaluation(Result):
         known = [c for c in ALL_COLUMNS if any(getattr(row, c) is not None for row in self.rows)]
         table = [[row.name, *(cell(getattr(row, column)) for column in known)] for row in self.rows]
         columns = ["score", *(ALL_COLUMNS[c] for c in known)]
-        lines = [f"{self.provenance.n_items} clips", *self.notes]
+        lines = [clips(self.provenance.n_items), *self.notes]
         lines += bias_lines(self.rows)
         if "bound" in known and "truth" in known:
             lines.append("Annotators are simulated; 'perfect model' is predicted from them alone.")

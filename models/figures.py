@@ -90,7 +90,7 @@ def _references(clip: Example, t: int, k: int, structure: str) -> list[NDArray[n
     return drawn
 
 
-def _line(colour: str, style: str, label: str) -> Any:
+def _line(colour: str, style: Any, label: str) -> Any:
     from matplotlib.lines import Line2D
 
     return Line2D([], [], color=colour, linestyle=style, label=label)

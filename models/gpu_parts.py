@@ -129,7 +129,7 @@ def graph(size: Size, device: torch.device) -> Rows:
     first, wanted = ends["eager"]
     rows: Rows = []
     for name in ("graph", "eager again"):
-        step, losses = ends[name]
+        step, mine = ends[name]
         pairs = zip(step.net.state_dict().values(), first.net.state_dict().values(), strict=True)
         off = max(
             float((a.double() - b.double()).norm() / b.double().norm().clamp_min(1e-9))
@@ -140,7 +140,7 @@ def graph(size: Size, device: torch.device) -> Rows:
             {
                 "what": f"{name} against eager, {size.steps} steps",
                 "captured": step.captured is not None and step.captured.graphs is not None,
-                "losses_off": float((losses - wanted).abs().max()),
+                "losses_off": float((mine - wanted).abs().max()),
                 "weights_off": off,
                 "batches_tracked": tracked,
                 "rate_off": abs(_rate(step) - _rate(first)),

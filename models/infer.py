@@ -25,6 +25,7 @@ from models.checkpoints import load_student
 from models.command import counter, pick_device, run_command, say
 from models.data.folders import Whole, clips_in, stored_shape, write_masks
 from models.data.manifest import claim, digest_of
+from models.data.store import clips as counted
 from models.history import as_csv
 from models.network.predict import PADDINGS, predict_many, together
 from models.network.student import Student
@@ -181,9 +182,9 @@ def main(
     told = shown(f"{name} ({why})" for name, why in failed.items())
     if len(failed) == len(rows):
         raise AnnostatError(f"no clip can be read: {told}")
-    say(f"{len(rows) - len(failed)} clips in {os.fspath(out)}", quiet=quiet)
+    say(f"{counted(len(rows) - len(failed))} in {os.fspath(out)}", quiet=quiet)
     if failed:
-        say(f"{len(failed)} clips have no masks, see clips.csv: {told}")
+        say(f"Without masks, see clips.csv: {counted(len(failed))}: {told}")
 
 
 if __name__ == "__main__":

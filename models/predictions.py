@@ -146,7 +146,7 @@ def _masks(student: Student, store: Store, **options: Any) -> Iterator[NDArray[n
 
 def expected_area(soft: NDArray[np.uint8]) -> FloatArray:
     """Return the expected number of pixels inside, frame by frame, from soft masks (T, H, W)."""
-    return soft.sum(axis=(1, 2), dtype=np.float64) / 255
+    return np.asarray(soft.sum(axis=(1, 2), dtype=np.float64) / 255)
 
 
 def labelled(facts: dict[str, Any]) -> list[int] | None:
@@ -232,5 +232,5 @@ def _drawn(
 
 def _table(rows: list[tuple[Any, ...]], taught: bool) -> Drawn:
     clip, frame, structure, mine, theirs = zip(*rows, strict=True)
-    columns = (np.array(c, dtype=np.int64) for c in (clip, frame, structure))
-    return Drawn(*columns, np.stack(mine), np.stack(theirs) if taught else None)
+    a, b, c = (np.array(column, dtype=np.int64) for column in (clip, frame, structure))
+    return Drawn(a, b, c, np.stack(mine), np.stack(theirs) if taught else None)

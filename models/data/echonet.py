@@ -55,7 +55,8 @@ def _read(
             continue
         facts: dict[str, Any] = {"name": name, "ef": row.ef, "fps": row.fps}
         if name in phases.index:
-            ed, es = (int(phases.at[name, f"{p}_frame"]) for p in ("ed", "es"))
+            found = phases.loc[name].to_dict()
+            ed, es = (int(found[f"{p}_frame"]) for p in ("ed", "es"))
             if max(ed, es) < len(frames):
                 facts |= {"ed": ed, "es": es}
         outlines: list[Outline] = []

@@ -133,8 +133,13 @@ class Store:
         out = list(self.notes)
         if self.skipped:
             names = shown(f"{s.name} ({s.why})" for s in self.skipped)
-            out.append(f"{len(self.skipped)} clips cannot be read and are left out: {names}")
+            out.append(f"{clips(len(self.skipped))} cannot be read and left out: {names}")
         return out
+
+
+def clips(n: int) -> str:
+    """Return a number of clips in words."""
+    return "1 clip" if n == 1 else f"{n} clips"
 
 
 def make_store(
@@ -216,9 +221,9 @@ def read_store(folder: Path) -> Store:
     try:
         index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
         k, height, width = index["shape"]
-        clips = index["clips"]
-        lengths = np.array([row["length"] for row in clips], dtype=np.int64)
-        total, drawn = int(lengths.sum()), sum(len(row["outlines"]) for row in clips)
+        rows = index["clips"]
+        lengths = np.array([row["length"] for row in rows], dtype=np.int64)
+        total, drawn = int(lengths.sum()), sum(len(row["outlines"]) for row in rows)
         frames = _mapped(folder / "frames.u8", (total, height, width))
         targets = _mapped(folder / "targets.u8", (total, k, height, width)) if k else None
         masks = _mapped(folder / "outlines.u8", (drawn, height, width)) if drawn else None
@@ -229,8 +234,10 @@ def read_store(folder: Path) -> Store:
             f"the clips in {str(folder)!r} cannot be read ({error}); delete the folder"
         ) from None
     each = iter(()) if masks is None else iter(masks)
-    outlines = [[Outline(*o, next(each)) for o in row["outlines"]] for row in clips]
-    names, facts = [row["name"] for row in clips], [row["facts"] for row in clips]
+    outlines = [
+        [Outline(int(f), str(s), int(a), next(each)) for f, s, a in row["outlines"]] for row in rows
+    ]
+    names, facts = [row["name"] for row in rows], [row["facts"] for row in rows]
     return Store(names, lengths, frames, targets, facts, kind, outlines, skipped, notes)
 
 

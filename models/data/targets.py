@@ -12,7 +12,7 @@ from annostat import AnnostatError
 from annostat.errors import shown
 from models.data.images import squared
 from models.data.settings import Data
-from models.data.store import Unreadable
+from models.data.store import Unreadable, clips
 from models.data.teachers import Source, Teacher, merged, parse_teacher
 
 
@@ -52,7 +52,7 @@ class Targets:
             missing = [] if teacher.clips is None else sorted(set(names) - teacher.clips)
             if not missing:
                 continue
-            lack = f"teacher {teacher.text!r} has no masks of {len(missing)} of {len(names)} clips"
+            lack = f"teacher {teacher.text!r} has no masks of {len(missing)} of {clips(len(names))}"
             if needed:
                 raise AnnostatError(
                     f"{lack}: {shown(missing)}; make them, or train on the clips that have some "

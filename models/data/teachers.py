@@ -118,7 +118,7 @@ def merged(teachers: Sequence[Teacher], source: Source, how: str) -> Bytes:
         if not weights.sum() > 0:
             raise AnnostatError(f"all teachers of clip {source.name!r} have quality 0")
     total = sum(w * m.astype(np.float32) for w, m in zip(weights / weights.sum(), masks))  # noqa: B905
-    return np.rint(total).astype(np.uint8)
+    return np.asarray(np.rint(total), dtype=np.uint8)
 
 
 def to_bytes(probability: NDArray[Any]) -> Bytes:

@@ -61,7 +61,7 @@ class Step:
         on_gpu = device.type == "cuda"
         # In a graph the learning rate must be a tensor, or it would be frozen.
         rate = torch.tensor(train.rate, device=device) if on_gpu else train.rate
-        options = {"capturable": True, "fused": True} if on_gpu else {}
+        options: dict[str, Any] = {"capturable": True, "fused": True} if on_gpu else {}
         self.optimiser = torch.optim.Adam(self.parameters, lr=rate, **options)
         self.total = max(total, 1)
         self.done = 0

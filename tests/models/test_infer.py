@@ -79,7 +79,7 @@ def test_a_clip_that_cannot_be_read_is_a_row(weights, tmp_path, capsys):
     assert run(weights, clips, "--out", out, "--stride", 1) == 0
     errors = [r["error"] for r in csv.DictReader((out / "clips.csv").read_text().splitlines())]
     assert "uint8" in errors[0] and errors[1] and not errors[2]
-    assert "2 clips have no masks, see clips.csv" in capsys.readouterr().err
+    assert "Without masks, see clips.csv: 2 clips: a (" in capsys.readouterr().err
 
 
 def test_several_clips_at_once(weights, tmp_path, monkeypatch):
