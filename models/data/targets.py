@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +33,12 @@ class Targets:
     kind: str
     teachers: list[Teacher] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def workers(self) -> int:
+        """How many threads may ask at the same time: one, if a teacher is a network."""
+        folders = all(t.clips is not None for t in self.teachers)
+        return min(8, os.cpu_count() or 1) if folders else 1
 
     @property
     def identity(self) -> list[Any]:
