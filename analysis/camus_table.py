@@ -29,7 +29,7 @@ def main(
         "Dice, paper": cells_of(published, "dice"),
     }
     if sweep is not None:
-        rows = pd.read_csv(sweep / "sweep.csv")
+        rows = tested_on_camus(pd.read_csv(sweep / "sweep.csv", keep_default_na=False))
         for name, column in (("mean IoU", "mean_iou"), ("Dice", "mean_dice")):
             tables[f"{name}, {sweep.name}"] = cells_of(rows, column)
     least = {k: d / (2 - d) for k, d in tables["Dice, paper"].items()}
@@ -66,6 +66,12 @@ def main(
         ax.set_title(f"{name} (%)")
     save(out, "camus_table", numbers, figure)
     return numbers
+
+
+def tested_on_camus(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of CAMUS's clips, like with like, or else those of the first test clips."""
+    camus = rows["tested_on"].str.contains("kind=camus", regex=False)
+    return rows[camus if camus.any() else rows["tested_on"] == rows["tested_on"].iloc[0]]
 
 
 def cells_of(table: pd.DataFrame, column: str) -> dict[tuple[int, int], float]:

@@ -17,7 +17,7 @@ from annostat import AnnostatError
 
 def run_command(command: click.Command, args: list[str] | None = None) -> None:
     """Run a command; input that cannot be used gives one line on stderr and exit status 2."""
-    warnings.showwarning = _warn
+    warnings.showwarning = _warn  # type: ignore[assignment]
     try:
         command(args, standalone_mode=True)
     except AnnostatError as error:

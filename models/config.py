@@ -23,6 +23,14 @@ class Config:
     student: Net = field(default_factory=Net)
     train: Train = field(default_factory=Train)
 
+    def __post_init__(self) -> None:
+        multiple = 2 ** (self.student.blocks - 1)
+        if self.data.size % multiple:
+            raise AnnostatError(
+                f"data.size must be a multiple of {multiple} for student.blocks = "
+                f"{self.student.blocks}, got {self.data.size}"
+            )
+
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as plain data."""
         return dataclasses.asdict(self, dict_factory=_plain)
@@ -30,7 +38,8 @@ class Config:
     @classmethod
     def from_dict(cls, given: Any) -> Config:
         """Make settings from plain data; unknown names and wrong types are refused."""
-        return _build(cls, given, "")
+        found: Config = _build(cls, given, "")
+        return found
 
     def changed(self, settings: Sequence[str]) -> Config:
         """Return the settings with `section.name=value` texts applied, values in YAML."""
@@ -42,9 +51,15 @@ class Config:
             section, _, name = key.strip().partition(".")
             if not equals or name not in data.get(section, {}):
                 known = [f"{s}.{n}" for s, part in data.items() for n in part]
-                check_choice("--set", key.strip(), known)
+                if equals:
+                    check_choice("--set", key.strip(), known)
                 raise AnnostatError(f"--set takes section.name=value, got {text!r}")
-            data[section][name] = yaml.safe_load(value)
+            try:
+                data[section][name] = yaml.safe_load(value)
+            except yaml.YAMLError:
+                raise AnnostatError(
+                    f"--set {key.strip()}: the value is no YAML: {value!r}"
+                ) from None
         return Config.from_dict(data)
 
 
@@ -52,6 +67,7 @@ class Config:
 # and how long it runs and what is seen of it, and nothing that a step computes but its rounding.
 FREE = (
     "data.path",
+    "data.tests",
     "train.epochs",
     "train.patience",
     "train.threads",
@@ -115,7 +131,8 @@ def _plain(items: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _build(kind: Any, given: Any, path: str) -> Any:
     if not isinstance(given, dict):
-        raise AnnostatError(f"settings{' of ' + path if path else ''} must be names and values")
+        of = f" of {path.rstrip('.')}" if path else ""
+        raise AnnostatError(f"settings{of} must be names and values, got {given!r:.80}")
     types = typing.get_type_hints(kind)
     for name in given:
         check_choice(f"setting {path}{name}", name, list(types))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from annostat.plotting import COLOURS, plot_afd, plot_concentration, plot_first_frames
 from models.data.store import Example
 from models.predictions import expected_area, labelled
+from models.settling import Settling
 
 
 def plot_curves(history: Sequence[dict[str, Any]]) -> Figure:
@@ -88,7 +89,7 @@ def _references(clip: Example, t: int, k: int, structure: str) -> list[NDArray[n
     return drawn
 
 
-def _line(colour: str, style: str, label: str) -> Any:
+def _line(colour: str, style: Any, label: str) -> Any:
     from matplotlib.lines import Line2D
 
     return Line2D([], [], color=colour, linestyle=style, label=label)
@@ -104,8 +105,10 @@ def plot_evaluation(result: Any, found: Any, facts: Sequence[dict[str, Any]]) ->
     plot_overlaps(result.rows, panels["overlaps"])
     plot_values(found.ef, [f.get("ef") for f in facts], panels["values"])
     beat = None if result.afd is None else result.afd.scores.get("beat")
+    settled = result.settled or None
+    first, plot_first = (settled, plot_settling) if settled else (result.first, plot_first_frames)
     drawn = (
-        ("first", result.first, plot_first_frames, "", "1 − Dice"),
+        ("first", first, plot_first, "", "1 − Dice" if settled is None else "excess of 1 − Dice"),
         ("afd", beat, plot_afd, "", "clips within (%)"),
         ("share", result.concentration, plot_concentration,
          "squared error of EF against one annotator", "share of the squared error (%)"),
@@ -118,6 +121,24 @@ def plot_evaluation(result: Any, found: Any, facts: Sequence[dict[str, Any]]) ->
         panels[name].set_ylabel(label)
         panels[name].set_title(title, fontsize=10)
     return figure
+
+
+def plot_settling(settled: Sequence[Settling], ax: Any) -> None:
+    """Draw what a cold start costs, frame by frame, without padding and with it."""
+    for colour, one, name in zip(
+        COLOURS, settled, ("without padding", "padded in front"), strict=False
+    ):
+        t = np.arange(len(one.gaps))
+        ax.fill_between(t, one.low, one.high, color=colour, alpha=0.25, lw=0)
+        ax.plot(t, one.gaps, "o-", ms=4, color=colour, label=f"{name}: {one.words()}")
+        if one.frame:
+            ax.axvline(one.frame, color=colour, lw=1, ls=":")
+    margin = settled[0].margin
+    ax.axhspan(-margin, margin, color="0.5", alpha=0.2, lw=0)
+    ax.axhline(0, color="0.5", lw=1)
+    ax.set(xlabel="frames after a start in the midst of a clip")
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(frameon=False, fontsize=8)
 
 
 def plot_overlaps(rows: Sequence[Any], ax: Any) -> None:

@@ -6,7 +6,7 @@ import importlib
 import json
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +28,19 @@ from models.trainer import check_settings
 
 
 def finish(
-    config: Config, out: Path, history: History, store: Store, *, device: Any, quiet: bool
+    config: Config,
+    out: Path,
+    history: History,
+    store: Store,
+    others: Mapping[str, Store],
+    *,
+    device: Any,
+    quiet: bool,
 ) -> dict[str, Any]:
-    """Score the best weights on unseen whole clips, draw the figures, write `result.json`."""
+    """Score the best weights on unseen whole clips, draw the figures, write `result.json`.
+
+    `others` are further test clips, by the texts of `data.tests`.
+    """
     from annostat.plotting import save_figure
     from models.figures import plot_curves, plot_masks
 
@@ -40,7 +50,7 @@ def finish(
     against, test = reference_scores(found, structures, store.kind)
     examples = [store.clip(k) for k in range(min(len(store), 4))]
     shown = [(clip, predict(student, np.asarray(clip.frames))) for clip in examples]
-    result = {
+    result: dict[str, Any] = {
         "test": plain(test),
         "against": against,
         "n_test_clips": len(store),
@@ -51,7 +61,17 @@ def finish(
         "wall_s": history.total("wall_s"),
         "cpu_s": history.total("cpu_s"),
         "device": str(device),
+        "tests": {},
     }
+    for text, other in others.items():
+        more = predictions(student, other, structures=structures, quiet=quiet)
+        reference, scores = reference_scores(more, structures, other.kind)
+        result["tests"][text] = {
+            "test": plain(scores),
+            "against": reference,
+            "n_test_clips": len(other),
+            "notes": other.messages(),
+        }
     save_figure(plot_curves(history.rows), out / "curves.png")
     save_figure(plot_masks(shown, structures), out / "masks.png")
     write_text(out / "result.json", json.dumps(result, indent=2) + "\n")
@@ -81,10 +101,15 @@ def result_of(config: Config, out: Path) -> dict[str, Any] | None:
             json.loads((out / name).read_text(encoding="utf-8"))
             for name in ("config.json", "result.json")
         )
+        before = Config.from_dict(given)
     except (OSError, ValueError) as error:
-        raise AnnostatError(f"{os.fspath(out)!r} holds broken JSON: {error}") from None
-    free = [name for name in FREE if name not in ("train.epochs", "train.patience")]
-    same = not changes(Config.from_dict(given), config, free=free)
+        raise AnnostatError(
+            f"{os.fspath(out)!r} holds a broken config.json or result.json ({error}): delete "
+            "them, the run goes on from last.pt"
+        ) from None
+    more = ("train.epochs", "train.patience", "data.tests")  # something is left to be done
+    free = [name for name in FREE if name not in more]
+    same = not changes(before, config, free=free)
     return dict(result) if same else None
 
 

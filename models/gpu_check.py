@@ -26,6 +26,7 @@ from annostat.files import write_text
 from models.command import pick_device, run_command, say
 from models.gpu_parts import PARTS, TINY, WHOLE
 
+TIMES = ("_s", "_ms", "per_s", "per_minute", "times_plain", "times_alone", "idle_share")
 NEVER = "Never run on a GPU: what follows was seen on a CPU and says nothing about speed."
 
 
@@ -89,8 +90,9 @@ def page(results: dict[str, Any]) -> str:
     first = f"Measured on {where}" if machine["gpu"] else f"{NEVER} ("
     lines = [f"{first}torch {machine['torch']}, Python {machine['python']}"]
     lines[0] += "." if machine["gpu"] else ")"
-    size = "tiny sizes" if results["tiny"] else "B3 L3, batch 32, 25 frames"
-    lines += ["", "# The GPU code, checked", "", f"By `python -m models.gpu_check`, {size}."]
+    size = "of tiny sizes" if results["tiny"] else "of B3 L3, batch 32, 25 frames"
+    lines += ["", "# The GPU code, checked", ""]
+    lines += [f"By `python -m models.gpu_check`, {size}; `ok` is what the check is about."]
     failed = passed(results)
     lines += ["", "Nothing failed." if not failed else "Failed:", *(f"- {f}" for f in failed)]
     for name, part in results["parts"].items():
@@ -98,16 +100,20 @@ def page(results: dict[str, Any]) -> str:
         lines += ["", f"## {name}", "", title, ""]
         if "error" in part:
             lines += [part["error"], ""]
-        lines += _table(part["rows"])
+        lines += _table(part["rows"], times=bool(machine["gpu"]))
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _table(rows: list[dict[str, Any]]) -> list[str]:
-    """Return rows as a table in Markdown; what is not one number or word is left to the JSON."""
+def _table(rows: list[dict[str, Any]], *, times: bool) -> list[str]:
+    """Return rows as a table in Markdown; what is not one number or word is left to the JSON.
+
+    Times of tiny sizes on a CPU mean nothing, and are left out.
+    """
     if not rows:
         return []
     names = list(dict.fromkeys(n for row in rows for n in row))
     names = [n for n in names if not any(isinstance(r.get(n), (dict, list)) for r in rows)]
+    names = [n for n in names if times or not n.endswith(TIMES)]
     out = ["| " + " | ".join(n.replace("_", " ") for n in names) + " |"]
     out.append("|---" * len(names) + "|")
     out += ["| " + " | ".join(_cell(row.get(n)) for n in names) + " |" for row in rows]

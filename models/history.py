@@ -75,9 +75,10 @@ class History:
 
 
 def as_csv(rows: list[dict[str, Any]]) -> str:
-    """Return rows of the same columns as CSV."""
+    """Return rows as CSV; a row that lacks a column is empty there."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    columns = dict.fromkeys(name for row in rows for name in row)
+    writer = csv.DictWriter(text, list(columns), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()

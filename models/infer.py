@@ -9,6 +9,8 @@ one folder for each. `masks.json` says whose masks they are, `clips.csv` what be
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,37 +25,98 @@ from models.checkpoints import load_student
 from models.command import counter, pick_device, run_command, say
 from models.data.folders import Whole, clips_in, stored_shape, write_masks
 from models.data.manifest import claim, digest_of
+from models.data.store import clips as counted
 from models.history import as_csv
-from models.network.predict import PADDINGS, predict
+from models.network.predict import PADDINGS, predict_many, together
 from models.network.student import Student
 
 
 def masks_of(
-    student: Student, clip: Whole, size: int, *, stride: int = 1, **options: Any
-) -> NDArray[np.uint8]:
-    """Return the masks of a clip in its own geometry, uint8 (T, structures, H, W).
+    student: Student, clips: Sequence[Whole], size: int, *, stride: int = 1, **options: Any
+) -> list[NDArray[np.uint8]]:
+    """Return the masks of clips in their own geometry, each uint8 (T, structures, H, W).
 
     Parameters
     ----------
     student : Student
-    clip : Whole
+    clips : sequence of Whole
+        They go through the network together.
     size : int
         Pixels of the square that the student was trained on.
     stride : int
-        The student expects every n-th frame: the clip goes through n times, so that each frame
-        has its mask.
+        The student expects every n-th frame: a clip goes through n times, so that each frame has
+        its mask.
     **options
-        As in `models.network.predict.predict`.
+        As in `models.network.predict.predict_many`.
     """
-    frames = clip.squared(size)
-    small: Any = None
-    for first in range(min(stride, len(frames))):
-        part = predict(student, frames[first::stride], **options)
-        if small is None:
-            small = np.empty((len(frames), *part.shape[1:]), dtype=np.uint8)
-        small[first::stride] = part
-    parts = [clip.unsquared(np.ascontiguousarray(small[:, k])) for k in range(small.shape[1])]
-    return np.stack(parts, axis=1)
+    frames = [clip.squared(size) for clip in clips]
+    # A clip that has fewer frames than that goes through fewer times.
+    parts = [(k, first) for k, f in enumerate(frames) for first in range(min(stride, len(f)))]
+    found = predict_many(student, [frames[k][first::stride] for k, first in parts], **options)
+    out = []
+    for k, clip in enumerate(clips):
+        mine = {first: m for (j, first), m in zip(parts, found, strict=True) if j == k}
+        small = np.empty((len(frames[k]), *mine[0].shape[1:]), dtype=np.uint8)
+        for first, masks in mine.items():
+            small[first::stride] = masks
+        each = [clip.unsquared(np.ascontiguousarray(small[:, s])) for s in range(small.shape[1])]
+        out.append(np.stack(each, axis=1))
+    return out
+
+
+@dataclass
+class Job:
+    """One clip: where it is read from, where its masks go, and what became of it."""
+
+    name: str
+    read: Callable[[], Whole]
+    targets: list[Path]
+    clip: Whole | None = None
+    error: str = ""
+
+    def row(self) -> dict[str, Any]:
+        """Return the clip's row of `clips.csv`."""
+        shape: tuple[Any, ...] = ("", "", "")
+        if not self.error:
+            try:
+                shape = stored_shape(self.targets[0])
+            except AnnostatError as error:
+                self.error = _words(error)
+        frames, height, width = shape
+        facts = {"clip": self.name, "frames": frames, "height": height, "width": width}
+        return {**facts, "error": self.error}
+
+
+def _words(error: AnnostatError) -> str:
+    return " ".join(str(error).split())
+
+
+def write_group(student: Student, jobs: Sequence[Job], size: int, **options: Any) -> None:
+    """Read clips and write their masks; what cannot be read keeps its error."""
+    for job in jobs:
+        try:
+            job.clip = job.read()
+        except AnnostatError as error:
+            job.error = _words(error)
+    readable = [job for job in jobs if job.clip is not None]
+    if not readable:
+        return
+    try:
+        found = masks_of(student, [job.clip for job in readable if job.clip], size, **options)
+    except AnnostatError as error:
+        if len(readable) > 1:  # one of them does not fit: each by itself tells which
+            for job in readable:
+                write_group(student, [job], size, **options)
+            return
+        for job in readable:
+            job.error = _words(error)
+        return
+    finally:
+        for job in jobs:
+            job.clip = None  # not all clips of a folder fit into memory
+    for job, masks in zip(readable, found, strict=True):
+        for k, target in enumerate(job.targets):
+            write_masks(target, masks[:, k])
 
 
 @click.command(context_settings={"show_default": True})
@@ -105,30 +168,23 @@ def main(
     folders = [out] if len(structures) == 1 else [out / s for s in structures]
     for folder in folders:
         folder.mkdir(exist_ok=True)
-    rows: list[dict[str, Any]] = []
-    with counter("Clips", len(found), quiet=quiet) as done:
-        for number, (name, read) in enumerate(found.items(), start=1):
-            targets = [folder / f"{name}.npz" for folder in folders]
-            row = {"clip": name, "frames": "", "height": "", "width": "", "error": ""}
-            try:
-                if not all(target.exists() for target in targets):
-                    masks = masks_of(student, read(), config.data.size, stride=stride, **options)
-                    for k, target in enumerate(targets):
-                        write_masks(target, masks[:, k])
-                shape = stored_shape(targets[0])
-                row |= dict(zip(("frames", "height", "width"), shape, strict=True))
-            except AnnostatError as error:
-                row["error"] = " ".join(str(error).split())
-            rows.append(row)
-            done(number)
+    jobs = [Job(k, read, [f / f"{k}.npz" for f in folders]) for k, read in found.items()]
+    todo = [job for job in jobs if not all(target.exists() for target in job.targets)]
+    n = together(student)
+    with counter("Clips", len(todo), quiet=quiet) as done:
+        for start in range(0, len(todo), n):
+            group = todo[start : start + n]
+            write_group(student, group, config.data.size, stride=stride, **options)
+            done(start + len(group))
+    rows = [job.row() for job in jobs]
     write_text(out / "clips.csv", as_csv(rows))
     failed = {row["clip"]: row["error"] for row in rows if row["error"]}
     told = shown(f"{name} ({why})" for name, why in failed.items())
     if len(failed) == len(rows):
         raise AnnostatError(f"no clip can be read: {told}")
-    say(f"{len(rows) - len(failed)} clips in {os.fspath(out)}", quiet=quiet)
+    say(f"{counted(len(rows) - len(failed))} in {os.fspath(out)}", quiet=quiet)
     if failed:
-        say(f"{len(failed)} clips have no masks, see clips.csv: {told}")
+        say(f"Without masks, see clips.csv: {counted(len(failed))}: {told}")
 
 
 if __name__ == "__main__":

@@ -103,7 +103,7 @@ def layout(x: torch.Tensor) -> str:
     return "NCHW" if x.is_contiguous() else str(tuple(x.stride()))
 
 
-class Operations(TorchDispatchMode):  # type: ignore[misc, no-untyped-call]
+class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts what would be kernels, and the memory layouts of what convolutions read and write.
 
     Attributes

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from annostat import Estimate
 from annostat.cardiac import AfdScore, beat_length, pick_blind, pick_nearest, score_afd
 from annostat.results import Section, plain
+from models.data.store import clips
 from models.predictions import FloatArray, beat_around, labelled
 
 PROTOCOLS = {
@@ -68,12 +69,12 @@ class Picks:
             row += [cell(self.exact.get(name))] if with_exact else []
             row += [cell(score.floor)] if floor else []
             rows.append(row)
-        lines = [f"{self.n_clips} clips"]
+        lines = [clips(self.n_clips)]
         if self.n_unlabelled:
-            lines.append(f"{self.n_unlabelled} clips without a labelled ES are left out")
+            lines.append(f"left out for want of a labelled ES: {clips(self.n_unlabelled)}")
         for name, score in self.scores.items():
             if score.n_without_pick:
-                lines.append(f"{PROTOCOLS[name]}: {score.n_without_pick} clips gave no pick")
+                lines.append(f"{PROTOCOLS[name]}: no pick of {clips(score.n_without_pick)}")
         if "blind" in self.scores:
             lines.append(
                 "No floor holds for blind picks: with several beats a perfect model may be in "

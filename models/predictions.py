@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from annostat.masks import count_pairs, scores_of
 from models.command import counter
 from models.data.reference import HALF
 from models.data.store import Example, Store
-from models.network.predict import predict
+from models.network.predict import predict_many, together
 from models.network.student import Student
 
 FloatArray = NDArray[np.float64]
@@ -105,10 +105,10 @@ def predictions(
     quiet : bool
     """
     counts, outlines, es, ef, areas, drawn = [], [], [], [], [], []
+    masks = _masks(student, store, pad=pad, how=how, largest=largest)
     with counter("Masks", len(store), quiet=quiet) as done:
-        for k in range(len(store)):
+        for k, soft in enumerate(masks):
             clip = store.clip(k)
-            soft = predict(student, np.asarray(clip.frames), pad=pad, how=how, largest=largest)
             if clip.targets is not None:
                 counts.append(_pairs(soft, clip.targets))
             frames = labelled(clip.facts)
@@ -135,9 +135,18 @@ def predictions(
     )
 
 
+def _masks(student: Student, store: Store, **options: Any) -> Iterator[NDArray[np.uint8]]:
+    """Yield the masks of each clip; on a GPU several clips go through together."""
+    n = together(student)
+    for start in range(0, len(store), n):
+        part = range(start, min(start + n, len(store)))
+        frames = [np.asarray(store.clip(k).frames) for k in part]
+        yield from predict_many(student, frames, **options)
+
+
 def expected_area(soft: NDArray[np.uint8]) -> FloatArray:
     """Return the expected number of pixels inside, frame by frame, from soft masks (T, H, W)."""
-    return soft.sum(axis=(1, 2), dtype=np.float64) / 255
+    return np.asarray(soft.sum(axis=(1, 2), dtype=np.float64) / 255)
 
 
 def labelled(facts: dict[str, Any]) -> list[int] | None:
@@ -188,6 +197,12 @@ def beat_of(soft: NDArray[np.uint8], beat: Sequence[int] | None) -> tuple[float,
     return float(first + es), ef
 
 
+def dice_errors(soft: NDArray[np.uint8], targets: NDArray[np.uint8]) -> FloatArray:
+    """Return 1 − Dice of each frame of soft masks (T, H, W)."""
+    counts = _pairs(soft[:, None], np.asarray(targets)[:, None])[0]
+    return np.asarray(1 - scores_of(counts, soft.shape[1] * soft.shape[2], 1.0)["dice"])
+
+
 def _pairs(soft: NDArray[np.uint8], targets: NDArray[np.uint8]) -> IntArray:
     """Return pixels in both, in ours and in theirs, (K, T, 3), of soft masks (T, K, H, W)."""
     ours, theirs = (
@@ -217,5 +232,5 @@ def _drawn(
 
 def _table(rows: list[tuple[Any, ...]], taught: bool) -> Drawn:
     clip, frame, structure, mine, theirs = zip(*rows, strict=True)
-    columns = (np.array(c, dtype=np.int64) for c in (clip, frame, structure))
-    return Drawn(*columns, np.stack(mine), np.stack(theirs) if taught else None)
+    a, b, c = (np.array(column, dtype=np.int64) for column in (clip, frame, structure))
+    return Drawn(a, b, c, np.stack(mine), np.stack(theirs) if taught else None)

@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from annostat import AnnostatError, Estimate, compare_noise
-from annostat.ceilings import bounds, dice_ceiling
+from annostat import AnnostatError, Estimate, Rounds, compare_noise
+from annostat.ceilings import DiceCeiling, bounds, dice_ceiling
 from annostat.labels import MaskRounds
 from annostat.masks import count_pairs, scores_of
 from annostat.truth import score_models
-from models.data.reference import truth_of
+from models.data.readings import Readings
+from models.data.reference import HALF, truth_of
 from models.data.store import Store
 from models.means import mean_estimate
 from models.picks import Picks
@@ -102,18 +103,26 @@ def human_overlaps(
     return out
 
 
-def human_rows(found: Predictions, structures: Sequence[str]) -> list[Row]:
-    """Return the scores on the frames that people drew on, the teachers' masks beside."""
+def human_rows(
+    found: Predictions, structures: Sequence[str], store: Store, *, seed: int = 0
+) -> list[Row]:
+    """Return the scores on the frames that people drew on, the teachers' masks beside.
+
+    With the ceiling of them, where several people drew on the same frames.
+    """
     taught = human_overlaps(found, structures, teachers=True)
-    return [
-        Row(
-            f"{METRICS[metric]} {structure}, outlined frames",
-            human=value,
-            teachers=taught.get(structure, {}).get(metric),
-        )
-        for structure, values in human_overlaps(found, structures).items()
-        for metric, value in values.items()
-    ]
+    rows = []
+    for structure, values in human_overlaps(found, structures).items():
+        ceiling = outline_ceiling(store, structure, seed=seed)
+        for metric, value in values.items():
+            row = Row(
+                f"{METRICS[metric]} {structure}, outlined frames",
+                human=value,
+                teachers=taught.get(structure, {}).get(metric),
+                bound=None if ceiling is None else getattr(ceiling, metric),
+            )
+            rows.append(row)
+    return rows
 
 
 def _means(values: FloatArray, group: IntArray) -> FloatArray:
@@ -159,8 +168,8 @@ def score(
         )
         for metric, label in METRICS.items()
     ]
-    rows.append(_pick_row(found.es, known.es, annotations, seed))
-    rows += _value_rows(found.ef, known.ef, annotations, seed)
+    rows.append(pick_row(found.es, annotations.es, known.es, seed=seed))
+    rows += value_rows(found.ef, annotations.ef, known.ef, seed=seed)
     return rows
 
 
@@ -174,37 +183,53 @@ def _overlaps(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> dict[str, FloatArra
     return {m: scores[m].reshape(n, t).mean(axis=1) for m in METRICS}
 
 
-def _pick_row(picks: FloatArray, truth: Sequence[int], annotations: Annotations, seed: int) -> Row:
-    read = annotations.es.values
-    noise = compare_noise(annotations.es, n_tests=0, rng=seed)
-    one, other = (np.abs(picks - read[:, r]) for r in (0, 1))
+def seen(rounds: Rounds) -> Rounds:
+    """Return the items that anybody has annotated."""
+    return rounds.take(np.flatnonzero(np.isfinite(rounds.values).any(axis=1)))
+
+
+def pick_row(
+    picks: FloatArray, rounds: Rounds, truth: Sequence[int] | None = None, *, seed: int = 0
+) -> Row:
+    """Return the distance of picked frames from the truth and from what two people picked.
+
+    Parameters
+    ----------
+    picks : float64 array of shape (n,)
+    rounds : Rounds
+        Two people's picks of the same clips, NaN where there is none; the floor is made of them.
+    truth : sequence of int, optional
+    seed : int
+        Of the bootstraps.
+    """
+    noise = compare_noise(seen(rounds), n_tests=0, rng=seed)
+    one, other = (np.abs(picks - rounds.values[:, r]) for r in (0, 1))
     options: dict[str, Any] = {"unit": "frames", "seed": seed}
-    return Row(
-        "aFD of ES",
-        mean_estimate(np.abs(picks - np.array(truth)), **options),
-        mean_estimate(one, **options),
-        mean_estimate((one + other) / 2, **options),
-        noise.mae,
-    )
+    true = None if truth is None else mean_estimate(np.abs(picks - np.array(truth)), **options)
+    both = mean_estimate((one + other) / 2, **options)
+    return Row("aFD of ES", true, mean_estimate(one, **options), both, noise.mae)
 
 
-def _value_rows(
-    ef: FloatArray, truth: Sequence[float], annotations: Annotations, seed: int
+def value_rows(
+    ef: FloatArray, rounds: Rounds, truth: Sequence[float] | None = None, *, seed: int = 0
 ) -> list[Row]:
-    """Return RMSE and bias of the ejection fraction."""
-    read = annotations.ef.values
+    """Return RMSE and bias of the ejection fraction, as `pick_row` does for frames."""
+    read = rounds.values
     options: dict[str, Any] = {"unit": "points", "root": True, "seed": seed}
     one = mean_estimate((ef - read[:, 0]) ** 2, **options)
-    floor = bounds(annotations.ef, rng=seed).rmse_floor
-    known = mean_estimate((ef - np.array(truth)) ** 2, **options)
+    floor = bounds(seen(rounds), rng=seed).rmse_floor
+    gap = None if truth is None else ef - np.array(truth)
+    known = None if gap is None else mean_estimate(gap**2, **options)
     rmse = Row("RMSE of EF", known, one, None, floor)
-    if np.isfinite(ef).any():
-        model = score_models(annotations.ef, {"student": ef}, kind="values", rng=seed).models[0]
+    kept = np.flatnonzero(np.isfinite(read).any(axis=1))
+    if np.isfinite(ef[kept]).any():
+        scored = score_models(rounds.take(kept), {"student": ef[kept]}, kind="values", rng=seed)
+        model = scored.models[0]
         rmse = Row("RMSE of EF", known, one, model.rmse, floor, model.true_rmse)
     options = {"unit": "points", "signed": True, "seed": seed}
     bias = Row(
         "Bias of EF",
-        mean_estimate(ef - np.array(truth), **options),
+        None if gap is None else mean_estimate(gap, **options),
         mean_estimate(ef - read[:, 0], **options),
         mean_estimate(ef - read[:, :2].mean(axis=1), **options),
     )
@@ -212,7 +237,12 @@ def _value_rows(
 
 
 def read_rows(
-    found: Predictions, facts: Sequence[dict[str, Any]], picks: Picks | None, *, seed: int = 0
+    found: Predictions,
+    facts: Sequence[dict[str, Any]],
+    picks: Picks | None,
+    readings: Readings,
+    *,
+    seed: int = 0,
 ) -> list[Row]:
     """Return the scores of picked frames and ejection fractions against what people say of them.
 
@@ -222,13 +252,20 @@ def read_rows(
     facts : sequence of dict
         "ef" as listed, in percent; clips without one are left out.
     picks : Picks or None
-        Of the labelled frames.
+        Against the reference's frames.
+    readings : Readings
+        What several people read of the same clips: then with floors.
     seed : int
         Of the bootstraps.
     """
     rows = []
-    if picks is not None and "beat" in picks.scores:
-        rows.append(Row("aFD of ES", human=picks.scores["beat"].afd))
+    if readings.es is not None:
+        rows.append(pick_row(found.es, readings.es, seed=seed))
+    elif picks is not None and "beat" in picks.scores:
+        afd = picks.scores["beat"].afd
+        rows.append(Row("aFD of ES", human=afd, bound=readings.noise))
+    if readings.ef is not None:
+        return rows + value_rows(found.ef, readings.ef, seed=seed)
     listed = [f.get("ef") for f in facts]
     reference = np.array([np.nan if v is None else float(v) for v in listed])
     if np.isfinite(reference).any():
@@ -237,3 +274,25 @@ def read_rows(
         rows.append(Row("RMSE of EF", human=mean_estimate(gap**2, root=True, **options)))
         rows.append(Row("Bias of EF", human=mean_estimate(gap, signed=True, **options)))
     return rows
+
+
+def outline_ceiling(store: Store, structure: str, *, seed: int = 0) -> DiceCeiling | None:
+    """Return what a perfect model scores against one person, from frames that two people drew on.
+
+    None unless there are eight such clips. Of more than two people the first two count.
+    """
+    pairs, clips = [], []
+    for k, outlines in enumerate(store.outlines):
+        frames: dict[int, list[NDArray[np.bool_]]] = {}
+        for o in outlines:
+            if o.structure == structure:
+                frames.setdefault(o.frame, []).append(o.mask >= HALF)
+        for masks in frames.values():
+            if len(masks) > 1:
+                pairs.append(masks[:2])
+                clips.append(k)
+    if len(set(clips)) < 8:
+        return None
+    first, second = (np.stack(side) for side in zip(*pairs, strict=True))
+    rounds = MaskRounds.from_arrays({"first": first, "second": second}, cluster=clips)
+    return dice_ceiling(rounds, rng=seed)

@@ -2,7 +2,8 @@
 
 Each student has a folder of its own, so that the same command goes on where it was stopped, also
 within a student. At the end `sweep.csv`, `sweep.md` and `sweep.png` hold mean Dice and IoU of the
-unseen clips for each number of blocks and layers.
+unseen clips for each number of blocks and layers. With `data.tests` the students are scored on
+other folders, too, also when they are trained already.
 """
 
 from __future__ import annotations
@@ -34,30 +35,55 @@ def numbers(text: str) -> list[int]:
     return sorted(set(found))
 
 
-def row_of(blocks: int, layers: int, result: dict[str, Any]) -> dict[str, Any]:
-    """Return one line of the table: the means over structures too."""
-    scores = result["test"]
-    row: dict[str, Any] = {"blocks": blocks, "layers": layers, "parameters": result["parameters"]}
-    for metric in ("dice", "iou"):
-        values = {s: score[metric]["value"] for s, score in scores.items()}
-        row[f"mean_{metric}"] = sum(values.values()) / len(values)
-        for structure, score in scores.items():
-            row[f"{metric}_{structure}"] = score[metric]["value"]
-            row[f"{metric}_{structure}_low"] = score[metric]["low"]
-            row[f"{metric}_{structure}_high"] = score[metric]["high"]
-    return row | {k: result[k] for k in ("epochs", "best_epoch", "wall_s", "cpu_s", "device")}
+def rows_of(blocks: int, layers: int, result: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return one line of the table for each set of test clips: the means over structures too."""
+    rows = []
+    for text, found in {"": result, **result["tests"]}.items():
+        row: dict[str, Any] = {
+            "tested_on": text,
+            "against": found["against"],
+            "blocks": blocks,
+            "layers": layers,
+            "parameters": result["parameters"],
+            "clips": found["n_test_clips"],
+        }
+        for metric in ("dice", "iou"):
+            values = {s: score[metric]["value"] for s, score in found["test"].items()}
+            row[f"mean_{metric}"] = sum(values.values()) / len(values)
+            for structure, score in found["test"].items():
+                for part in ("value", "low", "high"):
+                    name = f"{metric}_{structure}_{part}".removesuffix("_value")
+                    row[name] = score[metric][part]
+        rows.append(
+            row | {k: result[k] for k in ("epochs", "best_epoch", "wall_s", "cpu_s", "device")}
+        )
+    return rows
 
 
 def as_markdown(rows: list[dict[str, Any]]) -> str:
-    """Return mean IoU / mean Dice with a row for each B and a column for each L."""
-    layers = sorted({row["layers"] for row in rows})
-    lines = ["| mean IoU / mean Dice | " + " | ".join(f"L = {n}" for n in layers) + " |",
-             "|---" * (len(layers) + 1) + "|"]  # fmt: skip
-    for b in sorted({row["blocks"] for row in rows}):
-        cells = {r["layers"]: f"{r['mean_iou']:.3f} / {r['mean_dice']:.3f}" for r in rows
-                 if r["blocks"] == b}  # fmt: skip
-        lines.append(f"| B = {b} | " + " | ".join(cells.get(n, "") for n in layers) + " |")
-    return "\n".join(lines) + "\n"
+    """Return mean IoU / mean Dice with a row for each B and a column for each L.
+
+    One table for each set of test clips.
+    """
+    lines: list[str] = []
+    sets = list(dict.fromkeys(row["tested_on"] for row in rows))
+    for text in sets:
+        part = [row for row in rows if row["tested_on"] == text]
+        layers = sorted({row["layers"] for row in part})
+        if len(sets) > 1:
+            what = text or "test clips of the training's folder"
+            lines += [f"{what}, against {part[0]['against']}:", ""]
+        lines.append("| mean IoU / mean Dice | " + " | ".join(f"L = {n}" for n in layers) + " |")
+        lines.append("|---" * (len(layers) + 1) + "|")
+        for b in sorted({row["blocks"] for row in part}):
+            cells = {
+                r["layers"]: f"{r['mean_iou']:.3f} / {r['mean_dice']:.3f}"
+                for r in part
+                if r["blocks"] == b
+            }
+            lines.append(f"| B = {b} | " + " | ".join(cells.get(n, "") for n in layers) + " |")
+        lines.append("")
+    return "\n".join(lines[:-1]) + "\n"
 
 
 @click.command(context_settings={"show_default": True})
@@ -86,14 +112,17 @@ def main(
                 say(f"Stopped in {os.fspath(folder)}; the same command goes on.", quiet=quiet)
                 sys.exit(STOPPED)
             if result:  # the first of several processes
-                rows.append(row_of(b, n, result))
+                rows += rows_of(b, n, result)
                 write_text(out / "sweep.csv", as_csv(rows))
     if rows:
         from annostat.plotting import save_figure
         from models.figures import plot_sweep
 
         write_text(out / "sweep.md", as_markdown(rows))
-        save_figure(plot_sweep(rows), out / "sweep.png")
+        first = rows[0]["tested_on"]
+        save_figure(
+            plot_sweep([row for row in rows if row["tested_on"] == first]), out / "sweep.png"
+        )
         click.echo(as_markdown(rows), nl=False)
 
 

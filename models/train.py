@@ -72,6 +72,7 @@ def train(
             if world.first:
                 check_ready(config, out)
                 # The test clips are opened first: what they lack is told before the training.
+                others = open_others(config, cache, world, quiet)
                 test, *stores = open_stores(config, ("test", "train", "valid"), cache, world, quiet)
         if not world.first:
             stores = open_stores(config, ("train", "valid"), cache, world, quiet=True)
@@ -81,7 +82,8 @@ def train(
         result: dict[str, Any] = {}
         if world.first:
             where = world.device
-            result = finish(config, out, trainer.history, test, device=where, quiet=quiet)
+            history = trainer.history
+            result = finish(config, out, history, test, others, device=where, quiet=quiet)
         world.wait()
     return result
 
@@ -97,6 +99,19 @@ def open_stores(
         for message in store.messages():
             say(f"{split}: {message}", quiet=quiet)
         stores.append(store)
+    return stores
+
+
+def open_others(config: Config, cache: Path, world: World, quiet: bool) -> dict[str, Store]:
+    """Return the further test clips, by the texts of `data.tests`."""
+    stores = {}
+    for text in config.data.tests:
+        with counter(f"Clips of {text}", quiet=quiet) as done:
+            data = config.data.other(text)
+            store = open_store(data, "test", cache, device=world.device, progress=done)
+        for message in store.messages():
+            say(f"{text}: {message}", quiet=quiet)
+        stores[text] = store
     return stores
 
 
@@ -175,11 +190,17 @@ def main(
         say(f"Stopped, state saved in {os.fspath(out)}; the same command goes on.", quiet=quiet)
         sys.exit(STOPPED)
     if result:
-        dice = ", ".join(f"{s} {d['dice']['value']:.4f}" for s, d in result["test"].items())
         click.echo(
-            f"{out}: {result['epochs']} epochs, best {result['best_epoch']}, mean Dice of "
-            f"{result['n_test_clips']} unseen clips against {result['against']}: {dice}"
+            f"{out}: {result['epochs']} epochs, best {result['best_epoch']}, {in_words(result)}"
         )
+        for text, other in result["tests"].items():
+            click.echo(f"{text}: {in_words(other)}")
+
+
+def in_words(result: dict[str, Any]) -> str:
+    """Return the scores of some test clips in a line."""
+    dice = ", ".join(f"{s} {d['dice']['value']:.4f}" for s, d in result["test"].items())
+    return f"mean Dice of {result['n_test_clips']} unseen clips against {result['against']}: {dice}"
 
 
 if __name__ == "__main__":

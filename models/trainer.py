@@ -129,7 +129,7 @@ class Trainer:
             for frames, targets in self.train.epoch(at.epoch, first=at.batch):
                 losses += self.step(frames, targets)
                 if self.average is not None:
-                    self.average.update(self.student)
+                    self.average.update()
                 at.batch += 1
                 show(at.batch, losses)
                 if self.stop:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -41,43 +40,43 @@ def camus_recipe(data: Data, split: str, targets: Targets) -> Recipe:
     targets.check(list(rows["item"]), needed=split != "test")
     if targets.kind == "none":
         targets.kind = "labels"
-    examples = _read(data, split, targets, folder, rows)
-    return Recipe(examples, targets.kind, targets.notes)
+    listed = rows.to_dict("records")
+
+    def group(k: int) -> list[Example | Unreadable]:
+        return [_example(data, split, targets, folder, listed[k])]
+
+    return Recipe(len(listed), group, targets.kind, targets.notes, targets.workers)
 
 
-def _read(
-    data: Data, split: str, targets: Targets, folder: Camus, rows: Any
-) -> Iterator[Example | Unreadable]:
-    for row in rows.itertuples():
-        item = str(row.item)
-        labels = None
-        try:
-            image = folder.image(item, "sequence")
-            if targets.kind == "labels" or folder.path(item, "sequence", labels=True):
-                labels = _labels(data, folder, item, image.values.shape)
-        except AnnostatError as error:
-            yield unreadable(item, error)
-            continue
-        frames = image.squared(data.size).astype(np.uint8)
-        facts = {
-            "name": item,
-            "ed": row.ed_frame,
-            "es": row.es_frame,
-            "ef": row.ef,
-            "fps": row.fps,
-            "quality": row.quality,
-        }
-        if targets.kind == "labels":
-            yield Example(item, frames, labels, facts)
-            continue
-        outlines: list[Outline] = []
-        if labels is not None and split != "train":
-            outlines = [
-                Outline(t, structure, 0, labels[t, k])
-                for t in range(len(labels))
-                for k, structure in enumerate(data.structures)
-            ]
-        yield Example(item, frames, targets.of(data, Source(item, frames)), facts, outlines)
+def _example(
+    data: Data, split: str, targets: Targets, folder: Camus, row: dict[Any, Any]
+) -> Example | Unreadable:
+    item, labels = str(row["item"]), None
+    try:
+        image = folder.image(item, "sequence")
+        if targets.kind == "labels" or folder.path(item, "sequence", labels=True):
+            labels = _labels(data, folder, item, image.values.shape)
+    except AnnostatError as error:
+        return unreadable(item, error)
+    frames = image.squared(data.size).astype(np.uint8)
+    facts = {
+        "name": item,
+        "ed": row["ed_frame"],
+        "es": row["es_frame"],
+        "ef": row["ef"],
+        "fps": row["fps"],
+        "quality": row["quality"],
+    }
+    if targets.kind == "labels":
+        return Example(item, frames, labels, facts)
+    outlines: list[Outline] = []
+    if labels is not None and split != "train":
+        outlines = [
+            Outline(t, structure, 0, labels[t, k])
+            for t in range(len(labels))
+            for k, structure in enumerate(data.structures)
+        ]
+    return Example(item, frames, targets.of(data, Source(item, frames)), facts, outlines)
 
 
 def _labels(data: Data, folder: Camus, item: str, shape: tuple[int, ...]) -> NDArray[np.uint8]:

@@ -41,6 +41,7 @@ def open_store(
     AnnostatError
         If the folder, a teacher or a label cannot be used, or no clip can be read.
     """
+    data = data.for_split(split)
     targets = targets_of(data, split, device)
 
     def make() -> Recipe:
@@ -54,36 +55,39 @@ def open_store(
         count = key.pop(name)
         if name == f"n_{split}":
             key["n"] = count
-    if split != "train":
-        key.pop("n_corrupted")
+    for name in ("valid", "tests", *(() if split == "train" else ("n_corrupted",))):
+        key.pop(name)
     key["teachers"] = targets.identity
     return make_store(cache, key, make, progress=progress)
 
 
-def phantom_clips(data: Data, split: str, *, device: Any = "cpu") -> Iterator[Clip]:
-    """Yield the phantom's clips of a split."""
+def phantom_clips(data: Data, split: str, group: int, *, device: Any = "cpu") -> Iterator[Clip]:
+    """Yield a group of the phantom's clips of a split, `BATCH` of them that are drawn together."""
     n = data.wanted(split)
     first = SPLITS.index(split) * APART
     gpu = None if str(device) == "cpu" else device
-    for start in range(0, n, BATCH):
-        numbers = range(first + start, first + min(start + BATCH, n))
-        draws = [draw_clip(data.seed, k, size=data.size, frames=data.frames) for k in numbers]
-        for k, clip in zip(numbers, render(draws, device=gpu), strict=True):
-            broken = split == "train" and k - first < data.n_corrupted
-            yield corrupt(clip, CORRUPTIONS[k % len(CORRUPTIONS)], data.seed, k) if broken else clip
+    start = group * BATCH
+    numbers = range(first + start, first + min(start + BATCH, n))
+    draws = [draw_clip(data.seed, k, size=data.size, frames=data.frames) for k in numbers]
+    for k, clip in zip(numbers, render(draws, device=gpu), strict=True):
+        broken = split == "train" and k - first < data.n_corrupted
+        yield corrupt(clip, CORRUPTIONS[k % len(CORRUPTIONS)], data.seed, k) if broken else clip
 
 
 def phantom_recipe(data: Data, split: str, targets: Targets, device: Any) -> Recipe:
     """Return the phantom's clips of a split with their targets."""
     if not data.wanted(split):
         raise AnnostatError(f"data.n_{split} must be at least 1 for the phantom")
-    return Recipe(_phantom(data, split, targets, device), targets.kind)
 
+    def group(k: int) -> list[Example]:
+        out = []
+        for clip in phantom_clips(data, split, k, device=device):
+            source = Source(clip.name, clip.frames, clip.mask)
+            made = targets.of(data, source)
+            out.append(Example(clip.name, clip.frames, made, facts_of(clip)))
+        return out
 
-def _phantom(data: Data, split: str, targets: Targets, device: Any) -> Iterator[Example]:
-    for clip in phantom_clips(data, split, device=device):
-        source = Source(clip.name, clip.frames, clip.mask)
-        yield Example(clip.name, clip.frames, targets.of(data, source), facts_of(clip))
+    return Recipe(-(-data.wanted(split) // BATCH), group, targets.kind)
 
 
 def facts_of(clip: Clip) -> dict[str, Any]:

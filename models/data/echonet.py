@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -38,31 +38,38 @@ def echonet_recipe(data: Data, split: str, targets: Targets) -> Recipe:
             f"{data.path!r} holds no outlines of people for the split {SPLITS[split]}, and there "
             "are no teachers' masks: nothing is there to score against (data.teachers)"
         )
-    examples = _read(data, split, targets, folder, rows)
-    return Recipe(examples, targets.kind, targets.notes)
+    listed = rows.to_dict("records")
+    phases = folder.phases().set_index("clip").to_dict("index")
+
+    def group(k: int) -> list[Example | Unreadable]:
+        return [_example(data, split, targets, folder, listed[k], phases)]
+
+    return Recipe(len(listed), group, targets.kind, targets.notes, targets.workers)
 
 
-def _read(
-    data: Data, split: str, targets: Targets, folder: EchoNet, rows: Any
-) -> Iterator[Example | Unreadable]:
-    phases = folder.phases().set_index("clip")
-    for row in rows.itertuples():
-        name = str(row.clip)
-        try:
-            frames = folder.clip(name)
-        except AnnostatError as error:
-            yield unreadable(name, error)
-            continue
-        facts: dict[str, Any] = {"name": name, "ef": row.ef, "fps": row.fps}
-        if name in phases.index:
-            ed, es = (int(phases.at[name, f"{p}_frame"]) for p in ("ed", "es"))
-            if max(ed, es) < len(frames):
-                facts |= {"ed": ed, "es": es}
-        outlines: list[Outline] = []
-        if split != "train" and TRACED in data.structures:
-            outlines = outlines_of(folder.traces_of(name), frames.shape, data.size)
-        made = targets.of(data, Source(name, frames))
-        yield Example(name, squared(frames, data.size), made, facts, outlines)
+def _example(
+    data: Data,
+    split: str,
+    targets: Targets,
+    folder: EchoNet,
+    row: dict[Any, Any],
+    phases: dict[Any, dict[Any, Any]],
+) -> Example | Unreadable:
+    name = str(row["clip"])
+    try:
+        frames = folder.clip(name)
+    except AnnostatError as error:
+        return unreadable(name, error)
+    facts: dict[str, Any] = {"name": name, "ef": row["ef"], "fps": row["fps"]}
+    if name in phases:
+        ed, es = (int(phases[name][f"{p}_frame"]) for p in ("ed", "es"))
+        if max(ed, es) < len(frames):
+            facts |= {"ed": ed, "es": es}
+    outlines: list[Outline] = []
+    if split != "train" and TRACED in data.structures:
+        outlines = outlines_of(folder.traces_of(name), frames.shape, data.size)
+    made = targets.of(data, Source(name, frames))
+    return Example(name, squared(frames, data.size), made, facts, outlines)
 
 
 def outlines_of(traces: Sequence[Trace], shape: tuple[int, ...], size: int) -> list[Outline]:

@@ -59,7 +59,7 @@ class Whole:
         ]
         where = np.meshgrid(*at, indexing="ij")
         drawn = [ndimage.map_coordinates(m.astype(np.float32), where, order=1) for m in masks]
-        return np.rint(np.stack(drawn)).astype(np.uint8)
+        return np.asarray(np.rint(np.stack(drawn)), dtype=np.uint8)
 
 
 def clips_in(path: Path) -> dict[str, Callable[[], Whole]]:

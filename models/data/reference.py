@@ -19,9 +19,13 @@ def truth_of(store: Store) -> Truth:
     AnnostatError
         If the store is empty, or ED, ES or the ejection fraction of a clip is not known.
     """
-    facts = store.facts
-    if not facts or any(name not in f for f in facts for name in ("ed", "es", "ef")):
+    facts, targets = store.facts, store.targets
+    whole = all(name in f for f in facts for name in ("ed", "es", "ef"))
+    if not facts or targets is None or not whole:
         raise AnnostatError("only phantom clips, whose truth is known, can be annotated")
-    outlines = [store.clip(k).targets[[f["ed"], f["es"]], 0] >= HALF for k, f in enumerate(facts)]
+    outlines = [
+        targets[[start + f["ed"], start + f["es"]], 0] >= HALF
+        for start, f in zip(store.offsets, facts, strict=True)
+    ]
     ed, es, ef = ([f[name] for f in facts] for name in ("ed", "es", "ef"))
     return Truth(store.names, np.stack(outlines), ed, es, ef)

@@ -1,7 +1,7 @@
 """Clips, their targets and people's outlines on disk as arrays of uint8, mapped into memory.
 
-All frames of all clips stand one after the other. The index is written last, so that a store cut
-short by a crash is made again.
+All frames of all clips stand one after the other. A store is made clip by clip with a journal, so
+that one cut short by a crash is gone on with; the index is written last.
 """
 
 from __future__ import annotations
@@ -9,10 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,13 +69,31 @@ class Unreadable:
     why: str
 
 
+Made = Sequence[Example | Unreadable]
+
+
 @dataclass(frozen=True)
 class Recipe:
-    """How a store is made: its clips, what their targets are, what must be known of them."""
+    """How a store is made: group by group, in order.
 
-    examples: Iterable[Example | Unreadable]
+    Attributes
+    ----------
+    n : int
+        Number of groups.
+    group : callable
+        Number of a group in, its clips out; always the same ones.
+    kind : str
+        What the targets are, as in `Store`.
+    notes : sequence of str
+    workers : int
+        Threads that make groups at the same time.
+    """
+
+    n: int
+    group: Callable[[int], Made]
     kind: str = "truth"
     notes: Sequence[str] = ()
+    workers: int = 1
 
 
 @dataclass(frozen=True)
@@ -133,8 +154,13 @@ class Store:
         out = list(self.notes)
         if self.skipped:
             names = shown(f"{s.name} ({s.why})" for s in self.skipped)
-            out.append(f"{len(self.skipped)} clips cannot be read and are left out: {names}")
+            out.append(f"{clips(len(self.skipped))} cannot be read and left out: {names}")
         return out
+
+
+def clips(n: int) -> str:
+    """Return a number of clips in words."""
+    return "1 clip" if n == 1 else f"{n} clips"
 
 
 def make_store(
@@ -149,53 +175,114 @@ def make_store(
     target = folder / f"clips-{hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}"
     if not (target / "index.json").exists():
         recipe = make()  # may find that something is missing
-        shutil.rmtree(target, ignore_errors=True)
-        target.mkdir(parents=True)
+        target.mkdir(parents=True, exist_ok=True)
         _write(target, recipe, progress)
     return read_store(target)
 
 
+FILES = ("frames.u8", "targets.u8", "outlines.u8")
+JOURNAL = "made.jsonl"  # a line for each group, with the files' sizes after it
+
+
 def _write(target: Path, recipe: Recipe, progress: Callable[[int], None] | None) -> None:
-    rows: list[dict[str, Any]] = []
-    skipped: list[dict[str, str]] = []
-    shape: tuple[int, ...] | None = None
-    with (
-        open(target / "frames.u8", "wb") as frames,
-        open(target / "targets.u8", "wb") as targets,
-        open(target / "outlines.u8", "wb") as outlines,
-    ):
-        for example in recipe.examples:
-            if isinstance(example, Unreadable):
-                skipped.append({"name": example.name, "why": example.why})
-                continue
-            now = _shape_of(example)
-            shape = shape or now
-            if now != shape:
-                raise AnnostatError(
-                    f"clip {example.name!r} has targets and frames of shape {now}, those before "
-                    f"it {shape}: all clips of a store must agree"
-                )
-            frames.write(np.ascontiguousarray(example.frames, np.uint8).tobytes())
-            if example.targets is not None:
-                targets.write(np.ascontiguousarray(example.targets, np.uint8).tobytes())
-            for outline in example.outlines:
-                outlines.write(np.ascontiguousarray(outline.mask, np.uint8).tobytes())
-            row = {
-                "name": example.name,
-                "length": len(example.frames),
-                "facts": plain(example.facts),
-                "outlines": [[o.frame, o.structure, o.annotator] for o in example.outlines],
-            }
-            rows.append(row)
+    """Make what is not made yet, and the index at last."""
+    lines = _made(target)
+    shapes = {tuple(line["shape"]) for line in lines if line["shape"]}
+    n = sum(len(line["clips"]) for line in lines)
+    with ExitStack() as stack:
+        files = [stack.enter_context(open(target / name, "ab")) for name in FILES]
+        journal = stack.enter_context(open(target / JOURNAL, "a", encoding="utf-8"))
+        for group in in_order(recipe.group, len(lines), recipe.n, recipe.workers):
+            line: dict[str, Any] = {"clips": [], "skipped": [], "shape": None}
+            for example in group:
+                if isinstance(example, Unreadable):
+                    line["skipped"].append({"name": example.name, "why": example.why})
+                    continue
+                shapes.add(now := _shape_of(example))
+                if len(shapes) > 1:
+                    raise AnnostatError(
+                        f"clip {example.name!r} has targets and frames of shape {now}, those "
+                        f"before it {next(iter(shapes - {now}))}: all clips of a store must agree"
+                    )
+                _append(files, example)
+                line["clips"].append(_row(example))
+                line["shape"] = list(now)
+            for file in files:
+                file.flush()
+            line["sizes"] = [file.tell() for file in files]
+            journal.write(json.dumps(line) + "\n")
+            journal.flush()
+            lines.append(line)
+            n += len(line["clips"])
             if progress is not None:
-                progress(len(rows))
-    if shape is None:
+                progress(n)
+    rows, skipped = ([row for line in lines for row in line[k]] for k in ("clips", "skipped"))
+    if not rows:
         why = f": {skipped[0]['name']} {skipped[0]['why']}" if skipped else ""
         what = "no clip can be read" if skipped else "there are no clips"
+        shutil.rmtree(target)
         raise AnnostatError(f"{what}; the folder or the split is empty{why}")
-    head = {"shape": list(shape), "kind": recipe.kind, "notes": list(recipe.notes)}
-    index = {**head, "clips": rows, "skipped": skipped}
-    write_text(target / "index.json", json.dumps(index))
+    head = {"shape": list(shapes.pop()), "kind": recipe.kind, "notes": list(recipe.notes)}
+    write_text(target / "index.json", json.dumps({**head, "clips": rows, "skipped": skipped}))
+    (target / JOURNAL).unlink()
+
+
+def _made(target: Path) -> list[dict[str, Any]]:
+    """Return the journal of what an earlier process made whole; files are cut to that."""
+    lines: list[dict[str, Any]] = []
+    try:
+        text = (target / JOURNAL).read_text(encoding="utf-8")
+        sizes = [(target / name).stat().st_size for name in FILES]
+        for line in text.splitlines():
+            made = json.loads(line)
+            if any(a < b for a, b in zip(sizes, made["sizes"], strict=True)):
+                break
+            lines.append(made)
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # a line cut short is the last one; without a journal nothing is made
+    for k, name in enumerate(FILES):
+        with open(target / name, "ab") as file:
+            file.truncate(lines[-1]["sizes"][k] if lines else 0)
+    write_text(target / JOURNAL, "".join(json.dumps(line) + "\n" for line in lines))
+    return lines
+
+
+def _append(files: Sequence[BinaryIO], example: Example) -> None:
+    frames, targets, outlines = files
+    frames.write(np.ascontiguousarray(example.frames, np.uint8).tobytes())
+    if example.targets is not None:
+        targets.write(np.ascontiguousarray(example.targets, np.uint8).tobytes())
+    for outline in example.outlines:
+        outlines.write(np.ascontiguousarray(outline.mask, np.uint8).tobytes())
+
+
+def _row(example: Example) -> dict[str, Any]:
+    return {
+        "name": example.name,
+        "length": len(example.frames),
+        "facts": plain(example.facts),
+        "outlines": [[o.frame, o.structure, o.annotator] for o in example.outlines],
+    }
+
+
+def in_order(
+    function: Callable[[int], Made], start: int, stop: int, workers: int
+) -> Iterator[Made]:
+    """Yield function(start), ..., function(stop − 1), made by some threads at the same time."""
+    if workers < 2:
+        yield from map(function, range(start, stop))
+        return
+    pool = ThreadPoolExecutor(workers)
+    try:
+        waiting: deque[Future[Made]] = deque()
+        for k in range(start, stop):
+            waiting.append(pool.submit(function, k))
+            if len(waiting) > 2 * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _shape_of(example: Example) -> tuple[int, ...]:
@@ -216,9 +303,9 @@ def read_store(folder: Path) -> Store:
     try:
         index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
         k, height, width = index["shape"]
-        clips = index["clips"]
-        lengths = np.array([row["length"] for row in clips], dtype=np.int64)
-        total, drawn = int(lengths.sum()), sum(len(row["outlines"]) for row in clips)
+        rows = index["clips"]
+        lengths = np.array([row["length"] for row in rows], dtype=np.int64)
+        total, drawn = int(lengths.sum()), sum(len(row["outlines"]) for row in rows)
         frames = _mapped(folder / "frames.u8", (total, height, width))
         targets = _mapped(folder / "targets.u8", (total, k, height, width)) if k else None
         masks = _mapped(folder / "outlines.u8", (drawn, height, width)) if drawn else None
@@ -229,8 +316,10 @@ def read_store(folder: Path) -> Store:
             f"the clips in {str(folder)!r} cannot be read ({error}); delete the folder"
         ) from None
     each = iter(()) if masks is None else iter(masks)
-    outlines = [[Outline(*o, next(each)) for o in row["outlines"]] for row in clips]
-    names, facts = [row["name"] for row in clips], [row["facts"] for row in clips]
+    outlines = [
+        [Outline(int(f), str(s), int(a), next(each)) for f, s, a in row["outlines"]] for row in rows
+    ]
+    names, facts = [row["name"] for row in rows], [row["facts"] for row in rows]
     return Store(names, lengths, frames, targets, facts, kind, outlines, skipped, notes)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +13,7 @@ from annostat import AnnostatError
 from annostat.errors import shown
 from models.data.images import squared
 from models.data.settings import Data
-from models.data.store import Unreadable
+from models.data.store import Unreadable, clips
 from models.data.teachers import Source, Teacher, merged, parse_teacher
 
 
@@ -34,6 +35,12 @@ class Targets:
     notes: list[str] = field(default_factory=list)
 
     @property
+    def workers(self) -> int:
+        """How many threads may ask at the same time: one, if a teacher is a network."""
+        folders = all(t.clips is not None for t in self.teachers)
+        return min(8, os.cpu_count() or 1) if folders else 1
+
+    @property
     def identity(self) -> list[Any]:
         """What changes when the targets do."""
         return [(t.text, t.identity) for t in self.teachers]
@@ -52,7 +59,7 @@ class Targets:
             missing = [] if teacher.clips is None else sorted(set(names) - teacher.clips)
             if not missing:
                 continue
-            lack = f"teacher {teacher.text!r} has no masks of {len(missing)} of {len(names)} clips"
+            lack = f"teacher {teacher.text!r} has no masks of {len(missing)} of {clips(len(names))}"
             if needed:
                 raise AnnostatError(
                     f"{lack}: {shown(missing)}; make them, or train on the clips that have some "

@@ -38,7 +38,7 @@ Bytes = NDArray[np.uint8]
 OPTIONS = {
     "folder": ("kind",),
     "module": ("channel", "output"),
-    "student": ("channel",),
+    "student": (),
     "oracle": ("bias", "noise", "soft", "miss", "seed"),
 }
 CHUNK = 32  # frames at once through a module
@@ -118,7 +118,7 @@ def merged(teachers: Sequence[Teacher], source: Source, how: str) -> Bytes:
         if not weights.sum() > 0:
             raise AnnostatError(f"all teachers of clip {source.name!r} have quality 0")
     total = sum(w * m.astype(np.float32) for w, m in zip(weights / weights.sum(), masks))  # noqa: B905
-    return np.rint(total).astype(np.uint8)
+    return np.asarray(np.rint(total), dtype=np.uint8)
 
 
 def to_bytes(probability: NDArray[Any]) -> Bytes:
@@ -190,8 +190,8 @@ def _student(structure: str, where: str, options: dict[str, str], device: Any) -
 
 
 def _oracle(structure: str, where: str, options: dict[str, str], device: Any) -> Made:
+    seed = _whole("seed", options.pop("seed", "0"))
     values = {name: check_number(name, text) for name, text in options.items()}
-    seed = int(values.get("seed", 0))
     bias, noise = values.get("bias", 0.0), values.get("noise", 0.0)
     soft = check_number("soft", values.get("soft", 0.0), low=0.0)
     miss = check_number("miss", values.get("miss", 0.0), low=0.0, high=1.0)
@@ -244,5 +244,5 @@ def _identity(where: Path) -> tuple[Any, ...]:
 
 def _whole(name: str, text: str) -> int:
     if not text.isdigit():
-        raise AnnostatError(f"{name} must be a whole number, got {text!r}")
+        raise AnnostatError(f"{name} must be a whole number from 0 on, got {text!r}")
     return int(text)

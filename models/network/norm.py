@@ -21,7 +21,7 @@ class SequenceNorm(nn.BatchNorm2d):
         """Return the normalised sequence, same shape."""
         frames = x.flatten(0, 1)
         y = self._shared(frames) if self.shared and self.training else super().forward(frames)
-        return y.unflatten(0, x.shape[:2])
+        return y.view(*x.shape[:2], *y.shape[1:])
 
     def _shared(self, x: Tensor) -> Tensor:
         wide = x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
@@ -30,12 +30,18 @@ class SequenceNorm(nn.BatchNorm2d):
         variance = mean_of_all((centred * centred).mean((0, 2, 3)))
         count = x.numel() // x.shape[1] * torch.distributed.get_world_size()
         with torch.no_grad():
-            self.num_batches_tracked.add_(1)
-            self.running_mean.lerp_(mean.to(self.running_mean.dtype), self.momentum)
-            unbiased = (variance * count / max(count - 1, 1)).to(self.running_var.dtype)
-            self.running_var.lerp_(unbiased, self.momentum)
+            self._remember(mean, variance * count / max(count - 1, 1))
         scale = (variance + self.eps).rsqrt() * self.weight
         return (centred * scale.view(-1, 1, 1) + self.bias.view(-1, 1, 1)).to(x.dtype)
+
+    def _remember(self, mean: Tensor, variance: Tensor) -> None:
+        """Move the running statistics, as batch norm does in training."""
+        tracked, centre, spread = self.num_batches_tracked, self.running_mean, self.running_var
+        if tracked is None or centre is None or spread is None or self.momentum is None:
+            return  # not so as `Student` makes it
+        tracked.add_(1)
+        centre.lerp_(mean.to(centre.dtype), self.momentum)
+        spread.lerp_(variance.to(spread.dtype), self.momentum)
 
 
 class _Sum(torch.autograd.Function):

@@ -131,8 +131,8 @@ class _Sequence(torch.autograd.Function):
         ctx.save_for_backward(frames, w_x, w_h, *logits, *hidden, *cells)
         ctx.shape, ctx.compile = (steps, *one.shape), compile
         out = torch.stack(hidden[1:]).view(ctx.shape).permute(0, 1, 4, 2, 3)
-        last = (as_images(a.clone().view(one.shape)) for a in (state, cell))
-        return (out, *last)
+        h, c = (as_images(a.clone().view(one.shape)) for a in (state, cell))
+        return out, h, c
 
     @staticmethod
     @torch.amp.custom_bwd(device_type="cuda")

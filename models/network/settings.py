@@ -19,6 +19,10 @@ class Net:
     skip: bool = False
     normalise: bool = True
 
+    def __post_init__(self) -> None:
+        for name in ("blocks", "layers", "filters"):
+            check_count(f"student.{name}", getattr(self, name), low=1)
+
 
 @dataclass(frozen=True)
 class Train:
@@ -55,6 +59,8 @@ class Train:
         check_choice("train.engine", self.engine, ENGINES)
         for name in ("epochs", "batch", "window", "stride", "patience"):
             check_count(f"train.{name}", getattr(self, name), low=1)
+        for name in ("seed", "threads"):
+            check_count(f"train.{name}", getattr(self, name), low=0)
         check_number("train.rate", self.rate, low=0.0, high=1.0, open_ends=True)
         check_number("train.ema", self.ema, low=0.0, high=0.99999)
         check_number("train.dice", self.dice, low=0.0)

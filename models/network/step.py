@@ -61,7 +61,7 @@ class Step:
         on_gpu = device.type == "cuda"
         # In a graph the learning rate must be a tensor, or it would be frozen.
         rate = torch.tensor(train.rate, device=device) if on_gpu else train.rate
-        options = {"capturable": True, "fused": True} if on_gpu else {}
+        options: dict[str, Any] = {"capturable": True, "fused": True} if on_gpu else {}
         self.optimiser = torch.optim.Adam(self.parameters, lr=rate, **options)
         self.total = max(total, 1)
         self.done = 0
@@ -231,17 +231,32 @@ class Captured:
 
 
 class Average:
-    """Exponential moving average of weights and of batch-norm statistics."""
+    """Exponential moving average of weights and of batch-norm statistics.
+
+    Parameters
+    ----------
+    net : Module
+        On its device already; its tensors are looked at in place.
+    decay : float
+
+    Attributes
+    ----------
+    weights : dict of str to Tensor
+        A state of the network.
+    """
 
     def __init__(self, net: nn.Module, decay: float) -> None:
         self.decay = decay
-        self.weights = {k: v.detach().clone() for k, v in net.state_dict().items()}
+        state = {k: v.detach() for k, v in net.state_dict().items()}
+        self.weights = {k: v.clone() for k, v in state.items()}
+        self.real = {k: v for k, v in state.items() if v.is_floating_point()}
+        self.counts = {k: v for k, v in state.items() if not v.is_floating_point()}
 
     @torch.no_grad()
-    def update(self, net: nn.Module) -> None:
-        """Move towards the network's present state."""
-        for name, value in net.state_dict().items():
-            if value.is_floating_point():
-                self.weights[name].lerp_(value, 1 - self.decay)
-            else:
-                self.weights[name].copy_(value)
+    def update(self) -> None:
+        """Move towards the network's present state, all weights in one go."""
+        torch._foreach_lerp_(
+            [self.weights[k] for k in self.real], list(self.real.values()), 1 - self.decay
+        )
+        for name, value in self.counts.items():
+            self.weights[name].copy_(value)

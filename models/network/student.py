@@ -54,7 +54,8 @@ class ConvLSTM(nn.Module):
             shape = (x.shape[0 if plain else 1], self.filters, *x.shape[-2:])
             # The cell adds up over the sequence: it stays in single precision under autocast.
             state = (x.new_zeros(shape), x.new_zeros(shape, dtype=_cell_type(x)))
-        weight, bias = self.gates.weight, self.gates.bias
+        weight: Tensor = self.gates.weight
+        bias: Tensor = self.gates.bias  # type: ignore[assignment]
         if plain:
             return run_plain(x, *state, weight, bias)
         return run_hoisted(x, *state, weight, bias, compile=engine == "compiled")
@@ -171,7 +172,8 @@ class Student(nn.Module):
         for b in range(self.blocks):
             if b:
                 x = per_frame(lambda y: F.max_pool2d(y, 2), x)
-            for cell, norm in zip(self.cells[b], self.norms[b], strict=True):
+            for j in range(self.layers):
+                cell, norm = self.cells[b][j], self.norms[b][j]  # type: ignore[index]
                 x, state = cell(x, carried[len(after)] if carried else None, engine=engine)
                 after.append(state)
                 x = norm(x)
@@ -195,7 +197,7 @@ def per_frame(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     The order of the first two axes does not matter.
     """
     y = function(x.flatten(0, 1))
-    return y.unflatten(0, x.shape[:2])
+    return y.view(*x.shape[:2], *y.shape[1:])
 
 
 def count_parameters(module: nn.Module) -> int:

@@ -48,7 +48,7 @@ def displacement(
     angle = 2 * np.pi * np.arange(ANGLES) / ANGLES
     waves = np.concatenate([np.cos(np.outer(k, angle)), np.sin(np.outer(k[1:], angle))])
     size = np.sqrt(np.concatenate([power, power[1:]]))
-    return noise_px * rng.standard_normal((n, len(size))) @ (size[:, None] * waves)
+    return np.asarray(noise_px * rng.standard_normal((n, len(size))) @ (size[:, None] * waves))
 
 
 def margin(

@@ -74,7 +74,8 @@ class Clip:
 
     def mask(self, structure: str) -> NDArray[np.bool_]:
         """Return the mask (T, size, size) of "LV", "RV", "LA" or "MYO"."""
-        return self.masks == LABELS[check_choice("structure", structure, list(LABELS))]
+        label = LABELS[check_choice("structure", structure, list(LABELS))]
+        return np.asarray(self.masks == label)
 
 
 @dataclass(frozen=True)
@@ -340,7 +341,7 @@ def _scatterers(g: np.random.Generator) -> NDArray[np.float32]:
         np.fft.rfft2(white) * np.exp(-2 * (np.pi * sd) ** 2 * wave), s=white.shape[1:]
     )
     field /= field.std(axis=(1, 2), keepdims=True)
-    return (field[:2] * np.exp(0.35 * field[2])).astype(np.float32)
+    return np.asarray(field[:2] * np.exp(0.35 * field[2]), dtype=np.float32)
 
 
 def _polar_size(size: int) -> tuple[int, int]:
@@ -423,7 +424,7 @@ def _psf(n: int, sd: float) -> NDArray[np.float32]:
     """Return a Gaussian point spread as a matrix; white noise keeps its variance."""
     gap = np.arange(n)[:, None] - np.arange(n)
     kernel = np.exp(-(gap**2) / (2 * sd**2))
-    return (kernel / np.sqrt((kernel**2).sum(axis=0).max())).astype(np.float32)
+    return np.asarray(kernel / np.sqrt((kernel**2).sum(axis=0).max()), dtype=np.float32)
 
 
 def _labels(xp: Any, pixels: tuple[Any, ...], p: Any) -> Any:

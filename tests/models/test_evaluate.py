@@ -6,19 +6,22 @@ import json
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 
-from annostat import NoiseModel
+from annostat import AnnostatError, NoiseModel
+from annostat.cli import cli
 from models import evaluate as evaluate_command
 from models.checkpoints import build_student, save_weights
 from models.config import Config, Data, Net, Train
 from models.data.clips import open_store
+from models.data.readings import Readings, read_noise, read_readings
 from models.data.reference import truth_of
 from models.evaluate import ALL_COLUMNS, bias_lines, evaluate
 from models.figures import plot_evaluation
 from models.means import mean_estimate
 from models.predictions import Drawn, Predictions, beat_of
 from models.scores import Row, human_overlaps, overlaps, score
-from models.world.annotators import Noise, annotate
+from models.world.annotators import Noise, annotate, draw_outlines
 from models.world.phantom import make_clip
 from tests.folders import EchoFolder, write_camus
 
@@ -154,20 +157,36 @@ def test_evaluation_of_the_phantom(weights, cache, tmp_path, capsys):
     assert "perfect model" in capsys.readouterr().out
 
 
-def exact_echonet(folder, *, n=10, frames=150, size=32):
-    """Write an EchoNet folder of phantom clips of several beats, its outlines and its masks."""
+def exact_echonet(folder, *, n=12, frames=150, size=32):
+    """Write an EchoNet folder of phantom clips of several beats, its outlines and its masks.
+
+    On the frames of ED and ES two people drew, off by 0.8 pixels; `es.csv` and `ef.csv` hold what
+    they read.
+    """
+    rng = np.random.default_rng(3)
     made, hearts = EchoFolder(), EchoFolder.make(1, n_frames=8, size=size).rows[0]
     (folder / "T").mkdir(parents=True)
+    rows = {"es": [], "ef": []}
     for k in range(n):
-        clip = make_clip(5, k, size=size, frames=frames)
+        # Of hearts that hardly beat people's outlines would tell ED and ES apart by chance.
+        clip = make_clip(5, k, size=size, frames=frames, ef=rng.uniform(35, 70))
         name = f"0X{k:015X}"
         made.clips[name] = clip.frames
         facts = {"FileName": name, "EF": clip.ef, "FPS": clip.fps, "NumberOfFrames": frames}
         made.rows.append({**hearts, **facts, "Split": "TEST"})
         for frame in (clip.es, clip.ed):
-            made.traces.append((name, frame, chords(clip.mask("LV")[frame])))
+            truth = clip.mask("LV")[frame]
+            for _ in range(2):
+                drawn = draw_outlines(truth[None], noise_px=0.8, rng=rng)[0]
+                made.traces.append((name, frame, chords(drawn)))
+        es = clip.es + np.rint(rng.laplace(0, 2, 2))
+        ef = clip.ef + rng.normal(0, 5, 2)
+        rows["es"].append(f"{name}.avi,{es[0]:.0f},{es[1]:.0f}")
+        rows["ef"].append(f"{name},{ef[0]:.2f},{ef[1]:.2f}")
         masks = 255 * clip.mask("LV").astype(np.uint8)
         np.savez_compressed(folder / "T" / f"{name}.npz", masks)
+    for what, lines in rows.items():
+        (folder / f"{what}.csv").write_text("\n".join(["clip,first,second", *lines]) + "\n")
     return made.write(folder / "E", codec="ffv1")
 
 
@@ -206,10 +225,12 @@ def test_exact_masks_of_an_echonet_folder(folder, tmp_path):
     data = Data(kind="echonet", path=str(folder / "E"), size=32,
                 teachers=(f"LV=folder:{folder / 'T'}",))  # fmt: skip
     store = open_store(data, "test", tmp_path)
-    assert store.kind == "teachers" and len(store) == 10
+    assert store.kind == "teachers" and len(store) == 12
     result, found = evaluate(Exact(store).eval(), store, Config(data))
     rows = {r.name: r for r in result.rows}
-    assert rows["Dice LV, outlined frames"].human.value > 0.9
+    outlined = rows["Dice LV, outlined frames"]
+    gap = outlined.human.value - outlined.bound.value
+    assert abs(gap) < 3 * np.hypot(outlined.human.standard_uncertainty, 0.02)
     assert rows["Dice LV, outlined frames"].teachers.value == 1
     assert rows["Dice LV, all frames"].teachers.value == 1
     assert rows["Dice LV, all frames"].human is None
@@ -227,7 +248,51 @@ def test_exact_masks_of_an_echonet_folder(folder, tmp_path):
     again = {r.name: r for r in one.rows}
     assert again["Dice LV, outlined frames"].human == rows["Dice LV, outlined frames"].human
     assert all(row.teachers is None for row in one.rows) and one.first is None
-    assert set(one.to_frame()["against"]) == {"human"}
+    assert set(one.to_frame()["against"]) == {"human", "bound"}
+
+
+def test_a_perfect_student_sits_at_the_floor_of_real_clips(folder, tmp_path):
+    """With two rounds of picks and of ejection fractions, as on the phantom."""
+    data = Data(kind="echonet", path=str(folder / "E"), size=32,
+                teachers=(f"LV=folder:{folder / 'T'}",))  # fmt: skip
+    store = open_store(data, "test", tmp_path)
+    readings = Readings(
+        read_readings(folder / "es.csv", store.names, unit="frames"),
+        read_readings(folder / "ef.csv", store.names, unit="points"),
+    )
+    assert readings.es.n_items == 12 and np.isfinite(readings.es.values).all()
+    result, _ = evaluate(Exact(store).eval(), store, Config(data), readings=readings)
+    rows = {r.name: r for r in result.rows}
+    for name in ("aFD of ES", "RMSE of EF"):
+        one, bound = rows[name].one, rows[name].bound
+        spread = np.hypot(one.standard_uncertainty, bound.standard_uncertainty or 0)
+        assert abs(one.value - bound.value) < 3 * spread, name
+    assert result.afd.scores["beat"].floor is not None and result.concentration is not None
+    assert result.ef.ceiling is not None and rows["RMSE of EF"].estimated is not None
+    assert "what several people said" in str(result)
+
+
+def test_readings_of_some_clips(tmp_path):
+    table = tmp_path / "r.csv"
+    table.write_text("clip,first,second\nb.avi,3,4\nz,1,1\na,7,\n")
+    rounds = read_readings(table, ["a", "x.y", "b"], unit="frames")
+    assert np.array_equal(rounds.values, [[7, np.nan], [np.nan] * 2, [3, 4]], equal_nan=True)
+    with pytest.raises(AnnostatError, match="readings of 1 of 2 clips, not of c: its column clip"):
+        read_readings(table, ["a", "c"], unit="frames")
+
+
+def test_noise_that_was_fitted_elsewhere(tmp_path):
+    rounds = tmp_path / "r.csv"
+    lines = [f"{k},{10 + (k * 7) % 5},{10 + (k * 3) % 4}" for k in range(40)]
+    rounds.write_text("\n".join(["clip,first,second", *lines]) + "\n")
+    written = tmp_path / "fit.json"
+    options = ["--item", "clip", "--core", "laplace", "--abandonment", "none", "--resamples", "19"]
+    done = CliRunner().invoke(cli, ["fit-afd", str(rounds), *options, "--json", str(written)])
+    assert done.exit_code == 0, done.output
+    noise = read_noise(written)
+    assert noise.value > 0 and noise.unit == "frames" and noise.low < noise.value < noise.high
+    with pytest.raises(AnnostatError, match="no result of annostat fit-afd"):
+        read_noise(rounds)
 
 
 def test_people_are_averaged_frame_by_frame():

@@ -79,7 +79,26 @@ def test_a_clip_that_cannot_be_read_is_a_row(weights, tmp_path, capsys):
     assert run(weights, clips, "--out", out, "--stride", 1) == 0
     errors = [r["error"] for r in csv.DictReader((out / "clips.csv").read_text().splitlines())]
     assert "uint8" in errors[0] and errors[1] and not errors[2]
-    assert "2 clips have no masks, see clips.csv" in capsys.readouterr().err
+    assert "Without masks, see clips.csv: 2 clips: a (" in capsys.readouterr().err
+
+
+def test_several_clips_at_once(weights, tmp_path, monkeypatch):
+    """As on a GPU: one that cannot be read or is too short to pad does not take others along."""
+    clips = tmp_path / "clips"
+    clips.mkdir()
+    for k, n in enumerate((9, 12, 1, 7)):
+        frames = np.array(make_clip(1, k, size=32, frames=12).frames)[:n]
+        np.save(clips / f"{k}.npy", frames)
+    (clips / "x.npy").write_bytes(b"")
+    found = []
+    for n in (1, 3):
+        monkeypatch.setattr(infer, "together", lambda student, n=n: n)
+        out = tmp_path / str(n)
+        assert run(weights, clips, "--out", out, "--pad", 3, "--quiet") == 0
+        rows = list(csv.DictReader((out / "clips.csv").read_text().splitlines()))
+        found.append([(r["clip"], r["frames"], bool(r["error"])) for r in rows])
+        assert np.load(out / "LV" / "0.npz")["arr_0"].shape == (9, 32, 32)
+    assert found[0] == found[1] and found[0][-1] == ("x", "", True)
 
 
 def test_others_masks_are_not_called_its_own(weights, student, tmp_path):
@@ -106,7 +125,7 @@ def test_others_masks_are_not_called_its_own(weights, student, tmp_path):
 
 def test_every_frame_has_its_mask_whatever_the_stride(student):
     frames = np.array(make_clip(2, 0, size=32, frames=11).frames)
-    masks = masks_of(student, Whole(frames), 32, stride=2, pad=2)
+    masks = masks_of(student, [Whole(frames)], 32, stride=2, pad=2)[0]
     assert masks.shape == (11, 2, 32, 32)
     assert np.array_equal(masks[1::2], predict(student, frames[1::2], pad=2))
 
@@ -121,7 +140,7 @@ def test_camus_keeps_its_pixels(student, tmp_path):
     assert back.shape == clip.frames.shape == labels.shape
     both = ((back >= 128) & (labels >= 128)).sum()
     assert 2 * both / ((back >= 128).sum() + (labels >= 128).sum()) > 0.94
-    assert masks_of(student, clip, 32).shape == (12, 2, *clip.frames.shape[1:])
+    assert masks_of(student, [clip], 32)[0].shape == (12, 2, *clip.frames.shape[1:])
 
 
 def test_two_files_of_one_name_are_refused(tmp_path):

@@ -134,7 +134,7 @@ def test_a_run_on_a_folder_is_scored_against_people(echo, cache, tmp_path):
     result = run(config, tmp_path / "run", cache)
     assert result["against"] == "people's outlines" and set(result["test"]) == {"LV"}
     assert 0 <= result["test"]["LV"]["dice"]["value"] <= 1
-    assert "no masks of 1 of 1 clips" in result["notes"][0]
+    assert "no masks of 1 of 1 clip," in result["notes"][0]
     rows = list(csv.DictReader((tmp_path / "run" / "log.csv").read_text().splitlines()))
     assert all(0 <= float(r["human_dice_LV"]) <= 1 for r in rows)
     assert (tmp_path / "run" / "masks.png").exists()

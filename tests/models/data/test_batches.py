@@ -1,5 +1,7 @@
 """Which frames are seen when, and clips on disk."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -16,7 +18,7 @@ from models.data.batches import (
 )
 from models.data.clips import open_store
 from models.data.settings import Data
-from models.data.store import Store
+from models.data.store import Example, Outline, Recipe, Store, Unreadable, make_store
 
 TINY = Data(size=16, frames=16, n_train=8, n_valid=3, n_test=2)
 
@@ -74,17 +76,83 @@ def test_validation_windows_are_fixed():
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
 
 
-def test_a_store_cut_short_is_made_again(tmp_path):
-    made = open_store(TINY, "valid", tmp_path)
+def recipe_of(made, *, workers=1, n=9):
+    """A store of clips that are told apart by their frames; the one in three cannot be read."""
+
+    def group(k):
+        made.append(k)
+        if k % 3 == 2:
+            return [Unreadable(f"c{k}", "is broken")]
+        frames = np.full((k + 2, 4, 4), k, np.uint8)
+        mask = np.full((4, 4), 3 * k, np.uint8)
+        outlines = [Outline(1, "LV", 0, mask)] if k % 2 else []
+        return [Example(f"c{k}", frames, frames[:, None], {"k": k}, outlines)]
+
+    return Recipe(n, group, "teachers", ["a note"], workers)
+
+
+def append(path, data):
+    """Add bytes to a file."""
+    with path.open("ab") as file:
+        file.write(data)
+
+
+def contents(store):
+    """Return all of a store as plain data."""
+    outlines = [[(o.frame, o.mask.tolist()) for o in part] for part in store.outlines]
+    arrays = [store.frames.tolist(), store.targets.tolist(), store.lengths.tolist()]
+    return [store.names, arrays, outlines, store.facts, store.kind, store.messages()]
+
+
+def test_a_store_cut_short_is_gone_on_with(tmp_path):
+    """Killed between two clips, within one, and within a line of the journal."""
+    whole = contents(make_store(tmp_path / "whole", {}, lambda: recipe_of([])))
+    assert whole[0] == ["c0", "c1", "c3", "c4", "c6", "c7"] and "3 clips cannot" in whole[-1][1]
+    for junk in ("", "bytes", "line", "lost"):
+        made, place = [], tmp_path / f"cut-{junk}"
+
+        def killed(made=made):
+            recipe = recipe_of(made)
+
+            def group(k):
+                if k == 5:
+                    raise KeyboardInterrupt
+                return recipe.group(k)
+
+            return dataclasses.replace(recipe, group=group)
+
+        with pytest.raises(KeyboardInterrupt):
+            make_store(place, {}, killed)
+        folder = next(place.iterdir())
+        if junk == "bytes":
+            for name in ("frames.u8", "targets.u8", "outlines.u8"):
+                append(folder / name, b"half a clip")
+        if junk == "line":
+            append(folder / "made.jsonl", b'{"clips": [{"na')
+        if junk == "lost":  # the power went before the frames were on the disk
+            (folder / "frames.u8").write_bytes((folder / "frames.u8").read_bytes()[:-3])
+        assert contents(make_store(place, {}, lambda made=made: recipe_of(made))) == whole
+        assert made[5:] == list(range(4 if junk == "lost" else 5, 9)), junk
+        assert not (folder / "made.jsonl").exists()
+
+
+def test_threads_make_the_same_store(tmp_path):
+    one, four = (
+        contents(make_store(tmp_path / str(w), {}, lambda w=w: recipe_of([], workers=w, n=40)))
+        for w in (1, 4)
+    )
+    assert one == four
+
+
+def test_a_store_that_cannot_be_read_is_told(tmp_path):
+    open_store(TINY, "valid", tmp_path)
     folder = next(tmp_path.iterdir())
-    frames = np.array(made.frames)
-    (folder / "index.json").unlink()
-    (folder / "frames.u8").write_bytes(b"")
-    again = open_store(TINY, "valid", tmp_path)
-    assert np.array_equal(again.frames, frames)
     (folder / "index.json").write_text("{")
     with pytest.raises(AnnostatError, match="cannot be read"):
         open_store(TINY, "valid", tmp_path)
+    with pytest.raises(AnnostatError, match=r"no clip can be read.*c2 is broken"):
+        broken = Recipe(1, lambda k: [Unreadable("c2", "is broken")])
+        make_store(tmp_path / "none", {}, lambda: broken)
 
 
 def test_splits_are_other_clips(tmp_path):

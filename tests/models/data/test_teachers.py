@@ -248,7 +248,7 @@ def test_echonet_folder_with_a_teacher(echo, tmp_path):
     np.savez_compressed(folder / f"{train[1]}.npz", masks[train[1]][:5])
     with pytest.raises(AnnostatError, match=r"have shape \(5, 48, 48\), its frames \(12, 48, 48\)"):
         open_store(data, "train", tmp_path / "cache")
-    with pytest.raises(AnnostatError, match="no masks of 1 of 1 clips"):
+    with pytest.raises(AnnostatError, match="no masks of 1 of 1 clip"):
         open_store(data, "valid", tmp_path / "cache")
 
 
@@ -269,7 +269,7 @@ def test_people_outline_the_clips_of_a_test_split(echo, tmp_path):
     folder = write_masks(tmp_path / "T", {"other": np.zeros((12, 48, 48), np.uint8)})
     taught = dataclasses.replace(data, teachers=(f"LV=folder:{folder}",))
     store = open_store(taught, "test", tmp_path)
-    assert store.targets is None and "no masks of 1 of 1 clips" in store.messages()[0]
+    assert store.targets is None and "no masks of 1 of 1 clip" in store.messages()[0]
     made, path = EchoFolder.make(5, n_frames=12, size=48), tmp_path / "twice"
     name = next(r["FileName"] for r in made.rows if r["Split"] == "TEST")
     heart = made.hearts[name]
@@ -294,7 +294,7 @@ def test_a_clip_that_cannot_be_read_is_left_out_and_told(echo, tmp_path):
     data = Data(kind="echonet", path=str(path), size=32, teachers=(f"LV=folder:{folder}",))
     store = open_store(data, "train", tmp_path / "cache")
     assert store.names == train[1:] and store.skipped[0].name == train[0]
-    assert f"1 clips cannot be read and are left out: {train[0]}" in store.messages()[0]
+    assert f"1 clip cannot be read and left out: {train[0]}" in store.messages()[0]
 
 
 def test_new_masks_make_a_new_store(clip, tmp_path):

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from annostat import AnnostatError
-from models.network.predict import keep_largest, predict, stream
+from models.network.predict import keep_largest, predict, predict_many, stream
 from models.network.settings import Net
 from models.network.weights import make_student
 from models.world.phantom import make_clip
@@ -68,3 +68,15 @@ def test_prediction_does_not_depend_on_the_pieces(student, frames):
     for chunk in (1, 7):
         other = predict(student, frames, chunk=chunk)
         assert np.abs(other.astype(int) - whole).max() <= 1  # of 255: rounding
+
+
+def test_clips_may_go_together(student, frames):
+    """Of other lengths, padded; the same masks but for rounding."""
+    clips = [frames, frames[5:13], frames[::-1][:17]]
+    for options in ({}, {"pad": 4, "how": "loop", "largest": True, "chunk": 5}):
+        several = predict_many(student, clips, **options)
+        for clip, masks in zip(clips, several, strict=True):
+            alone = predict(student, clip, **options)
+            assert masks.shape == alone.shape
+            # A component may hang on one pixel.
+            assert (np.abs(masks.astype(int) - alone) > 1).mean() < 1e-3

@@ -8,7 +8,7 @@ import torch
 
 from models.network.losses import distillation_loss
 from models.network.settings import Train
-from models.network.step import WARM_UP, Captured, Step, flat_gradients, half_precision
+from models.network.step import WARM_UP, Average, Captured, Step, flat_gradients, half_precision
 from models.network.student import Student
 from tests.models.network.emulation import batch, student
 
@@ -132,3 +132,20 @@ def test_half_precision_where_it_exists(monkeypatch):
         monkeypatch.setattr(torch.cuda, "get_device_capability", lambda d, c=capability: c)
         assert half_precision(gpu, Train()) is wanted
     assert not half_precision(gpu, Train(bf16=False))
+
+
+def test_the_average_follows_the_network():
+    """Written out: decay times the old value and the rest of the new one; counts are copied."""
+    torch.manual_seed(0)
+    net = Student(1, 1, filters=2)
+    average = Average(net, 0.9)
+    wanted = {k: v.clone() for k, v in net.state_dict().items()}
+    step = new_step(net)
+    for k in range(3):
+        steps_of(step, 1, first=k)
+        average.update()
+        for name, value in net.state_dict().items():
+            old = wanted[name]
+            wanted[name] = 0.9 * old + 0.1 * value if old.is_floating_point() else value.clone()
+    for name, value in wanted.items():
+        assert torch.allclose(average.weights[name], value, rtol=1e-6), name
