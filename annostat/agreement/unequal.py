@@ -39,6 +39,7 @@ from annostat.agreement.label_kinds import (
     RaterNoise,
     UnequalRaters,
     kind_of,
+    unbounded_note,
 )
 from annostat.agreement.rater_noise import (
     FEWEST,
@@ -56,7 +57,6 @@ from annostat.resampling import cluster_codes
 from annostat.rounds import Rounds
 
 FloatArray = NDArray[np.float64]
-NEW_RATER_BOUNDED = 5  # raters from which a new one is bounded from above
 NO_NOISE = 1e-24
 
 
@@ -289,13 +289,8 @@ class _Seen:
         down = math.hypot(a - a_low, b * (1 - (k - 1) / chi[0]))
         up = math.hypot(a_high - a, b * ((k - 1) / chi[1] - 1))
         low, high = math.sqrt(max(a + b - down, 0.0)), math.sqrt(a + b + up)
-        note = ""
-        if k < NEW_RATER_BOUNDED:
-            note = (
-                f"{k} raters do not bound a new one from above; five would to within about 1.8 "
-                "times the floor, ten to within 1.3"
-            )
-            high = math.inf
+        note = unbounded_note(k)
+        high = math.inf if note else high
         limits = Interval(low * m.scale, high * m.scale, self.level, "Graybill–Wang over raters")
         return Estimate(math.sqrt(a + b) * m.scale, None, limits, self.unit, note)
 

@@ -106,24 +106,23 @@ def mae_floor(
         full = int(np.isfinite(used.values).all(axis=1).sum())
         raters = unequal_raters(used, level=level) if full >= FEWEST else None
     seen = Differences.of(used, v, raters)
-    if pair.interval is None:
-        found = scaled(pair, math.sqrt(1 / 2))
-        return MaeFloor(found, found, {}, around, (), ())
     fitted = None if narrow else hull(seen.sizes, level=level, design_effect=seen.design_effect)
     if fitted is not None and 0 < step and pair.value < FINE_STEPS * step:
         fitted = replace(fitted, p_fit=None)
-    return _floors(used.unit, pair.value, pair.interval, around, seen, fitted, raters)
+    return _floors(pair, around, seen, fitted, raters)
 
 
 def _floors(
-    unit: str,
-    pair: float,
-    limits: Interval,
+    pair: Estimate,
     around: Bracket,
     seen: Differences,
     fitted: Hull | None,
     raters: UnequalRaters | None,
 ) -> MaeFloor:
+    limits, unit = pair.interval, pair.unit
+    if limits is None:
+        found = scaled(pair, math.sqrt(1 / 2))
+        return MaeFloor(found, found, {}, around, (), ())
     unequal = raters is not None and raters.equal.passed is False
     refuted = fitted is not None and fitted.p_fit is not None and fitted.p_fit < REFUTED
     low, high, level = limits.low, limits.high, limits.level
@@ -132,7 +131,7 @@ def _floors(
     if fitted is None:
         method, note = "log-concave law on whole numbers, from E|D|", NARROW_NOTE
         ends = (float(around.log_concave["low_limit"] or 0.0), 0.75 * high)
-        value = min(max(pair * math.sqrt(1 / 2), ends[0]), ends[1])
+        value = min(max(pair.value * math.sqrt(1 / 2), ends[0]), ends[1])
     else:
         # The likelihood of standardised differences is in units of the raters' mean noise SD.
         value = fitted.fits[0].mean * seen.unit_size
