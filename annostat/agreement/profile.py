@@ -71,8 +71,8 @@ class Fits:
     def hull(self, rows: list[tuple[float, float]], unit: str) -> Estimate:
         """Return the root of the first variance, within the hull of all: (variance, log error)."""
         values, errors = np.array(rows).T
-        low = float(np.min(values * np.exp(-np.minimum(self.t * errors, 700.0))))
-        high = float(np.max(values * np.exp(np.minimum(self.t * errors, 700.0))))
+        low = float(np.min(values * np.exp(-np.minimum(self.t * errors, 300.0))))
+        high = float(np.max(values * np.exp(np.minimum(self.t * errors, 300.0))))
         limits = Interval(
             math.sqrt(low) * self.scale,
             math.sqrt(high) * self.scale,
@@ -87,7 +87,8 @@ class Fits:
         rows = []
         for form in self.kept:
             mu = form.variance(y)
-            slope = (mu[:, None] * form.slopes(y)).mean(axis=0) / mu.mean()
+            weight = mu / max(float(mu.sum()), 1e-100)
+            slope = (weight[:, None] * form.slopes(y)).sum(axis=0)
             value = _deconvolved(form, y) if test_set else float(mu.mean())
             rows.append((value, float(form.log_error(slope, self.dispersion))))
         return self.hull(rows, unit)
@@ -363,8 +364,8 @@ def _deconvolved(form: FormFit, z: FloatArray) -> float:
     step = 1e-3 * (z if form.positive else np.std(z) or 1.0)
     mu = form.variance(z)
     bend = (form.variance(z + step) - 2 * mu + form.variance(z - step)) / step**2
-    found = float(np.mean(mu - bend * mu / 2))
-    return max(found, float(mu.mean()) / 2)
+    found, plain = float(np.mean(mu - bend * mu / 2)), float(mu.mean())
+    return min(max(found, plain / 2), 2 * plain)
 
 
 def _exponent(fits: Fits, data: Spread) -> Estimate:

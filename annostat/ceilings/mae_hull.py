@@ -35,7 +35,7 @@ from annostat.agreement.variances import Variances
 from annostat.ceilings.bounds import unbiased_pair_mae
 from annostat.ceilings.differences import Differences
 from annostat.ceilings.mae_result import MaeFloor
-from annostat.errors import check_level
+from annostat.errors import AnnostatError, check_level
 from annostat.estimates import Check, Estimate, Interval, p_text
 from annostat.noise.diagnostics import Bracket, bracket, lattice_floor, pair_mae
 from annostat.noise.hull import REFUTED, FamilyFit, Hull, heavy_tails, hull
@@ -91,6 +91,10 @@ def mae_floor(
         )
     used = used.take(np.lexsort((*used.values.T, *np.sort(used.values, axis=1).T)))
     v = Variances.of(used)
+    if v.degrees < 1:
+        raise AnnostatError(
+            "too few items: two rounds of one item cannot tell noise from a bias between rounds"
+        )
     pair = unbiased_pair_mae(used, v, level)
     step = step_of(used.values)
     narrow = 0 < step and pair.value < NARROW_STEPS * step
