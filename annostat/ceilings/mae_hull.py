@@ -110,7 +110,14 @@ def mae_floor(
         full = int(np.isfinite(used.values).all(axis=1).sum())
         raters = unequal_raters(used, level=level) if full >= FEWEST else None
     seen = Differences.of(used, v, raters)
-    fitted = None if narrow else hull(seen.sizes, level=level, design_effect=seen.design_effect)
+    fitted: Hull | None = None
+    if not narrow and pair.interval is not None:
+        fitted = hull(
+            seen.sizes,
+            level=level,
+            design_effect=seen.design_effect,
+            clusters=None if used.cluster is None else seen.n_units,
+        )
     if fitted is not None and 0 < step and pair.value < FINE_STEPS * step:
         fitted = replace(fitted, p_fit=None)
     return _floors(pair, around, seen, fitted, raters)

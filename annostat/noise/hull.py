@@ -83,7 +83,13 @@ class Hull:
         return float(spread.min()), float(spread.max())
 
 
-def hull(sizes: FloatArray, *, level: float = 0.95, design_effect: float = 1.0) -> Hull:
+def hull(
+    sizes: FloatArray,
+    *,
+    level: float = 0.95,
+    design_effect: float = 1.0,
+    clusters: int | None = None,
+) -> Hull:
     """Return the hull from sizes |d| of differences, not all 0.
 
     Parameters
@@ -94,11 +100,15 @@ def hull(sizes: FloatArray, *, level: float = 0.95, design_effect: float = 1.0) 
         Confidence level.
     design_effect : float
         At least 1: what the log-likelihood is divided by where differences are not independent.
+    clusters : int, optional
+        Number of clusters, two or more, where there are any.
     """
+    # The design effect of few clusters is itself not well known.
+    q = special.ndtri if clusters is None else functools.partial(special.stdtrit, clusters - 1)
     mean = float(np.mean(sizes))
     loglik, scales = log_likelihood(sizes / mean)
     loglik = loglik / design_effect
-    cut, edge = float(special.ndtri((1 + level) / 2)) ** 2 / 2, -math.log(1 - level)
+    cut, edge = float(q((1 + level) / 2)) ** 2 / 2, -math.log(1 - level)
     t = laws.table()
     fits, inside = [], []
     for number, (family, parameters) in enumerate(FAMILIES.items()):
