@@ -8,7 +8,8 @@ meets, with the bias between raters and their unequal noise, and what is left wh
     one of two raters at random  E max(|X|, |D̄|/2)         the same, over the likelihood set
     a named rater                σ_j·[0.7071, 0.8660]      Laplace to uniform, for two rounds
                                  σ_j·(hull of E|X|/σ)      for three and more
-    no law fits                  [½, 1]·E|D|               any symmetric law
+    no law fits                  [½, 1]·E|D|               any symmetric law (light tails)
+                                 [½, ¾]·E|D|               any unimodal law (heavy tails)
     raters not equally noisy     [½, ¾]·E|D|               unimodal laws, whatever their scales
     whole numbers close by       [lattice_floor, ¾]·E|D|   log-concave laws on whole numbers
 
@@ -151,8 +152,10 @@ def _floors(
             max(fitted.high * seen.unit_size, high * math.sqrt(1 / 2)),
         )
         if refuted:
-            method = "any symmetric law, from E|D|"
-            ends = (min(ends[0], low / 2), max(ends[1], high))
+            # Two humps make tails light; scales that are mixed make them heavy, and one hump.
+            top, kind = (high, "symmetric") if seen.platykurtic else (0.75 * high, "unimodal")
+            method = f"any {kind} law, from E|D|"
+            ends = (min(ends[0], low / 2), max(ends[1], top))
         elif seen.n_units < FEW:
             ends = (min(ends[0], low * 2 / 3), max(ends[1], 0.75 * high))
     equal = Estimate(value, None, Interval(*ends, level, method), unit)
@@ -175,8 +178,8 @@ def _floors(
         if refuted:
             text = (
                 f"No family of laws fits the differences ({p_text(fitted.p_fit)}): the floor of "
-                "the MAE is what any symmetric law allows; look for two kinds of errors, or of "
-                "items."
+                "the MAE is what a wide class of laws allows; look for two kinds of errors, or of "
+                "items, or for noise that grows with the value."
             )
         checks.insert(0, Check("noise_law", not refuted, text, None, fitted.p_fit))
     return MaeFloor(
