@@ -127,11 +127,13 @@ def hull(
     for f, (rows, bar) in zip(fits, inside, strict=True):
         if f.aic <= least + AIC_WITHIN:
             law, scale = np.nonzero(loglik[rows] >= bar)
-            # Of each law the ends are enough: E|X + δ| rises with the scale.
+            # Of each law the ends are enough: E|X + δ| rises with the scale. They lie between the
+            # points of the lattice, half a step further on average.
             for i in np.unique(law):
-                for s in (scale[law == i].min(), scale[law == i].max()):
+                ends = scale[law == i]
+                for at, side in ((ends.min(), -0.5), (ends.max(), 0.5)):
                     kept_laws.append(t.laws[rows[i]])
-                    kept_scales.append(scales[s] * mean)
+                    kept_scales.append(scales[at] * math.exp(side * STEP) * mean)
     within = [f for f in fits if f.aic <= least + AIC_WITHIN]
     low, high = min(f.low for f in within) * mean, max(f.high for f in within) * mean
     row, column = np.unravel_index(int(np.argmax(loglik - _penalty()[:, None])), loglik.shape)
