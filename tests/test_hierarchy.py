@@ -78,8 +78,9 @@ def test_the_scores_are_the_derivatives(difficulty):
     x = np.concatenate([[0.2, -0.1, 0.3], [0.1, -0.5, 0.4], [-0.7] if difficulty else []])
     scores = log_likelihood(table, x, difficulty)[1].sum(axis=0)
     for j in range(len(x)):
-        moved = [log_likelihood(table, x + s * 1e-6 * np.eye(len(x))[j], difficulty)[0]
-                 for s in (1, -1)]  # fmt: skip
+        moved = [
+            log_likelihood(table, x + s * 1e-6 * np.eye(len(x))[j], difficulty)[0] for s in (1, -1)
+        ]
         assert scores[j] == pytest.approx((moved[0] - moved[1]) / 2e-6, rel=1e-5, abs=1e-5)
 
 

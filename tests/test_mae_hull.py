@@ -63,9 +63,12 @@ def test_the_quadrature_is_that_of_scipy(density):
     found = laws.difference_density(density, *laws.nodes_of(density), d)
     for x, value in zip(d, found, strict=True):
         q = integrate.quad(
-            lambda u, x=x: float(density(np.array(u)) * density(np.array(x - u))), -60, 60,
-            points=[-2, 0, 1, 2, x], limit=1000,
-        )[0]  # fmt: skip
+            lambda u, x=x: float(density(np.array(u)) * density(np.array(x - u))),
+            -60,
+            60,
+            points=[-2, 0, 1, 2, x],
+            limit=1000,
+        )[0]
         assert value == pytest.approx(np.log(q), abs=2e-3)
 
 
@@ -73,8 +76,11 @@ def test_give_ups_are_closed_given_the_core():
     shape = "core of power 1, 4% give-ups 16 times as far"
     i = row_of("core with give-ups", shape)
     g = np.random.default_rng(0)
-    x = np.where(g.random((400_000, 2)) < 0.04, g.uniform(-32, 32, (400_000, 2)),
-                 g.laplace(size=(400_000, 2))) / (0.96 + 0.64)  # fmt: skip
+    x = np.where(
+        g.random((400_000, 2)) < 0.04,
+        g.uniform(-32, 32, (400_000, 2)),
+        g.laplace(size=(400_000, 2)),
+    ) / (0.96 + 0.64)
     sizes = np.abs(x[:, 0] - x[:, 1])
     for t in (0.3, 1.0, 5.0, 15.0):
         share = np.interp(np.log(t), laws.lattice(), ROWS.cumulative(i))

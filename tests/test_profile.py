@@ -47,19 +47,28 @@ def test_every_form_is_at_its_maximum(name):
 
     start = fit.parameters if name in ("power", "smooth") else np.log(fit.parameters + 1e-12)
     best = optimize.minimize(
-        lambda t: -quasi(mu(t), data), start, method="Nelder-Mead",
+        lambda t: -quasi(mu(t), data),
+        start,
+        method="Nelder-Mead",
         options={"xatol": 1e-9, "fatol": 1e-10, "maxiter": 4000},
-    )  # fmt: skip
+    )
     assert fit.quasi == pytest.approx(-best.fun, abs=1e-5)
     assert quasi(fit.variance(y), data) == pytest.approx(fit.quasi)
     # Derivatives against differences.
     for j in range(len(fit.parameters)):
         step = 1e-6 * max(abs(fit.parameters[j]), 1e-3)
         moved = [
-            type(fit)(fit.name, fit.parameters + side * step * np.eye(len(fit.parameters))[j],
-                      fit.knots, 0.0, fit.inverse, fit.sandwich, True).variance(y)
+            type(fit)(
+                fit.name,
+                fit.parameters + side * step * np.eye(len(fit.parameters))[j],
+                fit.knots,
+                0.0,
+                fit.inverse,
+                fit.sandwich,
+                True,
+            ).variance(y)
             for side in (1, -1)
-        ]  # fmt: skip
+        ]
         slope = (np.log(moved[0]) - np.log(moved[1])) / (2 * step)
         assert fit.slopes(y)[:, j] == pytest.approx(slope, rel=1e-4, abs=1e-6)
 

@@ -102,9 +102,9 @@ def test_clusters_are_units():
     z2, f2 = np.repeat(z, 2, axis=0), np.repeat(f, 2)
     clustered = Rounds.from_array(z2, cluster=[str(i // 2) for i in range(80)])
     one, two = (
-        trained_on_one(r, v, "round_1").excess for r, v in ((Rounds.from_array(z), f),
-                                                            (clustered, f2))
-    )  # fmt: skip
+        trained_on_one(r, v, "round_1").excess
+        for r, v in ((Rounds.from_array(z), f), (clustered, f2))
+    )
     assert two.standard_uncertainty == pytest.approx(one.standard_uncertainty, rel=0.15)
 
 

@@ -237,8 +237,11 @@ def grid(
     """Return the designs of all laws."""
     return [
         Design(n, law + case, k, missing)
-        for law in LAWS for k in rounds for n in sizes for case in cases
-    ]  # fmt: skip
+        for law in LAWS
+        for k in rounds
+        for n in sizes
+        for case in cases
+    ]
 
 
 ALIKE, APART = "", ", bias 1, ratio 3"
@@ -250,18 +253,34 @@ SUITES: dict[str, tuple[Suite, list[Design]]] = {
         grid((8, 50, 300), (2, 3), (ALIKE, APART, ", bias 2"))
         + [Design(n, "uniform" + case) for n in (50, 300) for case in (ALIKE, APART)],
     ),
-    "trained": (trained, grid((20, 50, 300), (2,), (ALIKE, ", bias 1, ratio 1.5",
-                                                     ", bias 1, ratio 0.4"))),
-    "profile": (profile, [Design(n, f"{law}, {name}", 2) for law in LAWS for name in PROFILES
-                          for n in (20, 50, 300)]),
+    "trained": (
+        trained,
+        grid((20, 50, 300), (2,), (ALIKE, ", bias 1, ratio 1.5", ", bias 1, ratio 0.4")),
+    ),
+    "profile": (
+        profile,
+        [
+            Design(n, f"{law}, {name}", 2)
+            for law in LAWS
+            for name in PROFILES
+            for n in (20, 50, 300)
+        ],
+    ),
     "hierarchy": (
         hierarchical,
         grid((20, 50, 300), (3, 5), (ALIKE, APART)) + grid((50, 300), (4,), (APART,), 0.3),
     ),
-    "new rater": (new_rater, [Design(n, law + case, k) for law in LAWS[:2] for k in (3, 5)
-                              for n in (50, 300)
-                              for case in (", bias 0.7, scatter 0.3", ", bias 0.3")]),
-}  # fmt: skip
+    "new rater": (
+        new_rater,
+        [
+            Design(n, law + case, k)
+            for law in LAWS[:2]
+            for k in (3, 5)
+            for n in (50, 300)
+            for case in (", bias 0.7, scatter 0.3", ", bias 0.3")
+        ],
+    ),
+}
 
 
 def run(suite: str, design: Design, repetitions: int, *, seed: int) -> list[dict[str, object]]:

@@ -136,7 +136,7 @@ class Moments:
         # What the items of a cluster have in common is no tail, and is not shrunken away.
         if self.sums.clustered:
             found = max(found, seen + shrunken(0.0, prior, n))
-        return math.sqrt(found / n)
+        return math.sqrt(max(found, 0.0) / n)  # rounding may leave less than nothing
 
 
 def derivatives(g: OfCovariance, mean: FloatArray, s: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -15,7 +15,7 @@ it from below only.
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ from scipy import special
 from annostat.agreement.covariances import TAILS, shrunken
 from annostat.agreement.difficulty import shared_difficulty
 from annostat.agreement.hierarchy_result import Hierarchy
-from annostat.agreement.label_kinds import RaterNoise
+from annostat.agreement.label_kinds import RaterNoise, unbounded_note
 from annostat.agreement.location_scale import WIDEST, Fitted, Table, fit, log_likelihood, within
 from annostat.agreement.variances import Variances
 from annostat.errors import AnnostatError, check_choice, check_level
@@ -37,7 +37,7 @@ from annostat.results.result import Check
 FloatArray = NDArray[np.float64]
 LAWS = ("auto", "gauss", "difficulty")
 NOT_SEEN = 1.5  # SE of log σ_j² from which only an upper limit is told
-NEW_BOUNDED, FEWEST, FEWEST_LABELS = 5, 10, 5
+FEWEST, FEWEST_LABELS = 10, 5
 NO_NOISE = 1e-24
 SEEN_FROM = 100  # units from which a test that sees no difficulty is taken at its word
 DROP = 2.5  # variance of log s² for Laplace errors, over that for Gaussian ones
@@ -163,128 +163,141 @@ def _refuse(rounds: Rounds, v: Variances, table: Table) -> None:
 def _described(
     rounds: Rounds, table: Table, f: Fitted, law: str, difficulty: Check, level: float
 ) -> Hierarchy:
-    k, unit = rounds.n_rounds, rounds.unit
-    counts = np.array([len(np.unique(table.units[table.seen[:, j]])) for j in range(k)])
+    reading = _Reading(table, f, law, level, rounds.unit)
     raters = tuple(
-        RaterNoise(
-            name,
-            _bias(table, f, j, counts, level, unit),
-            _noise(table, f, j, counts, law, level, unit),
-        )
-        for j, name in enumerate(rounds.names)
+        RaterNoise(name, reading.bias(j), reading.noise(j)) for j, name in enumerate(rounds.names)
     )
     return Hierarchy(
         raters,
-        *_floors(table, f, counts, level, unit),
+        *reading.floors(),
         law,
         f.spread,
         difficulty,
-        _tails(table, f),
+        reading.tails(),
         len(rounds.values),
     )
 
 
-def _tails(table: Table, f: Fitted) -> Check:
-    """Return whether the standardised differences have tails too heavy for standard deviations."""
-    off = np.where(table.seen, table.z - f.beta, np.nan)
-    return tails_of_labels(off, np.exp(-f.log_w), table.units)
+@dataclass(frozen=True, eq=False)
+class _Reading:
+    """What a fitted likelihood says of the raters."""
 
+    table: Table
+    f: Fitted
+    law: str
+    level: float
+    unit: str
 
-def _bias(
-    table: Table, f: Fitted, j: int, counts: NDArray[np.int64], level: float, unit: str
-) -> Estimate:
-    k = len(f.beta)
-    slope = np.zeros(len(f.hessian))
-    slope[:k] = -1 / k
-    slope[j] += 1
-    error = math.sqrt(max(float(slope @ c @ slope) for c in (f.hessian, f.sandwich)))
-    reach = float(special.stdtrit(counts[j] - 1, (1 + level) / 2)) * error
-    low, high = ((f.beta[j] + side * reach) * table.scale for side in (-1, 1))
-    limits = Interval(low, high, level, "t, likelihood with a robust error")
-    return Estimate(float(f.beta[j]) * table.scale, error * table.scale, limits, unit)
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """Number of units that each rater labelled."""
+        seen, units = self.table.seen, self.table.units
+        return np.array([len(np.unique(units[column])) for column in seen.T])
 
+    def widened(self, own: float, robust: float, prior: float, n: int) -> float:
+        """Return a variance from the Hessian's and the robust one, `prior` being its heavy tails'.
 
-def _noise(
-    table: Table, f: Fitted, j: int, counts: NDArray[np.int64], law: str, level: float, unit: str
-) -> Estimate:
-    k, n = len(f.beta), int(counts[j])
-    sigma = math.exp(-f.log_w[j] / 2) * table.scale
-    own, robust = (float(c[k + j, k + j]) for c in (f.hessian, f.sandwich))
-    error = math.sqrt(own + shrunken(n * (robust - own), TAILS, n) / n)
-    at_bound = f.log_w[j] - f.log_w.mean() > WIDEST - 1 or not own > 0
-    words = "Gaussian errors" if law == "gauss" else "shared difficulty"
-    method = f"log-t, likelihood of {words}, shrunken sandwich"
-    if at_bound or error > NOT_SEEN:
-        top = _highest(table, f, j, law, level) * table.scale
-        limits = Interval(0.0, max(top, sigma), level, "profile of the likelihood, upper limit")
-        note = "too quiet beside the others to be told from 0"
-        return Estimate(sigma, None, limits, unit, note)
-    reach = float(special.stdtrit(n - 1, (1 + level) / 2)) * error / 2
-    limits = Interval(sigma * math.exp(-reach), sigma * math.exp(reach), level, method)
-    return Estimate(sigma, sigma * error / 2, limits, unit)
+        What the items of a cluster have in common is no tail, and is not shrunken away.
+        """
+        found = max(own, 0.0) + shrunken(n * (robust - own), prior, n) / n
+        if self.table.n_units < len(self.table.z):
+            found = max(found, robust + shrunken(0.0, prior, n) / n)
+        return found
 
+    def tails(self) -> Check:
+        """Return whether the standardised differences have tails too heavy for their SDs."""
+        off = np.where(self.table.seen, self.table.z - self.f.beta, np.nan)
+        return tails_of_labels(off, np.exp(-self.f.log_w), self.table.units)
 
-def _highest(table: Table, f: Fitted, j: int, law: str, level: float) -> float:
-    """Return the σ_j at which the likelihood has dropped, allowing for Laplace errors."""
-    hard = law == "difficulty"
-    x = np.concatenate([f.beta, f.log_w, [math.log(f.spread)] if hard else []])
-    k, bar = len(f.beta), float(special.chdtri(1, 1 - level)) / 2 * DROP
-    low, high = float(f.log_w[j]) - 2 * WIDEST, float(f.log_w[j])
-    for _ in range(60):
-        middle = (low + high) / 2
-        x[k + j] = middle
-        if f.loglik - log_likelihood(table, x, hard)[0] > bar:
-            low = middle
-        else:
-            high = middle
-    return math.exp(-(low + high) / 4)
-
-
-def _floors(
-    table: Table, f: Fitted, counts: NDArray[np.int64], level: float, unit: str
-) -> tuple[Estimate, Estimate, Estimate]:
-    """Return the floors against one of these raters and a new one, and the SD of biases."""
-    k, scale, n = len(f.beta), table.scale, table.n_units
-    square = np.exp(-f.log_w)
-    mean, tail = float(square.mean()), (1 + level) / 2
-    share = float(np.mean(1 / table.seen.sum(axis=0)))  # of one rater's noise in its bias
-    biases = float(np.var(f.beta, ddof=1))
-
-    def error(slope: FloatArray) -> float:
-        own, robust = (float(slope @ c @ slope) for c in (f.hessian, f.sandwich))
-        per_item = n / counts.mean()
-        prior = TAILS * float(np.sum(slope[k : 2 * k] ** 2)) * per_item
-        return math.sqrt(max(own, 0.0) + shrunken(n * (robust - own), prior, n) / n)
-
-    slope = np.zeros(len(f.hessian))
-    slope[k : 2 * k] = -square / k
-    items = error(slope)
-    slope[:k] = 2 * f.beta / k
-    one = mean * (1 - (k - 1) / k * share) + float(np.mean(f.beta**2))
-    reach = float(special.stdtrit(n - 1, tail)) * error(slope) / one / 2
-    root = math.sqrt(one) * scale
-    limits = Interval(root * math.exp(-reach), root * math.exp(reach), level, "log-t, likelihood")
-    at_random = Estimate(root, root * error(slope) / one / 2, limits, unit)
-    between = max(float(np.var(square, ddof=1)) / k - items**2, 0.0)
-    total = items**2 + between
-    df = total**2 / (items**4 / (n - 1) + between**2 / (k - 1))
-    a = mean * (1 - share)
-    reach = min(float(special.stdtrit(df, tail)) * math.sqrt(total) / mean, 700.0)
-    chi = [(k - 1) / float(special.chdtri(k - 1, p)) for p in (1 - tail, tail)]
-    down = math.hypot(a - a * math.exp(-reach), biases * (1 - chi[0]))
-    up = math.hypot(a * math.exp(reach) - a, biases * (chi[1] - 1))
-    high, note = math.sqrt(a + biases + up) * scale, ""
-    if k < NEW_BOUNDED:
-        high = math.inf
-        note = (
-            f"{k} raters do not bound a new one from above; five would to within about 1.8 times "
-            "the floor, ten to within 1.3"
+    def bias(self, j: int) -> Estimate:
+        """Return the bias of a rater about the mean of all."""
+        k = len(self.f.beta)
+        slope = np.zeros(len(self.f.hessian))
+        slope[:k] = -1 / k
+        slope[j] += 1
+        error = math.sqrt(max(float(slope @ c @ slope) for c in (self.f.hessian, self.f.sandwich)))
+        reach = float(special.stdtrit(self.counts[j] - 1, (1 + self.level) / 2)) * error
+        low, high = ((self.f.beta[j] + side * reach) * self.table.scale for side in (-1, 1))
+        limits = Interval(low, high, self.level, "t, likelihood with a robust error")
+        return Estimate(
+            float(self.f.beta[j]) * self.table.scale, error * self.table.scale, limits, self.unit
         )
-    low = math.sqrt(max(a + biases - down, 0.0)) * scale
-    limits = Interval(low, high, level, "Graybill–Wang over raters")
-    new = Estimate(math.sqrt(a + biases) * scale, None, limits, unit, note)
-    spare = mean * share
-    low, high = (math.sqrt(max(biases * c - spare, 0.0)) * scale for c in chi)
-    limits = Interval(low, high, level, "χ² over raters")
-    spread = Estimate(math.sqrt(max(biases - spare, 0.0)) * scale, None, limits, unit)
-    return at_random, new, spread
+
+    def noise(self, j: int) -> Estimate:
+        """Return the SD of a rater's noise."""
+        k, n = len(self.f.beta), int(self.counts[j])
+        sigma = math.exp(-self.f.log_w[j] / 2) * self.table.scale
+        own, robust = (float(c[k + j, k + j]) for c in (self.f.hessian, self.f.sandwich))
+        error = math.sqrt(self.widened(own, robust, TAILS, n))
+        at_bound = self.f.log_w[j] - self.f.log_w.mean() > WIDEST - 1 or not own > 0
+        words = "Gaussian errors" if self.law == "gauss" else "shared difficulty"
+        method = f"log-t, likelihood of {words}, shrunken sandwich"
+        if at_bound or error > NOT_SEEN:
+            top = self.highest(j) * self.table.scale
+            limits = Interval(
+                0.0, max(top, sigma), self.level, "profile of the likelihood, upper limit"
+            )
+            note = "too quiet beside the others to be told from 0"
+            return Estimate(sigma, None, limits, self.unit, note)
+        reach = float(special.stdtrit(n - 1, (1 + self.level) / 2)) * error / 2
+        limits = Interval(sigma * math.exp(-reach), sigma * math.exp(reach), self.level, method)
+        return Estimate(sigma, sigma * error / 2, limits, self.unit)
+
+    def highest(self, j: int) -> float:
+        """Return the σ_j at which the likelihood has dropped, allowing for Laplace errors."""
+        hard = self.law == "difficulty"
+        x = np.concatenate([self.f.beta, self.f.log_w, [math.log(self.f.spread)] if hard else []])
+        k, bar = len(self.f.beta), float(special.chdtri(1, 1 - self.level)) / 2 * DROP
+        low, high = float(self.f.log_w[j]) - 2 * WIDEST, float(self.f.log_w[j])
+        for _ in range(60):
+            middle = (low + high) / 2
+            x[k + j] = middle
+            if self.f.loglik - log_likelihood(self.table, x, hard)[0] > bar:
+                low = middle
+            else:
+                high = middle
+        return math.exp(-(low + high) / 4)
+
+    def floors(self) -> tuple[Estimate, Estimate, Estimate]:
+        """Return the floors against one of these raters and a new one, and the SD of biases."""
+        k, scale, n = len(self.f.beta), self.table.scale, self.table.n_units
+        square = np.exp(-self.f.log_w)
+        mean, tail = float(square.mean()), (1 + self.level) / 2
+        share = float(np.mean(1 / self.table.seen.sum(axis=0)))  # of one rater's noise in its bias
+        biases = float(np.var(self.f.beta, ddof=1))
+
+        def error(slope: FloatArray) -> float:
+            own, robust = (float(slope @ c @ slope) for c in (self.f.hessian, self.f.sandwich))
+            per_item = n / self.counts.mean()
+            prior = TAILS * float(np.sum(slope[k : 2 * k] ** 2)) * per_item
+            return math.sqrt(self.widened(own, robust, prior, n))
+
+        slope = np.zeros(len(self.f.hessian))
+        slope[k : 2 * k] = -square / k
+        items = error(slope)
+        slope[:k] = 2 * self.f.beta / k
+        one = mean * (1 - (k - 1) / k * share) + float(np.mean(self.f.beta**2))
+        reach = float(special.stdtrit(n - 1, tail)) * error(slope) / one / 2
+        root = math.sqrt(one) * scale
+        limits = Interval(
+            root * math.exp(-reach), root * math.exp(reach), self.level, "log-t, likelihood"
+        )
+        at_random = Estimate(root, root * error(slope) / one / 2, limits, self.unit)
+        between = max(float(np.var(square, ddof=1)) / k - items**2, 0.0)
+        total = items**2 + between
+        df = total**2 / (items**4 / (n - 1) + between**2 / (k - 1))
+        a = mean * (1 - share)
+        reach = min(float(special.stdtrit(df, tail)) * math.sqrt(total) / mean, 700.0)
+        chi = [(k - 1) / float(special.chdtri(k - 1, p)) for p in (1 - tail, tail)]
+        down = math.hypot(a - a * math.exp(-reach), biases * (1 - chi[0]))
+        up = math.hypot(a * math.exp(reach) - a, biases * (chi[1] - 1))
+        note = unbounded_note(k)
+        high = math.inf if note else math.sqrt(a + biases + up) * scale
+        low = math.sqrt(max(a + biases - down, 0.0)) * scale
+        limits = Interval(low, high, self.level, "Graybill–Wang over raters")
+        new = Estimate(math.sqrt(a + biases) * scale, None, limits, self.unit, note)
+        spare = mean * share
+        low, high = (math.sqrt(max(biases * c - spare, 0.0)) * scale for c in chi)
+        limits = Interval(low, high, self.level, "χ² over raters")
+        spread = Estimate(math.sqrt(max(biases - spare, 0.0)) * scale, None, limits, self.unit)
+        return at_random, new, spread

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ONE_OF_THEM, NEW = "one of these raters, at random", "a new rater of the same kind"
+NEW_BOUNDED = 5  # raters from which a new one is bounded from above
 QUANTITIES = ("rmse_floor", "r2_ceiling", "correlation_ceiling")
 
 
@@ -157,3 +158,13 @@ def kind_of(name: str, rmse: Estimate, r2: Estimate) -> LabelKind:
     error = r2.standard_uncertainty
     spread = error / (2 * root) if error is not None and root > 0 else None
     return LabelKind(name, rmse, r2, Estimate(root, spread, limits, note=r2.note))
+
+
+def unbounded_note(k: int) -> str:
+    """Return why k raters do not bound a new one from above; empty from five on."""
+    if k >= NEW_BOUNDED:
+        return ""
+    return (
+        f"{k} raters do not bound a new one from above; five would to within about 1.8 times the "
+        "floor, ten to within 1.3"
+    )

@@ -103,9 +103,13 @@ def fit(
         return -value + total**2 / 2, gradient
 
     found = optimize.minimize(
-        down, x, jac=True, method="L-BFGS-B", bounds=bounds,
+        down,
+        x,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=bounds,
         options={"maxiter": 500, "maxfun": 1000, "ftol": 1e-13, "gtol": 1e-8},
-    )  # fmt: skip
+    )
     at = _newton(table, found.x, difficulty, bounds)
     value, scores = log_likelihood(table, at, difficulty)
     information = _information(table, at, difficulty)

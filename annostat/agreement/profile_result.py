@@ -99,6 +99,8 @@ class PrecisionProfile(Result):
         lines.append(f"Floor of the RMSE for these labels: {self.floor}.")
         if self.note:
             lines.append(f"The profile is {self.note}." if not self.points else self.note)
+        if self.points:
+            lines.append("The profile is for symmetric errors: skewed ones would bend its ends.")
         rows = [
             [format_number(p.value), p.noise_sd.short(), p.noise_sd.range()] for p in self.points
         ]

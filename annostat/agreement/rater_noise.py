@@ -70,7 +70,7 @@ def limits_of_variance(
     v − t·e and v + t·e·(1 + q/2), q = t·e/v up to 1.6: the second order of the log scale.
     """
     reach = float(special.stdtrit(df, (1 + level) / 2)) * error
-    if reach <= 0:
+    if not reach > 1e-150:
         return max(value, 0.0), max(value, 0.0)
     low, high = value - reach, value + reach * (1 + reach / (2 * max(value, reach / STEEPEST)))
     return min(max(low, 0.0), top), min(max(high, 0.0), top)

@@ -133,9 +133,11 @@ def reliability_interval(v: Variances, *, level: float = 0.95) -> Interval | Non
     True
     """
     error, n = log_variance_error(v), v.sums.n_units
+    if not math.isfinite(error):
+        return None
     t = v.sums.totals
     within, between, k = (float(g(t)) for g in (v.within, v.between, v.size))
-    if not math.isfinite(error) or between <= NOTHING or k <= 1:
+    if between <= NOTHING or k <= 1:
         return None
     f, df1, df2 = between / within, n - 1, 2 / error
     tail = (1 + level) / 2

@@ -25,7 +25,7 @@ from scipy import optimize
 FloatArray = NDArray[np.float64]
 FORMS = ("constant", "proportional", "two-component", "power", "smooth")
 KNOTS = (0.1, 0.5, 0.9)
-TINY = 1e-300
+TINY, NONE = 1e-100, 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,14 +84,17 @@ class FormFit:
     def variance(self, y: FloatArray) -> FloatArray:
         """Return σ² at values, in the units of `Spread`."""
         if self.name in ("power", "smooth"):
-            return np.asarray(np.exp(basis(y, self.knots, self.positive) @ self.parameters))
+            eta = basis(y, self.knots, self.positive) @ self.parameters
+            return np.asarray(np.exp(np.clip(eta, -150.0, 150.0)))
         return np.asarray(_linear(y, self.name) @ self.parameters)
 
     def slopes(self, y: FloatArray) -> FloatArray:
         """Return ∂log σ²/∂parameters at values, shape (n, p)."""
         if self.name in ("power", "smooth"):
             return basis(y, self.knots, self.positive)
-        return np.asarray(_linear(y, self.name) / self.variance(y)[:, None])
+        # A value of 0 has no noise in proportion, and no slope to speak of.
+        mu = self.variance(y)
+        return np.asarray(_linear(y, self.name) / np.maximum(mu, NONE * mu.max() + TINY)[:, None])
 
     def log_error(self, slope: FloatArray, dispersion: float) -> FloatArray:
         """Return the standard error of a log variance with that slope by the parameters.

@@ -44,6 +44,12 @@ class Differences:
         return int(self.units.max()) + 1
 
     @property
+    def platykurtic(self) -> bool:
+        """Whether the tails are lighter than those of Gaussian differences."""
+        square = self.sizes**2
+        return float(np.mean(square**2)) < 3 * float(np.mean(square)) ** 2
+
+    @property
     def unit_size(self) -> float:
         """What E|X| of the fitted law is a multiple of."""
         return float(self.sigmas.mean())

@@ -8,7 +8,8 @@ meets, with the bias between raters and their unequal noise, and what is left wh
     one of two raters at random  E max(|X|, |D̄|/2)         the same, over the likelihood set
     a named rater                σ_j·[0.7071, 0.8660]      Laplace to uniform, for two rounds
                                  σ_j·(hull of E|X|/σ)      for three and more
-    no law fits                  [½, 1]·E|D|               any symmetric law
+    no law fits                  [½, 1]·E|D|               any symmetric law (light tails)
+                                 [½, ¾]·E|D|               any unimodal law (heavy tails)
     raters not equally noisy     [½, ¾]·E|D|               unimodal laws, whatever their scales
     whole numbers close by       [lattice_floor, ¾]·E|D|   log-concave laws on whole numbers
 
@@ -35,7 +36,7 @@ from annostat.agreement.variances import Variances
 from annostat.ceilings.differences import Differences
 from annostat.ceilings.mae_result import MaeFloor
 from annostat.ceilings.values import unbiased_pair_mae
-from annostat.errors import check_level
+from annostat.errors import AnnostatError, check_level
 from annostat.labels.pairs import pair_mae
 from annostat.labels.rounds import Rounds
 from annostat.noise.brackets import Bracket, bracket, lattice_floor
@@ -94,6 +95,10 @@ def mae_floor(
         )
     used = used.take(np.lexsort((*used.values.T, *np.sort(used.values, axis=1).T)))
     v = Variances.of(used)
+    if v.degrees < 1:
+        raise AnnostatError(
+            "too few items: two rounds of one item cannot tell noise from a bias between rounds"
+        )
     pair = unbiased_pair_mae(used, v, level=level)
     step = step_of(used.values)
     narrow = 0 < step and pair.value < NARROW_STEPS * step
@@ -109,24 +114,30 @@ def mae_floor(
         full = int(np.isfinite(used.values).all(axis=1).sum())
         raters = unequal_raters(used, level=level) if full >= FEWEST else None
     seen = Differences.of(used, v, raters)
-    if pair.interval is None:
-        found = pair.scaled(math.sqrt(1 / 2))
-        return MaeFloor(found, found, {}, around, (), ())
-    fitted = None if narrow else hull(seen.sizes, level=level, design_effect=seen.design_effect)
+    fitted: Hull | None = None
+    if not narrow and pair.interval is not None:
+        fitted = hull(
+            seen.sizes,
+            level=level,
+            design_effect=seen.design_effect,
+            clusters=None if used.cluster is None else seen.n_units,
+        )
     if fitted is not None and 0 < step and pair.value < FINE_STEPS * step:
         fitted = replace(fitted, p_fit=None)
-    return _floors(used.unit, pair.value, pair.interval, around, seen, fitted, raters)
+    return _floors(pair, around, seen, fitted, raters)
 
 
 def _floors(
-    unit: str,
-    pair: float,
-    limits: Interval,
+    pair: Estimate,
     around: Bracket,
     seen: Differences,
     fitted: Hull | None,
     raters: UnequalRaters | None,
 ) -> MaeFloor:
+    limits, unit = pair.interval, pair.unit
+    if limits is None:
+        found = pair.scaled(math.sqrt(1 / 2))
+        return MaeFloor(found, found, {}, around, (), ())
     unequal = raters is not None and raters.equal.passed is False
     refuted = fitted is not None and fitted.p_fit is not None and fitted.p_fit < REFUTED
     low, high, level = limits.low, limits.high, limits.level
@@ -135,7 +146,7 @@ def _floors(
     if fitted is None:
         method, note = "log-concave law on whole numbers, from E|D|", NARROW_NOTE
         ends = (float(around.log_concave["low_limit"] or 0.0), 0.75 * high)
-        value = min(max(pair * math.sqrt(1 / 2), ends[0]), ends[1])
+        value = min(max(pair.value * math.sqrt(1 / 2), ends[0]), ends[1])
     else:
         # The likelihood of standardised differences is in units of the raters' mean noise SD.
         value = fitted.fits[0].mean * seen.unit_size
@@ -144,8 +155,10 @@ def _floors(
             max(fitted.high * seen.unit_size, high * math.sqrt(1 / 2)),
         )
         if refuted:
-            method = "any symmetric law, from E|D|"
-            ends = (min(ends[0], low / 2), max(ends[1], high))
+            # Two humps make tails light; scales that are mixed make them heavy, and one hump.
+            top, kind = (high, "symmetric") if seen.platykurtic else (0.75 * high, "unimodal")
+            method = f"any {kind} law, from E|D|"
+            ends = (min(ends[0], low / 2), max(ends[1], top))
         elif seen.n_units < FEW:
             ends = (min(ends[0], low * 2 / 3), max(ends[1], 0.75 * high))
     equal = Estimate(value, None, Interval(*ends, level, method), unit)
@@ -168,8 +181,8 @@ def _floors(
         if refuted:
             text = (
                 f"No family of laws fits the differences ({p_text(fitted.p_fit)}): the floor of "
-                "the MAE is what any symmetric law allows; look for two kinds of errors, or of "
-                "items."
+                "the MAE is what a wide class of laws allows; look for two kinds of errors, or of "
+                "items, or for noise that grows with the value."
             )
         checks.insert(0, Check("noise_law", not refuted, text, None, fitted.p_fit))
     return MaeFloor(

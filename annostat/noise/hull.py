@@ -83,7 +83,13 @@ class Hull:
         return float(spread.min()), float(spread.max())
 
 
-def hull(sizes: FloatArray, *, level: float = 0.95, design_effect: float = 1.0) -> Hull:
+def hull(
+    sizes: FloatArray,
+    *,
+    level: float = 0.95,
+    design_effect: float = 1.0,
+    clusters: int | None = None,
+) -> Hull:
     """Return the hull from sizes |d| of differences, not all 0.
 
     Parameters
@@ -94,11 +100,15 @@ def hull(sizes: FloatArray, *, level: float = 0.95, design_effect: float = 1.0) 
         Confidence level.
     design_effect : float
         At least 1: what the log-likelihood is divided by where differences are not independent.
+    clusters : int, optional
+        Number of clusters, two or more, where there are any.
     """
+    # The design effect of few clusters is itself not well known.
+    q = special.ndtri if clusters is None else functools.partial(special.stdtrit, clusters - 1)
     mean = float(np.mean(sizes))
     loglik, scales = log_likelihood(sizes / mean)
     loglik = loglik / design_effect
-    cut, edge = float(special.ndtri((1 + level) / 2)) ** 2 / 2, -math.log(1 - level)
+    cut, edge = float(q((1 + level) / 2)) ** 2 / 2, -math.log(1 - level)
     t = laws.table()
     fits, inside = [], []
     for number, (family, parameters) in enumerate(FAMILIES.items()):
@@ -117,11 +127,13 @@ def hull(sizes: FloatArray, *, level: float = 0.95, design_effect: float = 1.0) 
     for f, (rows, bar) in zip(fits, inside, strict=True):
         if f.aic <= least + AIC_WITHIN:
             law, scale = np.nonzero(loglik[rows] >= bar)
-            # Of each law the ends are enough: E|X + δ| rises with the scale.
+            # Of each law the ends are enough: E|X + δ| rises with the scale. They lie between the
+            # points of the lattice, half a step further on average.
             for i in np.unique(law):
-                for s in (scale[law == i].min(), scale[law == i].max()):
+                ends = scale[law == i]
+                for at, side in ((ends.min(), -0.5), (ends.max(), 0.5)):
                     kept_laws.append(t.laws[rows[i]])
-                    kept_scales.append(scales[s] * mean)
+                    kept_scales.append(scales[at] * math.exp(side * STEP) * mean)
     within = [f for f in fits if f.aic <= least + AIC_WITHIN]
     low, high = min(f.low for f in within) * mean, max(f.high for f in within) * mean
     row, column = np.unravel_index(int(np.argmax(loglik - _penalty()[:, None])), loglik.shape)
