@@ -5,7 +5,7 @@ import pytest
 from scipy import integrate, stats
 
 from annostat.agreement.difficulty import shared_difficulty
-from annostat.agreement.hierarchy import _table, hierarchy
+from annostat.agreement.hierarchical import _table, hierarchy
 from annostat.agreement.location_scale import fit, log_likelihood
 from annostat.errors import AnnostatError
 from annostat.labels.rounds import Rounds

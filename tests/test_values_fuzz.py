@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from annostat.agreement.hierarchy import hierarchy
+from annostat.agreement.hierarchical import hierarchy
 from annostat.agreement.profile import floor_for, precision_profile
 from annostat.agreement.rater_bias import bias_of_raters
 from annostat.agreement.small import check_few, noise_interval, reliability_interval

@@ -18,16 +18,21 @@ import pandas as pd
 import annostat
 from analysis.calibration.designs import Design
 from analysis.calibration.outcomes import Outcome, Suite, covered, held
-from annostat.agreement.hierarchy import hierarchy
-from annostat.agreement.label_kinds import NEW, ONE_OF_THEM
-from annostat.agreement.profile import floor_for, precision_profile
-from annostat.agreement.small import noise_interval, reliability_interval
-from annostat.agreement.unequal import unequal_raters
-from annostat.agreement.variances import Variances
-from annostat.ceilings.mae_hull import mae_floor
+from annostat.agreement import (
+    NEW,
+    ONE_OF_THEM,
+    Variances,
+    floor_for,
+    hierarchy,
+    noise_interval,
+    precision_profile,
+    reliability_interval,
+    unequal_raters,
+)
+from annostat.ceilings import mae_floor
 from annostat.errors import AnnostatWarning
-from annostat.resampling.generators import spawn
-from annostat.truth.trained import trained_on_one
+from annostat.resampling import spawn
+from annostat.truth import trained_on_one
 
 LAWS = ("gauss", "laplace", "t3", "skew", "shared")
 TRUTH_SD, OWN_SD = 2.0, 0.7

@@ -32,7 +32,7 @@ def bias_of_raters(rounds: Rounds, *, level: float = 0.95) -> Check:
     ----------
     rounds : Rounds
         Values of shape (n_items, n_rounds), NaN for missing, with an identity. Items are taken as
-        independent; with clusters the biases' own intervals (`annostat.agreement.hierarchy`) are
+        independent; with clusters the biases' own intervals (`annostat.agreement.hierarchical`) are
         robust, and this is undecided.
     level : float
         The check fails if p is below 1 − level.

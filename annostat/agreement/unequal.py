@@ -72,7 +72,7 @@ def unequal_raters(
     ----------
     rounds : Rounds
         Values of shape (n_items, n_rounds). Items that lack a label, or the model, are left out
-        and noted: with many gaps take `annostat.agreement.hierarchy`. Clusters are units.
+        and noted: with many gaps take `annostat.agreement.hierarchical`. Clusters are units.
     model : array-like of shape (n_items,), optional
         Predictions, in the unit of the labels, of a model that was trained on none of them: a
         third instrument for two rounds, one more partner for others. Its own errors, bias and
@@ -123,7 +123,7 @@ def unequal_raters(
     if full.sum() < FEWEST:
         raise AnnostatError(
             f"raters who differ take {FEWEST} items with all labels, got {int(full.sum())}; "
-            "with gaps take annostat.agreement.hierarchy"
+            "with gaps take annostat.agreement.hierarchical"
         )
     codes = cluster_codes(None if rounds.cluster is None else rounds.cluster[full])
     m = Moments.of(columns[full], codes)

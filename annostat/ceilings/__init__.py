@@ -8,6 +8,8 @@ from annostat._names import attach
 
 if TYPE_CHECKING:
     from annostat.ceilings.floors import Bounds
+    from annostat.ceilings.mae_hull import mae_floor
+    from annostat.ceilings.mae_result import MaeFloor
     from annostat.ceilings.masks import DiceCeiling, dice_ceiling
     from annostat.ceilings.measured import MeasuredBounds
     from annostat.ceilings.published import Published, PublishedReading, compare_published
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Bounds",
     "DiceCeiling",
+    "MaeFloor",
     "MeasuredBounds",
     "Published",
     "PublishedReading",
@@ -26,6 +29,7 @@ __all__ = [
     "bounds_from_summary",
     "compare_published",
     "dice_ceiling",
+    "mae_floor",
     "reliability_estimate",
     "unbiased_pair_mae",
 ]
@@ -35,6 +39,7 @@ __getattr__, __dir__ = attach(
     {
         "Bounds": "annostat.ceilings.floors",
         "DiceCeiling": "annostat.ceilings.masks",
+        "MaeFloor": "annostat.ceilings.mae_result",
         "MeasuredBounds": "annostat.ceilings.measured",
         "Published": "annostat.ceilings.published",
         "PublishedReading": "annostat.ceilings.published",
@@ -43,6 +48,7 @@ __getattr__, __dir__ = attach(
         "bounds_from_summary": "annostat.ceilings.summary",
         "compare_published": "annostat.ceilings.published",
         "dice_ceiling": "annostat.ceilings.masks",
+        "mae_floor": "annostat.ceilings.mae_hull",
         "reliability_estimate": "annostat.ceilings.values",
         "unbiased_pair_mae": "annostat.ceilings.values",
     },

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from annostat.truth.products import Labels, cross_products, half_products
     from annostat.truth.result import Leakage, ModelScore, Scores
     from annostat.truth.score import score_models
+    from annostat.truth.trained import TrainedOnOne, trained_on_one
     from annostat.truth.verdicts import ABOVE, AT, BELOW, OPEN, Verdict, judge
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "MaskScore",
     "ModelScore",
     "Scores",
+    "TrainedOnOne",
     "TripleCollocation",
     "Verdict",
     "compare_masks",
@@ -49,6 +51,7 @@ __all__ = [
     "mean_estimate",
     "score_models",
     "three_cornered_hat",
+    "trained_on_one",
     "triple_collocation",
     "unit_sums",
 ]
@@ -67,6 +70,7 @@ __getattr__, __dir__ = attach(
         "MaskScore": "annostat.truth.masks",
         "ModelScore": "annostat.truth.result",
         "Scores": "annostat.truth.result",
+        "TrainedOnOne": "annostat.truth.trained",
         "TripleCollocation": "annostat.truth.instruments",
         "Verdict": "annostat.truth.verdicts",
         "compare_masks": "annostat.truth.masks",
@@ -81,6 +85,7 @@ __getattr__, __dir__ = attach(
         "mean_estimate": "annostat.truth.means",
         "score_models": "annostat.truth.score",
         "three_cornered_hat": "annostat.truth.instruments",
+        "trained_on_one": "annostat.truth.trained",
         "triple_collocation": "annostat.truth.instruments",
         "unit_sums": "annostat.truth.means",
     },
