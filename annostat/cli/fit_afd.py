@@ -113,15 +113,12 @@ def fit_afd(**options: Any) -> None:
         for name, result in results.items():
             save_figure(plot_noise(result), with_stratum(options["plot_file"], name))
     if options["items_file"]:
-        import io
-
         for name, result in results.items():
             giving_up = next((f for f in result.fits if f.model.way.rated), None)
             if giving_up is None:
                 raise AnnostatError("--items needs a model with abandonment")
             from annostat.files import write_text
 
-            text = io.StringIO()
-            giving_up.abandonment_posterior().to_csv(text, index=False)
-            write_text(with_stratum(options["items_file"], name), text.getvalue())
+            text = giving_up.abandonment_posterior().to_csv(index=False, lineterminator="\n")
+            write_text(with_stratum(options["items_file"], name), text)
     publish(results, options, by=options["by"], read=rounds.read)

@@ -172,7 +172,7 @@ def fit_law(
     level: float,
     centre: float,
 ) -> ScalingFit:
-    """Fit one law and ask it everything it knows."""
+    """Fit one law; return its parameters, its band, its tests and what it predicts."""
     kind = CLASSES[name]
     law = kind(points, prior=prior)
     inflation = 1.0
