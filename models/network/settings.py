@@ -32,8 +32,9 @@ class Train:
     own number. `ema` 0 switches the moving average of the weights off. `engine` is how the
     recurrence is run (see `models.network.student.Student`), `graph` whether a GPU's steps are
     captured. The learning rate rises over the first `warm_up` steps. With `accumulate` a batch goes
-    through in so many parts, each with its own batch statistics, for want of memory. `gain`, `shift` and `zoom` are
-    how much training clips are changed at random (see `models.data.augment.Augmentation`).
+    through in so many parts, each with its own batch statistics, for want of memory. `gain`,
+    `shift` and `zoom` are how much training clips are changed at random (see
+    `models.data.augment.Augmentation`).
     """
 
     seed: int = 0
