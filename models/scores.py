@@ -103,6 +103,17 @@ def human_overlaps(
     return out
 
 
+def drawn_errors(found: Predictions, structure: int = 0) -> FloatArray:
+    """Return mean 1 − Dice with what people drew for each clip, NaN where nobody did."""
+    errors = np.full(len(found.names), np.nan)
+    if found.drawn is not None:
+        mine = found.drawn.structure == structure
+        scores = scores_of(found.drawn.counts[mine], found.n_pixels, 1.0)["dice"]
+        clips, which = np.unique(found.drawn.clip[mine], return_inverse=True)
+        errors[clips] = 1 - _means(scores, which)
+    return errors
+
+
 def human_rows(
     found: Predictions, structures: Sequence[str], store: Store, *, seed: int = 0
 ) -> list[Row]:
