@@ -21,7 +21,7 @@ def predicted(errors, drawn=None):
     """Clips of one frame of a hundred pixels, off by these numbers of pixels."""
     counts = [np.array([[[50 - e, 50, 50]]]) for e in errors]
     names = [f"c{k}" for k in range(len(errors))]
-    return Predictions(names, counts, 100, None, np.zeros(4), np.zeros(4), [], drawn)
+    return Predictions(names, counts, None, np.zeros(4), np.zeros(4), [], drawn)
 
 
 def test_clips_are_picked_by_their_error():
