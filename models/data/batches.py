@@ -185,7 +185,8 @@ class Batches:
     def _read(self, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
         frames, targets = (torch.from_numpy(a[rows]) for a in (self.frames, self.targets))
         if self.device.type == "cuda":
-            return frames.pin_memory(), targets.pin_memory()
+            with torch.cuda.device(self.device):  # a thread begins on the first GPU
+                return frames.pin_memory(), targets.pin_memory()
         return frames, targets
 
     def _rows(self, clips: NDArray[np.int64], epoch: int | str) -> NDArray[np.int64]:
