@@ -118,13 +118,13 @@ def predictions(
             done(k + 1)
     whole = np.stack(outlines) if len(outlines) == len(store) else None
     return Predictions(
-        store.names,
-        counts,
-        whole,
-        np.array(es),
-        np.array(ef),
-        areas,
-        _table(drawn, store.targets is not None) if drawn else None,
+        names=store.names,
+        counts=counts,
+        outlines=whole,
+        es=np.array(es),
+        ef=np.array(ef),
+        areas=areas,
+        drawn=_table(drawn, store.targets is not None) if drawn else None,
     )
 
 
