@@ -99,10 +99,8 @@ WRONG = {
     ],
     "gpu_check": [("exakt --tiny", "did you mean 'exact'")],
 }
-MODULES = {
-    m.__name__.split(".")[-1]: m
-    for m in (train, infer, evaluate, export, film, sweep, bench, gpu_check)
-}
+COMMANDS = (train, infer, evaluate, export, film, sweep, bench, gpu_check)
+MODULES = {m.__name__.split(".")[-1]: m for m in COMMANDS}
 CASES = [(name, *case) for name, cases in WRONG.items() for case in cases]
 
 
