@@ -56,7 +56,7 @@ def perfect(store: Store) -> Predictions:
     """Return the predictions of a model that knows the truth."""
     truth = truth_of(store)
     es, ef = (np.array(values, dtype=float) for values in (truth.es, truth.ef))
-    return Predictions(truth.names, [], 0, truth.outlines, es, ef)
+    return Predictions(truth.names, [], truth.outlines, es, ef)
 
 
 def main(out: Path, *, seed: int = 0, quick: bool = False) -> dict[str, Any]:

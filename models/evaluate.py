@@ -234,7 +234,17 @@ def evaluate(
     }
     provenance = Provenance(__version__, "", len(store), seed, settings)
     notes = tuple(store.messages())
-    return Evaluation(rows, afd, ef, first, settled, share, notes, provenance), found
+    result = Evaluation(
+        rows=rows,
+        afd=afd,
+        ef=ef,
+        first=first,
+        settled=settled,
+        concentration=share,
+        notes=notes,
+        provenance=provenance,
+    )
+    return result, found
 
 
 def _settled(

@@ -68,17 +68,28 @@ def plot_masks(
             axes.set_title(f"{clip.name}\n{name}, frame {t}" if name == "ED" else
                            f"{name}, frame {t}", fontsize=8)  # fmt: skip
             axes.axis("off")
-            for k, structure in enumerate(structures):
-                colour = COLOURS[k % len(COLOURS)]
-                lines = [(values, "solid") for values in _references(clip, t, k, structure)]
-                for values, style in [*lines, (masks[t, k], "dashed")]:
-                    if (values >= 128).any() and not (values >= 128).all():
-                        axes.contour(values, [127.5], colors=[colour], linewidths=1.2,
-                                     linestyles=style)  # fmt: skip
+            draw_outlines(axes, clip, masks, t, structures)
     handles = [_line(COLOURS[k % len(COLOURS)], "solid", s) for k, s in enumerate(structures)]
     handles += [_line("0.4", "solid", "reference"), _line("0.4", "dashed", "student")]
     figure.legend(handles=handles, loc="outside lower center", ncol=len(handles), frameon=False)
     return figure
+
+
+def draw_outlines(
+    ax: Any, clip: Example, masks: NDArray[np.uint8], t: int, structures: Sequence[str]
+) -> list[Any]:
+    """Draw the reference's outlines solid and the student's dashed; return what was drawn."""
+    drawn = []
+    for k, structure in enumerate(structures):
+        colour = COLOURS[k % len(COLOURS)]
+        lines = [(values, "solid") for values in _references(clip, t, k, structure)]
+        for values, style in [*lines, (masks[t, k], "dashed")]:
+            if (values >= 128).any() and not (values >= 128).all():
+                found = ax.contour(
+                    values, [127.5], colors=[colour], linewidths=1.2, linestyles=style
+                )
+                drawn.append(found)
+    return drawn
 
 
 def _references(clip: Example, t: int, k: int, structure: str) -> list[NDArray[np.uint8]]:

@@ -23,7 +23,8 @@ from annostat import Estimate
 from annostat.cardiac import AfdScore, beat_length, pick_blind, pick_nearest, score_afd
 from annostat.results import Section, plain
 from models.data.store import clips
-from models.predictions import FloatArray, beat_around, labelled
+from models.overlap import FloatArray
+from models.predictions import beat_around, labelled
 
 PROTOCOLS = {
     "beat": "within the labelled beat",

@@ -11,15 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annostat.cardiac import beat_length, disc_volumes, ejection_fraction, pick_blind
-from annostat.masks import count_pairs, scores_of
 from models.command import counter
 from models.data.reference import HALF
 from models.data.store import Example, Store
 from models.network.predict import predict_many, together
 from models.network.student import Student
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+from models.overlap import FloatArray, IntArray, count_pairs, overlap_of
 
 
 @dataclass(frozen=True)
@@ -53,8 +50,6 @@ class Predictions:
     counts : list of int64 arrays of shape (structures, T, 3)
         Pixels in both, in the student's mask and in the target, of each frame; empty if the store
         has no targets.
-    n_pixels : int
-        Of one frame.
     outlines : bool array of shape (n, 2, H, W), or None
         The first structure at the labelled ED and ES; None if some clip has no labelled frames.
     es : float64 array of shape (n,)
@@ -70,7 +65,6 @@ class Predictions:
 
     names: list[str]
     counts: list[IntArray]
-    n_pixels: int
     outlines: NDArray[np.bool_] | None
     es: FloatArray
     ef: FloatArray
@@ -79,7 +73,7 @@ class Predictions:
 
     def frame_errors(self, structure: int = 0) -> list[FloatArray]:
         """Return 1 − Dice of each frame, for each clip."""
-        return [1 - scores_of(c[structure], self.n_pixels, 1.0)["dice"] for c in self.counts]
+        return [1 - overlap_of(c[structure])["dice"] for c in self.counts]
 
 
 def predictions(
@@ -124,14 +118,13 @@ def predictions(
             done(k + 1)
     whole = np.stack(outlines) if len(outlines) == len(store) else None
     return Predictions(
-        store.names,
-        counts,
-        store.frames.shape[1] * store.frames.shape[2],
-        whole,
-        np.array(es),
-        np.array(ef),
-        areas,
-        _table(drawn, store.targets is not None) if drawn else None,
+        names=store.names,
+        counts=counts,
+        outlines=whole,
+        es=np.array(es),
+        ef=np.array(ef),
+        areas=areas,
+        drawn=_table(drawn, store.targets is not None) if drawn else None,
     )
 
 
@@ -199,17 +192,13 @@ def beat_of(soft: NDArray[np.uint8], beat: Sequence[int] | None) -> tuple[float,
 
 def dice_errors(soft: NDArray[np.uint8], targets: NDArray[np.uint8]) -> FloatArray:
     """Return 1 − Dice of each frame of soft masks (T, H, W)."""
-    counts = _pairs(soft[:, None], np.asarray(targets)[:, None])[0]
-    return np.asarray(1 - scores_of(counts, soft.shape[1] * soft.shape[2], 1.0)["dice"])
+    counts = count_pairs(soft >= HALF, np.asarray(targets) >= HALF)
+    return np.asarray(1 - overlap_of(counts)["dice"])
 
 
 def _pairs(soft: NDArray[np.uint8], targets: NDArray[np.uint8]) -> IntArray:
     """Return pixels in both, in ours and in theirs, (K, T, 3), of soft masks (T, K, H, W)."""
-    ours, theirs = (
-        np.ascontiguousarray((np.asarray(a) >= HALF).swapaxes(0, 1)).view(np.uint8)
-        for a in (soft, targets)
-    )
-    return np.stack([count_pairs(a, b, 1) for a, b in zip(ours, theirs, strict=True)])
+    return count_pairs(soft >= HALF, np.asarray(targets) >= HALF).swapaxes(0, 1)
 
 
 def _drawn(

@@ -17,17 +17,15 @@ from numpy.typing import NDArray
 from annostat import AnnostatError, Estimate, Rounds, compare_noise
 from annostat.ceilings import DiceCeiling, bounds, dice_ceiling
 from annostat.labels import MaskRounds
-from annostat.masks import count_pairs, scores_of
 from annostat.truth import score_models
 from models.data.readings import Readings
 from models.data.reference import HALF, truth_of
 from models.data.store import Store
 from models.means import mean_estimate
+from models.overlap import METRICS, FloatArray, IntArray, count_pairs, overlap_of
 from models.picks import Picks
-from models.predictions import FloatArray, IntArray, Predictions
+from models.predictions import Predictions
 from models.world.annotators import Annotations
-
-METRICS = {"dice": "Dice", "iou": "IoU"}
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ def overlaps(found: Predictions, structures: Sequence[str]) -> dict[str, dict[st
     codes = np.repeat(np.arange(len(found.counts)), [c.shape[1] for c in found.counts])
     out = {}
     for k, structure in enumerate(structures):
-        scores = scores_of(np.concatenate([c[k] for c in found.counts]), found.n_pixels, 1.0)
+        scores = overlap_of(np.concatenate([c[k] for c in found.counts]))
         out[structure] = {m: mean_estimate(scores[m], codes, share=True) for m in METRICS}
     return out
 
@@ -95,12 +93,23 @@ def human_overlaps(
         frames, which = np.unique(
             np.column_stack([drawn.clip, drawn.frame])[mine], axis=0, return_inverse=True
         )
-        scores = scores_of(counts[mine], found.n_pixels, 1.0)
+        scores = overlap_of(counts[mine])
         out[structure] = {
             m: mean_estimate(_means(scores[m], which.ravel()), frames[:, 0], share=True)
             for m in METRICS
         }
     return out
+
+
+def drawn_errors(found: Predictions, structure: int = 0) -> FloatArray:
+    """Return mean 1 − Dice with what people drew for each clip, NaN where nobody did."""
+    errors = np.full(len(found.names), np.nan)
+    if found.drawn is not None:
+        mine = found.drawn.structure == structure
+        scores = overlap_of(found.drawn.counts[mine])["dice"]
+        clips, which = np.unique(found.drawn.clip[mine], return_inverse=True)
+        errors[clips] = 1 - _means(scores, which)
+    return errors
 
 
 def human_rows(
@@ -175,12 +184,8 @@ def score(
 
 def _overlaps(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> dict[str, FloatArray]:
     """Return Dice and IoU of each clip, the mean of its frames; arrays (n, frames, H, W)."""
-    n, t = a.shape[:2]
-    ours, theirs = (
-        np.ascontiguousarray(m.reshape(n * t, *m.shape[2:])).view(np.uint8) for m in (a, b)
-    )
-    scores = scores_of(count_pairs(ours, theirs, 1), a.shape[-1] * a.shape[-2], 1.0)
-    return {m: scores[m].reshape(n, t).mean(axis=1) for m in METRICS}
+    scores = overlap_of(count_pairs(a, b))
+    return {m: scores[m].mean(axis=1) for m in METRICS}
 
 
 def seen(rounds: Rounds) -> Rounds:

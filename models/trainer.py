@@ -17,6 +17,7 @@ from annostat.files import write_text
 from models.checkpoints import build_student, load_state, save_state, save_weights
 from models.command import say
 from models.config import Config, changes
+from models.data.augment import Augmentation
 from models.data.batches import Batches, Sampling
 from models.data.store import Store
 from models.history import History
@@ -36,7 +37,8 @@ def batches_of(store: Store, config: Config, world: World, *, fixed: bool = Fals
     """Return this process's share of a store's batches."""
     t = config.train
     sampling = Sampling(t.batch, t.window, t.stride, t.seed, world.rank, world.size)
-    return Batches(store, sampling, device=world.device, fixed=fixed)
+    changes = Augmentation(t.gain, t.shift, t.zoom)
+    return Batches(store, sampling, device=world.device, fixed=fixed, augmentation=changes)
 
 
 def begin_student(config: Config, world: World) -> Student:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from annostat import AnnostatError
+from models.data.augment import Augmentation, augment
 from models.data.store import Store
 
 Item = TypeVar("Item")
@@ -85,16 +86,25 @@ class Batches:
         Frames and targets are moved there as uint8 if they fit, else fetched for each batch.
     fixed : bool
         Validation: all clips, in order, the same windows in each epoch.
+    augmentation : Augmentation, optional
+        Not of validation.
     """
 
     def __init__(
-        self, store: Store, sampling: Sampling, *, device: Any = "cpu", fixed: bool = False
+        self,
+        store: Store,
+        sampling: Sampling,
+        *,
+        device: Any = "cpu",
+        fixed: bool = False,
+        augmentation: Augmentation | None = None,
     ) -> None:
         if len(store) == 0:
             raise AnnostatError("there are no clips to train on or to validate with")
         if store.targets is None:
             raise AnnostatError("these clips have no targets to train on: give data.teachers")
         self.store, self.sampling, self.fixed = store, sampling, fixed
+        self.augmentation = None if fixed else augmentation
         self.batch = min(sampling.batch, len(store))
         if not fixed and self.batch % sampling.world:
             raise AnnostatError(
@@ -131,9 +141,28 @@ class Batches:
         shares = [part[s.rank :: s.world] for part in parts]
         shares = [clips for clips in shares if clips.size]
         if shares:
-            rows = self._rows(np.concatenate(shares), "valid" if self.fixed else epoch)
-            ends = np.cumsum([clips.size for clips in shares])[:-1]
-            yield from self._fetched(rows, ends)
+            clips = np.concatenate(shares)
+            rows = self._rows(clips, "valid" if self.fixed else epoch)
+            ends = np.cumsum([part.size for part in shares])[:-1]
+            found = self._fetched(rows, ends)
+            if self.augmentation:
+                found = self._changed(found, self.augmentation, clips, ends, epoch)
+            yield from found
+
+    def _changed(
+        self,
+        batches: Iterator[tuple[Tensor, Tensor]],
+        augmentation: Augmentation,
+        clips: NDArray[np.int64],
+        ends: NDArray[np.int64],
+        epoch: int,
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield batches with their random changes."""
+        names = [self.store.names[c] for c in clips]
+        drawn = torch.from_numpy(augmentation.draw(self.sampling.seed, epoch, names))
+        parts = torch.tensor_split(drawn.to(self.device), ends.tolist())
+        for (frames, targets), part in zip(batches, parts, strict=True):
+            yield augment(frames, targets, part)
 
     def _fetched(
         self, rows: NDArray[np.int64], ends: NDArray[np.int64]
@@ -156,7 +185,8 @@ class Batches:
     def _read(self, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
         frames, targets = (torch.from_numpy(a[rows]) for a in (self.frames, self.targets))
         if self.device.type == "cuda":
-            return frames.pin_memory(), targets.pin_memory()
+            with torch.cuda.device(self.device):  # a thread begins on the first GPU
+                return frames.pin_memory(), targets.pin_memory()
         return frames, targets
 
     def _rows(self, clips: NDArray[np.int64], epoch: int | str) -> NDArray[np.int64]:

@@ -58,7 +58,8 @@ def open_store(
     for name in ("valid", "tests", *(() if split == "train" else ("n_corrupted",))):
         key.pop(name)
     key["teachers"] = targets.identity
-    return make_store(cache, key, make, progress=progress)
+    store = make_store(cache, key, make, progress=progress)
+    return dataclasses.replace(store, notes=[*targets.told, *store.notes])
 
 
 def phantom_clips(data: Data, split: str, group: int, *, device: Any = "cpu") -> Iterator[Clip]:

@@ -31,7 +31,10 @@ class Train:
     `targets` is "soft" (as the teacher gave them) or "hard" (0 or 1). `threads` 0 leaves torch's
     own number. `ema` 0 switches the moving average of the weights off. `engine` is how the
     recurrence is run (see `models.network.student.Student`), `graph` whether a GPU's steps are
-    captured.
+    captured. The learning rate rises over the first `warm_up` steps. With `accumulate` a batch goes
+    through in so many parts, each with its own batch statistics, for want of memory. `gain`,
+    `shift` and `zoom` are how much training clips are changed at random (see
+    `models.data.augment.Augmentation`).
     """
 
     seed: int = 0
@@ -46,6 +49,11 @@ class Train:
     dice: float = 0.0
     clip_norm: float = 1.0
     ema: float = 0.0
+    warm_up: int = 0
+    accumulate: int = 1
+    gain: float = 0.0
+    shift: float = 0.0
+    zoom: float = 0.0
     shared_norm: bool = False
     engine: str = "auto"
     bf16: bool = True
@@ -57,9 +65,11 @@ class Train:
         check_choice("train.targets", self.targets, ("soft", "hard"))
         check_choice("train.schedule", self.schedule, ("constant", "cosine"))
         check_choice("train.engine", self.engine, ENGINES)
-        for name in ("epochs", "batch", "window", "stride", "patience"):
+        for name in ("epochs", "batch", "window", "stride", "patience", "accumulate"):
             check_count(f"train.{name}", getattr(self, name), low=1)
-        for name in ("seed", "threads"):
+        for name, high in (("gain", 2.0), ("shift", 0.5), ("zoom", 0.7)):
+            check_number(f"train.{name}", getattr(self, name), low=0.0, high=high)
+        for name in ("seed", "threads", "warm_up"):
             check_count(f"train.{name}", getattr(self, name), low=0)
         check_number("train.rate", self.rate, low=0.0, high=1.0, open_ends=True)
         check_number("train.ema", self.ema, low=0.0, high=0.99999)

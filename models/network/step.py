@@ -82,12 +82,13 @@ class Step:
 
     def rate(self) -> float:
         """Return the learning rate of the next step."""
+        rate = self.train.rate
+        if self.done < self.train.warm_up:
+            rate *= (self.done + 1) / (self.train.warm_up + 1)
         if self.train.schedule == "constant":
-            return self.train.rate
+            return rate
         done = min(self.done / self.total, 1.0)
-        return self.train.rate * (
-            0.01 + 0.99 * 0.5 * (1 + torch.cos(torch.tensor(done * torch.pi)).item())
-        )
+        return rate * (0.01 + 0.99 * 0.5 * (1 + torch.cos(torch.tensor(done * torch.pi)).item()))
 
     def state_dict(self) -> dict[str, Any]:
         """Return the optimiser's state and the position in the schedule."""
@@ -117,12 +118,16 @@ class Step:
     def differentiate(self, frames: Tensor, targets: Tensor) -> Tensor:
         """Put the gradients of a batch into the flat array; return its loss."""
         self.gradients.zero_()
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
-            logits = self.net(frames)
-        t = self.train
-        loss = distillation_loss(logits, targets, hard=t.targets == "hard", dice=t.dice)
-        loss.backward()
-        return loss.detach()
+        t, total = self.train, torch.zeros((), device=frames.device)
+        n = min(t.accumulate, len(frames))
+        for part, wanted in zip(frames.chunk(n), targets.chunk(n), strict=True):
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
+                logits = self.net(part)
+            loss = distillation_loss(logits, wanted, hard=t.targets == "hard", dice=t.dice)
+            loss = loss * (len(part) / len(frames)) if n > 1 else loss
+            loss.backward()
+            total = total + loss.detach() if n > 1 else loss.detach()
+        return total
 
     def message(self) -> None:
         """Share the gradients with the other processes."""

@@ -81,7 +81,7 @@ class Student(nn.Module):
     normalise : bool
         Subtract a fixed mean grey level and divide by a fixed SD; False feeds 0–255 as it is.
     engine : {"auto", "plain", "hoisted", "compiled"}
-        "plain" convolves input and state together at each step, which is faster on a CPU;
+        "plain" convolves input and state together at each step, which is what a CPU does;
         "hoisted" convolves all inputs of a sequence at once and has a backward pass of its own,
         which launches far fewer kernels on a GPU; "compiled" does so with compiled gates. "auto" is
         "plain" on a CPU, "compiled" on a GPU, or "hoisted" if torch cannot compile there.

@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from annostat import NoiseModel, Rounds, simulate_rounds
+from annostat import NoiseModel, Rounds, simulate_rounds, simulate_values
 from annostat.errors import check_number
-from annostat.simulate import simulate_values
 
 HARMONICS = 12  # of the displacement as a function of the angle
 ANGLES = 256

@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from models import bench, evaluate, gpu_check, infer, sweep, train
+from models import bench, evaluate, export, film, gpu_check, infer, sweep, train
 from models.checkpoints import build_student, save_weights
 from models.command import run_command
 from models.config import Config
@@ -87,9 +87,20 @@ WRONG = {
         ("--set data.size=18", "multiple of 4"),
         ("--preset x", "--preset must be one of"),
     ],
+    "film": [
+        ("nope --out f", "there are no weights"),
+        ("w.safetensors --out f --floor -1", "--floor must"),
+        ("w.safetensors --out f --set 'data.structures=[LV, RV]'", "came with the weights"),
+        ("w.safetensors --out file --cache c --quiet", "file"),
+    ],
+    "export": [
+        ("w.safetensors --out s.onnx", "--out must end in .pt2"),
+        ("nope --out s.pt2", "there are no weights"),
+    ],
     "gpu_check": [("exakt --tiny", "did you mean 'exact'")],
 }
-MODULES = {m.__name__.split(".")[-1]: m for m in (train, infer, evaluate, sweep, bench, gpu_check)}
+COMMANDS = (train, infer, evaluate, export, film, sweep, bench, gpu_check)
+MODULES = {m.__name__.split(".")[-1]: m for m in COMMANDS}
 CASES = [(name, *case) for name, cases in WRONG.items() for case in cases]
 
 

@@ -60,7 +60,7 @@ def perfect(store):
     clips = [store.clip(k) for k in range(len(store))]
     outlines = np.stack([c.targets[[c.facts["ed"], c.facts["es"]], 0] >= 128 for c in clips])
     counts = [np.repeat((c.targets >= 128).sum((2, 3)).T[..., None], 3, axis=2) for c in clips]
-    return Predictions(store.names, counts, 32 * 32, outlines,
+    return Predictions(store.names, counts, outlines,
                        np.array([float(c.facts["es"]) for c in clips]),
                        np.array([c.facts["ef"] for c in clips]))  # fmt: skip
 
@@ -93,7 +93,7 @@ def test_overlaps_against_plain_means(store):
     found = overlaps(perfect(store), ("LV", "LA"))
     assert found["LV"]["dice"].value == 1 and found["LA"]["iou"].value == 1
     counts = np.array([[[2, 3, 5], [0, 0, 0]]])
-    other = Predictions(["a", "b"], [counts, counts], 64, None, np.zeros(2), np.zeros(2))
+    other = Predictions(["a", "b"], [counts, counts], None, np.zeros(2), np.zeros(2))
     assert overlaps(other, ("LV",))["LV"]["dice"].value == pytest.approx((4 / 8 + 1) / 2)
     assert overlaps(other, ("LV",))["LV"]["iou"].value == pytest.approx((2 / 6 + 1) / 2)
 
@@ -298,7 +298,7 @@ def test_noise_that_was_fitted_elsewhere(tmp_path):
 def test_people_are_averaged_frame_by_frame():
     counts = np.array([[4, 4, 4], [0, 4, 4], [2, 4, 4], [4, 4, 4]])
     drawn = Drawn(np.array([0, 0, 0, 1]), np.array([3, 3, 8, 5]), np.zeros(4, np.int64), counts)
-    found = Predictions(["a", "b"], [], 64, None, np.zeros(2), np.zeros(2), [], drawn)
+    found = Predictions(["a", "b"], [], None, np.zeros(2), np.zeros(2), [], drawn)
     dice = human_overlaps(found, ("LV",))["LV"]["dice"]
     assert dice.value == pytest.approx(((1 + 0) / 2 + 0.5 + 1) / 3)
     assert human_overlaps(found, ("LV",), teachers=True) == {}

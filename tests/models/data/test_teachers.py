@@ -270,6 +270,12 @@ def test_people_outline_the_clips_of_a_test_split(echo, tmp_path):
     taught = dataclasses.replace(data, teachers=(f"LV=folder:{folder}",))
     store = open_store(taught, "test", tmp_path)
     assert store.targets is None and "no masks of 1 of 1 clip" in store.messages()[0]
+    # Nor has a teacher to be where it was in training.
+    gone = dataclasses.replace(data, teachers=(f"LV=folder:{tmp_path / 'gone'}",))
+    store = open_store(gone, "test", tmp_path)
+    assert store.targets is None and "there is no" in store.messages()[0]
+    with pytest.raises(AnnostatError, match="there is no"):
+        open_store(gone, "valid", tmp_path)
     made, path = EchoFolder.make(5, n_frames=12, size=48), tmp_path / "twice"
     name = next(r["FileName"] for r in made.rows if r["Split"] == "TEST")
     heart = made.hearts[name]

@@ -149,3 +149,18 @@ def test_the_average_follows_the_network():
             wanted[name] = 0.9 * old + 0.1 * value if old.is_floating_point() else value.clone()
     for name, value in wanted.items():
         assert torch.allclose(average.weights[name], value, rtol=1e-6), name
+
+
+def test_a_batch_may_go_through_in_parts():
+    """The gradient is the mean over clips of the parts' gradients, and so is the loss."""
+    frames, targets = batch(5, 3, 8)
+    whole = new_step(accumulate=2)
+    loss = whole.differentiate(frames, targets)
+    found = whole.gradients.clone()
+    wanted, losses = torch.zeros_like(found), 0.0
+    for part in (slice(0, 3), slice(3, 5)):
+        one = new_step()
+        losses += float(one.differentiate(frames[part], targets[part])) * len(frames[part]) / 5
+        wanted += one.gradients * len(frames[part]) / 5
+    assert torch.allclose(found, wanted, atol=1e-7)
+    assert float(loss) == pytest.approx(losses, rel=1e-6)
