@@ -28,6 +28,8 @@ from annostat.results.sections import Section
 from annostat.truth.result import Scores
 from annostat.truth.score import score_models
 
+__all__ = ["Study", "study"]
+
 if TYPE_CHECKING:
     import pandas as pd
 
