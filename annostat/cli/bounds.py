@@ -12,9 +12,9 @@ from annostat.cli.common import (
     each_stratum,
     input_options,
     load,
+    of_strata,
     publish,
     value_options,
-    with_stratum,
 )
 from annostat.errors import AnnostatError
 
@@ -123,7 +123,7 @@ def bounds(**options: Any) -> None:
                 plot_bland_altman(result.limits, ax=ax)
             elif result.deviations is not None:
                 plot_deviations(result.deviations, ax=ax)
-            save_figure(figure, with_stratum(options["plot_file"], name))
+            save_figure(figure, of_strata(options["plot_file"], results)[name])
     publish(results, options, by=None if summary else options["by"], read=read)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -301,11 +301,21 @@ def each_stratum(
     return results
 
 
-def with_stratum(path: str, name: str) -> Path:
-    """Return the path with the stratum's name before its suffix."""
+def of_strata(path: str, results: Mapping[str, Any]) -> dict[str, Path]:
+    """Return a path for each stratum: its name before the suffix, a number behind alike names."""
     target = Path(path)
-    safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
-    return target.with_name(f"{target.stem}-{safe}{target.suffix}") if name else target
+    paths: dict[str, Path] = {}
+    taken: set[str] = set()
+    for name in results:
+        safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
+        for mark in ("", *map("-{}".format, range(2, len(results) + 2))):
+            if f"{safe}{mark}".casefold() not in taken:  # some disks do not tell cases apart
+                break
+        taken.add(f"{safe}{mark}".casefold())
+        paths[name] = (
+            target.with_name(f"{target.stem}-{safe}{mark}{target.suffix}") if name else target
+        )
+    return paths
 
 
 @contextlib.contextmanager

@@ -11,9 +11,9 @@ from annostat.cli.common import (
     each_stratum,
     input_options,
     load,
+    of_strata,
     progress_bar,
     publish,
-    with_stratum,
 )
 from annostat.errors import AnnostatError
 from annostat.noise.abandonment import ABANDONMENT
@@ -111,7 +111,7 @@ def fit_afd(**options: Any) -> None:
         from annostat.plotting import plot_noise, save_figure
 
         for name, result in results.items():
-            save_figure(plot_noise(result), with_stratum(options["plot_file"], name))
+            save_figure(plot_noise(result), of_strata(options["plot_file"], results)[name])
     if options["items_file"]:
         import io
 
@@ -123,5 +123,5 @@ def fit_afd(**options: Any) -> None:
 
             text = io.StringIO()
             giving_up.abandonment_posterior().to_csv(text, index=False)
-            write_text(with_stratum(options["items_file"], name), text.getvalue())
+            write_text(of_strata(options["items_file"], results)[name], text.getvalue())
     publish(results, options, by=options["by"], read=rounds.read)

@@ -21,8 +21,8 @@ from annostat.labels.columns import (
     MISSING_MARKERS,
     alike,
     as_labels,
+    as_names,
     as_numbers,
-    as_text,
     refuse_duplicates,
     tidied,
 )
@@ -167,22 +167,16 @@ class Layout:
     def _named_items(self, frame: pd.DataFrame) -> NDArray[Any]:
         if not self.item:
             return np.array([f"row {i + 1}" for i in range(len(frame))], dtype=object)
-        labels = self._tidied("items", self._joined(frame, self.item))
+        labels = self._tidied("items", as_names(frame, self.item))
         by = self.roles.by
         wide = self.rater is None
         if wide and by is not None and by not in self.item and len(set(labels)) < len(labels):
-            both = self._joined(frame, (*self.item, by))
+            both = as_names(frame, (*self.item, by))
             if len(set(both)) == len(both):
                 self.notes.append(f"Items are told apart by {', '.join(self.item)} and {by}.")
                 self.item = (*self.item, by)
                 return both
         return labels
-
-    def _joined(self, frame: pd.DataFrame, columns: Sequence[str]) -> NDArray[Any]:
-        parts = [as_text(frame[c]) for c in columns]
-        if len(parts) == 1:
-            return parts[0]
-        return np.array([":".join(row) for row in zip(*parts, strict=True)], dtype=object)
 
     def _tidied(self, what: str, names: NDArray[Any]) -> NDArray[Any]:
         """Return names of which those that are alike are one, or a word on them."""
@@ -194,8 +188,9 @@ class Layout:
             self.notes.append(f"Taken as one: {what} {pairs}.")
             return tidied(names)
         warnings.warn(
-            f"{len(groups)} {what} have names that differ only by case, spaces, '.0' or Unicode "
-            f"form: {pairs}; if each is one, say --tidy-names (tidy_names)",
+            f"names of {what} differ only by case, spaces, '.0' or Unicode form: {pairs}"
+            f"{'' if len(groups) <= 3 else f' ({len(groups)} in all)'}; if they are the same, say "
+            "--tidy-names (tidy_names)",
             AnnostatWarning,
             stacklevel=6,
         )

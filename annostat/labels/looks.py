@@ -60,7 +60,7 @@ def look_of(column: pd.Series[Any]) -> str:
     """Return what a column looks like, in a word or two.
 
     One of "empty", "constant", "0/1", "few values", "row numbers", "identifier", "dates", "text",
-    "numbers".
+    "numbers", "bytes".
     """
     import pandas as pd
 
@@ -68,6 +68,8 @@ def look_of(column: pd.Series[Any]) -> str:
     if kind in "mM":
         return "dates"
     seen = column.dropna()
+    if kind == "O" and any(isinstance(v, (bytes, bytearray)) for v in seen):
+        return "bytes"
     if kind not in "iufb":
         text = seen.astype(str).str.strip()
         text = text[~text.isin(MISSING_MARKERS)]
@@ -122,7 +124,8 @@ def are_series(names: Sequence[str]) -> bool:
     )
 
 
-def may_be_round(name: str, look: str) -> bool:
-    """Return whether a column may be a round that nobody named."""
+def may_be_round(name: str, look: str, allowed: Sequence[str] = ()) -> bool:
+    """Return whether a column may be a round that nobody named, or one of names `allowed`."""
     known = plain_name(name)
-    return look in ("numbers", "few values", "constant", "0/1") and known not in OTHER_NAMES
+    other = known in OTHER_NAMES and known not in allowed
+    return look in ("numbers", "few values", "constant", "0/1") and not other
