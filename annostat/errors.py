@@ -85,10 +85,16 @@ def printable(text: str, *, keep: str = "") -> str:
     return UNPRINTABLE.sub(escaped, text)
 
 
+def cut(name: object) -> str:
+    """Return a name as text, so short that a message stays one."""
+    text = str(name)
+    return text if len(text) <= 80 else f"{text[:60]}… ({len(text):,} characters)"
+
+
 def shown(values: Iterable[Any], limit: int = 5) -> str:
     """Return the first few values as text, for the end of an error message."""
     listed = list(values)
-    text = ", ".join(str(v) for v in listed[:limit])
+    text = ", ".join(cut(v) for v in listed[:limit])
     return text if len(listed) <= limit else f"{text}, ... ({len(listed)} in all)"
 
 

@@ -14,6 +14,7 @@ from annostat.cli.common import (
     load,
     of_strata,
     publish,
+    read_of,
     value_options,
 )
 from annostat.errors import AnnostatError
@@ -109,7 +110,7 @@ def bounds(**options: Any) -> None:
                 f"{given[0]} goes with published numbers: give --sd or --correlation"
             )
         rounds = _rounds(options)
-        read = rounds.read
+        read = read_of(rounds)
         results = _from_rounds(rounds, options)
     if options["sd_of_labels"] is not None:
         results = {k: b.at(sd_of_labels=options["sd_of_labels"]) for k, b in results.items()}

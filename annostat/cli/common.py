@@ -6,6 +6,7 @@ import contextlib
 import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -190,7 +191,17 @@ def without(rounds: Rounds, path: str) -> Rounds:
     """Return the rounds without the items that a table names, and say how many those are."""
     if rounds.items is None:
         raise AnnostatError("--exclude needs items, but the file was streamed into counts")
-    return rounds.take(rows_left(rounds.items, path))
+    left = rounds.take(rows_left(rounds.items, path))
+    n = len(rounds.values) - len(left.values)
+    if rounds.read is None or not n:
+        return left
+    read = replace(rounds.read, left_out={**rounds.read.left_out, "excluded": n})
+    return replace(left, read=read)
+
+
+def read_of(rounds: Rounds) -> Read | None:
+    """Return what was read, with the items that results leave out."""
+    return rounds.usable().read
 
 
 def rows_left(items: Iterable[object], path: str) -> NDArray[np.int64]:

@@ -14,6 +14,7 @@ from annostat.cli.common import (
     of_strata,
     progress_bar,
     publish,
+    read_of,
 )
 from annostat.errors import AnnostatError
 from annostat.noise.abandonment import ABANDONMENT
@@ -124,4 +125,4 @@ def fit_afd(**options: Any) -> None:
             text = io.StringIO()
             giving_up.abandonment_posterior().to_csv(text, index=False)
             write_text(of_strata(options["items_file"], results)[name], text.getvalue())
-    publish(results, options, by=options["by"], read=rounds.read)
+    publish(results, options, by=options["by"], read=read_of(rounds))

@@ -17,6 +17,7 @@ from annostat.cli.common import (
     of_rounds,
     of_strata,
     publish,
+    read_of,
     value_options,
 )
 from annostat.errors import AnnostatError, check_choice
@@ -113,7 +114,7 @@ def score(**options: Any) -> None:
         for name, result in results.items():
             text = result.items().to_csv(index=False, lineterminator="\n")
             write_text(of_strata(options["items_file"], results)[name], text)
-    publish(results, options, by=options["by"], read=rounds.read)
+    publish(results, options, by=options["by"], read=read_of(rounds))
 
 
 def labels_and_models(options: dict[str, Any]) -> tuple[Rounds, dict[str, np.ndarray]]:

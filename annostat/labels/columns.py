@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annostat.arrays import FloatArray
-from annostat.errors import AnnostatError, shown
+from annostat.errors import AnnostatError, cut, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,7 +104,7 @@ def as_numbers(
     bad = np.flatnonzero((numbers.isna() & column.notna()).to_numpy())
     if bad.size:
         cells = [str(column.iloc[i]) for i in bad]
-        places = "; ".join(f"{items[i]}: {_short(column.iloc[i])}" for i in bad[:3])
+        places = "; ".join(f"{cut(items[i])}: {_short(column.iloc[i])}" for i in bad[:3])
         raise AnnostatError(
             f"column {name!r} holds text in {bad.size} rows; first: {places}{_cure(cells)}"
         )
@@ -126,7 +126,7 @@ def refuse_inexact(column: pd.Series[Any], name: str, items: NDArray[Any] | RowN
     if bad.size:
         raise AnnostatError(
             f"column {name!r} holds whole numbers of 2^53 or more in {bad.size} rows, which are "
-            f"not exact: take a constant off; first: {items[bad[0]]}: {column.iloc[bad[0]]}"
+            f"not exact: take a constant off; first: {cut(items[bad[0]])}: {column.iloc[bad[0]]}"
         )
 
 
@@ -154,7 +154,7 @@ def _cure(cells: Sequence[str]) -> str:
     if len(different) <= 3 and all(len(cell) <= 12 for cell in different):
         marks = " ".join(repr(cell) for cell in different)
         return f"; if that means missing: --missing {marks} (missing)"
-    return "; is it a round?"
+    return "; write plain numbers, or take it for something else"
 
 
 def refuse_duplicates(items: NDArray[Any]) -> None:

@@ -99,15 +99,18 @@ class Roles:
         found = {str(c): role for role, c in single.items() if isinstance(c, str)}
         return {**{str(c): "item" for c in self.items}, **found}
 
-    def check(self, columns: Sequence[str]) -> None:
-        """Refuse what is not there, and a table that names a column twice."""
+    def check(self, columns: Sequence[str], *, long: bool) -> None:
+        """Refuse what is not there, and a table that names a column twice.
+
+        In a long table rounds and models are raters, and no columns.
+        """
         if len(set(columns)) != len(columns):
             seen: set[str] = set()
             twice = sorted({c for c in columns if c in seen or seen.add(c)})  # type: ignore[func-returns-value]
             raise AnnostatError(f"the table names a column twice: {shown(twice)}")
         for column, role in self.named.items():
             check_column(role, column, columns)
-        if self.rater is None:
+        if not long:
             for role, names in (("rounds", self.rounds or ()), ("models", self.models)):
                 for name in names:
                     check_column(role, str(name), columns)
@@ -129,13 +132,14 @@ class Layout:
     def resolve(cls, frame: pd.DataFrame, roles: Roles) -> Layout:
         """Find out which column is what; see `annostat.tables.read_rounds`."""
         columns = [str(c) for c in frame.columns]
-        roles.check(columns)
         rater, value = roles.rater, roles.value
         notes: list[str] = []
-        if roles.rounds is None and rater is None:
+        named = {*map(str, roles.rounds or ()), *map(str, roles.models)}
+        if rater is None and (roles.rounds is None or not named & set(columns)):
             rater, value = _long_of(columns, roles)
             if rater is not None:
                 notes.append(f"Long table: rater from {rater!r}, value from {value!r}.")
+        roles.check(columns, long=rater is not None)
         taken = set(roles.named) | set(map(str, roles.models)) | set(map(str, roles.rounds or ()))
         taken |= {c for c in (rater, value) if c is not None}
         item = roles.items or _items_of(frame, columns, taken)
@@ -208,6 +212,9 @@ class Layout:
         for name in wanted:
             check_column("rounds" if name not in roles.models else "models", name, known)
         if roles.rounds is not None:
+            others = [r for r in known if r not in wanted]
+            if others:
+                self.notes.append(f"Raters not used: {shown(others, 8)}.")
             keep = np.isin(raters.astype(str), wanted)
             frame, labels, raters = frame[keep], labels[keep], raters[keep]
         numbers = as_numbers(frame[value], value, labels, roles.missing)
@@ -318,7 +325,8 @@ def _items_of(frame: pd.DataFrame, columns: Sequence[str], taken: set[str]) -> t
     free = [c for c in columns if c not in taken]
     known = sorted((c for c in free if is_item_name(c)), key=item_rank)
     if known:
-        return (known[0],)
+        unique = [c for c in known if frame[c].is_unique]
+        return ((unique or known)[0],)
     text = [c for c in free if frame[c].dtype.kind not in "iufb"]
     names = [c for c in text if look_of(frame[c]) in ("identifier", "text")]
     return (names[0],) if len(names) == 1 else ()

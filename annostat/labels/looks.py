@@ -80,7 +80,7 @@ def look_of(column: pd.Series[Any]) -> str:
         numbers = pd.to_numeric(text.str.replace(",", ".", regex=False), errors="coerce")
         if numbers.isna().mean() > 0.5:
             unique = text.nunique() == len(column) or is_item_name(column.name)
-            return "identifier" if unique else "constant" if text.nunique() == 1 else "text"
+            return "identifier" if unique else "text"
         seen = numbers.dropna()
     values = np.asarray(seen.to_numpy(np.float64, na_value=np.nan))
     if not values.size:

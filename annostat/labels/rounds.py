@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annostat.arrays import digest
-from annostat.errors import AnnostatError, check_column, check_numbers, shown
+from annostat.errors import AnnostatError, check_column, check_numbers, cut, shown
 from annostat.labels.columns import as_labels, canonical_order
 from annostat.labels.layout import Layout, Roles
 from annostat.labels.looks import is_item_name
@@ -354,7 +354,7 @@ class Rounds(LabelSet):
         rows = np.flatnonzero(bad.any(axis=1) if bad.ndim == 2 else bad)
         places = []
         for i in rows[:3]:
-            label = f"row {i + 1}" if self.items is None else f"item {str(self.items[i])!r}"
+            label = f"row {i + 1}" if self.items is None else f"item {cut(self.items[i])!r}"
             if bad.ndim == 2:
                 j = int(np.flatnonzero(bad[i])[0])
                 places.append(f"{label}, {self.names[j]} = {self.values[i, j]:g}")

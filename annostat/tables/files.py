@@ -138,7 +138,9 @@ def read_workbook(path: Path, keep_text: Sequence[str]) -> pd.DataFrame:
         raise AnnostatError(
             f"{path.name} is an Excel workbook: save it as CSV, or pip install 'annostat[excel]'"
         ) from None
-    sheets = pd.read_excel(path, sheet_name=None, keep_default_na=False, na_values=[""])
+    # Cells keep their kinds: "007" is text there, and 7 a number.
+    options: dict[str, Any] = {"dtype": object, "keep_default_na": False, "na_values": [""]}
+    sheets = pd.read_excel(path, sheet_name=None, **options)
     full = {name: sheet for name, sheet in sheets.items() if not sheet.empty}
     if len(full) != 1:
         raise AnnostatError(
@@ -146,7 +148,7 @@ def read_workbook(path: Path, keep_text: Sequence[str]) -> pd.DataFrame:
             "as CSV"
         )
     ((_, frame),) = full.items()
-    return frame
+    return frame.infer_objects()
 
 
 @contextmanager

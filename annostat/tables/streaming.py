@@ -233,7 +233,7 @@ def _batches(path: Path, roles: Roles) -> Generator[pd.DataFrame, None, None]:
     with reading(path):
         if is_parquet(path):
             parquet = open_parquet(path)
-            roles.check(parquet.schema_arrow.names)
+            roles.check(parquet.schema_arrow.names, long=False)
             if roles.rounds is not None:
                 first = next(parquet.iter_batches(batch_size=LOOKED_AT), None)
                 layout = (
@@ -249,7 +249,7 @@ def _batches(path: Path, roles: Roles) -> Generator[pd.DataFrame, None, None]:
             )
         else:
             text = text_table(path)
-            roles.check([c.strip() for c in text.columns])
+            roles.check([c.strip() for c in text.columns], long=False)
             pieces = _text_batches(path, text.options([c for c in (*roles.items, roles.by) if c]))
     with closing(pieces):
         while True:
