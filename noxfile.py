@@ -66,6 +66,13 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session
+def options(session: nox.Session) -> None:
+    """Run random combinations of options; posargs: how many (default 2000), and a seed."""
+    install(session, "test")
+    session.run("python", "-m", "tests.fuzz.options", *session.posargs)
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation, warnings being errors."""
     install(session, "docs")

@@ -31,6 +31,7 @@ __all__ = [
 ]
 
 LARGEST = 1e60
+LEAST_LEVEL = 1e-9  # nearer to 0 or 1, limits of intervals are no numbers
 # What a terminal obeys and what turns the direction of text around; line and paragraph separators;
 # bytes of a file's name that are no UTF-8, which Python holds as surrogates.
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -120,7 +121,10 @@ def check_column(name: str, column: object, columns: Sequence[str]) -> str:
 
 def check_level(level: float) -> float:
     """Return a confidence level strictly between 0 and 1."""
-    return check_number("level", level, low=0.0, high=1.0, open_ends=True)
+    number = check_number("level", level, low=0.0, high=1.0, open_ends=True)
+    if min(number, 1 - number) < LEAST_LEVEL:
+        raise AnnostatError(f"level must be {LEAST_LEVEL:g} away from 0 and 1, got {level!r}")
+    return number
 
 
 def check_number(

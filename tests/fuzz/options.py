@@ -23,8 +23,10 @@ Random = np.random.Generator
 NUMBERS = ("1", "0", "-1", "0.5", "1e308", "1e-320", "nan", "inf", "x", "", "1000000000")
 NAMES = ("first", "second", "model", "clip", "phase", "patient", "who", "value", "fps", "n", "odd",
          "nobody", "")  # fmt: skip
-TABLES = ("wide.csv", "long.csv", "picks.csv", "wide.parquet", "semicolons.csv", "utf16.csv",
-          "book.xlsx", "names.csv", "models.csv", "empty.csv", "absent.csv", ".", "odd.csv")  # fmt: skip
+TABLES = tuple(
+    "wide.csv long.csv picks.csv wide.parquet semicolons.csv utf16.csv book.xlsx names.csv "
+    "models.csv empty.csv absent.csv . odd.csv".split(" ")
+)
 # One value, as many as follow, or none; after the colon what it is.
 SHARED = {
     "--item": "names", "--rounds": "names", "--rater": "name", "--value": "name",
@@ -128,6 +130,8 @@ def command_line(random: Random) -> list[str]:
     """Return one command with some options, half of them such as would run."""
     command = str(random.choice(list(COMMANDS)))
     table = str(random.choice(TABLES[:9] if random.random() < 0.9 else TABLES))
+    if command in ("fit-afd", "concentration") and random.random() < 0.7:
+        table = "picks.csv"  # whole numbers, and none is missing
     line = [command, table]
     likely = {
         "score": ["--model", "model"],
