@@ -77,7 +77,7 @@ def write_tables(folder: Path) -> None:
         {
             "clip": [f"{i:03d}" for i in range(n)],
             "phase": np.where(np.arange(n) % 2, "ED", "2 CH"),
-            "patient": np.arange(n) // 2,
+            "patient": np.arange(n) // 2 + 1,
             "first": truth + random.normal(0, 3, n),
             "second": truth + random.normal(0, 3, n),
             "model": truth + 0.5,
@@ -135,7 +135,7 @@ def command_line(random: Random) -> list[str]:
     line = [command, table]
     likely = {
         "score": ["--model", "model"],
-        "concentration": ["--column", "model"],
+        "concentration": ["--model", "model"],
         "scaling": ["--size", "patient", "--score", "model"],
     }.get(command, [])
     if random.random() < 0.7:
