@@ -21,7 +21,7 @@ def tests(session: nox.Session) -> None:
 @nox.session(python="3.11")
 def oldest(session: nox.Session) -> None:
     """Run the suite with the oldest versions that setup.cfg allows."""
-    session.install("-c", "tests/oldest.txt", "-e", ".[parquet,video,masks]", "pytest",
+    session.install("-c", "tests/oldest.txt", "-e", ".[parquet,excel,video,masks]", "pytest",
                     "hypothesis", "jsonschema", "pytest-benchmark", "scikit-image")  # fmt: skip
     session.run("pytest", "-W", "default", "tests", "--ignore=tests/models", *session.posargs)
 
@@ -63,6 +63,13 @@ def fuzz(session: nox.Session) -> None:
     install(session, "test")
     session.install("atheris")
     session.run("python", "-m", "tests.fuzz", *session.posargs)
+
+
+@nox.session
+def options(session: nox.Session) -> None:
+    """Run random combinations of options; posargs: how many (default 2000), and a seed."""
+    install(session, "test")
+    session.run("python", "-m", "tests.fuzz.options", *session.posargs)
 
 
 @nox.session

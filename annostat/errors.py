@@ -31,6 +31,7 @@ __all__ = [
 ]
 
 LARGEST = 1e60
+LEAST_LEVEL = 1e-9  # nearer to 0 or 1, limits of intervals are no numbers
 # What a terminal obeys and what turns the direction of text around; line and paragraph separators;
 # bytes of a file's name that are no UTF-8, which Python holds as surrogates.
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -85,10 +86,16 @@ def printable(text: str, *, keep: str = "") -> str:
     return UNPRINTABLE.sub(escaped, text)
 
 
+def cut(name: object) -> str:
+    """Return a name as text, so short that a message stays one."""
+    text = str(name)
+    return text if len(text) <= 80 else f"{text[:60]}… ({len(text):,} characters)"
+
+
 def shown(values: Iterable[Any], limit: int = 5) -> str:
     """Return the first few values as text, for the end of an error message."""
     listed = list(values)
-    text = ", ".join(str(v) for v in listed[:limit])
+    text = ", ".join(cut(v) for v in listed[:limit])
     return text if len(listed) <= limit else f"{text}, ... ({len(listed)} in all)"
 
 
@@ -114,7 +121,10 @@ def check_column(name: str, column: object, columns: Sequence[str]) -> str:
 
 def check_level(level: float) -> float:
     """Return a confidence level strictly between 0 and 1."""
-    return check_number("level", level, low=0.0, high=1.0, open_ends=True)
+    number = check_number("level", level, low=0.0, high=1.0, open_ends=True)
+    if min(number, 1 - number) < LEAST_LEVEL:
+        raise AnnostatError(f"level must be {LEAST_LEVEL:g} away from 0 and 1, got {level!r}")
+    return number
 
 
 def check_number(

@@ -149,7 +149,7 @@ def test_outputs_that_cannot_be_are_told_before_the_work(run, tmp_path, monkeypa
         raise AssertionError
 
     monkeypatch.setattr("annostat.datasets.audit.audit_folder", never)
-    monkeypatch.setattr("annostat.masks.compare_masks", never)
+    monkeypatch.setattr("annostat.truth.compare_masks", never)
     (tmp_path / "file").write_text("x")
     cases = [
         (("--json", tmp_path), "it is a folder"),

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fuzz.options import fuzz
 from tests.fuzz.targets import TARGETS
 
 CORPUS = Path(__file__).parent / "fuzz" / "corpus"
@@ -17,3 +18,7 @@ def test_corpus_raises_nothing_but_clear_errors(name):
     assert files
     for path in files:
         TARGETS[name](path.read_bytes())
+
+
+def test_random_options_end_well_or_in_one_line():
+    assert fuzz(120, seed=4) == []

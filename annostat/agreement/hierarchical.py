@@ -89,7 +89,8 @@ def hierarchy(rounds: Rounds, *, law: str = "auto", level: float = 0.95) -> Hier
     if used.weights is not None:
         rows = np.repeat(np.arange(len(used.values)), used.weights)
         used = replace(used.take(rows), weights=None)
-    used = used.take(np.lexsort((*used.values.T, *np.sort(used.values, axis=1).T)))
+    order = np.lexsort((*used.values.T, *np.sort(used.values, axis=1).T))
+    used = replace(used.take(order), items=None)  # not put back into the order of names
     v = Variances.of(used)
     table = _table(used)
     _refuse(used, v, table)

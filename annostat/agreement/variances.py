@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annostat.arrays import FloatArray
+from annostat.errors import check_squares
 from annostat.labels.rounds import Rounds
 from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.generators import Rng
@@ -58,6 +59,7 @@ class Variances:
             )
         v = rounds.values
         seen = np.isfinite(v)
+        check_squares(float(np.abs(v[seen]).max()))
         centre = float(np.mean(v[seen]))
         scale = float(np.max(np.abs(v[seen] - centre)))
         scale = scale if scale > 0 else 1.0

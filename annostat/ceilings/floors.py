@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from annostat.agreement.icc_forms import spearman_brown
-from annostat.errors import AnnostatError, check_count, check_number
+from annostat.errors import LARGEST, AnnostatError, check_count, check_number
 from annostat.noise.brackets import FACTORS
 from annostat.resampling.intervals import NORMAL_95
 from annostat.results.estimates import Estimate, Interval
@@ -257,7 +257,7 @@ class Bounds(Measured):
         >>> round(narrow.at(sd_of_labels=12.0).correlation_ceiling.value, 3)
         0.942
         """
-        total = check_number("sd_of_labels", sd_of_labels, low=0.0, open_ends=True)
+        total = check_number("sd_of_labels", sd_of_labels, low=0.0, high=LARGEST, open_ends=True)
         sigma = self.noise_sd
         if math.isnan(sigma.value):
             raise AnnostatError("sd_of_labels needs the SD of the noise: give sd or rounds")

@@ -93,7 +93,8 @@ def mae_floor(
         used = replace(
             used.take(np.repeat(np.arange(len(used.values)), used.weights)), weights=None
         )
-    used = used.take(np.lexsort((*used.values.T, *np.sort(used.values, axis=1).T)))
+    order = np.lexsort((*used.values.T, *np.sort(used.values, axis=1).T))
+    used = replace(used.take(order), items=None)  # not put back into the order of names
     v = Variances.of(used)
     if v.degrees < 1:
         raise AnnostatError(

@@ -12,9 +12,10 @@ from annostat.cli.common import (
     each_stratum,
     input_options,
     load,
+    of_strata,
     publish,
+    read_of,
     value_options,
-    with_stratum,
 )
 from annostat.errors import AnnostatError
 
@@ -109,7 +110,7 @@ def bounds(**options: Any) -> None:
                 f"{given[0]} goes with published numbers: give --sd or --correlation"
             )
         rounds = _rounds(options)
-        read = rounds.read
+        read = read_of(rounds)
         results = _from_rounds(rounds, options)
     if options["sd_of_labels"] is not None:
         results = {k: b.at(sd_of_labels=options["sd_of_labels"]) for k, b in results.items()}
@@ -123,7 +124,7 @@ def bounds(**options: Any) -> None:
                 plot_bland_altman(result.limits, ax=ax)
             elif result.deviations is not None:
                 plot_deviations(result.deviations, ax=ax)
-            save_figure(figure, with_stratum(options["plot_file"], name))
+            save_figure(figure, of_strata(options["plot_file"], results)[name])
     publish(results, options, by=None if summary else options["by"], read=read)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -190,7 +191,17 @@ def without(rounds: Rounds, path: str) -> Rounds:
     """Return the rounds without the items that a table names, and say how many those are."""
     if rounds.items is None:
         raise AnnostatError("--exclude needs items, but the file was streamed into counts")
-    return rounds.take(rows_left(rounds.items, path))
+    left = rounds.take(rows_left(rounds.items, path))
+    n = len(rounds.values) - len(left.values)
+    if rounds.read is None or not n:
+        return left
+    read = replace(rounds.read, left_out={**rounds.read.left_out, "excluded": n})
+    return replace(left, read=read)
+
+
+def read_of(rounds: Rounds) -> Read | None:
+    """Return what was read, with the items that results leave out."""
+    return rounds.usable().read
 
 
 def rows_left(items: Iterable[object], path: str) -> NDArray[np.int64]:
@@ -301,11 +312,21 @@ def each_stratum(
     return results
 
 
-def with_stratum(path: str, name: str) -> Path:
-    """Return the path with the stratum's name before its suffix."""
+def of_strata(path: str, results: Mapping[str, Any]) -> dict[str, Path]:
+    """Return a path for each stratum: its name before the suffix, a number behind alike names."""
     target = Path(path)
-    safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
-    return target.with_name(f"{target.stem}-{safe}{target.suffix}") if name else target
+    paths: dict[str, Path] = {}
+    taken: set[str] = set()
+    for name in results:
+        safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
+        for mark in ("", *map("-{}".format, range(2, len(results) + 2))):
+            if f"{safe}{mark}".casefold() not in taken:  # some disks do not tell cases apart
+                break
+        taken.add(f"{safe}{mark}".casefold())
+        paths[name] = (
+            target.with_name(f"{target.stem}-{safe}{mark}{target.suffix}") if name else target
+        )
+    return paths
 
 
 @contextlib.contextmanager

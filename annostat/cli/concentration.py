@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,10 @@ from annostat.errors import AnnostatError, check_column
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
+
+    from annostat.arrays import FloatArray
+    from annostat.labels.read import Read
 
 SHAPES = ("gaussian", "laplace", "uniform")
 
@@ -77,8 +82,13 @@ def concentration_options(command: Any) -> Any:
             metavar="P",
             help="The worst part that is looked at: 15% or 0.15.",
         ),
-        click.option("--item", metavar="C", help="Column of the item identifiers."),
+        click.option(
+            "--item", metavar="C ...", multiple=True, help="Columns that tell the items apart."
+        ),
         click.option("--cluster", metavar="C", help="Column of the cluster (patient)."),
+        click.option(
+            "--missing", metavar="TEXT ...", multiple=True, help="Markers of a missing number."
+        ),
         exclude_option,
         click.option("--weights", metavar="C", help="Column of the items' weights."),
         click.option(
@@ -115,6 +125,7 @@ def concentration(**options: Any) -> None:
     """
     from annostat.concentration import compare_concentration
     from annostat.concentration import concentration as concentration_of
+    from annostat.labels.columns import canonical_order
     from annostat.labels.rounds import Rounds
 
     table = example(options) if options["example"] else read(options)
@@ -134,8 +145,10 @@ def concentration(**options: Any) -> None:
     ):
         for name in names:
             check_column(option, name, known)
-    for option in ("item", "cluster", "weights"):
-        if options[option]:
+    for name in options["item"]:
+        check_column("--item", name, known)
+    for option in ("cluster", "weights"):
+        if options[option] is not None:
             check_column(f"--{option}", options[option], known)
     if not columns and not models:
         raise AnnostatError(
@@ -147,7 +160,9 @@ def concentration(**options: Any) -> None:
         raise AnnostatError("a column is either errors (--column) or a model's values (--model)")
     if options["rounds"] and len(options["rounds"]) != 2:
         raise AnnostatError(f"--rounds needs two columns, got {len(options['rounds'])}")
-    items = identifiers(table, options["item"], numeric)
+    item = options["item"] or item_column(table, numeric)
+    items = identifiers(table, item) if item else None
+    before = len(table)
     if options["exclude"]:
         if items is None:
             raise AnnostatError(
@@ -155,7 +170,10 @@ def concentration(**options: Any) -> None:
             )
         left = rows_left(items, options["exclude"])
         table, items = table.iloc[left].reset_index(drop=True), items[left]
-    number = {name: numbers(table, name) for name in dict.fromkeys(numeric)}
+    if items is not None:  # what is drawn at random does not depend on the order of rows
+        order = canonical_order(items)
+        table, items = table.iloc[order].reset_index(drop=True), items[order]
+    number = {c: numbers(table, c, options["missing"]) for c in dict.fromkeys(numeric)}
     rounds = None
     if options["rounds"]:
         pair = [number[c] for c in options["rounds"]]
@@ -193,7 +211,7 @@ def concentration(**options: Any) -> None:
             result = compare_concentration(
                 errors, predictions=predictions, progress=progress, **common
             )
-    publish({"": result}, options, by=None)
+    publish({"": result}, options, by=None, read=record(table, before, item, options))
     if options["plot_file"]:
         from annostat.plotting import plot_concentration, save_figure
         from annostat.plotting.figures import new_figure
@@ -209,7 +227,7 @@ def read(options: dict[str, Any]) -> pd.DataFrame:
 
     if not options["source"]:
         raise AnnostatError("no input: give a table of errors, or --example lidc")
-    text = [c for c in (options["item"], options["cluster"]) if c]
+    text = [c for c in (*options["item"], options["cluster"]) if c]
     table: pd.DataFrame = read_table(options["source"], keep_text=text).rename(columns=str)
     if table.empty:
         raise AnnostatError(f"{Path(options['source']).name} has no rows")
@@ -229,44 +247,62 @@ def example(options: dict[str, Any]) -> pd.DataFrame:
     if not options["columns"] and not options["models"]:
         without = options["noise"] or options["loss"] == "asis"
         options["columns" if without else "models"] = ("reader_3" if without else "reading_3",)
-    options["item"] = options["item"] or "item"
+    options["item"] = options["item"] or ("item",)
     options["cluster"] = options["cluster"] or "cluster"
     if not options["rounds"] and not options["noise"] and options["loss"] != "asis":
         options["rounds"] = ("reading_1", "reading_2")
     return frame
 
 
-def identifiers(table: pd.DataFrame, column: str | None, numeric: list[str]) -> Any:
-    """Return the items' names: a column, or the rows' numbers."""
-    from annostat.labels.looks import is_item_name
+def record(table: pd.DataFrame, before: int, item: Sequence[str], options: dict[str, Any]) -> Read:
+    """Return what was read."""
+    from annostat.labels.read import Read
+    from annostat.tables.files import name_of
 
-    if column is None:
-        known = [c for c in table.columns if is_item_name(c) and c not in numeric]
-        text = [c for c in table.columns if table[c].dtype.kind not in "iufb"]
-        column = next((c for c in known or text if table[c].is_unique), None)
-    if column is None:
-        return None
-    names = table[column].astype(str).to_numpy(dtype=object)
-    if table[column].isna().any():
-        raise AnnostatError(f"column {column!r} has no item identifier in some rows")
+    columns = [*dict.fromkeys([*options["columns"], *options["models"]])]
+    used = {*columns, *options["rounds"], *item, options["cluster"], options["weights"]}
+    cluster = options["cluster"]
+    left = before - len(table)
+    return Read(
+        name_of(options["source"]) if options["source"] else f"example {options['example']}",
+        before,
+        tuple(item),
+        tuple(options["rounds"]),
+        tuple(columns),
+        cluster or "",
+        table[cluster].nunique() if cluster else 0,
+        unused=tuple(str(c) for c in table.columns if c not in used),
+        left_out={"excluded": left} if left else {},
+    )
+
+
+def item_column(table: pd.DataFrame, numeric: list[str]) -> tuple[str, ...]:
+    """Return the column that tells items apart by its name, or the first text that does."""
+    from annostat.labels.looks import is_item_name, look_of
+
+    known = [c for c in table.columns if is_item_name(c) and c not in numeric]
+    text = [c for c in table.columns if look_of(table[c]) == "identifier" and c not in numeric]
+    return tuple([str(c) for c in known or text if table[c].is_unique][:1])
+
+
+def identifiers(table: pd.DataFrame, columns: Sequence[str]) -> NDArray[Any]:
+    """Return the items' names; a name that stands twice is refused."""
+    from annostat.labels.columns import as_names
+
+    names = as_names(table, columns)
     if len(set(names)) < len(names):
+        column = ", ".join(columns)
         raise AnnostatError(f"column {column!r} names some items twice")
     return names
 
 
-def numbers(table: pd.DataFrame, column: str) -> Any:
+def numbers(table: pd.DataFrame, column: str, missing: tuple[str, ...] = ()) -> FloatArray:
     """Return a column as numbers; text is refused."""
     import numpy as np
-    import pandas as pd
 
-    values = pd.to_numeric(table[column], errors="coerce")
-    bad = np.flatnonzero((values.isna() & table[column].notna()).to_numpy())
-    if bad.size:
-        raise AnnostatError(
-            f"column {column!r} holds text in {bad.size} rows; first: row {bad[0] + 1}: "
-            f"{str(table[column].iloc[bad[0]])!r}"
-        )
-    return values.to_numpy(np.float64, na_value=np.nan)
+    from annostat.labels.columns import RowNames, as_numbers
+
+    return as_numbers(table[column], column, RowNames(np.arange(len(table))), missing)
 
 
 def fraction(text: str) -> float:

@@ -11,9 +11,10 @@ from annostat.cli.common import (
     each_stratum,
     input_options,
     load,
+    of_strata,
     progress_bar,
     publish,
-    with_stratum,
+    read_of,
 )
 from annostat.errors import AnnostatError
 from annostat.noise.abandonment import ABANDONMENT
@@ -111,7 +112,7 @@ def fit_afd(**options: Any) -> None:
         from annostat.plotting import plot_noise, save_figure
 
         for name, result in results.items():
-            save_figure(plot_noise(result), with_stratum(options["plot_file"], name))
+            save_figure(plot_noise(result), of_strata(options["plot_file"], results)[name])
     if options["items_file"]:
         for name, result in results.items():
             giving_up = next((f for f in result.fits if f.model.way.rated), None)
@@ -120,5 +121,5 @@ def fit_afd(**options: Any) -> None:
             from annostat.files import write_text
 
             text = giving_up.abandonment_posterior().to_csv(index=False, lineterminator="\n")
-            write_text(with_stratum(options["items_file"], name), text)
-    publish(results, options, by=options["by"], read=rounds.read)
+            write_text(of_strata(options["items_file"], results)[name], text)
+    publish(results, options, by=options["by"], read=read_of(rounds))

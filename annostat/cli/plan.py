@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from annostat.cli.common import Command, input_options, load, publish
+from annostat.cli.common import Command, input_options, load, publish, read_of
 from annostat.errors import AnnostatError
 
 
@@ -43,6 +43,7 @@ def plan(**options: Any) -> None:
     from annostat.noise import NoiseModel, plan_rounds
 
     source: Any
+    read = None
     if options["core"] is not None:
         if options["source"] or options["example"]:
             raise AnnostatError("give either pilot data or --core, not both")
@@ -59,6 +60,7 @@ def plan(**options: Any) -> None:
         )
     else:
         source = load(options)
+        read = read_of(source)
         if options["by"]:
             raise AnnostatError("plan has no strata: leave out --by")
     result = plan_rounds(
@@ -68,4 +70,4 @@ def plan(**options: Any) -> None:
         rng=options["seed"],
         n_jobs=options["n_jobs"],
     )
-    publish({"": result}, options, by=None, read=getattr(source, "read", None))
+    publish({"": result}, options, by=None, read=read)

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from annostat.cli.common import Command, add, publish, with_stratum
+from annostat.cli.common import Command, add, of_strata, publish
 from annostat.errors import AnnostatError
 
 # Bundled tables: their scores are Dice and IoU, for which higher is better.
@@ -119,7 +119,7 @@ def scaling(**options: Any) -> None:
         for name, result in results.items():
             figure, ax = new_figure((7.5, 5.0))
             plot_scaling(result, ax=ax)
-            save_figure(figure, with_stratum(options["plot_file"], name))
+            save_figure(figure, of_strata(options["plot_file"], results)[name])
     publish(results, options, by="series" if set(results) != {""} else None)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +15,10 @@ from annostat.cli.common import (
     input_options,
     load_all,
     of_rounds,
+    of_strata,
     publish,
+    read_of,
     value_options,
-    with_stratum,
 )
 from annostat.errors import AnnostatError, check_choice
 from annostat.labels.kinds import KINDS
@@ -106,14 +107,14 @@ def score(**options: Any) -> None:
         from annostat.plotting import plot_scores, save_figure
 
         for name, result in results.items():
-            save_figure(plot_scores(result), with_stratum(options["plot_file"], name))
+            save_figure(plot_scores(result), of_strata(options["plot_file"], results)[name])
     if options["items_file"]:
         from annostat.files import write_text
 
         for name, result in results.items():
             text = result.items().to_csv(index=False, lineterminator="\n")
-            write_text(with_stratum(options["items_file"], name), text)
-    publish(results, options, by=options["by"], read=rounds.read)
+            write_text(of_strata(options["items_file"], results)[name], text)
+    publish(results, options, by=options["by"], read=read_of(rounds))
 
 
 def labels_and_models(options: dict[str, Any]) -> tuple[Rounds, dict[str, np.ndarray]]:
@@ -128,7 +129,7 @@ def labels_and_models(options: dict[str, Any]) -> tuple[Rounds, dict[str, np.nda
     rounds = of_rounds(both)
     predictions = {m: both.values[:, both.names.index(m)] for m in models}
     for path in options.get("prediction_files", ()):
-        for name, f in joined(path, rounds).items():
+        for name, f in joined(path, rounds, options["missing"]).items():
             if name in predictions or name in rounds.names:
                 raise AnnostatError(f"--predictions {path!r}: {name!r} is there already")
             predictions[name] = f
@@ -137,11 +138,11 @@ def labels_and_models(options: dict[str, Any]) -> tuple[Rounds, dict[str, np.nda
     return rounds, predictions
 
 
-def joined(path: str, rounds: Rounds) -> dict[str, np.ndarray]:
+def joined(path: str, rounds: Rounds, missing: Sequence[str]) -> dict[str, np.ndarray]:
     """Return the columns of a table of predictions, in the order of the rounds' items."""
     from annostat.tables.predictions import read_predictions
 
-    found, words = read_predictions(path, rounds)
+    found, words = read_predictions(path, rounds, missing=missing)
     click.echo(f"annostat: {words}", err=True)
     return found
 

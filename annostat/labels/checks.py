@@ -98,9 +98,9 @@ def check_rounds(
     alpha = 1 - check_level(level)
     generator = as_generator(rng)
     columns = _covariates(covariates, len(rounds.values))
-    keep = rounds.readings >= 2
+    rows = rounds.usable_rows
     rounds = rounds.usable()
-    columns = {name: column[keep] for name, column in columns.items()}
+    columns = {name: column[rows] for name, column in columns.items()}
     table = PairTable.of(rounds)
     return (
         _check_bias(rounds, table, alpha),

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annostat.arrays import FloatArray
-from annostat.errors import AnnostatError, shown
+from annostat.errors import AnnostatError, cut, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,6 +23,9 @@ MISSING_MARKERS = frozenset(
      "None", "#DIV/0!", "#VALUE!", "#NUM!", "#REF!")
 )  # fmt: skip
 DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
+DIGITS = re.compile(r"\d+")
+WIDTH = 20  # digits that numbers in names are padded to
+EXACT = 2**53  # whole numbers beyond this are not exact in float64
 
 
 def as_text(column: pd.Series[Any]) -> NDArray[Any]:
@@ -30,8 +33,9 @@ def as_text(column: pd.Series[Any]) -> NDArray[Any]:
 
     Whole numbers that are stored as decimals lose their ".0".
     """
-    if column.dtype.kind == "f" and bool((column % 1 == 0).all()):
+    if column.dtype.kind == "f" and bool(((column % 1 == 0) & (column.abs() < EXACT)).all()):
         column = column.astype(np.int64)
+    refuse_bytes(column, str(column.name))
     text = np.array([str(v).strip() for v in column], dtype=object)
     missing = column.isna().to_numpy() | (text == "")
     if missing.any():
@@ -42,8 +46,17 @@ def as_text(column: pd.Series[Any]) -> NDArray[Any]:
     return text
 
 
+def as_names(frame: pd.DataFrame, columns: Sequence[str]) -> NDArray[Any]:
+    """Return the names of items that one column, or several together ("clip:phase"), tell apart."""
+    parts = [as_text(frame[c]) for c in columns]
+    if len(parts) == 1:
+        return parts[0]
+    return np.array([":".join(row) for row in zip(*parts, strict=True)], dtype=object)
+
+
 def as_labels(column: pd.Series[Any], name: str, items: NDArray[Any] | RowNames) -> NDArray[Any]:
     """Return the labels of a column as text without spaces around it; empty ones are refused."""
+    refuse_bytes(column, name)
     text = np.array([str(v).strip() for v in column], dtype=object)
     missing = np.flatnonzero(column.isna().to_numpy() | (text == ""))
     if missing.size:
@@ -77,13 +90,13 @@ def as_numbers(
 
     if column.dtype.kind in "mMc":
         raise AnnostatError(f"column {name!r} must hold numbers, but holds {column.dtype}")
-    if column.dtype.kind in "iuf":
-        return column.to_numpy(np.float64, na_value=np.nan)
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(column.cat.categories.dtype)
-        if column.dtype.kind in "iuf":
-            return column.to_numpy(np.float64, na_value=np.nan)
+    if column.dtype.kind in "iuf":
+        refuse_inexact(column, name, items)
+        return column.to_numpy(np.float64, na_value=np.nan)
     if column.dtype.kind != "b":
+        refuse_bytes(column, name)
         text = column.astype(str).str.strip()
         absent = column.isna() | text.isin(MISSING_MARKERS) | text.isin(list(missing))
         column = text.where(~absent)
@@ -91,11 +104,39 @@ def as_numbers(
     bad = np.flatnonzero((numbers.isna() & column.notna()).to_numpy())
     if bad.size:
         cells = [str(column.iloc[i]) for i in bad]
-        places = "; ".join(f"{items[i]}: {_short(column.iloc[i])}" for i in bad[:3])
+        places = "; ".join(f"{cut(items[i])}: {_short(column.iloc[i])}" for i in bad[:3])
         raise AnnostatError(
             f"column {name!r} holds text in {bad.size} rows; first: {places}{_cure(cells)}"
         )
+    refuse_inexact(numbers, name, items)
     return np.asarray(numbers.to_numpy(np.float64, na_value=np.nan))
+
+
+def refuse_bytes(column: pd.Series[Any], name: str) -> None:
+    """Refuse a column of bytes (binary in Parquet), which are neither text nor numbers."""
+    if column.dtype.kind == "O" and any(isinstance(v, (bytes, bytearray)) for v in column):
+        raise AnnostatError(f"column {name!r} holds bytes: store text or numbers")
+
+
+def refuse_inexact(column: pd.Series[Any], name: str, items: NDArray[Any] | RowNames) -> None:
+    """Refuse whole numbers so large that neighbours are one number in float64."""
+    if column.dtype.kind not in "iu":
+        return
+    bad = np.flatnonzero(((column >= EXACT) | (column <= -EXACT)).fillna(False).to_numpy(bool))
+    if bad.size:
+        raise AnnostatError(
+            f"column {name!r} holds whole numbers of 2^53 or more in {bad.size} rows, which are "
+            f"not exact: take a constant off; first: {cut(items[bad[0]])}: {column.iloc[bad[0]]}"
+        )
+
+
+def canonical_order(items: NDArray[Any]) -> NDArray[np.int64]:
+    """Return the positions of items in the order of their names, numbers in them by size.
+
+    What is drawn at random is drawn in this order, so that no result depends on the order of rows.
+    """
+    keys = [DIGITS.sub(lambda m: m[0].lstrip("0").rjust(WIDTH, "0"), str(i)) for i in items]
+    return np.asarray(sorted(range(len(keys)), key=lambda i: (keys[i], str(items[i]))), np.int64)
 
 
 def _short(cell: object) -> str:
@@ -113,7 +154,7 @@ def _cure(cells: Sequence[str]) -> str:
     if len(different) <= 3 and all(len(cell) <= 12 for cell in different):
         marks = " ".join(repr(cell) for cell in different)
         return f"; if that means missing: --missing {marks} (missing)"
-    return "; is it a round?"
+    return "; write plain numbers, or take it for something else"
 
 
 def refuse_duplicates(items: NDArray[Any]) -> None:

@@ -21,8 +21,8 @@ from annostat.labels.columns import (
     MISSING_MARKERS,
     alike,
     as_labels,
+    as_names,
     as_numbers,
-    as_text,
     refuse_duplicates,
     tidied,
 )
@@ -31,6 +31,7 @@ from annostat.labels.looks import (
     LONG_VALUE_NAMES,
     are_series,
     is_item_name,
+    is_model_name,
     item_rank,
     look_of,
     may_be_round,
@@ -99,15 +100,18 @@ class Roles:
         found = {str(c): role for role, c in single.items() if isinstance(c, str)}
         return {**{str(c): "item" for c in self.items}, **found}
 
-    def check(self, columns: Sequence[str]) -> None:
-        """Refuse what is not there, and a table that names a column twice."""
+    def check(self, columns: Sequence[str], *, long: bool) -> None:
+        """Refuse what is not there, and a table that names a column twice.
+
+        In a long table rounds and models are raters, and no columns.
+        """
         if len(set(columns)) != len(columns):
             seen: set[str] = set()
             twice = sorted({c for c in columns if c in seen or seen.add(c)})  # type: ignore[func-returns-value]
             raise AnnostatError(f"the table names a column twice: {shown(twice)}")
         for column, role in self.named.items():
             check_column(role, column, columns)
-        if self.rater is None:
+        if not long:
             for role, names in (("rounds", self.rounds or ()), ("models", self.models)):
                 for name in names:
                     check_column(role, str(name), columns)
@@ -129,13 +133,14 @@ class Layout:
     def resolve(cls, frame: pd.DataFrame, roles: Roles) -> Layout:
         """Find out which column is what; see `annostat.tables.read_rounds`."""
         columns = [str(c) for c in frame.columns]
-        roles.check(columns)
         rater, value = roles.rater, roles.value
         notes: list[str] = []
-        if roles.rounds is None and rater is None:
+        named = {*map(str, roles.rounds or ()), *map(str, roles.models)}
+        if rater is None and (roles.rounds is None or not named & set(columns)):
             rater, value = _long_of(columns, roles)
             if rater is not None:
                 notes.append(f"Long table: rater from {rater!r}, value from {value!r}.")
+        roles.check(columns, long=rater is not None)
         taken = set(roles.named) | set(map(str, roles.models)) | set(map(str, roles.rounds or ()))
         taken |= {c for c in (rater, value) if c is not None}
         item = roles.items or _items_of(frame, columns, taken)
@@ -167,22 +172,16 @@ class Layout:
     def _named_items(self, frame: pd.DataFrame) -> NDArray[Any]:
         if not self.item:
             return np.array([f"row {i + 1}" for i in range(len(frame))], dtype=object)
-        labels = self._tidied("items", self._joined(frame, self.item))
+        labels = self._tidied("items", as_names(frame, self.item))
         by = self.roles.by
         wide = self.rater is None
         if wide and by is not None and by not in self.item and len(set(labels)) < len(labels):
-            both = self._joined(frame, (*self.item, by))
+            both = as_names(frame, (*self.item, by))
             if len(set(both)) == len(both):
                 self.notes.append(f"Items are told apart by {', '.join(self.item)} and {by}.")
                 self.item = (*self.item, by)
                 return both
         return labels
-
-    def _joined(self, frame: pd.DataFrame, columns: Sequence[str]) -> NDArray[Any]:
-        parts = [as_text(frame[c]) for c in columns]
-        if len(parts) == 1:
-            return parts[0]
-        return np.array([":".join(row) for row in zip(*parts, strict=True)], dtype=object)
 
     def _tidied(self, what: str, names: NDArray[Any]) -> NDArray[Any]:
         """Return names of which those that are alike are one, or a word on them."""
@@ -194,8 +193,9 @@ class Layout:
             self.notes.append(f"Taken as one: {what} {pairs}.")
             return tidied(names)
         warnings.warn(
-            f"{len(groups)} {what} have names that differ only by case, spaces, '.0' or Unicode "
-            f"form: {pairs}; if each is one, say --tidy-names (tidy_names)",
+            f"names of {what} differ only by case, spaces, '.0' or Unicode form: {pairs}"
+            f"{'' if len(groups) <= 3 else f' ({len(groups)} in all)'}; if they are the same, say "
+            "--tidy-names (tidy_names)",
             AnnostatWarning,
             stacklevel=6,
         )
@@ -213,6 +213,9 @@ class Layout:
         for name in wanted:
             check_column("rounds" if name not in roles.models else "models", name, known)
         if roles.rounds is not None:
+            others = [r for r in known if r not in wanted]
+            if others:
+                self.notes.append(f"Raters not used: {shown(others, 8)}.")
             keep = np.isin(raters.astype(str), wanted)
             frame, labels, raters = frame[keep], labels[keep], raters[keep]
         numbers = as_numbers(frame[value], value, labels, roles.missing)
@@ -231,7 +234,14 @@ class Layout:
             self.rounds = wanted
         else:
             models = [str(m) for m in roles.models]
-            self.rounds = [*(r for r in map(str, sorted(set(raters))) if r not in models), *models]
+            rounds = [r for r in map(str, sorted(set(raters))) if r not in models]
+            suspects = [r for r in rounds if is_model_name(r)]
+            if suspects:
+                raise AnnostatError(
+                    f"is {shown(suspects)} a model? Say so (--model {suspects[0]}; models), or name "
+                    f"the raters (--rounds {' '.join(rounds[:3])}; rounds)"
+                )
+            self.rounds = [*rounds, *models]
         wide = wide[self.rounds]
         wide.columns.name = None
         extras = [
@@ -323,7 +333,8 @@ def _items_of(frame: pd.DataFrame, columns: Sequence[str], taken: set[str]) -> t
     free = [c for c in columns if c not in taken]
     known = sorted((c for c in free if is_item_name(c)), key=item_rank)
     if known:
-        return (known[0],)
+        unique = [c for c in known if frame[c].is_unique]
+        return ((unique or known)[0],)
     text = [c for c in free if frame[c].dtype.kind not in "iufb"]
     names = [c for c in text if look_of(frame[c]) in ("identifier", "text")]
     return (names[0],) if len(names) == 1 else ()

@@ -28,7 +28,12 @@ LONG_VALUE_NAMES = ("value", "pick", "frame", "label", "score", "rating", "measu
 OTHER_NAMES = (
     "age", "sex", "gender", "year", "height", "weight", "bmi", "fps", "period", "frames", "length",
     "spacing", "thickness", "hr", "heart_rate", "quality", "site", "center", "centre", "split",
-    "fold", "n", "count", "duration", "model", "prediction", "predicted", "pred", "ai",
+    "fold", "n", "count", "duration",
+)  # fmt: skip
+# Words in the names of models: never an annotator unless one says so.
+MODEL_WORDS = (
+    "ai", "algorithm", "auto", "automatic", "cnn", "dl", "ensemble", "model", "net", "network",
+    "nnunet", "pred", "predicted", "prediction", "software", "transformer", "unet", "vit",
 )  # fmt: skip
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
 RATER_WORDS = (*LONG_RATER_NAMES, "obs", "r", "a", "rd", "reading", "annotation", "label", "t",
@@ -50,6 +55,11 @@ def is_item_name(name: object) -> bool:
     return plain in ITEM_NAMES or (bare != plain and (bare == "" or bare in ITEM_NAMES))
 
 
+def is_model_name(name: object) -> bool:
+    """Return whether a name is that of a model: "AI", "model_a", "UNet", "ef pred"."""
+    return any(re.sub(r"\d+$", "", word) in MODEL_WORDS for word in re.split("_", plain_name(name)))
+
+
 def item_rank(name: object) -> int:
     """Return the place of an item's name among `ITEM_NAMES`, for the likeliest of several."""
     plain = re.sub(r"_?(id|no|nr|number|uid|name|code)$", "", plain_name(name)) or "id"
@@ -60,7 +70,7 @@ def look_of(column: pd.Series[Any]) -> str:
     """Return what a column looks like, in a word or two.
 
     One of "empty", "constant", "0/1", "few values", "row numbers", "identifier", "dates", "text",
-    "numbers".
+    "numbers", "bytes".
     """
     import pandas as pd
 
@@ -68,6 +78,8 @@ def look_of(column: pd.Series[Any]) -> str:
     if kind in "mM":
         return "dates"
     seen = column.dropna()
+    if kind == "O" and any(isinstance(v, (bytes, bytearray)) for v in seen):
+        return "bytes"
     if kind not in "iufb":
         text = seen.astype(str).str.strip()
         text = text[~text.isin(MISSING_MARKERS)]
@@ -78,7 +90,7 @@ def look_of(column: pd.Series[Any]) -> str:
         numbers = pd.to_numeric(text.str.replace(",", ".", regex=False), errors="coerce")
         if numbers.isna().mean() > 0.5:
             unique = text.nunique() == len(column) or is_item_name(column.name)
-            return "identifier" if unique else "constant" if text.nunique() == 1 else "text"
+            return "identifier" if unique else "text"
         seen = numbers.dropna()
     values = np.asarray(seen.to_numpy(np.float64, na_value=np.nan))
     if not values.size:
@@ -122,7 +134,8 @@ def are_series(names: Sequence[str]) -> bool:
     )
 
 
-def may_be_round(name: str, look: str) -> bool:
-    """Return whether a column may be a round that nobody named."""
+def may_be_round(name: str, look: str, allowed: Sequence[str] = ()) -> bool:
+    """Return whether a column may be a round that nobody named, or one of names `allowed`."""
     known = plain_name(name)
-    return look in ("numbers", "few values", "constant", "0/1") and known not in OTHER_NAMES
+    other = (known in OTHER_NAMES or is_model_name(name)) and known not in allowed
+    return look in ("numbers", "few values", "constant", "0/1") and not other

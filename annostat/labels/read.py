@@ -72,7 +72,9 @@ class Read:
         parts = [f"{counted(self.n_rows, 'item')}{named}"]
         if self.n_clusters:
             parts.append(f"{counted(self.n_clusters, 'cluster')} ({self.cluster})")
-        parts.append(f"{counted(len(self.rounds), 'round')} ({shown(self.rounds, MOST_NAMES)})")
+        if self.rounds or not self.models:
+            rounds = shown(self.rounds, MOST_NAMES)
+            parts.append(f"{counted(len(self.rounds), 'round')} ({rounds})")
         if self.models:
             models = shown(self.models, MOST_NAMES)
             parts.append(f"{counted(len(self.models), 'model')} ({models})")

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from annostat.arrays import digest
-from annostat.errors import AnnostatError, check_column, check_numbers, shown
-from annostat.labels.columns import as_labels
+from annostat.errors import AnnostatError, check_column, check_numbers, cut, shown
+from annostat.labels.columns import as_labels, canonical_order
 from annostat.labels.layout import Layout, Roles
 from annostat.labels.looks import is_item_name
 from annostat.labels.read import Read
@@ -250,18 +251,38 @@ class Rounds(LabelSet):
         d = self.values[:, second] - self.values[:, first]
         return np.asarray(d[np.isfinite(d)])
 
-    def usable(self) -> Rounds:
-        """Return the items with two or more annotations; the others carry no information."""
+    @cached_property
+    def usable_rows(self) -> NDArray[np.int64]:
+        """Positions of the items with two or more annotations, in the order of their names."""
         keep = self.readings >= 2
-        if keep.all():
+        if self.items is None:
+            return np.flatnonzero(keep)
+        order = canonical_order(self.items)
+        return np.asarray(order[keep[order]])
+
+    def usable(self) -> Rounds:
+        """Return the items with two or more annotations; the others carry no information.
+
+        They stand in the order of their names, so that no result depends on that of the rows.
+        """
+        if self.read is not None and (models := set(self.names) & set(self.read.models)):
+            rounds = [name for name in self.names if name not in models]
+            raise AnnostatError(
+                f"{shown(sorted(models))} are models, not annotators: take rounds.choose({rounds})"
+            )
+        rows = self.usable_rows
+        if np.array_equal(rows, np.arange(len(self.values))):
             return self
-        if not keep.any():
+        if not rows.size:
             raise AnnostatError(
                 "no item has two annotations, so nothing can be said about their noise"
             )
+        if rows.size == len(self.values):
+            return self.take(rows)
+        keep = self.readings >= 2
         dropped = int(self.row_weights[~keep].sum())
         note = f"{dropped} items with fewer than two annotations were left out"
-        return replace(self.take(keep), notes=(*self.notes, note), read=self._without(dropped))
+        return replace(self.take(rows), notes=(*self.notes, note), read=self._without(dropped))
 
     def _without(self, dropped: int) -> Read | None:
         """Return the record of what was read, with items that were left out."""
@@ -338,7 +359,7 @@ class Rounds(LabelSet):
         rows = np.flatnonzero(bad.any(axis=1) if bad.ndim == 2 else bad)
         places = []
         for i in rows[:3]:
-            label = f"row {i + 1}" if self.items is None else f"item {str(self.items[i])!r}"
+            label = f"row {i + 1}" if self.items is None else f"item {cut(self.items[i])!r}"
             if bad.ndim == 2:
                 j = int(np.flatnonzero(bad[i])[0])
                 places.append(f"{label}, {self.names[j]} = {self.values[i, j]:g}")

@@ -33,6 +33,7 @@ HEAD = 1 << 16  # bytes that are looked at before a table is read
 PATIENCE = 10.0  # seconds that a pipe without a writer is waited for
 SEPARATORS = (",", ";", "\t", "|")
 MOST_COLUMNS = 20_000
+LONGEST_HEADER = 4 << 20  # bytes
 BOMS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-sig"}
 OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 THOUSANDS = re.compile(r"-?\d{1,3}(\.\d{3})+")
@@ -137,7 +138,9 @@ def read_workbook(path: Path, keep_text: Sequence[str]) -> pd.DataFrame:
         raise AnnostatError(
             f"{path.name} is an Excel workbook: save it as CSV, or pip install 'annostat[excel]'"
         ) from None
-    sheets = pd.read_excel(path, sheet_name=None, keep_default_na=False, na_values=[""])
+    # Cells keep their kinds: "007" is text there, and 7 a number.
+    options: dict[str, Any] = {"dtype": object, "keep_default_na": False, "na_values": [""]}
+    sheets = pd.read_excel(path, sheet_name=None, **options)
     full = {name: sheet for name, sheet in sheets.items() if not sheet.empty}
     if len(full) != 1:
         raise AnnostatError(
@@ -145,7 +148,7 @@ def read_workbook(path: Path, keep_text: Sequence[str]) -> pd.DataFrame:
             "as CSV"
         )
     ((_, frame),) = full.items()
-    return frame
+    return frame.infer_objects()
 
 
 @contextmanager
@@ -162,11 +165,17 @@ def local(path: str | os.PathLike[str]) -> Iterator[Path]:
             yield Path(name)
             return
     with tempfile.TemporaryDirectory(prefix="annostat-") as folder:
-        copy = Path(folder) / ("standard input" if name == "-" else Path(name).name)
+        copy = Path(folder) / name_of(name)
         with _stream(name) as source, copy.open("wb") as target:
             for piece in iter(lambda: source.read(1 << 20), b""):
                 target.write(piece)
         yield copy
+
+
+def name_of(path: str | os.PathLike[str]) -> str:
+    """Return what a file is called where results speak of it."""
+    text = os.fspath(path)
+    return "standard input" if text == "-" else Path(text).name
 
 
 @contextmanager
@@ -275,6 +284,11 @@ def _head_of(path: Path) -> tuple[str, str]:
     try:
         with open_text(path) as stream:
             head = stream.read(HEAD)
+            while len(head) < LONGEST_HEADER and not _has_header(head):
+                more = stream.read(HEAD)
+                if not more:
+                    break
+                head += more
     except AnnostatError:
         raise
     except Exception as error:
@@ -285,6 +299,8 @@ def _head_of(path: Path) -> tuple[str, str]:
     if encoding != "utf-16" and b"\0" in head:
         raise AnnostatError(f"{path.name} is a binary file, not a table of text or Parquet")
     whole = len(head) < HEAD
+    if not whole and len(head) >= LONGEST_HEADER and not _has_header(head):
+        raise AnnostatError(f"{path.name} has no end of a line in its first {len(head):,} bytes")
     if encoding == "utf-16" and len(head) % 2:
         head = head[:-1]
     try:
@@ -299,6 +315,13 @@ def _head_of(path: Path) -> tuple[str, str]:
         cut = text.rfind("\n")
         text = text[:cut] if cut > 0 else text
     return io.StringIO(text, newline=None).read(), encoding
+
+
+def _has_header(head: bytes) -> bool:
+    """Return whether the end of the line of names is there: not behind a line "sep=" alone."""
+    first, _, rest = head.lstrip(b"\r\n").replace(b"\r", b"\n").partition(b"\n")
+    rest = rest if first[:8].lower().replace(b"\0", b"").find(b"sep=") >= 0 else head[len(first) :]
+    return b"\n" in rest or b"\r" in rest
 
 
 def check_readable(path: Path) -> None:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 import numpy as np
 
 from annostat.arrays import FloatArray
 from annostat.errors import AnnostatError, shown
-from annostat.labels.columns import as_numbers, as_text
-from annostat.labels.looks import is_item_name, item_rank, look_of
+from annostat.labels.columns import as_names, as_numbers
+from annostat.labels.looks import is_item_name, item_rank, look_of, may_be_round
 from annostat.labels.rounds import Rounds
 from annostat.tables.reading import read_table
 
+# Names that say "model" among labels, and are what is looked for among predictions.
+OWN_NAMES = ("model", "prediction", "predicted", "pred", "ai")
+
 
 def read_predictions(
-    path: str | os.PathLike[str], rounds: Rounds
+    path: str | os.PathLike[str], rounds: Rounds, *, missing: Sequence[str] = ()
 ) -> tuple[dict[str, FloatArray], str]:
     """Return the predictions of a table by model, in the order of the rounds' items.
 
@@ -25,6 +29,8 @@ def read_predictions(
         A table with a column of items, named as those of the rounds, and numeric columns.
     rounds : Rounds
         Labels with names of items.
+    missing : sequence of str
+        Markers of a missing number, beside the usual ones.
 
     Returns
     -------
@@ -51,11 +57,10 @@ def read_predictions(
         raise AnnostatError(
             f"{os.fspath(path)!r} has no column of items; it has {shown(columns, 8)}"
         )
-    parts = [as_text(table[c]) for c in keys]
-    items = np.array([":".join(row) for row in zip(*parts, strict=True)], dtype=object)
+    items = as_names(table, keys)
     if len(set(items)) < len(items):
         raise AnnostatError(f"{os.fspath(path)!r} has items that stand in more than one row")
-    models = [c for c in columns if c not in keys and look_of(table[c]) == "numbers"]
+    models = [c for c in columns if c not in keys and may_be_round(c, look_of(table[c]), OWN_NAMES)]
     if not models:
         raise AnnostatError(f"{os.fspath(path)!r} has no column of numbers beside its items")
     place = {item: i for i, item in enumerate(items)}
@@ -68,11 +73,15 @@ def read_predictions(
         )
     found = {}
     for model in models:
-        column = as_numbers(table[model], model, items)
+        column = as_numbers(table[model], model, items, missing)
         found[model] = np.where(rows >= 0, column[rows], np.nan)
     name = os.path.basename(os.fspath(path))
     words = f"{name}: predictions of {', '.join(models)} for {matched:,} of {len(rows):,} items"
-    extra = [item for item in items if item not in set(map(str, rounds.items))]
+    labelled = set(map(str, rounds.items))
+    extra = [item for item in items if item not in labelled]
     if extra:
         words += f"; {len(extra):,} of its items have no labels: {shown(extra, 3)}"
+    unused = [c for c in columns if c not in keys and c not in models]
+    if unused:
+        words += f"; not used: {shown(unused, 8)}"
     return found, words

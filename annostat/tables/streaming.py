@@ -5,7 +5,7 @@ The items of one pattern of differences become one row with a multiplicity (`Rou
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from annostat.errors import AnnostatError
-from annostat.labels.columns import RowNames, as_labels, as_numbers
+from annostat.errors import AnnostatError, shown
+from annostat.labels.columns import RowNames, as_labels, as_numbers, as_text
 from annostat.labels.layout import Layout, Roles
 from annostat.labels.rounds import PICK_LIMIT, Rounds
 from annostat.tables.files import is_parquet, open_parquet, reading, text_table
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 
 BATCH_ROWS = 1 << 20
+LOOKED_AT = 1000  # rows that say which column is what
 COUNT_ROWS = 1 << 15
+SPREAD = np.uint64(0x9E3779B97F4A7C15)  # odd, its bits are spread: names keep their order
 SMALL = 2**30  # picks below it differ by what fits an int32
 SAFE = 2**52  # a pick and a difference below it make a pick below the next
 
@@ -39,12 +41,11 @@ def stream_rounds(path: Path, roles: Roles, units: dict[str, Any]) -> Rounds:
     fast: dict[int, int] = {}
     tables: list[pd.DataFrame] = []
     start = 0
+    seen = SeenItems((), None)
     with closing(_batches(path, roles)) as batches:
         for batch in batches:
             if layout is None:
-                # With the rounds named, the column of the items is not even read.
-                seen = roles if roles.rounds is None else replace(roles, item=None)
-                layout = Layout.resolve(batch, seen)
+                layout = Layout.resolve(batch, roles)
                 if layout.rater is not None:
                     raise AnnostatError(
                         "a long table cannot be streamed into counts: read it with collapse=False, "
@@ -52,7 +53,9 @@ def stream_rounds(path: Path, roles: Roles, units: dict[str, Any]) -> Rounds:
                     )
                 extra = (roles.by, roles.period, roles.fps, roles.length)
                 keys = [c for c in extra if isinstance(c, str)]
+                seen = SeenItems(layout.item, roles.by)
             names = layout.rounds
+            seen.add(batch)
             rows = RowNames(np.arange(start, start + len(batch)))
             start += len(batch)
             if len(names) == 2 and not keys and all(_is_plain(batch[c].dtype) for c in names):
@@ -84,6 +87,7 @@ def stream_rounds(path: Path, roles: Roles, units: dict[str, Any]) -> Rounds:
                 tables = [_merge(tables, [*names, *keys])]
     if layout is None:
         raise AnnostatError(f"{path.name} has no rows")
+    seen.refuse_duplicates()
     names = layout.rounds
     if fast:
         d = np.array(sorted(fast), dtype=np.float64)
@@ -110,6 +114,56 @@ def stream_rounds(path: Path, roles: Roles, units: dict[str, Any]) -> Rounds:
         exchangeable=units["exchangeable"],
         read=replace(read, notes=(*read.notes, note)),
     )
+
+
+class SeenItems:
+    """Which items were read: 64 bits of each name, so that one that stands twice is found.
+
+    Where items repeat, the stratum may tell them apart, as in tables that are not streamed.
+    """
+
+    def __init__(self, columns: Sequence[str], by: str | None) -> None:
+        self.columns = tuple(columns)
+        self.by = by if columns and by not in columns else None
+        self.hashes: list[NDArray[np.uint64]] = []
+        self.within: list[NDArray[np.uint64]] = []
+
+    def add(self, batch: pd.DataFrame) -> None:
+        """Add the items of a batch; rows without a name are refused."""
+        if not self.columns:
+            return
+        mixed = np.zeros(len(batch), dtype=np.uint64)
+        for name in self.columns:
+            mixed = mixed * SPREAD + _hashes(batch[name])
+        self.hashes.append(mixed)
+        if self.by is not None:
+            self.within.append(mixed * SPREAD + _hashes(batch[self.by]))
+
+    def refuse_duplicates(self) -> None:
+        """Refuse items that stand in more than one row."""
+        twice = _repeated(self.hashes)
+        if twice and (self.by is None or _repeated(self.within)):
+            raise AnnostatError(
+                f"{twice:,} items stand in more than one row (columns that name them: "
+                f"{shown(self.columns)}); name all columns that tell them apart (item)"
+            )
+
+
+def _hashes(column: pd.Series[Any]) -> NDArray[np.uint64]:
+    """Return 64 bits for each name of a column."""
+    import pandas as pd
+
+    if column.dtype.kind not in "iu":
+        column = pd.Series(as_text(column), dtype=object)
+    return np.asarray(pd.util.hash_pandas_object(column, index=False), dtype=np.uint64)
+
+
+def _repeated(hashes: list[NDArray[np.uint64]]) -> int:
+    """Return how many different values stand more than once."""
+    if not hashes:
+        return 0
+    everything = np.sort(np.concatenate(hashes))
+    return int(np.unique(everything[1:][everything[1:] == everything[:-1]]).size)
 
 
 def _merge(tables: list[pd.DataFrame], keys: list[str]) -> pd.DataFrame:
@@ -175,21 +229,28 @@ def _batches(path: Path, roles: Roles) -> Generator[pd.DataFrame, None, None]:
     """Yield the columns that matter, a batch of rows at a time."""
     wanted = [c for c in (roles.by, roles.period, roles.fps, roles.length) if isinstance(c, str)]
     chosen: list[str] | None = None
-    if roles.rounds is not None:
-        chosen = list(dict.fromkeys([*roles.rounds, *wanted]))
     pieces: Any
     with reading(path):
         if is_parquet(path):
             parquet = open_parquet(path)
-            roles.check(parquet.schema_arrow.names)
+            roles.check(parquet.schema_arrow.names, long=False)
+            if roles.rounds is not None:
+                first = next(parquet.iter_batches(batch_size=LOOKED_AT), None)
+                layout = (
+                    None
+                    if first is None
+                    else Layout.resolve(first.to_pandas(ignore_metadata=True), roles)
+                )
+                items = () if layout is None else layout.item
+                chosen = list(dict.fromkeys([*roles.rounds, *wanted, *items]))
             pieces = _ahead(
                 batch.to_pandas(split_blocks=True)
                 for batch in parquet.iter_batches(batch_size=BATCH_ROWS, columns=chosen)
             )
         else:
             text = text_table(path)
-            roles.check([c.strip() for c in text.columns])
-            pieces = _text_batches(path, text.options([roles.by] if roles.by is not None else []))
+            roles.check([c.strip() for c in text.columns], long=False)
+            pieces = _text_batches(path, text.options([c for c in (*roles.items, roles.by) if c]))
     with closing(pieces):
         while True:
             with reading(path):  # not around the yield: its filters are not for the caller

@@ -25,9 +25,7 @@ def mean_estimate(
     """Return the mean over items with a t interval over units; NaN items are left out."""
     sums = unit_sums(np.column_stack([np.ones(len(products)), products]), cluster)
     if sums.n_units == 0:
-        return Estimate(
-            math.nan, None, None, unit, "undefined: no item has all the labels needed"
-        )
+        return Estimate(math.nan, None, None, unit, "undefined: no item has all the labels needed")
     value, error = sums.value(ratio), sums.standard_error(ratio)
     if sums.n_units < 2:
         return Estimate(value, None, None, unit, f"no interval: it takes two {sums.units} or more")

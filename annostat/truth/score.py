@@ -14,11 +14,13 @@ from annostat.arrays import FloatArray
 from annostat.ceilings.floors import BOUNDS
 from annostat.ceilings.values import bounds
 from annostat.errors import (
+    LARGEST,
     AnnostatError,
     check_choice,
     check_level,
     check_number,
     check_numbers,
+    check_squares,
     shown,
 )
 from annostat.labels.checks import check_rounds
@@ -113,16 +115,17 @@ def score_models(
     """
     level = check_level(level)
     if margin is not None:
-        margin = check_number("margin", margin, low=0.0, open_ends=True)
+        margin = check_number("margin", margin, low=0.0, high=LARGEST, open_ends=True)
     if rounds.weights is not None:
         raise AnnostatError(
             "scores need every item, but these rounds are collapsed into counts: read the table "
             "with collapse=False"
         )
+    check_squares(float(np.nanmax(np.abs(rounds.values), initial=0.0)))
     used = rounds.usable()
     models = _predictions(predictions, rounds)
     trained = _trained(trained_on, rounds)
-    models = {name: f[rounds.readings >= 2] for name, f in models.items()}
+    models = {name: f[rounds.usable_rows] for name, f in models.items()}
     if len(used.values) < 2:
         raise AnnostatError("scores take two items with two labels or more, got one")
     _refuse_copies(used, models)
@@ -210,6 +213,7 @@ def _predictions(predictions: Mapping[str, ArrayLike], rounds: Rounds) -> dict[s
             raise AnnostatError(f"{name!r} is a round and a model: a model needs a name of its own")
         if not np.isfinite(f[rounds.readings >= 2]).any():
             raise AnnostatError(f"model {name!r} has no prediction for an item with two labels")
+        check_squares(float(np.abs(f[np.isfinite(f)]).max()))
         found[name] = f
     if not found:
         raise AnnostatError("predictions: there is no model to score")

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from annostat import AnnostatError, read_rounds
 
@@ -18,6 +19,10 @@ OPTIONS = (
     {"rounds": ["a", "b"]},
     {"item": "id", "rounds": ["a", "b"], "cluster": "p", "fps": "fps", "length": "n"},
     {"item": "id", "rater": "who", "value": "v", "by": "phase"},
+    {"item": ["id", "phase"], "rounds": ["a", "b"], "models": ["m"], "missing": ["?", "."]},
+    {"models": ["m"], "tidy_names": True},
+    {"item": "id", "rounds": ["a", "b"], "collapse": True},
+    {"rounds": ["a", "b"], "by": "phase", "fps": "fps", "collapse": True},
 )
 
 
@@ -25,9 +30,22 @@ def rounds(data: bytes) -> None:
     """Read a table of rounds; the first byte chooses the options and the suffix."""
     how = data[0] if data else 0
     suffix = (".csv", ".tsv", ".csv.gz", ".parquet")[how >> 4 & 3]
+    options = OPTIONS[how & 3 | (how >> 6 & 1) << 2]
     with on_disk(data[1:], suffix) as path, tolerated():
-        found = read_rounds(path, **OPTIONS[how & 3])
-        found.digest(), found.usable(), found.picks()
+        found = read_rounds(path, **options)
+        str(found.read), found.digest(), found.usable(), found.picks()
+
+
+def predictions(data: bytes) -> None:
+    """Join a table of predictions to labels; the first byte chooses the names of their items."""
+    from annostat.tables.predictions import read_predictions
+
+    how = data[0] if data else 0
+    item = (["id"], ["id", "phase"])[how & 1]
+    frame = pd.DataFrame({"id": ["1", "2", "c"], "phase": "ED", "a": [1, 2, 3], "b": [2, 2, 4]})
+    labels = read_rounds(frame, item=item, rounds=["a", "b"])
+    with on_disk(data[1:], (".csv", ".xlsx")[how >> 1 & 1]) as path, tolerated():
+        read_predictions(path, labels, missing=["?"])
 
 
 def traces(data: bytes) -> None:
@@ -149,6 +167,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "mask_folders": mask_folders,
     "masks": masks,
     "noise": noise,
+    "predictions": predictions,
     "prompts": prompts,
     "rounds": rounds,
     "scaling": scaling,
