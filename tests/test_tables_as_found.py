@@ -68,9 +68,16 @@ def test_numbers_beside_the_rounds_are_never_rounds(other):
 def test_raters_are_chosen_and_models_are_none_of_them(tmp_path):
     ai = LONG[LONG["rater"] == "first"].assign(rater="ai")
     table = written(tmp_path / "long.csv", pd.concat([LONG, ai]))
-    assert read_rounds(table).names == ("ai", "first", "second")
+    with pytest.raises(AnnostatError, match=r"is ai a model\? .*--rounds first second"):
+        read_rounds(table)
+    assert len(read_rounds(table, rounds=["ai", "first", "second"]).names) == 3
     rounds = read_rounds(table, models=["ai"])
     assert rounds.names == ("first", "second", "ai") and rounds.read.models == ("ai",)
+    with pytest.raises(AnnostatError, match=r"ai are models.*choose\(\['first', 'second'\]\)"):
+        bounds(rounds)
+    assert bounds(rounds.choose(["first", "second"])).rmse_floor.value == FLOOR
+    with pytest.raises(AnnostatError, match="which columns are rounds"):
+        read_rounds(FRAME[["patient", "first"]].assign(unet=FRAME["second"]))
     chosen = read_rounds(table, rounds=["first", "second"])
     assert chosen.names == ("first", "second")
     assert chosen.read.notes[-1] == "Raters not used: ai."

@@ -236,10 +236,11 @@ class Layout:
             models = [str(m) for m in roles.models]
             rounds = [r for r in map(str, sorted(set(raters))) if r not in models]
             suspects = [r for r in rounds if is_model_name(r)]
+            others = [r for r in rounds if r not in suspects]
             if suspects:
                 raise AnnostatError(
-                    f"is {shown(suspects)} a model? Say so (--model {suspects[0]}; models), or name "
-                    f"the raters (--rounds {' '.join(rounds[:3])}; rounds)"
+                    f"is {shown(suspects)} a model? Say so (--model {suspects[0]}; models) or name "
+                    f"the raters (--rounds {' '.join(others[:3])}; rounds)"
                 )
             self.rounds = [*rounds, *models]
         wide = wide[self.rounds]
@@ -348,7 +349,7 @@ def _rounds_of(frame: pd.DataFrame, free: Sequence[str]) -> list[str]:
             "rounds)"
         )
     looks = {c: look_of(frame[c]) for c in free}
-    may = [c for c in free if may_be_round(c, looks[c])]
+    may = [c for c in free if may_be_round(c, looks[c]) and not is_model_name(c)]
     if len(may) == 2 or (len(may) > 2 and are_series(may)):
         broken = [c for c in free if c not in may and looks[c] == "text" and _numbers_in(frame[c])]
         if not broken:

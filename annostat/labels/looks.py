@@ -134,8 +134,7 @@ def are_series(names: Sequence[str]) -> bool:
     )
 
 
-def may_be_round(name: str, look: str, allowed: Sequence[str] = ()) -> bool:
-    """Return whether a column may be a round that nobody named, or one of names `allowed`."""
-    known = plain_name(name)
-    other = (known in OTHER_NAMES or is_model_name(name)) and known not in allowed
-    return look in ("numbers", "few values", "constant", "0/1") and not other
+def may_be_round(name: str, look: str) -> bool:
+    """Return whether a column may hold labels, or predictions, that nobody named."""
+    numeric = look in ("numbers", "few values", "constant", "0/1")
+    return numeric and plain_name(name) not in OTHER_NAMES

@@ -15,7 +15,6 @@ from annostat.labels.rounds import Rounds
 from annostat.tables.reading import read_table
 
 # Names that say "model" among labels, and are what is looked for among predictions.
-OWN_NAMES = ("model", "prediction", "predicted", "pred", "ai")
 
 
 def read_predictions(
@@ -60,7 +59,7 @@ def read_predictions(
     items = as_names(table, keys)
     if len(set(items)) < len(items):
         raise AnnostatError(f"{os.fspath(path)!r} has items that stand in more than one row")
-    models = [c for c in columns if c not in keys and may_be_round(c, look_of(table[c]), OWN_NAMES)]
+    models = [c for c in columns if c not in keys and may_be_round(c, look_of(table[c]))]
     if not models:
         raise AnnostatError(f"{os.fspath(path)!r} has no column of numbers beside its items")
     place = {item: i for i, item in enumerate(items)}
