@@ -666,3 +666,17 @@ def test_rounds_that_do_not_correlate_fail_a_check():
     assert check.passed is None and "may be 0" in check.message
     clear = bounds(simulate_values(40, noise_sd=1.0, truth_sd=9.0, rng=3))
     assert not [c for c in clear.checks if c.name == "reliability"]
+
+
+def test_twenty_readers_of_two_items_each_are_seen_to_be_biased():
+    g = np.random.default_rng(2)
+    z = np.full((300, 20), np.nan)
+    for row in z:
+        row[g.choice(20, 2, replace=False)] = 0.0
+    z += g.normal(0, 5, (300, 1)) + g.normal(0, 1, (300, 20))
+    biased = z + np.where(np.arange(20) % 2, 1.0, -1.0)
+    for values, passed in ((z, True), (biased, False)):
+        checks = {c.name: c.passed for c in bounds(rounds_of(values), n_resamples=99).checks}
+        assert checks["rater_bias"] is passed
+    two = bounds(rounds_of(z[:, :2][np.isfinite(z[:, :2]).all(axis=1)]), n_resamples=99)
+    assert "rater_bias" not in {c.name for c in two.checks}

@@ -264,7 +264,7 @@ def test_leakage_is_found_and_corrected():
     told = score_models(rounds, {"m": f}, trained_on="first", **FAST).models[0]
     assert exact in told.excess.interval and 0.3 in told.leakage.share.interval
     # Grubbs' moments: the noise of each round from the covariance with the other one.
-    (s11, s12, s1f), (_, s22, s2f), (_, _, sff) = np.cov(np.column_stack([z, f]), rowvar=False)
+    (s11, s12, s1f), (_, _, s2f), (_, _, sff) = np.cov(np.column_stack([z, f]), rowvar=False)
     assert told.leakage.share.value == pytest.approx((s1f - s2f) / (s11 - s12), rel=1e-9)
     excess = sff - 2 * s2f + s12 + (f.mean() - z.mean()) ** 2
     assert told.excess.value == pytest.approx(excess, rel=1e-9)

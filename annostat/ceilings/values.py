@@ -17,6 +17,7 @@ from annostat.agreement import (
 from annostat.agreement.icc_forms import FLAT, NO_ERROR, IccForm
 from annostat.agreement.mean_limits import limits_with_mean
 from annostat.agreement.noise_sd import ALL_EQUAL, NOTHING
+from annostat.agreement.rater_bias import bias_of_raters
 from annostat.agreement.small import (
     check_few,
     check_reliability,
@@ -138,6 +139,7 @@ def bounds(
         checks=(
             *noise.checks,
             *(() if limits is None else limits.checks),
+            *_of_many(used, level),
             *_of_few(v, noise.noise_sd, reliability),
             *_whole_numbers(used),
         ),
@@ -204,6 +206,16 @@ def unbiased_pair_mae(rounds: Rounds, v: Variances, *, level: float = 0.95) -> E
     centred = replace(rounds, values=rounds.values - v.effects * v.scale)
     shrink = math.sqrt(v.degrees / (v.n_labels - v.n_items))
     return pair_mae(centred, level=level).scaled(1 / shrink)
+
+
+def _of_many(rounds: Rounds, level: float) -> list[Check]:
+    """Return whether three or more raters are biased, over all items: no pair needs to share many.
+
+    The test of two rounds is among `check_rounds`.
+    """
+    if rounds.n_rounds < 3 or rounds.exchangeable or rounds.cluster is not None:
+        return []
+    return [bias_of_raters(rounds, level=level)]
 
 
 def _of_few(v: Variances, noise: Estimate, reliability: Estimate) -> list[Check]:
