@@ -27,6 +27,7 @@ from annostat.agreement import (
     noise_interval,
     reliability_interval,
     spearman_brown,
+    unequal_raters,
 )
 from annostat.agreement.variances import Variances
 from annostat.ceilings.values import unbiased_pair_mae
@@ -680,3 +681,18 @@ def test_twenty_readers_of_two_items_each_are_seen_to_be_biased():
         assert checks["rater_bias"] is passed
     two = bounds(rounds_of(z[:, :2][np.isfinite(z[:, :2]).all(axis=1)]), n_resamples=99)
     assert "rater_bias" not in {c.name for c in two.checks}
+
+
+def test_floors_against_each_kind_of_label_stand_beside_that_of_equal_raters():
+    g = np.random.default_rng(2)
+    z = g.normal(50, 3, (1000, 1)) + g.normal([0.0, 3.0], [1.0, 3.0], (1000, 2))
+    rounds = Rounds.from_array(z, names=["A", "B"], unit="mm")
+    found = bounds(rounds, n_resamples=99)
+    assert found.by_label.to_dict() == unequal_raters(rounds).to_dict()
+    for name, floor in (("A", 1.0), ("B", 3.0), ("one of these raters, at random", 2.7)):
+        assert floor in found.by_label.kind(name).rmse_floor.interval
+    assert "by_label" in found.to_dict() and "at random" in str(found)
+    assert "equal_noise" in {c.name for c in found.checks if c.passed is False}
+    for other in (found.against(2), found.at(sd_of_labels=20.0)):
+        assert "by_label" not in other.to_dict() and "at random" not in str(other)
+    assert bounds(rounds_of(z, exchangeable=True), n_resamples=99).by_label is None

@@ -15,6 +15,7 @@ from annostat.agreement import (
     repeatability,
 )
 from annostat.agreement.icc_forms import FLAT, NO_ERROR, IccForm
+from annostat.agreement.label_kinds import UnequalRaters
 from annostat.agreement.mean_limits import limits_with_mean
 from annostat.agreement.noise_sd import ALL_EQUAL, NOTHING
 from annostat.agreement.rater_bias import bias_of_raters
@@ -25,6 +26,7 @@ from annostat.agreement.small import (
     f_interval,
     reliability_interval,
 )
+from annostat.agreement.unequal import unequal_raters
 from annostat.agreement.variances import NONE_COVERS, Variances, share_interval
 from annostat.ceilings.floors import ANTICORRELATED
 from annostat.ceilings.measured import MeasuredBounds
@@ -34,6 +36,8 @@ from annostat.labels.rounds import Rounds
 from annostat.resampling.generators import Rng, seed_of
 from annostat.results.estimates import Estimate
 from annostat.results.result import Check, Provenance
+
+MOST = 0.5  # share of the items with all labels from which raters are told apart
 
 
 def bounds(
@@ -127,6 +131,7 @@ def bounds(
         reliability = Estimate(math.nan, note="the values were collapsed into differences")
     else:
         reliability = reliability_estimate(v, interval=share, **resampled)
+    by_label = None if collapsed else _by_label(used, level)
     return MeasuredBounds(
         noise_sd=noise.noise_sd,
         reliability=reliability,
@@ -136,10 +141,12 @@ def bounds(
         icc=table,
         limits=limits,
         deviations=deviations,
+        by_label=by_label,
         checks=(
             *noise.checks,
             *(() if limits is None else limits.checks),
             *_of_many(used, level),
+            *_of_labels(by_label),
             *_of_few(v, noise.noise_sd, reliability),
             *_whole_numbers(used),
         ),
@@ -206,6 +213,21 @@ def unbiased_pair_mae(rounds: Rounds, v: Variances, *, level: float = 0.95) -> E
     centred = replace(rounds, values=rounds.values - v.effects * v.scale)
     shrink = math.sqrt(v.degrees / (v.n_labels - v.n_items))
     return pair_mae(centred, level=level).scaled(1 / shrink)
+
+
+def _by_label(rounds: Rounds, level: float) -> UnequalRaters | None:
+    """Return the floors against each kind of label, where most items have a label of all raters."""
+    full = np.isfinite(rounds.values).all(axis=1)
+    if rounds.exchangeable or full.sum() < 3 or full.mean() < MOST:
+        return None
+    return unequal_raters(rounds, level=level)
+
+
+def _of_labels(by_label: UnequalRaters | None) -> list[Check]:
+    """Return what speaks against raters that are alike, where something does."""
+    if by_label is None:
+        return []
+    return [check for check in (by_label.equal, by_label.tails) if check.passed is False]
 
 
 def _of_many(rounds: Rounds, level: float) -> list[Check]:
