@@ -131,7 +131,7 @@ def bounds(
         reliability = Estimate(math.nan, note="the values were collapsed into differences")
     else:
         reliability = reliability_estimate(v, interval=share, **resampled)
-    by_label = None if collapsed else _by_label(used, level)
+    by_label = None if collapsed or v.dominated else _by_label(used, level)
     return MeasuredBounds(
         noise_sd=noise.noise_sd,
         reliability=reliability,
