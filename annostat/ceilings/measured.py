@@ -28,7 +28,8 @@ class MeasuredBounds(Bounds):
         Limits of agreement with the mean, of other rounds.
     by_label : UnequalRaters or None
         Each rater's bias and noise, and the floors against a label of each, of one of them at
-        random and of a new one; None where rounds have no identity, most items lack a label, or a few carry the variance.
+        random and of a new one; None where rounds have no identity, most items lack a label, or
+        a few carry the variance.
     checks : tuple of Check
     """
 
