@@ -204,7 +204,7 @@ def test_clusters_widen_the_interval():
 
 def test_shrout_fleiss_table():
     table = TABLES["shrout_fleiss_1979"]
-    found = agreement.icc(rounds_of(table["data"]))
+    found = agreement.icc(rounds_of(table["data"]), interval="f")
     names = dict(zip(("ICC1", "ICC2", "ICC3", "ICC1k", "ICC2k", "ICC3k"),
                      ("icc_1_1", "icc_a_1", "icc_c_1", "icc_1_k", "icc_a_k", "icc_c_k"),
                      strict=True))  # fmt: skip
@@ -434,17 +434,35 @@ def test_icc_intervals_whatever_the_law_and_with_clusters():
     assert hits["f"] / reps < 0.85
 
 
-def test_few_items_have_the_classical_intervals():
+def test_few_items_have_intervals_that_do_not_wait_for_their_law():
     g = np.random.default_rng(2)
     v = g.normal(0, 2, (14, 1)) + g.normal(0, 1, (14, 2))
     few = rounds_of(v)
-    assert agreement.icc(few).to_dict() == agreement.icc(few, interval="f").to_dict()
+    table = agreement.icc(few)
+    assert table.to_dict() == agreement.icc(few, interval="f-kurtosis").to_dict()
+    v_few = Variances.of(few)
+    for name, alike in (("icc_c_1", few), ("icc_1_1", replace(few, exchangeable=True))):
+        assert table[name].interval == agreement.reliability_interval(Variances.of(alike))
+    plain_a, wide_a = (
+        agreement.icc(few, interval="f")["icc_a_1"].interval,
+        table["icc_a_1"].interval,
+    )
+    assert wide_a.low < plain_a.low and wide_a.high > plain_a.high
+    spread = agreement.repeatability(few).noise_sd
+    assert spread.interval == agreement.noise_interval(v_few)
+    assert (
+        "bootstrap-t"
+        in agreement.repeatability(few, interval="bootstrap-t").noise_sd.interval.method
+    )
     plain = agreement.bland_altman(few)
     assert plain.to_dict() == agreement.bland_altman(few, interval="noncentral-t").to_dict()
     assert any("F intervals presume" in line for line in agreement.icc(few).sections()[0].lines)
     assert any("presume Gaussian" in line for line in plain.sections()[0].lines)
     more = rounds_of(np.vstack([v, [[0.0, 1.0]]]))
-    assert "bootstrap-t" in agreement.icc(more)["icc_1_k"].interval.method
+    assert "for kurtosis" in agreement.icc(more)["icc_1_k"].interval.method
+    many = rounds_of(np.vstack([v, 1 + v, [[0.0, 1.0], [2.0, 1.5]]]))
+    assert "bootstrap-t" in agreement.icc(many)["icc_1_k"].interval.method
+    assert "bootstrap-t" in agreement.repeatability(many).noise_sd.interval.method
     assert "bootstrap-t" in agreement.bland_altman(more).upper.interval.method
     # Clusters are never taken for items.
     eight = rounds_of(v, cluster=np.arange(14) // 2)
@@ -930,7 +948,7 @@ def test_interval_of_agreement_is_mcgraw_and_wongs(level):
     )
     upper, lower = (stats.f.ppf((1 + level) / 2, *d) for d in ((n - 1, df), (df, n - 1)))
     rest = k * msc + (k * n - k - n) * mse
-    e = agreement.icc(rounds_of(v), level=level)["icc_a_1"]
+    e = agreement.icc(rounds_of(v), interval="f", level=level)["icc_a_1"]
     assert e.value == pytest.approx(rho)
     assert e.low == pytest.approx(n * (msr - upper * mse) / (upper * rest + n * msr))
     assert e.high == pytest.approx(n * (lower * msr - mse) / (rest + n * lower * msr))
@@ -963,7 +981,7 @@ def test_forms_are_asked_for_by_name_and_number():
         with pytest.raises(AnnostatError, match="k must be a whole number of at least 1"):
             agreement.icc(rounds, k=k)
     for k in (None, 1, 7):
-        found = agreement.icc(rounds, k=k)
+        found = agreement.icc(rounds, interval="f", k=k)
         assert found.k == found.provenance.options["k"] == (k or 4)
         for form in ("icc_1", "icc_a", "icc_c"):
             one, many = found[f"{form}_1"], found[f"{form}_k"]

@@ -21,7 +21,14 @@ from annostat import (
     compare_published,
     simulate_values,
 )
-from annostat.agreement import CONVENTIONS, limits_with_mean, spearman_brown
+from annostat.agreement import (
+    CONVENTIONS,
+    limits_with_mean,
+    noise_interval,
+    reliability_interval,
+    spearman_brown,
+    unequal_raters,
+)
 from annostat.agreement.variances import Variances
 from annostat.ceilings.values import unbiased_pair_mae
 from annostat.plotting import plot_deviations
@@ -611,3 +618,81 @@ def test_z_of_a_reported_correlation():
     ).readings
     assert math.isnan(nothing.z) and math.isnan(nothing.p_value) and not nothing.refuted
     assert nothing.bound == 0
+
+
+# ---------------------------------------------------------------------------------- few items
+
+
+def test_eight_items_have_intervals_that_end_and_one_for_each_number():
+    rounds = simulate_values(8, noise_sd=4.0, truth_sd=11.0, rng=3)
+    found, v = bounds(rounds), Variances.of(rounds)
+    assert found.noise_sd.interval == noise_interval(v)
+    assert found.noise_sd.high < 4 * found.noise_sd.value  # a bootstrap-t goes to 10 to 45 times
+    assert found.reliability.interval == reliability_interval(v)
+    forms = {form.name: form.estimate for form in found.icc}
+    assert forms["icc_c_1"].interval == found.reliability.interval
+    assert found.limits.sd.interval == found.sd_difference.interval
+    assert found.provenance.options["interval"] == "log-t"
+    assert [c.passed for c in found.checks if c.name == "few_items"] == [None]
+    # What is asked for by name is given, and is one interval too.
+    named = bounds(rounds, interval="chi-square")
+    assert named.noise_sd.interval.method == "chi-square"
+    forms = {form.name: form.estimate for form in named.icc}
+    for end in ("low", "high"):
+        want = getattr(forms["icc_c_1"], end)
+        assert getattr(named.reliability, end) == pytest.approx(want)
+    asked = bounds(rounds, interval="bootstrap-t")
+    assert "bootstrap-t" in asked.noise_sd.interval.method
+    assert "bootstrap-t" in asked.reliability.interval.method
+    assert not [c for c in asked.checks if c.name == "few_items"]
+
+
+@pytest.mark.parametrize(("n", "words"), [(29, "log-t over items"), (30, "bootstrap-t")])
+def test_intervals_switch_at_thirty_items(n, words):
+    found = bounds(simulate_values(n, noise_sd=4.0, truth_sd=11.0, rng=3), n_resamples=200)
+    assert found.noise_sd.interval.method.startswith(words)
+    whole = simulate_values(4 * n, noise_sd=4.0, truth_sd=11.0, rng=3).values
+    rounds = Rounds.from_array(whole, cluster=np.arange(4 * n) // 4)
+    found = bounds(rounds, n_resamples=200)
+    assert found.noise_sd.interval.method.startswith(words.replace("items", "clusters"))
+
+
+def test_rounds_that_do_not_correlate_fail_a_check():
+    g = np.random.default_rng(1)
+    z = g.normal(0, 1, (40, 2))
+    opposed = np.column_stack([z[:, 0], 0.4 * z[:, 1] - z[:, 0]])
+    [check] = [c for c in bounds(rounds_of(opposed)).checks if c.name == "reliability"]
+    assert check.passed is False and "do not correlate" in check.message
+    [check] = [c for c in bounds(rounds_of(z + 0.1 * z[:, :1])).checks if c.name == "reliability"]
+    assert check.passed is None and "may be 0" in check.message
+    clear = bounds(simulate_values(40, noise_sd=1.0, truth_sd=9.0, rng=3))
+    assert not [c for c in clear.checks if c.name == "reliability"]
+
+
+def test_twenty_readers_of_two_items_each_are_seen_to_be_biased():
+    g = np.random.default_rng(2)
+    z = np.full((300, 20), np.nan)
+    for row in z:
+        row[g.choice(20, 2, replace=False)] = 0.0
+    z += g.normal(0, 5, (300, 1)) + g.normal(0, 1, (300, 20))
+    biased = z + np.where(np.arange(20) % 2, 1.0, -1.0)
+    for values, passed in ((z, True), (biased, False)):
+        checks = {c.name: c.passed for c in bounds(rounds_of(values), n_resamples=99).checks}
+        assert checks["rater_bias"] is passed
+    two = bounds(rounds_of(z[:, :2][np.isfinite(z[:, :2]).all(axis=1)]), n_resamples=99)
+    assert "rater_bias" not in {c.name for c in two.checks}
+
+
+def test_floors_against_each_kind_of_label_stand_beside_that_of_equal_raters():
+    g = np.random.default_rng(2)
+    z = g.normal(50, 3, (1000, 1)) + g.normal([0.0, 3.0], [1.0, 3.0], (1000, 2))
+    rounds = Rounds.from_array(z, names=["A", "B"], unit="mm")
+    found = bounds(rounds, n_resamples=99)
+    assert found.by_label.to_dict() == unequal_raters(rounds).to_dict()
+    for name, floor in (("A", 1.0), ("B", 3.0), ("one of these raters, at random", 2.7)):
+        assert floor in found.by_label.kind(name).rmse_floor.interval
+    assert "by_label" in found.to_dict() and "at random" in str(found)
+    assert "equal_noise" in {c.name for c in found.checks if c.passed is False}
+    for other in (found.against(2), found.at(sd_of_labels=20.0)):
+        assert "by_label" not in other.to_dict() and "at random" not in str(other)
+    assert bounds(rounds_of(z, exchangeable=True), n_resamples=99).by_label is None

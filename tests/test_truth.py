@@ -28,7 +28,7 @@ from annostat.truth.instruments import correlation_with_truth
 from annostat.truth.means import fieller, mean_estimate
 from annostat.truth.products import Labels, half_products
 from annostat.truth.result import QUANTITIES
-from annostat.truth.verdicts import ABOVE, AT, BELOW, OPEN, Verdict, flip_p, judge, sign_tests
+from annostat.truth.verdicts import ABOVE, AT, BELOW, OPEN, TWO, Verdict, flip_p, judge, sign_tests
 
 PUBLISHED = json.loads((Path(__file__).parent / "data" / "published_tables.json").read_text())
 FAST = {"n_resamples": 200, "kind": "values"}
@@ -263,16 +263,48 @@ def test_leakage_is_found_and_corrected():
     assert [c.passed for c in naive.checks if c.name == "leakage"] == [False]
     told = score_models(rounds, {"m": f}, trained_on="first", **FAST).models[0]
     assert exact in told.excess.interval and 0.3 in told.leakage.share.interval
-    # The published formulas, less the biases of the rounds.
-    d = z[:, 1] - z[:, 0] - (z[:, 1] - z[:, 0]).mean()
-    e1, e2 = f - z[:, 0] - d.mean(), f - z[:, 1]
-    shift = (z[:, 1] - z[:, 0]).mean() / 2
-    e1, e2 = f - z[:, 0] - shift, f - z[:, 1] + shift
-    share = (np.mean(e2**2) - np.mean(e1**2)) / np.mean(d**2)
-    assert told.leakage.share.value == pytest.approx(share, rel=1e-9)
-    excess = np.mean(e2**2) - np.var(d, ddof=1) / 2
+    # Grubbs' moments: the noise of each round from the covariance with the other one.
+    (s11, s12, s1f), (_, _, s2f), (_, _, sff) = np.cov(np.column_stack([z, f]), rowvar=False)
+    assert told.leakage.share.value == pytest.approx((s1f - s2f) / (s11 - s12), rel=1e-9)
+    excess = sff - 2 * s2f + s12 + (f.mean() - z.mean()) ** 2
     assert told.excess.value == pytest.approx(excess, rel=1e-9)
+    assert told.trained.round_ == "first" and naive.models[0].trained is None
     assert told.verdict.p_signed_rank is None and "two rounds" in told.true_correlation.note
+
+
+def test_trained_on_one_of_two_unequal_raters():
+    """An honest model is not accused, and what two rounds do not tell is said not to be told."""
+    g = np.random.default_rng(4)
+    y = g.normal(10, 4, 2000)
+    x = g.normal(0, [0.8, 1.25], (2000, 2))
+    rounds = Rounds.from_array(y[:, None] + x, names=("a", "b"), unit="mm")
+    models = {"honest": y + g.normal(0, 0.5, 2000), "taught": y + 0.9 * x[:, 0]}
+    told = score_models(rounds, models, trained_on="a", margin=2.0, **FAST)
+    honest, taught = told.models
+    assert 0.5 in honest.true_rmse.interval and honest.trained.learned is False
+    assert honest.verdict.name == AT and honest.verdict.upper < 2
+    assert 0.9 in taught.leakage.share.interval and taught.leakage.p_value < 1e-3
+    assert 0.72 in taught.true_rmse.interval
+    assert honest.trained.sentence() in str(told) and taught.trained.sentence() in str(told)
+    data = told.to_dict()["models"][0]
+    assert data["trained_on_one"]["excess"] == data["excess"]
+    few = Rounds.from_array(g.normal(0, 12, (12, 1)) + g.normal(0, 1, (12, 2)), unit="mm")
+    off = few.values.mean(axis=1) + g.normal(0, 0.3, 12)
+    [open_] = score_models(few, {"m": off}, trained_on="round_1", **FAST).models
+    assert open_.verdict.name == TWO and not open_.trained.resolved
+    assert "a third round" in open_.verdict.sentence("mm")
+    assert open_.true_rmse.interval.low == 0 and np.isfinite(open_.true_rmse.interval.high)
+
+
+def test_a_square_below_zero_is_no_limit_of_zero():
+    g = np.random.default_rng(4)
+    y = g.normal(10, 4, 800)
+    z = y[:, None] + g.normal(0, 1, (800, 2))
+    rounds = Rounds.from_array(z)
+    # It holds the noise of the round that it has not seen: its square is negative.
+    [m] = score_models(rounds, {"m": 0.1 * y + 0.9 * z[:, 1]}, trained_on="round_1", **FAST).models
+    assert m.excess.value < 0 and m.verdict.name == OPEN and np.isnan(m.verdict.upper)
+    assert "not judged" in m.verdict.sentence("")
 
 
 def test_leakage_with_three_rounds_needs_no_equal_noise():

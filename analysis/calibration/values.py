@@ -33,6 +33,7 @@ def values(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
     rounds, _ = design.sample(rng, scale=2.0, spread=spread)
     v = Variances.of(rounds)
     seed = int(rng.integers(2**31))
+    resampled = {"n_resamples": RESAMPLES, "rng": seed}
     methods = ["bootstrap-t", "chi-square"]
     if design.n in (20, 200):
         methods += ["percentile", "bca"]
@@ -46,14 +47,13 @@ def values(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
         )
     reliability = spread**2 / (spread**2 + sigma**2)
     given["interval: reliability"] = (
-        reliability_estimate(v, level=LEVEL, n_resamples=RESAMPLES, rng=seed),
+        reliability_estimate(v, interval="bootstrap-t", level=LEVEL, **resampled),
         reliability,
     )
     pair = unbiased_pair_mae(rounds, v, level=LEVEL)
     given["interval: pair_mae"] = (pair, pair_mae_of(design))
     given["interval: mae_floor, Gaussian reading"] = (pair.scaled(0.5**0.5), mae)
-    resampled = {"n_resamples": RESAMPLES, "rng": seed}
-    table = agreement.icc(rounds, **resampled)
+    table = agreement.icc(rounds, interval="bootstrap-t", **resampled)
     given["interval: icc_c_1"] = (table["icc_c_1"], reliability)
     given["interval: icc_a_1"] = (table["icc_a_1"], reliability)  # no round is biased
     given["interval: icc_c_1, F"] = (agreement.icc(rounds, interval="f")["icc_c_1"], reliability)

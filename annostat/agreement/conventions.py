@@ -12,7 +12,8 @@ CONVENTIONS: dict[str, str] = {
     "noise-sd": "SD of one annotation's noise, σ itself",
     "mean-item-sd": "mean over items of the SD within an item, c₄(k)·σ for Gaussian noise",
 }
-INTERVALS = ("bootstrap-t", "bonett", "chi-square", "t", "percentile", "bca")  # of an SD
+# Of an SD; "auto" is log-t below 30 independent items, and bootstrap-t from there on.
+INTERVALS = ("auto", "log-t", "bootstrap-t", "bonett", "chi-square", "t", "percentile", "bca")
 
 
 def factor(convention: str, n_rounds: int) -> float:

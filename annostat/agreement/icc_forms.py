@@ -12,7 +12,8 @@ from scipy import special
 
 from annostat._version import __version__
 from annostat.agreement.anova import MeanSquares
-from annostat.agreement.variances import FEW_ITEMS, NONE_COVERS, Variances, share_interval
+from annostat.agreement.small import chosen, log_variance_error, reliability_interval
+from annostat.agreement.variances import NONE_COVERS, Variances, share_interval
 from annostat.errors import AnnostatError, check_choice, check_level
 from annostat.labels.rounds import Rounds
 from annostat.resampling.generators import Rng, seed_of
@@ -33,7 +34,9 @@ NAMES = {
     "icc_a_k": ("ICC(A,k)", "ICC(2,k)", "two-way random, absolute agreement, mean of k"),
     "icc_c_k": ("ICC(C,k)", "ICC(3,k)", "two-way mixed, consistency, mean of k"),
 }
-INTERVALS = ("bootstrap-t", "f")
+INTERVALS = ("auto", "f-kurtosis", "bootstrap-t", "f")
+FLAT = "no interval: two items only, or a round that is constant or mirrors another"
+NO_ERROR = 1e-9  # a standard error of a share below this is rounding
 ROUNDING = 1e-24  # mean squares below this share of the largest value's square are rounding
 
 
@@ -123,7 +126,11 @@ def notes_of(forms: Sequence[IccForm]) -> list[str]:
     """Return what must be said below a table of these forms."""
     notes = list(dict.fromkeys(f.estimate.note for f in forms if f.estimate.note))
     methods = {f.name: f.estimate.interval.method for f in forms if f.estimate.interval}
-    if any(method.startswith("F") for method in methods.values()):
+    if any(method.endswith("for kurtosis") for method in methods.values()):
+        notes.append(
+            "F intervals presume Gaussian truths, and errors with tails up to exponential ones."
+        )
+    elif any(method.startswith("F") for method in methods.values()):
         notes.append("F intervals presume Gaussian truths and errors of independent items.")
     elif "icc_a_1" in methods:
         notes.append("The intervals of ICC(A,·) hold for these raters, not for raters drawn anew.")
@@ -133,7 +140,7 @@ def notes_of(forms: Sequence[IccForm]) -> list[str]:
 def icc(
     rounds: Rounds,
     *,
-    interval: str = "bootstrap-t",
+    interval: str = "auto",
     level: float = 0.95,
     k: int | None = None,
     n_resamples: int = 2000,
@@ -146,11 +153,14 @@ def icc(
     ----------
     rounds : Rounds
         Values of shape (n_items, n_rounds), NaN where missing.
-    interval : {"bootstrap-t", "f"}
+    interval : {"auto", "f-kurtosis", "bootstrap-t", "f"}
         "bootstrap-t" draws items, or whole clusters, on the scale of −log(1 − ρ); it presumes no
         law and speaks of these raters. "f" is exact for Gaussian truths and errors of independent
-        items, too narrow for others, and takes the raters of ICC(A,·) for a sample of many. Fewer
-        than 15 independent items cannot show their law: there "f" stands in for the bootstrap.
+        items, too narrow for others, and takes the raters of ICC(A,·) for a sample of many.
+        "f-kurtosis" is "f" with fewer degrees of freedom within items, for tails of the errors up
+        to exponential ones (`reliability_interval`). Fewer than 30 independent items (or clusters)
+        cannot show their law: "auto" takes "f-kurtosis" there, and "bootstrap-t" from there on.
+        Where whole clusters count, ICC(A,1) is bootstrap-t in both.
     level : float
         Confidence level.
     k : int, optional
@@ -212,15 +222,15 @@ def icc(
         single[1:] = [
             IccForm(f.name, nothing, math.nan, f.df1, f.df2, math.nan) for f in single[1:]
         ]
-    labelled = rounds.usable()
-    units = None if labelled.cluster is None else len(set(labelled.cluster))
-    clustered = units is not None and units < labelled.n_items
-    used = interval if clustered or labelled.n_items >= FEW_ITEMS else "f"
-    if used == "bootstrap-t":
-        single = _resampled(single, rounds, level, n_resamples, rng, n_jobs)
+    used, drawn = interval, False
+    if interval != "f":
+        apart = Variances.of(rounds)
+        used = chosen(interval, apart, "f-kurtosis")
+        drawn = used == "bootstrap-t" or apart.sums.clustered
+        single = _beyond(single, ms, rounds, apart, used, level, n_resamples, rng, n_jobs)
     forms = (*single, *(_averaged(form, count) for form in single))
     options = {"interval": used, "level": level, "k": count, "n_resamples": n_resamples}
-    seed = seed_of(rng) if used == "bootstrap-t" else None
+    seed = seed_of(rng) if drawn else None
     return Icc(
         forms,
         int(count),
@@ -229,16 +239,19 @@ def icc(
     )
 
 
-def _resampled(
+def _beyond(
     forms: list[IccForm],
+    ms: MeanSquares,
     rounds: Rounds,
+    apart: Variances,
+    method: str,
     level: float,
     n_resamples: int,
     rng: Rng,
     n_jobs: int | None,
 ) -> list[IccForm]:
-    """Return the forms with bootstrap-t intervals, where they have one."""
-    alike, apart = Variances.of(replace(rounds, exchangeable=True)), Variances.of(rounds)
+    """Return the forms with intervals that presume no Gaussian errors, where they have one."""
+    alike = Variances.of(replace(rounds, exchangeable=True))
     shares = {
         "icc_1_1": (alike, alike.reliability),
         "icc_a_1": (apart, apart.absolute_agreement),
@@ -248,16 +261,27 @@ def _resampled(
     for form in forms:
         e = form.estimate
         v, share = shares[form.name]
-        if e.interval is None and (math.isnan(e.value) or e.value == 1 or form.f == 0):
+        undefined = math.isnan(e.value) or e.value == 1 or form.f == 0
+        if e.interval is None and (undefined or method != "bootstrap-t"):
             found.append(form)
         elif v.dominated:
             found.append(replace(form, estimate=Estimate(e.value, note=NONE_COVERS)))
         else:
-            limits = share_interval(
-                v.sums, share, level=level, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs
-            )
             error = v.sums.standard_error(share)
-            note = "" if limits else "no interval: a round that is constant or mirrors another"
+            note = "no interval: a round that is constant or mirrors another"
+            if method == "bootstrap-t" or (form.name == "icc_a_1" and v.sums.clustered):
+                limits = share_interval(
+                    v.sums, share, level=level, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs
+                )
+            elif not error > NO_ERROR:
+                limits, note = None, FLAT
+            elif form.name == "icc_a_1":
+                noise = log_variance_error(v)
+                own = _agreement(ms, level, 2 / noise if 0 < noise < math.inf else None).estimate
+                limits, note = own.interval, own.note
+            else:
+                limits = reliability_interval(v, level=level)
+            note = "" if limits else note
             if limits is not None:
                 # With missing cells the estimate has other weights, and may just fall outside.
                 low, high = min(limits.low, e.value), max(limits.high, e.value)
@@ -312,7 +336,8 @@ def _ratio_form(
     return IccForm(name, estimate, f, df1, df2, float(special.fdtrc(df1, df2, f)))
 
 
-def _agreement(ms: MeanSquares, level: float) -> IccForm:
+def _agreement(ms: MeanSquares, level: float, freedom: float | None = None) -> IccForm:
+    """Return ICC(A,1); `freedom` is that of the residual in the interval, if not the exact one."""
     n, k = ms.n_adjusted, ms.k_adjusted
     items, rounds, residual = (
         0.0 if square <= ROUNDING else square
@@ -330,14 +355,16 @@ def _agreement(ms: MeanSquares, level: float) -> IccForm:
     value = (items - residual) / bottom
     f = items / residual if residual > 0 else math.inf if items > 0 else math.nan
     a, b = k * value / (n * (1 - value)), 1 + k * value * (n - 1) / (n * (1 - value))
-    spread = (a * rounds) ** 2 / (ms.n_rounds - 1) + (b * residual) ** 2 / df2
+    within = df2 if freedom is None else freedom
+    spread = (a * rounds) ** 2 / (ms.n_rounds - 1) + (b * residual) ** 2 / within
     interval = None
     note = "no interval: the residual vanishes"
     if spread > 0:
-        freedom = (a * rounds + b * residual) ** 2 / spread
-        high, low = _f_quantile(df1, freedom, level), _f_quantile(freedom, df1, level)
+        joint = (a * rounds + b * residual) ** 2 / spread
+        high, low = _f_quantile(df1, joint, level), _f_quantile(joint, df1, level)
         rest = k * rounds + (k * n - k - n) * residual
         method = "F with Satterthwaite's degrees of freedom"
+        method += "" if freedom is None else " for kurtosis"
         lower = n * (items - high * residual) / (high * rest + n * items)
         upper = n * (low * items - residual) / (rest + n * low * items)
         # The formula breaks down where its denominators vanish: very few labels, negative values.

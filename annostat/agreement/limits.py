@@ -124,11 +124,11 @@ class BlandAltman(Result):
         ]
         title = f"Bland–Altman: {self.names[1]} − {self.names[0]}"
         method = self.provenance.options["interval"]
-        notes = (
-            []
-            if method == "bootstrap-t"
-            else ["The intervals of the limits and of the SD presume Gaussian differences."]
-        )
+        notes = []
+        if method != "bootstrap-t":
+            own = self.sd.interval is not None and self.sd.interval.method.startswith("log-t")
+            what = "the limits" if own else "the limits and of the SD"
+            notes.append(f"The intervals of {what} presume Gaussian differences.")
         notes += [e.note for e in (self.upper,) if e.note and e.interval is None]
         head = Section(title, ("what", "estimate", "interval"), rows, notes)
         return [head, check_section(self.checks)]

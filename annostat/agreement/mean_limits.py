@@ -10,6 +10,7 @@ import numpy as np
 
 from annostat._version import __version__
 from annostat.agreement.noise_sd import noise_estimate
+from annostat.agreement.small import chosen
 from annostat.agreement.variances import Variances
 from annostat.arrays import FloatArray
 from annostat.errors import AnnostatError, check_level
@@ -77,7 +78,7 @@ class MeanLimits(Result):
 def limits_with_mean(
     rounds: Rounds,
     *,
-    interval: str = "bootstrap-t",
+    interval: str = "auto",
     level: float = 0.95,
     n_resamples: int = 2000,
     rng: Rng = 0,
@@ -90,7 +91,7 @@ def limits_with_mean(
     rounds : Rounds
         Values of shape (n_items, n_rounds), NaN for missing; items with fewer than two readings
         are left out.
-    interval : {"bootstrap-t", "bonett", "chi-square", "t", "percentile", "bca"}
+    interval : {"auto", "log-t", "bootstrap-t", "bonett", "chi-square", "t", "percentile", "bca"}
         Interval of s, as in `annostat.agreement.repeatability`.
     level : float
         Confidence level.
@@ -147,6 +148,6 @@ def limits_with_mean(
             used.digest(),
             used.n_items,
             seed_of(rng),
-            {"interval": interval, "level": level, "n_resamples": n_resamples},
+            {"interval": chosen(interval, v, "log-t"), "level": level, "n_resamples": n_resamples},
         ),
     )

@@ -13,6 +13,7 @@ from scipy import special
 
 from annostat._version import __version__
 from annostat.agreement.conventions import CONVENTIONS, INTERVALS, factor
+from annostat.agreement.small import chosen, noise_interval
 from annostat.agreement.variances import NONE_COVERS, Variances
 from annostat.errors import AnnostatError, check_choice, check_level
 from annostat.labels.checks import check_rounds
@@ -107,7 +108,7 @@ class Repeatability(Result):
 def repeatability(
     rounds: Rounds,
     *,
-    interval: str = "bootstrap-t",
+    interval: str = "auto",
     level: float = 0.95,
     n_resamples: int = 2000,
     rng: Rng = 0,
@@ -121,9 +122,12 @@ def repeatability(
         Values of shape (n_items, n_rounds), NaN for missing; items with fewer than two labels
         are left out and noted. A bias between rounds is removed, unless their order means nothing
         (`Rounds.exchangeable`).
-    interval : {"bootstrap-t", "bonett", "chi-square", "t", "percentile", "bca"}
+    interval : {"auto", "log-t", "bootstrap-t", "bonett", "chi-square", "t", "percentile", "bca"}
         Interval of log σ². Bootstrap-t and Bonett (2006) cover whatever the kurtosis, as long as
-        the sample shows it; chi-square is exact for Gaussian noise and far off otherwise.
+        the sample shows it; log-t with a shrunken kurtosis (`noise_interval`) does not wait for
+        that; chi-square is exact for Gaussian noise and far off otherwise. "auto" is log-t below
+        30 independent items (or clusters), where the upper limit of a bootstrap-t may be 10 to 45
+        times the estimate, and bootstrap-t from there on.
     level : float
         Confidence level.
     n_resamples, rng, n_jobs
@@ -166,6 +170,7 @@ def repeatability(
         rng=rng,
         n_jobs=n_jobs,
     )
+    interval = chosen(interval, v, "log-t")
     names = [] if used.exchangeable else used.names
     return Repeatability(
         sd,
@@ -190,7 +195,7 @@ def noise_estimate(
     v: Variances,
     *,
     unit: str = "",
-    interval: str = "bootstrap-t",
+    interval: str = "auto",
     level: float = 0.95,
     n_resamples: int = 2000,
     rng: Rng = 0,
@@ -206,12 +211,15 @@ def noise_estimate(
         return np.asarray(0.5 * np.log(v.within(t)))
 
     error = v.sums.standard_error(log_sd)
+    interval = chosen(interval, v, "log-t")
     if v.dominated and interval not in ("chi-square", "percentile", "bca", "t"):
         return Estimate(sigma, None, None, unit, f"{NONE_COVERS}; use the mae")
     if interval == "chi-square":
         tails = special.chdtri(v.degrees, [(1 - level) / 2, (1 + level) / 2])
         low, high = (float(x) for x in np.sqrt(v.degrees / np.asarray(tails)))
         found: Interval | None = Interval(sigma * low, sigma * high, level, "chi-square")
+    elif interval == "log-t":
+        found = noise_interval(v, level=level)
     elif interval == "bonett":
         found = bonett(v, sigma, level)
     else:
@@ -225,7 +233,10 @@ def noise_estimate(
             scale="log σ",
         )
         found = found and found.through(lambda x: v.scale * exp(x))
-    note = "" if found is not None else "no interval: all differences have the same size"
+    why = (
+        "all differences have the same size" if v.sums.n_units > 1 else "there is one cluster only"
+    )
+    note = "" if found is not None else f"no interval: {why}"
     return Estimate(sigma, sigma * error if math.isfinite(error) else None, found, unit, note)
 
 

@@ -31,6 +31,13 @@ FEW = 30  # independent items below which these intervals are taken
 NOTHING = 1e-30
 
 
+def chosen(interval: str, v: Variances, few: str) -> str:
+    """Return the method that "auto" stands for: `few` below 30 units; any other is kept."""
+    if interval != "auto":
+        return interval
+    return few if v.sums.n_units < FEW else "bootstrap-t"
+
+
 def log_variance_error(v: Variances) -> float:
     r"""Return Var log s², the squared relative error of the variance within items.
 
@@ -135,14 +142,17 @@ def reliability_interval(v: Variances, *, level: float = 0.95) -> Interval | Non
     error, n = log_variance_error(v), v.sums.n_units
     if not math.isfinite(error):
         return None
+    return f_interval(v, n - 1, 2 / error, level, "F, degrees of freedom for kurtosis")
+
+
+def f_interval(v: Variances, df1: float, df2: float, level: float, method: str) -> Interval | None:
+    """Return the F interval of ρ with these degrees of freedom between and within items."""
     t = v.sums.totals
     within, between, k = (float(g(t)) for g in (v.within, v.between, v.size))
-    if between <= NOTHING or k <= 1:
+    if within <= NOTHING or between <= NOTHING or k <= 1:
         return None
-    f, df1, df2 = between / within, n - 1, 2 / error
-    tail = (1 + level) / 2
+    f, tail = between / within, (1 + level) / 2
     low, high = f / float(special.fdtri(df1, df2, tail)), f * float(special.fdtri(df2, df1, tail))
-    method = "F, degrees of freedom for kurtosis"
     return Interval((low - 1) / (low + k - 1), (high - 1) / (high + k - 1), level, method)
 
 

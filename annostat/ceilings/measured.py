@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from annostat.agreement.icc_forms import NAMES, IccForm, notes_of
+from annostat.agreement.label_kinds import UnequalRaters
 from annostat.agreement.limits import BlandAltman
 from annostat.agreement.mean_limits import MeanLimits
 from annostat.ceilings.floors import Bounds
@@ -25,13 +26,24 @@ class MeasuredBounds(Bounds):
         Bias and limits of agreement of two rounds that have an identity.
     deviations : MeanLimits or None
         Limits of agreement with the mean, of other rounds.
+    by_label : UnequalRaters or None
+        Each rater's bias and noise, and the floors against a label of each, of one of them at
+        random and of a new one; None where rounds have no identity, most items lack a label, or
+        a few carry the variance.
     checks : tuple of Check
     """
 
     icc: tuple[IccForm, ...] = ()
     limits: BlandAltman | None = None
     deviations: MeanLimits | None = None
+    by_label: UnequalRaters | None = None
     checks: tuple[Check, ...] = ()
+
+    @property
+    def _labels(self) -> UnequalRaters | None:
+        """What `by_label` says where it applies: single labels, of the population at hand."""
+        elsewhere = self.m != 1 or "sd_of_labels" in self.provenance.options
+        return None if elsewhere else self.by_label
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
@@ -46,11 +58,15 @@ class MeasuredBounds(Bounds):
             found["limits_with_mean"] = {
                 k: v for k, v in self.deviations.to_dict().items() if k != "provenance"
             }
+        if self._labels is not None:
+            found["by_label"] = self._labels.to_dict()
         return found
 
     def sections(self) -> list[Section]:
         """Return what a person should read."""
         found = super().sections()
+        if self._labels is not None:
+            found += self._labels.sections()[:-1]
         if self.icc:
             rows = [[*NAMES[f.name], f.estimate.short(), f.estimate.range()] for f in self.icc]
             columns = ("McGraw–Wong", "Shrout–Fleiss", "in words", "value", "interval")

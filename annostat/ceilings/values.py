@@ -14,9 +14,19 @@ from annostat.agreement import (
     icc,
     repeatability,
 )
-from annostat.agreement.icc_forms import IccForm
+from annostat.agreement.icc_forms import FLAT, NO_ERROR, IccForm
+from annostat.agreement.label_kinds import UnequalRaters
 from annostat.agreement.mean_limits import limits_with_mean
 from annostat.agreement.noise_sd import ALL_EQUAL, NOTHING
+from annostat.agreement.rater_bias import bias_of_raters
+from annostat.agreement.small import (
+    check_few,
+    check_reliability,
+    chosen,
+    f_interval,
+    reliability_interval,
+)
+from annostat.agreement.unequal import unequal_raters
 from annostat.agreement.variances import NONE_COVERS, Variances, share_interval
 from annostat.ceilings.floors import ANTICORRELATED
 from annostat.ceilings.measured import MeasuredBounds
@@ -27,12 +37,14 @@ from annostat.resampling.generators import Rng, seed_of
 from annostat.results.estimates import Estimate
 from annostat.results.result import Check, Provenance
 
+MOST = 0.5  # share of the items with all labels from which raters are told apart
+
 
 def bounds(
     rounds: Rounds,
     *,
     m: int = 1,
-    interval: str = "bootstrap-t",
+    interval: str = "auto",
     level: float = 0.95,
     n_resamples: int = 2000,
     rng: Rng = 0,
@@ -47,10 +59,11 @@ def bounds(
         left out. A bias between rounds is removed unless they are exchangeable.
     m : int
         Number of annotations that a label of the test set is the mean of.
-    interval : {"bootstrap-t", "bonett", "chi-square", "t", "percentile", "bca"}
+    interval : {"auto", "log-t", "bootstrap-t", "bonett", "chi-square", "t", "percentile", "bca"}
         Interval of σ, as in `annostat.agreement.repeatability`. With "chi-square", which presumes
-        Gaussian noise, those of the ICC and of the limits of agreement are the classical ones too
-        (F, noncentral t); else they are bootstrap-t. That of E|D| is log-t.
+        Gaussian noise, those of ρ, of the ICC and of the limits of agreement are the classical
+        ones too (F, noncentral t). Else ρ and the ICC are as `annostat.agreement.icc` has them by
+        default, or bootstrap-t if that is asked for. That of E|D| is log-t.
     level : float
         Confidence level.
     n_resamples, rng, n_jobs
@@ -61,7 +74,8 @@ def bounds(
     MeasuredBounds
         RMSE ≥ σ/√m, MAE ≥ E|X̄_m|, r ≤ √ρ_m and R² ≤ ρ_m for every model that has not seen the
         noise of these labels. ρ comes from the analysis of variance: ICC(C,1), or ICC(1) if the
-        rounds are exchangeable. Its interval is bootstrap-t on the scale of −log(1 − ρ). Where a
+        rounds are exchangeable. Its interval is bootstrap-t on the scale of −log(1 − ρ), and F with
+        degrees of freedom for the kurtosis below 30 independent items. Where a
         few differences carry most of the variance there is no interval for σ and ρ, since none
         covers; the MAE has one.
 
@@ -99,20 +113,25 @@ def bounds(
         "n_jobs": n_jobs,
     }
     gaussian = interval == "chi-square"
+    share = "f" if gaussian else "bootstrap-t" if interval == "bootstrap-t" else "auto"
     table: tuple[IccForm, ...] = ()
     if not collapsed and len(used.values) >= 2:
-        table = icc(used, interval="f" if gaussian else "bootstrap-t", **resampled).forms
+        table = icc(used, interval=share, **resampled).forms
     limits = deviations = None
     if used.n_rounds == 2 and not used.exchangeable and len(used.differences()) >= 3:
         limits = bland_altman(
             used, interval="noncentral-t" if gaussian else "bootstrap-t", **resampled
         )
+        spread = noise.sd_difference
+        if spread.interval is not None and spread.interval.method.startswith("log-t"):
+            limits = replace(limits, sd=replace(limits.sd, interval=spread.interval))
     elif not collapsed:
         deviations = limits_with_mean(used, interval=interval, **resampled)
     if collapsed:
         reliability = Estimate(math.nan, note="the values were collapsed into differences")
     else:
-        reliability = reliability_estimate(v, **resampled)
+        reliability = reliability_estimate(v, interval=share, **resampled)
+    by_label = None if collapsed or v.dominated else _by_label(used, level)
     return MeasuredBounds(
         noise_sd=noise.noise_sd,
         reliability=reliability,
@@ -122,9 +141,13 @@ def bounds(
         icc=table,
         limits=limits,
         deviations=deviations,
+        by_label=by_label,
         checks=(
             *noise.checks,
             *(() if limits is None else limits.checks),
+            *_of_many(used, level),
+            *_of_labels(by_label),
+            *_of_few(v, noise.noise_sd, reliability),
             *_whole_numbers(used),
         ),
         provenance=Provenance(
@@ -132,7 +155,12 @@ def bounds(
             used.digest(),
             used.n_items,
             seed_of(rng),
-            {"m": count, "interval": interval, "level": level, "n_resamples": n_resamples},
+            {
+                "m": count,
+                "interval": noise.provenance.options["interval"],
+                "level": level,
+                "n_resamples": n_resamples,
+            },
         ),
     )
 
@@ -140,12 +168,13 @@ def bounds(
 def reliability_estimate(
     v: Variances,
     *,
+    interval: str = "auto",
     level: float = 0.95,
     n_resamples: int = 2000,
     rng: Rng = 0,
     n_jobs: int | None = 1,
 ) -> Estimate:
-    """Return ρ with its interval, or with the reason why there is none."""
+    """Return ρ with its interval, as `icc` has it, or with the reason why there is none."""
     totals = v.sums.totals
     within, between = float(v.within(totals)), float(v.between(totals))
     if within <= NOTHING and between <= NOTHING:
@@ -153,17 +182,21 @@ def reliability_estimate(
     if within <= NOTHING:
         return Estimate(1.0, note=ALL_EQUAL)
     value, error = v.sums.value(v.reliability), v.sums.standard_error(v.reliability)
-    if not error > 1e-9:  # two items, or a round that is constant
+    method = chosen(interval, v, "f-kurtosis")
+    if method != "f" and not error > NO_ERROR:  # two items, or a round that is constant
         value = value if abs(value) > 1e-12 else 0.0
-        why = "no interval: two items only, or a round that is constant or mirrors another"
-        return Estimate(value, note=f"{ANTICORRELATED}; {why}" if value < 0 else why)
+        return Estimate(value, note=f"{ANTICORRELATED}; {FLAT}" if value < 0 else FLAT)
     note = ANTICORRELATED if value <= 0 else ""
-    if v.dominated:
+    if v.dominated and method != "f":
         return Estimate(value, note=f"{note}; {NONE_COVERS}" if note else NONE_COVERS)
-
-    found = share_interval(
-        v.sums, v.reliability, level=level, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs
-    )
+    if method == "f":
+        found = f_interval(v, v.n_items - 1, v.degrees, level, "F")
+    elif method == "f-kurtosis":
+        found = reliability_interval(v, level=level)
+    else:
+        found = share_interval(
+            v.sums, v.reliability, level=level, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs
+        )
     return Estimate(value, error, found, "", note)
 
 
@@ -180,6 +213,41 @@ def unbiased_pair_mae(rounds: Rounds, v: Variances, *, level: float = 0.95) -> E
     centred = replace(rounds, values=rounds.values - v.effects * v.scale)
     shrink = math.sqrt(v.degrees / (v.n_labels - v.n_items))
     return pair_mae(centred, level=level).scaled(1 / shrink)
+
+
+def _by_label(rounds: Rounds, level: float) -> UnequalRaters | None:
+    """Return the floors against each kind of label, where most items have a label of all raters."""
+    full = np.isfinite(rounds.values).all(axis=1)
+    if rounds.exchangeable or full.sum() < 3 or full.mean() < MOST:
+        return None
+    return unequal_raters(rounds, level=level)
+
+
+def _of_labels(by_label: UnequalRaters | None) -> list[Check]:
+    """Return what speaks against raters that are alike, where something does."""
+    if by_label is None:
+        return []
+    return [check for check in (by_label.equal, by_label.tails) if check.passed is False]
+
+
+def _of_many(rounds: Rounds, level: float) -> list[Check]:
+    """Return whether three or more raters are biased, over all items: no pair needs to share many.
+
+    The test of two rounds is among `check_rounds`.
+    """
+    if rounds.n_rounds < 3 or rounds.exchangeable or rounds.cluster is not None:
+        return []
+    return [bias_of_raters(rounds, level=level)]
+
+
+def _of_few(v: Variances, noise: Estimate, reliability: Estimate) -> list[Check]:
+    """Return what few items, or rounds that do not correlate, leave in doubt."""
+    found = []
+    if noise.interval is not None and noise.interval.method.startswith("log-t"):
+        found.append(check_few(v))
+    if not math.isnan(reliability.value):
+        found.append(check_reliability(reliability))
+    return [check for check in found if not check.passed]
 
 
 def _whole_numbers(rounds: Rounds) -> tuple[Check, ...]:

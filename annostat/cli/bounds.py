@@ -43,9 +43,9 @@ if TYPE_CHECKING:
 @click.option(
     "--interval",
     type=click.Choice(INTERVALS),
-    default="bootstrap-t",
+    default="auto",
     show_default=True,
-    help="Interval of the SD.",
+    help="Interval of the SD; auto: log-t below 30 items, then bootstrap-t.",
 )
 @click.option(
     "--resamples",

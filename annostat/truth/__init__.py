@@ -22,13 +22,14 @@ if TYPE_CHECKING:
     from annostat.truth.result import Leakage, ModelScore, Scores
     from annostat.truth.score import score_models
     from annostat.truth.trained import TrainedOnOne, trained_on_one
-    from annostat.truth.verdicts import ABOVE, AT, BELOW, OPEN, Verdict, judge
+    from annostat.truth.verdicts import ABOVE, AT, BELOW, OPEN, TWO, Verdict, judge
 
 __all__ = [
     "ABOVE",
     "AT",
     "BELOW",
     "OPEN",
+    "TWO",
     "Comparison",
     "Labels",
     "Leakage",
@@ -63,6 +64,7 @@ __getattr__, __dir__ = attach(
         "AT": "annostat.truth.verdicts",
         "BELOW": "annostat.truth.verdicts",
         "OPEN": "annostat.truth.verdicts",
+        "TWO": "annostat.truth.verdicts",
         "Comparison": "annostat.truth.comparison",
         "Labels": "annostat.truth.products",
         "Leakage": "annostat.truth.result",

@@ -83,7 +83,7 @@ def root(square: Estimate, unit: str) -> Estimate:
         return Estimate(math.nan, None, None, unit, note)
     value = math.sqrt(max(square.value, 0.0)) if square.value == square.value else math.nan
     note = square.note
-    if square.value < 0:
+    if square.value < 0 and "negative" not in note:
         note = "the estimate of its square is negative"
     error = square.standard_uncertainty
     if interval is not None:

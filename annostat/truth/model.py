@@ -22,7 +22,8 @@ from annostat.truth.instruments import correlation_with_truth
 from annostat.truth.means import fieller, mean_estimate, ratio, root, unit_sums
 from annostat.truth.products import Labels, half_products
 from annostat.truth.result import Leakage, ModelScore
-from annostat.truth.verdicts import judge
+from annostat.truth.trained import FEWEST, TrainedOnOne, trained_on_one
+from annostat.truth.verdicts import ABOVE, AT, BELOW, OPEN, TWO, Verdict, judge
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,14 +96,19 @@ def score_model(
     n_units = int(np.isfinite(products).sum())
     if frame.codes is not None:
         n_units = np.unique(frame.codes[np.isfinite(products)]).size
-    verdict = judge(
-        excess,
-        halves,
-        frame.codes,
-        df=max(n_units - 1, 1),
-        level=level,
-        margin=None if margin is None else margin / scale,
-    )
+    df = max(n_units - 1, 1)
+    held = None
+    if trained and len(frame.labels.names) == 2 and there.sum() >= FEWEST:
+        held = trained_on_one(rounds, f, rounds.names[trained[0]], level=level)
+        verdict = judge(held.excess, None, None, df=df, level=level, margin=margin)
+        # The limit of one side, which is cut to what is possible as that of two sides is.
+        side = 2 * level - 1 if level > 0.5 else level
+        limit = trained_on_one(rounds, f, held.round_, level=side).excess.high
+        verdict = judge_two_rounds(verdict, limit, held)
+    else:
+        least = None if margin is None else margin / scale
+        verdict = judge(excess, halves, frame.codes, df=df, level=level, margin=least)
+        verdict = replace(verdict, upper=verdict.upper * scale, margin=margin)
     kept = frame.labels.without(trained)
     if len(kept.names) >= 2:
         truth = correlation_with_truth(
@@ -120,12 +126,13 @@ def score_model(
         mean_estimate(u - raw_mean, frame.codes, level=level).scaled(scale, unit=unit),
         _correlation(frame, [one, v, mean, v * v, v * mean, spread]),
         _r2(frame, [one, square, raw_mean, raw_spread]),
-        root(excess, "").scaled(scale, unit=unit),
-        excess.scaled(scale**2, unit=squared(unit)),
+        root(excess, "").scaled(scale, unit=unit) if held is None else held.true_rmse,
+        excess.scaled(scale**2, unit=squared(unit)) if held is None else held.excess,
         truth,
-        replace(verdict, upper=verdict.upper * scale, margin=margin),
-        _leakage(frame, u, trained),
+        verdict,
+        _leakage(frame, u, trained) if held is None else learned_of(held),
         _agreement(rounds, name, f, frame),
+        held,
     )
 
 
@@ -233,6 +240,35 @@ def _r2(frame: Frame, columns: list[FloatArray]) -> Estimate:
     )
     note = "" if interval is not None else "no interval: too few items"
     return Estimate(value, error if math.isfinite(error) else None, interval, note=note)
+
+
+def judge_two_rounds(verdict: Verdict, limit: float | None, one: TrainedOnOne) -> Verdict:
+    """Return the verdict on a model that was trained on one of two rounds.
+
+    Parameters
+    ----------
+    verdict : Verdict
+        By the t test of E(f − Y)² alone.
+    limit : float or None
+        Its one-sided upper limit, cut to what is possible.
+    one : TrainedOnOne
+    """
+    if verdict.p_above is None or (verdict.name == BELOW and one.learned):
+        return verdict
+    if verdict.name == BELOW or limit is None or not limit > 0:
+        return replace(verdict, name=OPEN, upper=math.nan)
+    if verdict.margin is not None and limit < verdict.margin**2:
+        name = AT
+    elif not one.resolved:
+        name = TWO
+    else:
+        name = ABOVE if verdict.p_above < 1 - verdict.level else OPEN
+    return replace(verdict, name=name, upper=math.sqrt(limit))
+
+
+def learned_of(one: TrainedOnOne) -> Leakage:
+    """Return how much of the noise of its round a model has learned."""
+    return Leakage(one.round_, one.share, one.p_value, True)
 
 
 def _leakage(frame: Frame, u: FloatArray, trained: tuple[int, ...]) -> Leakage | None:

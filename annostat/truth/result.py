@@ -18,6 +18,7 @@ from annostat.results.result import Check, Provenance, Result, check_section
 from annostat.results.sections import Section
 from annostat.results.text import format_p, plain
 from annostat.truth.comparison import Comparison
+from annostat.truth.trained import TrainedOnOne
 from annostat.truth.verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -134,6 +135,9 @@ class ModelScore:
     verdict : Verdict
     leakage : Leakage or None
         None where rounds have no identity.
+    trained : TrainedOnOne or None
+        What two rounds say of a model that was trained on one of them; its excess, share and
+        verdict are those of the score.
     agreement : BlandAltman or None
         Model − label of every label, those of one item (or cluster) belonging together; None for
         fewer than three items.
@@ -152,6 +156,7 @@ class ModelScore:
     verdict: Verdict
     leakage: Leakage | None
     agreement: BlandAltman | None
+    trained: TrainedOnOne | None = None
 
     @property
     def unit(self) -> str:
@@ -177,6 +182,7 @@ class ModelScore:
             "evidence": self.verdict.to_dict(),
             "leakage": None if self.leakage is None else self.leakage.to_dict(),
             "bland_altman": limits,
+            **({} if self.trained is None else {"trained_on_one": self.trained.to_dict()}),
         }
 
 
@@ -339,8 +345,9 @@ class Scores(Result):
                 if (lk := m.leakage)
             ]
             note = "Scores against the truth are corrected for it; those against labels are not."
+            notes = [note, *(f"{m.name}: {m.trained.sentence()}" for m in told if m.trained)]
             sections.append(
-                Section("Noise that was learned", ("model", "of round", "share", "p"), rows, [note])
+                Section("Noise that was learned", ("model", "of round", "share", "p"), rows, notes)
             )
         return [*sections, check_section(self.checks)]
 

@@ -93,9 +93,10 @@ def score_models(
         - `true_rmse` is √T, its interval clipped after it was formed, NaN with a note if all of it
           is negative.
         - `true_correlation` is √(S_f1·S_f2/(S_ff·S_12)), signed (McColl et al. 2014).
-        - trained on z₁: T = mean (f − z₂)² − ½·Var D, or the cross products of the rounds that it
-          has not seen; the share is [MSE(f, z₂) − MSE(f, z₁)]/Var D, or the mean of
-          (f − z_l)(z₁ − z_m) over that of (z₁ − z_l)(z₁ − z_m).
+        - trained on one of two rounds: `trained_on_one`, which takes no raters for equally noisy
+          and says where two rounds do not resolve it; on one of more, T is from the cross products
+          of the rounds that it has not seen, and the share is the mean of (f − z_l)(z₁ − z_m) over
+          that of (z₁ − z_l)(z₁ − z_m).
 
     Raises
     ------

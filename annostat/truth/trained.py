@@ -72,6 +72,8 @@ class TrainedOnOne(Result):
         where a gain between raters below 1.05 would undo it.
     share : Estimate
         Share c of that round's noise that is in the model; Fieller's interval.
+    p_value : float or None
+        Two-sided, of c = 0.
     resolved : bool
         False where the interval of T is all that is possible.
     gain_to_undo : float
@@ -87,6 +89,7 @@ class TrainedOnOne(Result):
     over_floor: Estimate
     learned: bool | None
     share: Estimate
+    p_value: float | None
     resolved: bool
     gain_to_undo: float
     equal: Check
@@ -97,6 +100,7 @@ class TrainedOnOne(Result):
         """Return plain data."""
         return {
             "round": self.round_,
+            "p_value": plain(self.p_value),
             "n_items": self.n_items,
             "excess": self.excess.to_dict(),
             "true_rmse": self.true_rmse.to_dict(),
@@ -256,7 +260,7 @@ def _score(m: Moments, trained: str, rounds: Rounds, level: float) -> TrainedOnO
         root(excess, unit),
         Estimate(over * scale, over_error * scale, limits, square_unit),
         learned,
-        _share(m, level),
+        *_share(m, level),
         resolved,
         gain,
         equal,
@@ -301,8 +305,8 @@ def _offset(mean: NDArray[Any]) -> NDArray[Any]:
     return np.asarray((mean[..., 2] - (mean[..., 0] + mean[..., 1]) / 2) ** 2)
 
 
-def _share(m: Moments, level: float) -> Estimate:
-    """Return c = (S_f1 − S_f2)/(S_11 − S_12), by Fieller over units."""
+def _share(m: Moments, level: float) -> tuple[Estimate, float | None]:
+    """Return c = (S_f1 − S_f2)/(S_11 − S_12), by Fieller over units, and the p-value of 0."""
     parts = (
         lambda _, s: np.asarray(s[..., 0, 2] - s[..., 1, 2]),
         lambda _, s: np.asarray(s[..., 0, 0] - s[..., 0, 1]),
@@ -311,5 +315,4 @@ def _share(m: Moments, level: float) -> Estimate:
         m.sums.pull(lambda t, g=g: g(*m.split(t))) + m.value(g) / m.n_units  # type: ignore[misc]
         for g in parts
     ]
-    found, _ = fieller(Sums(np.column_stack(columns), m.sums.clustered), level=level)
-    return found
+    return fieller(Sums(np.column_stack(columns), m.sums.clustered), level=level)

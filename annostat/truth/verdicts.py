@@ -18,6 +18,7 @@ ABOVE = "above the floor"
 AT = "at the floor within the margin"
 BELOW = "below the floor"
 OPEN = "not resolved"
+TWO = "not resolved by two rounds"
 EXACT_UNITS = 14  # up to here all 2^n signs are tried
 
 
@@ -31,7 +32,8 @@ class Verdict:
         "above the floor": it errs, E(f − Y)² > 0 by the one-sided t test. "at the floor within the
         margin": its error against the truth is below the margin by the one-sided t test of
         equivalence; it may be detectable all the same. "below the floor": the whole two-sided
-        interval of E(f − Y)² is negative, so that model and labels share errors. Else "not
+        interval of E(f − Y)² is negative, so that model and labels share errors. "not resolved by
+        two rounds": trained on one of them, and its interval is all that is possible. Else "not
         resolved".
     p_above, p_signed_rank, p_sign : float or None
         One-sided p-values of H₀: f = Y against an error of the model. None where undefined. The
@@ -71,6 +73,8 @@ class Verdict:
         upper = f"{format_number(self.upper, self.upper / 10)}{unit}"
         tail = f"below {upper} with {percent(self.level)} confidence"
         p = p_text(self.p_above)
+        if self.name == TWO:
+            return f"{TWO}: its error against the truth is {tail}; a third round would tell more"
         if self.name == ABOVE:
             return f"above the floor ({p}); its error against the truth is {tail}"
         if self.name == AT:
