@@ -14,8 +14,6 @@ from annostat.labels.looks import is_item_name, item_rank, look_of, may_be_round
 from annostat.labels.rounds import Rounds
 from annostat.tables.reading import read_table
 
-# Names that say "model" among labels, and are what is looked for among predictions.
-
 
 def read_predictions(
     path: str | os.PathLike[str], rounds: Rounds, *, missing: Sequence[str] = ()
