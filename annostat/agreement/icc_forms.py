@@ -224,10 +224,13 @@ def icc(
         ]
     used, drawn = interval, False
     if interval != "f":
-        apart = Variances.of(rounds)
+        # A power of two: the ICC has no scale, and squares of what is tiny have no digits.
+        step = math.ldexp(1.0, math.frexp(scale)[1]) if 0 < scale < 1e-60 else 1.0
+        near_one = replace(rounds, values=rounds.values / step)
+        apart = Variances.of(near_one)
         used = chosen(interval, apart, "f-kurtosis")
         drawn = used == "bootstrap-t" or apart.sums.clustered
-        single = _beyond(single, ms, rounds, apart, used, level, n_resamples, rng, n_jobs)
+        single = _beyond(single, ms, near_one, apart, used, level, n_resamples, rng, n_jobs)
     forms = (*single, *(_averaged(form, count) for form in single))
     options = {"interval": used, "level": level, "k": count, "n_resamples": n_resamples}
     seed = seed_of(rng) if drawn else None
