@@ -21,8 +21,19 @@ def tests(session: nox.Session) -> None:
 @nox.session(python="3.11")
 def oldest(session: nox.Session) -> None:
     """Run the suite with the oldest versions that setup.cfg allows."""
-    session.install("-c", "tests/oldest.txt", "-e", ".[parquet,excel,video,masks]", "pytest",
-                    "hypothesis", "jsonschema", "pytest-benchmark", "scikit-image")  # fmt: skip
+    session.install(
+        "-c",
+        "tests/oldest.txt",
+        "-e",
+        ".[parquet,excel,video,masks]",
+        "pytest",
+        "hypothesis",
+        "jsonschema",
+        "pytest-benchmark",
+        "scikit-image",
+        "statsmodels",
+        "import-linter",
+    )
     session.run("pytest", "-W", "default", "tests", "--ignore=tests/models", *session.posargs)
 
 

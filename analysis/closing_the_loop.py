@@ -35,21 +35,36 @@ from models.world.annotators import Noise, annotate
 PAD = 12  # frames put in front of a clip, for the student to settle
 OUTLINE_PX = 1.0
 SHOWN = ("Dice at ED and ES", "aFD of ES", "RMSE of EF")
-TITLES = {"Dice at ED and ES": "1 − Dice at ED and ES", "aFD of ES": "aFD of ES (frames)",
-          "RMSE of EF": "RMSE of EF (points)"}  # fmt: skip
+TITLES = {
+    "Dice at ED and ES": "1 − Dice at ED and ES",
+    "aFD of ES": "aFD of ES (frames)",
+    "RMSE of EF": "RMSE of EF (points)",
+}
 
 
 def settings(n: int, *, steps: int, seed: int) -> Config:
     """Return the settings of one student: as many steps for all, or twelve times its clips."""
     return Config(
         Data(
-            size=48, frames=40, n_train=n, n_valid=16, n_test=12,
+            size=48,
+            frames=40,
+            n_train=n,
+            n_valid=16,
+            n_test=12,
             teachers=(f"LV=oracle,noise={OUTLINE_PX},seed={seed + 1}",),
         ),
         Net(blocks=2, layers=1, filters=8),
-        Train(seed=seed, epochs=max(4 * steps // n, 12), patience=1000, batch=4, window=12,
-              rate=5e-3, schedule="cosine", threads=1),
-    )  # fmt: skip
+        Train(
+            seed=seed,
+            epochs=max(4 * steps // n, 12),
+            patience=1000,
+            batch=4,
+            window=12,
+            rate=5e-3,
+            schedule="cosine",
+            threads=1,
+        ),
+    )
 
 
 def perfect(store: Store) -> Predictions:
@@ -81,15 +96,20 @@ def main(out: Path, *, seed: int = 0, quick: bool = False) -> dict[str, Any]:
     assert store is not None and annotations is not None
     tables["perfect"] = score(perfect(store), store, annotations, seed=seed)
     numbers = {
-        "kind": "simulated", "n_test_clips": n_test, "steps": steps, "seconds": spent,
-        "noise": {"outline_px": OUTLINE_PX, "picks": annotations.noise.picks.mae,
-                  "ef_points": annotations.noise.ef_points},
+        "kind": "simulated",
+        "n_test_clips": n_test,
+        "steps": steps,
+        "seconds": spent,
+        "noise": {
+            "outline_px": OUTLINE_PX,
+            "picks": annotations.noise.picks.mae,
+            "ef_points": annotations.noise.ef_points,
+        },
         "scores": {
-            name: {row.name: {c: getattr(row, c) for c in COLUMNS}
-                   for row in rows}
+            name: {row.name: {c: getattr(row, c) for c in COLUMNS} for row in rows}
             for name, rows in tables.items()
         },
-    }  # fmt: skip
+    }
     figure, axes = new_figure(12, 4, 3)
     for ax, name in zip(axes, SHOWN, strict=True):
         rows = {k: next(r for r in t if r.name == name) for k, t in tables.items()}
@@ -115,16 +135,26 @@ def draw(ax: Any, name: str, sizes: Sequence[int], rows: dict[str, Row]) -> None
     ax.axhspan(low, high, color=COLOURS[2], alpha=0.2, lw=0)
     ax.axhline(floor, color=COLOURS[2], lw=1.2, ls="--", label="floor, predicted by two rounds")
     for column, colour, label in (
-        ("one", COLOURS[1], "against one annotator"), ("truth", COLOURS[0], "against the truth")
-    ):  # fmt: skip
+        ("one", COLOURS[1], "against one annotator"),
+        ("truth", COLOURS[0], "against the truth"),
+    ):
         values = np.array([loss(getattr(rows[str(n)], column)) for n in sizes])
         spread = np.abs(values[:, 1:] - values[:, :1]).T
-        ax.errorbar(sizes, values[:, 0], yerr=spread, fmt="o-", ms=5, capsize=2, color=colour,
-                    label=label)  # fmt: skip
+        ax.errorbar(
+            sizes, values[:, 0], yerr=spread, fmt="o-", ms=5, capsize=2, color=colour, label=label
+        )
     one, low, high = loss(rows["perfect"].one)
     beyond = sizes[-1] * 3
-    ax.errorbar([beyond], [one], yerr=[[one - low], [high - one]], fmt="D", ms=5, capsize=2,
-                color="0.2", label="the truth as a model")  # fmt: skip
+    ax.errorbar(
+        [beyond],
+        [one],
+        yerr=[[one - low], [high - one]],
+        fmt="D",
+        ms=5,
+        capsize=2,
+        color="0.2",
+        label="the truth as a model",
+    )
     ax.set(xscale="log", ylim=(0, None), xlabel="clips in training", ylabel=TITLES[name])
     ax.set_xticks([*sizes, beyond], [*map(str, sizes), "truth"])
     ax.minorticks_off()
@@ -133,8 +163,10 @@ def draw(ax: Any, name: str, sizes: Sequence[int], rows: dict[str, Row]) -> None
 
 def markdown(tables: dict[str, list[Row]]) -> str:
     """Return predicted and reached scores as a table."""
-    lines = ["| score | trained on | " + " | ".join(COLUMNS.values()) + " |",
-             "|---" * (2 + len(COLUMNS)) + "|"]  # fmt: skip
+    lines = [
+        "| score | trained on | " + " | ".join(COLUMNS.values()) + " |",
+        "|---" * (2 + len(COLUMNS)) + "|",
+    ]
     for name in SHOWN:
         for model, rows in tables.items():
             row = next(r for r in rows if r.name == name)

@@ -105,7 +105,7 @@ PRESETS = {
     ),
     "echonet": Config(Data(kind="echonet", teachers=("LV=folder:teacher",))),
     "camus": Config(Data(kind="camus", structures=("LV", "LA", "MYO")), train=Train(dice=1.0)),
-}  # fmt: skip
+}
 
 
 def load_config(

@@ -23,8 +23,9 @@ def plot_curves(history: Sequence[dict[str, Any]]) -> Figure:
     epochs = [row["epoch"] for row in history]
     best = min(history, key=lambda row: row["valid_loss"])["epoch"]
     for name, label, colour in (
-        ("train_loss", "training", COLOURS[0]), ("valid_loss", "validation", COLOURS[1])
-    ):  # fmt: skip
+        ("train_loss", "training", COLOURS[0]),
+        ("valid_loss", "validation", COLOURS[1]),
+    ):
         left.plot(epochs, [row[name] for row in history], "o-", ms=3, color=colour, label=label)
     left.set(xlabel="epoch", ylabel="loss", yscale="log")
     for which in (left.yaxis.set_major_formatter, left.yaxis.set_minor_formatter):
@@ -65,8 +66,10 @@ def plot_masks(
         ed, es = frames
         for axes, name, t in zip(grid[:, column], ("ED", "ES"), (ed, es), strict=True):
             axes.imshow(clip.frames[t], cmap="gray", vmin=0, vmax=255)
-            axes.set_title(f"{clip.name}\n{name}, frame {t}" if name == "ED" else
-                           f"{name}, frame {t}", fontsize=8)  # fmt: skip
+            axes.set_title(
+                f"{clip.name}\n{name}, frame {t}" if name == "ED" else f"{name}, frame {t}",
+                fontsize=8,
+            )
             axes.axis("off")
             draw_outlines(axes, clip, masks, t, structures)
     handles = [_line(COLOURS[k % len(COLOURS)], "solid", s) for k, s in enumerate(structures)]
@@ -121,9 +124,14 @@ def plot_evaluation(result: Any, found: Any, facts: Sequence[dict[str, Any]]) ->
     drawn = (
         ("first", first, plot_first, "", "1 − Dice" if settled is None else "excess of 1 − Dice"),
         ("afd", beat, plot_afd, "", "clips within (%)"),
-        ("share", result.concentration, plot_concentration,
-         "squared error of EF against one annotator", "share of the squared error (%)"),
-    )  # fmt: skip
+        (
+            "share",
+            result.concentration,
+            plot_concentration,
+            "squared error of EF against one annotator",
+            "share of the squared error (%)",
+        ),
+    )
     for name, part, plot, title, label in drawn:
         if part is None:
             panels[name].set_visible(False)
@@ -192,8 +200,13 @@ def plot_values(ours: NDArray[np.float64], truth: Sequence[Any], ax: Any) -> Non
     ends = [min(x.min(), y.min()) - 2, max(x.max(), y.max()) + 2]
     ax.plot(ends, ends, color="0.6", lw=1)
     ax.plot(x, y, "o", ms=4, alpha=0.6, color=COLOURS[0], mec="none")
-    ax.set(xlabel="true ejection fraction (%)", ylabel="student's ejection fraction (%)",
-           aspect="equal", xlim=ends, ylim=ends)  # fmt: skip
+    ax.set(
+        xlabel="true ejection fraction (%)",
+        ylabel="student's ejection fraction (%)",
+        aspect="equal",
+        xlim=ends,
+        ylim=ends,
+    )
     ax.spines[["top", "right"]].set_visible(False)
 
 
@@ -207,8 +220,14 @@ def plot_sweep(rows: Sequence[dict[str, Any]]) -> Figure:
         ax.plot(sizes, dice, "o-", color=colour, label=f"B = {b}")
         for row in part:
             at = (row["parameters"], row["mean_dice"])
-            ax.annotate(f"L{row['layers']}", at, xytext=(3, 4), textcoords="offset points",
-                        fontsize=8, color=colour)  # fmt: skip
+            ax.annotate(
+                f"L{row['layers']}",
+                at,
+                xytext=(3, 4),
+                textcoords="offset points",
+                fontsize=8,
+                color=colour,
+            )
     ax.set(xscale="log", xlabel="parameters", ylabel="mean Dice of unseen clips")
     ax.legend(frameon=False, loc="lower right")
     ax.spines[["top", "right"]].set_visible(False)

@@ -109,11 +109,23 @@ def _mark(
     if frames is not None:
         for name, t in zip(("ED", "ES"), frames, strict=True):
             ax.axvline(t, color=COLOURS[1], lw=1, ls=":")
-            ax.annotate(f"{name}, labelled", (t, 0.02), xycoords=("data", "axes fraction"),
-                        rotation=90, fontsize=7, color=COLOURS[1])  # fmt: skip
+            ax.annotate(
+                f"{name}, labelled",
+                (t, 0.02),
+                xycoords=("data", "axes fraction"),
+                rotation=90,
+                fontsize=7,
+                color=COLOURS[1],
+            )
         if floor is not None:
-            ax.axvspan(frames[1] - floor, frames[1] + floor, color=COLOURS[1], alpha=0.15, lw=0,
-                       label="noise of one label")  # fmt: skip
+            ax.axvspan(
+                frames[1] - floor,
+                frames[1] + floor,
+                color=COLOURS[1],
+                alpha=0.15,
+                lw=0,
+                label="noise of one label",
+            )
     es, _ = beat_of(soft, beat_around(clip.facts, area))
     if np.isfinite(es):
         ax.plot(es, area[int(es)], "v", color=COLOURS[0], label="ES, student")

@@ -364,12 +364,26 @@ def growth(size: Size, device: torch.device) -> Rows:
     from models.train import train
 
     if size is TINY:
-        changes = ["data.n_train=4", "data.n_valid=2", "data.n_test=2", "train.epochs=2",
-                   "data.size=16", "data.frames=16", "train.window=4"]  # fmt: skip
+        changes = [
+            "data.n_train=4",
+            "data.n_valid=2",
+            "data.n_test=2",
+            "train.epochs=2",
+            "data.size=16",
+            "data.frames=16",
+            "train.window=4",
+        ]
         config = PRESETS["phantom-tiny"].changed(changes)
     else:
-        changes = ["data.n_train=192", "data.n_valid=40", "data.n_test=8", "data.frames=60",
-                   "train.epochs=4", "train.ema=0.99", "data.structures=[LV, RV]"]  # fmt: skip
+        changes = [
+            "data.n_train=192",
+            "data.n_valid=40",
+            "data.n_test=8",
+            "data.frames=60",
+            "train.epochs=4",
+            "train.ema=0.99",
+            "data.structures=[LV, RV]",
+        ]
         config = PRESETS["phantom"].changed(changes)
     memory: list[float] = []
 

@@ -27,10 +27,29 @@ from models.network.weights import make_student
 PEAKS = {"H100": (989e12, 3.35e12), "H200": (989e12, 4.8e12), "A100": (312e12, 2.04e12)}
 # Operations that launch nothing: they give another view of the same memory, or only allocate.
 NO_KERNEL = {
-    "view", "_unsafe_view", "_reshape_alias", "select", "split", "unsqueeze", "expand", "transpose",
-    "permute", "detach", "alias", "slice", "as_strided", "squeeze", "t", "unbind", "empty",
-    "empty_like", "empty_strided", "new_empty", "is_same_size", "unflatten",
-}  # fmt: skip
+    "view",
+    "_unsafe_view",
+    "_reshape_alias",
+    "select",
+    "split",
+    "unsqueeze",
+    "expand",
+    "transpose",
+    "permute",
+    "detach",
+    "alias",
+    "slice",
+    "as_strided",
+    "squeeze",
+    "t",
+    "unbind",
+    "empty",
+    "empty_like",
+    "empty_strided",
+    "new_empty",
+    "is_same_size",
+    "unflatten",
+}
 LAUNCHES = ("cudaLaunch", "cuLaunch", "cudaGraphLaunch")
 TRANSPOSES = ("nchwToNhwc", "nhwcToNchw")
 

@@ -72,9 +72,11 @@ def join(device: torch.device) -> Iterator[World]:
         torch.cuda.set_device(device)
     # The first process may draw clips for hours while the others wait.
     distributed.init_process_group(
-        "nccl" if device.type == "cuda" else "gloo", rank=rank, world_size=size,
+        "nccl" if device.type == "cuda" else "gloo",
+        rank=rank,
+        world_size=size,
         timeout=timedelta(hours=12),
-    )  # fmt: skip
+    )
     try:
         yield World(rank, size, device)
     finally:

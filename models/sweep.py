@@ -95,9 +95,16 @@ def as_markdown(rows: list[dict[str, Any]]) -> str:
 @click.option("--device", default="auto", help="auto, cpu, cuda or cuda:N.")
 @click.option("--quiet", is_flag=True)
 def main(
-    preset: str | None, file: Path | None, settings: tuple[str, ...], blocks: str, layers: str,
-    out: Path, cache: Path, device: str, quiet: bool,
-) -> None:  # fmt: skip
+    preset: str | None,
+    file: Path | None,
+    settings: tuple[str, ...],
+    blocks: str,
+    layers: str,
+    out: Path,
+    cache: Path,
+    device: str,
+    quiet: bool,
+) -> None:
     """Train a student for each number of blocks and layers, or go on with them."""
     base = load_config(preset=preset, file=file, settings=settings)
     rows = []

@@ -63,8 +63,10 @@ class Heart:
         for a, b in self.radii:
             # The tissue follows the wall and rests far away from it.
             pull = 1 + (long0 / a - 1) * np.exp(-np.maximum(far - 1, 0))
-            where = [(y - self.centre[1]) * pull + self.centre[1],
-                     (x - self.centre[0]) * pull + self.centre[0]]  # fmt: skip
+            where = [
+                (y - self.centre[1]) * pull + self.centre[1],
+                (x - self.centre[0]) * pull + self.centre[0],
+            ]
             moved = ndimage.map_coordinates(speckle, where, order=1, mode="reflect")
             inside = np.hypot(along / a, across / b) < 1
             level = np.where(inside, 14, 75) * (1 + 0.35 * shade)
@@ -85,8 +87,12 @@ class Heart:
         half = b * np.sqrt(1 - height**2)
         if rng is not None:
             half = half * (1 + 0.02 * rng.normal())
-        ends = np.array([[[-a, 0], [a, 0]], *([[a * h, -w], [a * h, w]] for h, w in
-                                              zip(height, half, strict=True))])  # fmt: skip
+        ends = np.array(
+            [
+                [[-a, 0], [a, 0]],
+                *([[a * h, -w], [a * h, w]] for h, w in zip(height, half, strict=True)),
+            ]
+        )
         c, s = np.cos(self.tilt), np.sin(self.tilt)
         along, across = ends[..., 0], ends[..., 1]
         xy = np.stack([across * c + along * s, along * c - across * s], axis=-1)
@@ -117,10 +123,25 @@ class EchoFolder:
             heart = Heart(rng, n_frames, size, float(rng.uniform(0.45, 0.7)))
             folder.hearts[name], folder.clips[name] = heart, heart.frames
             big, small = heart.volume(heart.ed), heart.volume(heart.es)
-            folder.rows.append(dict(zip(COLUMNS.split(","), (
-                name, 100 * (1 - small / big), small / 400, big / 400, size, size,
-                fps, n_frames, ("TRAIN", "VAL", "TEST")[(0, 0, 0, 1, 2)[i % 5]],
-            ), strict=True)))  # fmt: skip
+            folder.rows.append(
+                dict(
+                    zip(
+                        COLUMNS.split(","),
+                        (
+                            name,
+                            100 * (1 - small / big),
+                            small / 400,
+                            big / 400,
+                            size,
+                            size,
+                            fps,
+                            n_frames,
+                            ("TRAIN", "VAL", "TEST")[(0, 0, 0, 1, 2)[i % 5]],
+                        ),
+                        strict=True,
+                    )
+                )
+            )
             for frame in (heart.es, heart.ed):
                 folder.traces.append((name, frame, heart.trace(frame)))
         return folder
@@ -166,8 +187,9 @@ def write_pediatric(folder, path):
     """Write a folder in the form of EchoNet-Pediatric: outlines as points, folds, words."""
     path = folder.write(path, tracings=False)
     lines = ["FileName,EF,Sex,Age,Weight,Height,Split"]
-    lines += [f"{r['FileName']}.avi,{r['EF']},F,9,30.5,130,{i % 10}"
-              for i, r in enumerate(folder.rows)]  # fmt: skip
+    lines += [
+        f"{r['FileName']}.avi,{r['EF']},F,9,30.5,130,{i % 10}" for i, r in enumerate(folder.rows)
+    ]
     (path / "FileList.csv").write_text("\n".join(lines) + "\n")
     lines = ["FileName,X,Y,Frame"]
     for name, frame, segments in folder.traces:

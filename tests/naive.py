@@ -26,10 +26,16 @@ def difference_with_truth(core, rate, length, shared, widest):
     for y in range(length):
         noisy = {y + x: p for x, p in core.items()}
         wild = dict.fromkeys(range(length), 1 / length)
-        ways = [((1 - rate), noisy, noisy), (rate, wild, wild)] if shared else [
-            ((1 - rate) ** 2, noisy, noisy), ((1 - rate) * rate, noisy, wild),
-            (rate * (1 - rate), wild, noisy), (rate**2, wild, wild),
-        ]  # fmt: skip
+        ways = (
+            [((1 - rate), noisy, noisy), (rate, wild, wild)]
+            if shared
+            else [
+                ((1 - rate) ** 2, noisy, noisy),
+                ((1 - rate) * rate, noisy, wild),
+                (rate * (1 - rate), wild, noisy),
+                (rate**2, wild, wild),
+            ]
+        )
         for chance, first, second in ways:
             for a, p in first.items():
                 for b, q in second.items():

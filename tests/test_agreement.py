@@ -39,15 +39,22 @@ def test_numbers_of_the_paper():
     assert readings["session-vs-mean"] == pytest.approx(8.0610, abs=1e-4)
 
 
-@given(st.sampled_from(list(agreement.CONVENTIONS)), st.sampled_from(list(agreement.CONVENTIONS)),
-       st.floats(1e-6, 1e6), st.integers(2, 40))  # fmt: skip
+@given(
+    st.sampled_from(list(agreement.CONVENTIONS)),
+    st.sampled_from(list(agreement.CONVENTIONS)),
+    st.floats(1e-6, 1e6),
+    st.integers(2, 40),
+)
 def test_conventions_convert_back_and_forth(a, b, sd, k):
     there = agreement.convert_sd(sd, a, b, n_rounds=k)
     assert agreement.convert_sd(there, b, a, n_rounds=k) == pytest.approx(sd)
 
 
-@given(hnp.arrays(float, st.tuples(st.integers(2, 8), st.integers(2, 5)),
-                  elements=st.floats(-100, 100)))  # fmt: skip
+@given(
+    hnp.arrays(
+        float, st.tuples(st.integers(2, 8), st.integers(2, 5)), elements=st.floats(-100, 100)
+    )
+)
 def test_every_convention_of_one_matrix_inverts_to_the_same_sigma(v):
     """Invariant 3: exactly, the rounds being equal or a bias between two being removed."""
     k = v.shape[1]
@@ -72,8 +79,10 @@ def test_every_convention_of_one_matrix_inverts_to_the_same_sigma(v):
         differences = d[:, 0, 1]
         assume(differences.std() > 1e-3)
         found = agreement.repeatability(rounds_of(v), interval="chi-square").noise_sd.value
-        for name, sd in (("between-sessions", differences.std(ddof=1)),
-                         ("session-vs-mean", off_mean[:, 0].std(ddof=1))):  # fmt: skip
+        for name, sd in (
+            ("between-sessions", differences.std(ddof=1)),
+            ("session-vs-mean", off_mean[:, 0].std(ddof=1)),
+        ):
             assert agreement.noise_sd_from(sd, name) == pytest.approx(found, rel=1e-9)
 
 
@@ -121,8 +130,11 @@ def test_repeatability_of_unbalanced_cardiac_output(method):
     frame = pd.DataFrame(table["rows"], columns=["method", "item", "rater", "value"])
     rounds = Rounds.from_frame(
         frame[frame.method == method].astype({"item": str}).drop(columns="method"),
-        item="item", rater="rater", value="value", exchangeable=True,
-    )  # fmt: skip
+        item="item",
+        rater="rater",
+        value="value",
+        exchangeable=True,
+    )
     found = agreement.repeatability(rounds, n_resamples=99)
     assert found.noise_sd.value**2 == pytest.approx(table["expected"]["within_MS"][method])
 
@@ -205,9 +217,13 @@ def test_clusters_widen_the_interval():
 def test_shrout_fleiss_table():
     table = TABLES["shrout_fleiss_1979"]
     found = agreement.icc(rounds_of(table["data"]), interval="f")
-    names = dict(zip(("ICC1", "ICC2", "ICC3", "ICC1k", "ICC2k", "ICC3k"),
-                     ("icc_1_1", "icc_a_1", "icc_c_1", "icc_1_k", "icc_a_k", "icc_c_k"),
-                     strict=True))  # fmt: skip
+    names = dict(
+        zip(
+            ("ICC1", "ICC2", "ICC3", "ICC1k", "ICC2k", "ICC3k"),
+            ("icc_1_1", "icc_a_1", "icc_c_1", "icc_1_k", "icc_a_k", "icc_c_k"),
+            strict=True,
+        )
+    )
     for published, name in names.items():
         e = found[name]
         assert [e.value, e.interval.low, e.interval.high] == pytest.approx(
@@ -402,8 +418,11 @@ def test_resampled_icc_is_that_of_the_resampled_table():
     v = g.normal(0, 2, (30, 1)) + np.array([0.0, 0.5, -1.0]) + g.normal(0, 1, (30, 3))
     rounds = rounds_of(v)
     alike, apart = Variances.of(replace(rounds, exchangeable=True)), Variances.of(rounds)
-    shares = ((alike, alike.reliability), (apart, apart.absolute_agreement),
-              (apart, apart.reliability))  # fmt: skip
+    shares = (
+        (alike, alike.reliability),
+        (apart, apart.absolute_agreement),
+        (apart, apart.reliability),
+    )
     same = [form.estimate.value for form in agreement.icc(rounds).forms[:3]]
     assert same == pytest.approx(icc_by_hand(v), abs=1e-12)
     drawn = np.bincount(g.integers(0, 30, 30), minlength=30)
@@ -700,15 +719,21 @@ def test_repeated_measures_recover_the_sd_of_a_single_difference():
 def test_bland_altman_1999_cardiac_output():
     """RV − IC with unequal replicates of a constant truth, checked by its plain formula."""
     rows = TABLES["bland_altman_1999_cardiac_unbalanced"]["rows"]
-    groups = {m: [[r[3] for r in rows if r[0] == m and r[1] == i] for i in range(1, 13)]
-              for m in ("RV", "IC")}  # fmt: skip
+    groups = {
+        m: [[r[3] for r in rows if r[0] == m and r[1] == i] for i in range(1, 13)]
+        for m in ("RV", "IC")
+    }
     found = agreement.bland_altman(
         agreement.stacked_rounds(groups["IC"], groups["RV"]), replicates=True
     )
-    delta = np.array([np.mean(a) - np.mean(b)
-                      for a, b in zip(groups["RV"], groups["IC"], strict=True)])  # fmt: skip
-    within = {m: sum((len(v) - 1) * np.var(v, ddof=1) for v in groups[m])
-              / sum(len(v) - 1 for v in groups[m]) for m in groups}  # fmt: skip
+    delta = np.array(
+        [np.mean(a) - np.mean(b) for a, b in zip(groups["RV"], groups["IC"], strict=True)]
+    )
+    within = {
+        m: sum((len(v) - 1) * np.var(v, ddof=1) for v in groups[m])
+        / sum(len(v) - 1 for v in groups[m])
+        for m in groups
+    }
     share = {m: 1 - np.mean([1 / len(v) for v in groups[m]]) for m in groups}
     variance = delta.var(ddof=1) + sum(share[m] * within[m] for m in groups)
     assert found.sd.value**2 == pytest.approx(variance)
@@ -742,8 +767,12 @@ def test_aiag_study():
     found = agreement.gauge_rr(part, rater, value)
     assert not found.interaction
     pooled = want["pooled"]
-    for e, key in ((found.repeatability, "EV"), (found.reproducibility, "AV"),
-                   (found.parts, "PV"), (found.total, "TV")):  # fmt: skip
+    for e, key in (
+        (found.repeatability, "EV"),
+        (found.reproducibility, "AV"),
+        (found.parts, "PV"),
+        (found.total, "TV"),
+    ):
         assert e.value == pytest.approx(pooled[key], abs=1e-6)
     # The printed GRR is off by 1.2e-6 from the root of the printed EV² + AV².
     assert found.gauge.value == pytest.approx(math.hypot(pooled["EV"], pooled["AV"]), abs=1e-6)
@@ -751,8 +780,12 @@ def test_aiag_study():
     assert found.distinct_categories == pooled["ndc"]
     assert 100 * found.share_of_variation == pytest.approx(pooled["pct_GRR"], abs=0.005)
     rows = {r["source"]: r for r in found.anova}
-    for source, key in (("parts", "part"), ("raters", "operator"), ("interaction", "interaction"),
-                        ("repeats", "repeat")):  # fmt: skip
+    for source, key in (
+        ("parts", "part"),
+        ("raters", "operator"),
+        ("interaction", "interaction"),
+        ("repeats", "repeat"),
+    ):
         assert rows[source]["ss"] == pytest.approx(want["SS"][key], abs=5e-5)
     assert [rows[s]["df"] for s in ("parts", "raters", "interaction", "repeats")] == want["df"][:4]
     assert rows["interaction"]["f"] == pytest.approx(want["F_interaction"], abs=5e-4)
@@ -768,8 +801,13 @@ def test_aiag_average_and_range():
     want = table["average_range"]
     found = agreement.gauge_rr(part, rater, value, method="average-range")
     # The manual's constants have four digits.
-    for name, key in (("repeatability", "EV"), ("reproducibility", "AV"), ("gauge", "GRR"),
-                      ("parts", "PV"), ("total", "TV")):  # fmt: skip
+    for name, key in (
+        ("repeatability", "EV"),
+        ("reproducibility", "AV"),
+        ("gauge", "GRR"),
+        ("parts", "PV"),
+        ("total", "TV"),
+    ):
         assert getattr(found, name).value == pytest.approx(want[key], rel=3e-4), name
 
 
@@ -848,8 +886,9 @@ def test_concordance_of_several_rounds_and_degenerate_ones():
     pairs = []
     for i, j in ((0, 1), (0, 2), (1, 2)):
         x, y = v[:, i], v[:, j]
-        pairs.append((2 * np.cov(x, y, ddof=0)[0, 1],
-                      x.var() + y.var() + (x.mean() - y.mean()) ** 2))  # fmt: skip
+        pairs.append(
+            (2 * np.cov(x, y, ddof=0)[0, 1], x.var() + y.var() + (x.mean() - y.mean()) ** 2)
+        )
     want = sum(a for a, _ in pairs) / sum(b for _, b in pairs)
     assert agreement.concordance(rounds_of(v)).value == pytest.approx(want)
     assert agreement.concordance(rounds_of([[1, 1], [2, 2], [3, 3]])).value == 1

@@ -14,8 +14,11 @@ OTHERS = [kernel.__name__ for kernel, types in ahead.tasks() if types is not Non
 
 def test_what_is_compiled_ahead_is_what_fits_call():
     # In another process, where nothing has been called yet.
-    done = subprocess.run([sys.executable, "-c", "from tests import test_ahead as t; t.compare()"],
-                          capture_output=True, check=False)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", "from tests import test_ahead as t; t.compare()"],
+        capture_output=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr.decode()
 
 

@@ -13,10 +13,12 @@ from annostat.datasets import read_echonet
 from annostat.errors import AnnostatError
 
 NEEDS = {  # modules of the extras
-    "sampling_rates": ("av", "torch"), "corrupted": ("av", "torch"), "prompts": ("av", "torch"),
+    "sampling_rates": ("av", "torch"),
+    "corrupted": ("av", "torch"),
+    "prompts": ("av", "torch"),
     "first_frames": ("torch", "safetensors", "yaml"),
     "two_ventricles": ("torch", "safetensors", "yaml"),
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +60,12 @@ def test_the_bounds_of_the_paper(run):
     assert round(numbers["correlation_ceiling"]["value"], 3) == 0.895
     assert numbers["r2_ceiling"]["value"] == pytest.approx(0.801)
     floors = {k: round(v["rmse_floor"]["value"], 2) for k, v in numbers["readings"].items()}
-    assert floors == {"between-sessions": 4.03, "session-vs-mean": 8.06, "noise-sd": 5.7,
-                      "mean-item-sd": 7.14}  # fmt: skip
+    assert floors == {
+        "between-sessions": 4.03,
+        "session-vs-mean": 8.06,
+        "noise-sd": 5.7,
+        "mean-item-sd": 7.14,
+    }
     for judged in numbers["echocotr"].values():
         refuted = {r["convention"]: r["refuted"] for r in judged["readings"]}
         assert not refuted["between-sessions"] and not refuted["noise-sd"]
@@ -140,10 +146,14 @@ def test_the_generated_folder_is_in_the_format(run, out):
 def test_the_audit_finds_what_was_planted(run, out):
     numbers = run("corrupted")
     found_as = {
-        "frozen": {"frozen"}, "dark": {"black"}, "noise": {"sector"}, "short trace": {"rows"},
-        "swapped areas": {"ed_below_es"}, "near phases": {"phases_close"},
+        "frozen": {"frozen"},
+        "dark": {"black"},
+        "noise": {"sector"},
+        "short trace": {"rows"},
+        "swapped areas": {"ed_below_es"},
+        "near phases": {"phases_close"},
         "several annotators": {"several_annotators"},
-    }  # fmt: skip
+    }
     for clip, row in numbers["planted"].items():
         for defect in row["defects"]:
             assert found_as.get(defect, set()) <= set(row["found"]), (clip, row)

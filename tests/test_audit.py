@@ -126,11 +126,16 @@ def plain_signs(frames, step):
             noise = np.sqrt((excess**2).mean()) + 0.5
             tear = [alone[k] / noise, k, (int(row[k]) + 1) * step]
     return {
-        **{name: [int(w.sum()), int(w.argmax())]
-           for name, w in (("black", black), ("flat", flat), ("saturated", saturated))},
-        "frozen": [longest, at if longest else 0], "jump": jump, "torn": tear,
-        "mean": x.mean(0), "motion": np.abs(np.diff(x, axis=0)).sum(0) / max(n - 1, 1),
-    }  # fmt: skip
+        **{
+            name: [int(w.sum()), int(w.argmax())]
+            for name, w in (("black", black), ("flat", flat), ("saturated", saturated))
+        },
+        "frozen": [longest, at if longest else 0],
+        "jump": jump,
+        "torn": tear,
+        "mean": x.mean(0),
+        "motion": np.abs(np.diff(x, axis=0)).sum(0) / max(n - 1, 1),
+    }
 
 
 def strange_clip(seed):
@@ -231,12 +236,18 @@ def test_files_that_are_broken_or_elsewhere(clean_small, tmp_path):
     folders.bomb_avi(tmp_path / "raw.avi", videos / f"{names[7]}.avi")
     audit = audit_folder(path)
     assert found(audit) == {
-        (names[0], "undecodable"), (names[1], "truncated"), (names[2], "missing_file"),
-        (names[3], "outside_link"), (names[4], "undecodable"), (names[5], "frame_count"),
-        (names[6], "frame_size"), (names[7], "undecodable"), ("stranger", "unlisted"),
+        (names[0], "undecodable"),
+        (names[1], "truncated"),
+        (names[2], "missing_file"),
+        (names[3], "outside_link"),
+        (names[4], "undecodable"),
+        (names[5], "frame_count"),
+        (names[6], "frame_size"),
+        (names[7], "undecodable"),
+        ("stranger", "unlisted"),
         # The list's frames of a truncated clip are missing, and a trace may stand on one.
         (names[1], "frame_count"),
-    } | ({(names[1], "frame_range")} if ("frame_range" in audit.reasons) else set())  # fmt: skip
+    } | ({(names[1], "frame_range")} if ("frame_range" in audit.reasons) else set())
     assert audit.n_measured == 10
     assert "30 frames decoded, 37 listed" in evidence(audit, names[5], "frame_count")
     assert "768×1040 listed" in evidence(audit, names[6], "frame_size")
@@ -266,10 +277,16 @@ def test_the_list_against_itself(clean_small, tmp_path):
     assert folder.row(names[9])["Split"] != folder.row(names[10])["Split"]
     audit = audit_folder(folder.write(tmp_path / "e"))
     assert found(audit) == {
-        (names[0], "ef_volumes"), (names[1], "bad_list"), (names[2], "bad_list"),
-        (names[2], "ef_traced"), (names[3], "bad_list"), (names[5], "bad_list"),
-        (names[5], "patient_leak"), (names[9], "patient_leak"), (names[10], "patient_leak"),
-    }  # fmt: skip
+        (names[0], "ef_volumes"),
+        (names[1], "bad_list"),
+        (names[2], "bad_list"),
+        (names[2], "ef_traced"),
+        (names[3], "bad_list"),
+        (names[5], "bad_list"),
+        (names[5], "patient_leak"),
+        (names[9], "patient_leak"),
+        (names[10], "patient_leak"),
+    }
     assert "in the splits TEST and TRAIN" in evidence(audit, names[5], "bad_list")
 
 
@@ -316,9 +333,11 @@ def broken_labels(clean):
     folder.retrace(name, heart.ed, [heart.trace(heart.ed, scale=s) for s in (1, 1.03)])
     name, heart = plant(1, "several_annotators", "disjoint")
     shifts = [(0, 0), (1, 0), (0, 2), (-29, -20)]
-    folder.retrace(name, heart.es, [
-        heart.trace(heart.es, scale=0.5 if k == 3 else 1, shift=s) for k, s in enumerate(shifts)
-    ])  # fmt: skip
+    folder.retrace(
+        name,
+        heart.es,
+        [heart.trace(heart.es, scale=0.5 if k == 3 else 1, shift=s) for k, s in enumerate(shifts)],
+    )
     name, heart = plant(2, "rows")
     folder.retrace(name, heart.es, [np.delete(heart.trace(heart.es), 9, axis=0)])
     name, heart = plant(3, "outside")
@@ -353,8 +372,9 @@ def test_broken_labels(clean, tmp_path):
     path = folder.write(tmp_path / "e")
     with (path / "VolumeTracings.csv").open("a") as stream:
         stream.write(f"{folder.names[11]}.avi,1,2,oops,4,3\n")
-        stream.writelines(f"nobody.avi,{p[0]},{p[1]},{q[0]},{q[1]},2\n" for p, q in
-                          folder.traces[0][2])  # fmt: skip
+        stream.writelines(
+            f"nobody.avi,{p[0]},{p[1]},{q[0]},{q[1]},2\n" for p, q in folder.traces[0][2]
+        )
     audit = audit_folder(path)
     assert found(audit) == expected | {("nobody", "unlisted")}
     names = folder.names
@@ -406,13 +426,23 @@ def test_broken_camus(tmp_path):
     split.write_text(split.read_text() + "patient0007\n")
     audit = audit_folder(path)
     assert found(audit) == {
-        (even[0], "frame_range"), (even[0], "phases_apart"), (even[1], "phases_close"),
-        (even[2], "frame_count"), (even[2], "frame_range"), (even[3], "ef_traced"),
-        (even[4], "ed_below_es"), (even[4], "ef_traced"), (even[5], "bad_mask"),
-        (even[6], "bad_mask"), (even[7], "bad_mask"), ("patient0001_2CH", "bad_list"),
-        ("patient0003_4CH", "undecodable"), ("patient0005_4CH", "bad_mask"),
-        ("patient0007_2CH", "patient_leak"), ("patient0007_4CH", "patient_leak"),
-    }  # fmt: skip
+        (even[0], "frame_range"),
+        (even[0], "phases_apart"),
+        (even[1], "phases_close"),
+        (even[2], "frame_count"),
+        (even[2], "frame_range"),
+        (even[3], "ef_traced"),
+        (even[4], "ed_below_es"),
+        (even[4], "ef_traced"),
+        (even[5], "bad_mask"),
+        (even[6], "bad_mask"),
+        (even[7], "bad_mask"),
+        ("patient0001_2CH", "bad_list"),
+        ("patient0003_4CH", "undecodable"),
+        ("patient0005_4CH", "bad_mask"),
+        ("patient0007_2CH", "patient_leak"),
+        ("patient0007_4CH", "patient_leak"),
+    }
 
 
 # Shapes and hashes beside plain twins
@@ -560,11 +590,22 @@ def test_a_killed_run_resumes_and_loses_nothing(kind, tmp_path, capsys):
     for k in range(40):
         (tmp_path / "clips" / f"c{k:03d}.avi").write_bytes(data)
     journal, output = tmp_path / "j.jsonl", tmp_path / "c.csv"
-    command = ["audit", str(tmp_path / "clips"), "--journal", str(journal), "-o", str(output),
-               "--n-jobs", "1"]  # fmt: skip
-    child = subprocess.Popen([sys.executable, "-m", "annostat", *command],
-                             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                             preexec_fn=hear_interrupts)  # fmt: skip
+    command = [
+        "audit",
+        str(tmp_path / "clips"),
+        "--journal",
+        str(journal),
+        "-o",
+        str(output),
+        "--n-jobs",
+        "1",
+    ]
+    child = subprocess.Popen(
+        [sys.executable, "-m", "annostat", *command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=hear_interrupts,
+    )
     while not journal.exists() or journal.read_bytes().count(b"\n") < 5:
         assert child.poll() is None
         time.sleep(0.02)
@@ -579,8 +620,11 @@ def test_a_killed_run_resumes_and_loses_nothing(kind, tmp_path, capsys):
     main(command)
     assert f"{n} clips were measured before" in capsys.readouterr().err
     assert journal.read_bytes().startswith(before)
-    items = [json.loads(line)["item"] for line in journal.read_bytes().splitlines()
-             if line.endswith(b"}")]  # fmt: skip
+    items = [
+        json.loads(line)["item"]
+        for line in journal.read_bytes().splitlines()
+        if line.endswith(b"}")
+    ]
     assert sorted(items) == [f"c{k:03d}" for k in range(40)]
     assert set(pd.read_csv(output)["reason"]) == {"duplicate"}
 
@@ -726,9 +770,22 @@ def prompted(tmp_path):
 
 def test_prompts_beside_noise_and_errors(prompted, tmp_path, capsys):
     path, strength = prompted
-    main(["audit", str(path), "--journal", str(tmp_path / "j"), "--prompts",
-          str(tmp_path / "prompts"), "--noise", str(tmp_path / "rounds.csv"), "--errors",
-          str(tmp_path / "errors.csv"), "--json", "-"])  # fmt: skip
+    main(
+        [
+            "audit",
+            str(path),
+            "--journal",
+            str(tmp_path / "j"),
+            "--prompts",
+            str(tmp_path / "prompts"),
+            "--noise",
+            str(tmp_path / "rounds.csv"),
+            "--errors",
+            str(tmp_path / "errors.csv"),
+            "--json",
+            "-",
+        ]
+    )
     data = json.loads(capsys.readouterr().out)
     ends = {p["prompt"]: p for p in data["prompts"]}
     ranked = sorted(strength, key=strength.__getitem__)
@@ -764,8 +821,24 @@ def test_the_command_and_its_outputs(clean, tmp_path, capsys, monkeypatch):
     folder, expected = broken_labels(clean)
     folder.write("e")
     schema = Path(__file__).parent.parent / "docs" / "audit.schema.json"
-    main(["audit", "e", "-o", "c.csv", "--json", "a.json", "--plot", "s.png", "--plot-rates",
-          "r.svg", "--report", "r.html", "--limit", "dice=0.1"])  # fmt: skip
+    main(
+        [
+            "audit",
+            "e",
+            "-o",
+            "c.csv",
+            "--json",
+            "a.json",
+            "--plot",
+            "s.png",
+            "--plot-rates",
+            "r.svg",
+            "--report",
+            "r.html",
+            "--limit",
+            "dice=0.1",
+        ]
+    )
     out = capsys.readouterr()
     assert "The worst items" in out.out and out.err == ""
     data = json.loads(Path("a.json").read_text())
@@ -782,8 +855,14 @@ def test_the_command_and_its_outputs(clean, tmp_path, capsys, monkeypatch):
     assert "The data set and its faults" in page and "self_intersecting" in page
     assert len(page) < 4_000_000 and "annostat audit e" in page
     assert {p.name for p in tmp_path.iterdir()} == {
-        "e", "e.audit.jsonl", "c.csv", "a.json", "s.png", "r.svg", "r.html"
-    }  # fmt: skip
+        "e",
+        "e.audit.jsonl",
+        "c.csv",
+        "a.json",
+        "s.png",
+        "r.svg",
+        "r.html",
+    }
 
 
 @pytest.mark.parametrize(

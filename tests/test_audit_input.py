@@ -69,9 +69,11 @@ def test_a_list_alone_is_one_finding_and_is_audited(run, tmp_path):
     assert audit.source.kind == "dynamic" and len(audit.table) == 10_031
     clip = [line.split(",")[0] for line in lines]
     assert found(audit) == {
-        ("FileList.csv", "missing_file"), ("VolumeTracings.csv", "missing_file"),
-        (clip[5], "bad_list"), (clip[9], "bad_list"),
-    }  # fmt: skip
+        ("FileList.csv", "missing_file"),
+        ("VolumeTracings.csv", "missing_file"),
+        (clip[5], "bad_list"),
+        (clip[9], "bad_list"),
+    }
     assert "none of the 10,030 listed clips" in evidence(audit, "FileList.csv", "missing_file")
     assert set(audit.items) == {clip[5], clip[9]} and "2 items have findings" in str(audit)
     assert audit.splits()["n_items"].sum() == 10_031 and audit.frame_rates()["fps"].max() == 50
@@ -181,8 +183,9 @@ def test_names_of_any_bytes_stop_nothing_and_reach_no_terminal(run, clean, tmp_p
     (root / NASTY).mkdir(parents=True)
     names = [b"caf\xe9", NASTY.encode(), b"two\nlines", b"plain"]
     for name, clip in zip(names, clean.names, strict=False):
-        path = os.path.join(os.fsencode(root), b"" if name == b"plain" else NASTY.encode(),
-                            name + b".avi")  # fmt: skip
+        path = os.path.join(
+            os.fsencode(root), b"" if name == b"plain" else NASTY.encode(), name + b".avi"
+        )
         frames = clean.clips[clip].copy()
         frames[5] = 0
         folders.write_clip(tmp_path / "w.avi", frames)
@@ -190,8 +193,20 @@ def test_names_of_any_bytes_stop_nothing_and_reach_no_terminal(run, clean, tmp_p
     with open(os.path.join(os.fsencode(root), b"broken\x1b\xff.avi"), "wb") as stream:
         stream.write(b"RIFF")
     monkeypatch.chdir(tmp_path)
-    code, out, err = run("audit", "e", "-o", "c.csv", "--json", "a.json", "--plot", "s.png",
-                         "--plot-rates", "r.svg", "--report", "p.html")  # fmt: skip
+    code, out, err = run(
+        "audit",
+        "e",
+        "-o",
+        "c.csv",
+        "--json",
+        "a.json",
+        "--plot",
+        "s.png",
+        "--plot-rates",
+        "r.svg",
+        "--report",
+        "p.html",
+    )
     assert (code, err) == (0, "")
     assert not CONTROL.search(out) and r"caf\xe9" in out and r"\x1b[31mred" in out
     for name in ("c.csv", "a.json", "p.html", "r.svg"):

@@ -54,10 +54,15 @@ def test_runs_are_put_together_by_their_number_of_sets():
     hits, parts = [], []
     for seed, n in ((1, 40), (2, 160)):
         hits.append(rng.random(n) < 0.9)
-        parts.append(FOUND.iloc[[0]].assign(
-            seed=seed, repetitions=n, rate=hits[-1].mean(), relative_width=float(seed),
-            relative_bias=math.nan if seed == 1 else 0.5,
-        ))  # fmt: skip
+        parts.append(
+            FOUND.iloc[[0]].assign(
+                seed=seed,
+                repetitions=n,
+                rate=hits[-1].mean(),
+                relative_width=float(seed),
+                relative_bias=math.nan if seed == 1 else 0.5,
+            )
+        )
     [row] = pooled(pd.concat(parts)).itertuples()
     rate = np.concatenate(hits).mean()
     assert row.repetitions == 200 and row.rate == pytest.approx(rate)

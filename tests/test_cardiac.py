@@ -454,9 +454,15 @@ def test_pre_pad():
         (lambda: score_afd([1, 2], [1, 2], floor=-1), "floor must be"),
         (lambda: score_afd([1, 2], [1, 3], floor=Estimate(1.0, unit="ms")), "give fps"),
         (lambda: score_afd([1, 2], [1, 3], floor=Estimate(1.0, unit="mm")), "frames or ms"),
-        (lambda: score_afd([1, 2, 9], [1, 3, 4], level=0.9,
-                           floor=Estimate(1.0, 0.1, Interval(0.8, 1.2, 0.95, "x"), "frames")),
-         "one level for both"),
+        (
+            lambda: score_afd(
+                [1, 2, 9],
+                [1, 3, 4],
+                level=0.9,
+                floor=Estimate(1.0, 0.1, Interval(0.8, 1.2, 0.95, "x"), "frames"),
+            ),
+            "one level for both",
+        ),
         (lambda: ejection_fraction([0.0], [0.0]), "diastole must be positive"),
         (lambda: ejection_fraction([1.0], [-1.0]), "systole must not be negative"),
         (lambda: disc_volumes(np.zeros((1, 2, 2)), spacing=0), "spacing must be positive"),
@@ -475,7 +481,7 @@ def test_pre_pad():
         (lambda: pre_pad([1], 1, how="zero"), "how must be one of"),
         (lambda: pre_pad([], 1), "one frame or more"),
     ],
-)  # fmt: skip
+)
 def test_bad_input(call, words):
     with pytest.raises(AnnostatError) as caught:
         call()
@@ -488,6 +494,7 @@ def test_plots():
     assert plot_beat(curve, reference=53).get_xlabel() == "frame"
     score = score_afd(50 + rng.laplace(0, 2, 80).round(), np.full(80, 50), floor=1.5)
     assert len(plot_afd(score).get_legend().get_texts()) == 2
-    result = first_frames(falling(rng, 40, 40, 9.0), padded=falling(rng, 40, 40, 3.0),
-                          n_resamples=100)  # fmt: skip
+    result = first_frames(
+        falling(rng, 40, 40, 9.0), padded=falling(rng, 40, 40, 3.0), n_resamples=100
+    )
     assert len(plot_first_frames(result).get_legend().get_texts()) == 2

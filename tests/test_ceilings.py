@@ -93,8 +93,9 @@ def test_an_open_convention_gives_every_reading_and_no_number():
     assert "nothing here tells which was meant" in str(found)
 
 
-@given(st.sampled_from(list(CONVENTIONS)), st.floats(0.5, 20), st.floats(0.05, 0.95),
-       st.integers(2, 6))  # fmt: skip
+@given(
+    st.sampled_from(list(CONVENTIONS)), st.floats(0.5, 20), st.floats(0.05, 0.95), st.integers(2, 6)
+)
 def test_conventions_printed_from_one_truth_come_back(convention, sigma, rho, k):
     from annostat.agreement import convert_sd
 
@@ -201,8 +202,16 @@ def test_order_of_ceilings(rho, m):
 
 
 @settings(max_examples=40)
-@given(st.integers(0, 2**32), st.integers(10, 40), st.integers(2, 4), st.floats(0, 0.3),
-       st.floats(0.3, 10), st.floats(1e-6, 1e6), st.booleans(), st.floats(-100, 100))  # fmt: skip
+@given(
+    st.integers(0, 2**32),
+    st.integers(10, 40),
+    st.integers(2, 4),
+    st.floats(0, 0.3),
+    st.floats(0.3, 10),
+    st.floats(1e-6, 1e6),
+    st.booleans(),
+    st.floats(-100, 100),
+)
 def test_affine_maps(seed, n, k, missing, truth_sd, size, flip, shift):
     """Invariant 1: of labels and predictions together; biased rounds, missing labels."""
     g = np.random.default_rng(seed)
@@ -210,9 +219,15 @@ def test_affine_maps(seed, n, k, missing, truth_sd, size, flip, shift):
     v[:, 1:][g.random((n, k - 1)) < missing] = np.nan
     moved = (-size if flip else size) * (v + shift)
     one, two = (bounds(rounds_of(w), n_resamples=200) for w in (v, moved))
-    for name, scale in (("rmse_floor", size), ("mae_floor", size), ("noise_sd", size),
-                        ("correlation_ceiling", 1), ("r2_ceiling", 1), ("reliability", 1),
-                        ("ccc_reference", 1)):  # fmt: skip
+    for name, scale in (
+        ("rmse_floor", size),
+        ("mae_floor", size),
+        ("noise_sd", size),
+        ("correlation_ceiling", 1),
+        ("r2_ceiling", 1),
+        ("reliability", 1),
+        ("ccc_reference", 1),
+    ):
         x, y = getattr(one, name), getattr(two, name)
         assert y.value == pytest.approx(scale * x.value)
         assert (y.interval is None) == (x.interval is None) and y.note == x.note
@@ -300,9 +315,15 @@ DEGENERATE = {
     "huge": BASE * 1e55,
     "tiny": BASE * 1e-55,
     "far from zero": BASE + 1e9,
-    "no shared item": np.array([[1, 2, np.nan, np.nan], [np.nan, np.nan, 3, 4],
-                                [2, 3, np.nan, np.nan], [np.nan, np.nan, 5, 4.0]]),
-}  # fmt: skip
+    "no shared item": np.array(
+        [
+            [1, 2, np.nan, np.nan],
+            [np.nan, np.nan, 3, 4],
+            [2, 3, np.nan, np.nan],
+            [np.nan, np.nan, 5, 4.0],
+        ]
+    ),
+}
 
 
 @pytest.mark.parametrize("name", DEGENERATE)
@@ -381,8 +402,19 @@ def test_json_keeps_its_promise(run, table):
 
 def test_text_strata_and_plot(run, table, tmp_path):
     target = tmp_path / "limits.png"
-    code, out, _ = run("bounds", table, "--rounds", "first", "second", "--by", "site", "--unit",
-                       "%", "--plot", target)  # fmt: skip
+    code, out, _ = run(
+        "bounds",
+        table,
+        "--rounds",
+        "first",
+        "second",
+        "--by",
+        "site",
+        "--unit",
+        "%",
+        "--plot",
+        target,
+    )
     assert code == 0
     assert "site: A" in out and "ICC(2,1)" in out and "floor of the RMSE" in out
     for name in "AB":
@@ -509,8 +541,13 @@ def test_intervals_of_summaries_are_the_textbook_ones(level):
 
 def test_what_summaries_do_not_tell_is_said():
     anti, no_n = "do not correlate", "the number of items (n) is not given"
-    for r, n, words in ((0.5, None, {no_n}), (-0.5, None, {anti, no_n}), (-0.5, 9, {anti}),
-                        (0.5, 9, set()), (0.0, 9, {anti})):  # fmt: skip
+    for r, n, words in (
+        (0.5, None, {no_n}),
+        (-0.5, None, {anti, no_n}),
+        (-0.5, 9, {anti}),
+        (0.5, 9, set()),
+        (0.0, 9, {anti}),
+    ):
         note = bounds_from_summary(correlation=r, convention="noise-sd", n=n).reliability.note
         assert {w for w in (anti, no_n) if w in note} == words
         assert bool(note) == bool(words) and not note.startswith(";")
@@ -554,8 +591,11 @@ def test_uncertainties_follow_the_delta_method():
             return bounds_from_summary(sd=sd, correlation=r, convention=convention, n=30, m=m)
 
         here, source = at(0), getattr(at(0), name)
-        followers = (("rmse_floor", "sd_difference", "loa_reference") if name == "noise_sd" else
-                     ("r2_ceiling", "correlation_ceiling", "ccc_reference"))  # fmt: skip
+        followers = (
+            ("rmse_floor", "sd_difference", "loa_reference")
+            if name == "noise_sd"
+            else ("r2_ceiling", "correlation_ceiling", "ccc_reference")
+        )
         for other in followers:
             slope = (getattr(at(1e-5), other).value - getattr(at(-1e-5), other).value) / 2e-5
             e = getattr(here, other)

@@ -39,8 +39,15 @@ def test_json_keeps_its_promise(run, table, tmp_path):
     aics = [m["aic"] for m in data["models"]]
     assert aics == sorted(aics)
     assert set(data["headline"]["mae"]) == {
-        "value", "standard_uncertainty", "low", "high", "level", "method", "unit", "note",
-    }  # fmt: skip
+        "value",
+        "standard_uncertainty",
+        "low",
+        "high",
+        "level",
+        "method",
+        "unit",
+        "note",
+    }
     assert data["n_items"] == data["n_pairs"] == 300
     target = tmp_path / "fit.json"
     code, out, _ = run(
@@ -60,9 +67,21 @@ def test_same_seed_same_bytes(run, table):
 def test_text_plot_items(run, table, tmp_path):
     plot, items = tmp_path / "p.png", tmp_path / "i.csv"
     code, out, _ = run(
-        "fit-afd", table, "--rounds", "first", "second", "--fps", "fps", "--cluster", "patient",
-        "--plot", plot, "--items", items, *FAST,
-    )  # fmt: skip
+        "fit-afd",
+        table,
+        "--rounds",
+        "first",
+        "second",
+        "--fps",
+        "fps",
+        "--cluster",
+        "patient",
+        "--plot",
+        plot,
+        "--items",
+        items,
+        *FAST,
+    )
     assert code == 0
     assert "Two annotators differ by" in out and "ms" in out
     assert plot.read_bytes().startswith(b"\x89PNG")
@@ -77,8 +96,19 @@ def test_long_table_equals_wide(run, table, tmp_path):
     path = tmp_path / "long.tsv"
     long.to_csv(path, index=False, sep="\t")
     one = run("fit-afd", table, "--rounds", "first", "second", "--json", "-", *FAST)[1]
-    two = run("fit-afd", path, "--item", "clip", "--rater", "who", "--value", "frame",
-              "--json", "-", *FAST)[1]  # fmt: skip
+    two = run(
+        "fit-afd",
+        path,
+        "--item",
+        "clip",
+        "--rater",
+        "who",
+        "--value",
+        "frame",
+        "--json",
+        "-",
+        *FAST,
+    )[1]
     assert json.loads(one)["models"] == json.loads(two)["models"]
 
 

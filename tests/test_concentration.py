@@ -330,8 +330,11 @@ def test_the_law_that_sets_are_drawn_from():
     """Both errors and differences speak for it; where that has no meaning it is the fitted one."""
     rng = np.random.default_rng(30)
     for kind in ("none", "independent"):
-        law = replace(BLUNDERS, abandonment_rate=0.05) if kind != "none" else NoiseModel(
-            "laplace", {"scale": 2.0})  # fmt: skip
+        law = (
+            replace(BLUNDERS, abandonment_rate=0.05)
+            if kind != "none"
+            else NoiseModel("laplace", {"scale": 2.0})
+        )
         z = law.sample_errors((300, 2), rng=rng)
         e = law.sample_errors((300, 1), rng=rng)[:, 0].astype(int)
         fit = annostat.fit_noise(Rounds.from_array(z + 100), "laplace", abandonment=kind)
@@ -352,8 +355,9 @@ def test_the_law_that_sets_are_drawn_from():
     z = shared.sample_errors((200, 2), rng=rng)
     fit = annostat.fit_noise(Rounds.from_array(z + 100), "laplace", abandonment="shared")
     assert law_of_all(fit, z[:, 0].astype(float)) is fit.model
-    timed = Rounds.from_array(z + 100, period=np.where(np.arange(200) % 2, 20.0, 33.0),
-                              period_unit="ms")  # fmt: skip
+    timed = Rounds.from_array(
+        z + 100, period=np.where(np.arange(200) % 2, 20.0, 33.0), period_unit="ms"
+    )
     fit = annostat.fit_noise(timed, "laplace", abandonment="none")
     assert law_of_all(fit, z[:, 0].astype(float)) is fit.model
 
@@ -376,8 +380,12 @@ def test_windows_about_a_published_one():
     by_length = annostat.fit_noise(
         Rounds.from_array(z, length=200), "laplace", abandonment="independent", window="length"
     )
-    entry = {"core": "laplace", "parameters": {"scale": {"value": 2.0}},
-             "abandonment_rate": {"value": 0.1}, "abandonment": "independent"}  # fmt: skip
+    entry = {
+        "core": "laplace",
+        "parameters": {"scale": {"value": 2.0}},
+        "abandonment_rate": {"value": 0.1},
+        "abandonment": "independent",
+    }
     for window, message in (("length", "window for each clip's length"), (None, "no window")):
         noise = {"models": [{**entry, "window": window}], "n_items": 60}
         with pytest.raises(AnnostatError, match=message):
@@ -522,8 +530,21 @@ def table(tmp_path):
 
 def test_command_keeps_its_promise(run, table, tmp_path):
     plot = tmp_path / "p.png"
-    args = ("concentration", table, "--column", "ours", "--rounds", "first", "second", "--cluster",
-            "patient", "--resamples", 59, "--list", tmp_path / "bad.csv")  # fmt: skip
+    args = (
+        "concentration",
+        table,
+        "--column",
+        "ours",
+        "--rounds",
+        "first",
+        "second",
+        "--cluster",
+        "patient",
+        "--resamples",
+        59,
+        "--list",
+        tmp_path / "bad.csv",
+    )
     code, out, err = run(*args, "--json", "-", "--plot", plot)
     assert (code, err) == (0, "")
     data = json.loads(out)
@@ -539,9 +560,22 @@ def test_command_keeps_its_promise(run, table, tmp_path):
 def test_command_with_several_models(run, table, tmp_path):
     plot = tmp_path / "p.svg"
     code, out, err = run(
-        "concentration", table, "--column", "ours", "--column", "theirs", "--noise", "laplace",
-        "--json", "-", "--plot", plot, "--best-first", "--top", "0.1",
-    )  # fmt: skip
+        "concentration",
+        table,
+        "--column",
+        "ours",
+        "--column",
+        "theirs",
+        "--noise",
+        "laplace",
+        "--json",
+        "-",
+        "--plot",
+        plot,
+        "--best-first",
+        "--top",
+        "0.1",
+    )
     assert (code, err) == (0, "")
     data = json.loads(out)
     jsonschema.validate(data, json.loads(SCHEMA.read_text()))
@@ -622,11 +656,18 @@ def test_tables_of_a_comparison():
         frame = found.to_frame().set_index("model")
         for row in table.rows:
             model = found.models[row[0]]
-            cells = [row[0], model.worst_share.short(), model.worst_share.range(),
-                     model.gini.short(), model.half_of_error.short()]  # fmt: skip
+            cells = [
+                row[0],
+                model.worst_share.short(),
+                model.worst_share.range(),
+                model.gini.short(),
+                model.half_of_error.short(),
+            ]
             if model.null is not None:
-                cells += [model.null.expected["worst_share"].short(),
-                          format_p(model.excess.p_value)]  # fmt: skip
+                cells += [
+                    model.null.expected["worst_share"].short(),
+                    format_p(model.excess.p_value),
+                ]
             if columns == 8:
                 cells += ["–" if model.swaps is None else format_p(model.swaps.p_value)]
             assert row == cells

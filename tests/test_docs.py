@@ -112,8 +112,11 @@ def test_simulated_tables_are_current(monkeypatch):
     spec = importlib.util.spec_from_file_location("make", ROOT / "docs" / "data" / "make.py")
     make = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(make)
-    tables = {"picks": make.picks(), "ef": make.ejection_fractions(),
-              "errors": make.errors().drop(columns="swapped")}  # fmt: skip
+    tables = {
+        "picks": make.picks(),
+        "ef": make.ejection_fractions(),
+        "errors": make.errors().drop(columns="swapped"),
+    }
     for name, table in tables.items():
         kept = pd.read_csv(ROOT / "docs" / "data" / f"{name}.csv")
         pd.testing.assert_frame_equal(kept, table)
@@ -133,8 +136,11 @@ def test_every_public_module_has_its_place_in_the_api():
         "__main__",
         "__init__",
     }
-    modules = {p.stem for p in (ROOT / "annostat").iterdir() if p.suffix == ".py" or
-               (p / "__init__.py").exists()}  # fmt: skip
+    modules = {
+        p.stem
+        for p in (ROOT / "annostat").iterdir()
+        if p.suffix == ".py" or (p / "__init__.py").exists()
+    }
     assert listed == modules - inside
 
 

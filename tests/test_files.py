@@ -127,7 +127,12 @@ def test_a_run_keeps_its_inputs_and_outputs_apart(tmp_path):
         write_text(tmp_path / "a.json", "y")
     write_text(table, "from Python, whoever wants to")
     assert sorted(p.name for p in tmp_path.iterdir()) == [
-        "a.json", "alias", "b.json", "hard", "t.csv"]  # fmt: skip
+        "a.json",
+        "alias",
+        "b.json",
+        "hard",
+        "t.csv",
+    ]
 
 
 @pytest.mark.parametrize("flag", ["--json", "--plot"])
@@ -169,8 +174,9 @@ def test_masks_and_audit_keep_what_they_read(run, tmp_path, monkeypatch):
         (tmp_path / name).mkdir()
         np.savez(tmp_path / name / "c.npz", values)
     before = (tmp_path / "anna" / "c.npz").read_bytes()
-    code, _, err = run("masks", tmp_path / "anna", tmp_path / "ben",
-                       "--consensus", tmp_path / "anna" / "c.npz")  # fmt: skip
+    code, _, err = run(
+        "masks", tmp_path / "anna", tmp_path / "ben", "--consensus", tmp_path / "anna" / "c.npz"
+    )
     assert code == 2 and "input of this run" in err
     assert (tmp_path / "anna" / "c.npz").read_bytes() == before
     echo = folders.EchoFolder.make(2, size=32, n_frames=8).write(tmp_path / "e")

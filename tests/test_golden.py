@@ -42,18 +42,22 @@ TRUTH = np.array([38, 41, 44, 47, 50, 52, 55, 57, 58, 60, 62, 63, 65, 67, 70, 73
 NOISE = np.random.default_rng(5).normal(0, 3, (16, 3)).round(1)
 THREE = Rounds.from_array(TRUTH[:, None] + NOISE + [0, 1, -1], names=["a", "b", "c"], unit="%")
 TWO = Rounds.from_array(
-    TRUTH[:, None] + NOISE[:, :2] + [0, 1], names=["first", "second"], unit="%",
+    TRUTH[:, None] + NOISE[:, :2] + [0, 1],
+    names=["first", "second"],
+    unit="%",
     cluster=np.arange(16) // 2,
-)  # fmt: skip
+)
 APART = Rounds.from_array(TWO.values, unit="%")
 GAPS = Rounds.from_array(
     np.where(np.arange(48).reshape(16, 3) % 7 == 3, np.nan, THREE.values),
-    unit="ml", exchangeable=True,
-)  # fmt: skip
+    unit="ml",
+    exchangeable=True,
+)
 PICKS = simulate_rounds(
-    NoiseModel("laplace", {"scale": 2.0}, "independent", 0.02, window=20), 120,
+    NoiseModel("laplace", {"scale": 2.0}, "independent", 0.02, window=20),
+    120,
     rng=np.random.default_rng(2),
-)  # fmt: skip
+)
 RATERS = Rounds.from_array(
     np.round(TRUTH[:, None] + NOISE * [1, 1, 2]), names=["a", "b", "c"], unit="frames"
 )
@@ -96,18 +100,37 @@ def of_ceilings():
     yield compare_published(score_rmse=5.17, score_n=1277, sd=5.7, n=50)
     yield compare_published(score_rmse=9.0, score_n=50, sd=5.7, n=50, convention="noise-sd")
     yield compare_published(
-        score_rmse=4.1, score_correlation=0.78, score_n=200, sd=5.7, correlation=0.7, n=40,
-        kurtosis=4.0, m=2,
-    )  # fmt: skip
+        score_rmse=4.1,
+        score_correlation=0.78,
+        score_n=200,
+        sd=5.7,
+        correlation=0.7,
+        n=40,
+        kurtosis=4.0,
+        m=2,
+    )
 
 
 def of_concentration():
     errors = NOISE[:, 0] * np.linspace(0.5, 2, 16)
     names = [f"c{i:02d}" for i in range(16)]
-    yield concentration(errors, noise="laplace", items=names, n_resamples=99, unit="%",
-                        name="student", lists={"odd": np.arange(16) % 2 == 1})  # fmt: skip
-    yield concentration(errors, noise="gaussian", loss="absolute", top=0.25, n_resamples=99,
-                        cluster=np.arange(16) // 2)  # fmt: skip
+    yield concentration(
+        errors,
+        noise="laplace",
+        items=names,
+        n_resamples=99,
+        unit="%",
+        name="student",
+        lists={"odd": np.arange(16) % 2 == 1},
+    )
+    yield concentration(
+        errors,
+        noise="gaussian",
+        loss="absolute",
+        top=0.25,
+        n_resamples=99,
+        cluster=np.arange(16) // 2,
+    )
     picks, rounded = PICKS.values, np.round(PICKS.values.mean(axis=1) + 1)
     pair = Rounds.from_array(picks)
     yield concentration(rounded - picks[:, 0], rounds=pair, predictions=rounded, n_resamples=19)
@@ -129,8 +152,15 @@ def of_scaling():
     sizes = np.geomspace(1e4, 1e7, 12)
     loss = 0.2 + 0.8 * (sizes / 1e4) ** -0.4 * np.exp(NOISE[:12, 0] / 100)
     yield compare_scaling(sizes, loss, at=[1e8])
-    yield compare_scaling(sizes, loss, floor=0.2, robust=True, size_name="clips",
-                          score_name="RMSE", loss_kind="first-order")  # fmt: skip
+    yield compare_scaling(
+        sizes,
+        loss,
+        floor=0.2,
+        robust=True,
+        size_name="clips",
+        score_name="RMSE",
+        loss_kind="first-order",
+    )
     yield compare_scaling(sizes, 1 - loss, higher_is_better=True, laws=["power"])
 
 
@@ -138,8 +168,14 @@ def of_truth():
     good, rough = TRUTH + NOISE[:, 2] / 3, TRUTH - NOISE[:, 2] + [0, 2] * 8
     yield score_models(TWO, {"good": good, "rough": rough}, n_resamples=99)
     lazy = THREE.values[:, 0] + NOISE[:, 1] / 9
-    yield score_models(THREE, {"good": good, "lazy": lazy}, kind="values", trained_on="a",
-                       margin=1.0, n_resamples=99)  # fmt: skip
+    yield score_models(
+        THREE,
+        {"good": good, "lazy": lazy},
+        kind="values",
+        trained_on="a",
+        margin=1.0,
+        n_resamples=99,
+    )
     exact = Rounds.from_array(np.stack([TRUTH, TRUTH], axis=1))
     near = {"itself": TRUTH + 0, "near": TRUTH + [0.5, -0.5] * 8}
     yield score_models(exact, near, kind="values", margin=1.0, n_resamples=99)
@@ -204,8 +240,10 @@ def test_results_say_what_they_said(package):
     kept = (GOLDEN / f"{package}.txt").read_text(encoding="utf-8").split(BETWEEN)
     for found, text in zip(texts(results), kept, strict=True):
         assert words(found).strip() == words(text).strip()
-        numbers = [[float(n.replace(",", "").replace("−", "-")) for n in NUMBER.findall(t)]
-                   for t in (found, text)]  # fmt: skip
+        numbers = [
+            [float(n.replace(",", "").replace("−", "-")) for n in NUMBER.findall(t)]
+            for t in (found, text)
+        ]
         assert numbers[0] == pytest.approx(numbers[1], rel=2e-3)
     lines = (GOLDEN / f"{package}.jsonl").read_text(encoding="utf-8").splitlines()
     for found, line in zip(data(results), lines, strict=True):

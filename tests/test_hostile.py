@@ -20,8 +20,20 @@ from annostat.files import write_text, write_whole
 from tests.conftest import hear_interrupts
 
 TABLE = "clip,first,second\n" + "".join(f"c{i},{i},{i + i % 3}\n" for i in range(40))
-FIT = ("fit-afd", "--item", "clip", "--rounds", "first", "second", "--core", "laplace",
-       "--abandonment", "none", "--resamples", "9")  # fmt: skip
+FIT = (
+    "fit-afd",
+    "--item",
+    "clip",
+    "--rounds",
+    "first",
+    "second",
+    "--core",
+    "laplace",
+    "--abandonment",
+    "none",
+    "--resamples",
+    "9",
+)
 
 
 def annostat(*args, env=None, **options):
@@ -39,8 +51,15 @@ def test_paths_with_spaces_and_accents(tmp_path):
     folder.mkdir()
     table = folder / "two rounds.csv"
     table.write_text(TABLE)
-    done = annostat("fit-afd", table, *FIT[1:], "--json", folder / "résultat.json",
-                    "--plot", folder / "figure à voir.png")  # fmt: skip
+    done = annostat(
+        "fit-afd",
+        table,
+        *FIT[1:],
+        "--json",
+        folder / "résultat.json",
+        "--plot",
+        folder / "figure à voir.png",
+    )
     assert done.returncode == 0, done.stderr.decode()
     assert json.loads((folder / "résultat.json").read_text(encoding="utf-8"))["n_items"] == 40
     assert (folder / "figure à voir.png").read_bytes().startswith(b"\x89PNG")
@@ -76,8 +95,12 @@ def test_no_place_for_a_cache_at_all(tmp_path):
         "    if hasattr(kind, '_locator_classes'): kind._locator_classes = []\n"
         "from annostat.cli import main; main()"
     )
-    done = subprocess.run([sys.executable, "-c", code, FIT[0], table, *FIT[1:]],
-                          capture_output=True, timeout=600, check=False)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", code, FIT[0], table, *FIT[1:]],
+        capture_output=True,
+        timeout=600,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr.decode()
     assert b"Noise of one annotation" in done.stdout
 
@@ -90,8 +113,11 @@ def test_a_full_disk_is_one_line(tmp_path):
     with open("/dev/full", "wb") as full:
         done = subprocess.run(
             [sys.executable, "-m", "annostat", "fit-afd", str(table), *FIT[1:], "--json", "-"],
-            stdout=full, stderr=subprocess.PIPE, timeout=600, check=False,
-        )  # fmt: skip
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=600,
+            check=False,
+        )
     assert done.returncode == 2
     assert done.stderr == b"annostat: error: cannot write: No space left on device\n"
 
@@ -160,8 +186,10 @@ def test_a_command_killed_while_it_writes(tmp_path, flag, name):
     )
     done = subprocess.run(
         [sys.executable, "-c", code, *BOUNDS, str(table), flag, str(target)],
-        capture_output=True, timeout=600, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        timeout=600,
+        check=False,
+    )
     assert done.returncode == -signal.SIGKILL, done.stderr.decode()
     assert target.read_text() == "before"
 

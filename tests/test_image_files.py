@@ -69,9 +69,15 @@ def test_stacks(name, mask, tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "data"),
-    [("a.nii.gz", "a.nii.gz"), ("a.mhd", "a.zraw"), ("a.mha", "a.mha"), ("a.nrrd", "a.nrrd"),
-     ("a.png", "a.png"), ("a.npz", "a.npz")],
-)  # fmt: skip
+    [
+        ("a.nii.gz", "a.nii.gz"),
+        ("a.mhd", "a.zraw"),
+        ("a.mha", "a.mha"),
+        ("a.nrrd", "a.nrrd"),
+        ("a.png", "a.png"),
+        ("a.npz", "a.npz"),
+    ],
+)
 def test_one_flipped_bit_is_noticed_or_changes_no_pixel(name, data, mask, tmp_path):
     if name == "a.npz":
         np.savez_compressed(tmp_path / name, mask[None])

@@ -37,8 +37,10 @@ def script():
 def test_counts_are_the_documented_ones(table):
     assert len(table) == 6009
     assert table[["nodule_id", "patient_id", "series_instance_uid"]].nunique().tolist() == [
-        1868, 790, 797,
-    ]  # fmt: skip
+        1868,
+        790,
+        797,
+    ]
     sizes = table.groupby("nodule_id").size()
     assert sizes.value_counts().sort_index().to_dict() == {2: 491, 3: 481, 4: 896}
     readme = (ROOT / "annostat/datasets/data/LIDC-README.md").read_text(encoding="utf-8")
@@ -112,14 +114,27 @@ def make_database(path, scans, readings):
     `scans` are (patient, slice positions); `readings` (scan, [(inclusion, z, points), ...]).
     Pixels of 0.5 mm, slices 1 mm thick.
     """
-    names = ["subtlety", "internalStructure", "calcification", "sphericity", "margin",
-             "lobulation", "spiculation", "texture", "malignancy"]  # fmt: skip
+    names = [
+        "subtlety",
+        "internalStructure",
+        "calcification",
+        "sphericity",
+        "margin",
+        "lobulation",
+        "spiculation",
+        "texture",
+        "malignancy",
+    ]
     with closing(sqlite3.connect(path)) as db, db:
-        db.execute("CREATE TABLE scans (id, patient_id, series_instance_uid, slice_thickness,"
-                   " pixel_spacing)")  # fmt: skip
+        db.execute(
+            "CREATE TABLE scans (id, patient_id, series_instance_uid, slice_thickness,"
+            " pixel_spacing)"
+        )
         db.execute(f"CREATE TABLE annotations (id, scan_id, {', '.join(names)})")
-        db.execute("CREATE TABLE contours (id INTEGER PRIMARY KEY, annotation_id, inclusion,"
-                   " image_z_position, coords)")  # fmt: skip
+        db.execute(
+            "CREATE TABLE contours (id INTEGER PRIMARY KEY, annotation_id, inclusion,"
+            " image_z_position, coords)"
+        )
         db.execute("CREATE TABLE zvals (id INTEGER PRIMARY KEY, scan_id, val)")
         for s, (patient, zvals) in enumerate(scans, start=1):
             db.execute("INSERT INTO scans VALUES (?, ?, ?, 1.0, 0.5)", (s, patient, f"1.2.{s}"))
@@ -127,12 +142,17 @@ def make_database(path, scans, readings):
                 "INSERT INTO zvals (scan_id, val) VALUES (?, ?)", [(s, z) for z in zvals]
             )
         for a, (scan, outlines) in enumerate(readings, start=1):
-            db.execute(f"INSERT INTO annotations VALUES ({', '.join('?' * 11)})",
-                       (a, scan, 5, 1, 6, 4, 4, 1, 2, 5, 3))  # fmt: skip
+            db.execute(
+                f"INSERT INTO annotations VALUES ({', '.join('?' * 11)})",
+                (a, scan, 5, 1, 6, 4, 4, 1, 2, 5, 3),
+            )
             for inclusion, z, points in outlines:
                 coords = "\n".join(f"{x},{y}" for x, y in points)
-                db.execute("INSERT INTO contours (annotation_id, inclusion, image_z_position,"
-                           " coords) VALUES (?, ?, ?, ?)", (a, inclusion, z, coords))  # fmt: skip
+                db.execute(
+                    "INSERT INTO contours (annotation_id, inclusion, image_z_position,"
+                    " coords) VALUES (?, ?, ?, ?)",
+                    (a, inclusion, z, coords),
+                )
     return path
 
 
@@ -167,8 +187,11 @@ def test_build(script, database):
     table, sizes = script.build(database)
     assert sizes == {1: 1, 2: 3, 3: 1, 5: 1}
     assert table.groupby("nodule_id").size().to_dict() == {
-        "P-1/1": 2, "P-1/3": 2, "P-2/1": 3, "P-2/2": 2,
-    }  # fmt: skip
+        "P-1/1": 2,
+        "P-1/3": 2,
+        "P-2/1": 3,
+        "P-2/2": 2,
+    }
     one = table[table["nodule_id"] == "P-1/1"]
     assert one["largest_slice"].tolist() == [2, 1]
     assert one["first_slice"].tolist() == [1, 1]

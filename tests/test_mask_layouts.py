@@ -142,8 +142,11 @@ def test_a_folder_of_folders_asks_who_is_a_rater(run, drawn, tmp_path):
     found = read_masks([tmp_path], raters=["ben", "anna"])
     assert found.names == ("ben", "anna")
     np.testing.assert_array_equal(values_of(found), drawn[1::-1])
-    for names, words in ((["anna", "bne"], "did you mean 'ben'"), (["anna", "anna"], "twice"),
-                         (["anna"], "two or more raters")):  # fmt: skip
+    for names, words in (
+        (["anna", "bne"], "did you mean 'ben'"),
+        (["anna", "anna"], "twice"),
+        (["anna"], "two or more raters"),
+    ):
         with pytest.raises(AnnostatError, match=words):
             read_masks([tmp_path], raters=names)
     with pytest.raises(AnnostatError, match="no file or folder 'netD'"):

@@ -110,10 +110,11 @@ def test_consensus_of_labels_of_empty_and_of_missing_masks():
 def plain_ladder(masks):
     """Each rung by loops, and the least squares of its squares, for the masks of one item."""
     distance = [
-        ndimage.distance_transform_edt(m) - ndimage.distance_transform_edt(~m)
+        ndimage.distance_transform_edt(m)
+        - ndimage.distance_transform_edt(~m)
         - np.where(m, 0.5, -0.5)
         for m in masks
-    ]  # fmt: skip
+    ]
     share = {}
     for k in range(1, len(masks)):
         for group in itertools.combinations(range(len(masks)), k):
@@ -151,8 +152,11 @@ drawn = hnp.arrays(
 )
 simulated = st.builds(
     lambda n, k, noise, seed: simulate_masks(n, k, noise_px=noise, rng=seed)[0],
-    st.integers(1, 20), st.integers(3, 5), st.floats(0.5, 4.0), st.integers(0, 2**32),
-)  # fmt: skip
+    st.integers(1, 20),
+    st.integers(3, 5),
+    st.floats(0.5, 4.0),
+    st.integers(0, 2**32),
+)
 
 
 def corner(masks):
@@ -197,8 +201,9 @@ def test_bias_on_simulated_outlines(law, m):
     assert abs(ceiling.dice.value - perfect) < 4e-3
     assert perfect - ceiling.pair.value > 0.02
     assert ceiling.bracket.low < perfect < ceiling.bracket.high
-    in_sample = np.mean([dice(consensus(rounds, method="majority").mask, v).mean()
-                         for v in rounds.values])  # fmt: skip
+    in_sample = np.mean(
+        [dice(consensus(rounds, method="majority").mask, v).mean() for v in rounds.values]
+    )
     if m == 3:
         assert in_sample > ceiling.dice.high
     ious = [dice(v, truth) / (2 - dice(v, truth)) for v in rounds.values]
@@ -274,10 +279,12 @@ def test_equal_masks_and_one_item():
 
 
 def expected_dice(mask, draws):
-    return np.mean([
-        1.0 if not (mask.any() or d.any()) else 2 * (mask & d).sum() / (mask.sum() + d.sum())
-        for d in draws
-    ])  # fmt: skip
+    return np.mean(
+        [
+            1.0 if not (mask.any() or d.any()) else 2 * (mask & d).sum() / (mask.sum() + d.sum())
+            for d in draws
+        ]
+    )
 
 
 @settings(max_examples=40)
@@ -391,8 +398,9 @@ def test_models_against_the_ceiling():
 def test_labels_and_two_raters_together():
     rounds, truth = simulate_masks(20, 2, noise_px=2.0, rng=3)
     plus = ndimage.generate_binary_structure(2, 1)[None]
-    ring = [v + 2 * (ndimage.binary_dilation(v, plus, iterations=5) & (v == 0))
-            for v in rounds.values]  # fmt: skip
+    ring = [
+        v + 2 * (ndimage.binary_dilation(v, plus, iterations=5) & (v == 0)) for v in rounds.values
+    ]
     both = MaskRounds.from_arrays(
         {"a": np.where(ring[0] == 2, 7, ring[0]), "b": np.where(ring[1] == 2, 7, ring[1])},
         labels=[1, 7],
@@ -404,8 +412,7 @@ def test_labels_and_two_raters_together():
     with pytest.raises(AnnostatError, match="labels that are not in"):
         compare_masks(both, models={"m": np.full(truth.shape, 5)})
     with pytest.raises(AnnostatError, match="same items"):
-        compare_masks(both, models=MaskRounds.from_arrays(
-            {"m": np.ones((2, 4, 4))}, labels=[1, 7]))  # fmt: skip
+        compare_masks(both, models=MaskRounds.from_arrays({"m": np.ones((2, 4, 4))}, labels=[1, 7]))
     with pytest.raises(AnnostatError, match="two or more raters"):
         compare_masks(both.choose(["a"]))
 

@@ -26,8 +26,9 @@ def one_file(drawn, tmp_path):
     rounds, _ = drawn
     path = tmp_path / "three.npz"
     masks = dict(zip(("anna", "ben", "cleo"), rounds.values, strict=True))
-    np.savez(path, **masks, cluster=np.array([f"p{i // 2}" for i in range(24)]),
-             spacing=np.full(24, 0.5))  # fmt: skip
+    np.savez(
+        path, **masks, cluster=np.array([f"p{i // 2}" for i in range(24)]), spacing=np.full(24, 0.5)
+    )
     return path
 
 

@@ -96,8 +96,9 @@ def test_echonet_rule_pixel_for_pixel(seed):
     assert expected.sum() > 1000
 
 
-CORNERS = hnp.arrays(np.float64, st.tuples(st.integers(3, 8), st.just(2)),
-                     elements=st.integers(-2, 12).map(float))  # fmt: skip
+CORNERS = hnp.arrays(
+    np.float64, st.tuples(st.integers(3, 8), st.just(2)), elements=st.integers(-2, 12).map(float)
+)
 
 
 @given(CORNERS)
@@ -141,8 +142,9 @@ def test_coverage_of_half_pixels():
 
 def test_holes_and_areas():
     outer, inner = [[0, 0], [6, 0], [6, 6], [0, 6]], [[1, 1], [5, 1], [5, 5], [1, 5]]
-    mask = outlines_mask([outer, [[8, 8], [10, 8], [10, 10], [8, 10]]], (12, 12), holes=[inner],
-                         rule="lidc")  # fmt: skip
+    mask = outlines_mask(
+        [outer, [[8, 8], [10, 8], [10, 10], [8, 10]]], (12, 12), holes=[inner], rule="lidc"
+    )
     assert mask.sum() == 25 - 9 + 1
     assert polygon_area(outer) == 36 and polygon_area(outer[::-1]) == 36
     assert polygon_area(outer[:2]) == 0

@@ -58,8 +58,12 @@ def plain_multilabel(masks, n_labels, tolerance=1e-13):
             for s in range(n_labels):
                 for said in range(n_labels):
                     theta[r, s, said] = w[s][d[r] == said].sum() / w[s].sum()
-        w = np.array([f[s] * np.prod([theta[r, s, d[r]] for r in range(len(d))], axis=0)
-                      for s in range(n_labels)])  # fmt: skip
+        w = np.array(
+            [
+                f[s] * np.prod([theta[r, s, d[r]] for r in range(len(d))], axis=0)
+                for s in range(n_labels)
+            ]
+        )
         w /= w.sum(axis=0)
         if abs(theta - old).max() < tolerance:
             break

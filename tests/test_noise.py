@@ -256,9 +256,12 @@ def test_recovery_against_brute_force(mae):
     for window in (50, 40):
         fit = fit_noise(rounds, "laplace", window=window)
         best = optimize.minimize(
-            minus, [1.5, 0.01], args=(window,), method="Nelder-Mead",
+            minus,
+            [1.5, 0.01],
+            args=(window,),
+            method="Nelder-Mead",
             options={"xatol": 1e-8, "fatol": 1e-10, "maxiter": 4000},
-        )  # fmt: skip
+        )
         assert abs(fit.log_likelihood + best.fun) < 1e-6
         x, f = naive.laplace_uniform(*best.x, window)
         assert abs(fit.mae.value / (np.abs(x) @ f) - 1) < 1e-4
@@ -579,8 +582,16 @@ def test_one_pair_far_apart_is_not_passed_over(core, n, wide):
         return -np.log(np.maximum(q[d + q.size // 2], 1e-300)).sum()
 
     starts = [np.log([wide / c, shape])[: len(box)] for c in (4, 30, 200) for shape in (0.1, 0.8)]
-    found = [optimize.minimize(minus, np.clip(s, *box.T), method="Nelder-Mead", bounds=box,
-                               options={"xatol": 1e-6, "fatol": 1e-7}) for s in starts]  # fmt: skip
+    found = [
+        optimize.minimize(
+            minus,
+            np.clip(s, *box.T),
+            method="Nelder-Mead",
+            bounds=box,
+            options={"xatol": 1e-6, "fatol": 1e-7},
+        )
+        for s in starts
+    ]
     assert fit.converged
     assert fit.log_likelihood == pytest.approx(-min(f.fun for f in found), abs=1e-3)
 

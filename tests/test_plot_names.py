@@ -95,6 +95,8 @@ def test_text_and_pages_show_names_and_obey_none(tmp_path):
     table.write_text(f"{NAMES[0]},{NAMES[1]}\n" + rows)
     done = subprocess.run(
         [sys.executable, "-m", "annostat", "bounds", table, "--rounds", *NAMES],
-        capture_output=True, timeout=600, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        timeout=600,
+        check=False,
+    )
     assert done.returncode == 0 and not CONTROL.search(done.stdout.decode())

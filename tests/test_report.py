@@ -85,10 +85,16 @@ def example(tmp_path_factory):
 
 def test_the_example_says_what_was_asked(example):
     for words in (
-        "1,868", "7,310", "on average, no model can look better", "Items to look at",
-        "LIDC-IDRI-0066/1", "annostat report --example lidc -o ", "numba", "To cite",
+        "1,868",
+        "7,310",
+        "on average, no model can look better",
+        "Items to look at",
+        "LIDC-IDRI-0066/1",
+        "annostat report --example lidc -o ",
+        "numba",
+        "To cite",
         "The order of the rounds has no identity",
-    ):  # fmt: skip
+    ):
         assert words in example, words
     assert len(example.encode()) < 2_000_000
 
@@ -149,8 +155,22 @@ def test_masks_and_an_audit_have_their_chapters(tmp_path):
     table, page = tmp_path / "t.csv", tmp_path / "page.html"
     z = g.normal(50, 10, (40, 1)) + g.normal(0, 3, (40, 2))
     table.write_text("id,a,b\n" + "".join(f"i{k},{u:.2f},{v:.2f}\n" for k, (u, v) in enumerate(z)))
-    main(["report", str(table), "--masks", str(tmp_path / "a"), "--masks", str(tmp_path / "b"),
-          "--audit", str(tmp_path / "echo"), "-o", str(page), "--n-jobs", "1"])  # fmt: skip
+    main(
+        [
+            "report",
+            str(table),
+            "--masks",
+            str(tmp_path / "a"),
+            "--masks",
+            str(tmp_path / "b"),
+            "--audit",
+            str(tmp_path / "echo"),
+            "-o",
+            str(page),
+            "--n-jobs",
+            "1",
+        ]
+    )
     titles = re.findall(r'<h2 id="head-\d+">([^<]*)</h2>', page.read_text(encoding="utf-8"))
     assert len(titles) == 4 and titles[0] == "What was measured"
 
@@ -188,8 +208,15 @@ def browser():
         pytest.skip("needs Debian's chromium and chromium-driver")
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
-    for flag in ("headless=new", "no-sandbox", "disable-gpu", "disable-background-networking",
-                 "disable-component-update", "disable-sync", "no-first-run"):  # fmt: skip
+    for flag in (
+        "headless=new",
+        "no-sandbox",
+        "disable-gpu",
+        "disable-background-networking",
+        "disable-component-update",
+        "disable-sync",
+        "no-first-run",
+    ):
         options.add_argument(f"--{flag}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     service = webdriver.ChromeService(executable_path=driver)

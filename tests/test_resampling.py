@@ -79,8 +79,9 @@ def test_multiplicities_are_multinomial():
     np.testing.assert_allclose(np.cov(w[:, 0], w[:, 1])[0, 1], -0.1, atol=0.03)
 
 
-@pytest.mark.parametrize(("start", "rows", "n"), [(0, 40, 1), (7, 9, 2), (2**40, 20, 13),
-                                                  (0, 1, 200_003)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("start", "rows", "n"), [(0, 40, 1), (7, 9, 2), (2**40, 20, 13), (0, 1, 200_003)]
+)
 def test_draws_equal_their_plain_twin(start, rows, n):
     """Of the last one a few numbers are rejected: one in 42,000."""
     out = np.full((rows, n), np.nan)

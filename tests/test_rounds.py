@@ -34,8 +34,13 @@ def test_formats_agree(tmp_path, suffix):
     assert rounds.digest() == read_rounds(frame(), rounds=["x", "y"], fps="fps").digest()
 
 
-@given(st.lists(st.lists(st.one_of(st.none(), st.integers(0, 99)), min_size=3, max_size=3),
-                min_size=1, max_size=12))  # fmt: skip
+@given(
+    st.lists(
+        st.lists(st.one_of(st.none(), st.integers(0, 99)), min_size=3, max_size=3),
+        min_size=1,
+        max_size=12,
+    )
+)
 def test_long_is_wide(rows):
     wide = pd.DataFrame(rows, columns=["r1", "r2", "r3"], dtype=float)
     wide.insert(0, "item", [f"i{i}" for i in range(len(rows))])

@@ -97,8 +97,11 @@ def test_broken_law_is_recovered(first, second, place, width):
 
 
 def test_the_right_law_is_chosen_without_noise():
-    for losses, law in ((SIZES**-0.3, "power"), (with_floor(SIZES), "power_floor"),
-                        (with_hinge(SIZES), "hinge")):  # fmt: skip
+    for losses, law in (
+        (SIZES**-0.3, "power"),
+        (with_floor(SIZES), "power_floor"),
+        (with_hinge(SIZES), "hinge"),
+    ):
         assert compare_scaling(SIZES, losses).best.name == law
 
 
@@ -150,8 +153,9 @@ def plain_floor_fit(sizes, losses, weights, exponent=None, floor=None):
                 start += [math.log(e * losses.min())] * (floor is None)
                 start += [a] * (exponent is None)
                 low = [-30.0] * (2 if floor is None else 1) + [1e-3] * (exponent is None)
-                found = optimize.least_squares(misfit, start, bounds=(low, np.inf), xtol=1e-13,
-                                               ftol=1e-13, gtol=1e-13)  # fmt: skip
+                found = optimize.least_squares(
+                    misfit, start, bounds=(low, np.inf), xtol=1e-13, ftol=1e-13, gtol=1e-13
+                )
                 best = min(best, 2 * found.cost)
     return best
 
@@ -232,8 +236,7 @@ def test_penalised_fit_against_scipy():
         rss = np.sum((y - np.log(e + scale * np.exp(-a * u))) ** 2)
         return dof * np.log(rss) + ((e - 0.36) / 0.02) ** 2
 
-    found = optimize.minimize(deviance, np.log([0.4, 0.1, 0.3]), method="Nelder-Mead",
-                              options=FINE)  # fmt: skip
+    found = optimize.minimize(deviance, np.log([0.4, 0.1, 0.3]), method="Nelder-Mead", options=FINE)
     assert fit.law.deviance == pytest.approx(found.fun, abs=1e-8)
     assert fit.exponent.value == pytest.approx(np.exp(found.x[2]), rel=1e-5)
     assert fit.floor.value == pytest.approx(np.exp(found.x[0]), rel=1e-5)
@@ -251,8 +254,7 @@ def test_robust_is_the_minimum_of_hubers_loss():
         r = np.abs(points.y - np.log(e + a0 * np.exp(-a * points.v))) / scale
         return np.sum(np.where(r <= K, r * r / 2, K * r - K * K / 2))
 
-    found = optimize.minimize(loss, np.log([0.4, 0.1, 0.3]), method="Nelder-Mead",
-                              options=FINE)  # fmt: skip
+    found = optimize.minimize(loss, np.log([0.4, 0.1, 0.3]), method="Nelder-Mead", options=FINE)
     assert fit.exponent.value == pytest.approx(np.exp(found.x[2]), rel=1e-4)
     plain = one(SIZES, losses, "power_floor")
     assert abs(fit.floor.value - 0.4) < abs(plain.floor.value - 0.4)
@@ -290,8 +292,11 @@ def test_inflation_is_another_level(law, inflation):
 
 curves = st.builds(
     lambda exponent, share, sd, seed: noisy(with_floor(SIZES, exponent, share), sd, seed),
-    st.floats(0.2, 1.0), st.floats(0.1, 0.7), st.floats(0.005, 0.05), st.integers(0, 2**32),
-)  # fmt: skip
+    st.floats(0.2, 1.0),
+    st.floats(0.1, 0.7),
+    st.floats(0.005, 0.05),
+    st.integers(0, 2**32),
+)
 
 
 @settings(max_examples=8)
@@ -575,10 +580,14 @@ BAD = {
     "zero loss": (dict(scores=[0.3, 0.2, 0.1, 0.0]), "0 \\(point 4\\)"),
     "infinite": (dict(sizes=[1e4, 1e5, 1e6, math.inf]), "inf"),
     "perfect": (dict(scores=[0.7, 0.8, 0.9, 1.0], higher_is_better=True), "perfect"),
-    "over one": (dict(scores=[0.7, 0.8, 0.9, 1.5], higher_is_better=True),
-                 "must be below 1, got 1.5 \\(percentages\\? divide by 100\\)$"),
-    "no percentage": (dict(scores=[70, 80, 90, 101], higher_is_better=True),
-                      "must be below 1, got 101$"),
+    "over one": (
+        dict(scores=[0.7, 0.8, 0.9, 1.5], higher_is_better=True),
+        "must be below 1, got 1.5 \\(percentages\\? divide by 100\\)$",
+    ),
+    "no percentage": (
+        dict(scores=[70, 80, 90, 101], higher_is_better=True),
+        "must be below 1, got 101$",
+    ),
     "whole percent": (dict(scores=[70, 80, 90, 100], higher_is_better=True), "divide by 100"),
     "percent": (dict(scores=[70, 80, 90, 95], higher_is_better=True), "divide by 100"),
     "negative score": (dict(scores=[-0.1, 0.8, 0.9, 0.95], higher_is_better=True), "negative"),
@@ -598,7 +607,7 @@ BAD = {
     "at text": (dict(at="big"), "^at must be numbers"),
     "text scores": (dict(scores=["a", "b", "c", "d"], higher_is_better=True), "numbers"),
     "all nan": (dict(scores=[math.nan] * 4, higher_is_better=True), "nan"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -644,8 +653,22 @@ def test_json_keeps_its_promise(run, table):
     assert data["models"][0]["law"] == data["dimension"]["law"] == "hinge"
     assert sum(m["weight"] for m in data["models"]) == pytest.approx(1)
     assert len(data["predictions"]) == len(data["models"])
-    code, out, _ = run("scaling", table, "--size", "size", "--score", "score", "--group", "regime",
-                       "--floor", "0.12", "--floor-se", "0.01", "--json", "-")  # fmt: skip
+    code, out, _ = run(
+        "scaling",
+        table,
+        "--size",
+        "size",
+        "--score",
+        "score",
+        "--group",
+        "regime",
+        "--floor",
+        "0.12",
+        "--floor-se",
+        "0.01",
+        "--json",
+        "-",
+    )
     strata = json.loads(out)["strata"]
     jsonschema.validate(strata["real"], schema)
     assert "power_given_floor" in [m["law"] for m in strata["real"]["models"]]
@@ -656,16 +679,37 @@ def test_json_keeps_its_promise(run, table):
 
 def test_text_and_plots(run, table, tmp_path):
     plot = tmp_path / "p.png"
-    code, out, err = run("scaling", "--example", "camus", "--score", "dice", "--score", "mean_iou",
-                         "--law", "hinge", "--law", "power_given_floor",
-                         "--robust", "--ceiling", "0.9", "--floor-se", "0.01", "--at", "1e8",
-                         "--loss-kind", "first-order", "--plot", plot)  # fmt: skip
+    code, out, err = run(
+        "scaling",
+        "--example",
+        "camus",
+        "--score",
+        "dice",
+        "--score",
+        "mean_iou",
+        "--law",
+        "hinge",
+        "--law",
+        "power_given_floor",
+        "--robust",
+        "--ceiling",
+        "0.9",
+        "--floor-se",
+        "0.01",
+        "--at",
+        "1e8",
+        "--loss-kind",
+        "first-order",
+        "--plot",
+        plot,
+    )
     assert (code, err) == (0, "")
     assert "== series: dice ==" in out and "extrapolated" in out and "2/α" in out
     for name in ("dice", "mean_iou"):
         assert (tmp_path / f"p-{name}.png").read_bytes().startswith(b"\x89PNG")
-    code, out, _ = run("scaling", table, "--size", "size", "--score", "score", "--law", "power",
-                       "--plot", plot)  # fmt: skip
+    code, out, _ = run(
+        "scaling", table, "--size", "size", "--score", "score", "--law", "power", "--plot", plot
+    )
     assert code == 0 and plot.exists() and "extrapolated" not in out
 
 
@@ -700,8 +744,13 @@ def test_bad_options_are_one_line(run, table, tmp_path):
 
 def test_chapter_of_the_report():
     table = scaling_points()
-    result = compare_scaling(table["parameters"], table["dice"], higher_is_better=True,
-                             size_name="<i>n", score_name="Dice")  # fmt: skip
+    result = compare_scaling(
+        table["parameters"],
+        table["dice"],
+        higher_is_better=True,
+        size_name="<i>n",
+        score_name="Dice",
+    )
     page = make_report([result])
     assert "How the score moves with size" in page and "&lt;i&gt;n" in page and "<i>n" not in page
     assert "fits best" in page

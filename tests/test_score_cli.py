@@ -34,8 +34,10 @@ def test_json_keeps_its_promise(run):
     jsonschema.validate(data, SCHEMA)
     assert [m["name"] for m in data["models"]] == ["small", "large", "leaky"]
     assert [m["verdict"] for m in data["models"]] == [
-        "above the floor", "not resolved", "below the floor"
-    ]  # fmt: skip
+        "above the floor",
+        "not resolved",
+        "below the floor",
+    ]
     assert data["unit"] == "%" and len(data["comparisons"]) == 3
     # The simulated truth: models err by 5 and 1.2, one annotation by 4.
     small, large = data["models"][:2]
@@ -67,8 +69,22 @@ def test_long_table_equals_wide(run, tmp_path):
     path = tmp_path / "long.csv"
     long.to_csv(path, index=False)
     one = run("score", TABLE, *ROUNDS, "--model", "large", "--json", "-")[1]
-    two = run("score", path, "--item", "patient", "--rater", "who", "--value", "ef",
-              "--model", "large", "--resamples", "200", "--json", "-")[1]  # fmt: skip
+    two = run(
+        "score",
+        path,
+        "--item",
+        "patient",
+        "--rater",
+        "who",
+        "--value",
+        "ef",
+        "--model",
+        "large",
+        "--resamples",
+        "200",
+        "--json",
+        "-",
+    )[1]
     assert json.loads(one)["models"] == json.loads(two)["models"]
 
 
@@ -80,9 +96,22 @@ def test_strata_clusters_plot_items(run, tmp_path):
     path, plot, items = tmp_path / "a table é.csv", tmp_path / "p.png", tmp_path / "i.csv"
     frame.to_csv(path, index=False)
     code, out, _ = run(
-        "score", path, *ROUNDS, "--model", "large", "--model", "small", "--by", "site",
-        "--cluster", "ward", "--plot", plot, "--items", items,
-    )  # fmt: skip
+        "score",
+        path,
+        *ROUNDS,
+        "--model",
+        "large",
+        "--model",
+        "small",
+        "--by",
+        "site",
+        "--cluster",
+        "ward",
+        "--plot",
+        plot,
+        "--items",
+        items,
+    )
     assert code == 0 and "site: north" in out and "no prediction for 1 of 200" in out
     assert (tmp_path / "p-north.png").read_bytes().startswith(b"\x89PNG")
     ranked = pd.read_csv(tmp_path / "i-north.csv")
@@ -145,8 +174,9 @@ def test_bad_tables_are_one_line(run, tmp_path, text, words):
 
 def test_held_out_readers_come_out_as_readers(run):
     """A reader scored as a model errs by one reader's noise; the mean of two by less."""
-    data = json.loads(run("score", "--example", "lidc-diameter", "--resamples", "200",
-                          "--json", "-")[1])  # fmt: skip
+    data = json.loads(
+        run("score", "--example", "lidc-diameter", "--resamples", "200", "--json", "-")[1]
+    )
     assert "There is no model in these data" in data["notes"][0]
     floor = data["floors"]["rmse_floor"]["value"]
     one, two = (m["true_rmse"] for m in data["models"])
@@ -178,7 +208,6 @@ def test_text_html_and_report(scores):
 
 def test_report_scores_the_models_it_is_given(run, tmp_path):
     page = tmp_path / "page.html"
-    code, out, _ = run("report", TABLE, *ROUNDS[:-2], "--unit", "%", "--model", "large",
-                       "-o", page)  # fmt: skip
+    code, out, _ = run("report", TABLE, *ROUNDS[:-2], "--unit", "%", "--model", "large", "-o", page)
     assert code == 0 and "Models against the truth" in out
     assert "large is not resolved" in page.read_text(encoding="utf-8")

@@ -155,7 +155,7 @@ def test_leading_zeros_stay(tmp_path):
         lambda p: FRAME.to_excel(p.with_suffix(".xlsx"), index=False) or p.with_suffix(".xlsx"),
         lambda p: FRAME.to_parquet(p.with_suffix(".parquet")) or p.with_suffix(".parquet"),
     ],
-)  # fmt: skip
+)
 def test_files_of_every_kind(tmp_path, make):
     path = make(tmp_path / "t.csv")
     rounds = read_rounds(path)
@@ -224,9 +224,14 @@ def test_stray_quotes_swallow_no_rows(tmp_path):
 # Pipes
 
 
-@pytest.mark.parametrize("how", ["{0} -m annostat bounds - < {1}",
-                                 "cat {1} | {0} -m annostat bounds /dev/stdin",
-                                 "{0} -m annostat bounds <(cat {1})"])  # fmt: skip
+@pytest.mark.parametrize(
+    "how",
+    [
+        "{0} -m annostat bounds - < {1}",
+        "cat {1} | {0} -m annostat bounds /dev/stdin",
+        "{0} -m annostat bounds <(cat {1})",
+    ],
+)
 def test_pipes_are_read_whole(tmp_path, how):
     n = 20_000  # more than a pipe holds
     frame = pd.DataFrame({"clip": np.arange(n), "first": np.arange(n) % 97, "second": 50})
@@ -302,8 +307,11 @@ def test_numbers_without_squares():
 def test_bytes_are_no_names(run, tmp_path):
     path = tmp_path / "t.parquet"
     FRAME.assign(patient=[b"\xff%d" % i for i in range(30)]).to_parquet(path)
-    for command in (("bounds", path, "--item", "patient"), ("bounds", path),
-                    ("concentration", path, "--column", "first", "--item", "patient")):  # fmt: skip
+    for command in (
+        ("bounds", path, "--item", "patient"),
+        ("bounds", path),
+        ("concentration", path, "--column", "first", "--item", "patient"),
+    ):
         code, _, err = run(*command)
         assert (code, err.count("\n")) == (2, 1), err
 
@@ -347,12 +355,14 @@ def test_predictions_are_joined_by_item(tmp_path, run):
         file.write("zz,1,2,x\n")
     found, words = read_predictions(path, read_rounds(FRAME))
     assert set(found) == {"large", "grade"}
-    np.testing.assert_allclose(found["large"][~np.isnan(found["large"])],
-                               TRUTH[~np.isnan(found["large"])])  # fmt: skip
+    np.testing.assert_allclose(
+        found["large"][~np.isnan(found["large"])], TRUTH[~np.isnan(found["large"])]
+    )
     assert "28 of 30 items" in words and "1 of its items have no labels: zz" in words
     assert words.endswith("not used: note")
-    code, out, err = run("score", written(tmp_path / "t.csv"), "--predictions", path,
-                         "--resamples", "50")  # fmt: skip
+    code, out, err = run(
+        "score", written(tmp_path / "t.csv"), "--predictions", path, "--resamples", "50"
+    )
     assert code == 0 and "2 models (large, grade)" in " ".join(out.split()) and "28 of 30" in err
 
 
@@ -360,8 +370,10 @@ def test_stratum_of_one_item_does_not_stop_the_others(run, tmp_path):
     site = FRAME.assign(site=["A"] * 15 + ["B"] * 14 + ["C"], model=TRUTH)
     table = written(tmp_path / "t.csv", site)
     common = ("--rounds", "first", "second", "--by", "site")
-    for command in (("bounds", table, "--resamples", "100"),
-                    ("score", table, "--model", "model", "--resamples", "50")):  # fmt: skip
+    for command in (
+        ("bounds", table, "--resamples", "100"),
+        ("score", table, "--model", "model", "--resamples", "50"),
+    ):
         code, out, err = run(*command, *common)
         assert code == 0 and "== site: B ==" in out and "site C is left out" in err
     gap = site.assign(second=site["second"].where(site["site"] != "B"))
@@ -372,8 +384,19 @@ def test_stratum_of_one_item_does_not_stop_the_others(run, tmp_path):
 def test_strata_with_alike_names_have_files_of_their_own(run, tmp_path):
     views = FRAME.assign(view=np.repeat(["2 CH", "2_CH", "2/ch"], 10))
     table = written(tmp_path / "t.csv", views)
-    code, _, err = run("bounds", table, "--rounds", "first", "second", "--by", "view",
-                       "--resamples", "100", "--plot", tmp_path / "p.svg")  # fmt: skip
+    code, _, err = run(
+        "bounds",
+        table,
+        "--rounds",
+        "first",
+        "second",
+        "--by",
+        "view",
+        "--resamples",
+        "100",
+        "--plot",
+        tmp_path / "p.svg",
+    )
     assert code == 0, err
     assert len(list(tmp_path.glob("p*.svg"))) == 3
 
@@ -413,15 +436,24 @@ def test_what_was_read_stands_in_json(run, tmp_path):
     table = written(tmp_path / "t.csv", FRAME.assign(age=50, model=TRUTH))
     gone = tmp_path / "gone.csv"
     gone.write_text("item\n001\n002\nnobody\n")
-    code, out, err = run("score", table, "--model", "model", "--exclude", gone,
-                         "--resamples", "50", "--json", "-")  # fmt: skip
+    code, out, err = run(
+        "score", table, "--model", "model", "--exclude", gone, "--resamples", "50", "--json", "-"
+    )
     assert code == 0 and "1 names of" in err
     read = json.loads(out)["read"]
     assert read == {
-        "source": "t.csv", "n_rows": 30, "item": ["patient"], "rounds": ["first", "second"],
-        "models": ["model"], "cluster": None, "n_clusters": None, "stratum": None,
-        "unused": ["age"], "left_out": {"excluded": 2}, "notes": [],
-    }  # fmt: skip
+        "source": "t.csv",
+        "n_rows": 30,
+        "item": ["patient"],
+        "rounds": ["first", "second"],
+        "models": ["model"],
+        "cluster": None,
+        "n_clusters": None,
+        "stratum": None,
+        "unused": ["age"],
+        "left_out": {"excluded": 2},
+        "notes": [],
+    }
     gone.write_text("item\nnobody\n")
     code, _, err = run("bounds", table, "--rounds", "first", "second", "--exclude", gone)
     assert code == 2 and "names no item of the table" in err
@@ -436,8 +468,19 @@ def test_items_left_out_are_said(run, tmp_path):
 def test_concentration_says_what_was_read(run, tmp_path):
     errors = FRAME.assign(ours=TRUTH - FRAME["first"], visit=1, theirs=1.0)
     table = written(tmp_path / "t.csv", errors)
-    code, out, _ = run("concentration", table, "--column", "ours", "--noise", "laplace",
-                       "--item", "patient", "visit", "--resamples", "99")  # fmt: skip
+    code, out, _ = run(
+        "concentration",
+        table,
+        "--column",
+        "ours",
+        "--noise",
+        "laplace",
+        "--item",
+        "patient",
+        "visit",
+        "--resamples",
+        "99",
+    )
     assert code == 0
     assert " ".join(out.split()).startswith(
         "Read t.csv: 30 items (patient, visit), 1 model (ours). Not used: first, second, theirs."

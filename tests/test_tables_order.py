@@ -28,8 +28,24 @@ NAMED = {"item": "clip", "rounds": ["first", "second"], "cluster": "patient"}
 RATERS = {"item": "clip", "rater": "who", "value": "frame_number", "cluster": "patient"}
 
 # Columns that people have beside the rounds: numbers, whole and missing, words, dates, counts.
-NAMES = st.sampled_from(["age", "Unnamed: 0", "model", "third", "case", "NA", "first.1", "rater",
-                         "value", "id", "ÄÖ", "x y", "date", "pick"])  # fmt: skip
+NAMES = st.sampled_from(
+    [
+        "age",
+        "Unnamed: 0",
+        "model",
+        "third",
+        "case",
+        "NA",
+        "first.1",
+        "rater",
+        "value",
+        "id",
+        "ÄÖ",
+        "x y",
+        "date",
+        "pick",
+    ]
+)
 CELLS = st.one_of(
     st.lists(st.floats(-1e6, 1e6), min_size=2 * N, max_size=2 * N),
     st.lists(st.none() | st.integers(0, 3), min_size=2 * N, max_size=2 * N),
@@ -114,8 +130,9 @@ def test_scores_and_laws(order):
         rounds = read_rounds(frame, **NAMED)
         models = {"net": [TRUTH[int(i[1:])] + 0.5 for i in rounds.items]}
         scores = score_models(rounds, models, kind="values", n_resamples=50)
-        law = compare_noise(rounds, cores="laplace", abandonment="none", ci="bootstrap",
-                            n_resamples=20, n_tests=19)  # fmt: skip
+        law = compare_noise(
+            rounds, cores="laplace", abandonment="none", ci="bootstrap", n_resamples=20, n_tests=19
+        )
         return json.dumps(scores.to_dict()), str(law)
 
     assert scored(disturbed(WIDE, {}, order)) == scored(WIDE)
@@ -124,5 +141,12 @@ def test_scores_and_laws(order):
 def test_order_of_names():
     names = ["c10", "c9", "C1", "b", "c09", "row 2", "row 11", ""]
     assert [names[i] for i in canonical_order(names)] == [
-        "", "C1", "b", "c09", "c9", "c10", "row 2", "row 11",
-    ]  # fmt: skip
+        "",
+        "C1",
+        "b",
+        "c09",
+        "c9",
+        "c10",
+        "row 2",
+        "row 11",
+    ]

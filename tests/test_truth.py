@@ -66,8 +66,14 @@ def test_polarisation(z, data):
     assert mean == pytest.approx(by_scores, rel=1e-12, abs=1e-12 * 1e4)
 
 
-@given(arrays(float, st.tuples(st.integers(1, 6), st.integers(2, 5)),
-              elements=st.one_of(finite, st.just(np.nan))), st.data())  # fmt: skip
+@given(
+    arrays(
+        float,
+        st.tuples(st.integers(1, 6), st.integers(2, 5)),
+        elements=st.one_of(finite, st.just(np.nan)),
+    ),
+    st.data(),
+)
 def test_many_raters_equal_all_pairs(z, data):
     """Invariant 2: any number of raters; with f = g it is (f − z̄)² − s²/m."""
     f, g = (data.draw(arrays(float, len(z), elements=finite)) for _ in range(2))
@@ -81,8 +87,14 @@ def test_many_raters_equal_all_pairs(z, data):
 
 
 @settings(max_examples=30)
-@given(st.floats(1e-6, 1e6), st.booleans(), st.floats(-1e4, 1e4), st.integers(2, 3),
-       st.integers(20, 60), st.integers(0, 2**32))  # fmt: skip
+@given(
+    st.floats(1e-6, 1e6),
+    st.booleans(),
+    st.floats(-1e4, 1e4),
+    st.integers(2, 3),
+    st.integers(20, 60),
+    st.integers(0, 2**32),
+)
 def test_affine_maps_scale_errors_and_keep_correlations(size, flip, shift, k, n, seed):
     """Invariant 1 of a model's scores, its error against the truth and its verdict."""
     rng, truth, z = study(n, k=k, seed=seed)
@@ -93,12 +105,20 @@ def test_affine_maps_scale_errors_and_keep_correlations(size, flip, shift, k, n,
         Rounds.from_array(a * z + shift), {"m": a * f + shift}, margin=None, **FAST
     ).models[0]
     digits = 1e-8 * max(1.0, abs(shift) / size)
-    for key, power in (("rmse", 1), ("mae", 1), ("true_rmse", 1), ("excess", 2), ("r2", 0),
-                       ("correlation", 0), ("true_correlation", 0)):  # fmt: skip
+    for key, power in (
+        ("rmse", 1),
+        ("mae", 1),
+        ("true_rmse", 1),
+        ("excess", 2),
+        ("r2", 0),
+        ("correlation", 0),
+        ("true_correlation", 0),
+    ):
         x, y = getattr(one, key), getattr(two, key)
         expected = np.array([x.value, x.low, x.high]) * size**power
-        np.testing.assert_allclose([y.value, y.low, y.high], expected, rtol=digits,
-                                   atol=digits * size**power)  # fmt: skip
+        np.testing.assert_allclose(
+            [y.value, y.low, y.high], expected, rtol=digits, atol=digits * size**power
+        )
     assert two.verdict.p_above == pytest.approx(one.verdict.p_above, rel=1e-6)
 
 
@@ -332,8 +352,11 @@ def test_verdicts():
     rounds = Rounds.from_array(z)
     found = named(score_models(rounds, models, margin=1.9, **FAST))
     assert {k: m.verdict.name for k, m in found.items()} == {
-        "off": ABOVE, "right": AT, "leaky": BELOW, "close": AT
-    }  # fmt: skip
+        "off": ABOVE,
+        "right": AT,
+        "leaky": BELOW,
+        "close": AT,
+    }
     excess = found["off"].excess
     assert abs(excess.value - 4) < 4 * excess.standard_uncertainty
     assert np.isnan(found["leaky"].true_rmse.value) and found["leaky"].true_rmse.note
@@ -355,8 +378,9 @@ def test_ranks_and_signs_are_quoted_where_they_see_what_t_does_not(ranks, signs,
 
 def test_comparisons_are_paired_and_adjusted():
     rng, truth, z = study(500)
-    models = {name: truth + rng.normal(0, sd, 500) for name, sd in
-              (("a", 1.0), ("b", 1.05), ("c", 5.0))}  # fmt: skip
+    models = {
+        name: truth + rng.normal(0, sd, 500) for name, sd in (("a", 1.0), ("b", 1.05), ("c", 5.0))
+    }
     rounds = Rounds.from_array(z)
     found = score_models(rounds, models, n_resamples=999, kind="values").comparisons
     pairs = {(c.first, c.second): c for c in found}
@@ -674,8 +698,17 @@ def test_level_reaches_checks_and_intervals(level, t):
     assert rest == {c.name: c for c in check_rounds(rounds, level=level, rng=0)}
     m = scores.models[0]
     assert m.verdict.level == level
-    for e in (m.rmse, m.mae, m.bias, m.correlation, m.r2, m.excess, m.true_correlation,
-              m.agreement.bias, *scores.floors.values()):  # fmt: skip
+    for e in (
+        m.rmse,
+        m.mae,
+        m.bias,
+        m.correlation,
+        m.r2,
+        m.excess,
+        m.true_correlation,
+        m.agreement.bias,
+        *scores.floors.values(),
+    ):
         assert e.interval.level == level
 
 
@@ -730,6 +763,8 @@ def test_units_of_scores(unit, square):
     assert scores.comparisons[0].difference.unit == square
     for name, floor in scores.floors.items():
         assert floor.unit == (unit if name in ("rmse_floor", "mae_floor") else "")
-    for e in (*three_cornered_hat(Rounds.from_array(study(30, k=3)[2], unit=unit)).values(),
-              *grubbs(Rounds.from_array(z, unit=unit)).values()):  # fmt: skip
+    for e in (
+        *three_cornered_hat(Rounds.from_array(study(30, k=3)[2], unit=unit)).values(),
+        *grubbs(Rounds.from_array(z, unit=unit)).values(),
+    ):
         assert e.unit == unit

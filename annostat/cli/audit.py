@@ -18,30 +18,63 @@ def audit_options(command: Any) -> Any:
     return add(
         command,
         click.argument("folder", metavar="FOLDER"),
-        click.option("-o", "--output", metavar="FILE.csv",
-                     help="Write the findings: what other commands take as --exclude."),
+        click.option(
+            "-o",
+            "--output",
+            metavar="FILE.csv",
+            help="Write the findings: what other commands take as --exclude.",
+        ),
         click.option("--json", "json_file", metavar="FILE|-", help="Write the result as JSON."),
-        click.option("--plot", "plot_file", metavar="FILE",
-                     help="Draw a contact sheet of the worst items (png, svg, pdf)."),
-        click.option("--plot-rates", "rates_file", metavar="FILE",
-                     help="Draw the histogram of frame rates (png, svg, pdf)."),
+        click.option(
+            "--plot",
+            "plot_file",
+            metavar="FILE",
+            help="Draw a contact sheet of the worst items (png, svg, pdf).",
+        ),
+        click.option(
+            "--plot-rates",
+            "rates_file",
+            metavar="FILE",
+            help="Draw the histogram of frame rates (png, svg, pdf).",
+        ),
         click.option("--report", "report_file", metavar="FILE.html", help="Write one page."),
-        click.option("--prompts", metavar="CSV|FOLDER",
-                     help="Responses of clips to prompts: a table, or a folder of CLIP.json."),
-        click.option("--noise", "noise_file", metavar="ROUNDS",
-                     help="Rounds of annotation of the clips, to set beside the prompts."),
-        click.option("--errors", "errors_file", metavar="TABLE",
-                     help="Errors of models by clip, one column each, to set beside the prompts."),
-        click.option("--limit", "limits", metavar="NAME=VALUE", multiple=True,
-                     help="Where a sign becomes a finding, such as jump=5; repeatable."),
-        click.option("--journal", metavar="FILE",
-                     help="Where every measured clip is kept, so that a run that was stopped goes "
-                     "on; FOLDER.audit.jsonl here by default."),
-        click.option("--level", type=float, default=0.95, show_default=True,
-                     help="Level of confidence."),
-        click.option("--n-jobs", type=int, default=-1, show_default=True,
-                     help="Processes; -1 for all cores."),
-    )  # fmt: skip
+        click.option(
+            "--prompts",
+            metavar="CSV|FOLDER",
+            help="Responses of clips to prompts: a table, or a folder of CLIP.json.",
+        ),
+        click.option(
+            "--noise",
+            "noise_file",
+            metavar="ROUNDS",
+            help="Rounds of annotation of the clips, to set beside the prompts.",
+        ),
+        click.option(
+            "--errors",
+            "errors_file",
+            metavar="TABLE",
+            help="Errors of models by clip, one column each, to set beside the prompts.",
+        ),
+        click.option(
+            "--limit",
+            "limits",
+            metavar="NAME=VALUE",
+            multiple=True,
+            help="Where a sign becomes a finding, such as jump=5; repeatable.",
+        ),
+        click.option(
+            "--journal",
+            metavar="FILE",
+            help="Where every measured clip is kept, so that a run that was stopped goes "
+            "on; FOLDER.audit.jsonl here by default.",
+        ),
+        click.option(
+            "--level", type=float, default=0.95, show_default=True, help="Level of confidence."
+        ),
+        click.option(
+            "--n-jobs", type=int, default=-1, show_default=True, help="Processes; -1 for all cores."
+        ),
+    )
 
 
 @click.command("audit", cls=Command)

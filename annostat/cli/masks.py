@@ -49,41 +49,91 @@ def mask_options(command: Any) -> Any:
         command,
         click.argument("sources", metavar="FOLDER|FILE ...", nargs=-1),
         click.option("--example", type=click.Choice(["lidc-masks"]), help="Bundled data instead."),
-        click.option("--raters", metavar="A B ...", multiple=True,
-                     help="Those of the folders, files or arrays that are raters. After FOLDER."),
-        click.option("--model", "models", metavar="[NAME=]PATH", multiple=True,
-                     help="Masks of a model: a folder, a file, or one of what FOLDER holds; of the "
-                     "same items. Repeatable."),
-        click.option("--kind", type=click.Choice(["binary", "uint8", "logits", "probability"]),
-                     help="What the numbers are. [default: masks or label maps]"),
-        click.option("--threshold", type=float, metavar="X",
-                     help="A soft mask is in where its number is at least X. [default: one half]"),
-        click.option("--labels", metavar="1,2,...",
-                     help="Structures of label maps. [default: all that are found]"),
-        click.option("--items", type=click.Choice(["frames", "volumes"]),
-                     help="What of a stack is one item. [default: volumes of NIfTI, MHA and NRRD]"),
-        click.option("--orientation", type=click.Choice(["affine", "stored"]), default="affine",
-                     show_default=True, help="Turn images as their headers say, or do not."),
-        click.option("--tidy-names", is_flag=True,
-                     help="Join names that differ only by case, spaces or a common ending."),
-        click.option("--spacing", metavar="X|ROW,COLUMN",
-                     help="Size of a pixel, in mm. [default: that of the files]"),
-        click.option("--patients", metavar="FILE.csv",
-                     help="Table of items or clips (first column) and their patients (second)."),
-    )  # fmt: skip
+        click.option(
+            "--raters",
+            metavar="A B ...",
+            multiple=True,
+            help="Those of the folders, files or arrays that are raters. After FOLDER.",
+        ),
+        click.option(
+            "--model",
+            "models",
+            metavar="[NAME=]PATH",
+            multiple=True,
+            help="Masks of a model: a folder, a file, or one of what FOLDER holds; of the "
+            "same items. Repeatable.",
+        ),
+        click.option(
+            "--kind",
+            type=click.Choice(["binary", "uint8", "logits", "probability"]),
+            help="What the numbers are. [default: masks or label maps]",
+        ),
+        click.option(
+            "--threshold",
+            type=float,
+            metavar="X",
+            help="A soft mask is in where its number is at least X. [default: one half]",
+        ),
+        click.option(
+            "--labels",
+            metavar="1,2,...",
+            help="Structures of label maps. [default: all that are found]",
+        ),
+        click.option(
+            "--items",
+            type=click.Choice(["frames", "volumes"]),
+            help="What of a stack is one item. [default: volumes of NIfTI, MHA and NRRD]",
+        ),
+        click.option(
+            "--orientation",
+            type=click.Choice(["affine", "stored"]),
+            default="affine",
+            show_default=True,
+            help="Turn images as their headers say, or do not.",
+        ),
+        click.option(
+            "--tidy-names",
+            is_flag=True,
+            help="Join names that differ only by case, spaces or a common ending.",
+        ),
+        click.option(
+            "--spacing",
+            metavar="X|ROW,COLUMN",
+            help="Size of a pixel, in mm. [default: that of the files]",
+        ),
+        click.option(
+            "--patients",
+            metavar="FILE.csv",
+            help="Table of items or clips (first column) and their patients (second).",
+        ),
+    )
 
 
 @click.command("masks", cls=MaskCommand)
 @mask_options
 @run_options
-@click.option("--region", type=click.Choice(["box", "all"]), default="box", show_default=True,
-              help="What STAPLE counts: boxes around all that was marked, or all.")  # fmt: skip
-@click.option("--method", type=click.Choice(["boundary", "majority", "mean", "staple"]),
-              default="boundary", show_default=True, help="Consensus to write.")  # fmt: skip
+@click.option(
+    "--region",
+    type=click.Choice(["box", "all"]),
+    default="box",
+    show_default=True,
+    help="What STAPLE counts: boxes around all that was marked, or all.",
+)
+@click.option(
+    "--method",
+    type=click.Choice(["boundary", "majority", "mean", "staple"]),
+    default="boundary",
+    show_default=True,
+    help="Consensus to write.",
+)
 @click.option("--consensus", "consensus_file", metavar="OUT.npz", help="Write the consensus.")
 @click.option("--json", "json_file", metavar="FILE|-", help="Write the result as JSON.")
-@click.option("--plot", "plot_file", metavar="FILE",
-              help="Draw the ladder and the most disputed items (png, svg, pdf).")  # fmt: skip
+@click.option(
+    "--plot",
+    "plot_file",
+    metavar="FILE",
+    help="Draw the ladder and the most disputed items (png, svg, pdf).",
+)
 def masks(**options: Any) -> None:
     """Compare the masks of several raters, and say what Dice any model can reach against them.
 
@@ -99,9 +149,14 @@ def masks(**options: Any) -> None:
     rounds, models = load_masks(options)
     with progress_bar("masks") as progress:
         result = compare_masks(
-            rounds, models=models, region=options["region"], level=options["level"],
-            rng=options["seed"], n_jobs=options["n_jobs"], progress=progress,
-        )  # fmt: skip
+            rounds,
+            models=models,
+            region=options["region"],
+            level=options["level"],
+            rng=options["seed"],
+            n_jobs=options["n_jobs"],
+            progress=progress,
+        )
     if options["consensus_file"]:
         write_consensus(rounds, options)
     if options["plot_file"]:

@@ -16,6 +16,7 @@ from annostat.cli.common import (
     load_all,
     of_rounds,
     of_strata,
+    progress_bar,
     publish,
     read_of,
     value_options,
@@ -88,18 +89,20 @@ def score(**options: Any) -> None:
         raise AnnostatError("no model: name its column by --model, or its file by --predictions")
 
     def compute(name: str, part: tuple[Rounds, dict[str, np.ndarray]]) -> Any:
-        return score_models(
-            part[0],
-            part[1],
-            trained_on=options["trained_on"],
-            margin=options["margin"],
-            kind=options["kind"],
-            physical=bool(options["period"] or options["fps"]),
-            level=options["level"],
-            n_resamples=options["resamples"],
-            rng=options["seed"],
-            n_jobs=options["n_jobs"],
-        )
+        with progress_bar(name or "scores") as progress:
+            return score_models(
+                part[0],
+                part[1],
+                trained_on=options["trained_on"],
+                margin=options["margin"],
+                kind=options["kind"],
+                physical=bool(options["period"] or options["fps"]),
+                level=options["level"],
+                n_resamples=options["resamples"],
+                rng=options["seed"],
+                n_jobs=options["n_jobs"],
+                progress=progress,
+            )
 
     parts = ((name, (part, f)) for name, part, f in strata_of(rounds, predictions))
     results = each_stratum(parts, compute, options["by"])

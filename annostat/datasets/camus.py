@@ -220,10 +220,25 @@ def read_camus(folder: str | os.PathLike[str]) -> Camus:
             facts, bad = _read_config(path)
             problems += [(item, f"{path.name}: {text}") for text in bad]
             split = split_of.get(patient.name, "")
-            rows.append({"item": item, "patient": patient.name, "view": view, **facts,
-                         "split": split})  # fmt: skip
-    columns = ["item", "patient", "view", "ed_frame", "es_frame", "n_frames", "ef", "edv_ml",
-               "esv_ml", "fps", "quality", "sex", "age", "split"]  # fmt: skip
+            rows.append(
+                {"item": item, "patient": patient.name, "view": view, **facts, "split": split}
+            )
+    columns = [
+        "item",
+        "patient",
+        "view",
+        "ed_frame",
+        "es_frame",
+        "n_frames",
+        "ef",
+        "edv_ml",
+        "esv_ml",
+        "fps",
+        "quality",
+        "sex",
+        "age",
+        "split",
+    ]
     return Camus(home, pd.DataFrame(rows, columns=columns), splits, tuple(problems))
 
 

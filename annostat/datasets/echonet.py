@@ -258,8 +258,15 @@ class EchoNet:
             ed = max(middle, key=lambda f: middle[f])
             es = min(middle, key=lambda f: middle[f])
             rows.append((clip, ed, es, middle[ed], middle[es], next(iter(areas)), len(areas)))
-        columns = ["clip", "ed_frame", "es_frame", "ed_area_px2", "es_area_px2", "first_frame",
-                   "n_traced"]  # fmt: skip
+        columns = [
+            "clip",
+            "ed_frame",
+            "es_frame",
+            "ed_area_px2",
+            "es_area_px2",
+            "first_frame",
+            "n_traced",
+        ]
         return pd.DataFrame(rows, columns=columns)
 
 

@@ -229,9 +229,14 @@ def _equal(a: NDArray[Any], b: NDArray[Any]) -> bool:
 
 
 def _as_rounds(
-    masks: Arrays, predicted: Arrays, about: dict[str, Any], labels: Sequence[int] | None,
-    spacing: Any, spacing_unit: str, patients: Mapping[str, str] | None,
-) -> tuple[MaskRounds, MaskRounds | None]:  # fmt: skip
+    masks: Arrays,
+    predicted: Arrays,
+    about: dict[str, Any],
+    labels: Sequence[int] | None,
+    spacing: Any,
+    spacing_unit: str,
+    patients: Mapping[str, str] | None,
+) -> tuple[MaskRounds, MaskRounds | None]:
     from annostat.labels import MaskRounds
 
     n = len(next(iter(masks.values())))

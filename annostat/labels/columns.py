@@ -19,9 +19,27 @@ if TYPE_CHECKING:
 # What spreadsheets and statistics programs write for a number that is not there. As text they may
 # be names (initials, North America), so that they are looked for among numbers alone.
 MISSING_MARKERS = frozenset(
-    ("", "NA", "N/A", "n/a", "<NA>", "#N/A", "#NA", "NaN", "nan", "-nan", "-NaN", "NULL", "null",
-     "None", "#DIV/0!", "#VALUE!", "#NUM!", "#REF!")
-)  # fmt: skip
+    (
+        "",
+        "NA",
+        "N/A",
+        "n/a",
+        "<NA>",
+        "#N/A",
+        "#NA",
+        "NaN",
+        "nan",
+        "-nan",
+        "-NaN",
+        "NULL",
+        "null",
+        "None",
+        "#DIV/0!",
+        "#VALUE!",
+        "#NUM!",
+        "#REF!",
+    )
+)
 DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
 DIGITS = re.compile(r"\d+")
 WIDTH = 20  # digits that numbers in names are padded to

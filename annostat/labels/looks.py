@@ -15,29 +15,112 @@ if TYPE_CHECKING:
 
 # Names of columns that tell items apart, the likeliest first; also with "_id" or "id" behind.
 ITEM_NAMES = (
-    "item", "id", "filename", "file", "name", "case", "clip", "image", "video", "study", "exam",
-    "accession", "scan", "series", "nodule", "patient", "pid", "subject", "participant", "mrn",
-    "sample", "key", "uid", "row", "index",
-)  # fmt: skip
+    "item",
+    "id",
+    "filename",
+    "file",
+    "name",
+    "case",
+    "clip",
+    "image",
+    "video",
+    "study",
+    "exam",
+    "accession",
+    "scan",
+    "series",
+    "nodule",
+    "patient",
+    "pid",
+    "subject",
+    "participant",
+    "mrn",
+    "sample",
+    "key",
+    "uid",
+    "row",
+    "index",
+)
 LONG_RATER_NAMES = (
-    "rater", "round", "reader", "annotator", "observer", "session", "expert", "radiologist",
+    "rater",
+    "round",
+    "reader",
+    "annotator",
+    "observer",
+    "session",
+    "expert",
+    "radiologist",
     "cardiologist",
-)  # fmt: skip
+)
 LONG_VALUE_NAMES = ("value", "pick", "frame", "label", "score", "rating", "measurement", "reading")
 # Names of what is measured beside the labels: never a round unless it is named.
 OTHER_NAMES = (
-    "age", "sex", "gender", "year", "height", "weight", "bmi", "fps", "period", "frames", "length",
-    "spacing", "thickness", "hr", "heart_rate", "quality", "site", "center", "centre", "split",
-    "fold", "n", "count", "duration",
-)  # fmt: skip
+    "age",
+    "sex",
+    "gender",
+    "year",
+    "height",
+    "weight",
+    "bmi",
+    "fps",
+    "period",
+    "frames",
+    "length",
+    "spacing",
+    "thickness",
+    "hr",
+    "heart_rate",
+    "quality",
+    "site",
+    "center",
+    "centre",
+    "split",
+    "fold",
+    "n",
+    "count",
+    "duration",
+)
 # Words in the names of models: never an annotator unless one says so.
 MODEL_WORDS = (
-    "ai", "algorithm", "auto", "automatic", "cnn", "dl", "ensemble", "model", "net", "network",
-    "nnunet", "pred", "predicted", "prediction", "software", "transformer", "unet", "vit",
-)  # fmt: skip
+    "ai",
+    "algorithm",
+    "auto",
+    "automatic",
+    "cnn",
+    "dl",
+    "ensemble",
+    "model",
+    "net",
+    "network",
+    "nnunet",
+    "pred",
+    "predicted",
+    "prediction",
+    "software",
+    "transformer",
+    "unet",
+    "vit",
+)
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
-RATER_WORDS = (*LONG_RATER_NAMES, "obs", "r", "a", "rd", "reading", "annotation", "label", "t",
-               "repeat", "z", "x", "y", "m", "measure", "measurement", "ef")  # fmt: skip
+RATER_WORDS = (
+    *LONG_RATER_NAMES,
+    "obs",
+    "r",
+    "a",
+    "rd",
+    "reading",
+    "annotation",
+    "label",
+    "t",
+    "repeat",
+    "z",
+    "x",
+    "y",
+    "m",
+    "measure",
+    "measurement",
+    "ef",
+)
 DATE = re.compile(r"\d{4}-\d\d?-\d\d?([ T]\d\d?:\d\d.*)?|\d\d?[./]\d\d?[./]\d{2,4}")
 FEW = 6  # different values at most of a column with few of them
 

@@ -202,9 +202,11 @@ def as_mask_rounds(rounds: Any) -> MaskRounds:
     listed = isinstance(rounds, (list, tuple)) and not any(isinstance(r, str) for r in rounds)
     if whole or listed:
         return MaskRounds.from_arrays({f"rater_{r + 1}": mask for r, mask in enumerate(rounds)})
-    got = f"an array of shape {rounds.shape}" if isinstance(rounds, np.ndarray) else (
-        f"a {type(rounds).__name__}"
-    )  # fmt: skip
+    got = (
+        f"an array of shape {rounds.shape}"
+        if isinstance(rounds, np.ndarray)
+        else (f"a {type(rounds).__name__}")
+    )
     raise AnnostatError(
         "rounds must be MaskRounds, or an array (N × H × W) for each rater, such as "
         f"{{'anna': a, 'ben': b}}, got {got}; files are read by annostat.datasets.read_masks"

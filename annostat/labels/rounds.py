@@ -400,9 +400,11 @@ def as_frame(table: Any) -> pd.DataFrame:
     ):
         frame = pd.DataFrame(table)
     else:
-        got = f"an array of shape {table.shape}" if isinstance(table, np.ndarray) else (
-            f"a {type(table).__name__}"
-        )  # fmt: skip
+        got = (
+            f"an array of shape {table.shape}"
+            if isinstance(table, np.ndarray)
+            else (f"a {type(table).__name__}")
+        )
         raise AnnostatError(
             f"source must be a path, a data frame or a mapping of columns, got {got}; an array of "
             "items × rounds is read by Rounds.from_array"

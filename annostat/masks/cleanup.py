@@ -186,8 +186,7 @@ class Cleanup(Result):
             key = (label, metric, "mean")
             first, second = self.before.summary[key], self.after.summary[key]
             signed = format_number(change.value, change.standard_uncertainty)
-            rows.append([str(label), metric, first.short(), second.short(), signed,
-                         change.range()])  # fmt: skip
+            rows.append([str(label), metric, first.short(), second.short(), signed, change.range()])
         columns = ("label", "metric", "before", "after", "change", "interval")
         return [Section("Clean-up: scores before and after", columns, rows)]
 
@@ -239,10 +238,17 @@ def compare_cleanup(
         masks, largest=largest, holes=holes, window=window, clips=clips, labels=labels
     )
     options: dict[str, Any] = {
-        "labels": labels, "clips": clips, "cluster": cluster, "spacing": spacing, "unit": unit,
-        "surface": surface, "level": level, "n_resamples": n_resamples, "rng": rng,
+        "labels": labels,
+        "clips": clips,
+        "cluster": cluster,
+        "spacing": spacing,
+        "unit": unit,
+        "surface": surface,
+        "level": level,
+        "n_resamples": n_resamples,
+        "rng": rng,
         "n_jobs": n_jobs,
-    }  # fmt: skip
+    }
     before, after = (overlap(m, reference, **options) for m in (masks, cleaned))
     first, second = before.per_frame(), after.per_frame()
     codes = cluster_codes(None if cluster is None else [str(c) for c in cluster])
@@ -262,9 +268,13 @@ def compare_cleanup(
 
 
 def _mean_change(
-    delta: NDArray[np.float64], codes: NDArray[np.int64] | None, level: float, n_resamples: int,
-    rng: Rng, unit: str,
-) -> Estimate:  # fmt: skip
+    delta: NDArray[np.float64],
+    codes: NDArray[np.int64] | None,
+    level: float,
+    n_resamples: int,
+    rng: Rng,
+    unit: str,
+) -> Estimate:
     there = np.isfinite(delta)
     if not there.any():
         return Estimate(np.nan, None, None, unit, "undefined: empty masks")

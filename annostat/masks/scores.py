@@ -304,9 +304,16 @@ def overlap(
     hashed = digest(first, second)
     options = {"labels": list(names), "empty": empty, "level": level, "n_resamples": n_resamples}
     return Overlap(
-        names, counts, n_pixels, distances, of_clips, float(empty), unit, summary,
+        names,
+        counts,
+        n_pixels,
+        distances,
+        of_clips,
+        float(empty),
+        unit,
+        summary,
         Provenance(__version__, hashed, n, seed_of(rng), options),
-    )  # fmt: skip
+    )
 
 
 def overlap_counts(
@@ -390,9 +397,16 @@ def surface_distances(a: Any, b: Any, *, spacing: Any = None) -> tuple[float, fl
 
 
 def _averages(
-    counts: NDArray[np.int64], n_pixels: int, columns: dict[str, FloatArray], empty: float,
-    clusters: NDArray[np.int64] | None, level: float, n_resamples: int, rng: Rng, unit: str,
-) -> dict[tuple[str, str], Estimate]:  # fmt: skip
+    counts: NDArray[np.int64],
+    n_pixels: int,
+    columns: dict[str, FloatArray],
+    empty: float,
+    clusters: NDArray[np.int64] | None,
+    level: float,
+    n_resamples: int,
+    rng: Rng,
+    unit: str,
+) -> dict[tuple[str, str], Estimate]:
     """Return the pooled and mean scores, with bootstrap intervals."""
     options: dict[str, Any] = {"level": level, "n_resamples": n_resamples, "rng": rng}
     out = {}
@@ -421,9 +435,13 @@ def _averages(
 
 
 def _estimate(
-    value: float, wrong: FloatArray, of: NDArray[Any], clusters: NDArray[np.int64] | None,
-    unit: str | None, **options: Any,
-) -> Estimate:  # fmt: skip
+    value: float,
+    wrong: FloatArray,
+    of: NDArray[Any],
+    clusters: NDArray[np.int64] | None,
+    unit: str | None,
+    **options: Any,
+) -> Estimate:
     """Return a value, Σ wrong/Σ of or (a score, without a unit) 1 less that, with its interval."""
     name = unit or ""
     if math.isnan(value):

@@ -50,9 +50,16 @@ def plot_bland_altman(result: BlandAltman, ax: Axes | None = None) -> Axes:
         if e.interval is not None:
             ax.axhspan(e.interval.low, e.interval.high, color=colour, alpha=0.15, lw=0, zorder=1)
         ax.annotate(
-            f"{name} {e.short()}", (1, e.value), xycoords=("axes fraction", "data"), xytext=(-4, 3),
-            textcoords="offset points", ha="right", va="bottom", color=colour, fontsize=8,
-        )  # fmt: skip
+            f"{name} {e.short()}",
+            (1, e.value),
+            xycoords=("axes fraction", "data"),
+            xytext=(-4, 3),
+            textcoords="offset points",
+            ha="right",
+            va="bottom",
+            color=colour,
+            fontsize=8,
+        )
     if any(c.passed is False for c in result.checks):
         grid = np.linspace(result.means.min(), result.means.max(), 200)
         for line in result.limits_at(grid):

@@ -58,8 +58,15 @@ def _draw_tile(ax: Axes, tile: Tile, x: float, y: float) -> None:
         left = x + k * (1 + GAP)
         if k >= len(tile.frames):
             if not tile.frames and not k:
-                ax.text(x + 1, y + 0.5, "no frame can be decoded", fontsize=8, color="0.4",
-                        ha="center", va="center")  # fmt: skip
+                ax.text(
+                    x + 1,
+                    y + 0.5,
+                    "no frame can be decoded",
+                    fontsize=8,
+                    color="0.4",
+                    ha="center",
+                    va="center",
+                )
             continue
         number, frame = tile.frames[k]
         height, width = frame.shape

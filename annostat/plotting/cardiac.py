@@ -30,15 +30,28 @@ def plot_beat(
     if blind is not None:
         spread = blind.standard_error if np.isfinite(blind.standard_error) else 0.0
         ax.errorbar(
-            blind.frame, values[blind.frame], xerr=2 * spread, fmt="o", ms=6, color=COLOURS[0],
-            capsize=2, label=f"{phase}, blind (±2 standard errors)",
-        )  # fmt: skip
+            blind.frame,
+            values[blind.frame],
+            xerr=2 * spread,
+            fmt="o",
+            ms=6,
+            color=COLOURS[0],
+            capsize=2,
+            label=f"{phase}, blind (±2 standard errors)",
+        )
     if reference is not None:
         ax.axvline(reference, color=COLOURS[1], lw=1, ls="--", label="reference")
         found = pick_nearest(values, reference, phase=phase)
         if found is not None:
-            ax.plot(found, values[found], "x", ms=8, mew=2, color=COLOURS[1],
-                    label=f"{phase}, nearest run")  # fmt: skip
+            ax.plot(
+                found,
+                values[found],
+                "x",
+                ms=8,
+                mew=2,
+                color=COLOURS[1],
+                label=f"{phase}, nearest run",
+            )
     ax.set_xlabel("frame")
     ax.set_ylabel("area (pixels)")
     ax.legend(frameon=False, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
@@ -52,13 +65,19 @@ def plot_afd(result: AfdScore, *, ax: Axes | None = None) -> Axes:
     k = np.arange(int(distance.max(initial=1)) + 2)
     share = (distance[:, None] <= k).mean(axis=0)
     ax.step(k, 100 * share, where="post", color=COLOURS[0], lw=1.5)
-    ax.axvline(result.afd.value, color=COLOURS[0], ls="--", lw=1,
-               label=f"aFD {result.afd.short()} frames")  # fmt: skip
+    ax.axvline(
+        result.afd.value, color=COLOURS[0], ls="--", lw=1, label=f"aFD {result.afd.short()} frames"
+    )
     if result.afd.interval is not None:
         ax.axvspan(result.afd.interval.low, result.afd.interval.high, color=COLOURS[0], alpha=0.15)
     if result.floor is not None and result.floor.unit == "frames":
-        ax.axvline(result.floor.value, color=COLOURS[1], ls="--", lw=1,
-                   label=f"floor {result.floor.short()} frames")  # fmt: skip
+        ax.axvline(
+            result.floor.value,
+            color=COLOURS[1],
+            ls="--",
+            lw=1,
+            label=f"floor {result.floor.short()} frames",
+        )
         if result.floor.interval is not None:
             low, high = result.floor.interval.low, result.floor.interval.high
             ax.axvspan(low, high, color=COLOURS[1], alpha=0.15)
@@ -86,8 +105,9 @@ def plot_first_frames(result: FirstFrames, *, ax: Axes | None = None) -> Axes:
         label = f"flat from frame {part.hinge.short()}" if slow else "no worse at the start"
         ax.plot(t, part.fitted(), color=colour, lw=1.2, label=f"{name}{label}")
         if slow and part.hinge.interval is not None:
-            ax.axvspan(part.hinge.interval.low, part.hinge.interval.high, color=colour, alpha=0.1,
-                       lw=0)  # fmt: skip
+            ax.axvspan(
+                part.hinge.interval.low, part.hinge.interval.high, color=colour, alpha=0.1, lw=0
+            )
     ax.set_xlabel("frame")
     unit = result.start.unit
     ax.set_ylabel("mean error" + (f" ({unit})" if unit else ""))

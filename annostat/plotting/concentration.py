@@ -50,16 +50,28 @@ def plot_concentration(
     at = turned("fraction")
 
     if first.null is not None:
-        ax.fill_between(at, turned("null_low"), turned("null_high"), color="0.85", lw=0,
-                        label=f"noise alone ({first.null.law}), 95% band")  # fmt: skip
+        ax.fill_between(
+            at,
+            turned("null_low"),
+            turned("null_high"),
+            color="0.85",
+            lw=0,
+            label=f"noise alone ({first.null.law}), 95% band",
+        )
         ax.plot(at, turned("null"), color="0.45", lw=1, ls="--")
     ax.plot([0, 100], [0, 100], color="0.6", lw=0.8, ls=":", label="every item alike")
     for i, (name, model) in enumerate(models.items()):
         colour = COLOURS[i % len(COLOURS)]
         share = model.observed["worst_share"]
         label = f"{name or model.name or 'observed'}, Gini {model.observed['gini']:.2f}"
-        ax.plot(at, turned("share", model.to_frame()), color=colour, lw=1.8, label=label,
-                ls=("-", "-.", "--", ":")[i // len(COLOURS) % 4])  # fmt: skip
+        ax.plot(
+            at,
+            turned("share", model.to_frame()),
+            color=colour,
+            lw=1.8,
+            label=label,
+            ls=("-", "-.", "--", ":")[i // len(COLOURS) % 4],
+        )
         x, y = 100 * model.top, 100 * share
         if best_first:
             x, y = 100 - x, 100 - y
@@ -72,9 +84,13 @@ def plot_concentration(
             # In the empty corner, away from the curves and their band.
             place = (0.12, 0.55) if best_first else (0.52, 0.38)
             ax.annotate(
-                text, (x, y), place, textcoords="axes fraction", fontsize=9,
+                text,
+                (x, y),
+                place,
+                textcoords="axes fraction",
+                fontsize=9,
                 arrowprops={"arrowstyle": "-", "color": "0.5", "lw": 0.8},
-            )  # fmt: skip
+            )
     side = "best" if best_first else "worst"
     ax.set_xlim(0, 100)
     ax.set_ylim(0, 102)

@@ -56,22 +56,39 @@ def plot_ladder(
             # Labels of neighbours on alternating sides.
             side = 1 if rung.l == 1 else -1
             ax.annotate(
-                f"{rung.k}:{rung.l}", (rung.x, place(rung.dice.value)), xytext=(9 * side, -2),
-                textcoords="offset points", fontsize=8, color="0.35",
+                f"{rung.k}:{rung.l}",
+                (rung.x, place(rung.dice.value)),
+                xytext=(9 * side, -2),
+                textcoords="offset points",
+                fontsize=8,
+                color="0.35",
                 ha="left" if side > 0 else "right",
-            )  # fmt: skip
+            )
         x = np.array([r.x for r in result.ladder])
         slope = float(x @ [place(r.dice.value) for r in result.ladder] / (x @ x))
-        ax.plot([0, 2.1], [0, 2.1 * slope], color="0.7", lw=0.9, zorder=1,
-                label="Gaussian noise of the outline")  # fmt: skip
+        ax.plot(
+            [0, 2.1],
+            [0, 2.1 * slope],
+            color="0.7",
+            lw=0.9,
+            zorder=1,
+            label="Gaussian noise of the outline",
+        )
     else:
         bar(2.0, pair, "0.45", "o", "rater against rater")
     name = "a perfect model against one rater"
     bar(1.0 - 0.03 * bool(result.ladder), result.dice, COLOURS[0], "D", name)
     if result.ladder and result.bracket.interval is not None:
         low, high = result.bracket.interval.low, result.bracket.interval.high
-        ax.plot([0.9, 0.9], [place(low), place(high)], color=COLOURS[2], lw=5, alpha=0.35,
-                solid_capstyle="butt", label="bracket from pairs alone")  # fmt: skip
+        ax.plot(
+            [0.9, 0.9],
+            [place(low), place(high)],
+            color=COLOURS[2],
+            lw=5,
+            alpha=0.35,
+            solid_capstyle="butt",
+            label="bracket from pairs alone",
+        )
     for i, model in enumerate(models):
         mark, colour = "s^v"[i % 3], COLOURS[1 + 2 * (i % 2)]
         bar(0.7 - 0.09 * i, model.dice, colour, mark, f"{model.name} (a model, drawn beside)")
@@ -112,8 +129,14 @@ def plot_disputed(result: MaskComparison, *, n: int = 12, ax: Axes | None = None
         x0, y0 = column * (TILE + GAP), -row * (TILE + GAP)
         there = rounds.drawn[:, i]
         share = (cut[there] > 0).mean(axis=0)
-        ax.imshow(share, cmap="Greys", vmin=0, vmax=2.2, extent=(x0, x0 + TILE, y0 - TILE, y0),
-                  interpolation="nearest")  # fmt: skip
+        ax.imshow(
+            share,
+            cmap="Greys",
+            vmin=0,
+            vmax=2.2,
+            extent=(x0, x0 + TILE, y0 - TILE, y0),
+            interpolation="nearest",
+        )
         steps = (np.arange(side + 2) - 0.5) / side * TILE
         for r in np.flatnonzero(there).tolist():
             if not cut[r].any():
@@ -121,9 +144,14 @@ def plot_disputed(result: MaskComparison, *, n: int = 12, ax: Axes | None = None
             used.add(r)
             edge = np.pad((cut[r] > 0).astype(float), 1)
             ax.contour(
-                x0 + steps, y0 - steps, edge, levels=[0.5], linewidths=1.2,
-                colors=[COLOURS[r % 4]], linestyles=[STYLES[r // 4 % 4]],
-            )  # fmt: skip
+                x0 + steps,
+                y0 - steps,
+                edge,
+                levels=[0.5],
+                linewidths=1.2,
+                colors=[COLOURS[r % 4]],
+                linestyles=[STYLES[r // 4 % 4]],
+            )
         name = str(record["item"])
         short = name if len(name) < 19 else f"…{name[-17:]}"
         ax.text(x0, y0 + 0.03, f"{short}  {record['dice']:.2f}", fontsize=7.5, va="bottom")

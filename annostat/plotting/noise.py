@@ -55,9 +55,16 @@ def plot_differences(result: NoiseComparison, *, ax: Axes | None = None, n_model
     high = np.asarray(stats.chi2.ppf(0.975, 2 * counts[seen] + 2)) / 2
     spread = np.abs(np.vstack([counts[seen] - low, high - counts[seen]]))
     ax.errorbar(
-        d[seen], counts[seen], spread, fmt="o", ms=3.5, color="black", elinewidth=0.8,
-        label="observed pairs", zorder=3,
-    )  # fmt: skip
+        d[seen],
+        counts[seen],
+        spread,
+        fmt="o",
+        ms=3.5,
+        color="black",
+        elinewidth=0.8,
+        label="observed pairs",
+        zorder=3,
+    )
     for fit, colour in zip(_kinds(result)[:n_models], COLOURS, strict=False):
         expected = counts.sum() * fit.difference_law(counts.size - 1)
         ax.plot(d, expected, color=colour, lw=1.4, label=fit.label)

@@ -16,8 +16,19 @@ __all__ = ["plot_scaling"]
 
 # A colour and a dash of its own for each law, whatever the others are.
 CLEAR = {"boxstyle": "square,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.7}
-STYLES = dict(zip(LAWS, [(COLOURS[3], ":"), (COLOURS[0], "-"), (COLOURS[2], "-"),
-                         (COLOURS[1], "-"), ("#56B4E9", "--")], strict=True))  # fmt: skip
+STYLES = dict(
+    zip(
+        LAWS,
+        [
+            (COLOURS[3], ":"),
+            (COLOURS[0], "-"),
+            (COLOURS[2], "-"),
+            (COLOURS[1], "-"),
+            ("#56B4E9", "--"),
+        ],
+        strict=True,
+    )
+)
 
 
 def plot_scaling(result: ScalingComparison, *, ax: Axes | None = None) -> Axes:
@@ -44,17 +55,26 @@ def plot_scaling(result: ScalingComparison, *, ax: Axes | None = None) -> Axes:
     first, last = float(result.sizes.min()), float(result.sizes.max())
     asked = [p.size for _, p in result.predictions]
     inside = np.geomspace(first, last, 200)
-    beyond = [np.geomspace(a, b, 60) for a, b in ((first, min(asked, default=first)),
-                                                  (last, max(asked, default=last)))
-              if (b - a) * (1 if a == last else -1) > 0]  # fmt: skip
+    beyond = [
+        np.geomspace(a, b, 60)
+        for a, b in ((first, min(asked, default=first)), (last, max(asked, default=last)))
+        if (b - a) * (1 if a == last else -1) > 0
+    ]
     _draw_band(ax, best, first, last)
     for x in beyond:
         _draw_band(ax, best, float(x[0]), float(x[-1]), alpha=0.08)
     for fit in sorted(result.fits, key=lambda f: f.weight):
         colour, dash = STYLES[fit.name]
         width, order = (2.0, 3) if fit is best else (1.1, 2)
-        ax.plot(inside, fit.curve(inside), color=colour, ls=dash, lw=width,
-                label=f"{fit.label} ({fit.weight:.0%})", zorder=order)  # fmt: skip
+        ax.plot(
+            inside,
+            fit.curve(inside),
+            color=colour,
+            ls=dash,
+            lw=width,
+            label=f"{fit.label} ({fit.weight:.0%})",
+            zorder=order,
+        )
         for x in beyond:
             ax.plot(x, fit.curve(x), color=colour, ls=(0, (2, 2)), lw=0.8, zorder=2)
     ax.plot(result.sizes, result.losses, "o", ms=5, color="black", mec="white", mew=0.6, zorder=4)
@@ -78,10 +98,14 @@ def plot_scaling(result: ScalingComparison, *, ax: Axes | None = None) -> Axes:
     ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
     ax.set_xlabel(result.size_name)
     ax.set_ylabel(result.loss_name)
-    ax.set_title(f"Naive slope {result.log_slope.short()}; exponent of the best law "
-                 f"{best.exponent.short()} ({best.exponent.range()})", fontsize=10)  # fmt: skip
-    ax.legend(frameon=False, fontsize=8, loc="upper right", title="law (Akaike weight)",
-              title_fontsize=8)  # fmt: skip
+    ax.set_title(
+        f"Naive slope {result.log_slope.short()}; exponent of the best law "
+        f"{best.exponent.short()} ({best.exponent.range()})",
+        fontsize=10,
+    )
+    ax.legend(
+        frameon=False, fontsize=8, loc="upper right", title="law (Akaike weight)", title_fontsize=8
+    )
     return spelt_out(ax)
 
 
@@ -98,17 +122,30 @@ def _draw_floor(ax: Axes, result: ScalingComparison) -> None:
     if fit.floor is not None and fit.floor.value > 0 and fit.name != "power_given_floor":
         colour = STYLES[fit.name][0]
         ax.axhline(fit.floor.value, color=colour, lw=0.8, ls="-.", zorder=1)
-        ax.annotate(f"floor {fit.floor.short()} ({fit.floor.range()})", (0.01, fit.floor.value),
-                    xycoords=("axes fraction", "data"), xytext=(0, 2), textcoords="offset points",
-                    fontsize=8, color=colour, bbox=CLEAR)  # fmt: skip
+        ax.annotate(
+            f"floor {fit.floor.short()} ({fit.floor.range()})",
+            (0.01, fit.floor.value),
+            xycoords=("axes fraction", "data"),
+            xytext=(0, 2),
+            textcoords="offset points",
+            fontsize=8,
+            color=colour,
+            bbox=CLEAR,
+        )
     if given is not None:
         ax.axhline(given.value, color="0.35", lw=1, ls="-.", zorder=1)
         spread = 1.96 * (given.standard_uncertainty or 0.0)
         if spread:
             ax.axhspan(given.value - spread, given.value + spread, color="0.5", alpha=0.15, lw=0)
-        ax.annotate(f"given floor {given.value:.3g}", (0.01, given.value),
-                    xycoords=("axes fraction", "data"), xytext=(0, 2), textcoords="offset points",
-                    fontsize=8, color="0.25")  # fmt: skip
+        ax.annotate(
+            f"given floor {given.value:.3g}",
+            (0.01, given.value),
+            xycoords=("axes fraction", "data"),
+            xytext=(0, 2),
+            textcoords="offset points",
+            fontsize=8,
+            color="0.25",
+        )
 
 
 def _draw_place(ax: Axes, fit: ScalingFit) -> None:
@@ -126,6 +163,13 @@ def _draw_place(ax: Axes, fit: ScalingFit) -> None:
     ax.plot([place.value], [0.04], "|", ms=9, mew=2, color=colour, transform=foot, zorder=6)
     ax.plot([place.value], [height], "D", ms=7, color="white", mec=colour, mew=1.6, zorder=6)
     right = place.value < (low * high) ** 0.5
-    ax.annotate(f"{what} {place.short()} ({place.range()})", (ends[0 if right else 1], 0.07),
-                xycoords=foot, ha="left" if right else "right", fontsize=8, color=colour,
-                bbox=CLEAR, zorder=6)  # fmt: skip
+    ax.annotate(
+        f"{what} {place.short()} ({place.range()})",
+        (ends[0 if right else 1], 0.07),
+        xycoords=foot,
+        ha="left" if right else "right",
+        fontsize=8,
+        color=colour,
+        bbox=CLEAR,
+        zorder=6,
+    )

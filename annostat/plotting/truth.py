@@ -57,8 +57,7 @@ def plot_rmse_floor(result: Scores, *, ax: Axes | None = None) -> Axes:
     level = result.models[0].verdict.level
     if floor.interval is not None:
         ax.axvspan(floor.interval.low, floor.interval.high, color="0.85", lw=0, zorder=0)
-    ax.axvline(floor.value, color="0.4", lw=1.2, ls="--", zorder=1,
-               label=f"floor {floor.short()}")  # fmt: skip
+    ax.axvline(floor.value, color="0.4", lw=1.2, ls="--", zorder=1, label=f"floor {floor.short()}")
     rows = np.arange(len(result.models))
     series = (
         ("against one label", [m.rmse for m in result.models], -0.12, "o", COLOURS[0]),
@@ -73,14 +72,27 @@ def plot_rmse_floor(result: Scores, *, ax: Axes | None = None) -> Axes:
     for row, m in zip(rows, result.models, strict=True):
         if np.isnan(m.true_rmse.value):
             ax.annotate(
-                m.verdict.name, (0, row + 0.12), (4, 0), xycoords=ax.get_yaxis_transform(),
-                textcoords="offset points", va="center", fontsize=8, color=COLOURS[1],
-            )  # fmt: skip
+                m.verdict.name,
+                (0, row + 0.12),
+                (4, 0),
+                xycoords=ax.get_yaxis_transform(),
+                textcoords="offset points",
+                va="center",
+                fontsize=8,
+                color=COLOURS[1],
+            )
     ax.set_yticks(rows, [printable(m.name) for m in result.models])
     ax.set_ylim(len(rows) - 0.5, -0.5)
     ax.set_xlim(0, None)
     unit = f" ({result.rounds.unit})" if result.rounds.unit else ""
     ax.set_xlabel(f"RMSE{unit}, {percent(level)} intervals")
-    ax.legend(frameon=False, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3,
-              columnspacing=1.0, handletextpad=0.4)  # fmt: skip
+    ax.legend(
+        frameon=False,
+        fontsize=8,
+        loc="lower center",
+        bbox_to_anchor=(0.5, 1.0),
+        ncols=3,
+        columnspacing=1.0,
+        handletextpad=0.4,
+    )
     return spelt_out(ax)

@@ -209,10 +209,9 @@ def _nothing_in(folder: Path, outside: int = 0) -> str:
         return f"{str(folder)!r} holds only links that leave it, which are not followed; copy them"
     others = Counter(p.suffix.lower() for p in folder.iterdir() if p.is_file())
     told = ", ".join(f"{n} {suffix or 'without suffix'}" for suffix, n in others.most_common(4))
-    return (
-        f"folder: {str(folder)!r} holds no masks that are read ({', '.join(MASKS)})"
-        + (f"; it holds files {told}" if told else "")
-    )  # fmt: skip
+    return f"folder: {str(folder)!r} holds no masks that are read ({', '.join(MASKS)})" + (
+        f"; it holds files {told}" if told else ""
+    )
 
 
 def _names(paths: Sequence[Path]) -> list[str]:

@@ -30,6 +30,7 @@ from annostat.noise import compare_noise
 from annostat.noise.compare import in_physical_units
 from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.generators import Rng, seed_of
+from annostat.resampling.parallel import Progress
 from annostat.results.estimates import Estimate
 from annostat.results.result import Check, Provenance
 from annostat.results.text import p_text, squared
@@ -52,6 +53,7 @@ def score_models(
     n_resamples: int = 2000,
     rng: Rng = 0,
     n_jobs: int | None = 1,
+    progress: Progress | None = None,
 ) -> Scores:
     r"""Score models against noisy labels, and against the truth behind them.
 
@@ -81,6 +83,8 @@ def score_models(
         Level of the intervals; tests are made at 1 − level.
     n_resamples, rng, n_jobs
         For the bootstraps; whole clusters are drawn.
+    progress : callable, optional
+        Called as ``progress(done, total)`` after each model.
 
     Returns
     -------
@@ -140,7 +144,12 @@ def score_models(
     labels = Labels.of(used)
     codes = cluster_codes(used.cluster)
     frame = Frame.of(used, labels, codes, level, n_resamples, rng, n_jobs)
-    found = tuple(score_model(used, frame, name, f, trained, margin) for name, f in models.items())
+    scored = []
+    for name, f in models.items():
+        scored.append(score_model(used, frame, name, f, trained, margin))
+        if progress is not None:
+            progress(len(scored), len(models))
+    found = tuple(scored)
     products = {name: frame.products(f, trained) for name, f in models.items()}
     comparisons = compare_models(
         products,

@@ -215,8 +215,9 @@ class Batches:
         share = max(self.batch // by.world, 1)
         for start in range(0, len(mine), share):
             part = mine[start : start + share]
-            found = [window_around(o.frame, int(s.lengths[k]), by.window, by.stride)
-                     for k, o in part]  # fmt: skip
+            found = [
+                window_around(o.frame, int(s.lengths[k]), by.window, by.stride) for k, o in part
+            ]
             rows = np.stack([s.offsets[k] + f for (k, _), (f, _) in zip(part, found, strict=True)])
             masks = torch.from_numpy(np.stack([o.mask for _, o in part])).to(self.device)
             yield Traced(

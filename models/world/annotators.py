@@ -170,13 +170,19 @@ def annotate(truth: Truth, noise: Noise, *, n_rounds: int = 2, seed: int = 0) ->
         )
         outlines[r] = flat.reshape(n, *pair)
     es = simulate_rounds(
-        noise.picks, n, n_rounds, truth=truth.es,
+        noise.picks,
+        n,
+        n_rounds,
+        truth=truth.es,
         rng=np.random.default_rng([seed, 1]),
-    )  # fmt: skip
+    )
     ef = simulate_values(
-        n, n_rounds, noise_sd=noise.ef_points, truth=truth.ef,
+        n,
+        n_rounds,
+        noise_sd=noise.ef_points,
+        truth=truth.ef,
         rng=np.random.default_rng([seed, 2]),
-    )  # fmt: skip
+    )
     return Annotations(
         noise,
         outlines,

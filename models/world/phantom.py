@@ -149,26 +149,45 @@ def draw_clip(
     la = 1 + g.uniform(0.10, 0.3) * back - 0.1
     lost = g.uniform(-1.2, 1.2)
     ray = {
-        "apex_x": apex_x, "apex_y": apex_y, "cos": np.cos(angle), "sin": np.sin(angle),
-        "half_width": width, "half_length": length * (1 - foreshortening), "wall": wall,
+        "apex_x": apex_x,
+        "apex_y": apex_y,
+        "cos": np.cos(angle),
+        "sin": np.sin(angle),
+        "half_width": width,
+        "half_length": length * (1 - foreshortening),
+        "wall": wall,
         "opening": motion.opening,
-        "rv_width": anatomy.rv * rv, "rv_length": 0.82 * length * (1 + BASE),
-        "la_width": anatomy.la * la, "la_height": 1.05 * anatomy.la * la,
-        "ra_width": 0.85 * anatomy.la * la, "ra_height": 0.9 * anatomy.la * la,
-    }  # fmt: skip
+        "rv_width": anatomy.rv * rv,
+        "rv_length": 0.82 * length * (1 + BASE),
+        "la_width": anatomy.la * la,
+        "la_height": 1.05 * anatomy.la * la,
+        "ra_width": 0.85 * anatomy.la * la,
+        "ra_height": 0.9 * anatomy.la * la,
+    }
     scalar = {
-        "width_0": anatomy.width, "length_0": anatomy.length * (1 - foreshortening),
-        "wall_0": anatomy.wall, "la_shift": g.uniform(-3, 4),
-        "c2": anatomy.shape.c2, "c3": anatomy.shape.c3, "s3": anatomy.shape.s3,
+        "width_0": anatomy.width,
+        "length_0": anatomy.length * (1 - foreshortening),
+        "wall_0": anatomy.wall,
+        "la_shift": g.uniform(-3, 4),
+        "c2": anatomy.shape.c2,
+        "c3": anatomy.shape.c3,
+        "s3": anatomy.shape.s3,
         "bend": anatomy.shape.bend,
-        "dropout": bad * g.uniform(0.3, 1.0), "lost_cos": math.cos(lost),
-        "lost_sin": math.sin(lost), "lost_width": g.uniform(0.1, 0.5),
-        "blood": g.uniform(0.004, 0.012), "papillary": g.uniform(0, 1),
-        "papillary_u": g.uniform(0.45, 0.65), "papillary_v": g.uniform(-0.1, 0.35),
-        "haze": g.uniform(0.05, 0.25) + 0.3 * bad, "noise": 0.006 + 0.05 * bad * g.random(),
-        "slope": g.uniform(0, 10), "tilt": g.uniform(-5, 3), "gain": g.uniform(-15, -4),
+        "dropout": bad * g.uniform(0.3, 1.0),
+        "lost_cos": math.cos(lost),
+        "lost_sin": math.sin(lost),
+        "lost_width": g.uniform(0.1, 0.5),
+        "blood": g.uniform(0.004, 0.012),
+        "papillary": g.uniform(0, 1),
+        "papillary_u": g.uniform(0.45, 0.65),
+        "papillary_v": g.uniform(-0.1, 0.35),
+        "haze": g.uniform(0.05, 0.25) + 0.3 * bad,
+        "noise": 0.006 + 0.05 * bad * g.random(),
+        "slope": g.uniform(0, 10),
+        "tilt": g.uniform(-5, 3),
+        "gain": g.uniform(-15, -4),
         "dynamic_range": g.uniform(46, 60),
-    }  # fmt: skip
+    }
     p = {k: np.asarray(v, np.float32).reshape(-1, 1, 1) for k, v in {**ray, **scalar}.items()}
     whole = anatomy.length * (1 + BASE)
     depth = float(apex_y.max() + whole + g.uniform(0.6, 1.1) * 2.1 * anatomy.la)
@@ -182,16 +201,30 @@ def draw_clip(
     a, b = motion.beat
     es = a + int(np.argmin(volume[a:b]))
     quality = 1 - (
-        0.35 * float(scalar["dropout"]) + 0.25 * (float(scalar["noise"]) - 0.006) / 0.05
-        + 0.2 * shadow + 0.2 * foreshortening / 0.3
-    )  # fmt: skip
+        0.35 * float(scalar["dropout"])
+        + 0.25 * (float(scalar["noise"]) - 0.006) / 0.05
+        + 0.2 * shadow
+        + 0.2 * foreshortening / 0.3
+    )
     return Draw(
-        name=f"phantom-{seed}-{index:05d}", size=size, p=p, scatterers=scatterers, noise=noise,
-        offsets=offsets, line_gain=gain, depth=depth, half_angle=float(half_angle),
-        axial=g.uniform(0.5, 0.9), lateral=math.radians(g.uniform(0.8, 1.4)), volumes_ml=volume,
-        beat=(a, b), ed=a + int(np.argmax(volume[a : es + 1])), es=es,
-        fps=motion.fps, quality=float(np.clip(quality, 0, 1)),
-    )  # fmt: skip
+        name=f"phantom-{seed}-{index:05d}",
+        size=size,
+        p=p,
+        scatterers=scatterers,
+        noise=noise,
+        offsets=offsets,
+        line_gain=gain,
+        depth=depth,
+        half_angle=float(half_angle),
+        axial=g.uniform(0.5, 0.9),
+        lateral=math.radians(g.uniform(0.8, 1.4)),
+        volumes_ml=volume,
+        beat=(a, b),
+        ed=a + int(np.argmax(volume[a : es + 1])),
+        es=es,
+        fps=motion.fps,
+        quality=float(np.clip(quality, 0, 1)),
+    )
 
 
 def render(draws: Sequence[Draw], *, device: Any = None) -> list[Clip]:
@@ -223,11 +256,19 @@ def render(draws: Sequence[Draw], *, device: Any = None) -> list[Clip]:
     images, labels = np.concatenate(frames, 1), np.concatenate(masks, 1)
     return [
         Clip(
-            d.name, images[k], labels[k], d.volumes_ml, d.ed, d.es, d.beat, d.fps,
-            _extent(d) / size, d.quality,
+            d.name,
+            images[k],
+            labels[k],
+            d.volumes_ml,
+            d.ed,
+            d.es,
+            d.beat,
+            d.fps,
+            _extent(d) / size,
+            d.quality,
         )
         for k, d in enumerate(draws)
-    ]  # fmt: skip
+    ]
 
 
 def corrupt(clip: Clip, kind: str, seed: int, index: int) -> Clip:
@@ -250,19 +291,26 @@ def corrupt(clip: Clip, kind: str, seed: int, index: int) -> Clip:
 
 def _anatomy(g: np.random.Generator, ef: float | None) -> SimpleNamespace:
     shape = Outline(
-        c2=g.uniform(-0.04, 0.04), c3=g.uniform(-0.03, 0.03), s3=g.uniform(-0.03, 0.03),
+        c2=g.uniform(-0.04, 0.04),
+        c3=g.uniform(-0.03, 0.03),
+        s3=g.uniform(-0.03, 0.03),
         bend=g.uniform(-0.02, 0.10),
-    )  # fmt: skip
+    )
     edv = float(np.clip(np.exp(g.normal(math.log(115), 0.28)), 55, 230))
     drawn = g.normal(62, 6) if g.random() < 0.7 else g.uniform(20, 55)
     ratio = g.uniform(1.5, 2.1)  # length from apex to base over width
     constant = shape.volume_constant()
     width = (edv * 1000 / (constant * 2 * ratio / (1 + BASE))) ** (1 / 3)
     return SimpleNamespace(
-        shape=shape, edv=edv, ef=float(np.clip(drawn if ef is None else ef, 5, 85)), width=width,
-        length=2 * width * ratio / (1 + BASE), wall=g.uniform(8, 11.5), rv=g.uniform(16, 24),
+        shape=shape,
+        edv=edv,
+        ef=float(np.clip(drawn if ef is None else ef, 5, 85)),
+        width=width,
+        length=2 * width * ratio / (1 + BASE),
+        wall=g.uniform(8, 11.5),
+        rv=g.uniform(16, 24),
         la=g.uniform(17, 24),
-    )  # fmt: skip
+    )
 
 
 def _motion(g: np.random.Generator, n: int, fps: float | None) -> SimpleNamespace:
@@ -286,10 +334,11 @@ def _motion(g: np.random.Generator, n: int, fps: float | None) -> SimpleNamespac
     now = t - starts[which]
     shape = emptied_fraction(now, lengths[which], ejection, early, g.uniform(0.55, 0.75))
     return SimpleNamespace(
-        emptied=shape * depth[which], fps=float(fps),
+        emptied=shape * depth[which],
+        fps=float(fps),
         opening=opening(shape, now < ejection + 0.03),
         beat=(int(np.searchsorted(t, starts[1])), int(np.searchsorted(t, starts[2]))),
-    )  # fmt: skip
+    )
 
 
 def _needed_angle(p: dict[str, NDArray[np.float32]]) -> float:
@@ -369,7 +418,10 @@ def _batch(draws: Sequence[Draw], put: Any) -> tuple[Any, Any, Any, Any]:
     sampled = [_scan_weights(d, rows, lines) for d in draws]
     offsets = np.stack([d.offsets for d in draws])
     grid = SimpleNamespace(
-        x=x, y=y, r=r, size=size,
+        x=x,
+        y=y,
+        r=r,
+        size=size,
         axial=put(np.stack([_psf(rows, d.axial / (d.depth / rows)) for d in draws])[:, None]),
         lateral=put(
             np.stack([_psf(lines, d.lateral / (2 * d.half_angle / lines)) for d in draws])[:, None]
@@ -379,14 +431,16 @@ def _batch(draws: Sequence[Draw], put: Any) -> tuple[Any, Any, Any, Any]:
         noise_column=put((offsets[:, :, 1, None] + np.arange(lines))[:, :, None, :]),
         index=put(np.stack([s[0] for s in sampled])),
         weights=put(np.stack([s[1] for s in sampled])),
-    )  # fmt: skip
+    )
     clip = np.arange(len(draws)).reshape(-1, 1, 1, 1)
     noise = np.stack([d.noise for d in draws], axis=1)
     fields = SimpleNamespace(
         scatterers=put(np.stack([d.scatterers for d in draws], axis=1)),
-        noise=put(noise), clip=put(clip * TEXTURE * TEXTURE),
-        noise_clip=put(clip * noise.shape[2] * noise.shape[3]), noise_width=noise.shape[3],
-    )  # fmt: skip
+        noise=put(noise),
+        clip=put(clip * TEXTURE * TEXTURE),
+        noise_clip=put(clip * noise.shape[2] * noise.shape[3]),
+        noise_width=noise.shape[3],
+    )
     seen = [(s[1].sum(axis=0) > 0).astype(np.uint8).reshape(size, size) for s in sampled]
     pixels = [(*_pixel_points(d), inside) for d, inside in zip(draws, seen, strict=True)]
     return p, grid, fields, tuple(put(np.stack(a)[:, None]) for a in zip(*pixels, strict=True))

@@ -11,10 +11,19 @@ import pytest
 
 HERE = Path(__file__).parent
 OPTIONS = [
-    "-o", "python_files=bench_*.py", "-o", "python_functions=bench_*", "-p", "no:cacheprovider",
-    "--benchmark-enable", "--benchmark-only", "--benchmark-group-by=group", "-q",
-    "--benchmark-sort=fullname", "--benchmark-columns=median,min,rounds",
-]  # fmt: skip
+    "-o",
+    "python_files=bench_*.py",
+    "-o",
+    "python_functions=bench_*",
+    "-p",
+    "no:cacheprovider",
+    "--benchmark-enable",
+    "--benchmark-only",
+    "--benchmark-group-by=group",
+    "-q",
+    "--benchmark-sort=fullname",
+    "--benchmark-columns=median,min,rounds",
+]
 
 if __name__ == "__main__":
     named = [a for a in sys.argv[1:] if not a.startswith("-")]

@@ -18,12 +18,18 @@ LAWS = {
         [(c, b, h) for c in (-3, -1) for b in (0.1, 0.5) for h in (-2, -1, 0, 1, 2)],
     ),
     "broken": (
-        lambda u, p, a, b, h, d: p - a * u + (a - b) * np.exp(d) * np.logaddexp(
-            0, (u - h) / np.exp(d)),
-        [(-2, a, b, h, d) for a in (0.2, 0.5) for b in (0.05, 0.3) for h in (-1, 0, 1)
-         for d in (-1.5, 0)],
+        lambda u, p, a, b, h, d: (
+            p - a * u + (a - b) * np.exp(d) * np.logaddexp(0, (u - h) / np.exp(d))
+        ),
+        [
+            (-2, a, b, h, d)
+            for a in (0.2, 0.5)
+            for b in (0.05, 0.3)
+            for h in (-1, 0, 1)
+            for d in (-1.5, 0)
+        ],
     ),
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")

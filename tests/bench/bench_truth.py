@@ -46,8 +46,13 @@ def bench_plain_percentile_intervals(benchmark, study):
     def difference(f, g, z, axis=-1):
         return mean_square(f, z, axis=axis) - mean_square(g, z, axis=axis)
 
-    options = {"paired": True, "n_resamples": RESAMPLES, "method": "percentile",
-               "vectorized": True, "random_state": 0}  # fmt: skip
+    options = {
+        "paired": True,
+        "n_resamples": RESAMPLES,
+        "method": "percentile",
+        "vectorized": True,
+        "random_state": 0,
+    }
 
     def plain():
         for f in models.values():

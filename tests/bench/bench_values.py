@@ -63,9 +63,13 @@ def bench_rmse(benchmark, errors, method, n_jobs):
 def bench_rmse_scipy_bca(benchmark, errors):
     def plain():
         stats.bootstrap(
-            (errors,), lambda e, axis=-1: np.sqrt(np.mean(e**2, axis=axis)),
-            n_resamples=REPLICATES, method="BCa", batch=1000, rng=np.random.default_rng(0),
-        )  # fmt: skip
+            (errors,),
+            lambda e, axis=-1: np.sqrt(np.mean(e**2, axis=axis)),
+            n_resamples=REPLICATES,
+            method="BCa",
+            batch=1000,
+            rng=np.random.default_rng(0),
+        )
 
     benchmark.pedantic(plain, rounds=3, iterations=1)
 

@@ -21,44 +21,101 @@ from annostat.cli import main
 
 Random = np.random.Generator
 NUMBERS = ("1", "0", "-1", "0.5", "1e308", "1e-320", "nan", "inf", "x", "", "1000000000")
-NAMES = ("first", "second", "model", "clip", "phase", "patient", "who", "value", "fps", "n", "odd",
-         "nobody", "")  # fmt: skip
+NAMES = (
+    "first",
+    "second",
+    "model",
+    "clip",
+    "phase",
+    "patient",
+    "who",
+    "value",
+    "fps",
+    "n",
+    "odd",
+    "nobody",
+    "",
+)
 TABLES = tuple(
     "wide.csv long.csv picks.csv wide.parquet semicolons.csv utf16.csv book.xlsx names.csv "
     "models.csv empty.csv absent.csv . odd.csv".split(" ")
 )
 # One value, as many as follow, or none; after the colon what it is.
 SHARED = {
-    "--item": "names", "--rounds": "names", "--rater": "name", "--value": "name",
-    "--model": "name", "--by": "name", "--period": "name or number", "--fps": "name or number",
-    "--period-unit": "text", "--length": "name or number", "--cluster": "name",
-    "--missing": "texts", "--tidy-names": "", "--exclude": "table", "--level": "number",
+    "--item": "names",
+    "--rounds": "names",
+    "--rater": "name",
+    "--value": "name",
+    "--model": "name",
+    "--by": "name",
+    "--period": "name or number",
+    "--fps": "name or number",
+    "--period-unit": "text",
+    "--length": "name or number",
+    "--cluster": "name",
+    "--missing": "texts",
+    "--tidy-names": "",
+    "--exclude": "table",
+    "--level": "number",
     "--seed": "number",
-}  # fmt: skip
+}
 VALUES = {"--unit": "text", "--exchangeable": ""}
 WRITTEN = {"--json": "output", "--plot": "output"}
 COMMANDS: dict[str, dict[str, str]] = {
-    "bounds": SHARED | VALUES | WRITTEN | {
-        "--mean-of": "number", "--sd-of-labels": "number", "--sd": "number", "--n": "number",
-        "--convention": "text", "--correlation": "number", "--kurtosis": "number",
+    "bounds": SHARED
+    | VALUES
+    | WRITTEN
+    | {
+        "--mean-of": "number",
+        "--sd-of-labels": "number",
+        "--sd": "number",
+        "--n": "number",
+        "--convention": "text",
+        "--correlation": "number",
+        "--kurtosis": "number",
     },
     "fit-afd": SHARED | WRITTEN | {"--window": "number", "--items": "output"},
-    "score": SHARED | VALUES | WRITTEN | {
-        "--predictions": "table", "--trained-on": "name", "--margin": "number",
-        "--kind": "kind", "--items": "output",
+    "score": SHARED
+    | VALUES
+    | WRITTEN
+    | {
+        "--predictions": "table",
+        "--trained-on": "name",
+        "--margin": "number",
+        "--kind": "kind",
+        "--items": "output",
     },
     "plan": SHARED | {"--json": "output", "--half-width": "number", "--mae": "number"},
-    "concentration": WRITTEN | {
-        "--column": "name", "--model": "name", "--rounds": "names", "--loss": "loss",
-        "--noise": "noise", "--top": "number", "--item": "names", "--cluster": "name",
-        "--missing": "texts", "--exclude": "table", "--weights": "name", "--list": "table",
-        "--best-first": "", "--level": "number", "--seed": "number",
+    "concentration": WRITTEN
+    | {
+        "--column": "name",
+        "--model": "name",
+        "--rounds": "names",
+        "--loss": "loss",
+        "--noise": "noise",
+        "--top": "number",
+        "--item": "names",
+        "--cluster": "name",
+        "--missing": "texts",
+        "--exclude": "table",
+        "--weights": "name",
+        "--list": "table",
+        "--best-first": "",
+        "--level": "number",
+        "--seed": "number",
     },
-    "scaling": WRITTEN | {
-        "--size": "name", "--score": "name", "--group": "name", "--weight": "name",
-        "--higher-is-better": "", "--floor": "number", "--at": "number", "--level": "number",
+    "scaling": WRITTEN
+    | {
+        "--size": "name",
+        "--score": "name",
+        "--group": "name",
+        "--weight": "name",
+        "--higher-is-better": "",
+        "--floor": "number",
+        "--at": "number",
+        "--level": "number",
     },
-}  # fmt: skip
+}
 # What keeps a run short.
 ALWAYS = {
     "bounds": ["--resamples", "100"],
@@ -91,8 +148,13 @@ def write_tables(folder: Path) -> None:
     odd = wide.astype({"second": object}).assign(odd="?")
     odd.loc[5, "second"] = "."
     names = long.assign(who=long["who"].where(long.index % 3 > 0, long["who"] + ".0"))
-    for name, table in (("wide", wide), ("long", long), ("picks", picks), ("names", names),
-                        ("odd", odd)):  # fmt: skip
+    for name, table in (
+        ("wide", wide),
+        ("long", long),
+        ("picks", picks),
+        ("names", names),
+        ("odd", odd),
+    ):
         table.to_csv(folder / f"{name}.csv", index=name == "odd")
     wide.to_parquet(folder / "wide.parquet")
     wide.to_excel(folder / "book.xlsx", index=False)

@@ -13,8 +13,16 @@ SET = ["data.size=16", "train.batch=2", "train.window=3", "student.filters=2", "
 
 
 def test_benchmark_on_a_cpu(tmp_path, capsys):
-    command = ["--preset", "phantom-tiny", "--device", "cpu", "--repeats", "1",
-               "--json", str(tmp_path / "b.json")]  # fmt: skip
+    command = [
+        "--preset",
+        "phantom-tiny",
+        "--device",
+        "cpu",
+        "--repeats",
+        "1",
+        "--json",
+        str(tmp_path / "b.json"),
+    ]
     for text in SET:
         command += ["--set", text]
     with pytest.raises(SystemExit) as end:

@@ -60,9 +60,13 @@ def perfect(store):
     clips = [store.clip(k) for k in range(len(store))]
     outlines = np.stack([c.targets[[c.facts["ed"], c.facts["es"]], 0] >= 128 for c in clips])
     counts = [np.repeat((c.targets >= 128).sum((2, 3)).T[..., None], 3, axis=2) for c in clips]
-    return Predictions(store.names, counts, outlines,
-                       np.array([float(c.facts["es"]) for c in clips]),
-                       np.array([c.facts["ef"] for c in clips]))  # fmt: skip
+    return Predictions(
+        store.names,
+        counts,
+        outlines,
+        np.array([float(c.facts["es"]) for c in clips]),
+        np.array([c.facts["ef"] for c in clips]),
+    )
 
 
 def run(command, *arguments):
@@ -143,15 +147,31 @@ def test_evaluation_of_the_phantom(weights, cache, tmp_path, capsys):
     assert run(evaluate_command, *arguments) == 0
     found = json.loads((tmp_path / "evaluation.json").read_text())
     assert set(found) == {
-        "scores", "afd", "ef", "first_frames", "settled", "concentration", "notes", "provenance"
-    }  # fmt: skip
-    names = {"Dice LV, all frames", "IoU LV, all frames", "Dice LA, all frames",
-             "IoU LA, all frames", "Dice at ED and ES", "IoU at ED and ES", "aFD of ES",
-             "RMSE of EF", "Bias of EF"}  # fmt: skip
+        "scores",
+        "afd",
+        "ef",
+        "first_frames",
+        "settled",
+        "concentration",
+        "notes",
+        "provenance",
+    }
+    names = {
+        "Dice LV, all frames",
+        "IoU LV, all frames",
+        "Dice LA, all frames",
+        "IoU LA, all frames",
+        "Dice at ED and ES",
+        "IoU at ED and ES",
+        "aFD of ES",
+        "RMSE of EF",
+        "Bias of EF",
+    }
     assert set(found["scores"]) == names
     for name in ("Dice at ED and ES", "aFD of ES", "RMSE of EF"):
-        assert all(found["scores"][name][c]["value"] is not None
-                   for c in ("truth", "one", "two", "bound"))  # fmt: skip
+        assert all(
+            found["scores"][name][c]["value"] is not None for c in ("truth", "one", "two", "bound")
+        )
     assert found["provenance"]["options"]["pad"] == 5
     assert (tmp_path / "evaluation.png").stat().st_size > 10_000
     assert "perfect model" in capsys.readouterr().out
@@ -193,8 +213,10 @@ def exact_echonet(folder, *, n=12, frames=150, size=32):
 def chords(mask):
     """Return a long axis and 20 horizontal chords of a mask, from its top to its bottom."""
     rows = np.flatnonzero(mask.any(axis=1))
-    ends = [[y, *(np.flatnonzero(mask[y])[[0, -1]])] for y in np.linspace(rows[0], rows[-1], 20)
-            .round().astype(int)]  # fmt: skip
+    ends = [
+        [y, *(np.flatnonzero(mask[y])[[0, -1]])]
+        for y in np.linspace(rows[0], rows[-1], 20).round().astype(int)
+    ]
     middle = np.mean([(a + b) / 2 for _, a, b in ends])
     axis = [[[middle, rows[0] - 0.5], [middle + 0.01, rows[-1] + 0.5]]]
     return np.array(axis + [[[a, y], [b, y]] for y, a, b in ends], dtype=float)
@@ -222,8 +244,9 @@ def folder(tmp_path_factory):
 
 def test_exact_masks_of_an_echonet_folder(folder, tmp_path):
     """150 frames of several beats: within a frame of the labels, and people's outlines met."""
-    data = Data(kind="echonet", path=str(folder / "E"), size=32,
-                teachers=(f"LV=folder:{folder / 'T'}",))  # fmt: skip
+    data = Data(
+        kind="echonet", path=str(folder / "E"), size=32, teachers=(f"LV=folder:{folder / 'T'}",)
+    )
     store = open_store(data, "test", tmp_path)
     assert store.kind == "teachers" and len(store) == 12
     result, found = evaluate(Exact(store).eval(), store, Config(data))
@@ -253,8 +276,9 @@ def test_exact_masks_of_an_echonet_folder(folder, tmp_path):
 
 def test_a_perfect_student_sits_at_the_floor_of_real_clips(folder, tmp_path):
     """With two rounds of picks and of ejection fractions, as on the phantom."""
-    data = Data(kind="echonet", path=str(folder / "E"), size=32,
-                teachers=(f"LV=folder:{folder / 'T'}",))  # fmt: skip
+    data = Data(
+        kind="echonet", path=str(folder / "E"), size=32, teachers=(f"LV=folder:{folder / 'T'}",)
+    )
     store = open_store(data, "test", tmp_path)
     readings = Readings(
         read_readings(folder / "es.csv", store.names, unit="frames"),

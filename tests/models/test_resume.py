@@ -39,9 +39,12 @@ def test_a_longer_training_goes_on(cache, tmp_path):
     run(long, tmp_path / "whole", cache)
     assert run(SMALL, tmp_path / "parts", cache)["epochs"] == 2
     other = [
-        "train.epochs=4", "train.patience=9", "train.threads=2", "train.graph=false",
+        "train.epochs=4",
+        "train.patience=9",
+        "train.threads=2",
+        "train.graph=false",
         "data.path=moved",
-    ]  # fmt: skip
+    ]
     assert run(SMALL.changed(other), tmp_path / "parts", cache)["epochs"] == 4
     one, two = (read_state(tmp_path / name / "last.pt") for name in ("whole", "parts"))
     for name, value in one["student"].items():
@@ -104,9 +107,13 @@ def test_events_come_with_each_epoch_and_may_be_switched_on_later(cache, tmp_pat
     run(later, tmp_path, cache, watch=rows.append)
     assert [r["epoch"] for r in rows] == [1, 2, 3]
     assert seen == [
-        ("opened", 2), ("valid_loss", 2), ("flushed", 2), ("valid_loss", 3), ("flushed", 3),
+        ("opened", 2),
+        ("valid_loss", 2),
+        ("flushed", 2),
+        ("valid_loss", 3),
+        ("flushed", 3),
         ("closed", None),
-    ]  # fmt: skip
+    ]
 
 
 # ---- folders

@@ -15,13 +15,34 @@ from models.sweep import as_markdown, numbers
 from models.trainer import Stopped
 from tests.folders import write_camus
 
-SET = ["data.size=16", "data.frames=16", "data.n_train=2", "data.n_valid=1", "data.n_test=2",
-       "train.epochs=1", "train.batch=2", "train.window=3", "student.filters=2"]  # fmt: skip
+SET = [
+    "data.size=16",
+    "data.frames=16",
+    "data.n_train=2",
+    "data.n_valid=1",
+    "data.n_test=2",
+    "train.epochs=1",
+    "train.batch=2",
+    "train.window=3",
+    "student.filters=2",
+]
 
 
 def call(folder, *more):
-    command = ["--preset", "phantom-tiny", "--blocks", "1,2", "--layers", "1,2", "--quiet",
-               "--out", str(folder / "sweep"), "--cache", str(folder / "clips"), *more]  # fmt: skip
+    command = [
+        "--preset",
+        "phantom-tiny",
+        "--blocks",
+        "1,2",
+        "--layers",
+        "1,2",
+        "--quiet",
+        "--out",
+        str(folder / "sweep"),
+        "--cache",
+        str(folder / "clips"),
+        *more,
+    ]
     for text in SET:
         command += ["--set", text]
     with pytest.raises(SystemExit) as end:
@@ -45,8 +66,12 @@ def test_sweep_goes_on(tmp_path, monkeypatch, capsys):
     assert calls == ["B1L1", "B1L2", "B2L1", "B1L1", "B1L2", "B2L1", "B2L2"]
     assert (tmp_path / "sweep" / "B1L2" / "result.json").stat().st_mtime_ns == kept
     rows = list(csv.DictReader((tmp_path / "sweep" / "sweep.csv").read_text().splitlines()))
-    assert [(r["blocks"], r["layers"]) for r in rows] == [("1", "1"), ("1", "2"), ("2", "1"),
-                                                          ("2", "2")]  # fmt: skip
+    assert [(r["blocks"], r["layers"]) for r in rows] == [
+        ("1", "1"),
+        ("1", "2"),
+        ("2", "1"),
+        ("2", "2"),
+    ]
     assert all(0 <= float(r["mean_iou"]) <= float(r["mean_dice"]) <= 1 for r in rows)
     assert (tmp_path / "sweep" / "sweep.png").exists()
     assert "| B = 2 |" in capsys.readouterr().out

@@ -54,24 +54,46 @@ def same_run(a, b):
             assert torch.equal(value, two["step"]["optimiser"]["state"][key][name])
     assert torch.equal(one["random"]["torch"], two["random"]["torch"])
     times = ("wall_s", "cpu_s", "clips_per_s")
-    rows = [[{k: v for k, v in row.items() if k not in times} for row in state["history"]]
-            for state in (one, two)]  # fmt: skip
+    rows = [
+        [{k: v for k, v in row.items() if k not in times} for row in state["history"]]
+        for state in (one, two)
+    ]
     assert rows[0] == rows[1]
     assert (a / "best.safetensors").read_bytes() == (b / "best.safetensors").read_bytes()
 
 
 def command(out, cache, *more):
-    settings = {"data": TINY.to_dict()["data"], "student": TINY.to_dict()["student"],
-                "train": TINY.to_dict()["train"]}  # fmt: skip
+    settings = {
+        "data": TINY.to_dict()["data"],
+        "student": TINY.to_dict()["student"],
+        "train": TINY.to_dict()["train"],
+    }
     file = cache / "tiny.yaml"
     file.write_text(json.dumps(settings))
-    return ["--config", str(file), "--out", str(out), "--cache", str(cache), "--device", "cpu",
-            *more]  # fmt: skip
+    return [
+        "--config",
+        str(file),
+        "--out",
+        str(out),
+        "--cache",
+        str(cache),
+        "--device",
+        "cpu",
+        *more,
+    ]
 
 
 def test_everything_is_written(whole):
-    names = {"config.json", "log.csv", "last.pt", "best.safetensors", "best.json", "curves.png",
-             "masks.png", "result.json"}  # fmt: skip
+    names = {
+        "config.json",
+        "log.csv",
+        "last.pt",
+        "best.safetensors",
+        "best.json",
+        "curves.png",
+        "masks.png",
+        "result.json",
+    }
     assert {path.name for path in whole.iterdir()} == names
     rows = list(csv.DictReader((whole / "log.csv").read_text().splitlines()))
     assert [row["epoch"] for row in rows] == ["1", "2", "3"]
@@ -146,12 +168,23 @@ def test_two_processes_equal_one(cache, tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     python = {
         "one": [sys.executable],
-        "two": [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2",
-                "--standalone"],
-    }  # fmt: skip
+        "two": [
+            sys.executable,
+            "-m",
+            "torch.distributed.run",
+            "--nproc-per-node=2",
+            "--standalone",
+        ],
+    }
     for name, start in python.items():
-        subprocess.run([*start, str(script), *command(tmp_path / name, cache, *more)], check=True,
-                       cwd=ROOT, env=environment, capture_output=True, timeout=120)  # fmt: skip
+        subprocess.run(
+            [*start, str(script), *command(tmp_path / name, cache, *more)],
+            check=True,
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            timeout=120,
+        )
     one, both = (load_state(tmp_path / name / "last.pt") for name in python)
     for mine, theirs in zip(one["history"], both["history"], strict=True):
         for name in ("train_loss", "valid_loss", "dice_LV", "dice_MYO"):
@@ -251,8 +284,13 @@ def test_presets_and_files():
 
 def run_module(name, *arguments):
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run([sys.executable, "-m", name, *map(str, arguments)], cwd=ROOT,
-                          env=environment, capture_output=True, text=True)  # fmt: skip
+    return subprocess.run(
+        [sys.executable, "-m", name, *map(str, arguments)],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
 
 
 def test_command_tells_errors_in_one_line(tmp_path):

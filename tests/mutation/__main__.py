@@ -94,8 +94,12 @@ def main() -> int:
     given = parser.parse_args()
     tests = [f"tests/test_{name}.py" for name in (*PACKAGES[given.package], "golden")]
     inner = "\n    "
-    settings = SETTINGS.format(package=given.package, pattern=given.pattern,
-                               copied=inner.join(COPIED), tests=inner.join(tests))  # fmt: skip
+    settings = SETTINGS.format(
+        package=given.package,
+        pattern=given.pattern,
+        copied=inner.join(COPIED),
+        tests=inner.join(tests),
+    )
     work = ROOT / "out" / "mutation" / given.package
     shutil.rmtree(work / "mutants" / "annostat" / given.package / "__pycache__", ignore_errors=True)
     copy_checkout(work, settings)
@@ -111,8 +115,9 @@ def main() -> int:
     before = verdicts(work)
     again = [name for name in names if verdict(before[name]) not in ("killed", "timeout")]
     if again:
-        subprocess.run(["mutmut", "run", "--max-children", "1", *again],
-                       stdout=subprocess.DEVNULL, **here)  # fmt: skip
+        subprocess.run(
+            ["mutmut", "run", "--max-children", "1", *again], stdout=subprocess.DEVNULL, **here
+        )
     after = verdicts(work)
     for name in names:
         if verdict(after[name]) not in ("killed", "timeout"):

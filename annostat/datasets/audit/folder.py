@@ -115,8 +115,11 @@ def audit_folder(
         outcomes = _outcomes(source, noise, errors)
         for name, values in outcomes.items():
             notes += _strangers(name, values, known)
-        patients = {str(i): str(p) for i, p in zip(table["item"], table["patient"], strict=True)
-                    if p is not None}  # fmt: skip
+        patients = {
+            str(i): str(p)
+            for i, p in zip(table["item"], table["patient"], strict=True)
+            if p is not None
+        }
         associations = associate(responses, outcomes, patient_of=patients or None, level=level)
     measured = sum(bool(r.get("signs", {}).get("n_frames")) for r in records.values())
     return Audit(
@@ -251,8 +254,11 @@ def _spread_of_areas(echo: EchoNet) -> dict[str, float]:
         areas[trace.clip][trace.frame].append(trace.area_px2)
     spread = {}
     for clip, by_frame in areas.items():
-        several = [np.std(a, ddof=1) / np.mean(a) for a in by_frame.values()
-                   if len(a) > 1 and np.mean(a) > 0]  # fmt: skip
+        several = [
+            np.std(a, ddof=1) / np.mean(a)
+            for a in by_frame.values()
+            if len(a) > 1 and np.mean(a) > 0
+        ]
         if several:
             spread[clip] = float(np.mean(several))
     return spread

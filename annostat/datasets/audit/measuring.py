@@ -129,8 +129,14 @@ def _frames(path: Path) -> Iterator[tuple[dict[str, Any], Iterator[NDArray[Any]]
     if sequence.dtype.itemsize > 1:  # signs are for bytes: the range that is there, to 0 ... 255
         top = max(float(sequence.max()), 1.0)
         sequence = (sequence.clip(0) * (255.0 / top)).astype("uint8")
-    stated = {"height": height, "width": width, "n_frames": len(sequence), "fps": None,
-              "complete": True, "intra": True}  # fmt: skip
+    stated = {
+        "height": height,
+        "width": width,
+        "n_frames": len(sequence),
+        "fps": None,
+        "complete": True,
+        "intra": True,
+    }
     yield stated, iter(sequence)
 
 

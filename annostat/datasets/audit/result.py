@@ -94,9 +94,12 @@ class Audit(Result):
         known = self.table["fps"].dropna()
         counts = known.value_counts().sort_index()
         return pd.DataFrame(
-            {"fps": counts.index.astype(float), "n_items": counts.to_numpy(),
-             "share": counts.to_numpy() / max(len(known), 1)}
-        )  # fmt: skip
+            {
+                "fps": counts.index.astype(float),
+                "n_items": counts.to_numpy(),
+                "share": counts.to_numpy() / max(len(known), 1),
+            }
+        )
 
     def lengths(self) -> dict[str, dict[str, float]]:
         """Return quantiles of the number of frames and of the duration in seconds."""
@@ -162,35 +165,43 @@ class Audit(Result):
     def to_dict(self) -> dict[str, Any]:
         """Return the promised JSON object."""
         lengths = self.lengths()
-        shape: dict[str, Any] = plain({
-            "read": self._read(),
-            "kind": self.source.kind,
-            "n_items": len(self.table),
-            "n_measured": self.n_measured,
-            "n_with_findings": len(self.items),
-            "frame_rates": self.frame_rates().to_dict("records"),
-            "lengths": lengths,
-            "sizes": self.sizes().to_dict("records"),
-            "splits": self.splits().to_dict("records"),
-            "pairs": [{"a": a, "b": b, "similarity": s} for a, b, s in self.pairs],
-            "leakage": [{"a": a, "b": b, "similarity": s} for a, b, s in self.leakage()],
-            "reasons": self.reasons,
-            "findings": [f.to_dict() for f in self.findings],
-            "prompts": [
-                {"prompt": prompt} | {
-                    side: [{"item": i, "response": r} for i, r in rows]
-                    for side, rows in ends.items()
-                }
-                for prompt, ends in self.extremes().items()
-            ],
-            "associations": [
-                {"prompt": a.prompt, "outcome": a.outcome, "n_items": a.n_items,
-                 "correlation": a.correlation.to_dict(), "p_value": a.p_value,
-                 "p_adjusted": a.p_adjusted}
-                for a in self.associations
-            ],
-            "provenance": self.provenance.to_dict(),
-        })  # fmt: skip
+        shape: dict[str, Any] = plain(
+            {
+                "read": self._read(),
+                "kind": self.source.kind,
+                "n_items": len(self.table),
+                "n_measured": self.n_measured,
+                "n_with_findings": len(self.items),
+                "frame_rates": self.frame_rates().to_dict("records"),
+                "lengths": lengths,
+                "sizes": self.sizes().to_dict("records"),
+                "splits": self.splits().to_dict("records"),
+                "pairs": [{"a": a, "b": b, "similarity": s} for a, b, s in self.pairs],
+                "leakage": [{"a": a, "b": b, "similarity": s} for a, b, s in self.leakage()],
+                "reasons": self.reasons,
+                "findings": [f.to_dict() for f in self.findings],
+                "prompts": [
+                    {"prompt": prompt}
+                    | {
+                        side: [{"item": i, "response": r} for i, r in rows]
+                        for side, rows in ends.items()
+                    }
+                    for prompt, ends in self.extremes().items()
+                ],
+                "associations": [
+                    {
+                        "prompt": a.prompt,
+                        "outcome": a.outcome,
+                        "n_items": a.n_items,
+                        "correlation": a.correlation.to_dict(),
+                        "p_value": a.p_value,
+                        "p_adjusted": a.p_adjusted,
+                    }
+                    for a in self.associations
+                ],
+                "provenance": self.provenance.to_dict(),
+            }
+        )
         return shape
 
     def sections(self) -> list[Section]:
@@ -240,8 +251,10 @@ class Audit(Result):
 
     def _rates(self) -> Section:
         rates = self.frame_rates()
-        rows = [[f"{r.fps:g}", f"{r.n_items:,}", f"{r.share:.1%}"]
-                for r in each_row(rates.nlargest(10, "n_items", keep="first"))]  # fmt: skip
+        rows = [
+            [f"{r.fps:g}", f"{r.n_items:,}", f"{r.share:.1%}"]
+            for r in each_row(rates.nlargest(10, "n_items", keep="first"))
+        ]
         more = [f"... and {len(rates) - 10} more rates"] if len(rates) > 10 else []
         return Section("Frames per second", ("rate", "items", "share"), rows, more)
 
@@ -249,8 +262,15 @@ class Audit(Result):
         table = self.splits()
         if list(table["split"]) == [""]:
             return Section()
-        rows = [[r.split or "none", f"{r.n_items:,}", f"{r.n_patients:,}" if r.n_patients else "–",
-                 f"{r.n_with_findings:,}"] for r in each_row(table)]  # fmt: skip
+        rows = [
+            [
+                r.split or "none",
+                f"{r.n_items:,}",
+                f"{r.n_patients:,}" if r.n_patients else "–",
+                f"{r.n_with_findings:,}",
+            ]
+            for r in each_row(table)
+        ]
         return Section("Splits", ("split", "items", "patients", "with findings"), rows)
 
     def _first(self, item: str) -> list[str]:
@@ -269,12 +289,26 @@ class Audit(Result):
             parts.append(Section("Prompts: least and most", ("prompt", "", "clips"), rows))
         if self.associations:
             rows = [
-                [a.prompt, a.outcome, str(a.n_items), a.correlation.short(),
-                 a.correlation.range(), format_p(a.p_value), format_p(a.p_adjusted)]
+                [
+                    a.prompt,
+                    a.outcome,
+                    str(a.n_items),
+                    a.correlation.short(),
+                    a.correlation.range(),
+                    format_p(a.p_value),
+                    format_p(a.p_adjusted),
+                ]
                 for a in self.associations
-            ]  # fmt: skip
-            columns = ("prompt", "goes with", "clips", "rank correlation", "interval", "p",
-                       "p, adjusted")  # fmt: skip
+            ]
+            columns = (
+                "prompt",
+                "goes with",
+                "clips",
+                "rank correlation",
+                "interval",
+                "p",
+                "p, adjusted",
+            )
             notes = sorted({a.correlation.note for a in self.associations} - {""})
             parts.append(Section("Prompts and errors", columns, rows, notes))
         return parts

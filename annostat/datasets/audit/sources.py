@@ -20,8 +20,18 @@ from annostat.tables.folders import list_files, open_folder
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = ("item", "split", "patient", "fps", "n_frames", "height", "width", "ef", "edv_ml",
-           "esv_ml")  # fmt: skip
+COLUMNS = (
+    "item",
+    "split",
+    "patient",
+    "fps",
+    "n_frames",
+    "height",
+    "width",
+    "ef",
+    "edv_ml",
+    "esv_ml",
+)
 
 
 @dataclass(frozen=True, eq=False)

@@ -46,8 +46,12 @@ def test_what_is_drawn_is_uniform_and_depends_on_seed_epoch_and_clip_alone():
     change = Augmentation(0.5, 0.1, 0.3)
     names = [f"c{k}" for k in range(4000)]
     drawn = change.draw(3, 7, names)
-    for column, high in ((np.log(drawn[:, 0]), 0.5), (drawn[:, 1], 0.1), (drawn[:, 2], 0.1),
-                         (np.log(drawn[:, 3]), 0.3)):  # fmt: skip
+    for column, high in (
+        (np.log(drawn[:, 0]), 0.5),
+        (drawn[:, 1], 0.1),
+        (drawn[:, 2], 0.1),
+        (np.log(drawn[:, 3]), 0.3),
+    ):
         counts, _ = np.histogram(column, bins=10, range=(-high, high))
         assert counts.sum() == 4000
         assert ((counts - 400) ** 2 / 400).sum() < 27.9  # chi-square, 9 degrees of freedom, 0.1 %

@@ -26,8 +26,13 @@ TINY = Data(size=16, frames=16, n_train=8, n_valid=3, n_test=2)
 def store_of(lengths):
     total = sum(lengths)
     frames = np.arange(total * 4, dtype=np.uint8).reshape(total, 2, 2)
-    return Store([f"c{k}" for k in range(len(lengths))], np.array(lengths), frames,
-                 frames[:, None], [{} for _ in lengths])  # fmt: skip
+    return Store(
+        [f"c{k}" for k in range(len(lengths))],
+        np.array(lengths),
+        frames,
+        frames[:, None],
+        [{} for _ in lengths],
+    )
 
 
 def test_windows_are_uniform_and_repeatable():

@@ -143,8 +143,9 @@ def test_modules(clip, tmp_path):
         torch.jit.script(Net2()).save(str(tmp_path / "t.pt"))
     example = (torch.zeros(4, 3, 48, 48),)
     shapes = {"x": {0: torch.export.Dim("n", min=2, max=64)}}
-    torch.export.save(torch.export.export(Net2(), example, dynamic_shapes=shapes),
-                      tmp_path / "t.pt2")  # fmt: skip
+    torch.export.save(
+        torch.export.export(Net2(), example, dynamic_shapes=shapes), tmp_path / "t.pt2"
+    )
     for name in ("t.pt", "t.pt2"):
         mask = parse_teacher(f"LV=module:{tmp_path / name}").masks(source(clip))
         assert np.array_equal(mask >= 128, wanted)
@@ -171,8 +172,10 @@ def test_several_teachers_are_merged(clip, tmp_path):
     assert np.abs(merged(teachers, source(clip), "mean") - mean).max() <= 0.5
     table = tmp_path / "q.csv"
     table.write_text(f"clip,quality\n{clip.name},3\n")
-    pair = [parse_teacher(f"LV=oracle,quality={table}"),
-            parse_teacher("LV=oracle,miss=1,quality=1")]  # fmt: skip
+    pair = [
+        parse_teacher(f"LV=oracle,quality={table}"),
+        parse_teacher("LV=oracle,miss=1,quality=1"),
+    ]
     assert set(np.unique(merged(pair, source(clip), "quality"))) == {0, round(0.75 * 255)}
     none = [parse_teacher("LV=oracle,miss=1")] * 2
     assert not merged(none, source(clip), "staple").any()
@@ -205,8 +208,12 @@ def test_oracle_needs_a_truth(clip):
 
 
 def test_phantom_targets(tmp_path):
-    data = {**PHANTOM.__dict__, "structures": ("LV", "MYO"),
-            "teachers": ("LV=oracle", "MYO=oracle,bias=1"), "n_corrupted": 2}  # fmt: skip
+    data = {
+        **PHANTOM.__dict__,
+        "structures": ("LV", "MYO"),
+        "teachers": ("LV=oracle", "MYO=oracle,bias=1"),
+        "n_corrupted": 2,
+    }
     config = Config(Data(**data))
     store = open_store(config.data, "train", tmp_path)
     assert store.targets.shape == (64, 2, 32, 32) and store.names[0] == "phantom-1-00000"
@@ -283,8 +290,10 @@ def test_people_outline_the_clips_of_a_test_split(echo, tmp_path):
     made.traces.append((name, 99, heart.trace(0)))
     twice = open_store(dataclasses.replace(data, path=str(made.write(path))), "test", tmp_path)
     assert [(o.frame, o.annotator) for o in twice.outlines[0]] == [
-        (heart.es, 0), (heart.ed, 0), (heart.ed, 1)
-    ]  # fmt: skip
+        (heart.es, 0),
+        (heart.ed, 0),
+        (heart.ed, 1),
+    ]
     bare = EchoFolder.make(5, n_frames=12, size=48).write(tmp_path / "bare", tracings=False)
     with pytest.raises(AnnostatError, match="nothing is there to score against"):
         open_store(dataclasses.replace(data, path=str(bare)), "test", tmp_path)

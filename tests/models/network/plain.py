@@ -14,10 +14,14 @@ def conv_lstm(x, weight, bias):
     for t in range(steps):
         both = torch.cat([x[:, t], h], dim=1)
         z = [
-            F.conv2d(both, weight[k * filters : (k + 1) * filters], bias[k * filters :][:filters],
-                     padding=1)
+            F.conv2d(
+                both,
+                weight[k * filters : (k + 1) * filters],
+                bias[k * filters :][:filters],
+                padding=1,
+            )
             for k in range(4)
-        ]  # fmt: skip
+        ]
         c = z[1].sigmoid() * c + z[0].sigmoid() * z[3].tanh()
         h = z[2].sigmoid() * c.tanh()
         out.append(h)
