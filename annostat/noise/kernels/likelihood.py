@@ -20,18 +20,15 @@ from annostat.noise.kernels.types import FLAGS, POINT, TINY, Cells, entry, unpac
 
 
 @njit(**FLAGS)
-def cell_probability(law, cells, c, before):
+def cell_probability(law, z, rater, before):
     """Return the flat-prior probability of a cell under given laws, and its widest difference."""
-    i, j = cells.start[c], cells.start[c + 1]
-    d = cells.z[i]
-    for m in range(i, j):
-        d = max(d, cells.z[m])
+    d = z[0]
+    for m in range(z.size):
+        d = max(d, z[m])
     reach = law.shape[1] - d
     if reach <= 0:
         return 0.0, d
-    if j - i == 2 and law.shape[0] == 1:
-        return pair_probability(law[0], d), d
-    return cell_products(law, cells.z[i:j], cells.rater[i:j], reach, before), d
+    return cell_products(law, z, rater, reach, before), d
 
 
 @njit(**FLAGS)
@@ -63,25 +60,34 @@ def law_slopes(law, cells, keep, d_keep, slopes):
     """
     raters, width = law.shape
     before = workspace(law, cells)
+    # Taken out once: a tuple of arrays that is handed on for each cell costs more than the cell.
+    z, rater, start = cells.z, cells.rater, cells.start
+    counts, constant, slope = cells.count, cells.constant, cells.slope
+    one, its_slopes = law[0], slopes[0]
     total, rate_slope = 0.0, 0.0
     for c in range(cells.first, cells.last):
-        count = cells.count[c]
+        count = counts[c]
         if count == 0.0:
             continue
-        p_law, d = cell_probability(law, cells, c, before)
-        p = keep * p_law + cells.constant[c]
+        i, j = start[c], start[c + 1]
+        pair = j - i == 2 and raters == 1
+        if pair:
+            d = max(z[i], z[i + 1])
+            p_law = pair_probability(one, d) if d < width else 0.0
+        else:
+            p_law, d = cell_probability(law, z[i:j], rater[i:j], before)
+        p = keep * p_law + constant[c]
         floored = p < TINY
         total += count * math.log(TINY if floored else p)
         if floored:
             continue
-        rate_slope += count * (d_keep * p_law + cells.slope[c]) / p
+        rate_slope += count * (d_keep * p_law + slope[c]) / p
         if d < width:
             weight = count * keep / p
-            i, j = cells.start[c], cells.start[c + 1]
-            if j - i == 2 and raters == 1:
-                pair_slopes(law[0], d, 2.0 * weight, slopes[0])
+            if pair:
+                pair_slopes(one, d, 2.0 * weight, its_slopes)
             else:
-                cell_slopes(law, cells.z[i:j], cells.rater[i:j], before, weight, slopes)
+                cell_slopes(law, z[i:j], rater[i:j], before, weight, slopes)
     return total, rate_slope
 
 
@@ -115,18 +121,21 @@ def group_cells(spec, u, p, g, first, room):
     rate = u[n] if spec[1] else 0.0
     alone, together = p.alone * rate, p.together * rate
     last = first
-    n_cells = p.group.size
+    group, extra = p.group, p.extra
+    n_cells = group.size
     constant, slope = room
-    while last < n_cells and p.group[last] == g:
-        pair = p.extra[last]
-        constant[last] = (1.0 - together) * alone * alone * pair
-        slope[last] = (2.0 * (1.0 - together) * alone * p.alone - p.together * alone * alone) * pair
-        if p.together > 0.0:
-            k = p.start[last + 1] - p.start[last]
-            wide = max(p.base[g] - p.span[last], 0) / float(p.base[g]) ** k
-            constant[last] += together * wide
-            slope[last] += p.together * wide
+    both = (1.0 - together) * alone * alone
+    d_both = 2.0 * (1.0 - together) * alone * p.alone - p.together * alone * alone
+    while last < n_cells and group[last] == g:
+        constant[last] = both * extra[last]
+        slope[last] = d_both * extra[last]
         last += 1
+    if p.together > 0.0:
+        for c in range(first, last):
+            k = p.start[c + 1] - p.start[c]
+            wide = max(p.base[g] - p.span[c], 0) / float(p.base[g]) ** k
+            constant[c] += together * wide
+            slope[c] += p.together * wide
     return Cells(p.z, p.rater, p.start, p.count, constant, slope, first, last)
 
 
@@ -161,11 +170,12 @@ def evaluate(fill, spec, u, data, grad):
                 if j == 0 and r > 0:
                     grad[n + rated + r - 1] += kept * slope
             if p.alone > 0.0:
+                base, moved = p.base[g], 0.0
                 for x in range(-half, half + 1):
                     y = abs(x)
-                    wide = abandoned_pmf(y, p.base[g], triangle)
-                    moved = wide - (pmf[r, y] if y <= s else 0.0)
-                    rate_slope += p.alone * slopes[r, half + x] * moved
+                    wide = abandoned_pmf(y, base, triangle)
+                    moved += slopes[r, half + x] * (wide - (pmf[r, y] if y <= s else 0.0))
+                rate_slope += p.alone * moved
         if rated:
             grad[n] += rate_slope
         first = cells.last
@@ -184,7 +194,12 @@ def cell_logs(points, spec, u, data, logs):
         _, _, law = group_laws(fill, spec, u, p, g)
         before = workspace(law, cells)
         for c in range(first, cells.last):
-            p_law, _ = cell_probability(law, cells, c, before)
+            i, j = cells.start[c], cells.start[c + 1]
+            if j - i == 2 and law.shape[0] == 1:
+                d = max(cells.z[i], cells.z[i + 1])
+                p_law = pair_probability(law[0], d) if d < law.shape[1] else 0.0
+            else:
+                p_law, _ = cell_probability(law, cells.z[i:j], cells.rater[i:j], before)
             logs[c] = math.log(max((1.0 - p.together * rate) * p_law + cells.constant[c], TINY))
         first = cells.last
 
