@@ -161,7 +161,10 @@ def cell_products(laws, z, rater, reach, before):
 @njit(**FLAGS)
 def cell_slopes(laws, z, rater, before, weight, slopes):
     """Add weight·∂/∂f of `cell_products` to `slopes`, one row per rater."""
-    reach = laws.shape[1] - z.max()
+    widest = z[0]
+    for m in range(z.size):
+        widest = max(widest, z[m])
+    reach = laws.shape[1] - widest
     after = before[0]  # weight times the product of the factors after the j-th
     after[:reach] = weight
     for j in range(z.size - 1, -1, -1):

@@ -71,11 +71,15 @@ def law_slopes(law, cells, keep, d_keep, slopes):
             continue
         i, j = start[c], start[c + 1]
         pair = j - i == 2 and raters == 1
-        if pair:
-            d = max(z[i], z[i + 1])
-            p_law = pair_probability(one, d) if d < width else 0.0
+        d = z[i]
+        for m in range(i, j):
+            d = max(d, z[m])
+        if d >= width:
+            p_law = 0.0
+        elif pair:
+            p_law = pair_probability(one, d)
         else:
-            p_law, d = cell_probability(law, z[i:j], rater[i:j], before)
+            p_law = cell_products(law, z[i:j], rater[i:j], width - d, before)
         p = keep * p_law + constant[c]
         floored = p < TINY
         total += count * math.log(TINY if floored else p)
