@@ -34,6 +34,7 @@ from annostat.errors import check_count, check_level
 from annostat.labels.pairs import pair_mae
 from annostat.labels.rounds import Rounds
 from annostat.resampling.generators import Rng, seed_of
+from annostat.resampling.parallel import Progress
 from annostat.results.estimates import Estimate
 from annostat.results.result import Check, Provenance
 
@@ -49,6 +50,7 @@ def bounds(
     n_resamples: int = 2000,
     rng: Rng = 0,
     n_jobs: int | None = 1,
+    progress: Progress | None = None,
 ) -> MeasuredBounds:
     r"""Return the floors and ceilings that rounds of annotation imply.
 
@@ -68,6 +70,8 @@ def bounds(
         Confidence level.
     n_resamples, rng, n_jobs
         For the bootstraps; whole clusters are drawn.
+    progress : callable, optional
+        Called as ``progress(done, total)`` after each of the bootstraps.
 
     Returns
     -------
@@ -101,9 +105,11 @@ def bounds(
     count = check_count("m", m, low=1)
     level = check_level(level)
     used = rounds.usable()
+    tell: Progress = progress or (lambda done, total: None)
     noise = repeatability(
         used, interval=interval, level=level, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs
     )
+    tell(1, 4)
     v = Variances.of(used)
     collapsed = used.weights is not None and used.items is None
     resampled: dict[str, Any] = {
@@ -117,6 +123,7 @@ def bounds(
     table: tuple[IccForm, ...] = ()
     if not collapsed and len(used.values) >= 2:
         table = icc(used, interval=share, **resampled).forms
+    tell(2, 4)
     limits = deviations = None
     if used.n_rounds == 2 and not used.exchangeable and len(used.differences()) >= 3:
         limits = bland_altman(
@@ -127,10 +134,12 @@ def bounds(
             limits = replace(limits, sd=replace(limits.sd, interval=spread.interval))
     elif not collapsed:
         deviations = limits_with_mean(used, interval=interval, **resampled)
+    tell(3, 4)
     if collapsed:
         reliability = Estimate(math.nan, note="the values were collapsed into differences")
     else:
         reliability = reliability_estimate(v, interval=share, **resampled)
+    tell(4, 4)
     by_label = None if collapsed or v.dominated else _by_label(used, level)
     return MeasuredBounds(
         noise_sd=noise.noise_sd,

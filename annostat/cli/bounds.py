@@ -13,6 +13,7 @@ from annostat.cli.common import (
     input_options,
     load,
     of_strata,
+    progress_bar,
     publish,
     read_of,
     value_options,
@@ -137,15 +138,17 @@ def _from_rounds(rounds: Rounds, options: dict[str, Any]) -> dict[str, Any]:
     from annostat.ceilings import bounds as bounds_of
 
     def compute(name: str, part: Rounds) -> Any:
-        return bounds_of(
-            part,
-            m=options["mean_of"],
-            interval=options["interval"],
-            level=options["level"],
-            n_resamples=options["resamples"],
-            rng=options["seed"],
-            n_jobs=options["n_jobs"],
-        )
+        with progress_bar(name or "bounds") as progress:
+            return bounds_of(
+                part,
+                m=options["mean_of"],
+                interval=options["interval"],
+                level=options["level"],
+                n_resamples=options["resamples"],
+                rng=options["seed"],
+                n_jobs=options["n_jobs"],
+                progress=progress,
+            )
 
     return each_stratum(rounds.strata().items(), compute, options["by"])
 
