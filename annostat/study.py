@@ -20,6 +20,7 @@ from annostat.concentration.result import Concentration
 from annostat.errors import check_level
 from annostat.labels.kinds import Kind, kind_of
 from annostat.labels.rounds import Rounds
+from annostat.labels.taking import takes_rounds
 from annostat.noise.compare import NoiseComparison, compare_noise
 from annostat.resampling.generators import Rng
 from annostat.resampling.parallel import Progress
@@ -100,6 +101,7 @@ class Study(Result):
         return [section for result in self.results for section in result.sections()]
 
 
+@takes_rounds
 def study(
     rounds: Rounds,
     predictions: Mapping[str, ArrayLike] | None = None,

@@ -11,6 +11,7 @@ from scipy import special
 
 from annostat.errors import AnnostatError, check_choice, check_level
 from annostat.labels.rounds import Rounds
+from annostat.labels.taking import takes_rounds
 from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.generators import Rng
 from annostat.resampling.sums import Sums
@@ -19,6 +20,7 @@ from annostat.results.estimates import Estimate, Interval
 INTERVALS = ("bootstrap-t", "lin", "t", "percentile", "bca")
 
 
+@takes_rounds
 def concordance(
     rounds: Rounds,
     *,

@@ -29,6 +29,7 @@ from annostat.agreement.location_scale import WIDEST, Fitted, Table, fit, log_li
 from annostat.agreement.variances import Variances
 from annostat.errors import AnnostatError, check_choice, check_level
 from annostat.labels.rounds import Rounds
+from annostat.labels.taking import takes_rounds
 from annostat.noise.hull import tails_of_labels
 from annostat.resampling.clusters import cluster_codes
 from annostat.results.estimates import Estimate, Interval
@@ -43,6 +44,7 @@ SEEN_FROM = 100  # units from which a test that sees no difficulty is taken at i
 DROP = 2.5  # variance of log s² for Laplace errors, over that for Gaussian ones
 
 
+@takes_rounds
 def hierarchy(rounds: Rounds, *, law: str = "auto", level: float = 0.95) -> Hierarchy:
     r"""Return the bias and the noise of each of three or more raters, and those of a new one.
 

@@ -16,6 +16,7 @@ from annostat.agreement.small import chosen, log_variance_error, reliability_int
 from annostat.agreement.variances import NONE_COVERS, Variances, share_interval
 from annostat.errors import AnnostatError, check_choice, check_level
 from annostat.labels.rounds import Rounds
+from annostat.labels.taking import takes_rounds
 from annostat.resampling.generators import Rng, seed_of
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Provenance, Result
@@ -137,6 +138,7 @@ def notes_of(forms: Sequence[IccForm]) -> list[str]:
     return notes
 
 
+@takes_rounds
 def icc(
     rounds: Rounds,
     *,

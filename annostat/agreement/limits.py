@@ -24,6 +24,7 @@ from annostat.agreement.variances import FEW_ITEMS
 from annostat.arrays import FloatArray
 from annostat.errors import AnnostatError, check_choice, check_level, check_number, check_squares
 from annostat.labels.rounds import Rounds
+from annostat.labels.taking import takes_rounds
 from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.generators import Rng, seed_of
 from annostat.resampling.intervals import NORMAL_95
@@ -134,6 +135,7 @@ class BlandAltman(Result):
         return [head, check_section(self.checks)]
 
 
+@takes_rounds
 def bland_altman(
     rounds: Rounds,
     first: str | int = 0,

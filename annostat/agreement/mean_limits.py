@@ -15,6 +15,7 @@ from annostat.agreement.variances import Variances
 from annostat.arrays import FloatArray
 from annostat.errors import AnnostatError, check_level
 from annostat.labels.rounds import Rounds
+from annostat.labels.taking import takes_rounds
 from annostat.resampling.generators import Rng, seed_of
 from annostat.resampling.intervals import NORMAL_95
 from annostat.results.estimates import Estimate
@@ -75,6 +76,7 @@ class MeanLimits(Result):
         return [Section("Limits of agreement with the mean", columns, rows, lines)]
 
 
+@takes_rounds
 def limits_with_mean(
     rounds: Rounds,
     *,

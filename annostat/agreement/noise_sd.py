@@ -18,6 +18,7 @@ from annostat.agreement.variances import NONE_COVERS, Variances
 from annostat.errors import AnnostatError, check_choice, check_level
 from annostat.labels.checks import check_rounds
 from annostat.labels.rounds import Rounds
+from annostat.labels.taking import takes_rounds
 from annostat.resampling.generators import Rng, seed_of
 from annostat.resampling.intervals import NORMAL_95, exp
 from annostat.results.estimates import Estimate, Interval
@@ -105,6 +106,7 @@ class Repeatability(Result):
         ]
 
 
+@takes_rounds
 def repeatability(
     rounds: Rounds,
     *,

@@ -37,6 +37,7 @@ from annostat.agreement.variance_forms import FORMS, FormFit, Spread, fit_form
 from annostat.agreement.variances import NONE_COVERS, Variances, dominates
 from annostat.errors import AnnostatError, check_level, check_numbers
 from annostat.labels.rounds import Rounds
+from annostat.labels.taking import takes_rounds
 from annostat.noise.hull import design_effect, heavy_tails
 from annostat.resampling.clusters import cluster_codes
 from annostat.results.estimates import Estimate, Interval
@@ -110,6 +111,7 @@ class Fits:
         )
 
 
+@takes_rounds
 def precision_profile(rounds: Rounds, *, level: float = 0.95) -> PrecisionProfile:
     r"""Return the noise SD as a function of the value.
 

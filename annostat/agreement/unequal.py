@@ -54,6 +54,7 @@ from annostat.agreement.small import noise_interval, reliability_interval
 from annostat.agreement.variances import Variances
 from annostat.errors import AnnostatError, check_level, check_numbers
 from annostat.labels.rounds import Rounds
+from annostat.labels.taking import takes_rounds
 from annostat.noise.hull import tails_of_labels
 from annostat.resampling.clusters import cluster_codes
 from annostat.results.estimates import Estimate, Interval
@@ -63,6 +64,7 @@ FloatArray = NDArray[np.float64]
 NO_NOISE = 1e-13  # of the squared spread of the values: covariances differ by rounding
 
 
+@takes_rounds
 def unequal_raters(
     rounds: Rounds, *, model: ArrayLike | None = None, level: float = 0.95
 ) -> UnequalRaters:

@@ -39,6 +39,7 @@ from annostat.ceilings.values import unbiased_pair_mae
 from annostat.errors import AnnostatError, check_level
 from annostat.labels.pairs import pair_mae
 from annostat.labels.rounds import Rounds
+from annostat.labels.taking import takes_rounds
 from annostat.noise.brackets import Bracket, bracket, lattice_floor
 from annostat.noise.hull import REFUTED, FamilyFit, Hull, heavy_tails, hull
 from annostat.results.estimates import Estimate, Interval
@@ -52,6 +53,7 @@ NARROW_STEPS = 4.0  # E|D| in steps of a lattice: below, laws on the real line d
 FINE_STEPS = 50.0  # below, a test of fit sees the lattice
 
 
+@takes_rounds
 def mae_floor(
     rounds: Rounds, *, raters: UnequalRaters | None = None, level: float = 0.95
 ) -> MaeFloor:

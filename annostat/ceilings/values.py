@@ -33,6 +33,7 @@ from annostat.ceilings.measured import MeasuredBounds
 from annostat.errors import check_count, check_level
 from annostat.labels.pairs import pair_mae
 from annostat.labels.rounds import Rounds
+from annostat.labels.taking import takes_rounds
 from annostat.resampling.generators import Rng, seed_of
 from annostat.resampling.parallel import Progress
 from annostat.results.estimates import Estimate
@@ -41,6 +42,7 @@ from annostat.results.result import Check, Provenance
 MOST = 0.5  # share of the items with all labels from which raters are told apart
 
 
+@takes_rounds
 def bounds(
     rounds: Rounds,
     *,

@@ -14,6 +14,7 @@ from annostat.errors import AnnostatError, check_choice, check_level
 from annostat.labels.checks import check_rounds
 from annostat.labels.pairs import pair_mae
 from annostat.labels.rounds import Rounds
+from annostat.labels.taking import takes_rounds
 from annostat.noise.abandonment import ABANDONMENT, Abandonment, get_abandonment
 from annostat.noise.brackets import Bracket, bracket
 from annostat.noise.families import FAMILIES, Family, get_family
@@ -181,6 +182,7 @@ class NoiseComparison(Result):
         ]
 
 
+@takes_rounds
 def compare_noise(
     rounds: Rounds,
     *,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from annostat.errors import check_choice, check_level
 from annostat.labels.rounds import Rounds
+from annostat.labels.taking import takes_rounds
 from annostat.noise.abandonment import Abandonment, get_abandonment
 from annostat.noise.families import Family, get_family
 from annostat.noise.problem import (
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 from annostat.noise.result import NoiseFit, fit_problem
 
 
+@takes_rounds
 def fit_noise(
     rounds: Rounds,
     core: str | Family = "laplace",

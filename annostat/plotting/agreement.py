@@ -6,18 +6,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from annostat.agreement import BlandAltman, bland_altman
 from annostat.plotting.figures import COLOURS, axes_of, spelt_out
 from annostat.results.text import percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from annostat.agreement import BlandAltman, MeanLimits
+    from annostat.agreement import MeanLimits
+    from annostat.labels import Rounds
 
 __all__ = ["plot_bland_altman", "plot_deviations"]
 
 
-def plot_bland_altman(result: BlandAltman, ax: Axes | None = None) -> Axes:
+def plot_bland_altman(result: BlandAltman | Rounds, ax: Axes | None = None) -> Axes:
     """Draw differences against means, with bias, limits of agreement and their intervals.
 
     Where a check says that the limits change with the mean, the regression limits are drawn too.
@@ -25,7 +27,8 @@ def plot_bland_altman(result: BlandAltman, ax: Axes | None = None) -> Axes:
 
     Parameters
     ----------
-    result : BlandAltman
+    result : BlandAltman or Rounds
+        Rounds are compared first: `annostat.agreement.bland_altman`.
     ax : Axes, optional
         Drawn on new axes if not given.
 
@@ -33,6 +36,8 @@ def plot_bland_altman(result: BlandAltman, ax: Axes | None = None) -> Axes:
     -------
     matplotlib.axes.Axes
     """
+    if not isinstance(result, BlandAltman):
+        result = bland_altman(result)
     ax = axes_of(ax)
     back = np.exp if result.log else np.asarray
     x, d = back(result.means), back(result.differences)

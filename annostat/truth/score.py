@@ -26,6 +26,7 @@ from annostat.errors import (
 from annostat.labels.checks import check_rounds
 from annostat.labels.kinds import kind_of
 from annostat.labels.rounds import Rounds
+from annostat.labels.taking import takes_rounds
 from annostat.noise import compare_noise
 from annostat.noise.compare import in_physical_units
 from annostat.resampling.clusters import cluster_codes
@@ -41,6 +42,7 @@ from annostat.truth.result import ModelScore, Scores
 from annostat.truth.verdicts import BELOW
 
 
+@takes_rounds
 def score_models(
     rounds: Rounds,
     predictions: Mapping[str, ArrayLike],
