@@ -142,6 +142,9 @@ def test_which_kind_a_column_is_has_one_rule():
     volumes = Rounds.from_array(50_000 + np.array([[10, 2012], [31, 30], [7, 7]]))
     assert kind_of(near).picks and not kind_of(near).sure
     assert not kind_of(volumes).picks
+    assert (
+        not kind_of(replace(near, unit="%")).picks and kind_of(replace(near, unit="frames")).picks
+    )
     assert kind_of(replace(near, length=np.array([50, 50, 50]))).sure
     grades = LabelKind("grades", "1 to 5", lambda r: np.nanmax(r.values) <= 5, lambda r: False)
     few = Rounds.from_array([[1, 2], [5, 5]])

@@ -12,6 +12,7 @@ from annostat.labels.rounds import Rounds
 from annostat.results.result import Check
 
 WIDEST_PICKS = 1000  # whole numbers of an item that lie further apart are values, unless told so
+COUNTED = ("", "frame", "frames", "slice", "slices", "image", "images")  # units of picks
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ class LabelKind:
 
 
 def _close_whole_numbers(rounds: Rounds) -> bool:
+    if rounds.unit.strip().lower() not in COUNTED:
+        return False
     values = rounds.values[rounds.readings > 0]
     seen = values[np.isfinite(values)]
     reach = float(np.max(np.nanmax(values, axis=1) - np.nanmin(values, axis=1), initial=0.0))
@@ -78,7 +81,8 @@ class Kind:
             return ()
         message = (
             "All labels are whole numbers and are taken for picks of a frame or slice; if they are "
-            "values (per cent, millilitres), say so: kind 'values'."
+            "values (per cent, millilitres), say so by their unit or by --kind "
+            "values (kind)."
         )
         return (Check("kind", None, message),)
 
@@ -93,8 +97,9 @@ def kind_of(
     rounds : Rounds
         Labels of shape (n_items, n_rounds); NaN is a missing label.
     asked : {"auto", "picks", "values"}
-        "auto": picks if all labels are whole numbers, and those of no item are further apart than
-        `WIDEST_PICKS`. A period or a length says that they are frames or slices.
+        "auto": picks if all labels are whole numbers, those of no item are further apart than
+        `WIDEST_PICKS`, and their unit is none that measures ("%", "mL"). A period or a length says
+        that they are frames or slices.
     kinds : sequence of LabelKind
         The kinds that are known, in the order in which they are tried; the last one fits all.
 
