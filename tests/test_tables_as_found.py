@@ -490,3 +490,12 @@ def test_concentration_says_what_was_read(run, tmp_path):
 def test_text_tables_in_memory_are_no_paths():
     with pytest.raises(AnnostatError, match="source must be a path"):
         read_rounds(io.StringIO("a,b\n1,2\n"))
+
+
+@pytest.mark.parametrize("spoiled", [lambda i: str(int(i)), lambda i: f"{i}.avi"])
+def test_predictions_whose_items_are_written_otherwise_are_told_how(tmp_path, spoiled):
+    rounds = read_rounds(FRAME, **NAMED)
+    table = pd.DataFrame({"patient": [spoiled(i) for i in FRAME["patient"]]})
+    path = written(tmp_path / "net.csv", table.assign(net=np.arange(len(table)) + 0.5))
+    with pytest.raises(AnnostatError, match="without leading zeros and endings"):
+        read_predictions(path, rounds)

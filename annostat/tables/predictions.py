@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -66,7 +67,7 @@ def read_predictions(
     if not matched:
         raise AnnostatError(
             f"no item of {os.fspath(path)!r} is among the labels: it has {shown(items, 3)}, the "
-            f"labels {shown(rounds.items, 3)}"
+            f"labels {shown(rounds.items, 3)}{_hint(items, rounds.items)}"
         )
     found = {}
     for model in models:
@@ -82,3 +83,14 @@ def read_predictions(
     if unused:
         words += f"; not used: {shown(unused, 8)}"
     return found, words
+
+
+def _hint(items: Iterable[object], labelled: Iterable[object]) -> str:
+    """Return a word on names that would match without leading zeros and the ends of files."""
+
+    def bare(name: object) -> str:
+        return re.sub(r"\.[a-z0-9]{2,5}(\.gz)?$", "", str(name).strip().casefold()).lstrip("0")
+
+    if {bare(i) for i in items}.isdisjoint(bare(i) for i in labelled):
+        return ""
+    return "; without leading zeros and endings such as .avi they match: write them alike"
