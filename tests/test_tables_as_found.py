@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from annostat import AnnostatError, AnnostatWarning, bounds, read_rounds, score_models
+from annostat.cli import main
 from annostat.tables import files
 from annostat.tables.predictions import read_predictions
 
@@ -499,3 +500,11 @@ def test_predictions_whose_items_are_written_otherwise_are_told_how(tmp_path, sp
     path = written(tmp_path / "net.csv", table.assign(net=np.arange(len(table)) + 0.5))
     with pytest.raises(AnnostatError, match="without leading zeros and endings"):
         read_predictions(path, rounds)
+
+
+def test_markers_may_begin_with_a_minus(tmp_path, capsys):
+    text = "id,a,b\n1,10,12\n2,-999,31\n3,20,22\n4,41,40\n5,-,12\n6,30,33\n7,12,15\n"
+    (tmp_path / "t.csv").write_text(text)
+    args = ["--rounds", "a", "b", "--missing", "-999", "-", "--resamples", "100"]
+    main(["bounds", str(tmp_path / "t.csv"), *args])
+    assert "Left out: 2 with fewer than two" in capsys.readouterr().out

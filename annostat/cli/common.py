@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -63,8 +64,8 @@ class Command(click.Command):
 
 
 def _is_option(text: str) -> bool:
-    """Return whether an argument is an option; "-" is standard input, and may be a marker."""
-    return text.startswith("-") and text != "-"
+    """Return whether an argument is an option; "-" is standard input, "-999" may be a marker."""
+    return text.startswith("-") and re.fullmatch(r"-(\d+(\.\d*)?)?", text) is None
 
 
 def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
