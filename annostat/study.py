@@ -17,7 +17,7 @@ from annostat.ceilings.values import bounds
 from annostat.concentration.compare import ConcentrationComparison, compare_concentration
 from annostat.concentration.measure import concentration
 from annostat.concentration.result import Concentration
-from annostat.errors import check_level
+from annostat.errors import AnnostatError, check_level
 from annostat.labels.kinds import Kind, kind_of
 from annostat.labels.rounds import Rounds
 from annostat.labels.taking import takes_rounds
@@ -54,7 +54,8 @@ class Study(Result):
     scores : Scores or None
         The models against labels and truth; None without models.
     concentration : Concentration, ConcentrationComparison or None
-        Where the models' errors sit; None without models, or below 20 items that all labelled.
+        Where the models' errors sit; None without models, or where `no_concentration` says why.
+    no_concentration : str
     """
 
     rounds: Rounds
@@ -63,6 +64,7 @@ class Study(Result):
     bounds: MeasuredBounds | None
     scores: Scores | None
     concentration: Concentration | ConcentrationComparison | None
+    no_concentration: str = ""
 
     @property
     def results(self) -> tuple[Result, ...]:
@@ -72,8 +74,11 @@ class Study(Result):
 
     @property
     def checks(self) -> tuple[Check, ...]:
-        """What the kind of the labels rests on."""
-        return self.kind.checks()
+        """What the kind of the labels rests on, and what could not be shown."""
+        if not self.no_concentration:
+            return self.kind.checks()
+        text = f"Where the error sits is not shown: {self.no_concentration}."
+        return (*self.kind.checks(), Check("concentration", None, text))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, None where there is no such result."""
@@ -156,6 +161,7 @@ def study(
     sort = kind_of(rounds, kind)
     common: dict[str, Any] = {"level": level, "rng": rng, "n_jobs": n_jobs}
     noise = limits = scores = errors = None
+    missing = ""
     if sort.picks:
         noise = compare_noise(rounds, physical=physical, progress=progress, **common)
     if not (sort.picks and sort.sure):
@@ -165,8 +171,13 @@ def study(
         scores = score_models(
             rounds, models, kind=sort.name, physical=physical, n_resamples=n_resamples, **common
         )
-        errors = _concentration(rounds, models, common)
-    return Study(rounds, sort, noise, limits, scores, errors)
+        try:
+            errors = _concentration(rounds, models, common)
+        except AnnostatError as error:  # the other results stand without it
+            missing = str(error)
+        if errors is None and not missing:
+            missing = f"it takes {FEWEST} items with two labels and all predictions"
+    return Study(rounds, sort, noise, limits, scores, errors, missing)
 
 
 def _concentration(

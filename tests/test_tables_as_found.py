@@ -508,3 +508,11 @@ def test_markers_may_begin_with_a_minus(tmp_path, capsys):
     args = ["--rounds", "a", "b", "--missing", "-999", "-", "--resamples", "100"]
     main(["bounds", str(tmp_path / "t.csv"), *args])
     assert "Left out: 2 with fewer than two" in capsys.readouterr().out
+
+
+def test_a_report_takes_predictions_in_a_file_of_their_own(tmp_path, capsys):
+    table = written(tmp_path / "t.csv")
+    net = FRAME[["patient"]].assign(net=FRAME["first"] + 0.5)
+    args = ["--rounds", "first", "second", "--predictions", str(written(tmp_path / "n.csv", net))]
+    main(["report", str(table), *args, "--unit", "%", "-o", str(tmp_path / "page.html")])
+    assert "Models against the truth" in capsys.readouterr().out

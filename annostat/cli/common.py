@@ -121,6 +121,14 @@ def exclude_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--exclude", metavar="FILE.csv", help=text)(command)
 
 
+def predictions_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the option of predictions in files of their own."""
+    text = "Table of predictions, joined by item: a column for each model."
+    return click.option(
+        "--predictions", "prediction_files", metavar="FILE", multiple=True, help=text
+    )(command)
+
+
 def value_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of labels that are values."""
     return add(

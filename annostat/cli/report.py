@@ -14,6 +14,7 @@ from annostat.cli.common import (
     TYPED,
     Command,
     each_stratum,
+    predictions_option,
     progress_bar,
     run_options,
     table_options,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 @click.command("report", cls=Command)
 @table_options
+@predictions_option
 @run_options
 @click.option(
     "--kind",

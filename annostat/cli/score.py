@@ -16,6 +16,7 @@ from annostat.cli.common import (
     load_all,
     of_rounds,
     of_strata,
+    predictions_option,
     progress_bar,
     publish,
     read_of,
@@ -36,13 +37,7 @@ HELD_OUT_NOTE = (
 
 @click.command("score", cls=Command)
 @input_options
-@click.option(
-    "--predictions",
-    "prediction_files",
-    metavar="FILE",
-    multiple=True,
-    help="Table of predictions, joined by item: a column for each model.",
-)
+@predictions_option
 @value_options
 @click.option(
     "--trained-on",
@@ -131,7 +126,7 @@ def labels_and_models(options: dict[str, Any]) -> tuple[Rounds, dict[str, np.nda
     )
     rounds = of_rounds(both)
     predictions = {m: both.values[:, both.names.index(m)] for m in models}
-    for path in options.get("prediction_files", ()):
+    for path in options["prediction_files"]:
         for name, f in joined(path, rounds, options["missing"]).items():
             if name in predictions or name in rounds.names:
                 raise AnnostatError(f"--predictions {path!r}: {name!r} is there already")

@@ -109,6 +109,7 @@ def bracket(pair: Estimate, *, lattice: bool = True) -> Bracket:
 
     Examples
     --------
+    >>> from annostat import Estimate, Interval
     >>> b = bracket(Estimate(3.0, None, Interval(2.7, 3.3, 0.95, "log-t"), "frames"))
     >>> b.log_concave["low"], b.log_concave["high"]
     (2.0, 2.25)

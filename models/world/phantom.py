@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from annostat import AnnostatError
 from annostat.errors import check_choice, check_count
 from models.world.heart import BASE, LABELS, Outline, emptied_fraction, locate, opening
-from models.world.ultrasound import TEXTURE, polar_image, scan_convert
+from models.world.ultrasound import TEXTURE, point_spread, polar_image, scan_convert
 
 CORRUPTIONS = ("frozen", "noise", "dark", "shuffled", "flipped")
 CHUNK = 4  # frames at once on a CPU: what fits the cache is fastest
@@ -417,15 +417,15 @@ def _batch(draws: Sequence[Draw], put: Any) -> tuple[Any, Any, Any, Any]:
     x, y, r = (put(np.stack(a)[:, None]) for a in zip(*polar, strict=True))
     sampled = [_scan_weights(d, rows, lines) for d in draws]
     offsets = np.stack([d.offsets for d in draws])
+    axial = [point_spread(rows, d.axial / (d.depth / rows)) for d in draws]
+    lateral = [point_spread(lines, d.lateral / (2 * d.half_angle / lines)) for d in draws]
     grid = SimpleNamespace(
         x=x,
         y=y,
         r=r,
         size=size,
-        axial=put(np.stack([_psf(rows, d.axial / (d.depth / rows)) for d in draws])[:, None]),
-        lateral=put(
-            np.stack([_psf(lines, d.lateral / (2 * d.half_angle / lines)) for d in draws])[:, None]
-        ),
+        axial=put(np.stack(axial)[:, None]),
+        lateral=put(np.stack(lateral)[:, None]),
         line_gain=put(np.stack([d.line_gain for d in draws])),
         noise_row=put((offsets[:, :, 0, None] + np.arange(rows))[..., None]),
         noise_column=put((offsets[:, :, 1, None] + np.arange(lines))[:, :, None, :]),
@@ -474,13 +474,6 @@ def _scan_weights(d: Draw, rows: int, lines: int) -> tuple[NDArray[np.int64], ND
     return index, weights.astype(np.float32)
 
 
-def _psf(n: int, sd: float) -> NDArray[np.float32]:
-    """Return a Gaussian point spread as a matrix; white noise keeps its variance."""
-    gap = np.arange(n)[:, None] - np.arange(n)
-    kernel = np.exp(-(gap**2) / (2 * sd**2))
-    return np.asarray(kernel / np.sqrt((kernel**2).sum(axis=0).max()), dtype=np.float32)
-
-
 def _labels(xp: Any, pixels: tuple[Any, ...], p: Any) -> Any:
     x, y, inside = pixels
     regions = locate(xp, x, y, p).regions
@@ -494,12 +487,11 @@ def whole8(xp: Any, x: Any) -> Any:
 
 def _cut(group: Any, cut: slice, n: int) -> Any:
     """Return the frames `cut` of every array that has a frame axis."""
-    return SimpleNamespace(
-        **{
-            k: v[:, cut] if getattr(v, "ndim", 0) == 4 and v.shape[1] == n and n > 1 else v
-            for k, v in vars(group).items()
-        }
-    )
+
+    def framed(v: Any) -> bool:
+        return getattr(v, "ndim", 0) == 4 and v.shape[1] == n and n > 1
+
+    return SimpleNamespace(**{k: v[:, cut] if framed(v) else v for k, v in vars(group).items()})
 
 
 def _host(array: Any) -> NDArray[np.uint8]:

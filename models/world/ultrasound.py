@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from models.world.heart import BASE, Place, locate
 
 TEXTURE_MM = 0.6  # spacing of the scatterers
@@ -154,3 +157,10 @@ def scan_convert(xp: Any, polar: Any, grid: Any) -> Any:
         out.append(value.reshape(frames, grid.size, grid.size))
     stacked = xp.stack(out) + 0.5
     return stacked.astype(xp.uint8) if hasattr(stacked, "astype") else stacked.to(xp.uint8)
+
+
+def point_spread(n: int, sd: float) -> NDArray[np.float32]:
+    """Return a Gaussian point spread as a matrix; white noise keeps its variance."""
+    gap = np.arange(n)[:, None] - np.arange(n)
+    kernel = np.exp(-(gap**2) / (2 * sd**2))
+    return np.asarray(kernel / np.sqrt((kernel**2).sum(axis=0).max()), dtype=np.float32)
