@@ -4,6 +4,7 @@ import inspect
 import json
 import os
 import pkgutil
+import re
 import subprocess
 import sys
 from dataclasses import dataclass, replace
@@ -284,3 +285,21 @@ def test_a_study_is_everything_that_a_table_allows():
     assert whole.kind.picks and whole.noise is not None and whole.bounds is not None
     assert [c.name for c in whole.checks] == ["kind"]
     assert study(rounds, kind="values").noise is None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "home"),
+    [
+        (r"^FloatArray\b.*=", "arrays.py"),
+        (r"stdtrit\(.*\(1 \+ (self\.)?level\) / 2", "resampling/intervals.py"),
+        (r"ndtri\(\(1 \+ level\) / 2", "resampling/intervals.py"),
+        (r"1\.9599", "resampling/intervals.py"),
+    ],
+)
+def test_what_has_one_home(pattern, home):
+    found = [
+        path.relative_to(ROOT / "annostat").as_posix()
+        for path in (ROOT / "annostat").rglob("*.py")
+        if re.search(pattern, path.read_text(encoding="utf-8"), re.MULTILINE)
+    ]
+    assert [path for path in found if path != home] == []

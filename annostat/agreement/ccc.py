@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from annostat.errors import AnnostatError, check_choice, check_level
 from annostat.labels.rounds import Rounds
 from annostat.labels.taking import takes_rounds
 from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.generators import Rng
+from annostat.resampling.intervals import t_reach
 from annostat.resampling.sums import Sums
 from annostat.results.estimates import Estimate, Interval
 
@@ -124,6 +124,6 @@ def _lin(z: NDArray[np.float64], value: float, level: float) -> Interval | None:
         + 2 * c**3 * (1 - c) * shift / (r * (1 - c**2) ** 2)
         - c**4 * shift**2 / (2 * r**2 * (1 - c**2) ** 2)
     ) / (n - 2)
-    reach = float(special.ndtri((1 + level) / 2)) * math.sqrt(max(variance, 0.0))
+    reach = t_reach(math.inf, level) * math.sqrt(max(variance, 0.0))
     centre = math.atanh(c)
     return Interval(math.tanh(centre - reach), math.tanh(centre + reach), level, "Lin (1989)")

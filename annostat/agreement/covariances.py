@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from annostat.arrays import FloatArray
 from annostat.resampling.sums import STEP, Sums
 
-FloatArray = NDArray[np.float64]
 # Takes means of shape (..., k) and covariances of shape (..., k, k); analytic, as in `sums`.
 OfCovariance = Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]]
 # Excess kurtosis of exponential errors, twice that of Laplace's. With Laplace's, skewed errors and

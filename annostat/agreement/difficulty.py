@@ -6,15 +6,13 @@ import math
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import special
 
+from annostat.arrays import FloatArray
 from annostat.labels.rounds import Rounds
 from annostat.resampling.clusters import cluster_codes
 from annostat.results.result import Check
 from annostat.results.text import p_text
-
-FloatArray = NDArray[np.float64]
 
 
 def shared_difficulty(rounds: Rounds, *, level: float = 0.95) -> Check:

@@ -27,15 +27,16 @@ from annostat.agreement.hierarchy_result import Hierarchy
 from annostat.agreement.label_kinds import RaterNoise, unbounded_note
 from annostat.agreement.location_scale import WIDEST, Fitted, Table, fit, log_likelihood, within
 from annostat.agreement.variances import Variances
+from annostat.arrays import FloatArray
 from annostat.errors import AnnostatError, check_choice, check_level
 from annostat.labels.rounds import Rounds
 from annostat.labels.taking import takes_rounds
 from annostat.noise.hull import tails_of_labels
 from annostat.resampling.clusters import cluster_codes
+from annostat.resampling.intervals import t_reach
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check
 
-FloatArray = NDArray[np.float64]
 LAWS = ("auto", "gauss", "difficulty")
 NOT_SEEN = 1.5  # SE of log σ_j² from which only an upper limit is told
 FEWEST, FEWEST_LABELS = 10, 5
@@ -219,7 +220,7 @@ class _Reading:
         slope[:k] = -1 / k
         slope[j] += 1
         error = math.sqrt(max(float(slope @ c @ slope) for c in (self.f.hessian, self.f.sandwich)))
-        reach = float(special.stdtrit(self.counts[j] - 1, (1 + self.level) / 2)) * error
+        reach = t_reach(self.counts[j] - 1, self.level) * error
         low, high = ((self.f.beta[j] + side * reach) * self.table.scale for side in (-1, 1))
         limits = Interval(low, high, self.level, "t, likelihood with a robust error")
         return Estimate(
@@ -242,7 +243,7 @@ class _Reading:
             )
             note = "too quiet beside the others to be told from 0"
             return Estimate(sigma, None, limits, self.unit, note)
-        reach = float(special.stdtrit(n - 1, (1 + self.level) / 2)) * error / 2
+        reach = t_reach(n - 1, self.level) * error / 2
         limits = Interval(sigma * math.exp(-reach), sigma * math.exp(reach), self.level, method)
         return Estimate(sigma, sigma * error / 2, limits, self.unit)
 
@@ -280,7 +281,7 @@ class _Reading:
         items = error(slope)
         slope[:k] = 2 * self.f.beta / k
         one = mean * (1 - (k - 1) / k * share) + float(np.mean(self.f.beta**2))
-        reach = float(special.stdtrit(n - 1, tail)) * error(slope) / one / 2
+        reach = t_reach(n - 1, self.level) * error(slope) / one / 2
         root = math.sqrt(one) * scale
         limits = Interval(
             root * math.exp(-reach), root * math.exp(reach), self.level, "log-t, likelihood"
@@ -290,7 +291,7 @@ class _Reading:
         total = items**2 + between
         df = total**2 / (items**4 / (n - 1) + between**2 / (k - 1))
         a = mean * (1 - share)
-        reach = min(float(special.stdtrit(df, tail)) * math.sqrt(total) / mean, 700.0)
+        reach = min(t_reach(df, self.level) * math.sqrt(total) / mean, 700.0)
         chi = [(k - 1) / float(special.chdtri(k - 1, p)) for p in (1 - tail, tail)]
         down = math.hypot(a - a * math.exp(-reach), biases * (1 - chi[0]))
         up = math.hypot(a * math.exp(reach) - a, biases * (chi[1] - 1))

@@ -28,7 +28,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize
 
-FloatArray = NDArray[np.float64]
+from annostat.arrays import FloatArray
+
 NODES = 25
 WIDEST = 6.0  # of log σ_j², about the mean: a rater without noise is not let go further
 

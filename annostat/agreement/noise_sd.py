@@ -20,7 +20,7 @@ from annostat.labels.checks import check_rounds
 from annostat.labels.rounds import Rounds
 from annostat.labels.taking import takes_rounds
 from annostat.resampling.generators import Rng, seed_of
-from annostat.resampling.intervals import NORMAL_95, exp
+from annostat.resampling.intervals import NORMAL_95, exp, t_reach
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check, Provenance, Result, check_section
 from annostat.results.sections import Section
@@ -257,7 +257,7 @@ def bonett(v: Variances, sigma: float, level: float) -> Interval:
     kurtosis = (
         n * float(np.sum((d - trimmed.mean()) ** 4)) / float(np.sum((d - d.mean()) ** 2)) ** 2
     )
-    z = float(special.ndtri((1 + level) / 2))
+    z = t_reach(math.inf, level)
     c = n / (n - z)
     error = c * math.sqrt((kurtosis - (n - 3) / n) / (n - 1))
     low, high = (sigma * math.sqrt(c * math.exp(side * z * error)) for side in (-1, 1))

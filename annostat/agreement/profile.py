@@ -35,16 +35,17 @@ from annostat.agreement.covariances import shrunken
 from annostat.agreement.profile_result import PrecisionProfile, ProfilePoint
 from annostat.agreement.variance_forms import FORMS, FormFit, Spread, fit_form
 from annostat.agreement.variances import NONE_COVERS, Variances, dominates
+from annostat.arrays import FloatArray
 from annostat.errors import AnnostatError, check_level, check_numbers
 from annostat.labels.rounds import Rounds
 from annostat.labels.taking import takes_rounds
 from annostat.noise.hull import design_effect, heavy_tails
 from annostat.resampling.clusters import cluster_codes
+from annostat.resampling.intervals import t_reach
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check
 from annostat.results.text import p_text
 
-FloatArray = NDArray[np.float64]
 FEWEST = 10
 WITHIN = 2.0  # quasi-AIC, in units of the dispersion
 TAILS = 1.5  # excess of the dispersion for exponential errors, two labels an item
@@ -313,7 +314,7 @@ def _fit(data: Spread, level: float) -> tuple[Fits, list[tuple[float, str]]]:
     n = len(data.mean)
     prior = TAILS / float(data.freedom.mean())
     wide = 1 + shrunken(phi - 1, prior, n)
-    t = float(special.stdtrit(max(data.n_units - 1, 1), (1 + level) / 2))
+    t = t_reach(max(data.n_units - 1, 1), level)
     quasi = [(criterion[i] - least, fits[i].name) for i in ranked]
     return Fits(kept, phi, wide * _clustering(data, kept[0]), t, level, data.scale), quasi
 

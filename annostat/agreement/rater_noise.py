@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import special
 
 from annostat.agreement.covariances import Moments, OfCovariance
+from annostat.resampling.intervals import t_reach
 from annostat.results.result import Check
 from annostat.results.text import p_text
 
-FloatArray = NDArray[np.float64]
 FEWEST = 3  # items: two say nothing of a covariance
 STEEPEST = 1.6  # of the half-width of a variance to the variance itself, on the log scale
 
@@ -69,7 +68,7 @@ def limits_of_variance(
 
     v − t·e and v + t·e·(1 + q/2), q = t·e/v up to 1.6: the second order of the log scale.
     """
-    reach = float(special.stdtrit(df, (1 + level) / 2)) * error
+    reach = t_reach(df, level) * error
     if not reach > 1e-150:
         return max(value, 0.0), max(value, 0.0)
     low, high = value - reach, value + reach * (1 + reach / (2 * max(value, reach / STEEPEST)))
@@ -78,5 +77,5 @@ def limits_of_variance(
 
 def log_limits(value: float, error: float, df: int, level: float) -> tuple[float, float]:
     """Return the limits of a positive number by t on the log scale."""
-    reach = float(special.stdtrit(df, (1 + level) / 2)) * error / value
+    reach = t_reach(df, level) * error / value
     return value * math.exp(-min(reach, 700.0)), value * math.exp(min(reach, 700.0))

@@ -22,7 +22,7 @@ from scipy import special
 
 from annostat.agreement.covariances import TAILS, shrunken
 from annostat.agreement.variances import Variances
-from annostat.resampling.intervals import exp
+from annostat.resampling.intervals import exp, t_reach
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check
 from annostat.results.text import format_number
@@ -108,7 +108,7 @@ def noise_interval(v: Variances, *, level: float = 0.95) -> Interval | None:
     if not math.isfinite(error):
         return None
     sigma = v.scale * math.sqrt(float(v.within(v.sums.totals)))
-    reach = float(special.stdtrit(n - 1, (1 + level) / 2)) * math.sqrt(error) / 2
+    reach = t_reach(n - 1, level) * math.sqrt(error) / 2
     method = f"log-t over {v.sums.units}, shrunken kurtosis"
     return Interval(sigma * exp(-reach), sigma * exp(reach), level, method)
 

@@ -52,15 +52,16 @@ from annostat.agreement.rater_noise import (
 )
 from annostat.agreement.small import noise_interval, reliability_interval
 from annostat.agreement.variances import Variances
+from annostat.arrays import FloatArray
 from annostat.errors import AnnostatError, check_level, check_numbers
 from annostat.labels.rounds import Rounds
 from annostat.labels.taking import takes_rounds
 from annostat.noise.hull import tails_of_labels
 from annostat.resampling.clusters import cluster_codes
+from annostat.resampling.intervals import t_reach
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check
 
-FloatArray = NDArray[np.float64]
 NO_NOISE = 1e-13  # of the squared spread of the values: covariances differ by rounding
 
 
@@ -264,7 +265,7 @@ class _Seen:
         sigma = math.sqrt(value) * m.scale
         rmse = Estimate(sigma, sigma * error / (2 * value), limits, self.unit)
         size, error = m.value(odds), m.error(odds, self.noise)
-        reach = float(special.stdtrit(self.df, (1 + self.level) / 2)) * error
+        reach = t_reach(self.df, self.level) * error
         low, high = (-math.expm1(-max(min(x, 700.0), 0.0)) for x in (size - reach, size + reach))
         limits = Interval(low, high, self.level, self.method("t of −log(1−ρ)"))
         share = -math.expm1(-max(size, -700.0))
@@ -294,7 +295,7 @@ class _Seen:
             )
         df = total**2 / (items**2 / self.df + between**2 / (k - 1))
         tail = (1 + self.level) / 2
-        reach = float(special.stdtrit(df, tail)) * math.sqrt(total) / m.value(within)
+        reach = t_reach(df, self.level) * math.sqrt(total) / m.value(within)
         a_low, a_high = a * math.exp(-reach), a * math.exp(min(reach, 700.0))
         chi = [float(special.chdtri(k - 1, p)) for p in (1 - tail, tail)]
         down = math.hypot(a - a_low, b * (1 - (k - 1) / chi[0]))

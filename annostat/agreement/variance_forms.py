@@ -22,7 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize
 
-FloatArray = NDArray[np.float64]
+from annostat.arrays import FloatArray
+
 FORMS = ("constant", "proportional", "two-component", "power", "smooth")
 KNOTS = (0.1, 0.5, 0.9)
 TINY, NONE = 1e-100, 1e-12

@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from annostat.arrays import FloatArray, digest
 from annostat.errors import AnnostatError, check_count, check_level, check_number
 from annostat.resampling.generators import Rng
-from annostat.resampling.intervals import exp
+from annostat.resampling.intervals import exp, t_reach
 from annostat.resampling.sums import Sums
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.sections import Section
@@ -94,7 +93,7 @@ def _share(mean: float, sums: Sums, level: float) -> Estimate:
             n * (plain_error / error) ** 2 if error > 0 and plain_error > 0 else sums.n_units
         )
         effective = min(float(n), float(effective))
-    z = float(special.ndtri((1 + level) / 2))
+    z = t_reach(math.inf, level)
     centre = (mean + z**2 / (2 * effective)) / (1 + z**2 / effective)
     reach = (
         z

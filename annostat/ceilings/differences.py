@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from annostat.agreement.label_kinds import UnequalRaters
 from annostat.agreement.variances import Variances
+from annostat.arrays import FloatArray
 from annostat.labels.rounds import Rounds
 from annostat.noise.hull import design_effect
 from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.intervals import log_t_limits
 from annostat.resampling.sums import Sums
 
-FloatArray = NDArray[np.float64]
 APART = 1.5  # ratio of the raters' noise SDs from which light tails take the bracket
 
 

@@ -25,7 +25,6 @@ import math
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from annostat.agreement.label_kinds import ONE_OF_THEM, UnequalRaters
 from annostat.agreement.noise_sd import ALL_EQUAL
@@ -33,6 +32,7 @@ from annostat.agreement.rater_noise import FEWEST
 from annostat.agreement.small import FEW
 from annostat.agreement.unequal import unequal_raters
 from annostat.agreement.variances import Variances
+from annostat.arrays import FloatArray
 from annostat.ceilings.differences import Differences
 from annostat.ceilings.mae_result import MaeFloor
 from annostat.ceilings.values import unbiased_pair_mae
@@ -46,7 +46,6 @@ from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check
 from annostat.results.text import p_text
 
-FloatArray = NDArray[np.float64]
 LAPLACE, UNIFORM = math.sqrt(1 / 2), math.sqrt(3) / 2  # E|X|/σ
 GAUSS = math.sqrt(2 / math.pi)
 NARROW_STEPS = 4.0  # E|D| in steps of a lattice: below, laws on the real line do not hold

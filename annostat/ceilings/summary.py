@@ -11,6 +11,7 @@ from annostat.agreement.conventions import CONVENTIONS, noise_sd_from
 from annostat.ceilings.floors import ANTICORRELATED, Bounds
 from annostat.ceilings.readings import Readings
 from annostat.errors import AnnostatError, check_choice, check_count, check_level, check_number
+from annostat.resampling.intervals import t_reach
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Provenance
 
@@ -139,7 +140,7 @@ def _noise_sd(
         low, high = (sigma * math.sqrt(freedom / float(x)) for x in tails)
         method = "chi-square, presuming Gaussian noise"
     else:
-        reach = float(special.ndtri((1 + level) / 2)) * error
+        reach = t_reach(math.inf, level) * error
         low, high = sigma * math.exp(-reach), sigma * math.exp(reach)
         method = f"normal for ln σ with kurtosis {kurtosis:g}"
     return Estimate(sigma, sigma * error, Interval(low, high, level, method), unit)
@@ -161,7 +162,7 @@ def _reliability(
     if n is None:
         why = "no interval: the number of items (n) is not given"
         return Estimate(value, note=f"{note}; {why}" if note else why)
-    z, reach = math.atanh(correlation), float(special.ndtri((1 + level) / 2)) / math.sqrt(n - 3)
+    z, reach = math.atanh(correlation), t_reach(math.inf, level) / math.sqrt(n - 3)
     interval = Interval(
         math.tanh(z - reach), math.tanh(z + reach), level, "Fisher's z, presuming Gaussian labels"
     )

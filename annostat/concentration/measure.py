@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import special
 
 from annostat._names import renamed
 from annostat._version import __version__
@@ -43,6 +42,7 @@ from annostat.labels import check_rounds
 from annostat.labels.rounds import Rounds
 from annostat.noise import NoiseComparison, NoiseFit, NoiseModel
 from annostat.resampling.generators import Rng, seed_of
+from annostat.resampling.intervals import t_reach
 from annostat.resampling.parallel import Progress
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check, Provenance
@@ -329,7 +329,7 @@ def _excess(
         interval = None
         if error is not None:
             error = math.hypot(error, float(done.laws[:, j].std(ddof=1)))
-            reach = float(special.ndtri((1 + level) / 2)) * error
+            reach = t_reach(math.inf, level) * error
             if not note:
                 interval = Interval(gap - reach, gap + reach, level, "normal, jackknife and refits")
         estimates.append(Estimate(gap, error, interval, "", note))

@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 from scipy import special
 from scipy.interpolate import CubicSpline
 
-FloatArray = NDArray[np.float64]
+from annostat.arrays import FloatArray
+
 Density = Callable[[FloatArray], FloatArray]
 STEP, REACH = 0.01, 900  # lattice of log d: 2·REACH + 1 points
 COARSE, LEAST = 0.03, -700.0  # step of the quadratures; least log density

@@ -19,11 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from annostat.arrays import FloatArray
 from annostat.noise import difference_laws as laws
 from annostat.noise.difference_laws import FAMILIES, REACH, STEP, UNIFORM, Law
+from annostat.resampling.intervals import t_reach
 from annostat.results.result import Check
 
-FloatArray = NDArray[np.float64]
 LOWEST, HIGHEST, CELLS = -300, 200, 600  # of log m, and of log |d|, in steps about log mean |d|
 POINTS = 2048
 FEWEST_FOR_TAILS, TAILS = 20, 2.0
@@ -104,11 +105,11 @@ def hull(
         Number of clusters, two or more, where there are any.
     """
     # The design effect of few clusters is itself not well known.
-    q = special.ndtri if clusters is None else functools.partial(special.stdtrit, clusters - 1)
+    reach = t_reach(math.inf if clusters is None else clusters - 1, level)
     mean = float(np.mean(sizes))
     loglik, scales = log_likelihood(sizes / mean)
     loglik = loglik / design_effect
-    cut, edge = float(q((1 + level) / 2)) ** 2 / 2, -math.log(1 - level)
+    cut, edge = reach**2 / 2, -math.log(1 - level)
     t = laws.table()
     fits, inside = [], []
     for number, (family, parameters) in enumerate(FAMILIES.items()):

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from annostat._names import renamed
 from annostat._version import __version__
@@ -18,7 +17,7 @@ from annostat.labels.pairs import PairTable, unit_sums
 from annostat.labels.rounds import Rounds
 from annostat.resampling.bootstraps import BLOCK_CELLS
 from annostat.resampling.generators import Rng, as_generator, seed_of
-from annostat.resampling.intervals import exp, log_t_limits
+from annostat.resampling.intervals import exp, log_t_limits, t_reach
 from annostat.resampling.parallel import Progress, map_parallel
 from annostat.resampling.sums import Sums
 from annostat.results.estimates import Estimate, Interval
@@ -235,7 +234,7 @@ def plan_rounds(
     n_resamples = check_count("n_resamples", n_resamples, low=2)
     generator = as_generator(rng)
     notes: list[str] = []
-    z = float(special.ndtri((1 + level) / 2))
+    z = t_reach(math.inf, level)
     is_pilot = isinstance(pilot_or_model, Rounds)
     effect = 1.0
     fitted: int | None = None
@@ -480,10 +479,10 @@ def _summarise(
     """Return median width and coverage with their Monte-Carlo uncertainty (Wilson)."""
     n = hits.size
     ordered = np.sort(widths)
-    reach = special.ndtri((1 + level) / 2) * math.sqrt(n) / 2
+    reach = t_reach(math.inf, level) * math.sqrt(n) / 2
     at = np.clip([math.floor(n / 2 - reach), math.ceil(n / 2 + reach)], 0, n - 1)
     low, high = (float(ordered[i]) for i in at)
-    z = float(special.ndtri((1 + level) / 2))
+    z = t_reach(math.inf, level)
     median = float(np.median(ordered))
     se = (high - low) / (2 * z) if math.isfinite(high) else None
     achieved = Estimate(median, se, Interval(low, high, level, "order statistics of simulation"))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from annostat.plotting.figures import COLOURS, axes_of, spelt_out
+from annostat.resampling.intervals import NORMAL_95
 from annostat.scaling import LAWS, ScalingComparison, ScalingFit
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def _draw_floor(ax: Axes, result: ScalingComparison) -> None:
         )
     if given is not None:
         ax.axhline(given.value, color="0.35", lw=1, ls="-.", zorder=1)
-        spread = 1.96 * (given.standard_uncertainty or 0.0)
+        spread = NORMAL_95 * (given.standard_uncertainty or 0.0)
         if spread:
             ax.axhspan(given.value - spread, given.value + spread, color="0.5", alpha=0.15, lw=0)
         ax.annotate(

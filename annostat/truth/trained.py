@@ -28,7 +28,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
 from annostat.agreement.covariances import TAILS, Moments, shrunken
 from annostat.agreement.rater_noise import (
@@ -39,6 +38,7 @@ from annostat.agreement.rater_noise import (
 from annostat.errors import AnnostatError, check_choice, check_level, check_numbers
 from annostat.labels.rounds import Rounds
 from annostat.resampling.clusters import cluster_codes
+from annostat.resampling.intervals import t_reach
 from annostat.resampling.sums import Sums
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check, Result, check_section
@@ -49,7 +49,6 @@ from annostat.truth.means import fieller, root
 if TYPE_CHECKING:
     import pandas as pd
 
-FloatArray = NDArray[np.float64]
 FEWEST = 3
 SAME_SCALE = 1.05  # a gain between two raters that nobody would notice
 NOT_RESOLVED = "not resolved by two rounds: all that is possible is left"
@@ -226,7 +225,7 @@ def _score(m: Moments, trained: str, rounds: Rounds, level: float) -> TrainedOnO
     most = max(m.value(against_other), 0.0)
     noise = np.array([max(m.value(g), 0.0) for g in (*both, error_of)])
     noise[1:] = np.minimum(noise[1:], most)
-    t = float(special.stdtrit(df, (1 + level) / 2)) if df > 0 else math.nan
+    t = t_reach(df, level) if df > 0 else math.nan
     scale = m.scale**2
     value, error = m.value(error_of), m.error(error_of, noise)
     low = value - t * error
