@@ -178,8 +178,7 @@ def load(options: dict[str, Any], *, unit: str = "frames", **reading: Any) -> Ro
 
     `reading` goes to `read_rounds`.
     """
-    both = load_all(options, unit=unit, **reading)
-    return of_rounds(both)
+    return load_all(options, unit=unit, **reading).without_models()
 
 
 def load_all(options: dict[str, Any], *, unit: str = "frames", **reading: Any) -> Rounds:
@@ -188,12 +187,6 @@ def load_all(options: dict[str, Any], *, unit: str = "frames", **reading: Any) -
         reading.setdefault("collapse", False)
     rounds = _read(options, unit, reading)
     return without(rounds, options["exclude"]) if options["exclude"] else rounds
-
-
-def of_rounds(both: Rounds) -> Rounds:
-    """Return the rounds alone of a table that was read with its models."""
-    models = both.read.models if both.read is not None else ()
-    return both.choose([n for n in both.names if n not in models]) if models else both
 
 
 def without(rounds: Rounds, path: str) -> Rounds:

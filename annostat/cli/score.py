@@ -14,7 +14,6 @@ from annostat.cli.common import (
     each_stratum,
     input_options,
     load_all,
-    of_rounds,
     of_strata,
     predictions_option,
     progress_bar,
@@ -124,7 +123,7 @@ def labels_and_models(options: dict[str, Any]) -> tuple[Rounds, dict[str, np.nda
     both = load_all(
         options, unit=options["unit"], exchangeable=options["exchangeable"], collapse=False
     )
-    rounds = of_rounds(both)
+    rounds = both.without_models()
     predictions = {m: both.values[:, both.names.index(m)] for m in models}
     for path in options["prediction_files"]:
         for name, f in joined(path, rounds, options["missing"]).items():

@@ -131,19 +131,24 @@ def lidc(measure: str = "largest_slice") -> Rounds:
 
 def rounds_of(table: pd.DataFrame, measure: str) -> Rounds:
     """Return one measurand of a table of readings as rounds."""
+    from annostat.labels.layout import Roles
     from annostat.labels.rounds import Rounds
 
     check_choice("measure", measure, list(MEASURES))
     columns = ["nodule_id", "round", measure, "patient_id", "slice_spacing_mm"]
     picked = MEASURES[measure] == "slices"
     table = table.assign(round="reading_" + table["reading"].astype(str))
-    return Rounds.from_frame(
-        table[columns],
+    roles = Roles(
         item="nodule_id",
         rater="round",
         value=measure,
         cluster="patient_id",
         period="slice_spacing_mm" if picked else None,
+    )
+    return Rounds.from_roles(
+        table[columns],
+        roles,
+        source=f"LIDC-IDRI, {measure}",
         period_unit="mm" if picked else "",
         unit=MEASURES[measure],
         exchangeable=True,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -65,8 +65,9 @@ class Roles:
     def __post_init__(self) -> None:
         if self.period is not None and self.fps is not None:
             raise AnnostatError("give either period or fps, not both")
-        if isinstance(self.rounds, str):
-            raise AnnostatError(f"rounds must be a list of columns, got {self.rounds!r}")
+        object.__setattr__(self, "models", _names_of("models", self.models))
+        if self.rounds is not None:
+            object.__setattr__(self, "rounds", _names_of("rounds", self.rounds))
         if (self.rater is None) != (self.value is None):
             raise AnnostatError("a long table needs both rater and value")
         named = [*self.items, self.rater, self.value, *(self.rounds or ()), *self.models]
@@ -135,13 +136,13 @@ class Layout:
         columns = [str(c) for c in frame.columns]
         rater, value = roles.rater, roles.value
         notes: list[str] = []
-        named = {*map(str, roles.rounds or ()), *map(str, roles.models)}
+        named = {*(roles.rounds or ()), *roles.models}
         if rater is None and (roles.rounds is None or not named & set(columns)):
             rater, value = _long_of(columns, roles)
             if rater is not None:
                 notes.append(f"Long table: rater from {rater!r}, value from {value!r}.")
         roles.check(columns, long=rater is not None)
-        taken = set(roles.named) | set(map(str, roles.models)) | set(map(str, roles.rounds or ()))
+        taken = {*roles.named, *roles.models, *(roles.rounds or ())}
         taken |= {c for c in (rater, value) if c is not None}
         item = roles.items or _items_of(frame, columns, taken)
         if rater is not None:
@@ -149,7 +150,7 @@ class Layout:
                 raise AnnostatError("a long table needs the name of its item column (item)")
             unused = tuple(c for c in columns if c not in taken and c not in item)
             return cls(roles, item, [], rater, value, unused, notes)
-        rounds = [str(c) for c in roles.rounds] if roles.rounds is not None else None
+        rounds = None if roles.rounds is None else list(roles.rounds)
         if rounds is None:
             rounds = _rounds_of(frame, [c for c in columns if c not in taken and c not in item])
         if len(rounds) < 2:
@@ -157,7 +158,7 @@ class Layout:
                 f"at least two rounds of annotation are needed, got {len(rounds)} "
                 f"({shown(rounds) or 'none'}; columns: {shown(columns, 12)})"
             )
-        rounds = [*rounds, *map(str, roles.models)]
+        rounds = [*rounds, *roles.models]
         unused = tuple(c for c in columns if c not in taken and c not in (*item, *rounds))
         return cls(roles, item, rounds, None, None, unused, notes)
 
@@ -208,7 +209,7 @@ class Layout:
 
         roles, rater, value = self.roles, str(self.rater), str(self.value)
         raters = self._tidied("raters", as_labels(frame[rater], rater, labels))
-        wanted = [str(n).strip() for n in (*(roles.rounds or ()), *roles.models)]
+        wanted = [*(roles.rounds or ()), *roles.models]
         known = sorted(set(raters))
         for name in wanted:
             check_column("rounds" if name not in roles.models else "models", name, known)
@@ -233,7 +234,7 @@ class Layout:
         if wanted and roles.rounds is not None:
             self.rounds = wanted
         else:
-            models = [str(m) for m in roles.models]
+            models = roles.models
             rounds = [r for r in map(str, sorted(set(raters))) if r not in models]
             suspects = [r for r in rounds if is_model_name(r)]
             others = [r for r in rounds if r not in suspects]
@@ -306,7 +307,7 @@ class Layout:
 
     def record(self, source: str, n_rows: int, clusters: NDArray[Any] | None) -> Read:
         """Return what was read."""
-        models = [str(m) for m in self.roles.models]
+        models = self.roles.models
         return Read(
             source,
             n_rows,
@@ -319,6 +320,13 @@ class Layout:
             self.unused,
             notes=tuple(self.notes),
         )
+
+
+def _names_of(what: str, names: Sequence[str]) -> tuple[str, ...]:
+    """Return names of columns without spaces around them; a single text is no list."""
+    if isinstance(names, str):
+        raise AnnostatError(f"{what} must be a list of columns, got {names!r}")
+    return tuple(str(name).strip() for name in names)
 
 
 def _long_of(columns: Sequence[str], roles: Roles) -> tuple[str | None, str | None]:
@@ -374,9 +382,3 @@ def _numbers_in(column: pd.Series[Any]) -> bool:
     text = column.dropna().astype(str).str.strip()
     text = text[~text.isin(MISSING_MARKERS)]
     return bool(pd.to_numeric(text, errors="coerce").notna().any())
-
-
-def without_models(layout: Layout) -> Layout:
-    """Return the layout of the rounds alone."""
-    models = set(map(str, layout.roles.models))
-    return replace(layout, rounds=[r for r in layout.rounds if r not in models])

@@ -163,10 +163,10 @@ class Rounds(LabelSet):
         """Make rounds from a table; parameters as in `annostat.read_rounds`."""
         roles = Roles(
             item=item,
-            rounds=None if rounds is None else [_column_name(c) for c in _listed(rounds)],
+            rounds=rounds,
             rater=rater,
             value=value,
-            models=[_column_name(c) for c in _listed(models)],
+            models=models,
             by=by,
             cluster=cluster,
             period=period,
@@ -242,6 +242,17 @@ class Rounds(LabelSet):
         return np.isfinite(self.values)
 
     @property
+    def models(self) -> tuple[str, ...]:
+        """Names of the columns that were read as models, and are no rounds."""
+        known = () if self.read is None else self.read.models
+        return tuple(name for name in self.names if name in known)
+
+    def without_models(self) -> Rounds:
+        """Return the rounds alone, where models were read with them."""
+        models = self.models
+        return self.choose([n for n in self.names if n not in models]) if models else self
+
+    @property
     def row_weights(self) -> NDArray[np.int64]:
         """Multiplicity of each row, int64 of shape (n_items,)."""
         return np.ones(len(self.values), dtype=np.int64) if self.weights is None else self.weights
@@ -265,10 +276,11 @@ class Rounds(LabelSet):
 
         They stand in the order of their names, so that no result depends on that of the rows.
         """
-        if self.read is not None and (models := set(self.names) & set(self.read.models)):
-            rounds = [name for name in self.names if name not in models]
+        if self.models:
+            rounds = list(self.without_models().names)
             raise AnnostatError(
-                f"{shown(sorted(models))} are models, not annotators: take rounds.choose({rounds})"
+                f"{shown(sorted(self.models))} are models, not annotators: take "
+                f"rounds.choose({rounds})"
             )
         rows = self.usable_rows
         if np.array_equal(rows, np.arange(len(self.values))):
@@ -427,10 +439,3 @@ def named_index(frame: pd.DataFrame, roles: Roles) -> pd.DataFrame:
 def _column_name(name: Any) -> str:
     """Return the name of a column as text, without spaces around it."""
     return str(name).strip()
-
-
-def _listed(names: Any) -> list[Any]:
-    """Return names of columns that came in any sequence; a single text is no list."""
-    if isinstance(names, str):
-        raise AnnostatError(f"rounds must be a list of columns, got {names!r}")
-    return list(names)

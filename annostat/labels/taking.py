@@ -59,6 +59,4 @@ def _rounds_of(source: Any, reading: dict[str, Any], name: str) -> Rounds:
         raise AnnostatError(
             f"{name} takes rounds, not a file: {name}(annostat.read_rounds({os.fspath(source)!r}))"
         )
-    rounds = Rounds.from_frame(source, **reading)
-    models = set(rounds.read.models) if rounds.read is not None else set()
-    return rounds.choose([n for n in rounds.names if n not in models]) if models else rounds
+    return Rounds.from_frame(source, **reading).without_models()

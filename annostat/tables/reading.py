@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from annostat.errors import AnnostatError
 from annostat.labels.layout import Roles
-from annostat.labels.rounds import Rounds
+from annostat.labels.rounds import Rounds, as_frame
 from annostat.tables.files import (
     check_quotes,
     is_parquet,
@@ -114,23 +114,6 @@ def read_rounds(
     a data frame: 2 items (clip), 2 rounds (first, second).
     """
     units: dict[str, Any] = dict(unit=unit, period_unit=period_unit, exchangeable=exchangeable)
-    if not isinstance(source, (str, os.PathLike)):
-        return Rounds.from_frame(
-            source,
-            item=item,
-            rounds=rounds,
-            rater=rater,
-            value=value,
-            models=models,
-            by=by,
-            cluster=cluster,
-            period=period,
-            fps=fps,
-            length=length,
-            missing=missing,
-            tidy_names=tidy_names,
-            **units,
-        )
     roles = Roles(
         item=item,
         rounds=rounds,
@@ -145,6 +128,8 @@ def read_rounds(
         missing=missing,
         tidy_names=tidy_names,
     )
+    if not isinstance(source, (str, os.PathLike)):
+        return Rounds.from_roles(as_frame(source), roles, **units)
     with local(source) as path:
         large = path.stat().st_size > STREAM_BYTES
         if collapse is None:
