@@ -13,6 +13,8 @@ import click
 import torch
 
 from annostat import AnnostatError
+from models.data.clips import SPLITS
+from models.network.predict import PADDINGS
 
 
 def run_command(command: click.Command, args: list[str] | None = None) -> None:
@@ -53,9 +55,17 @@ def _warn(message: Any, category: Any, filename: str, lineno: int, *more: Any) -
     click.echo(f"Warning: {' '.join(str(message).split())}", err=True)
 
 
+def add(command: Callable[..., Any], *options: Callable[..., Any]) -> Callable[..., Any]:
+    """Apply click's decorators so that the help keeps their order."""
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 def setting_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options --preset, --config and --set."""
-    options = (
+    return add(
+        command,
         click.option("--preset", help="Settings that come along; see models.config."),
         click.option(
             "--config",
@@ -71,9 +81,33 @@ def setting_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="Change a setting; as often as needed.",
         ),
     )
-    for option in reversed(options):
-        command = option(command)
-    return command
+
+
+def padding_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options of what is put in front of a clip."""
+    return add(
+        command,
+        click.option("--pad", type=click.IntRange(0), default=0, help="Frames put in front."),
+        click.option(
+            "--how", type=click.Choice(PADDINGS), default="mirror", help="What is put in front."
+        ),
+    )
+
+
+def clip_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options of which clips of a student's data it is about."""
+    return add(
+        command,
+        click.option("--split", type=click.Choice(SPLITS), default="test"),
+        click.option(
+            "--set",
+            "settings",
+            multiple=True,
+            metavar="SECTION.NAME=VALUE",
+            help="Change a setting of the data, for example data.n_test=100.",
+        ),
+        click.option("--cache", type=click.Path(path_type=Path), default=Path("out/clips")),
+    )
 
 
 def pick_device(text: str) -> torch.device:

@@ -28,13 +28,12 @@ from annostat.errors import check_number
 from annostat.files import write_text
 from annostat.results import Provenance, Result, Section, plain
 from models.checkpoints import load_student
-from models.command import counter, pick_device, run_command, say
+from models.command import clip_options, counter, padding_options, pick_device, run_command, say
 from models.config import Config
-from models.data.clips import SPLITS, open_store
+from models.data.clips import open_store
 from models.data.readings import Readings, read_noise, read_readings
 from models.data.reference import truth_of
 from models.data.store import Store, clips
-from models.network.predict import PADDINGS
 from models.network.student import Student, count_parameters
 from models.picks import Picks, cell, labelled_es, score_picks
 from models.predictions import Predictions, expected_area, predictions
@@ -300,17 +299,8 @@ def known(value: Any) -> bool:
 @click.command(context_settings={"show_default": True})
 @click.argument("weights", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of results.")
-@click.option("--split", type=click.Choice(SPLITS), default="test")
-@click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="SECTION.NAME=VALUE",
-    help="Change a setting of the data, for example data.n_test=100.",
-)
-@click.option("--cache", type=click.Path(path_type=Path), default=Path("out/clips"))
-@click.option("--pad", type=click.IntRange(0), default=0, help="Frames put in front.")
-@click.option("--how", type=click.Choice(PADDINGS), default="mirror", help="What is put in front.")
+@clip_options
+@padding_options
 @click.option("--largest", is_flag=True, help="Keep the largest component of each mask.")
 @click.option(
     "--flat-within", "margin", type=float, default=MARGIN, help="Dice that does not matter."

@@ -22,11 +22,11 @@ from annostat.errors import check_number
 from annostat.files import write_whole
 from annostat.plotting import COLOURS
 from models.checkpoints import load_student
-from models.command import counter, pick_device, run_command
-from models.data.clips import SPLITS, open_store
+from models.command import clip_options, counter, padding_options, pick_device, run_command
+from models.data.clips import open_store
 from models.data.store import Example, Store
 from models.figures import draw_outlines
-from models.network.predict import PADDINGS, predict
+from models.network.predict import predict
 from models.predictions import (
     Predictions,
     beat_around,
@@ -159,17 +159,8 @@ def films(store: Store, found: Predictions) -> list[tuple[str, int]]:
 @click.command(context_settings={"show_default": True})
 @click.argument("weights", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of films.")
-@click.option("--split", type=click.Choice(SPLITS), default="test")
-@click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="SECTION.NAME=VALUE",
-    help="Change a setting of the data, for example data.n_test=20.",
-)
-@click.option("--cache", type=click.Path(path_type=Path), default=Path("out/clips"))
-@click.option("--pad", type=click.IntRange(0), default=0, help="Frames put in front.")
-@click.option("--how", type=click.Choice(PADDINGS), default="mirror", help="What is put in front.")
+@clip_options
+@padding_options
 @click.option("--floor", type=float, help="Noise of one labelled frame: a band around ES.")
 @click.option("--device", default="auto", help="auto, cpu, cuda or cuda:N.")
 @click.option("--quiet", is_flag=True)

@@ -22,12 +22,12 @@ from annostat import AnnostatError
 from annostat.errors import shown
 from annostat.files import write_text
 from models.checkpoints import load_student
-from models.command import counter, pick_device, run_command, say
+from models.command import counter, padding_options, pick_device, run_command, say
 from models.data.folders import Whole, clips_in, stored_shape, write_masks
 from models.data.manifest import claim, digest_of
 from models.data.store import clips as counted
 from models.history import as_csv
-from models.network.predict import PADDINGS, predict_many, together
+from models.network.predict import predict_many, together
 from models.network.student import Student
 
 
@@ -123,8 +123,7 @@ def write_group(student: Student, jobs: Sequence[Job], size: int, **options: Any
 @click.argument("weights", type=click.Path(path_type=Path))
 @click.argument("clips", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of masks.")
-@click.option("--pad", type=click.IntRange(0), default=0, help="Frames put in front.")
-@click.option("--how", type=click.Choice(PADDINGS), default="mirror", help="What is put in front.")
+@padding_options
 @click.option("--largest", is_flag=True, help="Keep the largest component of each mask.")
 @click.option(
     "--stride",
