@@ -22,7 +22,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
-from scipy.interpolate import CubicSpline
 
 from annostat.arrays import FloatArray
 
@@ -131,7 +130,7 @@ def table() -> Table:
         f = exponential_power(power)
         nodes, weights = nodes_of(f)
         log_q = difference_density(f, nodes, weights, np.exp(coarse))
-        core = CubicSpline(coarse, log_q)
+        core = _spline(coarse, log_q)
         for wide in WIDE:
             for rate in RARE:
                 total = 1 - rate + rate * wide  # E|X| in units of the core's
@@ -214,12 +213,20 @@ def difference_density(
         return np.asarray(np.maximum(np.log(near + far), LEAST))
 
 
+def _spline(x: FloatArray, y: FloatArray) -> Density:
+    """Return the cubic spline; its import, a sixth of a second, waits until one is needed."""
+    from scipy.interpolate import CubicSpline
+
+    found: Density = CubicSpline(x, y)
+    return found
+
+
 def _fine(coarse: FloatArray, values: FloatArray, fine: FloatArray) -> FloatArray:
-    return np.asarray(np.maximum(CubicSpline(coarse, values)(fine), LEAST))
+    return np.asarray(np.maximum(_spline(coarse, values)(fine), LEAST))
 
 
 def _with_give_ups(
-    core: CubicSpline, power: float, rate: float, w: float, total: float, fine: FloatArray
+    core: Density, power: float, rate: float, w: float, total: float, fine: FloatArray
 ) -> FloatArray:
     d = np.exp(fine) * total
     inside = np.clip(fine + math.log(total), -REACH * STEP, REACH * STEP)
