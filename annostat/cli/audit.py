@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from annostat.cli.common import TYPED, Command, add, progress_bar, publish
+from annostat.cli.common import TYPED, Command, add, json_option, progress_bar, publish
 from annostat.errors import AnnostatError, printable
 
 
@@ -24,7 +24,7 @@ def audit_options(command: Any) -> Any:
             metavar="FILE.csv",
             help="Write the findings: what other commands take as --exclude.",
         ),
-        click.option("--json", "json_file", metavar="FILE|-", help="Write the result as JSON."),
+        json_option,
         click.option(
             "--plot",
             "plot_file",

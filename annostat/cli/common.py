@@ -68,15 +68,25 @@ def _is_option(text: str) -> bool:
     return text.startswith("-") and re.fullmatch(r"-(\d+(\.\d*)?)?", text) is None
 
 
+json_option = click.option(
+    "--json", "json_file", metavar="FILE|-", help="Write the result as JSON."
+)
+item_option = click.option(
+    "--item", metavar="C ...", multiple=True, help="Columns that tell the items apart."
+)
+cluster_option = click.option("--cluster", metavar="C", help="Column of the cluster (patient).")
+missing_option = click.option(
+    "--missing", metavar="TEXT ...", multiple=True, help="Markers of a missing number."
+)
+
+
 def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that say what is in the table."""
     return add(
         command,
         click.argument("source", metavar="ROUNDS", required=False),
         click.option("--example", type=click.Choice(list(EXAMPLES)), help="Bundled data instead."),
-        click.option(
-            "--item", metavar="C ...", multiple=True, help="Columns that tell the items apart."
-        ),
+        item_option,
         click.option(
             "--rounds",
             "rounds",
@@ -102,10 +112,8 @@ def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--fps", metavar="C", help="Column or number: frames per second."),
         click.option("--period-unit", default="", metavar="TEXT", help="Unit of --period."),
         click.option("--length", metavar="C", help="Column or number: frames of the clip."),
-        click.option("--cluster", metavar="C", help="Column of the cluster (patient)."),
-        click.option(
-            "--missing", metavar="TEXT ...", multiple=True, help="Markers of a missing number."
-        ),
+        cluster_option,
+        missing_option,
         click.option(
             "--tidy-names",
             is_flag=True,
@@ -160,9 +168,6 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def input_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of a command that reads a table and prints a result."""
-    json_option = click.option(
-        "--json", "json_file", metavar="FILE|-", help="Write the result as JSON."
-    )
     return table_options(run_options(json_option(command)))
 
 

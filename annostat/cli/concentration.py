@@ -12,7 +12,11 @@ import click
 from annostat.cli.common import (
     Command,
     add,
+    cluster_option,
     exclude_option,
+    item_option,
+    json_option,
+    missing_option,
     progress_bar,
     publish,
     rows_left,
@@ -82,13 +86,9 @@ def concentration_options(command: Any) -> Any:
             metavar="P",
             help="The worst part that is looked at: 15% or 0.15.",
         ),
-        click.option(
-            "--item", metavar="C ...", multiple=True, help="Columns that tell the items apart."
-        ),
-        click.option("--cluster", metavar="C", help="Column of the cluster (patient)."),
-        click.option(
-            "--missing", metavar="TEXT ...", multiple=True, help="Markers of a missing number."
-        ),
+        item_option,
+        cluster_option,
+        missing_option,
         exclude_option,
         click.option("--weights", metavar="C", help="Column of the items' weights."),
         click.option(
@@ -104,7 +104,7 @@ def concentration_options(command: Any) -> Any:
             metavar="N",
             help="Simulated sets of noise (499; 2,000 for an assumed shape).",
         ),
-        click.option("--json", "json_file", metavar="FILE|-", help="Write the result as JSON."),
+        json_option,
         click.option(
             "--plot",
             "plot_file",
@@ -211,7 +211,6 @@ def concentration(**options: Any) -> None:
             result = compare_concentration(
                 errors, predictions=predictions, progress=progress, **common
             )
-    publish({"": result}, options, by=None, read=record(table, before, item, options))
     if options["plot_file"]:
         from annostat.plotting import plot_concentration, save_figure
         from annostat.plotting.figures import new_figure
@@ -219,6 +218,7 @@ def concentration(**options: Any) -> None:
         figure, ax = new_figure((6.4, 4.8))
         plot_concentration(result, best_first=options["best_first"], ax=ax)
         save_figure(figure, options["plot_file"])
+    publish({"": result}, options, by=None, read=record(table, before, item, options))
 
 
 def read(options: dict[str, Any]) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from annostat.cli.common import add, progress_bar, publish, run_options
+from annostat.cli.common import add, json_option, progress_bar, publish, run_options
 from annostat.errors import AnnostatError
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def mask_options(command: Any) -> Any:
     help="Consensus to write.",
 )
 @click.option("--consensus", "consensus_file", metavar="OUT.npz", help="Write the consensus.")
-@click.option("--json", "json_file", metavar="FILE|-", help="Write the result as JSON.")
+@json_option
 @click.option(
     "--plot",
     "plot_file",

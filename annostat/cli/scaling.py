@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from annostat.cli.common import Command, add, of_strata, publish
+from annostat.cli.common import Command, add, json_option, of_strata, publish
 from annostat.errors import AnnostatError
 
 # Bundled tables: their scores are Dice and IoU, for which higher is better.
@@ -75,7 +75,7 @@ def scaling_options(command: Any) -> Any:
             "--level", type=float, default=0.95, show_default=True, help="Level of confidence."
         ),
         click.option("--plot", "plot_file", metavar="FILE", help="Draw the laws (png, svg, pdf)."),
-        click.option("--json", "json_file", metavar="FILE|-", help="Write the result as JSON."),
+        json_option,
     )
 
 
