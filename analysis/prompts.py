@@ -41,17 +41,7 @@ def main(
         "kind": "simulated folder and answers" if echonet is None else "EchoNet-Dynamic",
         "prompt": prompt,
         **{side: [{"clip": n, "answer": a} for n, a in clips] for side, clips in ends.items()},
-        "associations": [
-            {
-                "prompt": a.prompt,
-                "outcome": a.outcome,
-                "n_items": a.n_items,
-                "correlation": a.correlation.to_dict(),
-                "p_value": a.p_value,
-                "p_adjusted": a.p_adjusted,
-            }
-            for a in audit.associations
-        ],
+        "associations": [a.to_dict() for a in audit.associations],
     }
     save(out, "prompts", numbers, figure)
     return numbers

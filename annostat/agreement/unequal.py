@@ -205,10 +205,7 @@ class _Seen:
 
             total = m.value(difference)
             if total <= NO_NOISE:
-                nothing = Estimate(
-                    0.0, unit=self.unit, note="no interval: the rounds agree to rounding"
-                )
-                return nothing, Estimate(1.0, note="no interval: the rounds agree to rounding")
+                return self._no_noise()
             error = m.error(difference, self.noise)
             top = log_limits(total, error, self.df, self.level)[1]
         sigma = self._root(m.value(g), m.error(g, self.noise), top)
@@ -255,10 +252,7 @@ class _Seen:
 
         value = m.value(floor)
         if value <= NO_NOISE:
-            nothing = Estimate(
-                0.0, unit=self.unit, note="no interval: the rounds agree to rounding"
-            )
-            return nothing, Estimate(1.0, note="no interval: the rounds agree to rounding")
+            return self._no_noise()
         error = m.error(floor, self.noise)
         low, high = (math.sqrt(v) * m.scale for v in log_limits(value, error, self.df, self.level))
         limits = Interval(low, high, self.level, self.method("log-t"))
@@ -273,6 +267,11 @@ class _Seen:
         return rmse, Estimate(
             max(share, 0.0), error * math.exp(min(-size, 700.0)), limits, note=note
         )
+
+    def _no_noise(self) -> tuple[Estimate, Estimate]:
+        """Return the floor and the R² of raters who agree."""
+        note = "no interval: the rounds agree to rounding"
+        return Estimate(0.0, unit=self.unit, note=note), Estimate(1.0, note=note)
 
     def new_rater(self, each: list[OfCovariance]) -> Estimate:
         """Return √(E σ² + Var β), the two parts' limits joined as Graybill & Wang (1980)."""

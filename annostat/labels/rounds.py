@@ -176,7 +176,7 @@ class Rounds(LabelSet):
             tidy_names=tidy_names,
         )
         return cls.from_roles(
-            as_frame(frame),
+            frame,
             roles,
             unit=unit,
             period_unit=period_unit,
@@ -186,7 +186,7 @@ class Rounds(LabelSet):
     @classmethod
     def from_roles(
         cls,
-        frame: pd.DataFrame,
+        frame: Any,
         roles: Roles,
         *,
         source: str = "a data frame",
@@ -195,8 +195,8 @@ class Rounds(LabelSet):
         period_unit: str = "",
         exchangeable: bool = False,
     ) -> Rounds:
-        """Make rounds from a data frame and what is said about its columns."""
-        frame = named_index(frame, roles)
+        """Make rounds from a table and what is said about its columns."""
+        frame = named_index(as_frame(frame), roles)
         layout = Layout.resolve(frame, roles)
         if frame.empty:
             raise AnnostatError("the table has no rows")
@@ -428,7 +428,6 @@ def as_frame(table: Any) -> pd.DataFrame:
 
 def named_index(frame: pd.DataFrame, roles: Roles) -> pd.DataFrame:
     """Return a table whose index holds what names items as columns; row numbers are no column."""
-    frame = frame.rename(columns=_column_name)
     levels = [str(n) for n in frame.index.names if n is not None]
     wanted = [n for n in levels if n not in frame.columns]
     if wanted and (len(wanted) > 1 or wanted[0] in roles.named or is_item_name(wanted[0])):

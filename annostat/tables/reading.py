@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from annostat.errors import AnnostatError
 from annostat.labels.layout import Roles
-from annostat.labels.rounds import Rounds, as_frame
+from annostat.labels.rounds import Rounds
 from annostat.tables.files import (
     check_quotes,
     is_parquet,
@@ -129,7 +129,7 @@ def read_rounds(
         tidy_names=tidy_names,
     )
     if not isinstance(source, (str, os.PathLike)):
-        return Rounds.from_roles(as_frame(source), roles, **units)
+        return Rounds.from_roles(source, roles, **units)
     with local(source) as path:
         large = path.stat().st_size > STREAM_BYTES
         if collapse is None:

@@ -65,6 +65,17 @@ class Association:
     p_adjusted: float
     n_items: int
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {
+            "prompt": self.prompt,
+            "outcome": self.outcome,
+            "n_items": self.n_items,
+            "correlation": self.correlation.to_dict(),
+            "p_value": self.p_value,
+            "p_adjusted": self.p_adjusted,
+        }
+
 
 def read_prompts(path: str | os.PathLike[str]) -> pd.DataFrame:
     """Read prompt responses.

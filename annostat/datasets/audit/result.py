@@ -188,17 +188,7 @@ class Audit(Result):
                     }
                     for prompt, ends in self.extremes().items()
                 ],
-                "associations": [
-                    {
-                        "prompt": a.prompt,
-                        "outcome": a.outcome,
-                        "n_items": a.n_items,
-                        "correlation": a.correlation.to_dict(),
-                        "p_value": a.p_value,
-                        "p_adjusted": a.p_adjusted,
-                    }
-                    for a in self.associations
-                ],
+                "associations": [a.to_dict() for a in self.associations],
                 "provenance": self.provenance.to_dict(),
             }
         )
