@@ -3,6 +3,7 @@
 import gzip
 import itertools
 import struct
+import sys
 import zlib
 from pathlib import Path
 
@@ -308,3 +309,11 @@ def test_a_flipped_byte_in_a_camus_folder_is_found(tmp_path):
         (home / f"{name}.zraw").write_bytes(data)
     found = {(f.item, f.reason) for f in audit_folder(path).findings}
     assert found == {("patient0001_2CH", "bad_mask"), ("patient0001_4CH", "undecodable")}
+
+
+@pytest.mark.parametrize("read", [read_picture, read_header])
+def test_a_file_of_another_kind_is_told_so_whatever_is_installed(tmp_path, monkeypatch, read):
+    monkeypatch.setitem(sys.modules, "SimpleITK", None)
+    (tmp_path / "README.md").write_text("# Masks")
+    with pytest.raises(AnnostatError, match=r"README.md is no image that is read \(.*\.png"):
+        read(tmp_path / "README.md")

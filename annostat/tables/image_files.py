@@ -76,7 +76,7 @@ def read_picture(path: Path) -> Picture:
         more than 1 GiB.
     """
     reading(path)
-    kind = suffix_of(path)
+    kind = _kind_of(path)
     if kind in DRAWN:
         return _read_drawn(path)
     return _read_nifti(path) if kind in NIFTI else _read_meta(path)
@@ -85,11 +85,19 @@ def read_picture(path: Path) -> Picture:
 def read_header(path: Path) -> Picture:
     """Read all of an image but its pixels: `values` is empty, `shape` is known."""
     reading(path)
-    kind = suffix_of(path)
+    kind = _kind_of(path)
     if kind in DRAWN:
         found = _read_drawn(path)
         return replace(found, values=np.empty(0))
     return _nifti_facts(path)[0] if kind in NIFTI else _meta_facts(path)[1]
+
+
+def _kind_of(path: Path) -> str:
+    """Return the suffix of an image that is read; any other file is refused."""
+    kind = suffix_of(path)
+    if not kind:
+        raise AnnostatError(f"{path.name} is no image that is read ({', '.join(SUFFIXES)})")
+    return kind
 
 
 def suffix_of(path: Path) -> str:
