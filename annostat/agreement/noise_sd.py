@@ -159,10 +159,7 @@ def repeatability(
     level = check_level(level)
     used = rounds.usable()
     v = Variances.of(used)
-    if v.degrees < 1:
-        raise AnnostatError(
-            "too few items: two rounds of one item cannot tell noise from a bias between rounds"
-        )
+    check_degrees(v)
     sd = noise_estimate(
         v,
         unit=used.unit,
@@ -191,6 +188,14 @@ def repeatability(
             {"interval": interval, "level": level, "n_resamples": n_resamples},
         ),
     )
+
+
+def check_degrees(v: Variances) -> None:
+    """Refuse labels whose biases of rounds leave nothing to tell the noise from."""
+    if v.degrees < 1:
+        raise AnnostatError(
+            "too few items: two rounds of one item cannot tell noise from a bias between rounds"
+        )
 
 
 def noise_estimate(

@@ -27,7 +27,7 @@ from dataclasses import replace
 import numpy as np
 
 from annostat.agreement.label_kinds import ONE_OF_THEM, UnequalRaters
-from annostat.agreement.noise_sd import ALL_EQUAL
+from annostat.agreement.noise_sd import ALL_EQUAL, check_degrees
 from annostat.agreement.rater_noise import FEWEST
 from annostat.agreement.small import FEW
 from annostat.agreement.unequal import unequal_raters
@@ -36,7 +36,7 @@ from annostat.arrays import FloatArray
 from annostat.ceilings.differences import Differences
 from annostat.ceilings.mae_result import MaeFloor
 from annostat.ceilings.values import unbiased_pair_mae
-from annostat.errors import AnnostatError, check_level
+from annostat.errors import check_level
 from annostat.labels.pairs import pair_mae
 from annostat.labels.rounds import Rounds
 from annostat.labels.taking import takes_rounds
@@ -97,10 +97,7 @@ def mae_floor(
     order = np.lexsort((*used.values.T, *np.sort(used.values, axis=1).T))
     used = replace(used.take(order), items=None)  # not put back into the order of names
     v = Variances.of(used)
-    if v.degrees < 1:
-        raise AnnostatError(
-            "too few items: two rounds of one item cannot tell noise from a bias between rounds"
-        )
+    check_degrees(v)
     pair = unbiased_pair_mae(used, v, level=level)
     step = step_of(used.values)
     narrow = 0 < step and pair.value < NARROW_STEPS * step

@@ -17,7 +17,7 @@ from annostat.agreement import (
 from annostat.agreement.icc_forms import FLAT, NO_ERROR, IccForm
 from annostat.agreement.label_kinds import UnequalRaters
 from annostat.agreement.mean_limits import limits_with_mean
-from annostat.agreement.noise_sd import ALL_EQUAL, NOTHING
+from annostat.agreement.noise_sd import ALL_EQUAL, NOTHING, check_degrees, noise_estimate
 from annostat.agreement.rater_bias import bias_of_raters
 from annostat.agreement.small import (
     check_few,
@@ -28,7 +28,7 @@ from annostat.agreement.small import (
 )
 from annostat.agreement.unequal import unequal_raters
 from annostat.agreement.variances import NONE_COVERS, Variances, share_interval
-from annostat.ceilings.floors import ANTICORRELATED
+from annostat.ceilings.floors import ANTICORRELATED, Bounds
 from annostat.ceilings.measured import MeasuredBounds
 from annostat.errors import check_count, check_level
 from annostat.labels.pairs import pair_mae
@@ -113,6 +113,7 @@ def bounds(
     )
     tell(1, 4)
     v = Variances.of(used)
+    method = chosen(interval, v, "log-t")
     collapsed = used.weights is not None and used.items is None
     resampled: dict[str, Any] = {
         "level": level,
@@ -132,7 +133,7 @@ def bounds(
             used, interval="noncentral-t" if gaussian else "bootstrap-t", **resampled
         )
         spread = noise.sd_difference
-        if spread.interval is not None and spread.interval.method.startswith("log-t"):
+        if method == "log-t" and spread.interval is not None:
             limits = replace(limits, sd=replace(limits.sd, interval=spread.interval))
     elif not collapsed:
         deviations = limits_with_mean(used, interval=interval, **resampled)
@@ -158,7 +159,7 @@ def bounds(
             *(() if limits is None else limits.checks),
             *_of_many(used, level),
             *_of_labels(by_label),
-            *_of_few(v, noise.noise_sd, reliability),
+            *_of_few(v, method == "log-t" and noise.noise_sd.interval is not None, reliability),
             *_whole_numbers(used),
         ),
         provenance=Provenance(
@@ -168,10 +169,48 @@ def bounds(
             seed_of(rng),
             {
                 "m": count,
-                "interval": noise.provenance.options["interval"],
+                "interval": method,
                 "level": level,
                 "n_resamples": n_resamples,
             },
+        ),
+    )
+
+
+def bare_bounds(
+    rounds: Rounds,
+    *,
+    level: float = 0.95,
+    n_resamples: int = 2000,
+    rng: Rng = 0,
+    n_jobs: int | None = 1,
+) -> Bounds:
+    """Return the floors and ceilings of `bounds` against one label, and nothing else.
+
+    For those who have the checks and the tables of agreement already, or need neither; parameters
+    as for `bounds`.
+    """
+    used = rounds.usable()
+    v = Variances.of(used)
+    check_degrees(v)
+    options: dict[str, Any] = {
+        "level": level,
+        "n_resamples": n_resamples,
+        "rng": rng,
+        "n_jobs": n_jobs,
+    }
+    return Bounds(
+        noise_estimate(v, unit=used.unit, **options),
+        reliability_estimate(v, **options),
+        unbiased_pair_mae(used, v, level=level),
+        1,
+        used.n_items,
+        Provenance(
+            __version__,
+            used.digest(),
+            used.n_items,
+            seed_of(rng),
+            {"level": level, "n_resamples": n_resamples},
         ),
     )
 
@@ -251,11 +290,12 @@ def _of_many(rounds: Rounds, level: float) -> list[Check]:
     return [bias_of_raters(rounds, level=level)]
 
 
-def _of_few(v: Variances, noise: Estimate, reliability: Estimate) -> list[Check]:
-    """Return what few items, or rounds that do not correlate, leave in doubt."""
-    found = []
-    if noise.interval is not None and noise.interval.method.startswith("log-t"):
-        found.append(check_few(v))
+def _of_few(v: Variances, shrunken: bool, reliability: Estimate) -> list[Check]:
+    """Return what few items, or rounds that do not correlate, leave in doubt.
+
+    `shrunken`: whether the interval of σ rests on a shrunken kurtosis.
+    """
+    found = [check_few(v)] if shrunken else []
     if not math.isnan(reliability.value):
         found.append(check_reliability(reliability))
     return [check for check in found if not check.passed]

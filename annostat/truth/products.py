@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
+from annostat.agreement.noise_sd import check_degrees
 from annostat.agreement.variances import Variances
 from annostat.arrays import FloatArray
 from annostat.errors import AnnostatError, check_numbers
@@ -111,10 +112,7 @@ class Labels:
     def of(cls, rounds: Rounds) -> Labels:
         """Return the labels of usable rounds."""
         v = Variances.of(rounds)
-        if v.degrees < 1:
-            raise AnnostatError(
-                "too few items: two rounds of one item cannot tell noise from a bias between rounds"
-            )
+        check_degrees(v)
         adjusted = rounds.values - v.effects * v.scale
         inflation = (v.n_labels - v.n_items) / v.degrees
         return cls(adjusted, inflation, rounds.names, rounds.exchangeable)

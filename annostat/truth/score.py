@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from annostat._version import __version__
 from annostat.arrays import FloatArray
 from annostat.ceilings.floors import BOUNDS
-from annostat.ceilings.values import bounds
+from annostat.ceilings.values import bare_bounds
 from annostat.errors import (
     LARGEST,
     AnnostatError,
@@ -345,7 +345,7 @@ def floors_of(
     n_jobs: int | None,
 ) -> dict[str, Estimate]:
     """Return floors and ceilings against one label; that of the mae of picks from their law."""
-    limits = bounds(rounds, level=level, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs)
+    limits = bare_bounds(rounds, level=level, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs)
     found = {q.key: q.of(limits) for q in BOUNDS}
     if picks is not None:
         noise = compare_noise(
