@@ -9,7 +9,10 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Iterable, Sequence
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -26,6 +29,7 @@ __all__ = [
     "check_numbers",
     "check_squares",
     "is_interrupt",
+    "option",
     "printable",
     "shown",
 ]
@@ -35,6 +39,17 @@ LEAST_LEVEL = 1e-9  # nearer to 0 or 1, limits of intervals are no numbers
 # What a terminal obeys and what turns the direction of text around; line and paragraph separators;
 # bytes of a file's name that are no UTF-8, which Python holds as surrogates.
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+# Arguments that take several values, by the name of the option: how Python calls them.
+_LISTS = {
+    "item": "item",
+    "labels": "labels",
+    "missing": "missing",
+    "model": "models",
+    "raters": "raters",
+    "rounds": "rounds",
+}
+_TYPED: ContextVar[bool] = ContextVar("typed", default=False)
 
 
 class AnnostatError(ValueError):
@@ -47,6 +62,46 @@ class AnnostatError(ValueError):
 
 class AnnostatWarning(UserWarning):
     """An answer exists, but something about it deserves attention."""
+
+
+@contextmanager
+def spoken_to_a_shell() -> Iterator[None]:
+    """Let `option` speak of options of the command line until this ends."""
+    token = _TYPED.set(True)
+    try:
+        yield
+    finally:
+        _TYPED.reset(token)
+
+
+def option(name: str, *values: object) -> str:
+    """Return how the reader of a message sets an argument, at the command line or in Python.
+
+    Parameters
+    ----------
+    name : str
+        The option without its dashes.
+    *values : object
+        What it is set to; without one only the argument is named.
+
+    Examples
+    --------
+    >>> print(option("rounds", "first", "second"), "or", option("cluster", "patient"))
+    rounds=['first', 'second'] or cluster='patient'
+    >>> with spoken_to_a_shell():
+    ...     print(option("rounds", "first", "end of beat"))
+    --rounds first 'end of beat'
+    """
+    if _TYPED.get():
+        told = [shlex.quote(str(v)) for v in values if v is not True]
+        if name == "labels":  # numbers, which stand in one list
+            told = [",".join(told)] * bool(told)
+        return " ".join([f"--{name}", *told])
+    python = _LISTS.get(name, name.replace("-", "_"))
+    if not values:
+        return python
+    given = list(values) if name in _LISTS else values[0]
+    return f"{python}={given!r}"
 
 
 def is_interrupt(error: BaseException | None) -> bool:

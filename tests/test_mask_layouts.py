@@ -363,7 +363,7 @@ def test_numbers_that_may_be_something_else(drawn, tmp_path):
     rng = np.random.default_rng(0)
     grey = np.where(drawn[1], rng.integers(128, 256, drawn[1].shape), 3).astype(np.uint8)
     np.savez(tmp_path / "b.npz", grey)
-    with pytest.raises(AnnostatError, match=r"state their kind \(--kind uint8"):
+    with pytest.raises(AnnostatError, match=r"state their kind \(kind='uint8'"):
         read_masks(sources)
     np.testing.assert_array_equal(values_of(read_masks(sources, kind="uint8")), drawn[:2])
     for name, masks in zip("ab", drawn, strict=False):
@@ -416,7 +416,7 @@ def test_files_that_cannot_be_read_twice_or_are_of_two_kinds(drawn, tmp_path):
         else:
             write(tmp_path / name / "ct.nii.gz", masks, (2.0, 0.2, 0.3))
     sources = [tmp_path / "x", tmp_path / "y"]
-    with pytest.raises(AnnostatError, match=r"some are volumes and some frames.*--items"):
+    with pytest.raises(AnnostatError, match=r"some are volumes and some frames.*items"):
         read_masks(sources)
     for items, shape in (("frames", (2, 4, 28, 32)), ("volumes", (2, 1, 4, 28, 32))):
         assert values_of(read_masks(sources, items=items)).shape == shape
@@ -493,10 +493,10 @@ def test_what_looks_like_one_patient_or_one_rater_is_said(drawn, tmp_path):
             (tmp_path / name).mkdir(exist_ok=True)
             np.savez(tmp_path / name / f"{case}.npz", mask[None])
     sources = [tmp_path / "a", tmp_path / "b"]
-    assert any("--patients" in note for note in read_masks(sources).notes)
+    assert any("say so by patients" in note for note in read_masks(sources).notes)
     people = {"p1_slice1": "1", "p1_slice2": "1", "p2_slice1": "2", "p3": "3"}
     found = read_masks(sources, patients=people)
-    assert not any("--patients" in note for note in found.notes)
+    assert not any("say so by patients" in note for note in found.notes)
     assert found.cluster.tolist() == list("1123")
     shutil.copytree(tmp_path / "a", tmp_path / "c")
     assert "a and c have the very same masks" in read_masks([*sources, tmp_path / "c"]).notes

@@ -85,6 +85,12 @@ def test_files_and_patients(run, drawn, tmp_path):
     table.write_text("item,patient\n" + "".join(f"{i},p{i // 3}\n" for i in range(24)))
     code, out, _ = run("masks", tmp_path / "a.npz", tmp_path / "b.npz", "--patients", table)
     assert code == 0 and "2 raters, 24 items" in out and "clusters" in out and "⅔ to ¾" in out
+    table.write_text(table.read_text() + "nobody,p9\n")
+    code, out, _ = run("masks", tmp_path / "a.npz", tmp_path / "b.npz", "--patients", table)
+    assert code == 0
+    assert "1 of the 25 names in the table of patients match no mask: nobody" in " ".join(
+        out.split()
+    )
     table.write_text("item,patient\n0,p\n")
     code, _, err = run("masks", tmp_path / "a.npz", tmp_path / "b.npz", "--patients", table)
     assert code == 2 and "does not have '1'" in err

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shlex
 import subprocess
 import sys
 import threading
@@ -69,7 +70,7 @@ def test_numbers_beside_the_rounds_are_never_rounds(other):
 def test_raters_are_chosen_and_models_are_none_of_them(tmp_path):
     ai = LONG[LONG["rater"] == "first"].assign(rater="ai")
     table = written(tmp_path / "long.csv", pd.concat([LONG, ai]))
-    with pytest.raises(AnnostatError, match=r"is ai a model\? .*--rounds first second"):
+    with pytest.raises(AnnostatError, match=r"is ai a model\? .*rounds=\['first', 'second'\]"):
         read_rounds(table)
     assert len(read_rounds(table, rounds=["ai", "first", "second"]).names) == 3
     rounds = read_rounds(table, models=["ai"])
@@ -196,7 +197,7 @@ def test_markers_of_missing_numbers(run, tmp_path, mark):
     frame.loc[3, "second"] = mark
     table = written(tmp_path / "t.csv", frame)
     code, _, err = run("bounds", table, "--rounds", "first", "second")
-    assert code == 2 and f"003: {mark!r}" in err and f"--missing {mark!r}" in err
+    assert code == 2 and f"003: {mark!r}" in err and f"--missing {shlex.quote(mark)}" in err
     rounds = read_rounds(table, **NAMED, missing=[mark])
     assert np.isnan(rounds.values[3, 1]) and rounds.n_items == 29
 
@@ -417,6 +418,7 @@ def test_strata_with_alike_names_have_files_of_their_own(run, tmp_path):
         lambda t: {c: list(t[c]) for c in t},
         lambda t: t.to_records(index=False),
         lambda t: pytest.importorskip("pyarrow").Table.from_pandas(t),
+        lambda t: pytest.importorskip("polars").from_pandas(t),
     ],
 )
 def test_frames_of_every_kind(make):
@@ -428,6 +430,95 @@ def test_arrays_and_times_are_told_what_to_do():
         read_rounds(FRAME[["first", "second"]].to_numpy())
     with pytest.raises(AnnostatError, match="must hold numbers, but holds timedelta64"):
         read_rounds(FRAME.assign(first=pd.to_timedelta(FRAME["first"], unit="s")), **NAMED)
+
+
+# Numbers that are none
+
+
+@pytest.mark.parametrize("code", ["-999", "999", "-1"])
+def test_codes_for_nothing_are_pointed_out_and_left_out_if_named(run, tmp_path, code):
+    frame = FRAME.copy()
+    frame.loc[[3, 7], "second"] = float(code)
+    table = written(tmp_path / "t.csv", frame)
+    code_, out, _ = run("bounds", table, "--resamples", "100", "--json", "-")
+    (note,) = json.loads(out)["read"]["notes"]
+    assert code_ == 0
+    assert note.startswith(f"{code} stands 2 times in second") and f"--missing {code}." in note
+    code_, out, _ = run("bounds", table, "--missing", code, "--resamples", "100", "--json", "-")
+    read = json.loads(out)["read"]
+    assert code_ == 0 and read["notes"] == []
+    assert read["left_out"] == {"with fewer than two annotations": 2}
+
+
+def test_codes_among_the_other_numbers_are_numbers(tmp_path):
+    frame = FRAME.assign(first=FRAME["first"] - 60, second=FRAME["second"] - 60)
+    frame.loc[0, "first"] = -9.0
+    assert read_rounds(written(tmp_path / "t.csv", frame)).read.notes == ()
+
+
+def test_codes_are_left_out_of_streamed_picks(tmp_path):
+    frame = pd.DataFrame({"a": [10, 20, 999, 30], "b": [11, 20, 25, 29]})
+    table = written(tmp_path / "t.csv", frame)
+    options = {"rounds": ["a", "b"], "missing": ["999"]}
+    streamed = read_rounds(table, collapse=True, **options)
+    assert streamed.n_items == read_rounds(table, **options).n_items == 3
+
+
+def test_markers_of_several_columns_are_told_at_once(run, tmp_path):
+    frame = FRAME.astype(object)
+    frame.loc[3, "first"], frame.loc[4, "second"] = "?", "--"
+    table = written(tmp_path / "t.csv", frame)
+    code, _, err = run("bounds", table, "--rounds", "first", "second")
+    assert code == 2 and "first: 003: '?'" in err and "--missing '?' --" in err
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch):
+    table = written(tmp_path / "t.csv")
+    read = pd.read_csv
+
+    def slowly(*args, **options):
+        with table.open("a") as stream:
+            stream.write("099,1,2\n")
+        return read(*args, **options)
+
+    monkeypatch.setattr(pd, "read_csv", slowly)
+    with pytest.raises(AnnostatError, match=r"t\.csv was written while it was read"):
+        read_rounds(table)
+
+
+# Predictions in a file of their own, some of them
+
+
+def test_models_are_chosen_among_the_columns_of_a_file(run, tmp_path):
+    table = written(tmp_path / "t.csv")
+    other = FRAME[["patient"]].assign(AI=TRUTH, old=TRUTH + 3, age=50.0)
+    file = written(tmp_path / "p.csv", other)
+    code, out, err = run(
+        "score", table, "--predictions", file, "--model", "old", "--resamples", "50", "--json", "-"
+    )
+    assert code == 0 and "not used: AI, age" in err
+    assert json.loads(out)["read"]["models"] == ["old"]
+    code, _, err = run("score", table, "--predictions", file, "--model", "odl")
+    assert code == 2 and "there is no column 'odl'" in err
+
+
+def test_a_model_in_both_tables_is_asked_for(run, tmp_path):
+    table = written(tmp_path / "t.csv", FRAME.assign(AI=TRUTH))
+    file = written(tmp_path / "p.csv", FRAME[["patient"]].assign(AI=TRUTH + 1))
+    for more in ([], ["--model", "AI"]):
+        code, _, err = run(
+            "score", table, "--rounds", "first", "second", "--predictions", file, *more
+        )
+        assert code == 2 and "AI stands in the table of the labels and in" in err
+
+
+def test_values_taken_for_errors_are_pointed_out(run, tmp_path):
+    table = written(tmp_path / "t.csv", FRAME.assign(error=FRAME["first"] - TRUTH))
+    for column, said in (("first", True), ("error", False)):
+        code, out, _ = run(
+            "concentration", table, "--column", column, "--noise", "gaussian", "--resamples", "50"
+        )
+        assert code == 0 and ("far from 0" in " ".join(out.split())) is said
 
 
 # What was read

@@ -16,7 +16,13 @@ from typing import Any
 import click
 
 from annostat._version import __version__
-from annostat.errors import AnnostatError, AnnostatWarning, is_interrupt, printable
+from annostat.errors import (
+    AnnostatError,
+    AnnostatWarning,
+    is_interrupt,
+    printable,
+    spoken_to_a_shell,
+)
 from annostat.files import check_outputs, one_run
 
 # The commands in the order of the help page, each with the module that holds it.
@@ -110,7 +116,7 @@ def main(args: Sequence[str] | None = None) -> None:
         f"annostat: warning: {printable(str(message))}", err=True
     )
     try:
-        with one_run():
+        with one_run(), spoken_to_a_shell():
             given = None if args is None else list(args)
             cli.main(args=given, prog_name="annostat", standalone_mode=False)
     except click.exceptions.Exit as stop:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from annostat.errors import AnnostatError, shown
+from annostat.errors import UNPRINTABLE, AnnostatError, shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -131,7 +131,7 @@ def exclude_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def predictions_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the option of predictions in files of their own."""
-    text = "Table of predictions, joined by item: a column for each model."
+    text = "Table of predictions, joined by item: all its models, or those that --model names."
     return click.option(
         "--predictions", "prediction_files", metavar="FILE", multiple=True, help=text
     )(command)
@@ -287,6 +287,7 @@ def publish(
         shape = {"strata": parts} if by else parts[""]
         shape = {"read": None if read is None else read.to_dict(), **shape}
         text = json.dumps(shape, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        text = escaped(text)
         if target == "-":
             click.echo(text, nl=False)
             return
@@ -300,6 +301,13 @@ def publish(
             click.echo(f"== {by}: {name} ==\n")
         click.echo(str(result))
         click.echo()
+
+
+def escaped(text: str) -> str:
+    r"""Return JSON in which what a terminal obeys is written as \u009b."""
+    return UNPRINTABLE.sub(
+        lambda found: found[0] if found[0] == "\n" else f"\\u{ord(found[0]):04x}", text
+    )
 
 
 def each_stratum(

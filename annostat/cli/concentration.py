@@ -22,7 +22,7 @@ from annostat.cli.common import (
     rows_left,
     run_options,
 )
-from annostat.errors import AnnostatError, check_column
+from annostat.errors import AnnostatError, check_column, option
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from annostat.arrays import FloatArray
     from annostat.labels.read import Read
 
+FAR = 3.0  # SD from 0 at which a mean is hardly one of errors
 SHAPES = ("gaussian", "laplace", "uniform")
 
 
@@ -138,18 +139,18 @@ def concentration(**options: Any) -> None:
         *options["rounds"],
         *([options["weights"]] if options["weights"] else []),
     ]
-    for option, names in (
+    for flag, names in (
         ("--column", columns),
         ("--model", models),
         ("--rounds", options["rounds"]),
     ):
         for name in names:
-            check_column(option, name, known)
+            check_column(flag, name, known)
     for name in options["item"]:
         check_column("--item", name, known)
-    for option in ("cluster", "weights"):
-        if options[option] is not None:
-            check_column(f"--{option}", options[option], known)
+    for flag in ("cluster", "weights"):
+        if options[flag] is not None:
+            check_column(f"--{flag}", options[flag], known)
     if not columns and not models:
         raise AnnostatError(
             "--column must name a column of errors, or --model one of a model's values"
@@ -218,7 +219,7 @@ def concentration(**options: Any) -> None:
         figure, ax = new_figure((6.4, 4.8))
         plot_concentration(result, best_first=options["best_first"], ax=ax)
         save_figure(figure, options["plot_file"])
-    publish({"": result}, options, by=None, read=record(table, before, item, options))
+    publish({"": result}, options, by=None, read=record(table, before, item, options, errors))
 
 
 def read(options: dict[str, Any]) -> pd.DataFrame:
@@ -254,7 +255,13 @@ def example(options: dict[str, Any]) -> pd.DataFrame:
     return frame
 
 
-def record(table: pd.DataFrame, before: int, item: Sequence[str], options: dict[str, Any]) -> Read:
+def record(
+    table: pd.DataFrame,
+    before: int,
+    item: Sequence[str],
+    options: dict[str, Any],
+    errors: dict[str, FloatArray],
+) -> Read:
     """Return what was read."""
     from annostat.labels.read import Read
     from annostat.tables.files import name_of
@@ -273,7 +280,26 @@ def record(table: pd.DataFrame, before: int, item: Sequence[str], options: dict[
         table[cluster].nunique() if cluster else 0,
         unused=tuple(str(c) for c in table.columns if c not in used),
         left_out={"excluded": left} if left else {},
+        notes=_no_errors(errors, options),
     )
+
+
+def _no_errors(errors: dict[str, FloatArray], options: dict[str, Any]) -> tuple[str, ...]:
+    """Return a note on columns of errors that look like a model's values: none is near 0."""
+    import numpy as np
+
+    if options["loss"] == "asis":
+        return ()
+    notes = []
+    for name in dict.fromkeys(options["columns"]):
+        x = errors[name][np.isfinite(errors[name])]
+        if x.size > 1 and abs(x.mean()) > FAR * x.std(ddof=1):
+            notes.append(
+                f"{name} lies between {x.min():g} and {x.max():g}, far from 0: if these are a "
+                f"model's values and no errors, say {option('model', name)} "
+                f"{option('rounds', 'A', 'B')}."
+            )
+    return tuple(notes)
 
 
 def item_column(table: pd.DataFrame, numeric: list[str]) -> tuple[str, ...]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from annostat.cli.common import Command, add, json_option, of_strata, publish
 from annostat.errors import AnnostatError
+
+if TYPE_CHECKING:
+    from annostat.labels.read import Read
 
 # Bundled tables: their scores are Dice and IoU, for which higher is better.
 EXAMPLES = ("echodfkd", "camus")
@@ -120,7 +123,26 @@ def scaling(**options: Any) -> None:
             figure, ax = new_figure((7.5, 5.0))
             plot_scaling(result, ax=ax)
             save_figure(figure, of_strata(options["plot_file"], results)[name])
-    publish(results, options, by="series" if set(results) != {""} else None)
+    by = "series" if set(results) != {""} else None
+    publish(results, options, by=by, read=record(frame, options))
+
+
+def record(frame: Any, options: dict[str, Any]) -> Read:
+    """Return what was read."""
+    from annostat.labels.read import Read
+    from annostat.tables.files import name_of
+
+    used = {options["size"], options["group"], options["weight"], *options["scores"]}
+    columns = [str(c) for c in frame.columns]
+    taken = [f"size ({options['size']})", f"score ({', '.join(options['scores'])})"]
+    taken += [f"{name} ({options[name]})" for name in ("group", "weight") if options[name]]
+    return Read(
+        name_of(options["source"]) if options["source"] else f"example {options['example']}",
+        len(frame),
+        unused=tuple(c for c in columns if c not in used),
+        noun="trained model",
+        notes=(f"Columns: {', '.join(taken)}.",),
+    )
 
 
 def read(options: dict[str, Any]) -> Any:

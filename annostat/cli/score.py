@@ -120,13 +120,18 @@ def labels_and_models(options: dict[str, Any]) -> tuple[Rounds, dict[str, np.nda
     twice = sorted({m for m in models if models.count(m) > 1 or m in options["rounds"]})
     if twice:
         raise AnnostatError(f"--model {twice[0]!r} is named twice, or is one of the rounds")
+    chosen = chosen_of(options["prediction_files"], models)
+    models = [m for m in models if m not in {name for file in chosen for name in file}]
     both = load_all(
-        options, unit=options["unit"], exchangeable=options["exchangeable"], collapse=False
+        {**options, "models": tuple(models)},
+        unit=options["unit"],
+        exchangeable=options["exchangeable"],
+        collapse=False,
     )
     rounds = both.without_models()
     predictions = {m: both.values[:, both.names.index(m)] for m in models}
-    for path in options["prediction_files"]:
-        for name, f in joined(path, rounds, options["missing"]).items():
+    for path, names in zip(options["prediction_files"], chosen, strict=True):
+        for name, f in joined(path, rounds, names, options["missing"]).items():
             if name in predictions or name in rounds.names:
                 raise AnnostatError(f"--predictions {path!r}: {name!r} is there already")
             predictions[name] = f
@@ -135,11 +140,22 @@ def labels_and_models(options: dict[str, Any]) -> tuple[Rounds, dict[str, np.nda
     return rounds, predictions
 
 
-def joined(path: str, rounds: Rounds, missing: Sequence[str]) -> dict[str, np.ndarray]:
-    """Return the columns of a table of predictions, in the order of the rounds' items."""
+def chosen_of(paths: Sequence[str], models: Sequence[str]) -> list[list[str]]:
+    """Return the models that are columns of each file of predictions; none for all of its own."""
+    if not models:
+        return [[] for _ in paths]
+    from annostat.tables.reading import read_table
+
+    return [[m for m in models if m in map(str, read_table(path).columns)] for path in paths]
+
+
+def joined(
+    path: str, rounds: Rounds, models: Sequence[str], missing: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """Return columns of a table of predictions, in the order of the rounds' items."""
     from annostat.tables.predictions import read_predictions
 
-    found, words = read_predictions(path, rounds, missing=missing)
+    found, words = read_predictions(path, rounds, models=models, missing=missing)
     click.echo(f"annostat: {words}", err=True)
     return found
 

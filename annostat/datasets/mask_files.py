@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from annostat.errors import AnnostatError, check_choice, printable, shown
+from annostat.errors import AnnostatError, check_choice, option, printable, shown
 from annostat.files import AnyPath
 from annostat.tables.mask_arrays import (
     ABOUT,
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from annostat.labels import MaskRounds
 
 __all__ = ["MADE_OF", "read_masks", "read_masks_and_models"]
+
+NO_PATIENTS = "if these are images of one patient"
 
 
 def read_masks(
@@ -242,8 +244,8 @@ def _as_rounds(
     n = len(next(iter(masks.values())))
     items = [printable(str(i)) for i in about.get("items", range(n))]
     if patients is not None:
-        about["cluster"] = _patients(items, patients)
-        about["notes"] = [n for n in about["notes"] if "--patients" not in n]
+        about["notes"] = [n for n in about["notes"] if NO_PATIENTS not in n]
+        about["cluster"] = _patients(items, patients, about["notes"])
     if spacing is None and about.get("spacing") is not None:
         spacing, spacing_unit = about["spacing"], spacing_unit or "mm"
     there = about.get("present", {})
@@ -267,13 +269,20 @@ def _as_rounds(
     return rounds, replace(found, drawn=flags)
 
 
-def _patients(items: Sequence[str], patients: Mapping[str, str]) -> list[str]:
+def _patients(items: Sequence[str], patients: Mapping[str, str], notes: list[str]) -> list[str]:
+    """Return the patient of each item; a note says which of the table match none."""
     found = []
     for item in items:
         clip = item.rpartition(":")[0]
         if item not in patients and clip not in patients:
             raise AnnostatError(f"the table of patients does not have {item!r}")
         found.append(patients.get(item, patients.get(clip, "")))
+    known = {*items, *(item.rpartition(":")[0] for item in items)}
+    if others := [name for name in patients if name not in known]:
+        notes.append(
+            f"{len(others)} of the {len(patients)} names in the table of patients match no mask: "
+            f"{shown(others, 3)}"
+        )
     return found
 
 
@@ -374,8 +383,8 @@ def _of_layout(
             if about["turned"] and model.path.suffix.lower() == ".npz":
                 raise AnnostatError(
                     f"model {model.name!r} does not say how it lies, and the raters' images were "
-                    "turned; if all were stored alike, set orientation='stored' (--orientation "
-                    "stored)"
+                    "turned; if all were stored alike, set "
+                    f"{option('orientation', 'stored')}"
                 )
             values, present = _on_items(model, how, about["items"], len(about["items"]))
             if values.shape != whole[names[0]].shape:
@@ -405,8 +414,7 @@ def _look_like_series(about: Mapping[str, Any]) -> list[str]:
     starts = {re.sub(r"[-_ ][a-zA-Z]*\d+$", "", clip) for clip in clips}
     if 1 < len(starts) < len(clips):
         return [
-            f"names such as {clips[0]} begin alike: if these are images of one patient, say so "
-            "with patients (--patients FILE.csv)"
+            f"names such as {clips[0]} begin alike: {NO_PATIENTS}, say so by {option('patients')}"
         ]
     return []
 
@@ -436,10 +444,12 @@ def _echonet(folder: Path, patients: Mapping[str, str] | None) -> MaskRounds:
             present[r, i] = True
     items = list(frames)
     clips = [item.rpartition(":")[0] for item in items]
+    notes: list[str] = []
     return MaskRounds.from_arrays(
         {f"annotator_{r + 1}": values[r] for r in range(n)},
         present={f"annotator_{r + 1}": present[r] for r in range(n)},
         items=items,
-        cluster=clips if patients is None else _patients(items, patients),
+        cluster=clips if patients is None else _patients(items, patients, notes),
         exchangeable=True,
+        notes=notes,
     )

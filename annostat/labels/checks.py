@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from annostat.arrays import FloatArray
-from annostat.errors import AnnostatError, check_level, check_numbers
+from annostat.errors import AnnostatError, check_level, check_numbers, option
 from annostat.labels.characteristic import check_characteristic_function
 from annostat.labels.pairs import ROUNDING, PairTable, ratio_of_sums, unit_sums
 from annostat.labels.ranks import RANK_MIN_UNITS, association, midranks, row_ranks, sign_test
@@ -254,7 +254,8 @@ def _check_dependence(
     more = "grow" if rho > 0 else "shrink"
     text = (
         f"The differences {more} with {label} (correlation {rho:.2f}, {p_text(p)}): the noise has "
-        "no single size, so split the items (--by) or trust the bracket rather than a family."
+        f"no single size, so split the items ({option('by')}) or trust the bracket rather than a "
+        "family."
     )
     return Check(name, False, text, rho, p)
 
@@ -291,7 +292,8 @@ def _check_clusters(rounds: Rounds, table: PairTable) -> Check:
         return Check(
             name,
             None,
-            "Intervals assume that items are independent: pass the patient column (cluster) if "
+            "Intervals assume that items are independent: name the patients' column "
+            f"({option('cluster')}) if "
             "items share patients.",
         )
     mean, se, units = ratio_of_sums(table.abs_sum, table.pairs, table.weights, table.codes)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annostat.arrays import FloatArray
-from annostat.errors import AnnostatError, cut, shown
+from annostat.errors import AnnostatError, cut, option, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,6 +41,7 @@ MISSING_MARKERS = frozenset(
     )
 )
 DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
+NUMBER = re.compile(r"[-+]?\d+(\.\d*)?")
 DIGITS = re.compile(r"\d+")
 WIDTH = 20  # digits that numbers in names are padded to
 EXACT = 2**53  # whole numbers beyond this are not exact in float64
@@ -84,6 +85,20 @@ def as_labels(column: pd.Series[Any], name: str, items: NDArray[Any] | RowNames)
     return text
 
 
+class NotNumbers(AnnostatError):
+    """A column holds text that is no number: which, where, and what may be done."""
+
+    told = ""
+    cells: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, told: str, cells: Sequence[str]) -> NotNumbers:
+        """Return the error whose message ends with what may be done about the cells."""
+        error = cls(f"{told}{_cure(cells)}")
+        error.told, error.cells = told, cells
+        return error
+
+
 class RowNames:
     """Names of the rows of a batch, made only when a message needs one."""
 
@@ -112,7 +127,9 @@ def as_numbers(
         column = column.astype(column.cat.categories.dtype)
     if column.dtype.kind in "iuf":
         refuse_inexact(column, name, items)
-        return column.to_numpy(np.float64, na_value=np.nan)
+        values = column.to_numpy(np.float64, na_value=np.nan)
+        codes = [float(mark) for mark in missing if NUMBER.fullmatch(mark)]
+        return np.where(np.isin(values, codes), np.nan, values) if codes else values
     if column.dtype.kind != "b":
         refuse_bytes(column, name)
         text = column.astype(str).str.strip()
@@ -123,11 +140,29 @@ def as_numbers(
     if bad.size:
         cells = [str(column.iloc[i]) for i in bad]
         places = "; ".join(f"{cut(items[i])}: {_short(column.iloc[i])}" for i in bad[:3])
-        raise AnnostatError(
-            f"column {name!r} holds text in {bad.size} rows; first: {places}{_cure(cells)}"
-        )
+        told = f"column {name!r} holds text in {bad.size} rows; first: {places}"
+        raise NotNumbers.of(told, cells)
     refuse_inexact(numbers, name, items)
     return np.asarray(numbers.to_numpy(np.float64, na_value=np.nan))
+
+
+def as_table(
+    frame: pd.DataFrame, names: Sequence[str], items: NDArray[Any], missing: Collection[str] = ()
+) -> FloatArray:
+    """Return columns as float64 of shape (n_items, n_columns); as `as_numbers`.
+
+    An error speaks of the cells of all columns, so that its cure is the whole one.
+    """
+    found, refused = [], []
+    for name in names:
+        try:
+            found.append(as_numbers(frame[name], name, items, missing))
+        except NotNumbers as error:
+            refused.append(error)
+    if not refused:
+        return np.column_stack(found)
+    cells = [cell for error in refused for cell in error.cells]
+    raise NotNumbers.of("; ".join(error.told for error in refused), cells)
 
 
 def refuse_bytes(column: pd.Series[Any], name: str) -> None:
@@ -170,8 +205,7 @@ def _cure(cells: Sequence[str]) -> str:
         return "; decimal commas: write points, or separate cells by semicolons"
     different = list(dict.fromkeys(cells))
     if len(different) <= 3 and all(len(cell) <= 12 for cell in different):
-        marks = " ".join(repr(cell) for cell in different)
-        return f"; if that means missing: --missing {marks} (missing)"
+        return f"; if that means missing: {option('missing', *different)}"
     return "; write plain numbers, or take it for something else"
 
 
@@ -182,7 +216,8 @@ def refuse_duplicates(items: NDArray[Any]) -> None:
         twice = seen[counts > 1]
         raise AnnostatError(
             f"{len(twice)} items stand in more than one row; first: {shown(twice, 3)} "
-            "(name all columns that tell them apart (item), or a long table's rater and value)"
+            f"(name all columns that tell them apart by {option('item')}, or a long table's rater "
+            "and value)"
         )
 
 

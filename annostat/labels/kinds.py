@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from annostat.errors import check_choice
+from annostat.errors import check_choice, option
 from annostat.labels.rounds import Rounds
 from annostat.results.result import Check
 
@@ -81,8 +81,8 @@ class Kind:
             return ()
         message = (
             "All labels are whole numbers and are taken for picks of a frame or slice; if they are "
-            "values (per cent, millilitres), say so by their unit or by --kind "
-            "values (kind)."
+            "values (per cent, millilitres), say so by their unit or by "
+            f"{option('kind', 'values')}."
         )
         return (Check("kind", None, message),)
 

@@ -16,13 +16,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annostat.arrays import FloatArray, IntArray
-from annostat.errors import AnnostatError, AnnostatWarning, check_column, check_number, shown
+from annostat.errors import (
+    AnnostatError,
+    AnnostatWarning,
+    check_column,
+    check_number,
+    option,
+    shown,
+)
 from annostat.labels.columns import (
     MISSING_MARKERS,
     alike,
     as_labels,
     as_names,
     as_numbers,
+    as_table,
     refuse_duplicates,
     tidied,
 )
@@ -38,10 +46,13 @@ from annostat.labels.looks import (
     plain_name,
 )
 from annostat.labels.read import Read
+from annostat.results.text import counted
 
 if TYPE_CHECKING:
     import pandas as pd
 
+# What many programs write where nothing was measured; all of them may be measurements too.
+SENTINELS = (-1.0, -9.0, -99.0, -999.0, -9999.0, -99999.0, 99.0, 999.0, 9999.0, 99999.0)
 MOST_LISTED = 14  # columns that an error lists
 
 
@@ -147,7 +158,9 @@ class Layout:
         item = roles.items or _items_of(frame, columns, taken)
         if rater is not None:
             if not item:
-                raise AnnostatError("a long table needs the name of its item column (item)")
+                raise AnnostatError(
+                    f"a long table needs the name of its item column: {option('item')}"
+                )
             unused = tuple(c for c in columns if c not in taken and c not in item)
             return cls(roles, item, [], rater, value, unused, notes)
         rounds = None if roles.rounds is None else list(roles.rounds)
@@ -196,7 +209,7 @@ class Layout:
         warnings.warn(
             f"names of {what} differ only by case, spaces, '.0' or Unicode form: {pairs}"
             f"{'' if len(groups) <= 3 else f' ({len(groups)} in all)'}; if they are the same, say "
-            "--tidy-names (tidy_names)",
+            f"{option('tidy-names', True)}",
             AnnostatWarning,
             stacklevel=6,
         )
@@ -240,8 +253,8 @@ class Layout:
             others = [r for r in rounds if r not in suspects]
             if suspects:
                 raise AnnostatError(
-                    f"is {shown(suspects)} a model? Say so (--model {suspects[0]}; models) or name "
-                    f"the raters (--rounds {' '.join(others[:3])}; rounds)"
+                    f"is {shown(suspects)} a model? Say so ({option('model', suspects[0])}) or "
+                    f"name the raters ({option('rounds', *others[:3])})"
                 )
             self.rounds = [*rounds, *models]
         wide = wide[self.rounds]
@@ -268,7 +281,9 @@ class Layout:
     def numbers(self, wide: pd.DataFrame, items: NDArray[Any]) -> FloatArray:
         """Return rounds and models as float64 of shape (n_items, n_rounds)."""
         missing = self.roles.missing
-        return np.column_stack([as_numbers(wide[c], c, items, missing) for c in self.rounds])
+        values = as_table(wide, self.rounds, items, missing)
+        self.notes += _sentinels(values, self.rounds)
+        return values
 
     def periods(self, frame: pd.DataFrame, items: NDArray[Any]) -> FloatArray | None:
         """Return the period of each item; a number means the same one for all."""
@@ -322,6 +337,25 @@ class Layout:
         )
 
 
+def _sentinels(values: FloatArray, names: Sequence[str]) -> list[str]:
+    """Return a note on numbers that may stand for no number."""
+    notes = []
+    for code in SENTINELS:
+        held = values == code
+        rest = values[~held & np.isfinite(values)]
+        if not held.any() or rest.size < 2:
+            continue
+        low, high = float(rest.min()), float(rest.max())
+        if (code < 0 <= low) or max(low - code, code - high) > high - low:
+            where = [name for name, column in zip(names, held.T, strict=True) if column.any()]
+            cure = option("missing", f"{code:g}")
+            notes.append(
+                f"{code:g} stands {counted(int(held.sum()), 'time')} in {shown(where)}, unlike "
+                f"all else: if it means that nothing was measured, say {cure}."
+            )
+    return notes
+
+
 def _names_of(what: str, names: Sequence[str]) -> tuple[str, ...]:
     """Return names of columns without spaces around them; a single text is no list."""
     if isinstance(names, str):
@@ -353,8 +387,8 @@ def _rounds_of(frame: pd.DataFrame, free: Sequence[str]) -> list[str]:
     """Return the columns of the rounds, if the table leaves no other reading."""
     if len(free) > 1000:
         raise AnnostatError(
-            f"the table has {len(free):,} columns that may be rounds: name them (--rounds A B; "
-            "rounds)"
+            f"the table has {len(free):,} columns that may be rounds: name them "
+            f"({option('rounds', 'A', 'B')})"
         )
     looks = {c: look_of(frame[c]) for c in free}
     may = [c for c in free if may_be_round(c, looks[c]) and not is_model_name(c)]
@@ -368,10 +402,9 @@ def _rounds_of(frame: pd.DataFrame, free: Sequence[str]) -> list[str]:
             return may
     listed = ", ".join(f"{c} ({looks[c]})" for c in free[:MOST_LISTED])
     more = "" if len(free) <= MOST_LISTED else f", {len(free) - MOST_LISTED} more"
-    example = " ".join(repr(c) if " " in c else c for c in may[:2])
     raise AnnostatError(
         "which columns are rounds of annotation? The table does not say; name them, for example "
-        f"--rounds {example} (rounds). Columns: {listed}{more}"
+        f"{option('rounds', *may[:2])}. Columns: {listed}{more}"
     )
 
 

@@ -36,6 +36,8 @@ class Read:
         How many items were left out, by the reason.
     notes : tuple of str
         What else there is to say: decimal commas, markers of missing values, tidied names.
+    noun : str
+        What a row is.
     """
 
     source: str
@@ -49,6 +51,7 @@ class Read:
     unused: tuple[str, ...] = ()
     left_out: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    noun: str = "item"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
@@ -68,11 +71,13 @@ class Read:
 
     def __str__(self) -> str:
         """Return it as one paragraph."""
-        named = f" ({', '.join(self.item)})" if self.item else " (rows, numbered)"
-        parts = [f"{counted(self.n_rows, 'item')}{named}"]
+        named = f" ({', '.join(self.item)})" if self.item else ""
+        if not named and self.noun == "item":
+            named = " (rows, numbered)"
+        parts = [f"{counted(self.n_rows, self.noun)}{named}"]
         if self.n_clusters:
             parts.append(f"{counted(self.n_clusters, 'cluster')} ({self.cluster})")
-        if self.rounds or not self.models:
+        if self.rounds:
             rounds = shown(self.rounds, MOST_NAMES)
             parts.append(f"{counted(len(self.rounds), 'round')} ({rounds})")
         if self.models:

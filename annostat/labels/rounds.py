@@ -205,9 +205,10 @@ class Rounds(LabelSet):
         if not period_unit and roles.fps is not None:
             period_unit = "ms"
         patients = None if clusters is None else as_labels(wide[clusters], clusters, items)
+        values = layout.numbers(wide, items)
         read = layout.record(source, len(items), patients)
         return cls(
-            layout.numbers(wide, items),
+            values,
             tuple(layout.rounds),
             items=items,
             cluster=patients,

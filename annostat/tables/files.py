@@ -84,6 +84,7 @@ def reading(path: Path) -> Iterator[None]:
     """Turn what pandas and pyarrow raise, of many kinds, into the one line that a user needs."""
     import pandas as pd
 
+    before = _written(path)
     try:
         with warnings.catch_warnings():
             # Rows longer than the header would be cut, or shift the columns, with a warning.
@@ -98,6 +99,19 @@ def reading(path: Path) -> Iterator[None]:
         ) from None
     except Exception as error:
         raise AnnostatError(f"{path.name} cannot be read as a table: {one_line(error)}") from None
+    if _written(path) != before:
+        raise AnnostatError(
+            f"{path.name} was written while it was read: try again when it is complete"
+        )
+
+
+def _written(path: Path) -> tuple[int, int] | None:
+    """Return the size of a file and when it was last written, None for what is no file."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return (found.st_size, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) else None
 
 
 def open_parquet(path: Path) -> Any:

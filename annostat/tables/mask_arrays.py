@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from annostat.errors import AnnostatError, check_choice, check_number, printable, shown
+from annostat.errors import AnnostatError, check_choice, check_number, option, printable, shown
 from annostat.tables.image_files import LPS, read_picture, turned
 from annostat.tables.mask_folders import (
     KINDS,
@@ -51,7 +51,8 @@ class Reading:
         check_choice("orientation", orientation, ORIENTATIONS)
         if threshold is not None and kind in (None, "binary"):
             raise AnnostatError(
-                "threshold is of soft masks: state their kind (--kind uint8, logits or probability)"
+                f"threshold is of soft masks: state their kind ({option('kind')}: uint8, logits or "
+                "probability)"
             )
         cut = KINDS[kind or "binary"] if threshold is None else check_number("threshold", threshold)
         return cls(kind, cut, items, orientation)
@@ -230,7 +231,7 @@ def _whole(name: str, values: NDArray[Any]) -> NDArray[Any]:
     if not whole or low < 0 or high > LARGEST:
         raise AnnostatError(
             f"{name} is not binary and no label map: it holds {values.dtype} from {low:g} to "
-            f"{high:g}; state its kind (--kind uint8, logits or probability)"
+            f"{high:g}; state its kind ({option('kind')}: uint8, logits or probability)"
         )
     return values.astype(np.uint8 if high < 256 else np.uint16)
 
@@ -329,11 +330,12 @@ def _look_like_labels(of: dict[str, list[int]], union: list[int], how: Reading) 
         raise AnnostatError(
             f"the masks of {name} hold the numbers 0, {shown(of[name], 8)}: a label map, not one "
             f"outline, so it is not binary; leave out kind to compare each label, or choose some: "
-            f"labels={of[name][:2]} (--labels {','.join(map(str, of[name][:2]))})"
+            f"{option('labels', *of[name][:2])}"
         )
     if many > MOST_LABELS or (255 in union and many > 1):
         raise AnnostatError(
             f"the masks of {name} are not binary: they hold {len(of[name])} different numbers up "
-            f"to {of[name][-1]}; if these are probabilities, state their kind (--kind uint8); if "
-            "labels, name those to compare (--labels 1,2)"
+            f"to {of[name][-1]}; if these are probabilities, state their kind "
+            f"({option('kind', 'uint8')}); if labels, name those to compare "
+            f"({option('labels', 1, 2)})"
         )

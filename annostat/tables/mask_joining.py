@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from annostat.errors import AnnostatError
+from annostat.errors import AnnostatError, option
 from annostat.tables.mask_arrays import Drawn
 
 MAX_PIXELS = 1 << 32  # of all raters together
@@ -101,7 +101,7 @@ def _agree(clip: str, block: Mapping[str, Drawn]) -> Drawn:
         kinds = {tuple(sorted(n for n in s if n > 1)) for s in shapes.values()}
         hint = "; their axes may stand in another order" if len(kinds) == 1 else ""
         if len({len(s) for s in shapes.values()}) > 1:
-            hint = "; some are volumes and some frames: say which, with items (--items)"
+            hint = f"; some are volumes and some frames: say which, with {option('items')}"
         raise AnnostatError(
             f"{of} have another size ({told}): all raters need the same items and image size{hint}"
         )
@@ -115,22 +115,22 @@ def _agree(clip: str, block: Mapping[str, Drawn]) -> Drawn:
         if (drawn.affine is None) != (first.affine is None) and (drawn.turned or first.turned):
             raise AnnostatError(
                 f"{of}: the file of {sure} says that it lies mirrored or turned, that of {unsure} "
-                "does not say how it lies; if both were stored alike, set orientation='stored' "
-                "(--orientation stored)"
+                "does not say how it lies; if both were stored alike, set "
+                f"{option('orientation', 'stored')}"
             )
         if drawn.spacing is None or first.spacing is None:
             continue
         if not np.allclose(drawn.spacing, first.spacing, rtol=0.01):
             raise AnnostatError(
                 f"{of} have pixels of {in_mm(first.spacing)} mm by {name} and of "
-                f"{in_mm(drawn.spacing)} mm by {other}; resample one, or set orientation='stored' "
-                "(--orientation stored) and state the spacing"
+                f"{in_mm(drawn.spacing)} mm by {other}; resample one, or set "
+                f"{option('orientation', 'stored')} and state the spacing"
             )
         far = drawn.distance_to(first)
         if far is not None and far > max(first.spacing) / 2:
             raise AnnostatError(
                 f"{of} by {name} and {other} lie {far:.3g} mm apart, as their headers say; save "
-                "both in one place, or set orientation='stored' (--orientation stored)"
+                f"both in one place, or set {option('orientation', 'stored')}"
             )
     return first
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
 
-from annostat.errors import AnnostatError, check_choice, printable, shown
+from annostat.errors import AnnostatError, check_choice, option, printable, shown
 from annostat.files import reading
 from annostat.tables.folders import is_inside, plain_name
 from annostat.tables.image_files import SUFFIXES
@@ -127,8 +127,8 @@ def find_masks(
         many = Counter(len(p.files) for p in found.values()).most_common(1)[0][0]
         raise AnnostatError(
             f"{str(sources[0])!r} holds masks by {shown(rest, 12)} ({many} files each), and only "
-            "you know which of them are raters: name them with raters (--raters A B ...), and "
-            "those of models with --model"
+            f"you know which of them are raters: name them by {option('raters')}, and those of "
+            f"models by {option('model')}"
         )
     for model in chosen:
         for name in rest:
@@ -253,7 +253,7 @@ def _of_folder(
             return parts
         raise AnnostatError(
             f"{str(folder)!r} holds the masks of one rater; give one folder for each rater, or "
-            "name the raters (--raters A B ...) if its files are CASE_RATER"
+            f"name the raters ({option('raters')}) if its files are CASE_RATER"
         )
     listed = {
         printable(p.name): (p, *list_masks(p)) for p in inner if is_inside(folder.resolve(), p)
@@ -273,7 +273,7 @@ def _of_folder(
     else:
         raise AnnostatError(
             f"{str(folder)!r} holds {len(held)} folders of {len(by_case)} files, and only you know "
-            f"which are the raters: name them with raters (--raters A B ...): {shown(held)}, or "
+            f"which are the raters: name them by {option('raters')}: {shown(held)}, or "
             f"{shown(by_case)}"
         )
     found = by_case if nested else held
@@ -346,7 +346,7 @@ def matched(places: Sequence[Place], *, tidy_names: bool = False) -> tuple[list[
         told = " and ".join(f"{clip!r} ({who})" for clip, who in alike[0].items())
         raise AnnostatError(
             f"names that differ only by case or spaces: {told}, {len(alike)} such in all; rename "
-            "the files, or join them with tidy_names (--tidy-names)"
+            f"the files, or join them by {option('tidy-names', True)}"
         )
     for place in kept:
         others = _clips_but(place, kept)
@@ -355,7 +355,7 @@ def matched(places: Sequence[Place], *, tidy_names: bool = False) -> tuple[list[
             raise AnnostatError(
                 f"{place.name} has none of the clips of the others: it has "
                 f"{shown(place.files, 2)}, they have {shown(sorted(others), 2)}"
-                + (f"; tidy_names (--tidy-names) leaves out {ending!r}" if ending else "")
+                + (f"; {option('tidy-names', True)} leaves out {ending!r}" if ending else "")
             )
     clips = set().union(*(p.files for p in kept))
     notes = []

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from annostat.arrays import FloatArray
-from annostat.errors import AnnostatError, shown
+from annostat.errors import AnnostatError, check_column, shown
 from annostat.labels.columns import as_names, as_numbers
 from annostat.labels.looks import is_item_name, item_rank, look_of, may_be_round
 from annostat.labels.rounds import Rounds
@@ -17,7 +17,11 @@ from annostat.tables.reading import read_table
 
 
 def read_predictions(
-    path: str | os.PathLike[str], rounds: Rounds, *, missing: Sequence[str] = ()
+    path: str | os.PathLike[str],
+    rounds: Rounds,
+    *,
+    models: Sequence[str] = (),
+    missing: Sequence[str] = (),
 ) -> tuple[dict[str, FloatArray], str]:
     """Return the predictions of a table by model, in the order of the rounds' items.
 
@@ -27,6 +31,8 @@ def read_predictions(
         A table with a column of items, named as those of the rounds, and numeric columns.
     rounds : Rounds
         Labels with names of items.
+    models : sequence of str
+        Columns to take; empty for every column of numbers that may be one.
     missing : sequence of str
         Markers of a missing number, beside the usual ones.
 
@@ -40,8 +46,8 @@ def read_predictions(
     Raises
     ------
     AnnostatError
-        If there is no column of items, an item stands twice, no item matches, or there is no
-        column of numbers.
+        If there is no column of items, an item stands twice, no item matches, there is no column
+        of numbers or not the one asked for, or the table of the labels has a column of that name.
     """
     if rounds.items is None:
         raise AnnostatError("predictions are joined by item, but the labels have no names of items")
@@ -58,9 +64,19 @@ def read_predictions(
     items = as_names(table, keys)
     if len(set(items)) < len(items):
         raise AnnostatError(f"{os.fspath(path)!r} has items that stand in more than one row")
-    models = [c for c in columns if c not in keys and may_be_round(c, look_of(table[c]))]
+    if models:
+        models = [check_column(os.path.basename(path), name, columns) for name in models]
+    else:
+        models = [c for c in columns if c not in keys and may_be_round(c, look_of(table[c]))]
     if not models:
         raise AnnostatError(f"{os.fspath(path)!r} has no column of numbers beside its items")
+    if rounds.read is not None:
+        twice = [m for m in models if m in (*rounds.read.unused, *rounds.read.models)]
+        if twice:
+            raise AnnostatError(
+                f"{shown(twice)} stands in the table of the labels and in {os.fspath(path)!r}: "
+                "rename one of them"
+            )
     place = {item: i for i, item in enumerate(items)}
     rows = np.array([place.get(str(item), -1) for item in rounds.items])
     matched = int((rows >= 0).sum())

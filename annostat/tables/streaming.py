@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from annostat.errors import AnnostatError, shown
+from annostat.errors import AnnostatError, option, shown
 from annostat.labels.columns import RowNames, as_labels, as_numbers, as_text
 from annostat.labels.layout import Layout, Roles
 from annostat.labels.rounds import PICK_LIMIT, Rounds
@@ -58,7 +58,8 @@ def stream_rounds(path: Path, roles: Roles, units: dict[str, Any]) -> Rounds:
             seen.add(batch)
             rows = RowNames(np.arange(start, start + len(batch)))
             start += len(batch)
-            if len(names) == 2 and not keys and all(_is_plain(batch[c].dtype) for c in names):
+            plain = not roles.missing and all(_is_plain(batch[c].dtype) for c in names)
+            if len(names) == 2 and not keys and plain:
                 left = _count_into(fast, *(batch[c].to_numpy() for c in names))
                 if not left.size:
                     continue
@@ -145,7 +146,7 @@ class SeenItems:
         if twice and (self.by is None or _repeated(self.within)):
             raise AnnostatError(
                 f"{twice:,} items stand in more than one row (columns that name them: "
-                f"{shown(self.columns)}); name all columns that tell them apart (item)"
+                f"{shown(self.columns)}); name all columns that tell them apart by {option('item')}"
             )
 
 
