@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from annostat._names import attach
 
 if TYPE_CHECKING:
+    from annostat.labels.categories import Categories
     from annostat.labels.checks import check_rounds
     from annostat.labels.kinds import Kind, LabelKind, kind_of
     from annostat.labels.masks import MaskRounds
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from annostat.labels.vocabulary import LabelSet
 
 __all__ = [
+    "Categories",
     "Kind",
     "LabelKind",
     "LabelSet",
@@ -28,6 +30,7 @@ __all__ = [
 __getattr__, __dir__ = attach(
     __name__,
     {
+        "Categories": "annostat.labels.categories",
         "Kind": "annostat.labels.kinds",
         "LabelKind": "annostat.labels.kinds",
         "LabelSet": "annostat.labels.vocabulary",

@@ -8,7 +8,7 @@ not say by itself is asked for, and never guessed.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +42,7 @@ from annostat.labels.looks import (
     is_model_name,
     item_rank,
     look_of,
+    may_be_category,
     may_be_round,
     plain_name,
 )
@@ -142,8 +143,11 @@ class Layout:
     notes: list[str] = field(default_factory=list)
 
     @classmethod
-    def resolve(cls, frame: pd.DataFrame, roles: Roles) -> Layout:
-        """Find out which column is what; see `annostat.tables.read_rounds`."""
+    def resolve(cls, frame: pd.DataFrame, roles: Roles, *, categories: bool = False) -> Layout:
+        """Find out which column is what; see `annostat.tables.read_rounds`.
+
+        With `categories` labels may be text.
+        """
         columns = [str(c) for c in frame.columns]
         rater, value = roles.rater, roles.value
         notes: list[str] = []
@@ -165,7 +169,8 @@ class Layout:
             return cls(roles, item, [], rater, value, unused, notes)
         rounds = None if roles.rounds is None else list(roles.rounds)
         if rounds is None:
-            rounds = _rounds_of(frame, [c for c in columns if c not in taken and c not in item])
+            free = [c for c in columns if c not in taken and c not in item]
+            rounds = _rounds_of(frame, free, may_be_category if categories else may_be_round)
         if len(rounds) < 2:
             raise AnnostatError(
                 f"at least two rounds of annotation are needed, got {len(rounds)} "
@@ -285,6 +290,10 @@ class Layout:
         self.notes += _sentinels(values, self.rounds)
         return values
 
+    def codes(self, wide: pd.DataFrame, items: NDArray[Any]) -> FloatArray:
+        """Return rounds and models whose labels are codes already."""
+        return as_table(wide, self.rounds, items)
+
     def periods(self, frame: pd.DataFrame, items: NDArray[Any]) -> FloatArray | None:
         """Return the period of each item; a number means the same one for all."""
         source = self.roles.period if self.roles.period is not None else self.roles.fps
@@ -383,15 +392,20 @@ def _items_of(frame: pd.DataFrame, columns: Sequence[str], taken: set[str]) -> t
     return (names[0],) if len(names) == 1 else ()
 
 
-def _rounds_of(frame: pd.DataFrame, free: Sequence[str]) -> list[str]:
-    """Return the columns of the rounds, if the table leaves no other reading."""
+def _rounds_of(
+    frame: pd.DataFrame, free: Sequence[str], fits: Callable[[str, str], bool]
+) -> list[str]:
+    """Return the columns of the rounds, if the table leaves no other reading.
+
+    `fits` says whether a column of some name and look may be a round.
+    """
     if len(free) > 1000:
         raise AnnostatError(
             f"the table has {len(free):,} columns that may be rounds: name them "
             f"({option('rounds', 'A', 'B')})"
         )
     looks = {c: look_of(frame[c]) for c in free}
-    may = [c for c in free if may_be_round(c, looks[c]) and not is_model_name(c)]
+    may = [c for c in free if fits(c, looks[c]) and not is_model_name(c)]
     if len(may) == 2 or (len(may) > 2 and are_series(may)):
         broken = [c for c in free if c not in may and looks[c] == "text" and _numbers_in(frame[c])]
         if not broken:

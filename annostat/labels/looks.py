@@ -217,6 +217,12 @@ def are_series(names: Sequence[str]) -> bool:
     )
 
 
+def may_be_category(name: str, look: str) -> bool:
+    """Return whether a column may hold categories or grades that nobody named."""
+    held = look in ("text", "few values", "constant", "0/1", "numbers")
+    return held and plain_name(name) not in OTHER_NAMES
+
+
 def may_be_round(name: str, look: str) -> bool:
     """Return whether a column may hold labels, or predictions, that nobody named."""
     numeric = look in ("numbers", "few values", "constant", "0/1")

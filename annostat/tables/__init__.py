@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from annostat._names import attach
 
 if TYPE_CHECKING:
-    from annostat.tables.reading import read_rounds, read_table
+    from annostat.tables.reading import read_categories, read_rounds, read_table
 
 __all__ = [
+    "read_categories",
     "read_rounds",
     "read_table",
 ]
@@ -17,6 +18,7 @@ __all__ = [
 __getattr__, __dir__ = attach(
     __name__,
     {
+        "read_categories": "annostat.tables.reading",
         "read_rounds": "annostat.tables.reading",
         "read_table": "annostat.tables.reading",
     },

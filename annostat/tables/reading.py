@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from annostat.errors import AnnostatError
+from annostat.errors import AnnostatError, shown
+from annostat.labels.categories import Categories
 from annostat.labels.layout import Roles
 from annostat.labels.rounds import Rounds
 from annostat.tables.files import (
@@ -141,6 +143,96 @@ def read_rounds(
         kept = [c for c in (*roles.items, rater, by, cluster) if c]
         table, notes = _read(path, kept)
         return Rounds.from_roles(table, roles, source=path.name, notes=notes, **units)
+
+
+def read_categories(
+    source: Any,
+    *,
+    item: str | Sequence[str] | None = None,
+    rounds: Sequence[str] | None = None,
+    rater: str | None = None,
+    value: str | None = None,
+    models: Sequence[str] = (),
+    by: str | None = None,
+    cluster: str | None = None,
+    missing: Sequence[str] = (),
+    tidy_names: bool = False,
+    order: Sequence[object] | None = None,
+    ordinal: bool = False,
+    counts: bool = False,
+    exchangeable: bool = False,
+) -> Categories:
+    """Read categories or grades from a table: CSV, TSV, Parquet, Excel, or a data frame.
+
+    Parameters
+    ----------
+    source, item, rounds, rater, value, models, by, cluster, missing, tidy_names, exchangeable
+        As in `read_rounds`; labels may be text or numbers.
+    order : sequence, optional
+        All classes, from the lowest grade to the highest; makes the labels ordinal.
+    ordinal : bool
+        Whether the labels are grades: numbers, whose order needs no words.
+    counts : bool
+        Whether the table has a column for each class and counts of labels in its cells: `rounds`
+        are then the classes.
+
+    Returns
+    -------
+    Categories
+
+    Raises
+    ------
+    AnnostatError
+        As `read_rounds`; and if `order` misses a class, or counts are no whole numbers.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"clip": ["a", "b"], "anna": ["yes", "no"], "ben": ["yes", "yes"]})
+    >>> print(read_categories(table).read)
+    a data frame: 2 items (clip), 2 rounds (anna, ben). 2 categories: no, yes.
+    """
+    roles = Roles(
+        item=item,
+        rounds=rounds,
+        rater=rater,
+        value=value,
+        models=models,
+        by=by,
+        cluster=cluster,
+        missing=missing,
+        tidy_names=tidy_names,
+    )
+    kinds: dict[str, Any] = {"order": order, "ordinal": ordinal, "exchangeable": exchangeable}
+    if counts:
+        return _counted(read_rounds(source, **_as_options(roles)), ordinal or order is not None)
+    if not isinstance(source, (str, os.PathLike)):
+        return Categories.from_roles(source, roles, **kinds)
+    with local(source) as path:
+        kept = [c for c in (*roles.items, rater, by, cluster) if c]
+        table, notes = _read(path, kept)
+        return Categories.from_roles(table, roles, source=path.name, notes=notes, **kinds)
+
+
+def _as_options(roles: Roles) -> dict[str, Any]:
+    return {field.name: getattr(roles, field.name) for field in fields(roles)}
+
+
+def _counted(rounds: Rounds, ordinal: bool) -> Categories:
+    """Return the labels that counts by class stand for."""
+    read = rounds.read
+    if read is not None:
+        told = f"Columns are classes, and cells count labels: {shown(read.rounds, 8)}."
+        read = replace(read, rounds=(), notes=(*read.notes, told))
+    return Categories.from_counts(
+        rounds.values,
+        classes=rounds.names,
+        ordinal=ordinal,
+        items=rounds.items,
+        cluster=rounds.cluster,
+        stratum=rounds.stratum,
+        read=read,
+    )
 
 
 def read_table(path: str | os.PathLike[str], *, keep_text: Sequence[str] = ()) -> pd.DataFrame:

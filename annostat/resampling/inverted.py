@@ -1,0 +1,97 @@
+"""Intervals of ratios of sums by inverted tests: all values that the data do not refute.
+
+A coefficient 1 − Do/De is the root u = Do/De of E(o − u·e) = 0. Its interval is the set of all u at
+which a t test of that mean is not significant (Fieller), with two pseudo-items of weight one half:
+one that agrees and one that does not. No transform and no bootstrap holds where a class is rare;
+these do (`docs/calibration.md`).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy.optimize import brentq
+
+from annostat.arrays import FloatArray
+from annostat.resampling.intervals import t_reach
+
+HALF = 0.5  # weight of a pseudo-item
+
+
+def fieller_limits(
+    o: FloatArray,
+    e: FloatArray,
+    *,
+    level: float,
+    pseudo: tuple[tuple[float, float], ...] = (),
+    top: float = 2.0,
+) -> tuple[float, float]:
+    """Return the limits of u within [0, top] that a t test of mean(o − u·e) = 0 does not refute.
+
+    Parameters
+    ----------
+    o, e : float64 arrays of shape (n_units,)
+        Linearised numerator and denominator of each independent unit (item or cluster).
+    level : float
+        Confidence level; t has n_units − 1 degrees of freedom.
+    pseudo : tuple of (o, e)
+        Pseudo-items of weight one half.
+    top : float
+        Largest value that u can have.
+
+    Returns
+    -------
+    low, high : float
+        The hull of the set, cut to [0, top].
+    """
+    n = len(o)
+    if n < 2:
+        return 0.0, top
+    weight = np.r_[np.ones(n), np.full(len(pseudo), HALF)]
+    both = np.column_stack([np.r_[o, [p[0] for p in pseudo]], np.r_[e, [p[1] for p in pseudo]]])
+    total = weight.sum()
+    mo, me = weight @ both / total
+    off = both - (mo, me)
+    (voo, voe), (_, vee) = (off * weight[:, None]).T @ off * n / (n - 1) / total**2
+    q2 = t_reach(n - 1, level) ** 2
+    a, b, c = me * me - q2 * vee, mo * me - q2 * voe, mo * mo - q2 * voo
+    disc = b * b - a * c
+    if disc < 0 or abs(a) < 1e-300:  # the set is everything
+        return 0.0, top
+    root = math.sqrt(disc)
+    first, second = sorted(((b - root) / a, (b + root) / a))
+    if a > 0:
+        return max(first, 0.0), min(max(second, 0.0), top)
+    # All but what lies between the roots.
+    if first < 0 < second <= top:
+        return second, top
+    if second > top > first >= 0:
+        return 0.0, first
+    return 0.0, top
+
+
+def likelihood_root(v: FloatArray, weight: FloatArray) -> float:
+    """Return the root of the adjusted empirical-likelihood ratio of "the mean of v is not above 0".
+
+    Zero where the mean is not positive. The adjustment (Chen, Variyath and Abraham 2008) adds one
+    point on the other side of 0, so that there always is a solution.
+
+    Parameters
+    ----------
+    v, weight : float64 arrays of shape (n,)
+        Independent values, and how much each counts.
+    """
+    n = float(weight.sum())
+    mean = float(weight @ v) / n
+    if not mean > 0:
+        return 0.0
+    v = np.r_[v, -max(1.0, 0.5 * math.log(n)) * mean]
+    weight = np.r_[weight, 1.0]
+    top = (1 - 1e-10) / -float(v.min())
+
+    def slope(x: float) -> float:
+        return float((weight * v / (1 + x * v)).sum())
+
+    best = brentq(slope, 0.0, top) if slope(top) < 0 else top
+    return math.sqrt(max(2 * float((weight * np.log1p(best * v)).sum()), 0.0))
