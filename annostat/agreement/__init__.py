@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from annostat._names import attach
 
 if TYPE_CHECKING:
+    from annostat.agreement.categories import CategoryAgreement, category_agreement
     from annostat.agreement.ccc import concordance
     from annostat.agreement.conventions import CONVENTIONS, convert_sd, noise_sd_from, sd_readings
     from annostat.agreement.gauge import GaugeRR, gauge_rr
@@ -29,6 +30,7 @@ __all__ = [
     "NEW",
     "ONE_OF_THEM",
     "BlandAltman",
+    "CategoryAgreement",
     "GaugeRR",
     "Hierarchy",
     "Icc",
@@ -39,6 +41,7 @@ __all__ = [
     "Variances",
     "bias_of_raters",
     "bland_altman",
+    "category_agreement",
     "concordance",
     "convert_sd",
     "floor_for",
@@ -65,6 +68,7 @@ __getattr__, __dir__ = attach(
         "NEW": "annostat.agreement.label_kinds",
         "ONE_OF_THEM": "annostat.agreement.label_kinds",
         "BlandAltman": "annostat.agreement.limits",
+        "CategoryAgreement": "annostat.agreement.categories",
         "GaugeRR": "annostat.agreement.gauge",
         "Hierarchy": "annostat.agreement.hierarchy_result",
         "Icc": "annostat.agreement.icc_forms",
@@ -75,6 +79,7 @@ __getattr__, __dir__ = attach(
         "Variances": "annostat.agreement.variances",
         "bias_of_raters": "annostat.agreement.rater_bias",
         "bland_altman": "annostat.agreement.limits",
+        "category_agreement": "annostat.agreement.categories",
         "concordance": "annostat.agreement.ccc",
         "convert_sd": "annostat.agreement.conventions",
         "floor_for": "annostat.agreement.profile",

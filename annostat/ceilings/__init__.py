@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from annostat._names import attach
 
 if TYPE_CHECKING:
+    from annostat.ceilings.categories import category_bounds, published_categories
+    from annostat.ceilings.category_result import CategoryBounds
     from annostat.ceilings.floors import Bounds
     from annostat.ceilings.mae_hull import mae_floor
     from annostat.ceilings.mae_result import MaeFloor
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Bounds",
+    "CategoryBounds",
     "DiceCeiling",
     "MaeFloor",
     "MeasuredBounds",
@@ -27,9 +30,11 @@ __all__ = [
     "Readings",
     "bounds",
     "bounds_from_summary",
+    "category_bounds",
     "compare_published",
     "dice_ceiling",
     "mae_floor",
+    "published_categories",
     "reliability_estimate",
     "unbiased_pair_mae",
 ]
@@ -38,6 +43,7 @@ __getattr__, __dir__ = attach(
     __name__,
     {
         "Bounds": "annostat.ceilings.floors",
+        "CategoryBounds": "annostat.ceilings.category_result",
         "DiceCeiling": "annostat.ceilings.masks",
         "MaeFloor": "annostat.ceilings.mae_result",
         "MeasuredBounds": "annostat.ceilings.measured",
@@ -46,9 +52,11 @@ __getattr__, __dir__ = attach(
         "Readings": "annostat.ceilings.readings",
         "bounds": "annostat.ceilings.values",
         "bounds_from_summary": "annostat.ceilings.summary",
+        "category_bounds": "annostat.ceilings.categories",
         "compare_published": "annostat.ceilings.published",
         "dice_ceiling": "annostat.ceilings.masks",
         "mae_floor": "annostat.ceilings.mae_hull",
+        "published_categories": "annostat.ceilings.categories",
         "reliability_estimate": "annostat.ceilings.values",
         "unbiased_pair_mae": "annostat.ceilings.values",
     },

@@ -7,6 +7,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from annostat.agreement.conventions import CONVENTIONS, INTERVALS
+from annostat.cli.categories import (
+    category_options,
+    category_results,
+    is_of_categories,
+    published_result,
+)
 from annostat.cli.common import (
     Command,
     each_stratum,
@@ -27,6 +33,7 @@ if TYPE_CHECKING:
 @click.command("bounds", cls=Command)
 @input_options
 @value_options
+@category_options
 @click.option(
     "--mean-of",
     type=click.IntRange(min=1),
@@ -91,11 +98,15 @@ if TYPE_CHECKING:
     help="Draw the differences, or deviations from the mean, and their limits (png, svg, pdf).",
 )
 def bounds(**options: Any) -> None:
-    """Say how good any model can look against noisy labels that are values.
+    """Say how good any model can look against noisy labels: values, categories, grades.
 
     ROUNDS is a table (CSV, TSV, Parquet) with two or more rounds of annotation of the same items.
-    Published numbers will do instead: --sd, --correlation and --n.
+    Published numbers will do instead: --sd, --correlation and --n of values; --kappa, --f1 or
+    --agreement of categories.
     """
+    if is_of_categories(options):
+        _of_categories(options)
+        return
     summary = options["sd"] is not None or options["correlation"] is not None
     read = None
     if summary:
@@ -127,6 +138,23 @@ def bounds(**options: Any) -> None:
                 plot_deviations(result.deviations, ax=ax)
             save_figure(figure, of_strata(options["plot_file"], results)[name])
     publish(results, options, by=None if summary else options["by"], read=read)
+
+
+def _of_categories(options: dict[str, Any]) -> None:
+    published = published_result(options)
+    if published is not None:
+        results, read = {"": published}, None
+    else:
+        results, read = category_results(options)
+    if options["plot_file"]:
+        from annostat.plotting import plot_category_bounds, save_figure
+        from annostat.plotting.figures import new_figure
+
+        for name, result in results.items():
+            figure, ax = new_figure((6.4, 4.0))
+            plot_category_bounds(result, ax=ax)
+            save_figure(figure, of_strata(options["plot_file"], results)[name])
+    publish(results, options, by=None if published else options["by"], read=read)
 
 
 def _rounds(options: dict[str, Any]) -> Rounds:

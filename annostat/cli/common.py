@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from annostat.labels.categories import Categories
     from annostat.labels.read import Read
     from annostat.labels.rounds import Rounds
+
+    Labels = TypeVar("Labels", Rounds, Categories)
 
 TYPED = "annostat.typed"  # where a command finds the arguments as they were typed
 EXAMPLES = {
@@ -29,9 +32,15 @@ EXAMPLES = {
     "lidc-last": "last_slice",
     "lidc-diameter": "diameter_mm",
 }
+RATINGS = ("lidc-malignancy", "lidc-texture", "vader")  # examples of grades
 
 
-SEVERAL = ("--rounds", "--item", "--missing")  # options that take as many values as follow
+SEVERAL = (
+    "--rounds",
+    "--item",
+    "--missing",
+    "--order",
+)  # options that take as many values as follow
 
 
 class Command(click.Command):
@@ -85,7 +94,9 @@ def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return add(
         command,
         click.argument("source", metavar="ROUNDS", required=False),
-        click.option("--example", type=click.Choice(list(EXAMPLES)), help="Bundled data instead."),
+        click.option(
+            "--example", type=click.Choice([*EXAMPLES, *RATINGS]), help="Bundled data instead."
+        ),
         item_option,
         click.option(
             "--rounds",
@@ -194,12 +205,12 @@ def load_all(options: dict[str, Any], *, unit: str = "frames", **reading: Any) -
     return without(rounds, options["exclude"]) if options["exclude"] else rounds
 
 
-def without(rounds: Rounds, path: str) -> Rounds:
-    """Return the rounds without the items that a table names, and say how many those are."""
+def without(rounds: Labels, path: str) -> Labels:
+    """Return the labels without the items that a table names, and say how many those are."""
     if rounds.items is None:
         raise AnnostatError("--exclude needs items, but the file was streamed into counts")
     left = rounds.take(rows_left(rounds.items, path))
-    n = len(rounds.values) - len(left.values)
+    n = len(rounds.present) - len(left.present)
     if rounds.read is None or not n:
         return left
     read = replace(rounds.read, left_out={**rounds.read.left_out, "excluded": n})
@@ -242,6 +253,8 @@ def _read(options: dict[str, Any], unit: str, reading: dict[str, Any]) -> Rounds
             raise AnnostatError("give either ROUNDS or --example, not both")
         from annostat.datasets import lidc
 
+        if options["example"] in RATINGS:
+            raise AnnostatError(f"--example {options['example']} holds grades, for bounds")
         return lidc(EXAMPLES[options["example"]])
     if not options["source"]:
         raise AnnostatError("no input: give a table of rounds, or --example lidc")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from annostat.datasets.lidc_database import LidcDatabase, read_lidc
     from annostat.datasets.lidc_tables import lidc, lidc_masks, lidc_table
     from annostat.datasets.mask_files import read_masks, read_masks_and_models
+    from annostat.datasets.ratings import lidc_ratings, vader
     from annostat.datasets.scaling import scaling_points
     from annostat.datasets.video import clip_info, iter_frames, read_clip
     from annostat.tables.mask_folders import MaskFolder, mask_rounds, read_mask_folder
@@ -32,6 +33,7 @@ __all__ = [
     "iter_frames",
     "lidc",
     "lidc_masks",
+    "lidc_ratings",
     "lidc_table",
     "mask_rounds",
     "read_camus",
@@ -42,6 +44,7 @@ __all__ = [
     "read_masks",
     "read_masks_and_models",
     "scaling_points",
+    "vader",
 ]
 
 __getattr__, __dir__ = attach(
@@ -58,6 +61,7 @@ __getattr__, __dir__ = attach(
         "iter_frames": "annostat.datasets.video",
         "lidc": "annostat.datasets.lidc_tables",
         "lidc_masks": "annostat.datasets.lidc_tables",
+        "lidc_ratings": "annostat.datasets.ratings",
         "lidc_table": "annostat.datasets.lidc_tables",
         "mask_rounds": "annostat.tables.mask_folders",
         "read_camus": "annostat.datasets.camus",
@@ -68,5 +72,6 @@ __getattr__, __dir__ = attach(
         "read_masks": "annostat.datasets.mask_files",
         "read_masks_and_models": "annostat.datasets.mask_files",
         "scaling_points": "annostat.datasets.scaling",
+        "vader": "annostat.datasets.ratings",
     },
 )

@@ -301,7 +301,7 @@ class Categories(LabelSet):
             If a name is none of the classes, or all of them are named.
         """
         several = isinstance(positive, (list, tuple, set, frozenset))
-        wanted = [_text(p) for p in (positive if several else [positive])]  # type: ignore[attr-defined]
+        wanted = [label_text(p) for p in (positive if several else [positive])]  # type: ignore[attr-defined]
         for name in wanted:
             check_choice("positive", name, self.classes)
         if set(wanted) >= set(self.classes):
@@ -366,7 +366,7 @@ def counts_of(codes: NDArray[np.int16], n_classes: int) -> IntArray:
     return np.asarray(found.reshape(n, n_classes + 1)[:, 1:])
 
 
-def _text(label: object) -> str:
+def label_text(label: object) -> str:
     """Return a label as text: 1.0 and "1" are one grade."""
     if isinstance(label, (float, np.floating)) and float(label).is_integer():
         return str(int(label))
@@ -382,7 +382,7 @@ def _as_texts(
     flat = table.ravel()
     codes, different = pd.factorize(flat)  # text is made of what differs only
     absent = MISSING_MARKERS - {"None", "NA"} | {*missing}
-    names = np.array([_text(v) for v in different] + [""], dtype=object)
+    names = np.array([label_text(v) for v in different] + [""], dtype=object)
     texts = names[codes].reshape(table.shape)
     there = (codes >= 0).reshape(table.shape) & ~np.isin(texts.astype(str), sorted(absent))
     return texts, there
@@ -433,7 +433,7 @@ def _ordered(found: list[str], order: Sequence[object] | None) -> list[str]:
             return sorted(found, key=float)
         except ValueError:
             return found
-    given = [_text(o) for o in order]
+    given = [label_text(o) for o in order]
     if len(set(given)) != len(given):
         raise AnnostatError(f"order names a class twice: {shown(given, 12)}")
     left = [name for name in found if name not in given]

@@ -43,6 +43,7 @@ MISSING_MARKERS = frozenset(
 DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
 NUMBER = re.compile(r"[-+]?\d+(\.\d*)?")
 DIGITS = re.compile(r"\d+")
+FEW_TEXTS = 20  # different texts at most that may be categories
 WIDTH = 20  # digits that numbers in names are padded to
 EXACT = 2**53  # whole numbers beyond this are not exact in float64
 
@@ -206,6 +207,8 @@ def _cure(cells: Sequence[str]) -> str:
     different = list(dict.fromkeys(cells))
     if len(different) <= 3 and all(len(cell) <= 12 for cell in different):
         return f"; if that means missing: {option('missing', *different)}"
+    if len(different) <= FEW_TEXTS:
+        return f"; if these are categories, say {option('kind', 'categories')}"
     return "; write plain numbers, or take it for something else"
 
 

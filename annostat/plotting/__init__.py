@@ -5,6 +5,7 @@ from __future__ import annotations
 from annostat.plotting.agreement import plot_bland_altman, plot_deviations
 from annostat.plotting.audit import plot_contact_sheet, plot_frame_rates
 from annostat.plotting.cardiac import plot_afd, plot_beat, plot_first_frames
+from annostat.plotting.categories import plot_category_bounds
 from annostat.plotting.concentration import plot_concentration
 from annostat.plotting.figures import COLOURS, save_figure
 from annostat.plotting.masks import plot_disputed, plot_ladder, plot_masks
@@ -17,6 +18,7 @@ __all__ = [
     "plot_afd",
     "plot_beat",
     "plot_bland_altman",
+    "plot_category_bounds",
     "plot_concentration",
     "plot_contact_sheet",
     "plot_deviations",

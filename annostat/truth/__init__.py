@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from annostat._names import attach
 
 if TYPE_CHECKING:
+    from annostat.truth.categories import excess_brier, score_categories
+    from annostat.truth.category_result import CategoryScores
     from annostat.truth.comparison import Comparison, compare_models
     from annostat.truth.instruments import (
         TripleCollocation,
@@ -30,6 +32,7 @@ __all__ = [
     "BELOW",
     "OPEN",
     "TWO",
+    "CategoryScores",
     "Comparison",
     "Labels",
     "Leakage",
@@ -45,11 +48,13 @@ __all__ = [
     "correct_for_attenuation",
     "correlation_with_truth",
     "cross_products",
+    "excess_brier",
     "fieller",
     "grubbs",
     "half_products",
     "judge",
     "mean_estimate",
+    "score_categories",
     "score_models",
     "three_cornered_hat",
     "trained_on_one",
@@ -65,6 +70,7 @@ __getattr__, __dir__ = attach(
         "BELOW": "annostat.truth.verdicts",
         "OPEN": "annostat.truth.verdicts",
         "TWO": "annostat.truth.verdicts",
+        "CategoryScores": "annostat.truth.category_result",
         "Comparison": "annostat.truth.comparison",
         "Labels": "annostat.truth.products",
         "Leakage": "annostat.truth.result",
@@ -80,11 +86,13 @@ __getattr__, __dir__ = attach(
         "correct_for_attenuation": "annostat.truth.instruments",
         "correlation_with_truth": "annostat.truth.instruments",
         "cross_products": "annostat.truth.products",
+        "excess_brier": "annostat.truth.categories",
         "fieller": "annostat.truth.means",
         "grubbs": "annostat.truth.instruments",
         "half_products": "annostat.truth.products",
         "judge": "annostat.truth.verdicts",
         "mean_estimate": "annostat.truth.means",
+        "score_categories": "annostat.truth.categories",
         "score_models": "annostat.truth.score",
         "three_cornered_hat": "annostat.truth.instruments",
         "trained_on_one": "annostat.truth.trained",

@@ -1,0 +1,194 @@
+"""Floors and ceilings of categories: what is answered, and how it is said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from annostat.agreement.categories import CategoryAgreement
+from annostat.results.estimates import Estimate, Interval
+from annostat.results.result import Check, Provenance, Result, check_section
+from annostat.results.sections import Section
+from annostat.results.text import format_number, percent, plain
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class Ceiling:
+    """The best possible model's score, between two limits.
+
+    Attributes
+    ----------
+    metric : str
+        "accuracy", "f1", "macro_f1", "kappa", "quadratic_kappa", "balanced_accuracy", "mcc", "auc";
+        "brier" and "log_score" are floors: losses of which less is better.
+    label : str
+    of_class : str
+        The class that counts as positive; empty for all.
+    two_raters : Estimate or None
+        The same score between two annotators.
+    low, high : float
+        Bracket of the best model's score; equal where it is identified.
+    interval : Interval or None
+        Holds the best score at its level.
+    floor : bool
+        Whether less is better.
+    note : str
+    """
+
+    metric: str
+    label: str
+    of_class: str
+    two_raters: Estimate | None
+    low: float
+    high: float
+    interval: Interval | None
+    floor: bool = False
+    note: str = ""
+
+    @property
+    def width(self) -> float:
+        """Width that digits follow: of the interval, else of the bracket."""
+        if self.interval is not None:
+            return (self.interval.high - self.interval.low) / 4
+        return (self.high - self.low) / 4
+
+    def best(self) -> str:
+        """Return the bracket as text."""
+        low, high = (format_number(x, self.width) for x in (self.low, self.high))
+        return low if low == high else f"{low} to {high}"
+
+    def limits(self) -> str:
+        """Return the interval as text."""
+        if self.interval is None:
+            return "–"
+        ends = (self.interval.low, self.interval.high)
+        return " to ".join(format_number(x, self.width) for x in ends)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {
+            "metric": self.metric,
+            "label": self.label,
+            "class": self.of_class or None,
+            "two_raters": None if self.two_raters is None else self.two_raters.to_dict(),
+            "bracket": {"low": plain(self.low), "high": plain(self.high)},
+            "low": None if self.interval is None else plain(self.interval.low),
+            "high": None if self.interval is None else plain(self.interval.high),
+            "level": None if self.interval is None else self.interval.level,
+            "method": None if self.interval is None else self.interval.method,
+            "floor": self.floor,
+            "note": self.note,
+        }
+
+
+@dataclass(frozen=True)
+class CategoryBounds(Result):
+    """How good any model can look against labels that are categories or grades.
+
+    Attributes
+    ----------
+    ceilings : tuple of Ceiling
+    agreement : CategoryAgreement or None
+        None if only published numbers are known.
+    majority_of : int
+        Annotators whose majority is a test label.
+    classes : tuple of str
+    positive : str
+        The class that F1 and AUC are of, where there are two.
+    n_items : int or None
+    checks : tuple of Check
+    provenance : Provenance
+    """
+
+    ceilings: tuple[Ceiling, ...]
+    agreement: CategoryAgreement | None
+    majority_of: int
+    classes: tuple[str, ...]
+    positive: str
+    n_items: int | None
+    checks: tuple[Check, ...]
+    provenance: Provenance
+
+    def __getitem__(self, metric: str | tuple[str, str]) -> Ceiling:
+        """Return a ceiling by its metric, or by (metric, class)."""
+        name, of_class = metric if isinstance(metric, tuple) else (metric, None)
+        for ceiling in self.ceilings:
+            if ceiling.metric == name and of_class in (None, ceiling.of_class):
+                return ceiling
+        raise KeyError(metric)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {
+            "n_items": self.n_items,
+            "majority_of": self.majority_of,
+            "classes": list(self.classes),
+            "positive": self.positive or None,
+            "ceilings": [c.to_dict() for c in self.ceilings],
+            "agreement": None if self.agreement is None else self.agreement.to_dict(),
+            "checks": [c.to_dict() for c in self.checks],
+            "provenance": self.provenance.to_dict(),
+        }
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per ceiling."""
+        import pandas as pd
+
+        rows = []
+        for ceiling in self.ceilings:
+            row = ceiling.to_dict()
+            two, bracket = row.pop("two_raters"), row.pop("bracket")
+            row["two_raters"] = None if two is None else two["value"]
+            rows.append({**row, "bracket_low": bracket["low"], "bracket_high": bracket["high"]})
+        return pd.DataFrame(rows)
+
+    def answer(self) -> str:
+        """Return the answer in one sentence."""
+        first = self.ceilings[0]
+        against = (
+            "one annotator" if self.majority_of == 1 else f"the majority of {self.majority_of}"
+        )
+        text = f"Against {against}, the best possible model has {_said(first)} of {first.best()}"
+        second = next((c for c in self.ceilings[1:] if c.metric in ("f1", "accuracy")), None)
+        if second is not None and second.metric != first.metric:
+            text += f" and {_said(second)} of {second.best()}"
+        return f"{text}: no model can show more, on average."
+
+    def quote(self) -> str:
+        """Return what to quote: intervals."""
+        parts = [
+            f"{c.label} {c.limits()}"
+            for c in self.ceilings
+            if c.interval is not None and c.metric in ("f1", "accuracy", "kappa", "macro_f1")
+        ]
+        level = next((c.interval.level for c in self.ceilings if c.interval is not None), None)
+        if not parts or level is None:
+            return "Nothing: these numbers have no interval."
+        return f"Ceiling of {', '.join(parts)} ({percent(level)}, whatever the items' difficulty)."
+
+    def table(self) -> Section:
+        """Return the ceilings as a table."""
+        rows = []
+        for c in self.ceilings:
+            two = "–" if c.two_raters is None else c.two_raters.cell()
+            rows.append([c.label, two, c.best(), c.limits(), c.note])
+        columns = ("measure", "two annotators", "best possible", "with its limits", "")
+        return Section("How good any model can look", columns, rows)
+
+    def sections(self) -> list[Section]:
+        """Return what a person should read."""
+        parts = [Section(lines=(f"Answer  {self.answer()}", f"Quote   {self.quote()}"))]
+        if self.checks:
+            parts.append(check_section(self.checks))
+        parts.append(self.table())
+        if self.agreement is not None:
+            parts.append(self.agreement.table())
+        return parts
+
+
+def _said(ceiling: Ceiling) -> str:
+    article = "an" if ceiling.label[:1] in "aAF" else "a"
+    return f"{article} {ceiling.label}"

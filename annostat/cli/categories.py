@@ -1,0 +1,167 @@
+"""What commands share for labels that are categories or grades: options, reading, bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from annostat.cli.common import RATINGS, add, each_stratum, progress_bar, without
+from annostat.errors import AnnostatError, option
+
+if TYPE_CHECKING:
+    from annostat.labels.categories import Categories
+    from annostat.labels.read import Read
+
+KINDS = ("categories", "ordinal")
+PUBLISHED = ("kappa", "f1", "agreement")
+
+
+def category_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of labels that are categories or grades."""
+    return add(
+        command,
+        click.option(
+            "--kind",
+            type=click.Choice(["auto", "values", *KINDS]),
+            default="auto",
+            show_default=True,
+            help="What the labels are; auto: values.",
+        ),
+        click.option(
+            "--order",
+            metavar="A B ...",
+            multiple=True,
+            help="All grades, from the lowest to the highest.",
+        ),
+        click.option(
+            "--positive",
+            metavar="A,B",
+            help="Classes that count as positive; the labels become two classes.",
+        ),
+        click.option("--counts", is_flag=True, help="Columns are classes, cells count labels."),
+        click.option(
+            "--majority-of",
+            type=click.IntRange(min=1),
+            default=1,
+            show_default=True,
+            metavar="M",
+            help="Annotators whose majority is a test label (categories).",
+        ),
+        click.option("--kappa", type=float, metavar="X", help="Published κ, instead of ROUNDS."),
+        click.option("--f1", type=float, metavar="X", help="Published F1 of two annotators."),
+        click.option("--agreement", type=float, metavar="X", help="Published share of agreement."),
+        click.option(
+            "--classes",
+            "n_classes",
+            type=click.IntRange(min=2),
+            default=2,
+            show_default=True,
+            metavar="K",
+            help="Classes behind a published agreement.",
+        ),
+        click.option(
+            "--prevalence", type=float, metavar="X", help="Share of the positive class, published."
+        ),
+    )
+
+
+def is_of_categories(options: dict[str, Any]) -> bool:
+    """Return whether the options speak of categories or grades."""
+    said = options["kind"] in KINDS or options["order"] or options["positive"] or options["counts"]
+    published = any(options[name] is not None for name in PUBLISHED)
+    return bool(said or published or options["example"] in RATINGS or options["majority_of"] > 1)
+
+
+def load_categories(options: dict[str, Any]) -> Categories:
+    """Read the labels that the options name, models among them."""
+    if options["kind"] == "values":
+        raise AnnostatError(f"{option('kind', 'values')} does not go with options of categories")
+    if options["example"]:
+        return _example(options)
+    if not options["source"]:
+        raise AnnostatError("no input: give a table of labels, or --example lidc-malignancy")
+    from annostat.tables.reading import read_categories
+
+    labels = read_categories(
+        options["source"],
+        item=options["item"] or None,
+        rounds=list(options["rounds"]) or None,
+        rater=options["rater"],
+        value=options["value"],
+        models=options["models"],
+        by=options["by"],
+        cluster=options["cluster"],
+        missing=options["missing"],
+        tidy_names=options["tidy_names"],
+        order=list(options["order"]) or None,
+        ordinal=options["kind"] == "ordinal",
+        counts=options["counts"],
+        exchangeable=options["exchangeable"],
+    )
+    return without(labels, options["exclude"]) if options["exclude"] else labels
+
+
+def _example(options: dict[str, Any]) -> Categories:
+    from annostat.datasets import lidc_ratings, vader
+
+    if options["source"]:
+        raise AnnostatError("give either ROUNDS or --example, not both")
+    name = options["example"]
+    if name not in RATINGS:
+        raise AnnostatError(f"--example {name} holds no categories: take {', '.join(RATINGS)}")
+    labels = vader() if name == "vader" else lidc_ratings(name.removeprefix("lidc-"), readings=4)
+    if labels.read is None:
+        return labels
+    told = f"{labels.n_classes} grades: {', '.join(labels.classes)}."
+    return replace(labels, read=replace(labels.read, notes=(told,)))
+
+
+def category_results(options: dict[str, Any]) -> tuple[dict[str, Any], Read | None]:
+    """Return the bounds of each stratum, and what was read."""
+    from annostat.ceilings import category_bounds
+
+    labels = load_categories(options).without_models()
+
+    def compute(name: str, part: Categories) -> Any:
+        with progress_bar(name or "bounds"):
+            return category_bounds(
+                part,
+                positive=positive_of(options),
+                majority_of=options["majority_of"],
+                level=options["level"],
+                rng=options["seed"],
+            )
+
+    results = each_stratum(labels.strata().items(), compute, options["by"])
+    return results, labels.usable().read
+
+
+def positive_of(options: dict[str, Any]) -> list[str] | None:
+    """Return the classes that count as positive."""
+    if not options["positive"]:
+        return None
+    return [part.strip() for part in options["positive"].split(",")]
+
+
+def published_result(options: dict[str, Any]) -> Any:
+    """Return the bounds that published numbers give, None if none were given."""
+    if all(options[name] is None for name in PUBLISHED):
+        return None
+    if options["source"] or options["example"]:
+        raise AnnostatError("give either ROUNDS (or --example) or published numbers, not both")
+    if options["plot_file"]:
+        raise AnnostatError("--plot needs labels: published numbers have none to draw")
+    from annostat.ceilings import published_categories
+
+    return published_categories(
+        kappa=options["kappa"],
+        f1=options["f1"],
+        agreement=options["agreement"],
+        n=options["n"],
+        n_classes=options["n_classes"],
+        prevalence=options["prevalence"],
+        level=options["level"],
+    )

@@ -1,0 +1,193 @@
+"""Models against categories: their scores, and whether a better model can be shown to exist."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from annostat.ceilings.category_result import CategoryBounds
+from annostat.results.estimates import Estimate
+from annostat.results.result import Check, Provenance, Result, check_section
+from annostat.results.sections import Section
+from annostat.results.text import format_p, p_text, plain
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BELOW = "below the ceiling"
+WITHIN = "within the range"
+BEYOND = "beyond the ceiling"
+OPEN = "not resolved"
+MEANING = {
+    BELOW: "a better model exists",
+    WITHIN: "no label here shows that a better model exists",
+    BEYOND: "no model reaches that by being right: it has seen these labels, or copies them",
+    OPEN: "its score lies outside the range, and chance may have put it there",
+}
+
+
+@dataclass(frozen=True)
+class CategoryScore:
+    """One model against labels that are categories.
+
+    Attributes
+    ----------
+    name : str
+    scores : dict of str to Estimate
+        By metric, as in the ceilings; against one annotator at random.
+    verdict : str
+        "below the ceiling", "within the range", "beyond the ceiling" or "not resolved", by the
+        headline metric.
+    p_below, p_beyond : float or None
+        One-sided p-values: that the best model is better; that the model is better than any can be.
+    excess_brier : Estimate or None
+        E‖f − p‖² of a model that gives probabilities: its distance from the true ones.
+    """
+
+    name: str
+    scores: dict[str, Estimate]
+    verdict: str
+    p_below: float | None = None
+    p_beyond: float | None = None
+    excess_brier: Estimate | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        excess = self.excess_brier
+        return {
+            "name": self.name,
+            "scores": {key: e.to_dict() for key, e in self.scores.items()},
+            "verdict": self.verdict,
+            "p_below": plain(self.p_below),
+            "p_beyond": plain(self.p_beyond),
+            "excess_brier": None if excess is None else excess.to_dict(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreDifference:
+    """The difference of two models' scores on the same items.
+
+    Attributes
+    ----------
+    first, second : str
+    difference : Estimate
+        First − second.
+    p_value, p_adjusted : float or None
+        Two-sided; by Holm over all pairs.
+    """
+
+    first: str
+    second: str
+    difference: Estimate
+    p_value: float | None
+    p_adjusted: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {
+            "first": self.first,
+            "second": self.second,
+            "difference": self.difference.to_dict(),
+            "p_value": plain(self.p_value),
+            "p_adjusted": plain(self.p_adjusted),
+        }
+
+
+@dataclass(frozen=True)
+class CategoryScores(Result):
+    """Models against labels that are categories, beside the best that any can reach.
+
+    Attributes
+    ----------
+    models : tuple of CategoryScore
+    metric : str
+        The metric of the verdicts.
+    bounds : CategoryBounds
+    comparisons : tuple of ScoreDifference
+    checks : tuple of Check
+    provenance : Provenance
+    """
+
+    models: tuple[CategoryScore, ...]
+    metric: str
+    bounds: CategoryBounds
+    comparisons: tuple[ScoreDifference, ...]
+    checks: tuple[Check, ...]
+    provenance: Provenance
+
+    def __getitem__(self, name: str) -> CategoryScore:
+        """Return a model's scores by its name."""
+        for model in self.models:
+            if model.name == name:
+                return model
+        raise KeyError(name)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {
+            "metric": self.metric,
+            "models": [m.to_dict() for m in self.models],
+            "ceilings": [c.to_dict() for c in self.bounds.ceilings],
+            "comparisons": [c.to_dict() for c in self.comparisons],
+            "checks": [c.to_dict() for c in self.checks],
+            "provenance": self.provenance.to_dict(),
+        }
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per model and metric."""
+        import pandas as pd
+
+        rows = [
+            {"model": m.name, "metric": key, **e.to_dict(), "verdict": m.verdict}
+            for m in self.models
+            for key, e in m.scores.items()
+        ]
+        return pd.DataFrame(rows)
+
+    def answer(self) -> list[str]:
+        """Return a sentence for each model."""
+        lines = []
+        for m in self.models:
+            p = {BELOW: m.p_below, BEYOND: m.p_beyond}.get(m.verdict)
+            tail = f" ({p_text(p)}, one-sided)" if p is not None else ""
+            lines.append(f"{m.name} is {m.verdict}{tail}: {MEANING[m.verdict]}.")
+        return lines
+
+    def sections(self) -> list[Section]:
+        """Return what a person should read."""
+        best = {c.metric: c for c in self.bounds.ceilings}
+        keys = [k for k in ("f1", "accuracy", "kappa") if any(k in m.scores for m in self.models)]
+        rows = [
+            [m.name, *(m.scores[k].cell() if k in m.scores else "–" for k in keys), m.verdict]
+            for m in self.models
+        ]
+        rows.append(
+            [
+                "best possible",
+                *(f"{best[k].best()} ({best[k].limits()})" if k in best else "–" for k in keys),
+                "",
+            ]
+        )
+        heads = [best[k].label if k in best else k for k in keys]
+        first, *rest = self.answer()
+        parts = [
+            Section(lines=(f"Answer  {first}", *(f"        {line}" for line in rest))),
+            check_section(self.checks),
+            Section("Scores against one annotator", ("model", *heads, "verdict"), rows),
+        ]
+        excess = [m for m in self.models if m.excess_brier is not None]
+        if excess:
+            table = [
+                [m.name, *m.excess_brier.row("")[1:3]] for m in excess if m.excess_brier is not None
+            ]
+            columns = ("model", "mean squared distance from the true probabilities", "interval")
+            parts.append(Section("Probabilities", columns, table))
+        if self.comparisons:
+            table = [
+                [f"{c.first} − {c.second}", c.difference.cell(), format_p(c.p_adjusted)]
+                for c in self.comparisons
+            ]
+            columns = ("models", f"difference of {best[self.metric].label}", "p, Holm")
+            parts.append(Section("Comparisons on the same items", columns, table))
+        return parts
