@@ -5,7 +5,8 @@ import pytest
 from click.testing import CliRunner
 
 from analysis.calibration.designs import Design
-from analysis.calibration.raters import SUITES, drawn, main, mean_size, parts, run
+from analysis.calibration.raters import SUITES, drawn, main, mean_size, parts
+from analysis.calibration.runner import run_suite
 
 SLICE = {
     "unequal": (Design(50, "laplace, bias 1, ratio 3"), 40),
@@ -21,7 +22,7 @@ SLICE = {
 @pytest.mark.parametrize("suite", list(SUITES))
 def test_a_slice_of_each_suite_holds(suite):
     design, repetitions = SLICE[suite]
-    rows = run(suite, design, repetitions, seed=5)
+    rows = run_suite(SUITES, suite, design, repetitions, seed=5)
     intervals = [r for r in rows if str(r["what"]).startswith("interval")]
     assert intervals
     for row in intervals:

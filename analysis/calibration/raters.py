@@ -9,15 +9,13 @@ The law of a design names them, so that results have the columns of the other su
 from __future__ import annotations
 
 import functools
-import warnings
 
-import click
 import numpy as np
-import pandas as pd
 
 import annostat
 from analysis.calibration.designs import Design
 from analysis.calibration.outcomes import Outcome, Suite, covered, held
+from analysis.calibration.runner import command_of
 from annostat.agreement import (
     NEW,
     ONE_OF_THEM,
@@ -30,8 +28,6 @@ from annostat.agreement import (
     unequal_raters,
 )
 from annostat.ceilings import mae_floor
-from annostat.errors import AnnostatWarning
-from annostat.resampling import spawn
 from annostat.truth import trained_on_one
 
 LAWS = ("gauss", "laplace", "t3", "skew", "shared")
@@ -288,51 +284,7 @@ SUITES: dict[str, tuple[Suite, list[Design]]] = {
 }
 
 
-def run(suite: str, design: Design, repetitions: int, *, seed: int) -> list[dict[str, object]]:
-    """Return one row for each interval and test of a suite on one design."""
-    rows: dict[str, list[Outcome]] = {}
-    for rng in spawn(seed, repetitions):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", AnnostatWarning)
-            for what, outcome in SUITES[suite][0](design, rng).items():
-                rows.setdefault(what, []).append(outcome)
-    return [
-        {
-            "suite": suite,
-            "what": what,
-            "n": design.n,
-            "law": design.law,
-            "rounds": design.rounds,
-            "missing": design.missing,
-            "repetitions": len(seen),
-            "rate": round(float(np.mean([o.hit for o in seen])), 4),
-            "relative_width": round(float(np.median([o.width for o in seen])), 4),
-        }
-        for what, seen in rows.items()
-    ]
-
-
-@click.command()
-@click.argument("suites", nargs=-1, type=click.Choice(list(SUITES)))
-@click.option("--quick", is_flag=True, help="Few repetitions of every 13th design.")
-@click.option("--repetitions", default=200, show_default=True)
-@click.option("--seed", default=1, show_default=True)
-@click.option("--out", type=click.Path(), default=None, help="A CSV file for the results.")
-def main(
-    suites: tuple[str, ...], quick: bool, repetitions: int, seed: int, out: str | None
-) -> None:
-    """Run the suites that are named, or all of them."""
-    found: list[dict[str, object]] = []
-    for suite in suites or SUITES:
-        for design in SUITES[suite][1][:: 13 if quick else 1]:
-            rows = run(suite, design, 5 if quick else repetitions, seed=seed)
-            found += rows
-            click.echo(f"{suite}: {design}")
-            for row in rows:
-                click.echo(f"  {row['what']:44s}{row['rate']:7.3f}  ({row['relative_width']})")
-            if out is not None:
-                pd.DataFrame(found).to_csv(out, index=False)
-
+main = command_of(SUITES)
 
 if __name__ == "__main__":
     main()

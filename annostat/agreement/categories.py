@@ -165,7 +165,8 @@ def category_agreement(labels: Categories, *, level: float = 0.95) -> CategoryAg
     Parameters
     ----------
     labels : Categories
-        Two or more labels per item; missing ones are allowed. Clusters are the independent units.
+        Two or more labels per item; missing ones are allowed, and items with one label count for
+        the shares of the classes. Clusters are the independent units.
     level : float
         Level of the intervals.
 
@@ -192,10 +193,11 @@ def category_agreement(labels: Categories, *, level: float = 0.95) -> CategoryAg
     --------
     >>> labels = Categories.from_array([["a", "a"]] * 40 + [["b", "b"]] * 35 + [["a", "b"]] * 15)
     >>> print(category_agreement(labels).kappa)
-    0.668, 95% interval 0.511 to 0.808
+    0.675, 95% interval 0.526 to 0.817
     """
     level = check_level(level)
-    used = labels.usable()
+    labels.usable()  # there are items with two labels
+    used = labels.rated()
     sums = CategorySums.of(used)
     units = "items" if used.cluster is None else "clusters"
     found: list[Coefficient] = []
@@ -223,7 +225,7 @@ def category_agreement(labels: Categories, *, level: float = 0.95) -> CategoryAg
         tuple(found),
         used.classes,
         tuple(float(x) for x in shares / shares.sum()),
-        len(used.codes),
+        used.n_items,
         int(shares.sum()),
         used.ordinal,
         _checks(used, sums),

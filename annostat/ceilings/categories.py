@@ -82,16 +82,15 @@ def category_bounds(
     --------
     >>> labels = Categories.from_array([["a", "a"]] * 40 + [["b", "b"]] * 35 + [["a", "b"]] * 15)
     >>> category_bounds(labels)["accuracy"].best()
-    '0.833 to 0.908'
+    '0.833 to 0.917'
     """
     level = check_level(level)
     m = check_count("majority_of", majority_of, low=1)
-    used = labels.usable()
-    if positive is not None:
-        used = used.binary(positive)
+    base = labels if positive is None else labels.binary(positive)
+    used = base.usable()
     if (used.counts.sum(axis=0) > 0).sum() < 2:
         raise AnnostatError("all labels are of one class: there is nothing to tell apart")
-    agreement = category_agreement(used, level=level)
+    agreement = category_agreement(base, level=level)
     tests = rater_tests(used)
     options: dict[str, Any] = {"level": level, "rng": rng, "m": m}
     if used.n_classes == 2:
@@ -374,7 +373,7 @@ def published_categories(
     Examples
     --------
     >>> print(published_categories(kappa=0.61)["kappa"].best())
-    0.61 to 0.78
+    0.610 to 0.781
     """
     level = check_level(level)
     given = {"kappa": kappa, "f1": f1, "agreement": agreement}

@@ -49,18 +49,18 @@ class Gain(NamedTuple):
         g of θ, of probabilities p and of their mean π.
     low, high : float
         Range of the metric's best value.
+    cut : callable
+        The p above which the best model says yes, of (θ, π): where g bends.
     influence : callable, optional
         ∂E g/∂π of (θ, share of items called positive, π), where π is held and was estimated.
-    cut : callable, optional
-        The p above which the best model says yes, of (θ, π), with `influence`.
     """
 
     key: str
     at: Gainer
     low: float
     high: float
+    cut: Callable[[float, float], float]
     influence: Callable[[float, float, float], float] | None = None
-    cut: Callable[[float, float], float] | None = None
 
 
 def _entropy(p: FloatArray) -> FloatArray:
@@ -74,25 +74,43 @@ def _plus(x: FloatArray) -> FloatArray:
 GAINS = {
     gain.key: gain
     for gain in (
-        Gain("accuracy", lambda th, p, pi: np.maximum(p, 1 - p) - th, 0.5, 1.0),
-        Gain("f1", lambda th, p, pi: _plus(2 * p - th) - th * p, 0.0, 1.0),
+        Gain(
+            "accuracy",
+            lambda th, p, pi: np.maximum(p, 1 - p) - th,
+            0.5,
+            1.0,
+            cut=lambda th, pi: 0.5,
+        ),
+        Gain(
+            "f1",
+            lambda th, p, pi: _plus(2 * p - th) - th * p,
+            0.0,
+            1.0,
+            cut=lambda th, pi: th / 2,
+        ),
         Gain(
             "kappa",
             lambda th, p, pi: _plus(2 * (p - pi) - th * (1 - 2 * pi)) - th * pi,
             0.0,
             1.0,
-            lambda th, yes, pi: yes * (2 * th - 2) - th,
-            lambda th, pi: pi + th * (1 - 2 * pi) / 2,
+            cut=lambda th, pi: pi + th * (1 - 2 * pi) / 2,
+            influence=lambda th, yes, pi: yes * (2 * th - 2) - th,
         ),
         Gain(
             "balanced_accuracy",
             lambda th, p, pi: _plus(p - pi) - (2 * th - 1) * pi * (1 - pi),
             0.5,
             1.0,
-            lambda th, yes, pi: -yes - (2 * th - 1) * (1 - 2 * pi),
-            lambda th, pi: pi,
+            cut=lambda th, pi: pi,
+            influence=lambda th, yes, pi: -yes - (2 * th - 1) * (1 - 2 * pi),
         ),
-        Gain("log_score", lambda th, p, pi: _entropy(p) - th, 0.0, math.log(2)),
+        Gain(
+            "log_score",
+            lambda th, p, pi: _entropy(p) - th,
+            0.0,
+            math.log(2),
+            cut=lambda th, pi: 0.5,
+        ),
     )
 }
 
@@ -274,11 +292,13 @@ class Mixture:
         pi = float(self.whole @ self.cells.share)
         theta = gain.low if side > 0 else gain.high
         for _ in range(STEPS):
-            g = gain.at(theta, self.coarse, pi)
+            # With the place where g bends on the grid, the programme is exact there.
+            p = np.r_[self.coarse, gain.cut(theta, pi)]
+            g = gain.at(theta, p, pi)
             # The dual always has a solution; its multipliers are the law's weights.
             found = linprog(
                 -self.whole,
-                A_ub=self.law.T,
+                A_ub=np.hstack([self.law, self.cells.law(p[-1:])]).T,
                 b_ub=-side * g,
                 bounds=(-LOOSE, LOOSE),
                 method="highs",
@@ -286,7 +306,7 @@ class Mixture:
             )
             weights = -found.ineqlin.marginals
             weights = weights / weights.sum()
-            new = _root(weights, gain, self.coarse, pi)
+            new = _root(weights, gain, p, pi)
             if abs(new - theta) < 1e-7:
                 break
             theta = new
@@ -340,7 +360,7 @@ class Mixture:
         c = self.cells
         phi = self._duals(gain, theta, side, reach)
         extra = np.zeros(len(c.size))
-        if gain.influence is not None and gain.cut is not None:
+        if gain.influence is not None:
             yes = float(self.rough @ (c.share >= gain.cut(theta, self.pi)))
             extra = gain.influence(theta, yes, self.pi) * -side * (c.share - self.pi)
         value = np.bincount(c.unit, phi[self.half, c.cell] + extra[c.cell], c.n_units)

@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
+import numpy as np
 
 from annostat.cli.common import RATINGS, add, each_stratum, progress_bar, without
-from annostat.errors import AnnostatError, option
+from annostat.errors import AnnostatError, check_column, option
 
 if TYPE_CHECKING:
     from annostat.labels.categories import Categories
@@ -30,18 +31,7 @@ def category_options(command: Callable[..., Any]) -> Callable[..., Any]:
             show_default=True,
             help="What the labels are; auto: values.",
         ),
-        click.option(
-            "--order",
-            metavar="A B ...",
-            multiple=True,
-            help="All grades, from the lowest to the highest.",
-        ),
-        click.option(
-            "--positive",
-            metavar="A,B",
-            help="Classes that count as positive; the labels become two classes.",
-        ),
-        click.option("--counts", is_flag=True, help="Columns are classes, cells count labels."),
+        class_options,
         click.option(
             "--majority-of",
             type=click.IntRange(min=1),
@@ -68,11 +58,31 @@ def category_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )
 
 
+def class_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say what the classes are."""
+    return add(
+        command,
+        click.option(
+            "--order",
+            metavar="A B ...",
+            multiple=True,
+            help="All grades, from the lowest to the highest.",
+        ),
+        click.option(
+            "--positive",
+            metavar="A,B",
+            help="Classes that count as positive; the labels become two classes.",
+        ),
+        click.option("--counts", is_flag=True, help="Columns are classes, cells count labels."),
+    )
+
+
 def is_of_categories(options: dict[str, Any]) -> bool:
     """Return whether the options speak of categories or grades."""
     said = options["kind"] in KINDS or options["order"] or options["positive"] or options["counts"]
-    published = any(options[name] is not None for name in PUBLISHED)
-    return bool(said or published or options["example"] in RATINGS or options["majority_of"] > 1)
+    published = any(options.get(name) is not None for name in PUBLISHED)
+    majority = options.get("majority_of", 1) > 1
+    return bool(said or published or options["example"] in RATINGS or majority)
 
 
 def load_categories(options: dict[str, Any]) -> Categories:
@@ -130,13 +140,73 @@ def category_results(options: dict[str, Any]) -> tuple[dict[str, Any], Read | No
             return category_bounds(
                 part,
                 positive=positive_of(options),
-                majority_of=options["majority_of"],
+                majority_of=options.get("majority_of", 1),
                 level=options["level"],
                 rng=options["seed"],
             )
 
     results = each_stratum(labels.strata().items(), compute, options["by"])
     return results, labels.usable().read
+
+
+def score_results(options: dict[str, Any]) -> tuple[dict[str, Any], Read | None]:
+    """Return the scores of the models of each stratum, and what was read."""
+    from annostat.truth import score_categories
+
+    labels = load_categories(options)
+    models = list(labels.models)
+    proba = probabilities(options, labels)
+    if options["prediction_files"]:
+        raise AnnostatError("predictions of categories stand in the table of the labels: --model")
+    if not models and not proba:
+        raise AnnostatError("no model: name its column by --model, or its probabilities by --proba")
+
+    def compute(name: str, part: Categories) -> Any:
+        inside = np.ones(len(labels.codes), dtype=bool)
+        if labels.stratum is not None:
+            inside = labels.stratum == name
+        text = np.array([*labels.classes, None], dtype=object)
+        hard = {m: text[part.codes[:, part.names.index(m)]] for m in models}
+        with progress_bar(name or "scores"):
+            return score_categories(
+                part.without_models(),
+                hard,
+                proba={name: f[inside] for name, f in proba.items()},
+                positive=positive_of(options),
+                metric=options["metric"],
+                level=options["level"],
+                rng=options["seed"],
+            )
+
+    results = each_stratum(labels.strata().items(), compute, options["by"])
+    return results, labels.read
+
+
+def probabilities(options: dict[str, Any], labels: Categories) -> dict[str, Any]:
+    """Return the probabilities of models: columns of the labels' table, one for each class."""
+    if not options["proba"]:
+        return {}
+    from annostat.labels.columns import RowNames, as_names, as_numbers
+    from annostat.tables.reading import read_table
+
+    if labels.read is None or labels.items is None or not options["source"]:
+        raise AnnostatError("--proba needs a table with a row for each item")
+    table = read_table(options["source"], keep_text=list(labels.read.item))
+    if options["rater"] or (len(table) != len(labels.items) and not options["exclude"]):
+        raise AnnostatError("--proba needs a table with a row for each item")
+    found = {}
+    for text in options["proba"]:
+        name, _, columns = text.partition("=")
+        names = [c.strip() for c in (columns or name).split(",")]
+        for column in names:
+            check_column("--proba", column, [str(c) for c in table.columns])
+        rows = RowNames(np.arange(len(table)))
+        values = np.column_stack([as_numbers(table[c], c, rows) for c in names])
+        items = as_names(table, labels.read.item) if labels.read.item else labels.items
+        place = {str(item): i for i, item in enumerate(items)}
+        values = values[[place[str(item)] for item in labels.items]]
+        found[name] = values[:, 0] if values.shape[1] == 1 else values
+    return found
 
 
 def positive_of(options: dict[str, Any]) -> list[str] | None:

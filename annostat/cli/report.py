@@ -10,6 +10,13 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
+from annostat.cli.categories import KINDS as CATEGORY_KINDS
+from annostat.cli.categories import (
+    category_results,
+    class_options,
+    is_of_categories,
+    score_results,
+)
 from annostat.cli.common import (
     TYPED,
     Command,
@@ -35,11 +42,12 @@ if TYPE_CHECKING:
 @run_options
 @click.option(
     "--kind",
-    type=click.Choice(KINDS),
+    type=click.Choice([*KINDS, *CATEGORY_KINDS]),
     default="auto",
     show_default=True,
     help="What the annotations are; auto takes whole numbers for picks.",
 )
+@class_options
 @value_options
 @click.option(
     "--masks",
@@ -62,7 +70,9 @@ def report(ctx: click.Context, /, **options: Any) -> None:
     target = Path(options["output"])
     if target.is_dir() or not target.parent.is_dir():
         raise AnnostatError(f"--output {str(target)!r} must name a file in a folder that exists")
-    rounds, predictions = labels_and_models(options)
+    of_categories = is_of_categories(options)
+    if not of_categories:
+        rounds, predictions = labels_and_models(options)
     with progress_bar("masks, audit") as progress:
         others = folders(options, progress)
     chapters: list[Part] = []
@@ -72,15 +82,31 @@ def report(ctx: click.Context, /, **options: Any) -> None:
             found = chapters_of(part[0], part[1], options, progress)
         return [of_stratum(chapter, name) for chapter in found]
 
-    parts = ((name, (part, f)) for name, part, f in strata_of(rounds, predictions))
-    for found in each_stratum(parts, compute, options["by"]).values():
-        chapters += found
+    if of_categories:
+        chapters += category_chapters(options)
+    else:
+        parts = ((name, (part, f)) for name, part, f in strata_of(rounds, predictions))
+        for found in each_stratum(parts, compute, options["by"]).values():
+            chapters += found
     chapters += others
     source = options["example"] or Path(options["source"]).name
     typed = shlex.join(["annostat", "report", *ctx.meta[TYPED]])
     title = options["title"] or f"Annotation noise of {source}"
     write_report(target, chapters, title=title, command=typed)
     click.echo(f"{target}: {', '.join(chapter.title for chapter in chapters)}")
+
+
+def category_chapters(options: dict[str, Any]) -> list[Part]:
+    """Return the chapters on labels that are categories or grades, and on models of them."""
+    from annostat.report import part_of
+
+    given = {**options, "metric": None, "proba": ()}
+    results, _ = category_results(given)
+    chapters = [of_stratum(part_of(result), name) for name, result in results.items()]
+    if options["models"]:
+        scores, _ = score_results(given)
+        chapters += [of_stratum(part_of(result), name) for name, result in scores.items()]
+    return chapters
 
 
 def chapters_of(

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
+from annostat.cli.categories import KINDS as CATEGORY_KINDS
+from annostat.cli.categories import class_options, is_of_categories, score_results
 from annostat.cli.common import (
     Command,
     each_stratum,
@@ -52,10 +54,22 @@ HELD_OUT_NOTE = (
 )
 @click.option(
     "--kind",
-    type=click.Choice(KINDS),
+    type=click.Choice([*KINDS, *CATEGORY_KINDS]),
     default="auto",
     show_default=True,
     help="What the labels are; auto takes whole numbers for picks.",
+)
+@class_options
+@click.option(
+    "--proba",
+    metavar="NAME=C,C",
+    multiple=True,
+    help="Columns of a model's probabilities, in the order of the classes (categories).",
+)
+@click.option(
+    "--metric",
+    type=click.Choice(["f1", "accuracy", "kappa"]),
+    help="Metric of the verdicts on categories.",
 )
 @click.option(
     "--resamples",
@@ -75,6 +89,12 @@ def score(**options: Any) -> None:
     """
     from annostat.truth import score_models
 
+    if is_of_categories(options):
+        if options["plot_file"] or options["items_file"]:
+            raise AnnostatError("--plot and --items are of values; of categories there are none")
+        scores, read = score_results(options)
+        publish(scores, options, by=options["by"], read=read)
+        return
     if options["example"]:
         rounds, predictions = held_out_readers(options)
     elif options["models"] or options["prediction_files"]:

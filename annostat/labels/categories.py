@@ -287,6 +287,12 @@ class Categories(LabelSet):
             read = replace(read, left_out=left)
         return replace(self.take(order[keep[order]]), read=read)
 
+    def rated(self) -> Categories:
+        """Return the items with a label or more, in the order of their names."""
+        keep = self.readings >= 1
+        order = np.arange(len(keep)) if self.items is None else canonical_order(self.items)
+        return self.take(order[keep[order]])
+
     def binary(self, positive: Sequence[object] | object) -> Categories:
         """Return the labels as two classes, "other" and the named ones together.
 

@@ -91,12 +91,13 @@ class NotNumbers(AnnostatError):
 
     told = ""
     cells: Sequence[str] = ()
+    all_text = False
 
     @classmethod
-    def of(cls, told: str, cells: Sequence[str]) -> NotNumbers:
+    def of(cls, told: str, cells: Sequence[str], *, all_text: bool = False) -> NotNumbers:
         """Return the error whose message ends with what may be done about the cells."""
-        error = cls(f"{told}{_cure(cells)}")
-        error.told, error.cells = told, cells
+        error = cls(f"{told}{_cure(cells, all_text=all_text)}")
+        error.told, error.cells, error.all_text = told, cells, all_text
         return error
 
 
@@ -142,7 +143,7 @@ def as_numbers(
         cells = [str(column.iloc[i]) for i in bad]
         places = "; ".join(f"{cut(items[i])}: {_short(column.iloc[i])}" for i in bad[:3])
         told = f"column {name!r} holds text in {bad.size} rows; first: {places}"
-        raise NotNumbers.of(told, cells)
+        raise NotNumbers.of(told, cells, all_text=bool(numbers.isna().all()))
     refuse_inexact(numbers, name, items)
     return np.asarray(numbers.to_numpy(np.float64, na_value=np.nan))
 
@@ -163,7 +164,8 @@ def as_table(
     if not refused:
         return np.column_stack(found)
     cells = [cell for error in refused for cell in error.cells]
-    raise NotNumbers.of("; ".join(error.told for error in refused), cells)
+    text = all(error.all_text for error in refused)
+    raise NotNumbers.of("; ".join(error.told for error in refused), cells, all_text=text)
 
 
 def refuse_bytes(column: pd.Series[Any], name: str) -> None:
@@ -198,17 +200,17 @@ def _short(cell: object) -> str:
     return text if len(text) <= 60 else f"{text[:40]}…' ({len(str(cell)):,} characters)"
 
 
-def _cure(cells: Sequence[str]) -> str:
+def _cure(cells: Sequence[str], *, all_text: bool = False) -> str:
     """Return what to do about cells that are no numbers."""
     if any("\n" in cell for cell in cells):
         return "; lines of the file are one cell: is a quotation mark not closed?"
     if all(DECIMAL_COMMA.fullmatch(cell) for cell in cells):
         return "; decimal commas: write points, or separate cells by semicolons"
     different = list(dict.fromkeys(cells))
+    if all_text and 1 < len(different) <= FEW_TEXTS:
+        return f"; if these are categories, say {option('kind', 'categories')}"
     if len(different) <= 3 and all(len(cell) <= 12 for cell in different):
         return f"; if that means missing: {option('missing', *different)}"
-    if len(different) <= FEW_TEXTS:
-        return f"; if these are categories, say {option('kind', 'categories')}"
     return "; write plain numbers, or take it for something else"
 
 

@@ -188,9 +188,10 @@ def read_categories(
     Examples
     --------
     >>> import pandas as pd
-    >>> table = pd.DataFrame({"clip": ["a", "b"], "anna": ["yes", "no"], "ben": ["yes", "yes"]})
+    >>> both = {"anna": ["yes", "no", "no"], "ben": ["yes", "yes", "no"]}
+    >>> table = pd.DataFrame({"clip": ["a", "b", "c"], **both})
     >>> print(read_categories(table).read)
-    a data frame: 2 items (clip), 2 rounds (anna, ben). 2 categories: no, yes.
+    a data frame: 3 items (clip), 2 rounds (anna, ben). 2 categories: no, yes.
     """
     roles = Roles(
         item=item,

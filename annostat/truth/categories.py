@@ -48,6 +48,8 @@ class _Answers:
         self.answered = codes >= 0
         shares = labels.counts / labels.readings[:, None]
         n = np.arange(len(codes))
+        # A class that only the model uses comes after those of the labels.
+        shares = np.column_stack([shares, np.zeros(len(codes))])
         self.right = np.where(self.answered, shares[n, np.maximum(codes, 0)], 0.0)
         self.codes = codes
         self.z = shares[:, 1] if labels.n_classes == 2 else np.zeros(len(codes))
