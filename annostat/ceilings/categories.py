@@ -23,6 +23,7 @@ from annostat.ceilings.mixing import GAINS, Cells, Mixture, against_majority
 from annostat.errors import AnnostatError, check_count, check_level, check_number
 from annostat.labels.categories import Categories
 from annostat.resampling.generators import Rng, seed_of
+from annostat.resampling.intervals import t_reach
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check, Provenance
 
@@ -436,9 +437,7 @@ def _wilson(share: float, n: float | None, level: float) -> Estimate:
     """Return a share with Wilson's interval."""
     if n is None:
         return Estimate(share, note="no interval: the number of items is not given")
-    from scipy.special import ndtri
-
-    z = float(ndtri((1 + level) / 2))
+    z = t_reach(math.inf, level)
     middle = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     error = math.sqrt(share * (1 - share) / n)
