@@ -24,7 +24,7 @@ from annostat.agreement.chance import (
 )
 from annostat.errors import check_level
 from annostat.labels.categories import Categories
-from annostat.resampling.inverted import fieller_limits
+from annostat.resampling.inverted import ratio_limits
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check, Provenance, Result, check_section
 from annostat.results.sections import Section
@@ -33,7 +33,7 @@ from annostat.results.text import counted
 if TYPE_CHECKING:
     import pandas as pd
 
-METHOD = "inverted t test over {units}, two half pseudo-items"
+METHOD = "inverted t and likelihood tests over {units}, two half pseudo-items"
 RARE = 10  # items with a class below which little can be said of it
 MOST_SHOWN = 12  # classes whose specific agreement is listed
 
@@ -193,7 +193,7 @@ def category_agreement(labels: Categories, *, level: float = 0.95) -> CategoryAg
     --------
     >>> labels = Categories.from_array([["a", "a"]] * 40 + [["b", "b"]] * 35 + [["a", "b"]] * 15)
     >>> print(category_agreement(labels).kappa)
-    0.675, 95% interval 0.526 to 0.817
+    0.675, 95% interval 0.507 to 0.817
     """
     level = check_level(level)
     labels.usable()  # there are items with two labels
@@ -274,7 +274,7 @@ def estimate_of(ratio: Ratio, level: float, units: str = "items") -> Estimate:
     if not ratio.expected > 0:
         return Estimate(math.nan, note="undefined: all labels are of one class")
     u = ratio.observed / ratio.expected
-    low, high = fieller_limits(ratio.o, ratio.e, level=level, pseudo=ratio.pseudo, top=ratio.top)
+    low, high = ratio_limits(ratio.o, ratio.e, level=level, pseudo=ratio.pseudo, top=ratio.top)
     n = len(ratio.o)
     error = None
     if n > 1:

@@ -238,7 +238,8 @@ def of_class(s: CategorySums, q: int) -> Ratio:
     n = float(s.n_units)
     do, de = float(apart.sum()) / n, float(r.sum()) / n
     o, e = (np.asarray(np.bincount(s.unit, x, s.n_units), np.float64) for x in (apart, r))
-    return Ratio(o, e, do, de, ((0.0, de), (de, de)), 1.0)
+    size = float(r[r > 0].mean()) if de > 0 else 0.0  # an item that has the class
+    return Ratio(o, e, do, de, ((0.0, size), (size, size)), 1.0)
 
 
 def fleiss_expected(d: FloatArray) -> Callable[[FloatArray], float]:

@@ -34,7 +34,7 @@ REACH = 6.0  # bound on the values of φ
 PENALTY = 1.25  # of φ's spread, in half-widths of the interval
 LOOSE = 1e4  # bound on the multipliers of a bracket
 PLAIN: Any = {"presolve": False}  # small programmes: it costs more than it saves
-NEAR = 5e-4  # how exactly a limit is found
+NEAR = 1e-3  # how exactly a limit is found
 STEPS = 25  # most programmes for one end of a bracket
 Gainer = Callable[[float, FloatArray, float], FloatArray]
 
@@ -326,15 +326,19 @@ class Mixture:
         def excess(theta: float) -> float:
             return self.statistic(gain, theta, side, reach) - reach
 
-        if abs(far - near) < NEAR or excess(far) <= 0:
-            return far
-        for _ in range(6):  # the point bracket may be refuted a little, by the half counts
-            if excess(near) <= 0:
-                break
-            far, near = near, near + side * -0.02
-        else:
+        # From the bracket outwards, in steps of about a half-width, to a value that is refuted.
+        step = reach / math.sqrt(self.cells.n_units)
+        inner, at_inner = near, excess(near)
+        if at_inner > 0:  # the half counts may refute the bracket's end a little
             return near
-        return float(brentq(excess, far, near, xtol=NEAR))
+        while abs(far - inner) > NEAR:
+            outer = inner + side * step
+            outer = far if (outer - far) * side > 0 else outer
+            at_outer = excess(outer)
+            if at_outer > 0:
+                return float(brentq(excess, inner, outer, xtol=NEAR))
+            inner, step = outer, 2 * step
+        return far
 
     def paired(self, gain: Gain, theta: float, side: int, reach: float, of: FloatArray) -> float:
         """Return the evidence that the best model beats another one, or (side 1) falls short of it.
@@ -378,7 +382,9 @@ class Mixture:
         c = self.cells
         size = c.n_items / c.n_units
         weight = np.r_[np.ones(c.n_units), c.half_counts / size]
-        return likelihood_root(np.r_[value, of_cell * size], weight)
+        v = np.r_[value, of_cell * size]
+        # Signed, so that the search for a limit sees a smooth function.
+        return likelihood_root(v, weight) or -likelihood_root(-v, weight)
 
     def _dual(self, h: FloatArray, g: FloatArray, fine: FloatArray, penalty: float) -> FloatArray:
         """Return φ: the best at the fitted counts h, certified on the fine grid."""

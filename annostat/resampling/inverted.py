@@ -17,6 +17,8 @@ from annostat.arrays import FloatArray
 from annostat.resampling.intervals import t_reach
 
 HALF = 0.5  # weight of a pseudo-item
+NEAR = 1e-6  # how exactly a limit is found
+MOST_UNITS = 1000  # beyond these the two tests agree, and the first one is enough
 
 
 def fieller_limits(
@@ -69,6 +71,39 @@ def fieller_limits(
     if second > top > first >= 0:
         return 0.0, first
     return 0.0, top
+
+
+def ratio_limits(
+    o: FloatArray,
+    e: FloatArray,
+    *,
+    level: float,
+    pseudo: tuple[tuple[float, float], ...] = (),
+    top: float = 2.0,
+) -> tuple[float, float]:
+    """Return the limits of u within [0, top] that the t test or the likelihood does not refute.
+
+    Parameters as for `fieller_limits`. Where a class is rare the one fails and the other holds; up
+    to a thousand units a value is left out only if both refute it.
+    """
+    low, high = fieller_limits(o, e, level=level, pseudo=pseudo, top=top)
+    n = len(o)
+    if not 2 <= n <= MOST_UNITS:
+        return low, high
+    reach = t_reach(n - 1, level)
+    weight = np.r_[np.ones(n), np.full(len(pseudo), HALF)]
+    top_of = np.r_[o, [p[0] for p in pseudo]]
+    bottom_of = np.r_[e, [p[1] for p in pseudo]]
+
+    def excess(u: float) -> float:
+        v = top_of - u * bottom_of
+        return max(likelihood_root(v, weight), likelihood_root(-v, weight)) - reach
+
+    if low > 0 and excess(low) < 0:
+        low = 0.0 if excess(0.0) < 0 else float(brentq(excess, 0.0, low, xtol=NEAR))
+    if high < top and excess(high) < 0:
+        high = top if excess(top) < 0 else float(brentq(excess, high, top, xtol=NEAR))
+    return low, high
 
 
 def likelihood_root(v: FloatArray, weight: FloatArray) -> float:

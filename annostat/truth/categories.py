@@ -20,7 +20,7 @@ from annostat.errors import AnnostatError, check_choice, check_level, shown
 from annostat.labels.categories import MISSING, Categories, label_text
 from annostat.resampling.generators import Rng, seed_of
 from annostat.resampling.intervals import t_interval, t_reach
-from annostat.resampling.inverted import fieller_limits
+from annostat.resampling.inverted import ratio_limits
 from annostat.resampling.multiplicity import holm
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check, Provenance
@@ -34,7 +34,7 @@ from annostat.truth.category_result import (
     ScoreDifference,
 )
 
-METHOD = "inverted t test over {}, two half pseudo-items"
+METHOD = "inverted t and likelihood tests over {}, two half pseudo-items"
 ALPHA = 0.05
 COPIED = 20  # items that a copy must have been seen on
 SUM = 1e-6  # how far probabilities may be from a sum of 1
@@ -68,7 +68,7 @@ class _Answers:
             de = pi * (1 - q) + q * (1 - pi)
             e = de + (1 - 2 * q) * (z - pi) + (1 - 2 * pi) * (yes - q)
         both = [np.bincount(self.unit, x, self.n_units) * self.n_units / len(z) for x in (o, e)]
-        size = float(both[1].mean())
+        size = float(both[1][both[1] > 0].mean()) if metric == "f1" else float(both[1].mean())
         top = size if metric != "kappa" else max(size, float(both[0].max(initial=0.0)))
         return both[0], both[1], ((0.0, size), (top, size))
 
@@ -308,7 +308,7 @@ def _score(answer: _Answers, metric: str, level: float) -> Estimate:
         return Estimate(math.nan, note="undefined: neither model nor labels are of the class")
     u = float(o.sum() / e.sum())
     top = 2.0 if metric == "kappa" else 1.0
-    low, high = fieller_limits(o, e, level=level, pseudo=pseudo, top=top)
+    low, high = ratio_limits(o, e, level=level, pseudo=pseudo, top=top)
     units = "items" if answer.n_units == len(answer.unit) else "clusters"
     error = float(np.std(o - u * e, ddof=1) / e.mean() / math.sqrt(len(o))) if len(o) > 1 else None
     return Estimate(1 - u, error or None, Interval(1 - high, 1 - low, level, METHOD.format(units)))
