@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -15,6 +16,8 @@ from scipy import stats
 
 from annostat import (
     AnnostatError,
+    Estimate,
+    Interval,
     Rounds,
     bounds,
     bounds_from_summary,
@@ -30,7 +33,9 @@ from annostat.agreement import (
     unequal_raters,
 )
 from annostat.agreement.variances import Variances
-from annostat.ceilings.values import unbiased_pair_mae
+from annostat.ceilings import mae_floor, unbiased_pair_mae
+from annostat.ceilings.floors import not_above
+from annostat.ceilings.values import with_mae
 from annostat.plotting import plot_deviations
 
 SCHEMA = json.loads((Path(__file__).parent.parent / "docs" / "bounds.schema.json").read_text())
@@ -168,7 +173,7 @@ def test_a_perfect_model_scores_what_the_bounds_say():
             ccc = 2 * np.cov(y, z)[0, 1] / (y.var() + z.var())
             assert at.ccc_reference.value == pytest.approx(ccc, abs=0.005)
             mae = np.abs(e).mean()
-            low, high = at.mae_bracket["symmetric"]
+            low, high = (at.mae_bracket["symmetric"][end] for end in ("low", "high"))
             assert low * 0.99 < mae < high * 1.01
             if m == 2 or law == "gaussian":  # exact for any symmetric law, or the Gaussian one
                 assert at.mae_floor.value == pytest.approx(mae, rel=0.02)
@@ -728,7 +733,13 @@ def test_floors_against_each_kind_of_label_stand_beside_that_of_equal_raters():
     z = g.normal(50, 3, (1000, 1)) + g.normal([0.0, 3.0], [1.0, 3.0], (1000, 2))
     rounds = Rounds.from_array(z, names=["A", "B"], unit="mm")
     found = bounds(rounds, n_resamples=99)
-    assert found.by_label.to_dict() == unequal_raters(rounds).to_dict()
+    plain, mae = unequal_raters(rounds), mae_floor(rounds)
+    assert found.by_label == with_mae(plain, mae)
+    assert [k.rmse_floor for k in found.by_label.kinds] == [k.rmse_floor for k in plain.kinds]
+    assert found.mae == mae and found.pair_mae == mae.bracket.pair_mae
+    for kind in found.by_label.kinds:
+        assert kind.mae_floor.value < kind.rmse_floor.value
+        assert kind.mae_floor.high <= kind.rmse_floor.high
     for name, floor in (("A", 1.0), ("B", 3.0), ("one of these raters, at random", 2.7)):
         assert floor in found.by_label.kind(name).rmse_floor.interval
     assert "by_label" in found.to_dict() and "at random" in str(found)
@@ -736,3 +747,36 @@ def test_floors_against_each_kind_of_label_stand_beside_that_of_equal_raters():
     for other in (found.against(2), found.at(sd_of_labels=20.0)):
         assert "by_label" not in other.to_dict() and "at random" not in str(other)
     assert bounds(rounds_of(z, exchangeable=True), n_resamples=99).by_label is None
+
+
+def test_the_floor_of_the_mae_is_the_hull_and_its_bracket_is_printed():
+    g = np.random.default_rng(8)
+    laplace = Rounds.from_array(g.normal(50, 9, (1000, 1)) + g.laplace(0, 2, (1000, 2)))
+    found = bounds(laplace, n_resamples=99)
+    # E|X| = 2 and E|D| = 3: the Gaussian reading would be 2.12.
+    assert 2.0 in found.mae_floor.interval and found.mae_floor.value < 2.1
+    assert found.mae_floor.interval.method.startswith("hull")
+    ends = found.mae_bracket["log_concave"]
+    assert ends["low_limit"] < ends["low"] < 2.05 < ends["high"] < ends["high_limit"]
+    assert "sampling error included" in str(found) and "noise_law" not in str(found.checks)
+    kept = found.to_dict()
+    assert kept["mae"]["families"][0]["aic"] == 0
+    assert kept["mae_bracket"]["symmetric"]["low_limit"] == found.pair_mae.low / 2
+    assert "mae" not in bounds_from_summary(sd=5.7, convention="noise-sd").to_dict()
+    twelve = Rounds.from_array(g.normal(50, 9, (400, 1)) + g.choice([-4.0, 4.0], (400, 2)))
+    law = bounds(twelve, n_resamples=99)
+    assert "noise_law" in {c.name for c in law.checks if c.passed is False}
+    assert "no family of laws fits" in str(law) and law.mae_floor.high <= law.rmse_floor.high
+
+
+def test_the_mae_is_not_above_the_rmse():
+    low = Estimate(2.0, 0.1, Interval(1.8, 2.2, 0.95, "t"))
+    wide = Estimate(2.1, None, Interval(1.5, 3.0, 0.95, "hull"))
+    cut = not_above(wide, low)
+    assert (cut.value, cut.low, cut.high) == (2.0, 1.5, 2.2)
+    assert not_above(wide, replace(low, interval=None)).high == 3.0
+    z = np.random.default_rng(1).normal(30, 5, (200, 1)).round()
+    whole = Rounds.from_array(z + np.random.default_rng(2).integers(-1, 2, (200, 2)) + [0, 4])
+    found = bounds(whole, n_resamples=99)
+    assert found.mae_floor.value <= found.rmse_floor.value
+    assert "whole numbers that lie close" in str(found)

@@ -185,10 +185,12 @@ def test_what_every_quantity_says():
     """Meaning for the docs, and the outcome of the calibration study that its interval rests on."""
     import pandas as pd
 
-    studied = set(pd.read_csv(ROOT / "docs" / "studies" / "calibration.csv").what)
+    studies = ROOT / "docs" / "studies"
+    studied = {w for f in ("calibration", "raters") for w in pd.read_csv(studies / f"{f}.csv").what}
     for q in (*QUANTITIES, *OF_MODELS):
         assert q.meaning.endswith("."), q.key
         assert q.calibrated in studied, (q.key, q.calibrated)
+        assert not q.few or q.few in studied, (q.key, q.few)
 
 
 def test_a_table_refuses_a_row_that_does_not_fit():

@@ -120,7 +120,10 @@ def few(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
     rounds, _, _ = drawn(design, rng)
     v = Variances.of(rounds)
     share = TRUTH_SD**2 / (TRUTH_SD**2 + 1)
-    given = {"noise_sd": (noise_interval(v), 1.0), "reliability": (reliability_interval(v), share)}
+    given = {
+        "noise_sd, log-t": (noise_interval(v), 1.0),
+        "reliability, F": (reliability_interval(v), share),
+    }
     return {
         f"interval: {name}": held(annostat.Estimate(truth, None, interval), truth)
         for name, (interval, truth) in given.items()
@@ -137,6 +140,7 @@ def mae(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
         mean_size(law, float(s), float(b)) for s, b in zip(sd, bias - bias.mean(), strict=True)
     ]
     outcomes = {"interval: one of them": held(found.one_of_them, float(np.mean(moved)))}
+    outcomes["interval: mae_floor, hull"] = held(found.unbiased, float(np.mean(own)))
     outcomes["given: equal raters"] = Outcome(found.equal_raters.interval is not None)
     if found.equal_raters.interval is not None:
         outcomes["interval: equal raters"] = held(found.equal_raters, float(np.mean(own)))

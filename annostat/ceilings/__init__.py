@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from annostat.ceilings.published import Published, PublishedReading, compare_published
     from annostat.ceilings.readings import Readings
     from annostat.ceilings.summary import bounds_from_summary
-    from annostat.ceilings.values import bounds, reliability_estimate, unbiased_pair_mae
+    from annostat.ceilings.values import bounds, reliability_estimate
 
 __all__ = [
     "Bounds",
@@ -50,6 +50,6 @@ __getattr__, __dir__ = attach(
         "dice_ceiling": "annostat.ceilings.masks",
         "mae_floor": "annostat.ceilings.mae_hull",
         "reliability_estimate": "annostat.ceilings.values",
-        "unbiased_pair_mae": "annostat.ceilings.values",
+        "unbiased_pair_mae": "annostat.ceilings.differences",
     },
 )

@@ -15,7 +15,7 @@ from annostat.agreement import (
     repeatability,
 )
 from annostat.agreement.icc_forms import FLAT, NO_ERROR, IccForm
-from annostat.agreement.label_kinds import UnequalRaters
+from annostat.agreement.label_kinds import ONE_OF_THEM, UnequalRaters
 from annostat.agreement.mean_limits import limits_with_mean
 from annostat.agreement.noise_sd import ALL_EQUAL, NOTHING, check_degrees, noise_estimate
 from annostat.agreement.rater_bias import bias_of_raters
@@ -28,10 +28,11 @@ from annostat.agreement.small import (
 )
 from annostat.agreement.unequal import unequal_raters
 from annostat.agreement.variances import NONE_COVERS, Variances, share_interval
-from annostat.ceilings.floors import ANTICORRELATED, Bounds
+from annostat.ceilings.floors import ANTICORRELATED, Bounds, not_above
+from annostat.ceilings.mae_hull import mae_floor
+from annostat.ceilings.mae_result import MaeFloor
 from annostat.ceilings.measured import MeasuredBounds
 from annostat.errors import check_count, check_level
-from annostat.labels.pairs import pair_mae
 from annostat.labels.rounds import Rounds
 from annostat.labels.taking import takes_rounds
 from annostat.resampling.generators import Rng, seed_of
@@ -79,9 +80,10 @@ def bounds(
     -------
     MeasuredBounds
         RMSE ≥ σ/√m, MAE ≥ E|X̄_m|, r ≤ √ρ_m and R² ≤ ρ_m for every model that has not seen the
-        noise of these labels. ρ comes from the analysis of variance: ICC(C,1), or ICC(1) if the
-        rounds are exchangeable. Its interval is bootstrap-t on the scale of −log(1 − ρ), and F with
-        degrees of freedom for the kurtosis below 30 independent items. Where a
+        noise of these labels. The MAE is that of `mae_floor`, the bias between rounds removed. ρ
+        comes from the analysis of variance: ICC(C,1), or ICC(1) if the rounds are exchangeable. Its
+        interval is bootstrap-t on the scale of −log(1 − ρ), and F with degrees of freedom for the
+        kurtosis below 30 independent items. Where a
         few differences carry most of the variance there is no interval for σ and ρ, since none
         covers; the MAE has one.
 
@@ -143,22 +145,25 @@ def bounds(
     else:
         reliability = reliability_estimate(v, interval=share, **resampled)
     tell(4, 4)
-    by_label = None if collapsed or v.dominated else _by_label(used, level)
+    by_label = None if collapsed or v.dominated else floors_by_label(used, level=level)
+    mae = mae_floor(used, raters=by_label, level=level)
     return MeasuredBounds(
         noise_sd=noise.noise_sd,
         reliability=reliability,
-        pair_mae=unbiased_pair_mae(used, v, level=level),
+        pair_mae=mae.bracket.pair_mae,
         m=count,
         n_items=used.n_items,
+        mae=mae,
         icc=table,
         limits=limits,
         deviations=deviations,
-        by_label=by_label,
+        by_label=None if by_label is None else with_mae(by_label, mae),
         checks=(
             *noise.checks,
             *(() if limits is None else limits.checks),
             *_of_many(used, level),
             *_of_labels(by_label),
+            *(c for c in mae.checks if c.name == "noise_law" and not c.passed),
             *_of_few(v, method == "log-t" and noise.noise_sd.interval is not None, reliability),
             *_whole_numbers(used),
         ),
@@ -199,10 +204,11 @@ def bare_bounds(
         "rng": rng,
         "n_jobs": n_jobs,
     }
+    mae = mae_floor(used, level=level)
     return Bounds(
         noise_estimate(v, unit=used.unit, **options),
         reliability_estimate(v, **options),
-        unbiased_pair_mae(used, v, level=level),
+        mae.bracket.pair_mae,
         1,
         used.n_items,
         Provenance(
@@ -212,7 +218,18 @@ def bare_bounds(
             seed_of(rng),
             {"level": level, "n_resamples": n_resamples},
         ),
+        mae,
     )
+
+
+def with_mae(raters: UnequalRaters, mae: MaeFloor) -> UnequalRaters:
+    """Return the floors by label with those of the MAE, none of them above that of the RMSE."""
+    known = {ONE_OF_THEM: mae.one_of_them, **mae.named}
+    kinds = [
+        replace(k, mae_floor=not_above(known[k.name], k.rmse_floor)) if k.name in known else k
+        for k in raters.kinds
+    ]
+    return replace(raters, kinds=tuple(kinds))
 
 
 def reliability_estimate(
@@ -250,22 +267,7 @@ def reliability_estimate(
     return Estimate(value, error, found, "", note)
 
 
-def unbiased_pair_mae(rounds: Rounds, v: Variances, *, level: float = 0.95) -> Estimate:
-    """Return E|D| after removing the bias between rounds, and paying for its estimate.
-
-    Differences about an estimated bias are too small by √(1 − e/(N − n)), for N labels of n items
-    and e effects of rounds (exactly so for Gaussian noise and complete tables).
-    """
-    if float(v.within(v.sums.totals)) <= NOTHING:
-        return Estimate(0.0, unit=rounds.unit, note=ALL_EQUAL)
-    if not v.n_effects:
-        return pair_mae(rounds, level=level)
-    centred = replace(rounds, values=rounds.values - v.effects * v.scale)
-    shrink = math.sqrt(v.degrees / (v.n_labels - v.n_items))
-    return pair_mae(centred, level=level).scaled(1 / shrink)
-
-
-def _by_label(rounds: Rounds, level: float) -> UnequalRaters | None:
+def floors_by_label(rounds: Rounds, *, level: float = 0.95) -> UnequalRaters | None:
     """Return the floors against each kind of label, where most items have a label of all raters."""
     full = np.isfinite(rounds.values).all(axis=1)
     if rounds.exchangeable or full.sum() < 3 or full.mean() < MOST:

@@ -1,0 +1,82 @@
+"""What a perfect model scores against the labels that models are scored on: floors of one kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from annostat.agreement.label_kinds import ONE_OF_THEM
+from annostat.ceilings.floors import BOUNDS, not_above
+from annostat.ceilings.values import bare_bounds, floors_by_label, with_mae
+from annostat.labels.rounds import Rounds
+from annostat.noise.compare import compare_noise
+from annostat.resampling.generators import Rng
+from annostat.results.estimates import Estimate
+from annostat.results.result import Check
+
+BIASED = {"bias", "rater_bias"}
+
+
+@dataclass(frozen=True)
+class Floors:
+    """Floors and ceilings of a perfect model, and whose label it meets.
+
+    Attributes
+    ----------
+    bounds : mapping of str to Estimate
+        By the keys of `annostat.ceilings.floors.BOUNDS`.
+    noise_sd : Estimate
+        SD of one annotation's noise.
+    kind : str
+        Whose label, where raters are biased against each other; else empty.
+    checks : tuple of Check
+        What speaks against these floors.
+    """
+
+    bounds: Mapping[str, Estimate]
+    noise_sd: Estimate
+    kind: str = ""
+    checks: tuple[Check, ...] = ()
+
+
+def is_biased(checks: Iterable[Check]) -> bool:
+    """Return whether a check says that raters are biased against each other."""
+    return any(c.name in BIASED and c.passed is False for c in checks)
+
+
+def floors_of(
+    rounds: Rounds,
+    picks: Rounds | None,
+    checks: Iterable[Check],
+    *,
+    level: float,
+    n_resamples: int,
+    rng: Rng,
+    n_jobs: int | None,
+) -> Floors:
+    """Return floors and ceilings against one label, all of one kind.
+
+    A model meets the labels of all raters. Where a check says that these are biased against each
+    other, a perfect model is off by the bias too: its floors are those against one of them at
+    random; correlations are free of it. Else the floor of the mae of picks is that of the law of
+    their noise.
+    """
+    limits = bare_bounds(rounds, level=level, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs)
+    found = {q.key: q.of(limits) for q in BOUNDS}
+    biased = is_biased(checks)
+    seen = () if limits.mae is None else limits.mae.checks
+    failed = tuple(c for c in seen if c.name == "noise_law" and c.passed is False)
+    if biased and limits.mae is not None:
+        raters = floors_by_label(rounds, level=level)
+        if raters is not None:
+            kind = with_mae(raters, limits.mae).kind(ONE_OF_THEM)
+            # Correlations of models are within raters, free of the bias between them.
+            found |= {k: e for k, e in kind.estimates().items() if k != "correlation_ceiling"}
+            return Floors(found, limits.noise_sd, ONE_OF_THEM, failed)
+    if picks is not None and not biased:
+        noise = compare_noise(
+            picks, physical=picks is not rounds, level=level, n_tests=0, rng=rng, n_jobs=n_jobs
+        )
+        found["mae_floor"] = not_above(noise.envelope, found["rmse_floor"])
+        failed = ()
+    return Floors(found, limits.noise_sd, "", failed)
