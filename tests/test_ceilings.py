@@ -22,21 +22,25 @@ from annostat import (
     bounds,
     bounds_from_summary,
     compare_published,
+    score_models,
     simulate_values,
 )
 from annostat.agreement import (
     CONVENTIONS,
     limits_with_mean,
     noise_interval,
+    precision_profile,
     reliability_interval,
     spearman_brown,
     unequal_raters,
 )
 from annostat.agreement.variances import Variances
 from annostat.ceilings import mae_floor, unbiased_pair_mae
+from annostat.ceilings.by_value import reliability_by_profile
 from annostat.ceilings.floors import not_above
 from annostat.ceilings.values import with_mae
-from annostat.plotting import plot_deviations
+from annostat.plotting import plot_bounds, plot_deviations
+from annostat.report import make_report
 
 SCHEMA = json.loads((Path(__file__).parent.parent / "docs" / "bounds.schema.json").read_text())
 
@@ -430,6 +434,7 @@ def test_text_strata_and_plot(run, table, tmp_path):
     assert set(json.loads(out)["strata"]) == {"A", "B"}
     code, out, _ = run("bounds", "--example", "lidc-diameter")
     assert code == 0 and "1.71" in out and "use the mae" in out
+    assert "1.634 mm, 95% interval 1.464 to 1.823" in out and "11.7% of it" in out
 
 
 def test_plot_of_rounds_without_identity(run, tmp_path):
@@ -780,3 +785,65 @@ def test_the_mae_is_not_above_the_rmse():
     found = bounds(whole, n_resamples=99)
     assert found.mae_floor.value <= found.rmse_floor.value
     assert "whole numbers that lie close" in str(found)
+
+
+def grown(seed, n, relative=0.12):
+    g = np.random.default_rng(seed)
+    size = g.lognormal(np.log(8), 0.6, (n, 1))
+    return size, np.maximum(size * (1 + relative * g.normal(size=(n, 2))), 0.01)
+
+
+def test_noise_that_grows_with_the_value_has_a_profile(run, tmp_path):
+    size, z = grown(1, 400)
+    found = bounds(rounds_of(z), n_resamples=200)
+    assert found.profile == precision_profile(rounds_of(z))
+    assert 0.12 * np.sqrt(np.mean(size**2)) in found.rmse_floor.interval
+    assert "averaged over the labels at hand" in found.rmse_floor.interval.method
+    assert found.against(4).rmse_floor.value == pytest.approx(found.rmse_floor.value / 2)
+    share = 1 - np.mean((0.12 * size) ** 2) / np.var(size)
+    assert share in found.reliability.interval
+    assert all(f.estimate.interval is None for f in found.icc)
+    assert "stands for none" in found.noise_sd.note and "Noise by value" in str(found)
+    assert "constant_noise" in {c.name for c in found.checks if c.passed is False}
+    assert found.answer()[0].startswith("The noise goes with the value: 1")
+    page = make_report([found])
+    assert "Noise SD against the value" in page and "goes with the value" in page
+    jsonschema.validate({**found.to_dict(), "read": None}, SCHEMA)
+    assert len(plot_bounds(found).axes) == 2
+    scores = score_models(rounds_of(z), {"Y": size[:, 0]}, n_resamples=99)
+    assert scores.floors["rmse_floor"].value == found.rmse_floor.value
+    assert scores.floors["r2_ceiling"].value == found.r2_ceiling.value
+    assert "constant_noise" in {c.name for c in scores.checks if c.passed is False}
+    # A method that is asked for is taken, for one SD of all values.
+    asked = bounds(rounds_of(z), interval="bootstrap-t", n_resamples=200)
+    assert asked.profile is None and asked.rmse_floor == asked.noise_sd
+    even = bounds(simulate_values(300, noise_sd=2.0, truth_sd=5.0, rng=1), n_resamples=200)
+    assert even.profile is None and len(plot_bounds(even).axes) == 1
+
+
+def test_the_share_of_the_truth_by_a_profile_is_one_less_a_ratio_of_variances():
+    z = grown(3, 300, 0.3)[1]
+    rounds = rounds_of(z)
+    v, profile = Variances.of(rounds), precision_profile(rounds)
+    found = reliability_by_profile(v, profile, Estimate(0.5))
+    # The twin: the analysis of variance of one label, by hand.
+    item, d = z.mean(axis=1), z[:, 0] - z[:, 1]
+    within = np.sum((d - d.mean()) ** 2) / 2 / 299
+    total = (2 * item.var(ddof=1) + within) / 2
+    assert found.value == pytest.approx(1 - profile.floor.value**2 / total)
+    assert found.low < found.value < found.high < 1
+    # Where the labels vary no more than the noise it is the plain share.
+    flat = replace(profile, floor=profile.floor.scaled(100.0))
+    assert reliability_by_profile(v, flat, Estimate(0.5)).value == 0.5
+
+
+def test_blunders_are_no_profile_and_no_headline():
+    z = simulate_values(300, noise_sd=2.0, truth_sd=5.0, rng=1).values.copy()
+    z[:3, 1] += 60
+    found = bounds(rounds_of(z))
+    assert found.profile is None
+    [check] = [c for c in found.checks if c.name == "heavy_tails"]
+    assert check.passed is False and "none is printed" in check.message
+    first = found.answer()[0]
+    assert "MAE" in first and "RMSE" not in first and "no interval holds" in str(found)
+    assert "MAE" in make_report([found]).split("RMSE")[0]

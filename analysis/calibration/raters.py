@@ -30,6 +30,7 @@ from annostat.agreement import (
     unequal_raters,
 )
 from annostat.ceilings import mae_floor
+from annostat.ceilings.by_value import reliability_by_profile
 from annostat.errors import AnnostatWarning
 from annostat.resampling import spawn
 from annostat.truth import trained_on_one
@@ -168,6 +169,13 @@ def trained(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
     return outcomes
 
 
+@functools.cache
+def moment_of(name: str, power: int) -> float:
+    """Return E y^power of the values of `profile`, for power 0 the mean variance of the noise."""
+    y = np.random.default_rng(20261129).lognormal(np.log(8), 0.6, 2_000_000)
+    return float(np.mean(y**power if power else PROFILES[name](y) ** 2))
+
+
 def profile(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
     """Floors from the profile, σ at three values, and its tests."""
     law, name = design.law.split(", ")
@@ -190,6 +198,12 @@ def profile(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
         outcomes["interval: floor"] = held(found.floor, float(np.sqrt(np.mean(sd(y) ** 2))))
         other, single = labels(400, 1, 1.3)
         there = floor_for(found, single[:, 0])
+        v = Variances.of(annostat.Rounds.from_array(z))
+        given = reliability_by_profile(v, found, annostat.Estimate(np.nan))
+        mean, square = (moment_of(name, power) for power in (1, 2))
+        noise = moment_of(name, 0)
+        share = (square - mean**2) / (square - mean**2 + noise)
+        outcomes["interval: reliability, profile"] = held(given, share)
         outcomes["interval: floor of a test set"] = held(
             there, float(np.sqrt(np.mean(sd(other) ** 2)))
         )

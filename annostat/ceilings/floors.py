@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from annostat.agreement.icc_forms import spearman_brown
+from annostat.agreement.profile_result import PrecisionProfile
 from annostat.ceilings.mae_result import MaeFloor
 from annostat.errors import LARGEST, AnnostatError, check_count, check_number
 from annostat.noise.brackets import FACTORS, limits_line
@@ -133,6 +134,8 @@ class Bounds(Measured):
     provenance : Provenance
     mae : MaeFloor or None
         Floors of the MAE against single labels; None if only summaries are known.
+    profile : PrecisionProfile or None
+        The noise by the value, where one SD for all will not do; floors of the RMSE are then its.
     """
 
     noise_sd: Estimate
@@ -142,6 +145,7 @@ class Bounds(Measured):
     n_items: int | None
     provenance: Provenance
     mae: MaeFloor | None = None
+    profile: PrecisionProfile | None = None
 
     quantities = QUANTITIES
 
@@ -174,8 +178,18 @@ class Bounds(Measured):
 
     @property
     def rmse_floor(self) -> Estimate:
-        """σ/√m: least root-mean-square error."""
-        return self.noise_sd.scaled(1 / math.sqrt(self.m))
+        """σ/√m: least root-mean-square error; where σ goes with the value, its profile's floor.
+
+        That is the root of the mean of σ² over the labels at hand.
+        """
+        return self.one_sd.scaled(1 / math.sqrt(self.m))
+
+    @property
+    def one_sd(self) -> Estimate:
+        """The SD that floors are made of: σ, or the root of its mean square over the labels."""
+        if self.profile is None:
+            return self.noise_sd
+        return self.profile.floor.named("averaged over the labels at hand")
 
     @property
     def mae_floor(self) -> Estimate:
@@ -249,7 +263,7 @@ class Bounds(Measured):
 
         A reference, *not* a bound: for other laws these limits hold another share than 95%.
         """
-        return self.rmse_floor.scaled(NORMAL_95)
+        return self.noise_sd.scaled(NORMAL_95 / math.sqrt(self.m))
 
     def against(self, m: int) -> Self:
         """Return the bounds against the mean of m annotations."""
@@ -283,7 +297,7 @@ class Bounds(Measured):
         0.942
         """
         total = check_number("sd_of_labels", sd_of_labels, low=0.0, high=LARGEST, open_ends=True)
-        sigma = self.noise_sd
+        sigma = self.one_sd
         if math.isnan(sigma.value):
             raise AnnostatError("sd_of_labels needs the SD of the noise: give sd or rounds")
         if sigma.value >= total:
@@ -319,6 +333,7 @@ class Bounds(Measured):
             "pair_mae": self.pair_mae.to_dict(),
             "mae_bracket": self.mae_bracket,
             **({} if self.mae is None else {"mae": self.mae.to_dict()}),
+            **({} if self.profile is None else {"profile": self.profile.to_dict()}),
             "references": {
                 q.key: q.of(self).to_dict() for q in self.quantities if q.role == "reference"
             },
@@ -330,17 +345,34 @@ class Bounds(Measured):
 
     def sections(self) -> list[Section]:
         """Return what a person should read."""
-        return [Section(lines=self._answer()), self._floors()]
+        return [Section(lines=self.answer()), self._floors()]
 
-    def _answer(self) -> list[str]:
+    @property
+    def doubt(self) -> str:
+        """Why floors and ceilings that rest on squares are no headline; empty if they may be."""
+        return ""
+
+    def answer(self) -> list[str]:
+        """Return the sentences that a reader should read if no others."""
         lines = []
-        if not math.isnan(self.noise_sd.value):
-            sigma, floor = _brief(self.noise_sd), _brief(self.rmse_floor)
+        rmse = f"an RMSE of {_brief(self.rmse_floor)}"
+        known = not math.isnan(self.noise_sd.value)
+        if self.profile is not None:
+            lines.append(self.profile.in_words())
+            rmse += ", averaged over these labels"
+        elif known and not self.doubt:
+            sigma = _brief(self.noise_sd)
             lines.append(f"One annotation scatters about the truth with an SD of {sigma}.")
-            lines.append(f"Against {self.label}, a perfect model has an RMSE of {floor}.")
+        if self.doubt:
+            mae = _brief(self.mae_floor)
+            lines.append(f"Against {self.label}, a perfect model has an MAE of {mae}.")
+            lines.append(f"It has {rmse}; {self.doubt}.")
+        elif known:
+            lines.append(f"Against {self.label}, a perfect model has {rmse}.")
         if not math.isnan(self.reliability.value):
             ceiling = _brief(self.correlation_ceiling)
-            lines.append(f"Its correlation with {self.label} is {ceiling}.")
+            words = "under the same doubt" if self.doubt else ""
+            lines.append(f"Its correlation with {self.label} is {ceiling}{words and ', ' + words}.")
         lines.append("On average over test sets, no model can look better than that.")
         return lines
 

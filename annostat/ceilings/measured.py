@@ -40,6 +40,15 @@ class MeasuredBounds(Bounds):
     checks: tuple[Check, ...] = ()
 
     @property
+    def doubt(self) -> str:
+        """What heavy tails leave of intervals of squares; empty where they are light."""
+        if not any(c.name == "heavy_tails" and c.passed is False for c in self.checks):
+            return ""
+        if self.rmse_floor.interval is None:
+            return "a few differences carry most of it, so that no interval holds"
+        return "tails are so heavy that its interval may be too short"
+
+    @property
     def _labels(self) -> UnequalRaters | None:
         """What `by_label` says where it applies: single labels, of the population at hand."""
         elsewhere = self.m != 1 or "sd_of_labels" in self.provenance.options
@@ -65,6 +74,8 @@ class MeasuredBounds(Bounds):
     def sections(self) -> list[Section]:
         """Return what a person should read."""
         found = super().sections()
+        if self.profile is not None:
+            found.append(self.profile.sections()[0])
         if self._labels is not None:
             found += self._labels.sections()[:-1]
         if self.icc:

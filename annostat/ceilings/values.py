@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +19,7 @@ from annostat.agreement.icc_forms import FLAT, NO_ERROR, IccForm
 from annostat.agreement.label_kinds import ONE_OF_THEM, UnequalRaters
 from annostat.agreement.mean_limits import limits_with_mean
 from annostat.agreement.noise_sd import ALL_EQUAL, NOTHING, check_degrees, noise_estimate
+from annostat.agreement.profile_result import PrecisionProfile
 from annostat.agreement.rater_bias import bias_of_raters
 from annostat.agreement.small import (
     check_few,
@@ -28,6 +30,13 @@ from annostat.agreement.small import (
 )
 from annostat.agreement.unequal import unequal_raters
 from annostat.agreement.variances import NONE_COVERS, Variances, share_interval
+from annostat.ceilings.by_value import (
+    check_tails,
+    one_for_all,
+    profile_where_needed,
+    reliability_by_profile,
+    without_interval,
+)
 from annostat.ceilings.floors import ANTICORRELATED, Bounds, not_above
 from annostat.ceilings.mae_hull import mae_floor
 from annostat.ceilings.mae_result import MaeFloor
@@ -145,15 +154,24 @@ def bounds(
     else:
         reliability = reliability_estimate(v, interval=share, **resampled)
     tell(4, 4)
+    profile = None
+    if interval == "auto":
+        profile = profile_where_needed(used, v, noise.checks, level=level)
+    sigma = noise.noise_sd
+    if profile is not None:
+        reliability = reliability_by_profile(v, profile, reliability, level=level)
+        sigma = one_for_all(sigma, profile)
+        table = tuple(replace(f, estimate=without_interval(f.estimate)) for f in table)
     by_label = None if collapsed or v.dominated else floors_by_label(used, level=level)
     mae = mae_floor(used, raters=by_label, level=level)
     return MeasuredBounds(
-        noise_sd=noise.noise_sd,
+        noise_sd=sigma,
         reliability=reliability,
         pair_mae=mae.bracket.pair_mae,
         m=count,
         n_items=used.n_items,
         mae=mae,
+        profile=profile,
         icc=table,
         limits=limits,
         deviations=deviations,
@@ -163,7 +181,7 @@ def bounds(
             *(() if limits is None else limits.checks),
             *_of_many(used, level),
             *_of_labels(by_label),
-            *(c for c in mae.checks if c.name == "noise_law" and not c.passed),
+            *_of_noise(v, profile, by_label, mae),
             *_of_few(v, method == "log-t" and noise.noise_sd.interval is not None, reliability),
             *_whole_numbers(used),
         ),
@@ -184,16 +202,17 @@ def bounds(
 
 def bare_bounds(
     rounds: Rounds,
+    checks: Iterable[Check],
     *,
     level: float = 0.95,
     n_resamples: int = 2000,
     rng: Rng = 0,
     n_jobs: int | None = 1,
-) -> Bounds:
-    """Return the floors and ceilings of `bounds` against one label, and nothing else.
+) -> tuple[Bounds, tuple[Check, ...]]:
+    """Return the floors and ceilings of `bounds` against one label, and what speaks against them.
 
-    For those who have the checks and the tables of agreement already, or need neither; parameters
-    as for `bounds`.
+    For those who have the checks of the rounds (`annostat.labels.check_rounds`) already, and need
+    no tables of agreement; parameters as for `bounds`.
     """
     used = rounds.usable()
     v = Variances.of(used)
@@ -205,9 +224,15 @@ def bare_bounds(
         "n_jobs": n_jobs,
     }
     mae = mae_floor(used, level=level)
-    return Bounds(
-        noise_estimate(v, unit=used.unit, **options),
-        reliability_estimate(v, **options),
+    profile = profile_where_needed(used, v, checks, level=level)
+    reliability = reliability_estimate(v, **options)
+    sigma = noise_estimate(v, unit=used.unit, **options)
+    if profile is not None:
+        reliability = reliability_by_profile(v, profile, reliability, level=level)
+        sigma = one_for_all(sigma, profile)
+    found = Bounds(
+        sigma,
+        reliability,
         mae.bracket.pair_mae,
         1,
         used.n_items,
@@ -219,7 +244,9 @@ def bare_bounds(
             {"level": level, "n_resamples": n_resamples},
         ),
         mae,
+        profile,
     )
+    return found, tuple(_of_noise(v, profile, None, mae))
 
 
 def with_mae(raters: UnequalRaters, mae: MaeFloor) -> UnequalRaters:
@@ -279,7 +306,17 @@ def _of_labels(by_label: UnequalRaters | None) -> list[Check]:
     """Return what speaks against raters that are alike, where something does."""
     if by_label is None:
         return []
-    return [check for check in (by_label.equal, by_label.tails) if check.passed is False]
+    return [by_label.equal] if by_label.equal.passed is False else []
+
+
+def _of_noise(
+    v: Variances, profile: PrecisionProfile | None, by_label: UnequalRaters | None, mae: MaeFloor
+) -> list[Check]:
+    """Return what speaks against one law of the noise, one SD, and intervals of squares."""
+    found = [] if profile is None or profile.constant.passed else [profile.constant]
+    tails = mae.checks if by_label is None else (by_label.tails,)
+    found += check_tails(v, profile, tails)
+    return found + [c for c in mae.checks if c.name == "noise_law" and c.passed is False]
 
 
 def _of_many(rounds: Rounds, level: float) -> list[Check]:

@@ -61,12 +61,13 @@ def floors_of(
     random; correlations are free of it. Else the floor of the mae of picks is that of the law of
     their noise.
     """
-    limits = bare_bounds(rounds, level=level, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs)
+    checks = tuple(checks)
+    limits, failed = bare_bounds(
+        rounds, checks, level=level, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs
+    )
     found = {q.key: q.of(limits) for q in BOUNDS}
     biased = is_biased(checks)
-    seen = () if limits.mae is None else limits.mae.checks
-    failed = tuple(c for c in seen if c.name == "noise_law" and c.passed is False)
-    if biased and limits.mae is not None:
+    if biased and limits.mae is not None and limits.profile is None:
         raters = floors_by_label(rounds, level=level)
         if raters is not None:
             kind = with_mae(raters, limits.mae).kind(ONE_OF_THEM)
@@ -78,5 +79,5 @@ def floors_of(
             picks, physical=picks is not rounds, level=level, n_tests=0, rng=rng, n_jobs=n_jobs
         )
         found["mae_floor"] = not_above(noise.envelope, found["rmse_floor"])
-        failed = ()
+        failed = tuple(c for c in failed if c.name != "noise_law")
     return Floors(found, limits.noise_sd, "", failed)
