@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from annostat._names import attach
 
 if TYPE_CHECKING:
+    from annostat.agreement.by_label import RatersByHierarchy, floors_by_label
     from annostat.agreement.ccc import concordance
     from annostat.agreement.conventions import CONVENTIONS, convert_sd, noise_sd_from, sd_readings
     from annostat.agreement.gauge import GaugeRR, gauge_rr
@@ -34,6 +35,7 @@ __all__ = [
     "Icc",
     "MeanLimits",
     "PrecisionProfile",
+    "RatersByHierarchy",
     "Repeatability",
     "UnequalRaters",
     "Variances",
@@ -42,6 +44,7 @@ __all__ = [
     "concordance",
     "convert_sd",
     "floor_for",
+    "floors_by_label",
     "gauge_rr",
     "hierarchy",
     "icc",
@@ -69,6 +72,7 @@ __getattr__, __dir__ = attach(
         "Hierarchy": "annostat.agreement.hierarchy_result",
         "Icc": "annostat.agreement.icc_forms",
         "MeanLimits": "annostat.agreement.mean_limits",
+        "RatersByHierarchy": "annostat.agreement.by_label",
         "PrecisionProfile": "annostat.agreement.profile_result",
         "Repeatability": "annostat.agreement.noise_sd",
         "UnequalRaters": "annostat.agreement.label_kinds",
@@ -77,6 +81,7 @@ __getattr__, __dir__ = attach(
         "bland_altman": "annostat.agreement.limits",
         "concordance": "annostat.agreement.ccc",
         "convert_sd": "annostat.agreement.conventions",
+        "floors_by_label": "annostat.agreement.by_label",
         "floor_for": "annostat.agreement.profile",
         "gauge_rr": "annostat.agreement.gauge",
         "hierarchy": "annostat.agreement.hierarchical",

@@ -134,8 +134,8 @@ class UnequalRaters(Result):
             [k.name, *(c for _, n in shown for c in _cells(k.estimates().get(n)))]
             for k in self.kinds
         ]
-        notes = dict.fromkeys(k.rmse_floor.note for k in self.kinds if k.rmse_floor.note)
-        found = [Section("A perfect model, by the label it meets", columns, kinds, [*notes])]
+        notes = [f"{k.name}: {k.rmse_floor.note}" for k in self.kinds if k.rmse_floor.note]
+        found = [Section("A perfect model, by the label it meets", columns, kinds, notes)]
         if raters:
             heads = ("rater", "bias about the mean", "interval", "noise σ", "interval")
             found.insert(0, Section("Raters", heads, raters, self.notes))

@@ -28,8 +28,9 @@ class MeasuredBounds(Bounds):
         Limits of agreement with the mean, of other rounds.
     by_label : UnequalRaters or None
         Each rater's bias and noise, and the floors against a label of each, of one of them at
-        random and of a new one; None where rounds have no identity, most items lack a label, or
-        a few carry the variance.
+        random and of a new one, of three rounds or more by `annostat.agreement.hierarchy`; None
+        where rounds have no identity, a few items carry the variance, two rounds have few items in
+        common, or more of them are not linked.
     checks : tuple of Check
     """
 

@@ -15,12 +15,13 @@ from annostat.agreement import (
     icc,
     repeatability,
 )
+from annostat.agreement.by_label import RatersByHierarchy, floors_by_label
 from annostat.agreement.icc_forms import FLAT, NO_ERROR, IccForm
 from annostat.agreement.label_kinds import ONE_OF_THEM, UnequalRaters
 from annostat.agreement.mean_limits import limits_with_mean
 from annostat.agreement.noise_sd import ALL_EQUAL, NOTHING, check_degrees, noise_estimate
 from annostat.agreement.profile_result import PrecisionProfile
-from annostat.agreement.rater_bias import bias_of_raters
+from annostat.agreement.rater_bias import MORE, READ, bias_of_raters
 from annostat.agreement.small import (
     check_few,
     check_reliability,
@@ -28,7 +29,6 @@ from annostat.agreement.small import (
     f_interval,
     reliability_interval,
 )
-from annostat.agreement.unequal import unequal_raters
 from annostat.agreement.variances import NONE_COVERS, Variances, share_interval
 from annostat.ceilings.by_value import (
     check_tails,
@@ -48,8 +48,6 @@ from annostat.resampling.generators import Rng, seed_of
 from annostat.resampling.parallel import Progress
 from annostat.results.estimates import Estimate
 from annostat.results.result import Check, Provenance
-
-MOST = 0.5  # share of the items with all labels from which raters are told apart
 
 
 @takes_rounds
@@ -154,6 +152,10 @@ def bounds(
     else:
         reliability = reliability_estimate(v, interval=share, **resampled)
     tell(4, 4)
+    by_label = None if collapsed or v.dominated else floors_by_label(used, level=level)
+    read = READ if count == 1 else f"for single labels (m = 1) {READ}"
+    many = bias_of_many(used, MORE if by_label is None else read, level=level)
+    checks = seen_as_one(noise.checks, many)
     profile = None
     if interval == "auto":
         profile = profile_where_needed(used, v, noise.checks, level=level)
@@ -162,7 +164,6 @@ def bounds(
         reliability = reliability_by_profile(v, profile, reliability, level=level)
         sigma = one_for_all(sigma, profile)
         table = tuple(replace(f, estimate=without_interval(f.estimate)) for f in table)
-    by_label = None if collapsed or v.dominated else floors_by_label(used, level=level)
     mae = mae_floor(used, raters=by_label, level=level)
     return MeasuredBounds(
         noise_sd=sigma,
@@ -177,9 +178,9 @@ def bounds(
         deviations=deviations,
         by_label=None if by_label is None else with_mae(by_label, mae),
         checks=(
-            *noise.checks,
+            *checks,
             *(() if limits is None else limits.checks),
-            *_of_many(used, level),
+            *many,
             *_of_labels(by_label),
             *_of_noise(v, profile, by_label, mae),
             *_of_few(v, method == "log-t" and noise.noise_sd.interval is not None, reliability),
@@ -208,8 +209,8 @@ def bare_bounds(
     n_resamples: int = 2000,
     rng: Rng = 0,
     n_jobs: int | None = 1,
-) -> tuple[Bounds, tuple[Check, ...]]:
-    """Return the floors and ceilings of `bounds` against one label, and what speaks against them.
+) -> tuple[Bounds, UnequalRaters | None, tuple[Check, ...]]:
+    """Return the floors of `bounds` against one label, those by label, and what speaks against all.
 
     For those who have the checks of the rounds (`annostat.labels.check_rounds`) already, and need
     no tables of agreement; parameters as for `bounds`.
@@ -223,7 +224,8 @@ def bare_bounds(
         "rng": rng,
         "n_jobs": n_jobs,
     }
-    mae = mae_floor(used, level=level)
+    by_label = None if v.dominated else floors_by_label(used, level=level)
+    mae = mae_floor(used, raters=by_label, level=level)
     profile = profile_where_needed(used, v, checks, level=level)
     reliability = reliability_estimate(v, **options)
     sigma = noise_estimate(v, unit=used.unit, **options)
@@ -246,7 +248,8 @@ def bare_bounds(
         mae,
         profile,
     )
-    return found, tuple(_of_noise(v, profile, None, mae))
+    told = None if by_label is None else with_mae(by_label, mae)
+    return found, told, tuple(_of_noise(v, profile, by_label, mae))
 
 
 def with_mae(raters: UnequalRaters, mae: MaeFloor) -> UnequalRaters:
@@ -294,19 +297,14 @@ def reliability_estimate(
     return Estimate(value, error, found, "", note)
 
 
-def floors_by_label(rounds: Rounds, *, level: float = 0.95) -> UnequalRaters | None:
-    """Return the floors against each kind of label, where most items have a label of all raters."""
-    full = np.isfinite(rounds.values).all(axis=1)
-    if rounds.exchangeable or full.sum() < 3 or full.mean() < MOST:
-        return None
-    return unequal_raters(rounds, level=level)
-
-
 def _of_labels(by_label: UnequalRaters | None) -> list[Check]:
     """Return what speaks against raters that are alike, where something does."""
     if by_label is None:
         return []
-    return [by_label.equal] if by_label.equal.passed is False else []
+    seen = [by_label.equal]
+    if isinstance(by_label, RatersByHierarchy) and by_label.hierarchy is not None:
+        seen.append(by_label.hierarchy.difficulty)
+    return [check for check in seen if check.passed is False]
 
 
 def _of_noise(
@@ -319,14 +317,21 @@ def _of_noise(
     return found + [c for c in mae.checks if c.name == "noise_law" and c.passed is False]
 
 
-def _of_many(rounds: Rounds, level: float) -> list[Check]:
+def bias_of_many(rounds: Rounds, remedy: str, *, level: float) -> list[Check]:
     """Return whether three or more raters are biased, over all items: no pair needs to share many.
 
-    The test of two rounds is among `check_rounds`.
+    `remedy` is what a failed check ends with. The test of two rounds is among `check_rounds`.
     """
     if rounds.n_rounds < 3 or rounds.exchangeable or rounds.cluster is not None:
         return []
-    return [bias_of_raters(rounds, level=level)]
+    found = bias_of_raters(rounds, level=level)
+    return [replace(found, message=found.message.replace(READ, remedy))]
+
+
+def seen_as_one(checks: Iterable[Check], many: Iterable[Check]) -> list[Check]:
+    """Return checks without that of pairs of rounds, if it saw no bias that all items show."""
+    biased = any(check.passed is False for check in many)
+    return [c for c in checks if not (biased and c.name == "bias" and c.passed)]
 
 
 def _of_few(v: Variances, shrunken: bool, reliability: Estimate) -> list[Check]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from annostat.agreement.label_kinds import ONE_OF_THEM
 from annostat.ceilings.floors import BOUNDS, not_above
-from annostat.ceilings.values import bare_bounds, floors_by_label, with_mae
+from annostat.ceilings.values import bare_bounds, bias_of_many
 from annostat.labels.rounds import Rounds
 from annostat.noise.compare import compare_noise
 from annostat.resampling.generators import Rng
@@ -62,18 +62,18 @@ def floors_of(
     their noise.
     """
     checks = tuple(checks)
-    limits, failed = bare_bounds(
+    limits, raters, failed = bare_bounds(
         rounds, checks, level=level, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs
     )
     found = {q.key: q.of(limits) for q in BOUNDS}
-    biased = is_biased(checks)
-    if biased and limits.mae is not None and limits.profile is None:
-        raters = floors_by_label(rounds, level=level)
-        if raters is not None:
-            kind = with_mae(raters, limits.mae).kind(ONE_OF_THEM)
-            # Correlations of models are within raters, free of the bias between them.
-            found |= {k: e for k, e in kind.estimates().items() if k != "correlation_ceiling"}
-            return Floors(found, limits.noise_sd, ONE_OF_THEM, failed)
+    many = bias_of_many(rounds, "bounds has the floors against each of them", level=level)
+    failed += tuple(c for c in many if c.passed is False)
+    biased = is_biased((*checks, *many))
+    if biased and raters is not None and limits.profile is None:
+        kind = raters.kind(ONE_OF_THEM).estimates()
+        # Correlations of models are within raters, free of the bias between them.
+        found |= {k: e for k, e in kind.items() if k != "correlation_ceiling"}
+        return Floors(found, limits.noise_sd, ONE_OF_THEM, failed)
     if picks is not None and not biased:
         noise = compare_noise(
             picks, physical=picks is not rounds, level=level, n_tests=0, rng=rng, n_jobs=n_jobs
