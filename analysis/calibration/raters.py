@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import warnings
+from collections.abc import Callable
 
 import click
 import numpy as np
@@ -21,16 +22,17 @@ from analysis.calibration.outcomes import Outcome, Suite, covered, held
 from annostat.agreement import (
     NEW,
     ONE_OF_THEM,
+    RatersByHierarchy,
     Variances,
     floor_for,
+    floors_by_label,
     hierarchy,
     noise_interval,
     precision_profile,
     reliability_interval,
     unequal_raters,
 )
-from annostat.ceilings import mae_floor
-from annostat.ceilings.by_value import reliability_by_profile
+from annostat.ceilings import mae_floor, reliability_by_profile
 from annostat.errors import AnnostatWarning
 from annostat.resampling import spawn
 from annostat.truth import trained_on_one
@@ -38,7 +40,7 @@ from annostat.truth import trained_on_one
 LAWS = ("gauss", "laplace", "t3", "skew", "shared")
 TRUTH_SD, OWN_SD = 2.0, 0.7
 SHARES = (0.0, 0.3, 0.9)
-PROFILES = {
+PROFILES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "two-component": lambda y: np.hypot(0.5, 0.12 * y),
     "constant": lambda y: 0.8 + 0 * y,
     "root": lambda y: 0.4 * np.sqrt(y),
@@ -218,12 +220,25 @@ def hierarchical(design: Design, rng: np.random.Generator) -> dict[str, Outcome]
     """Each rater's noise and bias by the likelihood, and the check of difficulty."""
     rounds, _, _ = drawn(design, rng)
     _, bias, sd = parts(design)
-    found = hierarchy(rounds)
+    seen = floors_by_label(rounds)
+    if not isinstance(seen, RatersByHierarchy) or seen.hierarchy is None:
+        return {"given: hierarchy": Outcome(False)}
+    found = seen.hierarchy
     off = bias - bias.mean()
     outcomes = {
         f"interval: noise of the {name} rater": held(found.raters[j].noise_sd, float(sd[j]))
         for name, j in (("quiet", 0), ("noisy", -1))
     }
+    outcomes["given: hierarchy"] = Outcome(True)
+    square = float(1 + np.var(bias))
+    truths = (float(sd[0]) ** 2, float(sd[-1]) ** 2, square)
+    names = (rounds.names[0], rounds.names[-1], ONE_OF_THEM)
+    for words, name, noise in zip(("the quiet", "the noisy", "one"), names, truths, strict=True):
+        outcomes[f"interval: R² against {words} rater"] = held(
+            seen.kind(name).r2_ceiling, TRUTH_SD**2 / (TRUTH_SD**2 + noise)
+        )
+    if seen.equal.passed is not None:
+        outcomes["test: equal noise"] = Outcome(seen.equal.passed is False)
     outcomes["interval: bias"] = covered(found.raters[-1].bias, float(off[-1]), 1.0)
     outcomes["interval: one of them"] = held(found.one_of_them, float(np.sqrt(1 + np.var(bias))))
     outcomes["given: both limits of the quiet rater"] = Outcome(
@@ -291,7 +306,9 @@ SUITES: dict[str, tuple[Suite, list[Design]]] = {
     ),
     "hierarchy": (
         hierarchical,
-        grid((20, 50, 300), (3, 5), (ALIKE, APART)) + grid((50, 300), (4,), (APART,), 0.3),
+        grid((20, 50, 300), (3, 5), (ALIKE, APART))
+        + grid((50, 300), (4,), (APART,), 0.3)
+        + grid((300,), (6,), (ALIKE, APART), 0.6),
     ),
     "new rater": (
         new_rater,

@@ -74,7 +74,10 @@ class PrecisionProfile(Result):
                 format_number(100 * (x or 0.0), digits=3)
                 for x in (self.relative.value, self.relative.low, self.relative.high)
             )
-            return f"The noise goes with the value: {share}% of it ({low} to {high}%)."
+            if "proportional" in self.forms:
+                return f"The noise goes with the value: {share}% of it ({low} to {high}%)."
+            about = format_number(100 * self.relative.value, digits=2)
+            return f"The noise goes with the value: about {about}% of it."
         if not self.points:
             return "The noise goes with the value: one SD stands for none."
         unit = f" {self.unit}" if self.unit else ""
@@ -116,7 +119,8 @@ class PrecisionProfile(Result):
         rows = [
             [format_number(p.value), p.noise_sd.short(), p.noise_sd.range()] for p in self.points
         ]
-        columns = ("value", "noise σ", "interval") if rows else ()
+        unit = f" ({self.unit})" if self.unit else ""
+        columns = (f"value{unit}", f"noise σ{unit}", "interval") if rows else ()
         return [
             Section("Noise by value", columns, rows, lines),
             check_section([self.constant, self.tails]),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from annostat._names import attach
 
 if TYPE_CHECKING:
+    from annostat.ceilings.by_value import reliability_by_profile
     from annostat.ceilings.floors import Bounds
     from annostat.ceilings.mae_hull import mae_floor
     from annostat.ceilings.mae_result import MaeFloor
@@ -30,6 +31,7 @@ __all__ = [
     "compare_published",
     "dice_ceiling",
     "mae_floor",
+    "reliability_by_profile",
     "reliability_estimate",
     "unbiased_pair_mae",
 ]
@@ -49,6 +51,7 @@ __getattr__, __dir__ = attach(
         "compare_published": "annostat.ceilings.published",
         "dice_ceiling": "annostat.ceilings.masks",
         "mae_floor": "annostat.ceilings.mae_hull",
+        "reliability_by_profile": "annostat.ceilings.by_value",
         "reliability_estimate": "annostat.ceilings.values",
         "unbiased_pair_mae": "annostat.ceilings.differences",
     },
