@@ -25,7 +25,8 @@ ALIKE = r"(?!.*(bias|ratio))"
 class Held:
     """A rate over the designs of a suite whose law matches.
 
-    `what` is the outcome, `law` a pattern of the law from its beginning, `least` the fewest items.
+    `what` is the outcome, `law` a pattern of the law from its beginning, `least` the fewest items,
+    `rounds` the fewest rounds; `missing` takes designs with gaps only.
     """
 
     words: str
@@ -34,6 +35,7 @@ class Held:
     law: str = ""
     least: int = 0
     missing: bool = False
+    rounds: int = 0
 
     def told(self, table: pd.DataFrame) -> str:
         """Return the rate in words: its mean over designs, the least and the most."""
@@ -43,6 +45,7 @@ class Held:
             & table.law.str.match(self.law)
             & (table.n >= self.least)
             & ((table.missing > 0) | (not self.missing))
+            & (table.rounds >= self.rounds)
         ]
         if seen.empty:
             raise KeyError(f"no design of {self}")
@@ -181,7 +184,9 @@ ROWS = (
             Held("MAE", "mae", "interval: mae_floor, hull", SHARED),
             Held("σ of one, hierarchy", "hierarchy", "interval: noise of the noisy rater", SHARED),
             Held("RMSE of the profile", "profile", "interval: floor", SHARED),
-            Held("the check fails in", "hierarchy", "test: shared difficulty", SHARED, 300),
+            Held(
+                "the check fails in", "hierarchy", "test: shared difficulty", SHARED, 300, rounds=4
+            ),
         ),
     ),
     Row(
