@@ -849,3 +849,21 @@ def test_blunders_are_no_profile_and_no_headline():
     first = found.answer()[0]
     assert "MAE" in first and "RMSE" not in first and "no interval holds" in str(found)
     assert "MAE" in make_report([found]).split("RMSE")[0]
+
+
+@pytest.mark.parametrize("law", ["gauss", "laplace", "uniform", "shared", "t5"])
+def test_the_mae_against_a_mean_is_between_the_readings(law):
+    g = np.random.default_rng(5)
+    draw = {
+        "gauss": lambda s: g.normal(size=s),
+        "laplace": lambda s: g.laplace(size=s),
+        "uniform": lambda s: g.uniform(-2, 2, s),
+        "shared": lambda s: g.normal(size=s) * np.exp(g.normal(0, 0.6, (s[0], 1))),
+        "t5": lambda s: g.standard_t(5, s),
+    }[law]
+    found = bounds(rounds_of(g.normal(0, 6, (2000, 1)) + draw((2000, 2))), n_resamples=200)
+    x = draw((200_000, 8))
+    for m in (3, 5, 8):
+        at = found.against(m).mae_floor
+        assert np.abs(x[:, :m].mean(axis=1)).mean() in at.interval
+        assert at.high <= found.against(m).rmse_floor.high

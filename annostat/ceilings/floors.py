@@ -197,8 +197,9 @@ class Bounds(Measured):
 
         For m = 1 `MaeFloor.unbiased`, the hull over laws of the noise. E|D|/2 for m = 2, whatever
         the law, as long as it is symmetric (X₁ + X₂ and X₁ − X₂ then have one law). For other m
-        the Gaussian reading E|D|/√(2m), or σ·√(2/(πm)) where E|D| is not known; `mae_bracket`
-        holds without a law.
+        the Gaussian reading E|D|/√(2m), or σ·√(2/(πm)) where E|D| is not known; its interval goes
+        on to that of σ·√(2/(πm)), which means of m approach, and begins at √(3/π) of the first,
+        as for uniform errors. `mae_bracket` holds without a law.
         """
         if self.m == 1 and self.mae is not None:
             return not_above(self.mae.unbiased, self.rmse_floor)
@@ -206,7 +207,26 @@ class Bounds(Measured):
             found = self.noise_sd.scaled(math.sqrt(2 / (math.pi * self.m)))
             return found.named("Gaussian reading of σ")
         found = self.pair_mae.scaled(1 / math.sqrt(2 * self.m))
-        return found.named("any symmetric noise" if self.m == 2 else "Gaussian reading of E|D|")
+        if self.m == 2:
+            return not_above(found.named("any symmetric noise"), self.rmse_floor)
+        return not_above(self._mean_of_many(found), self.rmse_floor)
+
+    def _mean_of_many(self, reading: Estimate) -> Estimate:
+        """Return the Gaussian reading of E|D| with limits that hold for other laws too."""
+        limits, sigma = reading.interval, self.one_sd.interval
+        if limits is None:
+            return reading.named("Gaussian reading of E|D|")
+        refuted = self.mae is not None and any(
+            c.name == "noise_law" and c.passed is False for c in self.mae.checks
+        )
+        top = 0.5 * (self.pair_mae.high or 0.0)  # of any symmetric law
+        if sigma is not None and not refuted:
+            top = min(top, max(limits.high, sigma.high * math.sqrt(2 / (math.pi * self.m))))
+        low = limits.low * math.sqrt(3 / math.pi)
+        words = "between the Gaussian readings of E|D| and of σ"
+        if sigma is None or refuted:
+            words = "from the Gaussian reading to any symmetric law"
+        return replace(reading, interval=Interval(low, top, limits.level, words))
 
     @property
     def mae_bracket(self) -> dict[str, dict[str, float | None]]:
