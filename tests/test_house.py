@@ -286,6 +286,10 @@ def test_a_study_is_everything_that_a_table_allows():
     whole = study(replace(rounds, values=rounds.values.round()))
     assert whole.kind.picks and whole.noise is not None and whole.bounds is not None
     assert [c.name for c in whole.checks] == ["kind"]
+    # One number has one interval on a page of labels that may be picks.
+    assert whole.bounds.mae_floor.value == whole.noise.envelope.value
+    assert whole.bounds.pair_mae == whole.noise.pair_mae
+    assert "sampling error" not in str(whole.bounds)
     assert study(rounds, kind="values").noise is None
 
 

@@ -788,3 +788,16 @@ def test_a_perfect_model_of_raters_who_are_biased_is_off_by_the_bias(kind):
     assert found.perfect.noise_sd.value < 1.5 and "count the bias" in str(found)
     alike = score_models(Rounds.from_array(z - [0, 4]), {"Y": y}, kind=kind, n_resamples=99)
     assert alike.perfect.kind == "" and alike.floors["mae_floor"].value < 1.2
+
+
+def test_bias_counts_beside_noise_that_grows():
+    g = np.random.default_rng(6)
+    size = g.lognormal(np.log(8), 0.6, (500, 1))
+    z = size * (1 + g.normal(0, 0.12, (500, 2))) + [0.0, 3.0]
+    found = score_models(Rounds.from_array(z), {"Y": size[:, 0] + 1.5}, n_resamples=99)
+    truth = np.sqrt(np.mean((0.12 * size) ** 2) + 1.5**2)
+    assert found.perfect.kind and truth in found.floors["rmse_floor"].interval
+    [perfect] = found.models
+    assert perfect.rmse.value == pytest.approx(found.floors["rmse_floor"].value, rel=0.05)
+    assert perfect.r2.value in found.floors["r2_ceiling"].interval
+    assert found.floors["mae_floor"].value < found.floors["rmse_floor"].value

@@ -152,13 +152,15 @@ def bounds(
     else:
         reliability = reliability_estimate(v, interval=share, **resampled)
     tell(4, 4)
-    by_label = None if collapsed or v.dominated else floors_by_label(used, level=level)
-    read = READ if count == 1 else f"for single labels (m = 1) {READ}"
-    many = bias_of_many(used, MORE if by_label is None else read, level=level)
-    checks = seen_as_one(noise.checks, many)
     profile = None
     if interval == "auto":
         profile = profile_where_needed(used, v, noise.checks, level=level)
+    by_label = None
+    if not collapsed and (profile is not None or not v.dominated):
+        by_label = floors_by_label(used, level=level)
+    read = READ if count == 1 else f"for single labels (m = 1) {READ}"
+    many = bias_of_many(used, MORE if by_label is None else read, level=level)
+    checks = seen_as_one(noise.checks, many)
     sigma = noise.noise_sd
     if profile is not None:
         reliability = reliability_by_profile(v, profile, reliability, level=level)
@@ -224,9 +226,11 @@ def bare_bounds(
         "rng": rng,
         "n_jobs": n_jobs,
     }
-    by_label = None if v.dominated else floors_by_label(used, level=level)
-    mae = mae_floor(used, raters=by_label, level=level)
     profile = profile_where_needed(used, v, checks, level=level)
+    by_label = None
+    if profile is not None or not v.dominated:
+        by_label = floors_by_label(used, level=level)
+    mae = mae_floor(used, raters=by_label, level=level)
     reliability = reliability_estimate(v, **options)
     sigma = noise_estimate(v, unit=used.unit, **options)
     if profile is not None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from annostat.agreement.label_kinds import ONE_OF_THEM
-from annostat.ceilings.floors import BOUNDS, not_above
+import numpy as np
+
+from annostat.agreement.label_kinds import ONE_OF_THEM, UnequalRaters
+from annostat.ceilings.floors import BOUNDS, Bounds, not_above
 from annostat.ceilings.values import bare_bounds, bias_of_many
 from annostat.labels.rounds import Rounds
 from annostat.noise.compare import compare_noise
@@ -39,6 +42,29 @@ class Floors:
     checks: tuple[Check, ...] = ()
 
 
+def _with_bias(limits: Bounds, raters: UnequalRaters) -> dict[str, Estimate]:
+    """Return RMSE and R² against one of the raters at random, with the noise of a profile.
+
+    RMSE² = floor² + mean β²; the truth's variance is the one that ρ and the floor imply.
+    """
+    floor = limits.rmse_floor
+    bias = np.array([r.bias.value for r in raters.raters])
+    errors = np.array([r.bias.standard_uncertainty or 0.0 for r in raters.raters])
+    size = math.sqrt(float(np.mean(bias**2)))
+    if not size > 0 or floor.interval is None:
+        return {}
+    reach = 2 * math.sqrt(float(np.sum((bias * errors) ** 2))) / (len(bias) * size)
+    ends = (
+        math.hypot(floor.interval.low, max(size - reach, 0.0)),
+        math.hypot(floor.interval.high, size + reach),
+    )
+    value = math.hypot(floor.value, size)
+    rmse = replace(floor, value=value, interval=replace(floor.interval, low=ends[0], high=ends[1]))
+    more = (value / floor.value) ** 2
+    share = limits.reliability.through(lambda r: r / (r + (1 - r) * more), math.nan)
+    return {"rmse_floor": rmse.named("with the bias"), "r2_ceiling": share}
+
+
 def is_biased(checks: Iterable[Check]) -> bool:
     """Return whether a check says that raters are biased against each other."""
     return any(c.name in BIASED and c.passed is False for c in checks)
@@ -69,8 +95,10 @@ def floors_of(
     many = bias_of_many(rounds, "bounds has the floors against each of them", level=level)
     failed += tuple(c for c in many if c.passed is False)
     biased = is_biased((*checks, *many))
-    if biased and raters is not None and limits.profile is None:
+    if biased and raters is not None:
         kind = raters.kind(ONE_OF_THEM).estimates()
+        if limits.profile is not None:
+            kind |= _with_bias(limits, raters)
         # Correlations of models are within raters, free of the bias between them.
         found |= {k: e for k, e in kind.items() if k != "correlation_ceiling"}
         return Floors(found, limits.noise_sd, ONE_OF_THEM, failed)
