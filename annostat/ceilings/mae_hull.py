@@ -250,7 +250,8 @@ def _named(
         low, high = LAPLACE * sigma.interval.low, UNIFORM * sigma.interval.high
         value, method = GAUSS * sigma.value, "σ of the rater, Laplace to uniform"
         if seen.k > 2 and fitted is not None and sigma.value > 0 and sigma.interval.low > 0:
-            share = fitted.fits[0].mean
+            # No family has more than the uniform law; scales of few labels may fit as more.
+            share = min(fitted.fits[0].mean, max(UNIFORM, fitted.low))
             # Gaussian errors of a difficulty that is shared look like any law with heavier tails.
             top = max(fitted.high, seen.half_limit(level))
             value = sigma.value * share
