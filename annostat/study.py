@@ -26,6 +26,7 @@ from annostat.resampling.generators import Rng
 from annostat.resampling.parallel import Progress
 from annostat.results.result import Check, Result
 from annostat.results.sections import Section
+from annostat.truth.floors import is_biased
 from annostat.truth.result import Scores
 from annostat.truth.score import score_models
 
@@ -166,6 +167,9 @@ def study(
         noise = compare_noise(rounds, physical=physical, progress=progress, **common)
     if not (sort.picks and sort.sure):
         limits = bounds(rounds, n_resamples=n_resamples, **common)
+        if noise is not None and limits.mae is not None and not is_biased(limits.checks):
+            law = limits.mae.of_picks(noise.envelope, noise.bracket)
+            limits = replace(limits, mae=law, pair_mae=noise.pair_mae)
     if predictions:
         models = {name: np.asarray(f, dtype=np.float64) for name, f in predictions.items()}
         scores = score_models(

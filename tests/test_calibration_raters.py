@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from analysis.calibration.assumptions import PAGE, Held, filled, results
 from analysis.calibration.designs import Design
 from analysis.calibration.raters import SUITES, drawn, main, mean_size, parts
 from analysis.calibration.runner import run_suite
@@ -42,6 +43,13 @@ def test_designs_are_what_their_names_say():
     assert (rounds.values - truth[:, None] - errors).mean(axis=0) == pytest.approx(bias)
     assert mean_size("gauss", 2.0, 0.0) == pytest.approx(2 * (2 / np.pi) ** 0.5, rel=0.01)
     assert mean_size("skew", 1.0, 0.0) == pytest.approx(np.log(2), rel=0.01)
+
+
+def test_the_table_of_assumptions_is_that_of_the_results():
+    page = PAGE.read_text(encoding="utf-8")
+    assert filled(page, results()) == page
+    with pytest.raises(KeyError, match="no design"):
+        Held("nothing", "few", "interval: no such").told(results())
 
 
 def test_the_command_writes_its_results(tmp_path):

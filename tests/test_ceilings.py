@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -15,23 +16,30 @@ from scipy import stats
 
 from annostat import (
     AnnostatError,
+    Estimate,
+    Interval,
     Rounds,
     bounds,
     bounds_from_summary,
     compare_published,
+    score_models,
     simulate_values,
 )
 from annostat.agreement import (
     CONVENTIONS,
     limits_with_mean,
     noise_interval,
+    precision_profile,
     reliability_interval,
     spearman_brown,
     unequal_raters,
 )
 from annostat.agreement.variances import Variances
-from annostat.ceilings.values import unbiased_pair_mae
-from annostat.plotting import plot_deviations
+from annostat.ceilings import mae_floor, reliability_by_profile, unbiased_pair_mae
+from annostat.ceilings.floors import not_above
+from annostat.ceilings.values import with_mae
+from annostat.plotting import plot_bounds, plot_deviations
+from annostat.report import make_report
 
 SCHEMA = json.loads((Path(__file__).parent.parent / "docs" / "bounds.schema.json").read_text())
 
@@ -168,7 +176,7 @@ def test_a_perfect_model_scores_what_the_bounds_say():
             ccc = 2 * np.cov(y, z)[0, 1] / (y.var() + z.var())
             assert at.ccc_reference.value == pytest.approx(ccc, abs=0.005)
             mae = np.abs(e).mean()
-            low, high = at.mae_bracket["symmetric"]
+            low, high = (at.mae_bracket["symmetric"][end] for end in ("low", "high"))
             assert low * 0.99 < mae < high * 1.01
             if m == 2 or law == "gaussian":  # exact for any symmetric law, or the Gaussian one
                 assert at.mae_floor.value == pytest.approx(mae, rel=0.02)
@@ -219,6 +227,9 @@ def test_affine_maps(seed, n, k, missing, truth_sd, size, flip, shift):
     v[:, 1:][g.random((n, k - 1)) < missing] = np.nan
     moved = (-size if flip else size) * (v + shift)
     one, two = (bounds(rounds_of(w), n_resamples=200) for w in (v, moved))
+    if one.profile is not None or two.profile is not None:
+        # Noise that goes with the value depends on where 0 is: only the unit does not matter.
+        two = bounds(rounds_of(size * v), n_resamples=200)
     for name, scale in (
         ("rmse_floor", size),
         ("mae_floor", size),
@@ -425,6 +436,7 @@ def test_text_strata_and_plot(run, table, tmp_path):
     assert set(json.loads(out)["strata"]) == {"A", "B"}
     code, out, _ = run("bounds", "--example", "lidc-diameter")
     assert code == 0 and "1.71" in out and "use the mae" in out
+    assert "1.634 mm, 95% interval 1.464 to 1.823" in out and "about 12% of it" in out
 
 
 def test_plot_of_rounds_without_identity(run, tmp_path):
@@ -728,7 +740,13 @@ def test_floors_against_each_kind_of_label_stand_beside_that_of_equal_raters():
     z = g.normal(50, 3, (1000, 1)) + g.normal([0.0, 3.0], [1.0, 3.0], (1000, 2))
     rounds = Rounds.from_array(z, names=["A", "B"], unit="mm")
     found = bounds(rounds, n_resamples=99)
-    assert found.by_label.to_dict() == unequal_raters(rounds).to_dict()
+    plain, mae = unequal_raters(rounds), mae_floor(rounds)
+    assert found.by_label == with_mae(plain, mae)
+    assert [k.rmse_floor for k in found.by_label.kinds] == [k.rmse_floor for k in plain.kinds]
+    assert found.mae == mae and found.pair_mae == mae.bracket.pair_mae
+    for kind in found.by_label.kinds:
+        assert kind.mae_floor.value < kind.rmse_floor.value
+        assert kind.mae_floor.high <= kind.rmse_floor.high
     for name, floor in (("A", 1.0), ("B", 3.0), ("one of these raters, at random", 2.7)):
         assert floor in found.by_label.kind(name).rmse_floor.interval
     assert "by_label" in found.to_dict() and "at random" in str(found)
@@ -736,3 +754,116 @@ def test_floors_against_each_kind_of_label_stand_beside_that_of_equal_raters():
     for other in (found.against(2), found.at(sd_of_labels=20.0)):
         assert "by_label" not in other.to_dict() and "at random" not in str(other)
     assert bounds(rounds_of(z, exchangeable=True), n_resamples=99).by_label is None
+
+
+def test_the_floor_of_the_mae_is_the_hull_and_its_bracket_is_printed():
+    g = np.random.default_rng(8)
+    laplace = Rounds.from_array(g.normal(50, 9, (1000, 1)) + g.laplace(0, 2, (1000, 2)))
+    found = bounds(laplace, n_resamples=99)
+    # E|X| = 2 and E|D| = 3: the Gaussian reading would be 2.12.
+    assert 2.0 in found.mae_floor.interval and found.mae_floor.value < 2.1
+    assert found.mae_floor.interval.method.startswith("hull")
+    ends = found.mae_bracket["log_concave"]
+    assert ends["low_limit"] < ends["low"] < 2.05 < ends["high"] < ends["high_limit"]
+    assert "sampling error included" in str(found) and "noise_law" not in str(found.checks)
+    kept = found.to_dict()
+    assert kept["mae"]["families"][0]["aic"] == 0
+    assert kept["mae_bracket"]["symmetric"]["low_limit"] == found.pair_mae.low / 2
+    assert "mae" not in bounds_from_summary(sd=5.7, convention="noise-sd").to_dict()
+    twelve = Rounds.from_array(g.normal(50, 9, (400, 1)) + g.choice([-4.0, 4.0], (400, 2)))
+    law = bounds(twelve, n_resamples=99)
+    assert "noise_law" in {c.name for c in law.checks if c.passed is False}
+    assert "no family of laws fits" in str(law) and law.mae_floor.high <= law.rmse_floor.high
+
+
+def test_the_mae_is_not_above_the_rmse():
+    low = Estimate(2.0, 0.1, Interval(1.8, 2.2, 0.95, "t"))
+    wide = Estimate(2.1, None, Interval(1.5, 3.0, 0.95, "hull"))
+    cut = not_above(wide, low)
+    assert (cut.value, cut.low, cut.high) == (2.0, 1.5, 2.2)
+    assert not_above(wide, replace(low, interval=None)).high == 3.0
+    z = np.random.default_rng(1).normal(30, 5, (200, 1)).round()
+    whole = Rounds.from_array(z + np.random.default_rng(2).integers(-1, 2, (200, 2)) + [0, 4])
+    found = bounds(whole, n_resamples=99)
+    assert found.mae_floor.value <= found.rmse_floor.value
+    assert "whole numbers that lie close" in str(found)
+
+
+def grown(seed, n, relative=0.12):
+    g = np.random.default_rng(seed)
+    size = g.lognormal(np.log(8), 0.6, (n, 1))
+    return size, np.maximum(size * (1 + relative * g.normal(size=(n, 2))), 0.01)
+
+
+def test_noise_that_grows_with_the_value_has_a_profile(run, tmp_path):
+    size, z = grown(1, 400)
+    found = bounds(rounds_of(z), n_resamples=200)
+    assert found.profile == precision_profile(rounds_of(z))
+    assert 0.12 * np.sqrt(np.mean(size**2)) in found.rmse_floor.interval
+    assert "averaged over the labels at hand" in found.rmse_floor.interval.method
+    assert found.against(4).rmse_floor.value == pytest.approx(found.rmse_floor.value / 2)
+    share = 1 - np.mean((0.12 * size) ** 2) / np.var(size)
+    assert share in found.reliability.interval
+    assert all(f.estimate.interval is None for f in found.icc)
+    assert "stands for none" in found.noise_sd.note and "Noise by value" in str(found)
+    assert "constant_noise" in {c.name for c in found.checks if c.passed is False}
+    assert found.answer()[0].startswith("The noise goes with the value: ")
+    page = make_report([found])
+    assert "Noise SD against the value" in page and "goes with the value" in page
+    jsonschema.validate({**found.to_dict(), "read": None}, SCHEMA)
+    assert len(plot_bounds(found).axes) == 2
+    scores = score_models(rounds_of(z), {"Y": size[:, 0]}, n_resamples=99)
+    assert scores.floors["rmse_floor"].value == found.rmse_floor.value
+    assert scores.floors["r2_ceiling"].value == found.r2_ceiling.value
+    assert "constant_noise" in {c.name for c in scores.checks if c.passed is False}
+    # A method that is asked for is taken, for one SD of all values.
+    asked = bounds(rounds_of(z), interval="bootstrap-t", n_resamples=200)
+    assert asked.profile is None and asked.rmse_floor == asked.noise_sd
+    even = bounds(simulate_values(300, noise_sd=2.0, truth_sd=5.0, rng=1), n_resamples=200)
+    assert even.profile is None and len(plot_bounds(even).axes) == 1
+
+
+def test_the_share_of_the_truth_by_a_profile_is_one_less_a_ratio_of_variances():
+    z = grown(3, 300, 0.3)[1]
+    rounds = rounds_of(z)
+    v, profile = Variances.of(rounds), precision_profile(rounds)
+    found = reliability_by_profile(v, profile, Estimate(0.5))
+    # The twin: the analysis of variance of one label, by hand.
+    item, d = z.mean(axis=1), z[:, 0] - z[:, 1]
+    within = np.sum((d - d.mean()) ** 2) / 2 / 299
+    total = (2 * item.var(ddof=1) + within) / 2
+    assert found.value == pytest.approx(1 - profile.floor.value**2 / total)
+    assert found.low < found.value < found.high < 1
+    # Where the labels vary no more than the noise it is the plain share.
+    flat = replace(profile, floor=profile.floor.scaled(100.0))
+    assert reliability_by_profile(v, flat, Estimate(0.5)).value == 0.5
+
+
+def test_blunders_are_no_profile_and_no_headline():
+    z = simulate_values(300, noise_sd=2.0, truth_sd=5.0, rng=1).values.copy()
+    z[:3, 1] += 60
+    found = bounds(rounds_of(z))
+    assert found.profile is None
+    [check] = [c for c in found.checks if c.name == "heavy_tails"]
+    assert check.passed is False and "none is printed" in check.message
+    first = found.answer()[0]
+    assert "MAE" in first and "RMSE" not in first and "no interval holds" in str(found)
+    assert "MAE" in make_report([found]).split("RMSE")[0]
+
+
+@pytest.mark.parametrize("law", ["gauss", "laplace", "uniform", "shared", "t5"])
+def test_the_mae_against_a_mean_is_between_the_readings(law):
+    g = np.random.default_rng(5)
+    draw = {
+        "gauss": lambda s: g.normal(size=s),
+        "laplace": lambda s: g.laplace(size=s),
+        "uniform": lambda s: g.uniform(-2, 2, s),
+        "shared": lambda s: g.normal(size=s) * np.exp(g.normal(0, 0.6, (s[0], 1))),
+        "t5": lambda s: g.standard_t(5, s),
+    }[law]
+    found = bounds(rounds_of(g.normal(0, 6, (2000, 1)) + draw((2000, 2))), n_resamples=200)
+    x = draw((200_000, 8))
+    for m in (3, 5, 8):
+        at = found.against(m).mae_floor
+        assert np.abs(x[:, :m].mean(axis=1)).mean() in at.interval
+        assert at.high <= found.against(m).rmse_floor.high

@@ -66,6 +66,8 @@ def quantities_page():
         for q in quantities:
             what = ROLES.get(q.role, "") + q.meaning
             rests = q.calibrated.removeprefix("interval: ")
+            if q.few:
+                rests += f"; below 30 items {q.few.removeprefix('interval: ')}"
             lines.append(f"| `{q.key}` | {q.label} | {UNITS[q.unit]} | {what} | {rests} |")
     return "\n".join(lines) + "\n"
 

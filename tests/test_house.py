@@ -185,10 +185,12 @@ def test_what_every_quantity_says():
     """Meaning for the docs, and the outcome of the calibration study that its interval rests on."""
     import pandas as pd
 
-    studied = set(pd.read_csv(ROOT / "docs" / "studies" / "calibration.csv").what)
+    studies = ROOT / "docs" / "studies"
+    studied = {w for f in ("calibration", "raters") for w in pd.read_csv(studies / f"{f}.csv").what}
     for q in (*QUANTITIES, *OF_MODELS):
         assert q.meaning.endswith("."), q.key
         assert q.calibrated in studied, (q.key, q.calibrated)
+        assert not q.few or q.few in studied, (q.key, q.few)
 
 
 def test_a_table_refuses_a_row_that_does_not_fit():
@@ -284,6 +286,10 @@ def test_a_study_is_everything_that_a_table_allows():
     whole = study(replace(rounds, values=rounds.values.round()))
     assert whole.kind.picks and whole.noise is not None and whole.bounds is not None
     assert [c.name for c in whole.checks] == ["kind"]
+    # One number has one interval on a page of labels that may be picks.
+    assert whole.bounds.mae_floor.value == whole.noise.envelope.value
+    assert whole.bounds.pair_mae == whole.noise.pair_mae
+    assert "sampling error" not in str(whole.bounds)
     assert study(rounds, kind="values").noise is None
 
 

@@ -650,7 +650,7 @@ def test_tables_of_scores():
         k = np.isfinite(labels).sum()
         assert (row["label_mean"], row["n_labels"]) == (np.nanmean(labels), k)
         assert row["error"] == pytest.approx(row["prediction"] - np.nanmean(labels))
-        noise = scores.floors["rmse_floor"].value / np.sqrt(k)
+        noise = scores.perfect.noise_sd.value / np.sqrt(k)
         assert row["in_noise_sds"] == pytest.approx(row["error"] / noise)
         assert part["error"].abs().is_monotonic_decreasing
         assert row["prediction"] in f
@@ -768,3 +768,36 @@ def test_units_of_scores(unit, square):
         *grubbs(Rounds.from_array(z, unit=unit)).values(),
     ):
         assert e.unit == unit
+
+
+@pytest.mark.parametrize("kind", ["picks", "values"])
+def test_a_perfect_model_of_raters_who_are_biased_is_off_by_the_bias(kind):
+    g = np.random.default_rng(4)
+    y = g.normal(40, 6, 300)
+    z = np.round(y[:, None] + g.normal([0.0, 4.0], 1.2, (300, 2)))
+    found = score_models(
+        Rounds.from_array(z, names=["A", "B"]), {"Y": y + 2}, kind=kind, n_resamples=99
+    )
+    [perfect] = found.models
+    assert found.perfect.kind == "one of these raters, at random" == found.to_dict()["label_of"]
+    for key, seen in (("rmse_floor", perfect.rmse), ("mae_floor", perfect.mae)):
+        assert seen.value in found.floors[key].interval
+    assert perfect.r2.value in found.floors["r2_ceiling"].interval
+    assert perfect.correlation.value < found.floors["correlation_ceiling"].high
+    assert found.floors["mae_floor"].value < found.floors["rmse_floor"].value
+    assert found.perfect.noise_sd.value < 1.5 and "count the bias" in str(found)
+    alike = score_models(Rounds.from_array(z - [0, 4]), {"Y": y}, kind=kind, n_resamples=99)
+    assert alike.perfect.kind == "" and alike.floors["mae_floor"].value < 1.2
+
+
+def test_bias_counts_beside_noise_that_grows():
+    g = np.random.default_rng(6)
+    size = g.lognormal(np.log(8), 0.6, (500, 1))
+    z = size * (1 + g.normal(0, 0.12, (500, 2))) + [0.0, 3.0]
+    found = score_models(Rounds.from_array(z), {"Y": size[:, 0] + 1.5}, n_resamples=99)
+    truth = np.sqrt(np.mean((0.12 * size) ** 2) + 1.5**2)
+    assert found.perfect.kind and truth in found.floors["rmse_floor"].interval
+    [perfect] = found.models
+    assert perfect.rmse.value == pytest.approx(found.floors["rmse_floor"].value, rel=0.05)
+    assert perfect.r2.value in found.floors["r2_ceiling"].interval
+    assert found.floors["mae_floor"].value < found.floors["rmse_floor"].value

@@ -43,7 +43,7 @@ INTERVALS = {  # area: what it is called, its suite and its name there
     "score": {
         "E(f − Y)², f = Y": ("truth", "interval: E(f−Y)², f = Y"),
         "E(f − Y)², 0.1σ²": ("truth", "interval: E(f−Y)², 0.1σ²"),
-        "share learned": ("truth", "interval: share learned, leaky"),
+        "share learned": ("leaky", "interval: share learned, leaky"),
         "r with truth": ("truth", "interval: correlation with truth, 0.1σ²"),
         "difference": ("truth", "interval: 0.1σ² − shrunken"),
         "RMSE": ("scores", "interval: rmse"),

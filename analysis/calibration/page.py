@@ -178,12 +178,30 @@ TABLES = {
                     "E(f−Y)², f = Y": "interval: E(f−Y)², f = Y",
                     "0.1σ²": "interval: E(f−Y)², 0.1σ²",
                     "shrunken": "interval: E(f−Y)², shrunken",
-                    "leaky, told": "interval: E(f−Y)², leaky, told",
                     "leaky, not told": "interval: E(f−Y)², leaky, not told",
-                    "share learned": "interval: share learned, leaky",
                     "r with truth": "interval: correlation with truth, 0.1σ²",
                     "difference of equals": "interval: 0.1σ² − 0.1σ² again",
                     "difference": "interval: 0.1σ² − shrunken",
+                },
+            ),
+        ),
+    ),
+    "leaky": Table(
+        "leaky",
+        (
+            (
+                coverage,
+                {
+                    "E(f−Y)²": "interval: E(f−Y)², leaky, told",
+                    "share learned": "interval: share learned, leaky",
+                },
+            ),
+            (share, {"resolved": "given: resolved"}),
+            (
+                width,
+                {
+                    "width, E(f−Y)²": "interval: E(f−Y)², leaky, told",
+                    "width, share": "interval: share learned, leaky",
                 },
             ),
         ),

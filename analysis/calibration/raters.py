@@ -9,6 +9,7 @@ The law of a design names them, so that results have the columns of the other su
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 import numpy as np
 
@@ -19,21 +20,23 @@ from analysis.calibration.runner import command_of
 from annostat.agreement import (
     NEW,
     ONE_OF_THEM,
+    RatersByHierarchy,
     Variances,
     floor_for,
+    floors_by_label,
     hierarchy,
     noise_interval,
     precision_profile,
     reliability_interval,
     unequal_raters,
 )
-from annostat.ceilings import mae_floor
+from annostat.ceilings import mae_floor, reliability_by_profile
 from annostat.truth import trained_on_one
 
 LAWS = ("gauss", "laplace", "t3", "skew", "shared")
 TRUTH_SD, OWN_SD = 2.0, 0.7
 SHARES = (0.0, 0.3, 0.9)
-PROFILES = {
+PROFILES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "two-component": lambda y: np.hypot(0.5, 0.12 * y),
     "constant": lambda y: 0.8 + 0 * y,
     "root": lambda y: 0.4 * np.sqrt(y),
@@ -116,7 +119,10 @@ def few(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
     rounds, _, _ = drawn(design, rng)
     v = Variances.of(rounds)
     share = TRUTH_SD**2 / (TRUTH_SD**2 + 1)
-    given = {"noise_sd": (noise_interval(v), 1.0), "reliability": (reliability_interval(v), share)}
+    given = {
+        "noise_sd, log-t": (noise_interval(v), 1.0),
+        "reliability, F": (reliability_interval(v), share),
+    }
     return {
         f"interval: {name}": held(annostat.Estimate(truth, None, interval), truth)
         for name, (interval, truth) in given.items()
@@ -133,6 +139,7 @@ def mae(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
         mean_size(law, float(s), float(b)) for s, b in zip(sd, bias - bias.mean(), strict=True)
     ]
     outcomes = {"interval: one of them": held(found.one_of_them, float(np.mean(moved)))}
+    outcomes["interval: mae_floor, hull"] = held(found.unbiased, float(np.mean(own)))
     outcomes["given: equal raters"] = Outcome(found.equal_raters.interval is not None)
     if found.equal_raters.interval is not None:
         outcomes["interval: equal raters"] = held(found.equal_raters, float(np.mean(own)))
@@ -160,6 +167,13 @@ def trained(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
     return outcomes
 
 
+@functools.cache
+def moment_of(name: str, power: int) -> float:
+    """Return E y^power of the values of `profile`, for power 0 the mean variance of the noise."""
+    y = np.random.default_rng(20261129).lognormal(np.log(8), 0.6, 2_000_000)
+    return float(np.mean(y**power if power else PROFILES[name](y) ** 2))
+
+
 def profile(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
     """Floors from the profile, σ at three values, and its tests."""
     law, name = design.law.split(", ")
@@ -182,6 +196,12 @@ def profile(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
         outcomes["interval: floor"] = held(found.floor, float(np.sqrt(np.mean(sd(y) ** 2))))
         other, single = labels(400, 1, 1.3)
         there = floor_for(found, single[:, 0])
+        v = Variances.of(annostat.Rounds.from_array(z))
+        given = reliability_by_profile(v, found, annostat.Estimate(np.nan))
+        mean, square = (moment_of(name, power) for power in (1, 2))
+        noise = moment_of(name, 0)
+        share = (square - mean**2) / (square - mean**2 + noise)
+        outcomes["interval: reliability, profile"] = held(given, share)
         outcomes["interval: floor of a test set"] = held(
             there, float(np.sqrt(np.mean(sd(other) ** 2)))
         )
@@ -196,12 +216,25 @@ def hierarchical(design: Design, rng: np.random.Generator) -> dict[str, Outcome]
     """Each rater's noise and bias by the likelihood, and the check of difficulty."""
     rounds, _, _ = drawn(design, rng)
     _, bias, sd = parts(design)
-    found = hierarchy(rounds)
+    seen = floors_by_label(rounds)
+    if not isinstance(seen, RatersByHierarchy) or seen.hierarchy is None:
+        return {"given: hierarchy": Outcome(False)}
+    found = seen.hierarchy
     off = bias - bias.mean()
     outcomes = {
         f"interval: noise of the {name} rater": held(found.raters[j].noise_sd, float(sd[j]))
         for name, j in (("quiet", 0), ("noisy", -1))
     }
+    outcomes["given: hierarchy"] = Outcome(True)
+    square = float(1 + np.var(bias))
+    truths = (float(sd[0]) ** 2, float(sd[-1]) ** 2, square)
+    names = (rounds.names[0], rounds.names[-1], ONE_OF_THEM)
+    for words, name, noise in zip(("the quiet", "the noisy", "one"), names, truths, strict=True):
+        outcomes[f"interval: R² against {words} rater"] = held(
+            seen.kind(name).r2_ceiling, TRUTH_SD**2 / (TRUTH_SD**2 + noise)
+        )
+    if seen.equal.passed is not None:
+        outcomes["test: equal noise"] = Outcome(seen.equal.passed is False)
     outcomes["interval: bias"] = covered(found.raters[-1].bias, float(off[-1]), 1.0)
     outcomes["interval: one of them"] = held(found.one_of_them, float(np.sqrt(1 + np.var(bias))))
     outcomes["given: both limits of the quiet rater"] = Outcome(
@@ -269,7 +302,9 @@ SUITES: dict[str, tuple[Suite, list[Design]]] = {
     ),
     "hierarchy": (
         hierarchical,
-        grid((20, 50, 300), (3, 5), (ALIKE, APART)) + grid((50, 300), (4,), (APART,), 0.3),
+        grid((20, 50, 300), (3, 5), (ALIKE, APART))
+        + grid((50, 300), (4,), (APART,), 0.3)
+        + grid((300,), (6,), (ALIKE, APART), 0.6),
     ),
     "new rater": (
         new_rater,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from annostat._names import attach
 
 if TYPE_CHECKING:
+    from annostat.agreement.by_label import RatersByHierarchy, floors_by_label
     from annostat.agreement.categories import CategoryAgreement, category_agreement
     from annostat.agreement.ccc import concordance
     from annostat.agreement.conventions import CONVENTIONS, convert_sd, noise_sd_from, sd_readings
@@ -36,6 +37,7 @@ __all__ = [
     "Icc",
     "MeanLimits",
     "PrecisionProfile",
+    "RatersByHierarchy",
     "Repeatability",
     "UnequalRaters",
     "Variances",
@@ -45,6 +47,7 @@ __all__ = [
     "concordance",
     "convert_sd",
     "floor_for",
+    "floors_by_label",
     "gauge_rr",
     "hierarchy",
     "icc",
@@ -74,6 +77,7 @@ __getattr__, __dir__ = attach(
         "Icc": "annostat.agreement.icc_forms",
         "MeanLimits": "annostat.agreement.mean_limits",
         "PrecisionProfile": "annostat.agreement.profile_result",
+        "RatersByHierarchy": "annostat.agreement.by_label",
         "Repeatability": "annostat.agreement.noise_sd",
         "UnequalRaters": "annostat.agreement.label_kinds",
         "Variances": "annostat.agreement.variances",
@@ -83,6 +87,7 @@ __getattr__, __dir__ = attach(
         "concordance": "annostat.agreement.ccc",
         "convert_sd": "annostat.agreement.conventions",
         "floor_for": "annostat.agreement.profile",
+        "floors_by_label": "annostat.agreement.by_label",
         "gauge_rr": "annostat.agreement.gauge",
         "hierarchy": "annostat.agreement.hierarchical",
         "icc": "annostat.agreement.icc_forms",

@@ -36,6 +36,7 @@ from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.intervals import t_reach
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check
+from annostat.results.text import p_text
 
 LAWS = ("auto", "gauss", "difficulty")
 NOT_SEEN = 1.5  # SE of log σ_j² from which only an upper limit is told
@@ -179,6 +180,7 @@ def _described(
         difficulty,
         reading.tails(),
         len(rounds.values),
+        reading.equal(rounds.names),
     )
 
 
@@ -246,6 +248,35 @@ class _Reading:
         reach = t_reach(n - 1, self.level) * error / 2
         limits = Interval(sigma * math.exp(-reach), sigma * math.exp(reach), self.level, method)
         return Estimate(sigma, sigma * error / 2, limits, self.unit)
+
+    def equal(self, names: tuple[str, ...]) -> Check:
+        """Return Wald's test of equal σ_j², F over the raters with the shrunken sandwich."""
+        name, k = "equal_noise", len(self.f.beta)
+        robust = self.f.sandwich[k : 2 * k, k : 2 * k]
+        own = np.diag(self.f.hessian)[k : 2 * k]
+        wide = [
+            self.widened(float(own[j]), float(robust[j, j]), TAILS, int(self.counts[j]))
+            for j in range(k)
+        ]
+        grown = np.sqrt(np.array(wide) / np.maximum(np.diag(robust), 1e-300))
+        spread = robust * np.outer(grown, grown)
+        last = np.column_stack([np.eye(k - 1), -np.ones(k - 1)])
+        off, cover = last @ self.f.log_w, last @ spread @ last.T
+        df = int(self.counts.min()) - k + 1
+        if df < 1 or max(wide) > NOT_SEEN**2 or np.linalg.cond(cover) > 1e10:
+            why = "one of them is too quiet" if df >= 1 else "too few labels"
+            return Check(name, None, f"Whether the raters are equally noisy cannot be told: {why}.")
+        f = float(off @ np.linalg.solve(cover, off)) / (k - 1)
+        p = float(special.fdtrc(k - 1, df, f))
+        worst, best = names[int(np.argmin(self.f.log_w))], names[int(np.argmax(self.f.log_w))]
+        if p >= 1 - self.level:
+            text = f"The raters may be equally noisy ({p_text(p)}); it is not assumed."
+            return Check(name, True, text, f, p)
+        text = (
+            f"The raters are not equally noisy ({p_text(p)}): {worst} scatters more than {best}; "
+            "read the row of the rater whose labels are met."
+        )
+        return Check(name, False, text, f, p)
 
     def highest(self, j: int) -> float:
         """Return the σ_j at which the likelihood has dropped, allowing for Laplace errors."""

@@ -35,6 +35,8 @@ class Hierarchy(Result):
         "shared_difficulty" and "heavy_tails"; where the second fails, intervals of noise SDs may
         be too short.
     n_items : int
+    equal : Check
+        "equal_noise": whether the raters' noises are equal. Never assumed above.
     """
 
     raters: tuple[RaterNoise, ...]
@@ -46,6 +48,7 @@ class Hierarchy(Result):
     difficulty: Check
     tails: Check
     n_items: int
+    equal: Check
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
@@ -60,7 +63,7 @@ class Hierarchy(Result):
             "one_of_them": self.one_of_them.to_dict(),
             "new_rater": self.new_rater.to_dict(),
             "bias_sd": self.bias_sd.to_dict(),
-            "checks": [self.difficulty.to_dict(), self.tails.to_dict()],
+            "checks": [c.to_dict() for c in (self.equal, self.difficulty, self.tails)],
         }
 
     def to_frame(self) -> pd.DataFrame:
@@ -100,5 +103,5 @@ class Hierarchy(Result):
         return [
             Section("Raters", heads, rows, lines),
             Section("Floor of the RMSE", ("label of", "floor", "interval", "note"), floors),
-            check_section([self.difficulty, self.tails]),
+            check_section([self.equal, self.difficulty, self.tails]),
         ]

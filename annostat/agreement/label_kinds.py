@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 ONE_OF_THEM, NEW = "one of these raters, at random", "a new rater of the same kind"
 NEW_BOUNDED = 5  # raters from which a new one is bounded from above
-QUANTITIES = ("rmse_floor", "r2_ceiling", "correlation_ceiling")
+QUANTITIES = ("rmse_floor", "mae_floor", "r2_ceiling", "correlation_ceiling")
+HEADS = ("RMSE floor", "MAE floor", "R² ceiling", "r ceiling")
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,20 @@ class LabelKind:
         Root of the noise variance seen against such a label; the noise SD of a named rater.
     r2_ceiling, correlation_ceiling : Estimate
         In the population of these items; r is the root of R².
+    mae_floor : Estimate or None
+        Of `annostat.ceilings.mae_floor`, where it was asked.
     """
 
     name: str
     rmse_floor: Estimate
     r2_ceiling: Estimate
     correlation_ceiling: Estimate
+    mae_floor: Estimate | None = None
+
+    def estimates(self) -> dict[str, Estimate]:
+        """Return the floors and ceilings that there are, by name."""
+        found = {name: getattr(self, name) for name in QUANTITIES}
+        return {name: e for name, e in found.items() if e is not None}
 
 
 @dataclass(frozen=True)
@@ -91,12 +100,7 @@ class UnequalRaters(Result):
                 for r in self.raters
             ],
             "labels": [
-                {
-                    "name": k.name,
-                    "rmse_floor": k.rmse_floor.to_dict(),
-                    "r2_ceiling": k.r2_ceiling.to_dict(),
-                    "correlation_ceiling": k.correlation_ceiling.to_dict(),
-                }
+                {"name": k.name, **{name: e.to_dict() for name, e in k.estimates().items()}}
                 for k in self.kinds
             ],
             "checks": [self.equal.to_dict(), self.tails.to_dict()],
@@ -108,9 +112,9 @@ class UnequalRaters(Result):
         import pandas as pd
 
         rows = [
-            {"label": k.name, "quantity": name, **getattr(k, name).to_dict()}
+            {"label": k.name, "quantity": name, **e.to_dict()}
             for k in self.kinds
-            for name in QUANTITIES
+            for name, e in k.estimates().items()
         ]
         return pd.DataFrame(rows)
 
@@ -120,32 +124,26 @@ class UnequalRaters(Result):
             [r.name, r.bias.short(), r.bias.range(), r.noise_sd.short(), r.noise_sd.range()]
             for r in self.raters
         ]
+        shown = [
+            (head, name)
+            for head, name in zip(HEADS, QUANTITIES, strict=True)
+            if any(name in k.estimates() for k in self.kinds)
+        ]
+        columns = ("label of", *(part for head, _ in shown for part in (head, "interval")))
         kinds = [
-            [
-                k.name,
-                *(
-                    c
-                    for e in (k.rmse_floor, k.r2_ceiling, k.correlation_ceiling)
-                    for c in (e.short(), e.range())
-                ),
-            ]
+            [k.name, *(c for _, n in shown for c in _cells(k.estimates().get(n)))]
             for k in self.kinds
         ]
-        columns = (
-            "label of",
-            "RMSE floor",
-            "interval",
-            "R² ceiling",
-            "interval",
-            "r ceiling",
-            "interval",
-        )
-        notes = dict.fromkeys(k.rmse_floor.note for k in self.kinds if k.rmse_floor.note)
-        found = [Section("A perfect model, by the label it meets", columns, kinds, [*notes])]
+        notes = [f"{k.name}: {k.rmse_floor.note}" for k in self.kinds if k.rmse_floor.note]
+        found = [Section("A perfect model, by the label it meets", columns, kinds, notes)]
         if raters:
             heads = ("rater", "bias about the mean", "interval", "noise σ", "interval")
             found.insert(0, Section("Raters", heads, raters, self.notes))
         return [*found, check_section([self.equal, self.tails])]
+
+
+def _cells(e: Estimate | None) -> tuple[str, str]:
+    return ("–", "–") if e is None else (e.short(), e.range())
 
 
 def kind_of(name: str, rmse: Estimate, r2: Estimate) -> LabelKind:

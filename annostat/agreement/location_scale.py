@@ -57,6 +57,10 @@ class Table:
         """Number of independent units."""
         return int(self.units.max()) + 1
 
+    def of(self, rows: NDArray[np.bool_]) -> Table:
+        """Return some of the items."""
+        return Table(self.z[rows], self.seen[rows], self.units[rows], self.scale)
+
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
@@ -174,12 +178,15 @@ def _information(table: Table, x: FloatArray, difficulty: bool) -> FloatArray:
     """Return minus the Hessian of ℓ, by central differences of its exact scores."""
     p, step = len(x), 1e-5
     found = np.zeros((p, p))
+    k = table.z.shape[1]
+    # What a rater did not label does not move with that rater.
+    parts = [table.of(table.seen[:, j]) for j in range(k)]
     for j in range(p):
+        part = parts[j % k] if j < 2 * k else table
         moved = [x + side * step * np.eye(p)[j] for side in (1, -1)]
-        up, down = (log_likelihood(table, v, difficulty)[1].sum(axis=0) for v in moved)
+        up, down = (log_likelihood(part, v, difficulty)[1].sum(axis=0) for v in moved)
         found[j] = -(up - down) / (2 * step)
     # Biases are told up to a constant, which nobody asks for: it is pinned.
-    k = table.z.shape[1]
     found[:k, :k] += float(np.trace(found[:k, :k])) / k**2
     return np.asarray((found + found.T) / 2)
 
@@ -208,7 +215,10 @@ def _newton(
         moved = np.clip(x + inverse @ scores.sum(axis=0), low, high)
         if log_likelihood(table, moved, difficulty)[0] < value - 1e-9 * (1 + abs(value)):
             break
+        near = bool(np.abs(moved - x).max() < 1e-8)
         x = moved
+        if near:
+            break
     return x
 
 

@@ -52,8 +52,8 @@ TAILS = 1.5  # excess of the dispersion for exponential errors, two labels an it
 POINTS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 HEAVY, NOISY = 1.5, 0.1  # dispersion and share of the noise from which edges are not told
 EDGES = (
-    "not drawn: under heavy tails its ends bend up whatever the noise does; four labels an item or "
-    "more would tell"
+    "under heavy tails its ends bend up whatever the noise does; four labels an item or more would "
+    "tell"
 )
 
 
@@ -243,10 +243,17 @@ def floor_for(profile: PrecisionProfile, labels: ArrayLike) -> Estimate:
     return fits.mean_variance(z / fits.scale, profile.unit, test_set=True)
 
 
+def constancy(rounds: Rounds, *, level: float = 0.95) -> Check:
+    """Return the test of a constant SD of `precision_profile` alone, of as many items."""
+    return constant_noise(_spread(rounds.usable())[0], check_level(level))
+
+
 def constant_noise(data: Spread, level: float) -> Check:
     """Return the studentised score test of a constant SD against one that goes with the value."""
     x = np.log(data.mean) if data.positive else data.mean
     w, s = data.freedom, data.square
+    if not np.any(s > 0):
+        return Check("constant_noise", None, "All labels of each item are equal.")
     residual = s / (np.sum(w * s) / np.sum(w)) - 1
     score = w * residual * (x - np.sum(w * x) / np.sum(w))
     total = np.bincount(data.units, score)
@@ -261,7 +268,7 @@ def constant_noise(data: Spread, level: float) -> Check:
     way = "grows" if t > 0 else "falls"
     text = (
         f"The noise {way} with the value ({p_text(p)}): one SD for all values stands for none; "
-        "read the profile, and the floor that it gives."
+        "read the floor of its profile, which is averaged over the labels at hand."
     )
     return Check(name, False, text, t, p)
 

@@ -67,6 +67,26 @@ class PrecisionProfile(Result):
     note: str = ""
     fits: Any = field(default=None, repr=False, compare=False)
 
+    def in_words(self) -> str:
+        """Return how the noise goes with the value, in a sentence."""
+        if self.relative is not None:
+            share, low, high = (
+                format_number(100 * (x or 0.0), digits=3)
+                for x in (self.relative.value, self.relative.low, self.relative.high)
+            )
+            if "proportional" in self.forms:
+                return f"The noise goes with the value: {share}% of it ({low} to {high}%)."
+            about = format_number(100 * self.relative.value, digits=2)
+            return f"The noise goes with the value: about {about}% of it."
+        if not self.points:
+            return "The noise goes with the value: one SD stands for none."
+        unit = f" {self.unit}" if self.unit else ""
+        ends = [
+            f"{p.noise_sd.short()}{unit} at {format_number(p.value, digits=3)}{unit}"
+            for p in (self.points[0], self.points[-1])
+        ]
+        return f"The noise goes with the value: an SD of {' and of '.join(ends)}."
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
         return {
@@ -74,7 +94,7 @@ class PrecisionProfile(Result):
             "criteria": plain(dict(self.criteria)),
             "rmse_floor": self.floor.to_dict(),
             "checks": [self.constant.to_dict(), self.tails.to_dict()],
-            "profile": [{"value": p.value, **p.noise_sd.to_dict()} for p in self.points],
+            "profile": [{"at": p.value, **p.noise_sd.to_dict()} for p in self.points],
             "exponent": self.exponent.to_dict(),
             "relative_noise": None if self.relative is None else self.relative.to_dict(),
             "effective_items": self.effective_items,
@@ -89,22 +109,18 @@ class PrecisionProfile(Result):
 
     def sections(self) -> list[Section]:
         """Return what a person should read."""
-        lines = [f"Forms kept: {', '.join(self.forms)}."]
-        if self.relative is not None:
-            low, high = (100 * (v or 0.0) for v in (self.relative.low, self.relative.high))
-            lines.append(
-                f"The noise is {format_number(100 * self.relative.value, digits=3)}% of the value "
-                f"({format_number(low, digits=3)} to {format_number(high, digits=3)}%)."
-            )
+        lines = [f"Laws of the noise that are kept, the best first: {', '.join(self.forms)}."]
+        lines.append(self.in_words())
         lines.append(f"Floor of the RMSE for these labels: {self.floor}.")
         if self.note:
-            lines.append(f"The profile is {self.note}." if not self.points else self.note)
+            lines.append(f"No profile is drawn: {self.note}." if not self.points else self.note)
         if self.points:
             lines.append("The profile is for symmetric errors: skewed ones would bend its ends.")
         rows = [
             [format_number(p.value), p.noise_sd.short(), p.noise_sd.range()] for p in self.points
         ]
-        columns = ("value", "noise σ", "interval") if rows else ()
+        unit = f" ({self.unit})" if self.unit else ""
+        columns = (f"value{unit}", f"noise σ{unit}", "interval") if rows else ()
         return [
             Section("Noise by value", columns, rows, lines),
             check_section([self.constant, self.tails]),

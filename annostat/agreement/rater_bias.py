@@ -23,6 +23,8 @@ from annostat.results.result import Check
 from annostat.results.text import format_number, p_text
 
 NOTHING = 1e-24
+READ = "read the floors by the label that a model meets, and each rater's bias"
+MORE = "more items that raters share would tell the floors against each of them"
 
 
 def bias_of_raters(rounds: Rounds, *, level: float = 0.95) -> Check:
@@ -76,8 +78,5 @@ def bias_of_raters(rounds: Rounds, *, level: float = 0.95) -> Check:
     if p >= 1 - level:
         text = f"No bias between raters is visible over all items ({p_text(p)})."
         return Check(name, True, text, f, p)
-    text = (
-        f"The raters are biased against each other, by up to {size} ({p_text(p)}): read the floors "
-        "that are of one kind of label, and each rater's bias."
-    )
+    text = f"The raters are biased against each other, by up to {size} ({p_text(p)}): {READ}."
     return Check(name, False, text, f, p)

@@ -9,10 +9,12 @@ from scipy import special
 
 from annostat.agreement.covariances import Moments, OfCovariance
 from annostat.resampling.intervals import t_reach
+from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check
 from annostat.results.text import p_text
 
 FEWEST = 3  # items: two say nothing of a covariance
+NO_NOISE = 1e-13  # of the variance of the truth: covariances differ by rounding
 STEEPEST = 1.6  # of the half-width of a variance to the variance itself, on the log scale
 
 
@@ -79,3 +81,42 @@ def log_limits(value: float, error: float, df: int, level: float) -> tuple[float
     """Return the limits of a positive number by t on the log scale."""
     reach = t_reach(df, level) * error / value
     return value * math.exp(-min(reach, 700.0)), value * math.exp(min(reach, 700.0))
+
+
+def share_of_truth(
+    rmse: Estimate, truth: float, log_error: float, df: int, level: float
+) -> Estimate:
+    """Return τ²/(τ² + RMSE²), the R² of the best model, the two parts' limits joined (MOVER).
+
+    Parameters
+    ----------
+    rmse : Estimate
+        Floor of the RMSE; its upper limit may be infinite.
+    truth : float
+        Variance τ² of the truth, in its square; not positive or NaN where rounds do not correlate.
+    log_error : float
+        Standard error of log τ².
+    df : int
+        Degrees of freedom of the t limits of log τ².
+    level : float
+    """
+    noise = rmse.value**2
+    if noise <= NO_NOISE * max(truth, 0.0):
+        return Estimate(1.0, note="no interval: the rounds agree to rounding")
+    if not truth > 0:
+        return Estimate(0.0, note="no interval: the rounds do not correlate")
+    share = truth / (truth + noise)
+    if rmse.interval is None:
+        return Estimate(share, note=rmse.note)
+    reach = min(t_reach(df, level) * log_error, 700.0)
+    low, high = rmse.interval.low**2, rmse.interval.high**2
+    up = math.hypot(reach, math.log(noise / max(low, 1e-12 * noise)))
+    down = math.inf if math.isinf(high) else math.hypot(reach, math.log(high / noise))
+    odds = math.log(truth / noise)
+    limits = Interval(
+        float(special.expit(odds - down)),
+        float(special.expit(odds + up)),
+        level,
+        "MOVER of the truth and the raters",
+    )
+    return Estimate(share, None, limits, note=rmse.note)

@@ -49,6 +49,7 @@ from annostat.agreement.rater_noise import (
     limits_of_variance,
     log_limits,
     noise_variance_of,
+    share_of_truth,
 )
 from annostat.agreement.small import noise_interval, reliability_interval
 from annostat.agreement.variances import Variances
@@ -313,33 +314,9 @@ class _Seen:
             cross: Any = sum(s[..., j, i] for j in range(k) for i in range(j))
             return np.asarray(cross * 2 / (k * (k - 1)))
 
-        tau, noise = self.m.value(truth), (rmse.value / self.m.scale) ** 2
-        if not tau > 0 or noise <= NO_NOISE:
-            note = (
-                "the rounds do not correlate"
-                if noise > NO_NOISE
-                else "the rounds agree to rounding"
-            )
-            return Estimate(0.0 if noise > NO_NOISE else 1.0, note=f"no interval: {note}")
-        share = tau / (tau + noise)
-        if rmse.interval is None:
-            return Estimate(share, note=rmse.note)
-        low, high = log_limits(tau, self.m.error(truth, self.noise), self.df, self.level)
-        ends = [(x / self.m.scale) ** 2 for x in (rmse.interval.low, rmse.interval.high)]
-        up = math.hypot(math.log(high / tau), math.log(noise / max(ends[0], 1e-12 * noise)))
-        down = (
-            math.inf
-            if math.isinf(ends[1])
-            else math.hypot(math.log(tau / low), math.log(ends[1] / noise))
-        )
-        odds = math.log(tau / noise)
-        limits = Interval(
-            float(special.expit(odds - down)),
-            float(special.expit(odds + up)),
-            self.level,
-            "MOVER of the truth and the raters",
-        )
-        return Estimate(share, None, limits, note=rmse.note)
+        tau = self.m.value(truth)
+        error = self.m.error(truth, self.noise) / tau if tau > 0 else 0.0
+        return share_of_truth(rmse, tau * self.m.scale**2, error, self.df, self.level)
 
 
 def _within(s: NDArray[Any], k: int) -> NDArray[Any]:

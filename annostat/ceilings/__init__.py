@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from annostat._names import attach
 
 if TYPE_CHECKING:
+    from annostat.ceilings.by_value import reliability_by_profile
     from annostat.ceilings.categories import category_bounds, published_categories
     from annostat.ceilings.category_result import CategoryBounds
+    from annostat.ceilings.differences import unbiased_pair_mae
     from annostat.ceilings.floors import Bounds
     from annostat.ceilings.mae_hull import mae_floor
     from annostat.ceilings.mae_result import MaeFloor
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from annostat.ceilings.published import Published, PublishedReading, compare_published
     from annostat.ceilings.readings import Readings
     from annostat.ceilings.summary import bounds_from_summary
-    from annostat.ceilings.values import bounds, reliability_estimate, unbiased_pair_mae
+    from annostat.ceilings.values import bounds, reliability_estimate
 
 __all__ = [
     "Bounds",
@@ -35,6 +37,7 @@ __all__ = [
     "dice_ceiling",
     "mae_floor",
     "published_categories",
+    "reliability_by_profile",
     "reliability_estimate",
     "unbiased_pair_mae",
 ]
@@ -57,7 +60,8 @@ __getattr__, __dir__ = attach(
         "dice_ceiling": "annostat.ceilings.masks",
         "mae_floor": "annostat.ceilings.mae_hull",
         "published_categories": "annostat.ceilings.categories",
+        "reliability_by_profile": "annostat.ceilings.by_value",
         "reliability_estimate": "annostat.ceilings.values",
-        "unbiased_pair_mae": "annostat.ceilings.values",
+        "unbiased_pair_mae": "annostat.ceilings.differences",
     },
 )

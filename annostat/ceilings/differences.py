@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -11,13 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annostat.agreement.label_kinds import UnequalRaters
+from annostat.agreement.noise_sd import ALL_EQUAL, NOTHING
 from annostat.agreement.variances import Variances
 from annostat.arrays import FloatArray
+from annostat.labels.pairs import pair_mae
 from annostat.labels.rounds import Rounds
 from annostat.noise.hull import design_effect
 from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.intervals import log_t_limits
 from annostat.resampling.sums import Sums
+from annostat.results.estimates import Estimate
 
 APART = 1.5  # ratio of the raters' noise SDs from which light tails take the bracket
 
@@ -127,3 +130,18 @@ def rater_variances(
     found = np.linalg.lstsq(design[there] * root[:, None], square[there] * root, rcond=None)[0]
     mean = float(np.average(square[there], weights=counts[there])) / 2
     return np.asarray(np.maximum(found, 0.01 * mean))
+
+
+def unbiased_pair_mae(rounds: Rounds, v: Variances, *, level: float = 0.95) -> Estimate:
+    """Return E|D| after removing the bias between rounds, and paying for its estimate.
+
+    Differences about an estimated bias are too small by √(1 − e/(N − n)), for N labels of n items
+    and e effects of rounds (exactly so for Gaussian noise and complete tables).
+    """
+    if float(v.within(v.sums.totals)) <= NOTHING:
+        return Estimate(0.0, unit=rounds.unit, note=ALL_EQUAL)
+    if not v.n_effects:
+        return pair_mae(rounds, level=level)
+    centred = replace(rounds, values=rounds.values - v.effects * v.scale)
+    shrink = math.sqrt(v.degrees / (v.n_labels - v.n_items))
+    return pair_mae(centred, level=level).scaled(1 / shrink)

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from annostat.agreement.icc_forms import spearman_brown
+from annostat.agreement.profile_result import PrecisionProfile
+from annostat.ceilings.mae_result import MaeFloor
 from annostat.errors import LARGEST, AnnostatError, check_count, check_number
-from annostat.noise.brackets import FACTORS
+from annostat.noise.brackets import FACTORS, limits_line
 from annostat.resampling.intervals import NORMAL_95
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.quantities import Measured, Quantity
 from annostat.results.result import Provenance
 from annostat.results.sections import Section
-from annostat.results.text import format_number, plain
-
-if TYPE_CHECKING:
-    pass
+from annostat.results.text import plain
 
 ANTICORRELATED = "the rounds do not correlate, so that they show no truth to predict"
 SIGMA, RHO = "interval: noise_sd, bootstrap-t", "interval: reliability"
+FEW_SIGMA, FEW_RHO = "interval: noise_sd, log-t", "interval: reliability, F"
 QUANTITIES = (
     Quantity(
         "noise_sd",
@@ -29,6 +29,7 @@ QUANTITIES = (
         head="σ",
         meaning="SD of the random error of one annotation.",
         calibrated=SIGMA,
+        few=FEW_SIGMA,
     ),
     Quantity(
         "sd_difference",
@@ -36,6 +37,7 @@ QUANTITIES = (
         unit="labels",
         meaning="SD of the difference of two annotations of one item.",
         calibrated=SIGMA,
+        few=FEW_SIGMA,
     ),
     Quantity(
         "reliability",
@@ -43,6 +45,7 @@ QUANTITIES = (
         head="reliability",
         meaning="Share of the truth in the variance of one annotation's labels.",
         calibrated=RHO,
+        few=FEW_RHO,
     ),
     Quantity(
         "rmse_floor",
@@ -55,6 +58,7 @@ QUANTITIES = (
         ranged=True,
         meaning="Root-mean-square error of a perfect model, σ/√m.",
         calibrated=SIGMA,
+        few=FEW_SIGMA,
     ),
     Quantity(
         "mae_floor",
@@ -65,7 +69,7 @@ QUANTITIES = (
         head="MAE floor",
         said="an MAE of",
         meaning="Mean absolute error of a perfect model.",
-        calibrated="interval: mae_floor, Gaussian reading",
+        calibrated="interval: mae_floor, hull",
     ),
     Quantity(
         "correlation_ceiling",
@@ -76,6 +80,7 @@ QUANTITIES = (
         said="a correlation of",
         meaning="Correlation of a perfect model with the labels, √ρ_m.",
         calibrated=RHO,
+        few=FEW_RHO,
     ),
     Quantity(
         "r2_ceiling",
@@ -85,6 +90,7 @@ QUANTITIES = (
         head="R² ceiling",
         meaning="R² of a perfect model, ρ_m.",
         calibrated=RHO,
+        few=FEW_RHO,
     ),
     Quantity(
         "ccc",
@@ -92,6 +98,7 @@ QUANTITIES = (
         role="reference",
         meaning="Concordance of a perfect model, 2ρ_m/(1 + ρ_m); an inflated one may exceed it.",
         calibrated=RHO,
+        few=FEW_RHO,
         value=lambda b: b.ccc_reference,
     ),
     Quantity(
@@ -101,6 +108,7 @@ QUANTITIES = (
         role="reference",
         meaning="Half-width of the limits of agreement of a perfect model with Gaussian noise.",
         calibrated=SIGMA,
+        few=FEW_SIGMA,
         value=lambda b: b.loa_reference,
     ),
 )
@@ -124,6 +132,10 @@ class Bounds(Measured):
         Number of annotations that a label is the mean of.
     n_items : int or None
     provenance : Provenance
+    mae : MaeFloor or None
+        Floors of the MAE against single labels; None if only summaries are known.
+    profile : PrecisionProfile or None
+        The noise by the value, where one SD for all will not do; floors of the RMSE are then its.
     """
 
     noise_sd: Estimate
@@ -132,6 +144,8 @@ class Bounds(Measured):
     m: int
     n_items: int | None
     provenance: Provenance
+    mae: MaeFloor | None = None
+    profile: PrecisionProfile | None = None
 
     quantities = QUANTITIES
 
@@ -164,36 +178,81 @@ class Bounds(Measured):
 
     @property
     def rmse_floor(self) -> Estimate:
-        """σ/√m: least root-mean-square error."""
-        return self.noise_sd.scaled(1 / math.sqrt(self.m))
+        """σ/√m: least root-mean-square error; where σ goes with the value, its profile's floor.
+
+        That is the root of the mean of σ² over the labels at hand.
+        """
+        return self.one_sd.scaled(1 / math.sqrt(self.m))
+
+    @property
+    def one_sd(self) -> Estimate:
+        """The SD that floors are made of: σ, or the root of its mean square over the labels."""
+        if self.profile is None:
+            return self.noise_sd
+        return self.profile.floor.named("averaged over the labels at hand")
 
     @property
     def mae_floor(self) -> Estimate:
-        """E|X̄_m|: least mean absolute error.
+        """E|X̄_m|: least mean absolute error; never above `rmse_floor`.
 
-        E|D|/2 for m = 2, whatever the law, as long as it is symmetric (X₁ + X₂ and X₁ − X₂ then
-        have one law). For other m the Gaussian reading E|D|/√(2m), or σ·√(2/(πm)) where E|D| is
-        not known; `mae_bracket` holds without a law.
+        For m = 1 `MaeFloor.unbiased`, the hull over laws of the noise. E|D|/2 for m = 2, whatever
+        the law, as long as it is symmetric (X₁ + X₂ and X₁ − X₂ then have one law). For other m
+        the Gaussian reading E|D|/√(2m), or σ·√(2/(πm)) where E|D| is not known; its interval goes
+        on to that of σ·√(2/(πm)), which means of m approach, and begins at √(3/π) of the first,
+        as for uniform errors. `mae_bracket` holds without a law.
         """
+        if self.m == 1 and self.mae is not None:
+            return not_above(self.mae.unbiased, self.rmse_floor)
         if math.isnan(self.pair_mae.value):
             found = self.noise_sd.scaled(math.sqrt(2 / (math.pi * self.m)))
             return found.named("Gaussian reading of σ")
         found = self.pair_mae.scaled(1 / math.sqrt(2 * self.m))
-        return found.named("any symmetric noise" if self.m == 2 else "Gaussian reading of E|D|")
+        if self.m == 2:
+            return not_above(found.named("any symmetric noise"), self.rmse_floor)
+        return not_above(self._mean_of_many(found), self.rmse_floor)
+
+    def _mean_of_many(self, reading: Estimate) -> Estimate:
+        """Return the Gaussian reading of E|D| with limits that hold for other laws too."""
+        limits, sigma = reading.interval, self.one_sd.interval
+        if limits is None:
+            return reading.named("Gaussian reading of E|D|")
+        refuted = self.mae is not None and any(
+            c.name == "noise_law" and c.passed is False for c in self.mae.checks
+        )
+        top = 0.5 * (self.pair_mae.high or 0.0)  # of any symmetric law
+        if sigma is not None and not refuted:
+            top = min(top, max(limits.high, sigma.high * math.sqrt(2 / (math.pi * self.m))))
+        low = limits.low * math.sqrt(3 / math.pi)
+        words = "between the Gaussian readings of E|D| and of σ"
+        if sigma is None or refuted:
+            words = "from the Gaussian reading to any symmetric law"
+        return replace(reading, interval=Interval(low, top, limits.level, words))
 
     @property
-    def mae_bracket(self) -> dict[str, tuple[float, float]]:
+    def mae_bracket(self) -> dict[str, dict[str, float | None]]:
         """Limits of E|X̄_m| that hold for every symmetric law, and narrower ones for m = 1.
 
         With S_m the sum of m errors, E|S_m| does not fall and E|S_m|/m does not rise with m (they
         are a submartingale and a reverse martingale), and E|S₂| = E|D|: hence [1/m, ½]·E|D| for
-        m ≥ 2. For m = 1 see `annostat.noise.bracket`.
+        m ≥ 2. For m = 1 see `annostat.noise.bracket`; on whole numbers the log-concave end is that
+        of laws on whole numbers. "low" and "high" are at the estimate of E|D|, "low_limit" and
+        "high_limit" hold its sampling error; they are None where it has no interval.
         """
-        d = self.pair_mae.value
-        if math.isnan(d):
+        d = self.pair_mae
+        if math.isnan(d.value):
             return {}
+        if self.m == 1 and self.mae is not None:
+            return {name: dict(getattr(self.mae.bracket, name)) for name in FACTORS}
         factors = FACTORS if self.m == 1 else {"symmetric": (1 / self.m, 0.5)}
-        return {name: (low * d, high * d) for name, (low, high) in factors.items()}
+        return {
+            name: {
+                "low": low * d.value,
+                "high": high * d.value,
+                "low_limit": None if d.low is None else low * d.low,
+                "high_limit": None if d.high is None else high * d.high,
+            }
+            for name, (low, high) in factors.items()
+        }
 
     @property
     def correlation_ceiling(self) -> Estimate:
@@ -224,7 +283,7 @@ class Bounds(Measured):
 
         A reference, *not* a bound: for other laws these limits hold another share than 95%.
         """
-        return self.rmse_floor.scaled(NORMAL_95)
+        return self.noise_sd.scaled(NORMAL_95 / math.sqrt(self.m))
 
     def against(self, m: int) -> Self:
         """Return the bounds against the mean of m annotations."""
@@ -258,7 +317,7 @@ class Bounds(Measured):
         0.942
         """
         total = check_number("sd_of_labels", sd_of_labels, low=0.0, high=LARGEST, open_ends=True)
-        sigma = self.noise_sd
+        sigma = self.one_sd
         if math.isnan(sigma.value):
             raise AnnostatError("sd_of_labels needs the SD of the noise: give sd or rounds")
         if sigma.value >= total:
@@ -292,9 +351,9 @@ class Bounds(Measured):
             "unit": self.unit,
             **{name: e.to_dict() for name, e in self.estimates().items()},
             "pair_mae": self.pair_mae.to_dict(),
-            "mae_bracket": {
-                name: {"low": low, "high": high} for name, (low, high) in self.mae_bracket.items()
-            },
+            "mae_bracket": self.mae_bracket,
+            **({} if self.mae is None else {"mae": self.mae.to_dict()}),
+            **({} if self.profile is None else {"profile": self.profile.to_dict()}),
             "references": {
                 q.key: q.of(self).to_dict() for q in self.quantities if q.role == "reference"
             },
@@ -306,17 +365,34 @@ class Bounds(Measured):
 
     def sections(self) -> list[Section]:
         """Return what a person should read."""
-        return [Section(lines=self._answer()), self._floors()]
+        return [Section(lines=self.answer()), self._floors()]
 
-    def _answer(self) -> list[str]:
+    @property
+    def doubt(self) -> str:
+        """Why floors and ceilings that rest on squares are no headline; empty if they may be."""
+        return ""
+
+    def answer(self) -> list[str]:
+        """Return the sentences that a reader should read if no others."""
         lines = []
-        if not math.isnan(self.noise_sd.value):
-            sigma, floor = _brief(self.noise_sd), _brief(self.rmse_floor)
+        rmse = f"an RMSE of {_brief(self.rmse_floor)}"
+        known = not math.isnan(self.noise_sd.value)
+        if self.profile is not None:
+            lines.append(self.profile.in_words())
+            rmse += ", averaged over these labels"
+        elif known and not self.doubt:
+            sigma = _brief(self.noise_sd)
             lines.append(f"One annotation scatters about the truth with an SD of {sigma}.")
-            lines.append(f"Against {self.label}, a perfect model has an RMSE of {floor}.")
+        if self.doubt:
+            mae = _brief(self.mae_floor)
+            lines.append(f"Against {self.label}, a perfect model has an MAE of {mae}.")
+            lines.append(f"It has {rmse}; {self.doubt}.")
+        elif known:
+            lines.append(f"Against {self.label}, a perfect model has {rmse}.")
         if not math.isnan(self.reliability.value):
             ceiling = _brief(self.correlation_ceiling)
-            lines.append(f"Its correlation with {self.label} is {ceiling}.")
+            words = "under the same doubt" if self.doubt else ""
+            lines.append(f"Its correlation with {self.label} is {ceiling}{words and ', ' + words}.")
         lines.append("On average over test sets, no model can look better than that.")
         return lines
 
@@ -330,20 +406,27 @@ class Bounds(Measured):
         elsewhere = self.provenance.options.get("sd_of_labels")
         if elsewhere is not None:
             lines.append(f"Reliability and ceilings are for labels with an SD of {elsewhere:g}.")
-        words = {
-            "symmetric": "symmetric",
-            "unimodal": "symmetric and unimodal",
-            "log_concave": "log-concave",
-        }
-        if self.mae_bracket and self.m != 2:
-            spread = self.pair_mae.standard_uncertainty
-            brackets = ", ".join(
-                f"{format_number(low, spread)} to {format_number(high, spread)} if {words[name]}"
-                for name, (low, high) in self.mae_bracket.items()
-            )
-            lines.append(f"Floor of the MAE whatever the law of the noise: {brackets}.")
+        if self.mae is not None and self.mae.note and self.m == 1:
+            lines.append(self.mae.note)
+        if self.mae_bracket and not (
+            self.m == 1 and self.mae is not None and self.mae.law_of_picks
+        ):
+            lines.append(limits_line(self.mae_bracket))
         title = f"Floors and ceilings of a perfect model against {self.label}"
         return self.table(title, tuple(lines))
+
+
+def not_above(mae: Estimate, rmse: Estimate) -> Estimate:
+    """Return a floor of the MAE that is not above that of the RMSE of the same labels.
+
+    The two are estimated apart. Where tails are light, so that the RMSE has an interval that
+    holds, its upper limit is one for the MAE too; where they are heavy it is far above.
+    """
+    value, limits = min(mae.value, rmse.value), mae.interval
+    if limits is not None and rmse.interval is not None:
+        high = max(min(limits.high, rmse.interval.high), value)
+        limits = replace(limits, low=min(limits.low, value), high=high)
+    return replace(mae, value=value, interval=limits)
 
 
 def _brief(e: Estimate) -> str:

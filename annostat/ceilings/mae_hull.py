@@ -5,6 +5,7 @@ law. `hull` fits laws of many families; this module says what follows for the la
 meets, with the bias between raters and their unequal noise, and what is left where no law fits:
 
     equal raters, bias removed   E|X|                      hull of the families that are not refuted
+    raters as they are, the same mean_j E|X_j|             the same; if unequal [½, ¾]·E|D|
     one of two raters at random  E max(|X|, |D̄|/2)         the same, over the likelihood set
     a named rater                σ_j·[0.7071, 0.8660]      Laplace to uniform, for two rounds
                                  σ_j·(hull of E|X|/σ)      for three and more
@@ -33,9 +34,8 @@ from annostat.agreement.small import FEW
 from annostat.agreement.unequal import unequal_raters
 from annostat.agreement.variances import Variances
 from annostat.arrays import FloatArray
-from annostat.ceilings.differences import Differences
+from annostat.ceilings.differences import Differences, unbiased_pair_mae
 from annostat.ceilings.mae_result import MaeFloor
-from annostat.ceilings.values import unbiased_pair_mae
 from annostat.errors import check_level
 from annostat.labels.pairs import pair_mae
 from annostat.labels.rounds import Rounds
@@ -108,7 +108,7 @@ def mae_floor(
     around = _bracket(pair, step)
     if pair.value == 0:
         nothing = Estimate(0.0, unit=used.unit, note=ALL_EQUAL)
-        return MaeFloor(nothing, nothing, {}, around, (), ())
+        return MaeFloor(nothing, nothing, nothing, {}, around, (), ())
     if raters is None and not used.exchangeable:
         full = int(np.isfinite(used.values).all(axis=1).sum())
         raters = unequal_raters(used, level=level) if full >= FEWEST else None
@@ -136,19 +136,19 @@ def _floors(
     limits, unit = pair.interval, pair.unit
     if limits is None:
         found = pair.scaled(math.sqrt(1 / 2))
-        return MaeFloor(found, found, {}, around, (), ())
+        return MaeFloor(found, found, found, {}, around, (), ())
     unequal = raters is not None and raters.equal.passed is False
     refuted = fitted is not None and fitted.p_fit is not None and fitted.p_fit < REFUTED
     low, high, level = limits.low, limits.high, limits.level
-    note, method = "", "hull of likelihood intervals, shared difficulty"
+    note, method, remark = "", "hull of likelihood intervals, shared difficulty", pair.note
     bracketed = fitted is None or refuted
     if fitted is None:
-        method, note = "log-concave law on whole numbers, from E|D|", NARROW_NOTE
+        method, note = "log-concave laws on whole numbers, from E|D|", NARROW_NOTE
         ends = (float(around.log_concave["low_limit"] or 0.0), 0.75 * high)
         value = min(max(pair.value * math.sqrt(1 / 2), ends[0]), ends[1])
     else:
         # The likelihood of standardised differences is in units of the raters' mean noise SD.
-        value = fitted.fits[0].mean * seen.unit_size
+        value = float(fitted.fits[0].mean) * seen.unit_size
         ends = (
             fitted.low * seen.unit_size,
             max(fitted.high * seen.unit_size, high * math.sqrt(1 / 2)),
@@ -156,17 +156,18 @@ def _floors(
         if refuted:
             # Two humps make tails light; scales that are mixed make them heavy, and one hump.
             top, kind = (high, "symmetric") if seen.platykurtic else (0.75 * high, "unimodal")
-            method = f"any {kind} law, from E|D|"
+            method, remark = f"any {kind} law, from E|D|", NO_LAW
+            value = pair.value * math.sqrt(1 / 2)
             ends = (min(ends[0], low / 2), max(ends[1], top))
         elif seen.n_units < FEW:
             ends = (min(ends[0], low * 2 / 3), max(ends[1], 0.75 * high))
-    equal = Estimate(value, None, Interval(*ends, level, method), unit)
+    equal = Estimate(value, None, Interval(*ends, level, method), unit, remark)
     if seen.k == 2 and unequal:
-        bracketed, method = True, "unimodal laws of unequal raters, from E|D|"
+        bracketed, method = True, "unimodal laws of raters who differ, from E|D|"
         ends = (low / 2, max(0.75 * high, high if refuted else 0.0))
     elif seen.k > 2 and unequal and seen.light_tails:
         ends = (min(ends[0], LAPLACE * seen.unit_size), max(ends[1], UNIFORM * seen.unit_size))
-    one = Estimate(value, None, Interval(*ends, level, method), unit)
+    one = unbiased = Estimate(value, None, Interval(*ends, level, method), unit, remark)
     if np.any(seen.bias):
         one = _with_bias(seen, None if bracketed else fitted, one, raters)
     if unequal:
@@ -185,6 +186,7 @@ def _floors(
             )
         checks.insert(0, Check("noise_law", not refuted, text, None, fitted.p_fit))
     return MaeFloor(
+        unbiased,
         equal,
         one,
         _named(seen, fitted, raters, level),
@@ -196,9 +198,10 @@ def _floors(
 
 
 NARROW_NOTE = (
-    "The labels are whole numbers that lie close together: fit the law of picks, which gives a "
-    "sharper floor of the MAE."
+    "The labels are whole numbers that lie close together: the floor of the MAE is that of "
+    "log-concave laws on whole numbers."
 )
+NO_LAW = "no family of laws fits the differences"
 
 
 def _with_bias(
@@ -231,7 +234,7 @@ def _with_bias(
         shifts = zip(sizes, seen.bias, strict=True)
         value = float(np.mean([s * fitted.best.shifted(b / s) for s, b in shifts]))
     within = Interval(low, high, limits.level, limits.method)
-    return Estimate(min(max(value, low), high), None, within, alone.unit)
+    return Estimate(min(max(value, low), high), None, within, alone.unit, alone.note)
 
 
 def _named(
@@ -247,7 +250,8 @@ def _named(
         low, high = LAPLACE * sigma.interval.low, UNIFORM * sigma.interval.high
         value, method = GAUSS * sigma.value, "σ of the rater, Laplace to uniform"
         if seen.k > 2 and fitted is not None and sigma.value > 0 and sigma.interval.low > 0:
-            share = fitted.fits[0].mean
+            # No family has more than the uniform law; scales of few labels may fit as more.
+            share = min(fitted.fits[0].mean, max(UNIFORM, fitted.low))
             # Gaussian errors of a difficulty that is shared look like any law with heavier tails.
             top = max(fitted.high, seen.half_limit(level))
             value = sigma.value * share

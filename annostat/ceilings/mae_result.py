@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from annostat.agreement.label_kinds import ONE_OF_THEM
-from annostat.noise.brackets import Bracket
+from annostat.noise.brackets import Bracket, limits_line
 from annostat.noise.hull import FamilyFit
 from annostat.results.estimates import Estimate
 from annostat.results.result import Check, Result, check_section
@@ -16,6 +16,8 @@ from annostat.results.text import format_number
 if TYPE_CHECKING:
     import pandas as pd
 
+OF_PICKS = "The floor of the MAE is that of the law of picks, which has its brackets too."
+
 
 @dataclass(frozen=True)
 class MaeFloor(Result):
@@ -23,6 +25,8 @@ class MaeFloor(Result):
 
     Attributes
     ----------
+    unbiased : Estimate
+        Mean over these raters of E|X_j|, bias between rounds removed: the floor beside σ.
     equal_raters : Estimate
         E|X| of one annotation, bias between rounds removed: the floor against any of these raters'
         labels if they are equally noisy. Without an interval where that is refuted.
@@ -37,8 +41,11 @@ class MaeFloor(Result):
     checks : tuple of Check
         "noise_law" (whether any law fits), "equal_noise".
     note : str
+    law_of_picks : bool
+        Whether the floor beside σ and the bracket are those of `annostat.noise`, which says them.
     """
 
+    unbiased: Estimate
     equal_raters: Estimate
     one_of_them: Estimate
     named: dict[str, Estimate]
@@ -46,10 +53,16 @@ class MaeFloor(Result):
     fits: tuple[FamilyFit, ...]
     checks: tuple[Check, ...]
     note: str = ""
+    law_of_picks: bool = False
+
+    def of_picks(self, envelope: Estimate, bracket: Bracket) -> MaeFloor:
+        """Return the floors with that of the law of picks, so that a page says one number."""
+        return replace(self, unbiased=envelope, bracket=bracket, note=OF_PICKS, law_of_picks=True)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
         return {
+            "unbiased": self.unbiased.to_dict(),
             "equal_raters": self.equal_raters.to_dict(),
             "one_of_them": self.one_of_them.to_dict(),
             "named": {name: e.to_dict() for name, e in self.named.items()},
@@ -74,13 +87,19 @@ class MaeFloor(Result):
         """Return one row per kind of label."""
         import pandas as pd
 
-        rows = {ONE_OF_THEM: self.one_of_them, "equal raters": self.equal_raters, **self.named}
+        rows = {
+            ONE_OF_THEM: self.one_of_them,
+            "bias removed": self.unbiased,
+            "equal raters": self.equal_raters,
+            **self.named,
+        }
         return pd.DataFrame([{"label": name, **e.to_dict()} for name, e in rows.items()])
 
     def sections(self) -> list[Section]:
         """Return what a person should read."""
         rows = [
             ["one of these raters, at random", self.one_of_them],
+            ["one of them, bias removed", self.unbiased],
             ["any of them, if equally noisy", self.equal_raters],
             *([f"{name}", e] for name, e in self.named.items()),
         ]
@@ -94,11 +113,7 @@ class MaeFloor(Result):
             for name, e in rows
             if isinstance(e, Estimate)
         ]
-        b = self.bracket.log_concave
-        lines = [self.note] if self.note else []
-        if b["low_limit"] is not None:
-            low, high = (format_number(b[k]) for k in ("low_limit", "high_limit"))
-            lines.append(f"For any log-concave law, sampling error included: {low} to {high}.")
+        lines = [*([self.note] if self.note else []), limits_line(self.bracket.to_dict())]
         columns = ("label of", "floor of the MAE", "interval", "how")
         fits = [
             [

@@ -28,8 +28,9 @@ class MeasuredBounds(Bounds):
         Limits of agreement with the mean, of other rounds.
     by_label : UnequalRaters or None
         Each rater's bias and noise, and the floors against a label of each, of one of them at
-        random and of a new one; None where rounds have no identity, most items lack a label, or
-        a few carry the variance.
+        random and of a new one, of three rounds or more by `annostat.agreement.hierarchy`; None
+        where rounds have no identity, a few items carry the variance, two rounds have few items in
+        common, or more of them are not linked.
     checks : tuple of Check
     """
 
@@ -38,6 +39,15 @@ class MeasuredBounds(Bounds):
     deviations: MeanLimits | None = None
     by_label: UnequalRaters | None = None
     checks: tuple[Check, ...] = ()
+
+    @property
+    def doubt(self) -> str:
+        """What heavy tails leave of intervals of squares; empty where they are light."""
+        if not any(c.name == "heavy_tails" and c.passed is False for c in self.checks):
+            return ""
+        if self.rmse_floor.interval is None:
+            return "a few differences carry most of it, so that no interval holds"
+        return "tails are so heavy that its interval may be too short"
 
     @property
     def _labels(self) -> UnequalRaters | None:
@@ -65,6 +75,8 @@ class MeasuredBounds(Bounds):
     def sections(self) -> list[Section]:
         """Return what a person should read."""
         found = super().sections()
+        if self.profile is not None:
+            found.append(self.profile.sections()[0])
         if self._labels is not None:
             found += self._labels.sections()[:-1]
         if self.icc:

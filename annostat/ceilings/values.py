@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -14,11 +15,13 @@ from annostat.agreement import (
     icc,
     repeatability,
 )
+from annostat.agreement.by_label import RatersByHierarchy, floors_by_label
 from annostat.agreement.icc_forms import FLAT, NO_ERROR, IccForm
-from annostat.agreement.label_kinds import UnequalRaters
+from annostat.agreement.label_kinds import ONE_OF_THEM, UnequalRaters
 from annostat.agreement.mean_limits import limits_with_mean
 from annostat.agreement.noise_sd import ALL_EQUAL, NOTHING, check_degrees, noise_estimate
-from annostat.agreement.rater_bias import bias_of_raters
+from annostat.agreement.profile_result import PrecisionProfile
+from annostat.agreement.rater_bias import MORE, READ, bias_of_raters
 from annostat.agreement.small import (
     check_few,
     check_reliability,
@@ -26,20 +29,25 @@ from annostat.agreement.small import (
     f_interval,
     reliability_interval,
 )
-from annostat.agreement.unequal import unequal_raters
 from annostat.agreement.variances import NONE_COVERS, Variances, share_interval
-from annostat.ceilings.floors import ANTICORRELATED, Bounds
+from annostat.ceilings.by_value import (
+    check_tails,
+    one_for_all,
+    profile_where_needed,
+    reliability_by_profile,
+    without_interval,
+)
+from annostat.ceilings.floors import ANTICORRELATED, Bounds, not_above
+from annostat.ceilings.mae_hull import mae_floor
+from annostat.ceilings.mae_result import MaeFloor
 from annostat.ceilings.measured import MeasuredBounds
 from annostat.errors import check_count, check_level
-from annostat.labels.pairs import pair_mae
 from annostat.labels.rounds import Rounds
 from annostat.labels.taking import takes_rounds
 from annostat.resampling.generators import Rng, seed_of
 from annostat.resampling.parallel import Progress
 from annostat.results.estimates import Estimate
 from annostat.results.result import Check, Provenance
-
-MOST = 0.5  # share of the items with all labels from which raters are told apart
 
 
 @takes_rounds
@@ -79,9 +87,10 @@ def bounds(
     -------
     MeasuredBounds
         RMSE ≥ σ/√m, MAE ≥ E|X̄_m|, r ≤ √ρ_m and R² ≤ ρ_m for every model that has not seen the
-        noise of these labels. ρ comes from the analysis of variance: ICC(C,1), or ICC(1) if the
-        rounds are exchangeable. Its interval is bootstrap-t on the scale of −log(1 − ρ), and F with
-        degrees of freedom for the kurtosis below 30 independent items. Where a
+        noise of these labels. The MAE is that of `mae_floor`, the bias between rounds removed. ρ
+        comes from the analysis of variance: ICC(C,1), or ICC(1) if the rounds are exchangeable. Its
+        interval is bootstrap-t on the scale of −log(1 − ρ), and F with degrees of freedom for the
+        kurtosis below 30 independent items. Where a
         few differences carry most of the variance there is no interval for σ and ρ, since none
         covers; the MAE has one.
 
@@ -143,22 +152,39 @@ def bounds(
     else:
         reliability = reliability_estimate(v, interval=share, **resampled)
     tell(4, 4)
-    by_label = None if collapsed or v.dominated else _by_label(used, level)
+    profile = None
+    if interval == "auto":
+        profile = profile_where_needed(used, v, noise.checks, level=level)
+    by_label = None
+    if not collapsed and (profile is not None or not v.dominated):
+        by_label = floors_by_label(used, level=level)
+    read = READ if count == 1 else f"for single labels (m = 1) {READ}"
+    many = bias_of_many(used, MORE if by_label is None else read, level=level)
+    checks = seen_as_one(noise.checks, many)
+    sigma = noise.noise_sd
+    if profile is not None:
+        reliability = reliability_by_profile(v, profile, reliability, level=level)
+        sigma = one_for_all(sigma, profile)
+        table = tuple(replace(f, estimate=without_interval(f.estimate)) for f in table)
+    mae = mae_floor(used, raters=by_label, level=level)
     return MeasuredBounds(
-        noise_sd=noise.noise_sd,
+        noise_sd=sigma,
         reliability=reliability,
-        pair_mae=unbiased_pair_mae(used, v, level=level),
+        pair_mae=mae.bracket.pair_mae,
         m=count,
         n_items=used.n_items,
+        mae=mae,
+        profile=profile,
         icc=table,
         limits=limits,
         deviations=deviations,
-        by_label=by_label,
+        by_label=None if by_label is None else with_mae(by_label, mae),
         checks=(
-            *noise.checks,
+            *checks,
             *(() if limits is None else limits.checks),
-            *_of_many(used, level),
+            *many,
             *_of_labels(by_label),
+            *_of_noise(v, profile, by_label, mae),
             *_of_few(v, method == "log-t" and noise.noise_sd.interval is not None, reliability),
             *_whole_numbers(used),
         ),
@@ -179,16 +205,17 @@ def bounds(
 
 def bare_bounds(
     rounds: Rounds,
+    checks: Iterable[Check],
     *,
     level: float = 0.95,
     n_resamples: int = 2000,
     rng: Rng = 0,
     n_jobs: int | None = 1,
-) -> Bounds:
-    """Return the floors and ceilings of `bounds` against one label, and nothing else.
+) -> tuple[Bounds, UnequalRaters | None, tuple[Check, ...]]:
+    """Return the floors of `bounds` against one label, those by label, and what speaks against all.
 
-    For those who have the checks and the tables of agreement already, or need neither; parameters
-    as for `bounds`.
+    For those who have the checks of the rounds (`annostat.labels.check_rounds`) already, and need
+    no tables of agreement; parameters as for `bounds`.
     """
     used = rounds.usable()
     v = Variances.of(used)
@@ -199,10 +226,20 @@ def bare_bounds(
         "rng": rng,
         "n_jobs": n_jobs,
     }
-    return Bounds(
-        noise_estimate(v, unit=used.unit, **options),
-        reliability_estimate(v, **options),
-        unbiased_pair_mae(used, v, level=level),
+    profile = profile_where_needed(used, v, checks, level=level)
+    by_label = None
+    if profile is not None or not v.dominated:
+        by_label = floors_by_label(used, level=level)
+    mae = mae_floor(used, raters=by_label, level=level)
+    reliability = reliability_estimate(v, **options)
+    sigma = noise_estimate(v, unit=used.unit, **options)
+    if profile is not None:
+        reliability = reliability_by_profile(v, profile, reliability, level=level)
+        sigma = one_for_all(sigma, profile)
+    found = Bounds(
+        sigma,
+        reliability,
+        mae.bracket.pair_mae,
         1,
         used.n_items,
         Provenance(
@@ -212,7 +249,21 @@ def bare_bounds(
             seed_of(rng),
             {"level": level, "n_resamples": n_resamples},
         ),
+        mae,
+        profile,
     )
+    told = None if by_label is None else with_mae(by_label, mae)
+    return found, told, tuple(_of_noise(v, profile, by_label, mae))
+
+
+def with_mae(raters: UnequalRaters, mae: MaeFloor) -> UnequalRaters:
+    """Return the floors by label with those of the MAE, none of them above that of the RMSE."""
+    known = {ONE_OF_THEM: mae.one_of_them, **mae.named}
+    kinds = [
+        replace(k, mae_floor=not_above(known[k.name], k.rmse_floor)) if k.name in known else k
+        for k in raters.kinds
+    ]
+    return replace(raters, kinds=tuple(kinds))
 
 
 def reliability_estimate(
@@ -250,44 +301,41 @@ def reliability_estimate(
     return Estimate(value, error, found, "", note)
 
 
-def unbiased_pair_mae(rounds: Rounds, v: Variances, *, level: float = 0.95) -> Estimate:
-    """Return E|D| after removing the bias between rounds, and paying for its estimate.
-
-    Differences about an estimated bias are too small by √(1 − e/(N − n)), for N labels of n items
-    and e effects of rounds (exactly so for Gaussian noise and complete tables).
-    """
-    if float(v.within(v.sums.totals)) <= NOTHING:
-        return Estimate(0.0, unit=rounds.unit, note=ALL_EQUAL)
-    if not v.n_effects:
-        return pair_mae(rounds, level=level)
-    centred = replace(rounds, values=rounds.values - v.effects * v.scale)
-    shrink = math.sqrt(v.degrees / (v.n_labels - v.n_items))
-    return pair_mae(centred, level=level).scaled(1 / shrink)
-
-
-def _by_label(rounds: Rounds, level: float) -> UnequalRaters | None:
-    """Return the floors against each kind of label, where most items have a label of all raters."""
-    full = np.isfinite(rounds.values).all(axis=1)
-    if rounds.exchangeable or full.sum() < 3 or full.mean() < MOST:
-        return None
-    return unequal_raters(rounds, level=level)
-
-
 def _of_labels(by_label: UnequalRaters | None) -> list[Check]:
     """Return what speaks against raters that are alike, where something does."""
     if by_label is None:
         return []
-    return [check for check in (by_label.equal, by_label.tails) if check.passed is False]
+    seen = [by_label.equal]
+    if isinstance(by_label, RatersByHierarchy) and by_label.hierarchy is not None:
+        seen.append(by_label.hierarchy.difficulty)
+    return [check for check in seen if check.passed is False]
 
 
-def _of_many(rounds: Rounds, level: float) -> list[Check]:
+def _of_noise(
+    v: Variances, profile: PrecisionProfile | None, by_label: UnequalRaters | None, mae: MaeFloor
+) -> list[Check]:
+    """Return what speaks against one law of the noise, one SD, and intervals of squares."""
+    found = [] if profile is None or profile.constant.passed else [profile.constant]
+    tails = mae.checks if by_label is None else (by_label.tails,)
+    found += check_tails(v, profile, tails)
+    return found + [c for c in mae.checks if c.name == "noise_law" and c.passed is False]
+
+
+def bias_of_many(rounds: Rounds, remedy: str, *, level: float) -> list[Check]:
     """Return whether three or more raters are biased, over all items: no pair needs to share many.
 
-    The test of two rounds is among `check_rounds`.
+    `remedy` is what a failed check ends with. The test of two rounds is among `check_rounds`.
     """
     if rounds.n_rounds < 3 or rounds.exchangeable or rounds.cluster is not None:
         return []
-    return [bias_of_raters(rounds, level=level)]
+    found = bias_of_raters(rounds, level=level)
+    return [replace(found, message=found.message.replace(READ, remedy))]
+
+
+def seen_as_one(checks: Iterable[Check], many: Iterable[Check]) -> list[Check]:
+    """Return checks without that of pairs of rounds, if it saw no bias that all items show."""
+    biased = any(check.passed is False for check in many)
+    return [c for c in checks if not (biased and c.name == "bias" and c.passed)]
 
 
 def _of_few(v: Variances, shrunken: bool, reliability: Estimate) -> list[Check]:

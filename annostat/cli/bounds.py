@@ -95,7 +95,8 @@ if TYPE_CHECKING:
     "--plot",
     "plot_file",
     metavar="FILE",
-    help="Draw the differences, or deviations from the mean, and their limits (png, svg, pdf).",
+    help="Draw the differences, or deviations from the mean, with their limits, and the noise by "
+    "the value where it grows (png, svg, pdf).",
 )
 def bounds(**options: Any) -> None:
     """Say how good any model can look against noisy labels: values, categories, grades.
@@ -127,15 +128,10 @@ def bounds(**options: Any) -> None:
     if options["sd_of_labels"] is not None:
         results = {k: b.at(sd_of_labels=options["sd_of_labels"]) for k, b in results.items()}
     if options["plot_file"]:
-        from annostat.plotting import plot_bland_altman, plot_deviations, save_figure
-        from annostat.plotting.figures import new_figure
+        from annostat.plotting import plot_bounds, save_figure
 
         for name, result in results.items():
-            figure, ax = new_figure((6.4, 4.8))
-            if result.limits is not None:
-                plot_bland_altman(result.limits, ax=ax)
-            elif result.deviations is not None:
-                plot_deviations(result.deviations, ax=ax)
+            figure = plot_bounds(result)
             save_figure(figure, of_strata(options["plot_file"], results)[name])
     publish(results, options, by=None if summary else options["by"], read=read)
 

@@ -142,18 +142,22 @@ def _check_bias(rounds: Rounds, table: PairTable, alpha: float) -> Check:
     _, mean, a, b = min(pairs, key=lambda entry: (entry[0], -abs(entry[1])))
     size = f"{format_number(abs(mean), digits=3)}{_unit(rounds)}"
     names = rounds.names[a], rounds.names[b]
+    how = "the smaller of a t and a sign test, doubled"
+    if len(pairs) > 1:
+        how += f", over {len(pairs)} pairs"
     if p >= alpha:
         which = "the two rounds" if rounds.n_rounds == 2 else f"{names[0]} and {names[1]}"
         text = (
-            f"No bias between rounds is visible: {which} differ by {size} on average ({p_text(p)})."
+            f"No bias between rounds is visible: {which} differ by {size} on average ({p_text(p)}, "
+            f"{how})."
         )
         return Check(name, True, text, mean, p)
     what = f"by {size} on average" if mean else "more often to one side than to the other"
     order = "above" if mean > 0 else "below"
-    where = f" ({names[1]} {order} {names[0]})" if mean else f" ({names[0]}, {names[1]})"
+    where = f", {names[1]} {order} {names[0]}" if mean else f", {names[0]} and {names[1]}"
     text = (
-        f"The rounds are biased against each other, {what}{where}, {p_text(p)}: subtract the bias "
-        "before fitting, or use the SD of the differences, noise_sd² = (RMS² − bias²)/2."
+        f"The rounds are biased against each other, {what}{where} ({p_text(p)}, {how}): subtract "
+        "the bias before fitting, or use the SD of the differences, noise_sd² = (RMS² − bias²)/2."
     )
     return Check(name, False, text, mean, p)
 

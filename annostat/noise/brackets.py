@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -80,6 +81,29 @@ class Bracket(Result):
             f"ones, by {pair(self.unimodal)}; if it is log-concave too (no heavy tails), by "
             f"{pair(self.log_concave)}."
         )
+
+
+def limits_line(entries: Mapping[str, Mapping[str, float | None]]) -> str:
+    """Return brackets of the floor of the MAE with the sampling error of E|D|, in one sentence.
+
+    `entries` as in `Bracket.to_dict`; where E|D| has no interval they are those at its estimate.
+    """
+    words = {
+        "symmetric": "symmetric",
+        "unimodal": "symmetric and unimodal",
+        "log_concave": "log-concave",
+    }
+    known = all(entry["low_limit"] is not None for entry in entries.values())
+    low, high = ("low_limit", "high_limit") if known else ("low", "high")
+    ends = [entry[end] or 0.0 for entry in entries.values() for end in (low, high)]
+    spread = (max(ends) - min(ends)) / 8
+    told = ", ".join(
+        f"{format_number(entry[low], spread)} to {format_number(entry[high], spread)} if "
+        f"{words[name]}"
+        for name, entry in entries.items()
+    )
+    error = "sampling error included" if known else "without its sampling error"
+    return f"Floor of the MAE whatever the law of the noise, {error}: {told}."
 
 
 def bracket(pair: Estimate, *, lattice: bool = True) -> Bracket:

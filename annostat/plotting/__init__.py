@@ -10,14 +10,17 @@ from annostat.plotting.concentration import plot_concentration
 from annostat.plotting.figures import COLOURS, save_figure
 from annostat.plotting.masks import plot_disputed, plot_ladder, plot_masks
 from annostat.plotting.noise import plot_differences, plot_noise, plot_noise_law, plot_windows
+from annostat.plotting.profile import plot_profile
 from annostat.plotting.scaling import plot_scaling
 from annostat.plotting.truth import plot_rmse_floor, plot_scores
+from annostat.plotting.values import plot_bounds
 
 __all__ = [
     "COLOURS",
     "plot_afd",
     "plot_beat",
     "plot_bland_altman",
+    "plot_bounds",
     "plot_category_bounds",
     "plot_concentration",
     "plot_contact_sheet",
@@ -30,6 +33,7 @@ __all__ = [
     "plot_masks",
     "plot_noise",
     "plot_noise_law",
+    "plot_profile",
     "plot_rmse_floor",
     "plot_scaling",
     "plot_scores",

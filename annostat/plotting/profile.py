@@ -8,7 +8,7 @@ import numpy as np
 
 from annostat.agreement.profile_result import PrecisionProfile
 from annostat.errors import AnnostatError
-from annostat.plotting.figures import COLOURS, axes_of
+from annostat.plotting.figures import COLOURS, axes_of, spelt_out
 from annostat.results.text import percent
 
 if TYPE_CHECKING:
@@ -43,12 +43,14 @@ def plot_profile(result: PrecisionProfile, *, ax: Axes | None = None) -> Axes:
     level = next(e.interval.level for e in sd if e.interval is not None)
     label = f"{percent(level)} interval"
     ax.fill_between(y, low, high, color=COLOURS[0], alpha=0.25, lw=0, label=label)
-    ax.plot(y, [e.value for e in sd], color=COLOURS[0], lw=1.6, label=result.forms[0])
+    ax.plot(y, [e.value for e in sd], color=COLOURS[0], lw=1.6, label=f"{result.forms[0]} law")
     if result.floor.interval is not None:
-        ax.axhline(result.floor.value, color="black", lw=0.8, ls="--", label="floor of the RMSE")
+        floor = f"floor of the RMSE, {result.floor.short()}"
+        ax.axhline(result.floor.value, color=COLOURS[1], lw=1.4, ls="--", label=floor)
     unit = f" ({result.unit})" if result.unit else ""
     ax.set_xlabel(f"value{unit}")
     ax.set_ylabel(f"noise SD of one annotation{unit}")
     ax.set_ylim(bottom=0)
-    ax.legend(frameon=False, fontsize=8)
-    return ax
+    ax.legend(frameon=False, fontsize=8, loc="upper left")
+    ax.set_title("Noise by the value\n(10 to 90% of the values)")
+    return spelt_out(ax)

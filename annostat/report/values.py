@@ -10,7 +10,7 @@ from annostat.report.parts import Part, Picture, part_of
 
 @part_of.register
 def _measured(result: MeasuredBounds) -> Part:
-    from annostat.plotting import plot_bland_altman, plot_deviations
+    from annostat.plotting import plot_bland_altman, plot_deviations, plot_profile
 
     part = _bounds(result)
     pictures: tuple[Picture, ...] = ()
@@ -36,6 +36,15 @@ def _measured(result: MeasuredBounds) -> Part:
                 caption="How far readings are from the mean of their item, with the limits.",
             ),
         )
+    if result.profile is not None and result.profile.points:
+        pictures += (
+            Picture.of(
+                plot_profile,
+                result.profile,
+                alt=f"Noise SD against the value. {result.profile.in_words()}",
+                caption="The noise of one annotation by the value, with the floor of the RMSE.",
+            ),
+        )
     folded = [s for s in part.sections if s.title == "Intraclass correlation"]
     kept = [s for s in part.sections if s not in folded]
     return replace(part, sections=kept, more=folded, pictures=pictures)
@@ -43,11 +52,14 @@ def _measured(result: MeasuredBounds) -> Part:
 
 @part_of.register
 def _bounds(result: Bounds) -> Part:
-    *most, last = (f"{q.said} {q.of(result)}" for q in result.quantities if q.said)
-    answer = (
-        f"Against {result.label}, a perfect model has {', '.join(most)} and {last}: on average, no "
-        "model can look better."
-    )
+    answer = " ".join(result.answer())
+    if not result.doubt:
+        *most, last = (f"{q.said} {q.of(result)}" for q in result.quantities if q.said)
+        words = "" if result.profile is None else f"{result.profile.in_words()} "
+        answer = (
+            f"{words}Against {result.label}, a perfect model has {', '.join(most)} and {last}: on "
+            "average, no model can look better."
+        )
     title = f"How good a model can look against {result.label}"
     return Part.of(result, title=title, answer=(answer,))
 

@@ -44,6 +44,8 @@ class Quantity:
         One sentence for the docs.
     calibrated : str
         The outcome of the calibration study that its interval rests on.
+    few : str
+        The one below 30 items, where another interval is taken by default.
     value : callable, optional
         How it follows from the result; default: the attribute `key`.
     """
@@ -58,6 +60,7 @@ class Quantity:
     ranged: bool = False
     meaning: str = ""
     calibrated: str = ""
+    few: str = ""
     value: Callable[[Any], Estimate] | None = None
 
     def of(self, result: Any) -> Estimate:

@@ -18,6 +18,7 @@ from annostat.results.result import Check, Provenance, Result, check_section
 from annostat.results.sections import Section
 from annostat.results.text import format_p, plain
 from annostat.truth.comparison import Comparison
+from annostat.truth.floors import Floors
 from annostat.truth.trained import TrainedOnOne
 from annostat.truth.verdicts import Verdict
 
@@ -80,6 +81,10 @@ QUANTITIES = (
         meaning="Correlation with the truth.",
         calibrated="interval: correlation with truth, 0.1σ²",
     ),
+)
+KIND = (
+    "A perfect model here meets a label of one of these raters, at random: RMSE, MAE and R² count "
+    "the bias between them, correlations do not."
 )
 AGAINST_LABELS = tuple(q for q in QUANTITIES if q.role == "score")
 AGAINST_TRUTH = tuple(q for q in QUANTITIES if q.role == "truth")
@@ -193,8 +198,8 @@ class Scores(Result):
     Attributes
     ----------
     models : tuple of ModelScore
-    floors : mapping of str to Estimate
-        "rmse_floor", "mae_floor", "correlation_ceiling" and "r2_ceiling" against one label.
+    perfect : Floors
+        What a perfect model has against one label, and whose label that is.
     comparisons : tuple of Comparison
     checks : tuple of Check
     provenance : Provenance
@@ -205,12 +210,17 @@ class Scores(Result):
     """
 
     models: tuple[ModelScore, ...]
-    floors: Mapping[str, Estimate]
+    perfect: Floors
     comparisons: tuple[Comparison, ...]
     checks: tuple[Check, ...]
     provenance: Provenance
     rounds: Rounds
     predictions: Mapping[str, FloatArray]
+
+    @property
+    def floors(self) -> Mapping[str, Estimate]:
+        """Its "rmse_floor", "mae_floor", "correlation_ceiling" and "r2_ceiling"."""
+        return self.perfect.bounds
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
@@ -220,6 +230,7 @@ class Scores(Result):
             "notes": list(self.rounds.notes),
             "models": [m.to_dict() for m in self.models],
             "floors": {name: e.to_dict() for name, e in self.floors.items()},
+            "label_of": self.perfect.kind,
             "comparisons": [c.to_dict() for c in self.comparisons],
             "checks": [c.to_dict() for c in self.checks],
             "provenance": self.provenance.to_dict(),
@@ -251,7 +262,7 @@ class Scores(Result):
         z = self.rounds.values
         k = np.isfinite(z).sum(axis=1)
         mean = np.nansum(z, axis=1) / k
-        noise = self.floors["rmse_floor"].value / np.sqrt(k)
+        noise = self.perfect.noise_sd.value / np.sqrt(k)
         names = self.rounds.items
         if names is None:
             names = np.array([f"row {i + 1}" for i in range(len(z))], dtype=object)
@@ -296,8 +307,11 @@ class Scores(Result):
                 *([m.name, *(q.of(m).cell() for q in AGAINST_LABELS)] for m in self.models),
                 ["a perfect model", *(self.floor_of(q.key).cell() for q in AGAINST_LABELS)],
             ],
-            [f"{name}: {e.note}" for name, e in self.floors.items() if e.note]
-            + self._notes(AGAINST_LABELS),
+            [
+                *([KIND] if self.perfect.kind else []),
+                *(f"{name}: {e.note}" for name, e in self.floors.items() if e.note),
+                *self._notes(AGAINST_LABELS),
+            ],
         )
         truth = Section(
             "Against the truth",

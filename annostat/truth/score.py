@@ -11,8 +11,6 @@ from numpy.typing import ArrayLike
 
 from annostat._version import __version__
 from annostat.arrays import FloatArray
-from annostat.ceilings.floors import BOUNDS
-from annostat.ceilings.values import bare_bounds
 from annostat.errors import (
     LARGEST,
     AnnostatError,
@@ -27,15 +25,14 @@ from annostat.labels.checks import check_rounds
 from annostat.labels.kinds import kind_of
 from annostat.labels.rounds import Rounds
 from annostat.labels.taking import takes_rounds
-from annostat.noise import compare_noise
 from annostat.noise.compare import in_physical_units
 from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.generators import Rng, seed_of
 from annostat.resampling.parallel import Progress
-from annostat.results.estimates import Estimate
 from annostat.results.result import Check, Provenance
 from annostat.results.text import p_text, squared
 from annostat.truth.comparison import compare_models
+from annostat.truth.floors import floors_of
 from annostat.truth.model import Frame, score_model
 from annostat.truth.products import Labels
 from annostat.truth.result import ModelScore, Scores
@@ -171,15 +168,14 @@ def score_models(
         )
         for c in comparisons
     ]
+    checks = check_rounds(used, level=level, rng=0)
+    resampled: dict[str, Any] = {"n_resamples": n_resamples, "rng": rng, "n_jobs": n_jobs}
+    floors = floors_of(used, picks, checks, level=level, **resampled)
     return Scores(
         found,
-        floors_of(used, picks, level=level, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs),
+        floors,
         tuple(comparisons),
-        (
-            *_checks(found, models, used, 1 - level),
-            *check_rounds(used, level=level, rng=0),
-            *sort.checks(),
-        ),
+        (*_checks(found, models, used, 1 - level), *checks, *floors.checks, *sort.checks()),
         Provenance(
             __version__,
             _digest(used, models),
@@ -333,23 +329,3 @@ def _digest(rounds: Rounds, models: Mapping[str, FloatArray]) -> str:
     whole = np.column_stack([rounds.values, *models.values()])
     names = (*rounds.names, *models)
     return replace(rounds, values=whole, names=names).digest()
-
-
-def floors_of(
-    rounds: Rounds,
-    picks: Rounds | None,
-    *,
-    level: float,
-    n_resamples: int,
-    rng: Rng,
-    n_jobs: int | None,
-) -> dict[str, Estimate]:
-    """Return floors and ceilings against one label; that of the mae of picks from their law."""
-    limits = bare_bounds(rounds, level=level, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs)
-    found = {q.key: q.of(limits) for q in BOUNDS}
-    if picks is not None:
-        noise = compare_noise(
-            picks, physical=picks is not rounds, level=level, n_tests=0, rng=rng, n_jobs=n_jobs
-        )
-        found["mae_floor"] = noise.envelope
-    return found

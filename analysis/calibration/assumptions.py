@@ -1,0 +1,268 @@
+"""The table of docs/assumptions.md, from the results files and nothing else.
+
+``python -m analysis.calibration.assumptions``: what raters do, how it shows, what is printed, and
+how often a 95% interval held the truth (the mean over designs, and the least and the most).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from annostat.files import write_text
+
+PAGE = Path("docs/assumptions.md")
+STUDIES = Path("docs/studies")
+MARKED = re.compile(r"(<!-- table: raters -->\n).*?(<!-- end of table -->)", re.DOTALL)
+GAUSS, HEAVY, SKEW, SHARED = r"gauss|laplace", "t3", "skew", "shared"
+ALIKE = r"(?!.*(bias|ratio))"
+
+
+@dataclass(frozen=True)
+class Held:
+    """A rate over the designs of a suite whose law matches.
+
+    `what` is the outcome, `law` a pattern of the law from its beginning, `least` the fewest items,
+    `rounds` the fewest rounds; `missing` takes designs with gaps only.
+    """
+
+    words: str
+    suite: str
+    what: str
+    law: str = ""
+    least: int = 0
+    missing: bool = False
+    rounds: int = 0
+
+    def told(self, table: pd.DataFrame) -> str:
+        """Return the rate in words: its mean over designs, the least and the most."""
+        seen = table[
+            (table.suite == self.suite)
+            & (table.what == self.what)
+            & table.law.str.match(self.law)
+            & (table.n >= self.least)
+            & ((table.missing > 0) | (not self.missing))
+            & (table.rounds >= self.rounds)
+        ]
+        if seen.empty:
+            raise KeyError(f"no design of {self}")
+        low, mean, high = (
+            round(100 * v) for v in (seen.rate.min(), seen.rate.mean(), seen.rate.max())
+        )
+        return f"{self.words} {mean}%" + (f" ({low} to {high})" if low < high else "")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    raters: str
+    shows: str
+    printed: str
+    holds: tuple[Held, ...]
+
+
+ROWS = (
+    Row(
+        "Equally noisy, not biased, Gaussian or Laplace",
+        "no check fails",
+        "floors and ceilings as they stand; the floor of the MAE from the hull of families",
+        (
+            Held(
+                "σ, RMSE", "values", "interval: noise_sd, bootstrap-t", r"(gaussian|laplace)$", 30
+            ),
+            Held("ρ, R², r", "values", "interval: reliability", r"(gaussian|laplace)$", 30),
+            Held("MAE", "mae", "interval: mae_floor, hull", f"{ALIKE}({GAUSS})"),
+        ),
+    ),
+    Row(
+        "Few items, below 30",
+        "`few_items`",
+        "log-t for σ, F with fewer degrees of freedom for ρ",
+        (
+            Held("σ, RMSE", "few", "interval: noise_sd, log-t", f"{GAUSS}|{SKEW}|{SHARED}"),
+            Held("ρ, R², r", "few", "interval: reliability, F", f"{GAUSS}|{SKEW}|{SHARED}"),
+        ),
+    ),
+    Row(
+        "Biased against each other (1 to 2 SD)",
+        "`bias`, `rater_bias`",
+        "bias is taken off σ and its floors; floors by label, and the perfect model of `score`, "
+        "count it",
+        (
+            Held("RMSE, one of them", "unequal", "interval: one of them", f"({GAUSS}).*bias"),
+            Held("MAE, one of them", "mae", "interval: one of them", f"({GAUSS}).*bias"),
+        ),
+    ),
+    Row(
+        "Not equally noisy (ratio 3)",
+        "`equal_noise`, `equal_raters`",
+        "floors against a label of each; two rounds have the MAE of all unimodal laws",
+        (
+            Held(
+                "RMSE, quiet of two or three",
+                "unequal",
+                "interval: noise of the quiet rater",
+                f"({GAUSS}).*ratio",
+            ),
+            Held("noisy", "unequal", "interval: noise of the noisy rater", f"({GAUSS}).*ratio"),
+            Held(
+                "three to six by the hierarchy, quiet",
+                "hierarchy",
+                "interval: noise of the quiet rater",
+                f"({GAUSS}).*ratio",
+            ),
+            Held("noisy", "hierarchy", "interval: noise of the noisy rater", f"({GAUSS}).*ratio"),
+            Held("MAE", "mae", "interval: mae_floor, hull", f"({GAUSS}|uniform).*ratio"),
+            Held("the check fails in", "unequal", "test: equal noise", f"({GAUSS}).*ratio", 300),
+        ),
+    ),
+    Row(
+        "Label some items only (30 to 60% missing)",
+        "`rater_bias`",
+        "the hierarchy, as long as shared items link all raters",
+        (
+            Held(
+                "σ of the quiet",
+                "hierarchy",
+                "interval: noise of the quiet rater",
+                GAUSS,
+                missing=True,
+            ),
+            Held(
+                "of the noisy",
+                "hierarchy",
+                "interval: noise of the noisy rater",
+                GAUSS,
+                missing=True,
+            ),
+            Held("bias", "hierarchy", "interval: bias", GAUSS, missing=True),
+            Held("R²", "hierarchy", "interval: R² against one rater", GAUSS, missing=True),
+        ),
+    ),
+    Row(
+        "Are a sample of more like them",
+        "from three raters on",
+        "the floor against a new one: limits from five raters on, of three and four the lower one",
+        (Held("RMSE", "new rater", "interval: new rater"),),
+    ),
+    Row(
+        "Are noisier where the value is large",
+        "`constant_noise`, `dependence_on_value`",
+        "the precision profile; RMSE floor averaged over the labels at hand, ρ, R² and r from it",
+        (
+            Held("RMSE", "profile", "interval: floor", f"({GAUSS}), (?!constant)"),
+            Held(
+                "ρ, R², r", "profile", "interval: reliability, profile", f"({GAUSS}), (?!constant)"
+            ),
+            Held(
+                "another test set",
+                "profile",
+                "interval: floor of a test set",
+                f"({GAUSS}), (?!constant)",
+            ),
+            Held(
+                "σ at the 90% quantile",
+                "profile",
+                "interval: σ at the 90% quantile",
+                f"({GAUSS}), (?!constant)",
+            ),
+            Held(
+                "the check fails in", "profile", "test: constant", f"({GAUSS}), (?!constant)", 300
+            ),
+            Held("without cause in", "profile", "test: constant", f"({GAUSS}), constant"),
+        ),
+    ),
+    Row(
+        "Find the same items hard",
+        "`shared_difficulty`, from four labels on; never with two or three",
+        "the MAE's upper end holds it; the hierarchy takes it in where it is seen",
+        (
+            Held("MAE", "mae", "interval: mae_floor, hull", SHARED),
+            Held("σ of one, hierarchy", "hierarchy", "interval: noise of the noisy rater", SHARED),
+            Held("RMSE of the profile", "profile", "interval: floor", SHARED),
+            Held(
+                "the check fails in", "hierarchy", "test: shared difficulty", SHARED, 300, rounds=4
+            ),
+        ),
+    ),
+    Row(
+        "Err more to one side (exponential errors)",
+        "never, with two rounds",
+        "floors stand; the profile's lower end does not",
+        (
+            Held("RMSE, one of them", "unequal", "interval: one of them", SKEW),
+            Held("MAE", "mae", "interval: mae_floor, hull", SKEW),
+            Held("RMSE of the profile", "profile", "interval: floor", SKEW),
+            Held("σ at the 10% quantile", "profile", "interval: σ at the 10% quantile", SKEW),
+        ),
+    ),
+    Row(
+        "Have heavy tails (Student t, 3 degrees of freedom)",
+        "`heavy_tails`",
+        "the MAE is the first sentence; intervals of squares are said not to hold",
+        (
+            Held("MAE", "mae", "interval: mae_floor, hull", HEAVY),
+            Held("RMSE, one of them", "unequal", "interval: one of them", HEAVY),
+            Held("RMSE of the profile", "profile", "interval: floor", HEAVY),
+            Held("σ of one, hierarchy", "hierarchy", "interval: noise of the noisy rater", HEAVY),
+            Held("the check fails in", "mae", "test: heavy_tails", HEAVY, 300),
+        ),
+    ),
+    Row(
+        "Blunder once in 300",
+        "`influence`, `heavy_tails`",
+        "where a few differences carry the variance no interval of squares is printed; those of "
+        "E\\|D\\| and of the MAE are",
+        (
+            Held("E\\|D\\|", "values", "interval: pair_mae", r"laplace \+ 1/300"),
+            Held(
+                "σ, where it is printed",
+                "values",
+                "interval: noise_sd, bootstrap-t",
+                r"laplace \+ 1/300",
+            ),
+        ),
+    ),
+    Row(
+        "Taught the model (one of two rounds)",
+        "`leakage`",
+        'its error by Grubbs\' moments, cut to what is possible; "not resolved by two rounds"',
+        (
+            Held("E(f−Y)², share 0", "trained", "interval: square error, share 0"),
+            Held(
+                "share 0.9",
+                "trained",
+                "interval: square error, share 0.9",
+                f"{GAUSS}|{SKEW}|{SHARED}",
+            ),
+            Held("honest models are said to have learned in", "trained", "test: learned, share 0"),
+        ),
+    ),
+)
+
+
+def filled(text: str, table: pd.DataFrame) -> str:
+    """Return the page with its table."""
+    lines = ["| what raters do | how it shows | what is printed | how well it holds |"]
+    lines.append("|---|---|---|---|")
+    for row in ROWS:
+        held = "; ".join(h.told(table) for h in row.holds)
+        lines.append(f"| {row.raters} | {row.shows} | {row.printed} | {held} |")
+    body = "\n".join(lines)
+    return MARKED.sub(lambda m: f"{m[1]}\n{body}\n\n{m[2]}", text)
+
+
+def results() -> pd.DataFrame:
+    """Return the results of both studies, one row for each outcome of a design."""
+    return pd.concat(
+        [pd.read_csv(STUDIES / f"{name}.csv") for name in ("calibration", "raters")],
+        ignore_index=True,
+    )
+
+
+if __name__ == "__main__":
+    write_text(PAGE, filled(PAGE.read_text(encoding="utf-8"), results()))
