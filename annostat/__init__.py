@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     )
     from annostat.ceilings import Bounds, bounds, bounds_from_summary, compare_published
     from annostat.errors import AnnostatError, AnnostatWarning
+    from annostat.interchange import interchange
     from annostat.labels import Rounds
     from annostat.noise import (
         NoiseComparison,
@@ -70,6 +71,7 @@ __all__ = [
     "consensus",
     "datasets",
     "fit_noise",
+    "interchange",
     "labels",
     "masks",
     "noise",
@@ -113,6 +115,7 @@ __getattr__, __dir__ = attach(
         "concentration": "annostat.concentration",
         "consensus": "annostat.consensus",
         "datasets": "annostat.datasets",
+        "interchange": "annostat.interchange",
         "fit_noise": "annostat.noise",
         "labels": "annostat.labels",
         "masks": "annostat.masks",

@@ -1,0 +1,190 @@
+"""Whether a model is one of the rounds, or made of them: then it has what it is compared with."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from annostat.arrays import FloatArray
+from annostat.errors import AnnostatError, shown
+
+ALL_SUBSETS = 6  # rounds up to which each subset is tried
+SAME = 0.99  # share of the items that tell
+FEWEST = 10  # items that tell, below which nothing is refused
+ROUNDED = 0.2  # a model's rounding that is small beside what two labels differ by
+IDENTICAL = 0.002  # median 1 − Dice below which two sets of masks are one
+
+
+def refuse_made_of(
+    name: str, f: FloatArray, z: FloatArray, names: Sequence[str], *, nominal: bool
+) -> str:
+    """Refuse a model that equals a round, or a mean, median or vote of several.
+
+    Parameters
+    ----------
+    name : str
+    f : float64 array of shape (n_items,)
+        NaN where it says nothing.
+    z : float64 array of shape (n_items, n_rounds)
+        NaN where there is no label.
+    names : sequence of str
+        Of the rounds.
+    nominal : bool
+        Whether the labels are codes without an order: they have a vote, and no mean.
+
+    Returns
+    -------
+    str
+        A word of doubt: it equals a vote or median, but so might a perfect model, as labels differ
+        too rarely. Empty otherwise.
+
+    Raises
+    ------
+    AnnostatError
+    """
+    doubt = ""
+    step = _step(f)
+    seen = np.isfinite(z)
+    with np.errstate(invalid="ignore"):
+        spread = float(np.nanmean(np.abs(z - np.nanmean(z, axis=1, keepdims=True))))
+    slack = 0.5000001 * step if 0 < step < ROUNDED * spread else 0.0
+    differing = _differing(z)
+    for subset in _subsets(len(names)):
+        part = z[:, subset]
+        whole = seen[:, subset].all(axis=1) & np.isfinite(f)
+        # What a single round says tells only where another says something else.
+        against = z if len(subset) == 1 else part
+        with np.errstate(invalid="ignore"):
+            varied = np.nanmax(np.where(whole[:, None], against, 0.0), axis=1) > np.nanmin(
+                np.where(whole[:, None], against, 0.0), axis=1
+            )
+        telling = whole & varied
+        if telling.sum() < FEWEST:
+            continue
+        for words, merged in _merged(part[telling], nominal):
+            known = np.isfinite(merged)
+            if known.sum() < FEWEST:
+                continue
+            g, m = f[telling][known], merged[known]
+            same = np.abs(g - m) <= slack + 1e-9 * np.maximum(np.abs(g), np.abs(m))
+            if same.mean() < SAME:
+                continue
+            labels = [names[j] for j in subset]
+            of = labels[0] if len(subset) == 1 else f"{words} of {_listed(labels)}"
+            text = (
+                f"model {name!r} equals {of} on {100 * same.mean():.0f}% of the "
+                f"{int(known.sum()):,} items that tell"
+            )
+            if len(subset) >= 3 and words != "the mean":
+                # A perfect model departs from a vote only where most of the labels err alike.
+                most = len(subset) // 2 + 1
+                expected = whole.sum() * math.comb(len(subset), most) * (differing / 2) ** most
+                if expected < 3:
+                    doubt = f"{text}: if it was made of them leave it out, it would look too good"
+                    continue
+            raise AnnostatError(
+                f"{text}: it contains the labels it would be compared with. Leave it out"
+            )
+    return doubt
+
+
+def _subsets(k: int) -> Iterator[tuple[int, ...]]:
+    sizes = range(1, k + 1) if k <= ALL_SUBSETS else sorted({1, 2, k - 1, k})
+    for size in sizes:
+        yield from combinations(range(k), size)
+
+
+def _merged(part: FloatArray, nominal: bool) -> Iterator[tuple[str, FloatArray]]:
+    """Yield what labels may be merged into; NaN where the rule gives nothing."""
+    if part.shape[1] == 1:
+        yield "", part[:, 0]
+        return
+    if not nominal:
+        mean = part.mean(axis=1)
+        yield "the mean", mean
+        if (part == np.round(part)).all():
+            yield "the rounded mean", np.rint(mean)
+        if part.shape[1] >= 3:
+            yield "the median", np.median(part, axis=1)
+        return
+    if part.shape[1] >= 3:
+        yield "the majority", majority(part)
+
+
+def majority(codes: FloatArray) -> FloatArray:
+    """Return the code that most of an item's labels have, NaN for a tie."""
+    votes = np.stack([(codes == codes[:, [j]]).sum(axis=1) for j in range(codes.shape[1])], axis=1)
+    top = votes.max(axis=1)
+    best = np.take_along_axis(codes, votes.argmax(axis=1)[:, None], axis=1)[:, 0]
+    tied = ((votes == top[:, None]) & (codes != best[:, None])).any(axis=1)
+    return np.where(tied, np.nan, best)
+
+
+def _differing(z: FloatArray) -> float:
+    """Return the share of pairs of labels that differ."""
+    pairs = different = 0
+    for j, k in combinations(range(z.shape[1]), 2):
+        both = np.isfinite(z[:, j]) & np.isfinite(z[:, k])
+        pairs += int(both.sum())
+        different += int((z[both, j] != z[both, k]).sum())
+    return different / pairs if pairs else 0.0
+
+
+def _step(f: FloatArray) -> float:
+    """Return the last decimal place that a model's numbers have, 0 if there are many."""
+    there = f[np.isfinite(f)]
+    for places in range(5):
+        if np.allclose(there, np.round(there, places), rtol=0, atol=1e-9):
+            return float(10.0**-places)
+    return 0.0
+
+
+def _listed(names: Sequence[str]) -> str:
+    return shown(names, 8) if len(names) > 3 else " and ".join([", ".join(names[:-1]), names[-1]])
+
+
+def refuse_same_masks(name: str, losses: FloatArray, names: Sequence[str]) -> None:
+    """Refuse masks of a model that are those of a rater, or a consensus.
+
+    Parameters
+    ----------
+    losses : float64 array of shape (n_items, n_sources)
+        1 − Dice to the masks of each source, NaN where there is none.
+    names : sequence of str
+        Of the sources, as they stand in the sentence.
+    """
+    for j, source in enumerate(names):
+        there = losses[np.isfinite(losses[:, j]), j]
+        if there.size >= FEWEST and np.median(there) < IDENTICAL:
+            raise AnnostatError(
+                f"model {name!r} is {source} (median 1 − Dice {np.median(there):.4f}): it contains "
+                "the masks it would be compared with. Leave it out"
+            )
+
+
+def shared_noise(
+    f: FloatArray, z: FloatArray, *, exchangeable: bool
+) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Return (f − z̄)² − s²/k of each item, which has the mean E(f − Y)² ≥ 0, and where it is known.
+
+    A mean below 0 says that the model errs with the labels: it has seen them. Biases of rounds
+    that have an identity, which would lower it too, are taken out first.
+    """
+    seen = np.isfinite(z)
+    k = seen.sum(axis=1)
+    values = z.copy()
+    if not exchangeable:
+        for _ in range(20):
+            with np.errstate(invalid="ignore", divide="ignore"):
+                centre = np.where(seen, values, 0.0).sum(axis=1) / k
+                away = np.where(seen, values - centre[:, None], 0.0).sum(axis=0) / seen.sum(axis=0)
+            values = values - away
+    usable = (k >= 2) & np.isfinite(f)
+    e = np.where(seen, f[:, None] - values, 0.0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found = (e.sum(axis=1) ** 2 - (e**2).sum(axis=1)) / (k * (k - 1))
+    return found, usable
