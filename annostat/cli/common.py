@@ -80,12 +80,14 @@ missing_option = click.option(
 )
 
 
-def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def table_options(
+    command: Callable[..., Any], examples: Iterable[str] = EXAMPLES
+) -> Callable[..., Any]:
     """Add the options that say what is in the table."""
     return add(
         command,
         click.argument("source", metavar="ROUNDS", required=False),
-        click.option("--example", type=click.Choice(list(EXAMPLES)), help="Bundled data instead."),
+        click.option("--example", type=click.Choice(list(examples)), help="Bundled data instead."),
         item_option,
         click.option(
             "--rounds",

@@ -29,7 +29,7 @@ class Distance:
     name : str
         How it is asked for.
     label : str
-        What changes, in words: "disagreement", "1 − Dice".
+        What changes, in words: "the disagreement", "1 − Dice".
     kinds : tuple of {"numbers", "masks", "points"}
         The labels that it takes.
     unit : {"labels", "square", "none"}
@@ -122,36 +122,40 @@ NUMBERS, MASKS, POINTS = ("numbers",), ("masks",), ("points",)
 # quarters for symmetric one-peaked errors; exactly half of a mean square without bias.
 DISTANCES = (
     Distance(
-        "absolute", "disagreement", NUMBERS, between=absolute, ratio=True, perfect=(0.5, 0.75)
+        "absolute", "the disagreement", NUMBERS, between=absolute, ratio=True, perfect=(0.5, 0.75)
     ),
     Distance(
         "squared",
-        "mean square disagreement",
+        "the mean square disagreement",
         NUMBERS,
         "square",
         square,
         ratio=True,
         perfect=(0.5, 0.5),
     ),
-    Distance("differ", "disagreeing share", NUMBERS, "none", differ, share=True),
-    Distance("linear", "disagreement", NUMBERS, between=absolute, ratio=True, perfect=(0.5, 1.0)),
+    Distance("differ", "the disagreeing share", NUMBERS, "none", differ, share=True),
+    Distance(
+        "linear", "the disagreement", NUMBERS, between=absolute, ratio=True, perfect=(0.5, 1.0)
+    ),
     Distance(
         "quadratic",
-        "mean square disagreement",
+        "the mean square disagreement",
         NUMBERS,
         "square",
         square,
         ratio=True,
         perfect=(0.5, 0.5),
     ),
-    Distance("1-dice", "1 − Dice", MASKS, "none", one_minus("dice"), share=True),
-    Distance("1-iou", "1 − IoU", MASKS, "none", one_minus("iou"), share=True),
-    Distance("hd95", "95% Hausdorff distance", MASKS, spaced=of_surfaces(2)),
-    Distance("surface", "mean surface distance", MASKS, spaced=of_surfaces(0)),
     Distance(
-        "radial", "radial disagreement", POINTS, between=radial, ratio=True, perfect=(0.5, 1.0)
+        "1-dice", "1 − Dice", MASKS, "none", one_minus("dice"), share=True, perfect=(0.5, 0.75)
     ),
-    Distance("further", "share further than", (*NUMBERS, *POINTS), "none", share=True),
+    Distance("1-iou", "1 − IoU", MASKS, "none", one_minus("iou"), share=True),
+    Distance("hd95", "the 95% Hausdorff distance", MASKS, spaced=of_surfaces(2)),
+    Distance("surface", "the mean surface distance", MASKS, spaced=of_surfaces(0)),
+    Distance(
+        "radial", "the radial disagreement", POINTS, between=radial, ratio=True, perfect=(0.5, 1.0)
+    ),
+    Distance("further", "the share further than", (*NUMBERS, *POINTS), "none", share=True),
 )
 NAMES = tuple(d.name for d in DISTANCES)
 DEFAULTS = {"numbers": "absolute", "masks": "1-dice", "points": "radial"}
@@ -180,7 +184,7 @@ def distance_of(
         found = asked
     elif callable(asked):
         name = getattr(asked, "__name__", "a function")
-        return Distance(name, f"disagreement ({name})", (kind,), "none", asked)
+        return Distance(name, f"the disagreement ({name})", (kind,), "none", asked)
     else:
         check_choice("distance", asked, NAMES)
         [found] = [d for d in DISTANCES if d.name == asked]
@@ -200,6 +204,6 @@ def distance_of(
             return np.asarray(inner(a, b) > limit, dtype=np.float64)
 
         return replace(
-            found, label=f"share further than {limit:g}", between=beyond, threshold=limit
+            found, label=f"the share further than {limit:g}", between=beyond, threshold=limit
         )
     return found

@@ -13,6 +13,7 @@ from annostat.arrays import FloatArray, digest
 from annostat.errors import AnnostatError, check_choice, check_numbers, check_squares, shown
 from annostat.interchange.cells import Columns
 from annostat.labels import MaskRounds, Rounds
+from annostat.labels.coded import coded
 from annostat.labels.read import Read
 from annostat.resampling import cluster_codes
 
@@ -79,6 +80,8 @@ def take(labels: Any, predictions: Any, label: int | None, unit: str) -> Taken:
         raise AnnostatError("label is for masks of several structures; these labels are no masks")
     if isinstance(labels, np.ndarray) and labels.ndim == 3:
         return _points(labels, predictions, unit)
+    if isinstance(labels, np.ndarray) and labels.dtype.kind in "OUST":
+        labels, predictions = _categories(labels, predictions)
     if not isinstance(labels, Rounds):
         labels = Rounds.from_array(labels)
     if unit:
@@ -102,6 +105,13 @@ def _mapping(predictions: Any, names: tuple[str, ...]) -> dict[str, Any]:
         if name in names:
             raise AnnostatError(f"{name!r} is a round and a model: a model needs a name of its own")
     return found
+
+
+def _categories(labels: NDArray[Any], predictions: Any) -> tuple[FloatArray, dict[str, Any]]:
+    """Return labels and predictions that are text as numbers that stand for them."""
+    named = _mapping(predictions, ())
+    codes = coded([labels, *(np.asarray(f, dtype=object) for f in named.values())])
+    return codes[0], dict(zip(named, codes[1:], strict=True))
 
 
 def _numbers(rounds: Rounds, predictions: Any) -> Taken:

@@ -59,10 +59,10 @@ def shown(result: Said, estimate: Estimate) -> Estimate:
     return estimate.scaled(scale, unit=unit_of(result))
 
 
-def rounded_up(result: Said, margin: float) -> str:
+def rounded_up(result: Said, margin: float, *, units: bool = True) -> str:
     """Return a margin with two digits and its unit, never less than it is."""
     scaled = margin * (100.0 if counted(result) else 1.0)
-    unit = f" {unit_of(result)}" if unit_of(result) else ""
+    unit = f" {unit_of(result)}" if units and unit_of(result) else ""
     if scaled <= 0 or not math.isfinite(scaled):
         return f"{format_number(scaled)}{unit}"
     step = 10.0 ** (math.floor(math.log10(scaled)) - 1)
@@ -126,7 +126,7 @@ def quote(result: Said) -> str:
         rest += f" ({among.range()})"
     label = result.distance.label
     return (
-        f"Put in the place of {whom(result)}, the model changes the {label} by "
+        f"Put in the place of {whom(result)}, the model changes {label} by "
         f"{', '.join(parts)}. {rest}."
     )
 
@@ -136,7 +136,7 @@ def short_verdict(result: Said, name: str, least: float, model: ModelPlace) -> s
     if name == WITHIN:
         return f"as good, within {margin_words(result, model)}"
     if name == OPEN and math.isfinite(least):
-        return f"not resolved, needs a margin of {rounded_up(result, least)}"
+        return f"not resolved, needs a margin of {rounded_up(result, least, units=False)}"
     return name
 
 
@@ -198,7 +198,7 @@ def _checks(result: Said) -> list[str]:
 
 def _heading(result: Said) -> str:
     unit = unit_of(result)
-    return f"change of the {result.distance.label}" + (f", {unit}" if unit else "")
+    return f"change of {result.distance.label}" + (f", {unit}" if unit else "")
 
 
 def _models(result: Said) -> Section:
