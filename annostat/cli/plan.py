@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from annostat.cli.common import Command, input_options, load, publish, read_of
+from annostat.cli.common import Command, input_options, load, load_all, publish, read_of
 from annostat.errors import AnnostatError
 
 
@@ -35,11 +35,30 @@ from annostat.errors import AnnostatError
     show_default=True,
     help="Half-width of an abandoned pick of that law.",
 )
+@click.option(
+    "--for",
+    "aim",
+    type=click.Choice(("floor", "interchange")),
+    default="floor",
+    show_default=True,
+    help="What is planned: the floor of picks, or a model in an annotator's place (--model).",
+)
+@click.option("--distance", metavar="NAME", help="As in annostat interchange.")
+@click.option(
+    "--margin", type=float, metavar="X", help="Of interchange; 0 is better than a reader."
+)
+@click.option("--change", type=float, metavar="X", help="γ that is presumed. [default: pilot's]")
+@click.option(
+    "--power", type=float, default=0.8, show_default=True, help="Wanted chance of the claim."
+)
 def plan(**options: Any) -> None:
-    """Say how many double annotations a wanted width of the interval of the mae needs.
+    """Say how many annotations a wanted width or a wanted claim needs.
 
-    ROUNDS is a table of pilot data; without it, name a law by --core and --mae.
+    ROUNDS is a table of pilot data; without it, name a law of picks by --core and --mae. With
+    --for interchange --model M: items and readers to show that M is as good as an annotator.
     """
+    if options["aim"] == "interchange":
+        return of_interchange(options)
     from annostat.noise import NoiseModel, plan_rounds
 
     source: Any
@@ -71,3 +90,26 @@ def plan(**options: Any) -> None:
         n_jobs=options["n_jobs"],
     )
     publish({"": result}, options, by=None, read=read)
+
+
+def of_interchange(options: dict[str, Any]) -> None:
+    """Plan a study of a model in an annotator's place."""
+    from annostat.interchange import interchange, plan_interchange
+
+    if not options["models"] or options["core"] is not None:
+        raise AnnostatError("--for interchange needs pilot data with a model: ROUNDS and --model")
+    if options["by"]:
+        raise AnnostatError("plan has no strata: leave out --by")
+    both = load_all(options, unit="", collapse=False)
+    rounds = both.without_models()
+    predictions = {m: both.values[:, both.names.index(m)] for m in options["models"]}
+    pilot = interchange(rounds, predictions, distance=options["distance"], level=options["level"])
+    result = plan_interchange(
+        pilot,
+        change=options["change"],
+        margin=options["margin"],
+        power=options["power"],
+        level=options["level"],
+        rng=options["seed"],
+    )
+    publish({"": result}, options, by=None, read=read_of(rounds))

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from annostat.interchange.distances import DISTANCES, Distance
     from annostat.interchange.measure import interchange
     from annostat.interchange.places import Difference, ModelPlace, Place
+    from annostat.interchange.planning import InterchangePlan, plan_interchange
     from annostat.interchange.result import Interchange
     from annostat.interchange.verdicts import Standing
 
@@ -22,10 +23,12 @@ __all__ = [
     "Difference",
     "Distance",
     "Interchange",
+    "InterchangePlan",
     "ModelPlace",
     "Place",
     "Standing",
     "interchange",
+    "plan_interchange",
 ]
 
 __getattr__, __dir__ = attach(
@@ -36,10 +39,12 @@ __getattr__, __dir__ = attach(
         "Difference": "annostat.interchange.places",
         "Distance": "annostat.interchange.distances",
         "Interchange": "annostat.interchange.result",
+        "InterchangePlan": "annostat.interchange.planning",
         "ModelPlace": "annostat.interchange.places",
         "Place": "annostat.interchange.places",
         "Standing": "annostat.interchange.verdicts",
         "interchange": "annostat.interchange.measure",
+        "plan_interchange": "annostat.interchange.planning",
     },
 )
 

@@ -163,18 +163,23 @@ class Units:
             return Spread(value, math.nan, math.nan, n)
         jackknife = (k - 1) / k * float(np.sum((left_out - left_out.mean()) ** 2))
         if half:
-            cells = self.by_reader @ slopes
-            totals = cells.sum(axis=0)
-            cells = cells - cells.mean(axis=1, keepdims=True)
-            of_cells, of_readers = float(np.sum(cells**2)), float(totals @ totals)
-            # Noise of single cells is in the variance over items, and in that over readers again.
-            share = min(0.5 * of_cells / of_readers, 1.0) if of_readers > 0 else 1.0
-            jackknife *= 1 - share
+            cells, totals = self.by_cell(g)
+            square = float(totals @ totals)
+            # The noise of single cells is in the variance over items, and in that over readers.
+            share = 0.5 * float(np.sum(cells**2)) / square if square > 0 else 1.0
+            jackknife *= 1 - min(share, 1.0)
         variance = items + jackknife
         if variance <= 0:
             return Spread(value, 0.0, float(n - 1), n)
         df = variance**2 / (items**2 / (n - 1) + jackknife**2 / (k - 1))
         return Spread(value, variance, df, n)
+
+    def by_cell(self, g: Statistic) -> tuple[FloatArray, FloatArray]:
+        """Return what each cell adds to a statistic, about the unit's mean, and each reader."""
+        if self.by_reader is None:
+            return np.zeros((self.n_units, 1)), np.zeros(1)
+        cells = self.by_reader @ _slopes(g, self.sums.sum(axis=0))
+        return cells - cells.mean(axis=1, keepdims=True), np.asarray(cells.sum(axis=0))
 
 
 def _add_up(columns: FloatArray, codes: NDArray[np.int64], n: int) -> FloatArray:

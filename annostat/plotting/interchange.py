@@ -68,13 +68,20 @@ def plot_interchange(result: Interchange, *, ax: Axes | None = None) -> Axes:
             fontsize=8,
         )
     ax.set_yticks(range(len(result.models)), [printable(m.name) for m in result.models])
-    ax.set_ylim(len(result.models) - 0.4, -0.7)
+    ax.set_ylim(len(result.models) - 0.2, -0.7)
     unit = unit_of(result)
     unit = "percentage points" if unit == POINTS else unit
-    ax.set_xlabel(
-        f"change of {result.distance.label}{f' ({unit})' if unit else ''}\n"
-        "← better than a reader      worse →"
-    )
+    ax.set_xlabel(f"change of {result.distance.label}{f' ({unit})' if unit else ''}")
+    for words, shift, side in (("← better", -4, "right"), ("worse →", 4, "left")):
+        ax.annotate(
+            words,
+            (0, 0.02),
+            (shift, 0),
+            xycoords=ax.get_xaxis_transform(),
+            textcoords="offset points",
+            ha=side,
+            fontsize=8,
+        )
     ax.legend(
         frameon=False,
         fontsize=8,
