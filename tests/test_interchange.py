@@ -520,3 +520,31 @@ def test_every_distance_is_declared_whole():
     for d in DISTANCES:
         assert d.kinds and d.label and d.unit in ("labels", "square", "none")
         assert (d.between is None) != (d.spaced is None) or d.name == "further"
+
+
+def test_biases_are_those_of_the_two_way_layout():
+    from annostat.interchange.contains import biases
+
+    _, z, g = labels_of(80, 4, bias=3.0)
+    z = with_holes(z, g)
+    seen = np.isfinite(z)
+    found = biases(z, seen)
+    rows, columns = np.nonzero(seen)
+    design = np.zeros((rows.size, 80 + 4))
+    design[np.arange(rows.size), rows] = 1
+    design[np.arange(rows.size), 80 + columns] = 1
+    want = np.linalg.lstsq(design, z[seen], rcond=None)[0][80:]
+    np.testing.assert_allclose(found, want - want.mean(), atol=1e-8)
+
+
+def test_a_consensus_is_found_among_many_items_too():
+    g = np.random.default_rng(9)
+    truth = g.normal(0, 9, 3000)
+    z = truth[:, None] + g.normal(0, 3, (3000, 4))
+    with pytest.raises(AnnostatError, match="the mean of round_1 and round_3"):
+        interchange(z, {"m": z[:, [0, 2]].mean(axis=1)})
+    rare = np.zeros((3000, 3))
+    rare[::40] = g.integers(0, 2, (75, 3))
+    rare = np.hstack([rare, rare[:, :1] != (g.random((3000, 1)) < 0.02)])
+    with pytest.raises(AnnostatError, match="equals round_2 on 100%"):
+        interchange(rare, {"m": rare[:, 1]}, distance="differ")

@@ -14,6 +14,8 @@ from annostat.errors import AnnostatError, shown
 
 ALL_SUBSETS = 6  # rounds up to which each subset is tried
 SAME = 0.99  # share of the items that tell
+LOOKED_AT = 500  # items that a first look takes
+NEARLY = 0.9
 FEWEST = 10  # items that tell, below which nothing is refused
 ROUNDED = 0.2  # a model's rounding that is small beside what two labels differ by
 IDENTICAL = 0.002  # median 1 − Dice below which two sets of masks are one
@@ -46,50 +48,69 @@ def refuse_made_of(
     ------
     AnnostatError
     """
-    doubt = ""
-    step = _step(f)
-    seen = np.isfinite(z)
-    with np.errstate(invalid="ignore"):
-        spread = float(np.nanmean(np.abs(z - np.nanmean(z, axis=1, keepdims=True))))
-    slack = 0.5000001 * step if 0 < step < ROUNDED * spread else 0.0
-    differing = _differing(z)
-    for subset in _subsets(len(names)):
-        part = z[:, subset]
-        whole = seen[:, subset].all(axis=1) & np.isfinite(f)
-        # What a single round says tells only where another says something else.
-        against = z if len(subset) == 1 else part
-        with np.errstate(invalid="ignore"):
-            varied = np.nanmax(np.where(whole[:, None], against, 0.0), axis=1) > np.nanmin(
-                np.where(whole[:, None], against, 0.0), axis=1
+    subsets = list(_subsets(len(names)))
+    if len(z) > LOOKED_AT:  # a look at some items tells of most subsets that they are not it
+        some = np.linspace(0, len(z) - 1, LOOKED_AT).astype(np.int64)
+        slack = _tolerance(f[some], z[some])
+        subsets = [
+            subset
+            for subset in subsets
+            if any(
+                same.size < FEWEST or same.mean() >= NEARLY
+                for _, same, _ in _equal(f[some], z[some], subset, nominal, slack)
             )
-        telling = whole & varied
-        if telling.sum() < FEWEST:
-            continue
-        for words, merged in _merged(part[telling], nominal):
-            known = np.isfinite(merged)
-            if known.sum() < FEWEST:
-                continue
-            g, m = f[telling][known], merged[known]
-            same = np.abs(g - m) <= slack + 1e-9 * np.maximum(np.abs(g), np.abs(m))
-            if same.mean() < SAME:
+        ]
+        if not subsets:
+            return ""
+    slack = _tolerance(f, z)
+    differing = _differing(z)
+    doubt = ""
+    for subset in subsets:
+        for words, same, n_whole in _equal(f, z, subset, nominal, slack):
+            if same.size < FEWEST or same.mean() < SAME:
                 continue
             labels = [names[j] for j in subset]
             of = labels[0] if len(subset) == 1 else f"{words} of {_listed(labels)}"
             text = (
-                f"model {name!r} equals {of} on {100 * same.mean():.0f}% of the "
-                f"{int(known.sum()):,} items that tell"
+                f"model {name!r} equals {of} on {100 * same.mean():.0f}% of the {same.size:,} "
+                "items that tell"
             )
             if len(subset) >= 3 and words != "the mean":
                 # A perfect model departs from a vote only where most of the labels err alike.
                 most = len(subset) // 2 + 1
-                expected = whole.sum() * math.comb(len(subset), most) * (differing / 2) ** most
-                if expected < 3:
+                if n_whole * math.comb(len(subset), most) * (differing / 2) ** most < 3:
                     doubt = f"{text}: if it was made of them leave it out, it would look too good"
                     continue
             raise AnnostatError(
                 f"{text}: it contains the labels it would be compared with. Leave it out"
             )
     return doubt
+
+
+def _tolerance(f: FloatArray, z: FloatArray) -> float:
+    """Return how far a model may be from what it is made of, by rounding."""
+    step = _step(f)
+    spread = float(np.nanmean(np.abs(z - np.nanmean(z, axis=1, keepdims=True))))
+    return 0.5000001 * step if 0 < step < ROUNDED * spread else 0.0
+
+
+def _equal(
+    f: FloatArray, z: FloatArray, subset: tuple[int, ...], nominal: bool, slack: float
+) -> Iterator[tuple[str, NDArray[np.bool_], int]]:
+    """Yield, for each rule that merges some rounds, where the model equals it among what tells.
+
+    An item tells if not all of these rounds say the same; of a single one, if another differs.
+    """
+    part = z[:, subset]
+    whole = np.isfinite(part).all(axis=1) & np.isfinite(f)
+    against = z if len(subset) == 1 else part
+    first = part[:, :1]
+    telling = whole & ((against != first) & np.isfinite(against)).any(axis=1)
+    for words, merged in _merged(part[telling], nominal):
+        known = np.isfinite(merged)
+        g, m = f[telling][known], merged[known]
+        same = np.abs(g - m) <= slack + 1e-9 * np.maximum(np.abs(g), np.abs(m))
+        yield words, same, int(whole.sum())
 
 
 def _subsets(k: int) -> Iterator[tuple[int, ...]]:
@@ -176,15 +197,21 @@ def shared_noise(
     """
     seen = np.isfinite(z)
     k = seen.sum(axis=1)
-    values = z.copy()
-    if not exchangeable:
-        for _ in range(20):
-            with np.errstate(invalid="ignore", divide="ignore"):
-                centre = np.where(seen, values, 0.0).sum(axis=1) / k
-                away = np.where(seen, values - centre[:, None], 0.0).sum(axis=0) / seen.sum(axis=0)
-            values = values - away
+    values = z if exchangeable else z - biases(z, seen)
     usable = (k >= 2) & np.isfinite(f)
     e = np.where(seen, f[:, None] - values, 0.0)
     with np.errstate(invalid="ignore", divide="ignore"):
         found = (e.sum(axis=1) ** 2 - (e**2).sum(axis=1)) / (k * (k - 1))
     return found, usable
+
+
+def biases(z: FloatArray, seen: NDArray[np.bool_]) -> FloatArray:
+    """Return each round's bias, by least squares in the two-way layout of items and rounds.
+
+    They sum to 0, for each group of rounds that items join.
+    """
+    share = seen / seen.sum(axis=1, keepdims=True)
+    filled = np.where(seen, z, 0.0)
+    normal = np.diag(seen.sum(axis=0).astype(np.float64)) - seen.T.astype(np.float64) @ share
+    right = filled.sum(axis=0) - share.T @ filled.sum(axis=1)
+    return np.asarray(np.linalg.lstsq(normal, right, rcond=1e-9)[0])

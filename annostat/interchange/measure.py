@@ -31,6 +31,7 @@ from annostat.interchange.checks import (
     check_models,
     check_readers,
     check_skew,
+    check_spread,
     check_units,
     refuse_heavy_tails,
 )
@@ -160,9 +161,12 @@ def interchange(
     models, cells = [], {}
     for done, (name, (f, given)) in enumerate(taken.models.items(), 1):
         cells[name] = to_model(taken.columns, f, given, found)
-        models.append(study.place(name, cells[name], given))
-        pulls = study.units(cells[name], given).pulls(difference)
-        checks += check_skew(name, pulls, level)
+        units = study.units(cells[name], given)
+        models.append(study.place(name, cells[name], given, units))
+        checks += check_skew(name, units.pulls(difference), level)
+        if sample:
+            share = units.spread(difference).of_readers
+            checks += check_spread(name, share, len(taken.names), level)
         if progress is not None:
             progress(done, len(taken.models))
     everywhere = np.ones(taken.columns.n_items, dtype=bool)
@@ -251,9 +255,10 @@ class _Study:
         over = f"{kind} over {units.words}"
         return f"{over} and readers" if self.sample else over
 
-    def place(self, name: str, cells: FloatArray, given: NDArray[np.bool_]) -> ModelPlace:
+    def place(
+        self, name: str, cells: FloatArray, given: NDArray[np.bool_], units: Units
+    ) -> ModelPlace:
         """Return one model in an annotator's place."""
-        units = self.units(cells, given)
         change = units.spread(difference)
         use_half = self.sample and self.distance.ratio
         ratio = units.spread(log_ratio, half=use_half)
