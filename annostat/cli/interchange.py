@@ -285,14 +285,12 @@ def held_out(options: dict[str, Any]) -> tuple[Rounds, dict[str, np.ndarray]]:
     third, fourth = four.values[:, 2], four.values[:, 3]
     rounds = replace(four, values=four.values[:, :2], names=four.names[:2], notes=(HELD_OUT_NOTE,))
     models = {"one reader": third}
-    if rounds.read is not None:
-        left = {"with fewer than four readings": len(everything.values) - len(four.values)}
-        read = replace(
-            rounds.read, rounds=rounds.names, models=("held-out readings",), left_out=left
-        )
-        rounds = replace(rounds, read=read)
     if options["example"] != "lidc-malignancy" and options["distance"] != "differ":
         models["mean of two readers"] = (third + fourth) / 2
+    if rounds.read is not None:
+        left = {"with fewer than four readings": len(everything.values) - len(four.values)}
+        read = replace(rounds.read, rounds=rounds.names, models=tuple(models), left_out=left)
+        rounds = replace(rounds, read=read)
     return rounds, models
 
 

@@ -150,7 +150,8 @@ def share_words(share: tuple[float, float] | None) -> str:
 
 def sections(result: Said) -> list[Section]:
     """Return what a person should read, in the order of a screen."""
-    lines = [*result.taken.notes, *hang("Answer", answer(result)), *hang("Quote", quote(result))]
+    notes = [line for note in result.taken.notes for line in hang("", note)]
+    lines = [*notes, *hang("Answer", answer(result)), *hang("Quote", quote(result))]
     lines += _checks(result)
     found = [Section(lines=lines), _models(result)]
     if any(m.places for m in result.models):
