@@ -86,7 +86,7 @@ def mask_options(command: Any) -> Any:
     """Add the options of masks; the others are those of tables."""
     return add(
         command,
-        click.argument("more", metavar="", nargs=-1),
+        click.argument("more", metavar="FOLDER ...", nargs=-1),
         click.option(
             "--raters", metavar="A B ...", multiple=True, help="Masks: which are of raters."
         ),

@@ -31,7 +31,6 @@ from annostat.interchange.checks import (
     check_models,
     check_readers,
     check_skew,
-    check_spread,
     check_units,
     refuse_heavy_tails,
 )
@@ -164,9 +163,6 @@ def interchange(
         units = study.units(cells[name], given)
         models.append(study.place(name, cells[name], given, units))
         checks += check_skew(name, units.pulls(difference), level)
-        if sample:
-            share = units.spread(difference).of_readers
-            checks += check_spread(name, share, len(taken.names), level)
         if progress is not None:
             progress(done, len(taken.models))
     everywhere = np.ones(taken.columns.n_items, dtype=bool)

@@ -172,7 +172,7 @@ class Units:
         if variance <= 0:
             return Spread(value, 0.0, float(n - 1), n)
         df = variance**2 / (items**2 / (n - 1) + jackknife**2 / (k - 1))
-        return Spread(value, variance, df, n, jackknife / variance)
+        return Spread(value, variance, df, n)
 
     def by_cell(self, g: Statistic) -> tuple[FloatArray, FloatArray]:
         """Return what each cell adds to a statistic, about the unit's mean, and each reader."""
@@ -188,16 +188,12 @@ def _add_up(columns: FloatArray, codes: NDArray[np.int64], n: int) -> FloatArray
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """A statistic, its variance and its degrees of freedom (NaN where there is none).
-
-    `of_readers` is the share of the variance that comes from readers.
-    """
+    """A statistic, its variance and its degrees of freedom (NaN where there is none)."""
 
     value: float
     variance: float
     df: float
     n_units: int
-    of_readers: float = 0.0
 
     @property
     def error(self) -> float:
