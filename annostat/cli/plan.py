@@ -38,10 +38,11 @@ from annostat.errors import AnnostatError
 @click.option(
     "--for",
     "aim",
-    type=click.Choice(("floor", "interchange")),
+    type=click.Choice(("floor", "rmse", "interchange")),
     default="floor",
     show_default=True,
-    help="What is planned: the floor of picks, or a model in an annotator's place (--model).",
+    help="The floor of the mean error, that of the RMSE (values), or a model in an annotator's "
+    "place (--model).",
 )
 @click.option("--distance", metavar="NAME", help="As in annostat interchange.")
 @click.option(
@@ -59,6 +60,8 @@ def plan(**options: Any) -> None:
     """
     if options["aim"] == "interchange":
         return of_interchange(options)
+    if options["aim"] == "rmse":
+        return of_rmse(options)
     from annostat.noise import NoiseModel, plan_rounds
 
     source: Any
@@ -111,5 +114,18 @@ def of_interchange(options: dict[str, Any]) -> None:
         power=options["power"],
         level=options["level"],
         rng=options["seed"],
+    )
+    publish({"": result}, options, by=None, read=read_of(rounds))
+
+
+def of_rmse(options: dict[str, Any]) -> None:
+    """Plan the interval of the floor of the RMSE of values."""
+    from annostat.planning import plan_floor
+
+    if options["core"] is not None or options["by"]:
+        raise AnnostatError("--for rmse plans from pilot data: leave out --core and --by")
+    rounds = load(options, unit="", collapse=False)
+    result = plan_floor(
+        rounds, half_width=options["half_width"], level=options["level"], rng=options["seed"]
     )
     publish({"": result}, options, by=None, read=read_of(rounds))
