@@ -13,6 +13,7 @@ from scipy import stats
 
 import annostat
 from annostat import AnnostatError, Rounds, simulate_masks
+from annostat.consensus import consensus
 from annostat.interchange import DISTANCES, interchange
 from annostat.interchange.alternative import alternative_test, yekutieli
 from annostat.interchange.cells import Columns, sums_among, to_model
@@ -336,6 +337,10 @@ def test_masks_a_held_out_reader_a_copy_and_a_majority():
         interchange(rest, {"copy": four.values[1]})
     with pytest.raises(AnnostatError, match="the majority of reading_1, reading_2, reading_3"):
         interchange(rest, {"vote": four.values[:3].sum(axis=0) >= 2})
+    for method in ("boundary", "majority", "staple"):
+        made = consensus(four, method=method).mask
+        with pytest.raises(AnnostatError, match="it contains the masks"):
+            interchange(four, {method: made})
     far = interchange(rest.take(np.arange(12)), {"h": four.values[3, :12]}, distance="hd95")
     assert far.unit == "mm" and far.among.value > 0
 

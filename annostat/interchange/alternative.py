@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from annostat.arrays import FloatArray
+from annostat.interchange.spread import across
 from annostat.results.text import plain
 
 EPSILON = 0.2
@@ -91,20 +92,24 @@ def alternative_test(
     seen : bool array of the same shape
         Where there is a label; at least two in each item.
     """
-    others = seen.sum(axis=1) - 1
-    model = to_model.sum(axis=1)[:, None] - to_model
+    others = across(seen) - 1
+    total = across(to_model)
     p_values, shares = [], []
     for j in range(seen.shape[1]):
         here = seen[:, j]
         if not here.any():
             continue
         # Both are sums over the same others, compared up to rounding.
-        mine, its = among[here, j] / others[here], model[here, j] / others[here]
-        near = 1e-12 * np.maximum(mine, its)
+        rows = slice(None) if here.all() else here
+        mine = among[rows, j] / others[rows]
+        its = (total[rows] - to_model[rows, j]) / others[rows]
+        near = 1e-12 * (mine + its + total[rows])
         model_wins, annotator_wins = its <= mine + near, mine <= its + near
         shares.append(float(model_wins.mean()))
         if here.sum() >= FEWEST:
-            p_values.append(_p_value(annotator_wins * 1.0 - model_wins, epsilon))
+            p_values.append(
+                _p_value(np.subtract(annotator_wins, model_wins, dtype=np.float64), epsilon)
+            )
     omega = sum(yekutieli(p_values, q)) / len(p_values) if p_values else math.nan
     rho = float(np.mean(shares)) if shares else math.nan
     return AlternativeTest(omega, rho, epsilon, len(p_values))

@@ -11,13 +11,10 @@ from scipy import special
 
 from annostat.arrays import FloatArray
 from annostat.errors import AnnostatError
-from annostat.interchange.contains import (
-    refuse_made_of,
-    refuse_same_masks,
-    shared_noise,
-)
-from annostat.interchange.distances import Distance, one_minus
-from annostat.interchange.spread import Units, mean_first
+from annostat.interchange.contains import refuse_made_of, shared_noise
+from annostat.interchange.contains_masks import refuse_merged_masks
+from annostat.interchange.distances import Distance
+from annostat.interchange.spread import Units, across, mean_first
 from annostat.interchange.taken import Taken
 from annostat.resampling import holm
 from annostat.results.result import Check
@@ -46,7 +43,7 @@ def check_models(taken: Taken, distance: Distance) -> list[Check]:
         if taken.kind == "numbers":
             checks += _of_numbers(taken, name, f, distance)
         elif taken.kind == "masks":
-            _of_masks(taken, name, f, given)
+            refuse_merged_masks(name, f, given, taken.columns, taken.names)
         else:
             _of_points(taken, name, f, given)
     if not any(c.name == "missing_predictions" for c in checks):
@@ -77,33 +74,6 @@ def _of_numbers(taken: Taken, name: str, f: FloatArray, distance: Distance) -> l
         text = f"{name} may have seen these labels: it errs with them ({p_text(p)}, one-sided)."
         return [Check("contains_rounds", False, text, p_value=p)]
     return [Check("contains_rounds", True, fine, p_value=p)]
-
-
-def _of_masks(taken: Taken, name: str, f: NDArray[np.uint8], given: NDArray[np.bool_]) -> None:
-    loss = one_minus("dice")
-    sources: list[tuple[str, NDArray[np.uint8], NDArray[np.bool_]]] = []
-    labels, seen = taken.columns.labels, taken.columns.seen
-    for j, reader in enumerate(taken.names):
-        sources.append((f"that of {reader}", labels[j], seen[:, j]))
-    for size in range(2, len(taken.names) + 1) if len(taken.names) <= 5 else (len(taken.names),):
-        for subset in combinations(range(len(taken.names)), size):
-            there = np.asarray(seen[:, subset].all(axis=1))
-            votes = np.sum([labels[j] for j in subset], axis=0, dtype=np.uint16)
-            of = ", ".join(taken.names[j] for j in subset)
-            rules = {"the majority": votes * 2 > size}
-            if size % 2 == 0:
-                rules["the majority (ties in)"] = votes * 2 >= size
-            if size == 2:
-                rules = {"the overlap": votes == 2, "the union": votes > 0}
-            sources += [
-                (f"{rule} of {of}", np.asarray(mask, dtype=np.uint8), there)
-                for rule, mask in rules.items()
-            ]
-    for words, masks, there in sources:
-        both = np.flatnonzero(there & given)
-        if both.size:
-            losses = loss(f[both], masks[both])[:, None]
-            refuse_same_masks(name, losses, [words])
 
 
 def _of_points(taken: Taken, name: str, f: FloatArray, given: NDArray[np.bool_]) -> None:
@@ -147,8 +117,8 @@ def check_biases(taken: Taken, level: float) -> list[Check]:
     if taken.kind != "numbers" or taken.exchangeable:
         return []
     z, seen = taken.values, taken.columns.seen
-    total = np.where(seen, z, 0.0).sum(axis=1)
-    m = seen.sum(axis=1)
+    total = across(np.where(seen, z, 0.0))
+    m = across(seen)
     p_values, gaps = [], []
     for j in range(len(taken.names)):
         here = seen[:, j] & (m >= 2)
@@ -250,7 +220,7 @@ def check_events(taken: Taken, among: FloatArray, distance: Distance, level: flo
     """Return whether anything happens often enough for a mean of zeros and ones."""
     if distance.name not in ("differ", "further"):
         return []
-    events = int((among.sum(axis=1) > 0).sum())
+    events = int((across(among) > 0).sum())
     if events >= FEW_EVENTS:
         return [Check("rare_events", True, f"Readers disagree on {events:,} items.", float(events))]
     text = (

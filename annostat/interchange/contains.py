@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from annostat.arrays import FloatArray
 from annostat.errors import AnnostatError, shown
+from annostat.interchange.spread import across
 
 ALL_SUBSETS = 6  # rounds up to which each subset is tried
 SAME = 0.99  # share of the items that tell
@@ -18,7 +19,6 @@ LOOKED_AT = 500  # items that a first look takes
 NEARLY = 0.9
 FEWEST = 10  # items that tell, below which nothing is refused
 ROUNDED = 0.2  # a model's rounding that is small beside what two labels differ by
-IDENTICAL = 0.002  # median 1 − Dice below which two sets of masks are one
 
 
 def refuse_made_of(
@@ -168,25 +168,6 @@ def _listed(names: Sequence[str]) -> str:
     return shown(names, 8) if len(names) > 3 else " and ".join([", ".join(names[:-1]), names[-1]])
 
 
-def refuse_same_masks(name: str, losses: FloatArray, names: Sequence[str]) -> None:
-    """Refuse masks of a model that are those of a rater, or a consensus.
-
-    Parameters
-    ----------
-    losses : float64 array of shape (n_items, n_sources)
-        1 − Dice to the masks of each source, NaN where there is none.
-    names : sequence of str
-        Of the sources, as they stand in the sentence.
-    """
-    for j, source in enumerate(names):
-        there = losses[np.isfinite(losses[:, j]), j]
-        if there.size >= FEWEST and np.median(there) < IDENTICAL:
-            raise AnnostatError(
-                f"model {name!r} is {source} (median 1 − Dice {np.median(there):.4f}): it contains "
-                "the masks it would be compared with. Leave it out"
-            )
-
-
 def shared_noise(
     f: FloatArray, z: FloatArray, *, exchangeable: bool
 ) -> tuple[FloatArray, NDArray[np.bool_]]:
@@ -196,12 +177,12 @@ def shared_noise(
     that have an identity, which would lower it too, are taken out first.
     """
     seen = np.isfinite(z)
-    k = seen.sum(axis=1)
+    k = across(seen)
     values = z if exchangeable else z - biases(z, seen)
     usable = (k >= 2) & np.isfinite(f)
     e = np.where(seen, f[:, None] - values, 0.0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        found = (e.sum(axis=1) ** 2 - (e**2).sum(axis=1)) / (k * (k - 1))
+        found = (across(e) ** 2 - np.einsum("ij,ij->i", e, e)) / (k * (k - 1))
     return found, usable
 
 
@@ -210,8 +191,8 @@ def biases(z: FloatArray, seen: NDArray[np.bool_]) -> FloatArray:
 
     They sum to 0, for each group of rounds that items join.
     """
-    share = seen / seen.sum(axis=1, keepdims=True)
+    share = seen / across(seen)[:, None]
     filled = np.where(seen, z, 0.0)
     normal = np.diag(seen.sum(axis=0).astype(np.float64)) - seen.T.astype(np.float64) @ share
-    right = filled.sum(axis=0) - share.T @ filled.sum(axis=1)
+    right = filled.sum(axis=0) - share.T @ across(filled)
     return np.asarray(np.linalg.lstsq(normal, right, rcond=1e-9)[0])

@@ -39,6 +39,7 @@ from annostat.interchange.places import Difference, ModelPlace, Place, share_of
 from annostat.interchange.result import Interchange
 from annostat.interchange.spread import (
     Units,
+    across,
     difference,
     log_among,
     log_ratio,
@@ -158,15 +159,18 @@ def interchange(
     sample = speaks_of == "sample"
     study = _Study(taken, found, among, sample, wanted, level)
     models, cells = [], {}
+    units: Units | None = None
     for done, (name, (f, given)) in enumerate(taken.models.items(), 1):
         cells[name] = to_model(taken.columns, f, given, found)
-        units = study.units(cells[name], given)
-        models.append(study.place(name, cells[name], given, units))
-        checks += check_skew(name, units.pulls(difference), level)
+        of_model = study.units(cells[name], given)
+        models.append(study.place(name, cells[name], given, of_model))
+        checks += check_skew(name, of_model.pulls(difference), level)
+        units = of_model if given.all() else units  # the labels are the same for all models
         if progress is not None:
             progress(done, len(taken.models))
-    everywhere = np.ones(taken.columns.n_items, dtype=bool)
-    units = study.units(np.zeros(among.shape), everywhere)
+    if units is None:
+        everywhere = np.ones(taken.columns.n_items, dtype=bool)
+        units = study.units(np.zeros(among.shape), everywhere)
     spread = units.spread(log_among)
     differ = spread.estimate(level, study.unit, study.method(units, "log-t"), log=True)
     if math.isinf(spread.value):
@@ -176,10 +180,12 @@ def interchange(
     checks += check_margin(margin, differ.value, study.unit)
     checks += check_readers(taken, speaks_of)
     checks += check_biases(taken, level)
-    pairs = taken.columns.seen.sum(axis=1)
-    base = among.sum(axis=1) / (pairs * (pairs - 1))
+    seen = taken.columns.seen
+    pairs = across(seen)
+    base = across(among) / (pairs * (pairs - 1))
     by_item = {
-        name: np.column_stack([np.nansum(a, axis=1) / pairs, base]) for name, a in cells.items()
+        name: np.column_stack([across(np.where(seen, a, 0.0)) / pairs, base])
+        for name, a in cells.items()
     }
     for name, (_, given) in taken.models.items():
         by_item[name][~given, 0] = np.nan
@@ -292,15 +298,16 @@ class _Study:
         """Return the model in the place of each annotator, against the others."""
         seen = self.taken.columns.seen
         a = np.where(seen, cells, 0.0)
-        others = seen.sum(axis=1) - 1
-        total = a.sum(axis=1)
+        others = across(seen) - 1
+        total = across(a)
         spreads = []
         for j in range(seen.shape[1]):
-            rows = np.flatnonzero(seen[:, j] & given)
+            here = seen[:, j] & given
+            rows = slice(None) if here.all() else np.flatnonzero(here)
             codes = None if self.codes is None else self.codes[rows]
             m = others[rows]
             first, second = (total[rows] - a[rows, j]) / m, self.among[rows, j] / m
-            spreads.append(Units.of_means(first, codes, second) if rows.size else None)
+            spreads.append(Units.of_means(first, codes, second) if first.size else None)
         known = [(j, u) for j, u in enumerate(spreads) if u is not None]
         found = [u.spread(difference) for _, u in known]
         limit = self.margin.distance

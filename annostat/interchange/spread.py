@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +55,11 @@ def _slopes(g: Statistic, t: FloatArray) -> FloatArray:
     return np.array([1 / n, 0.0, -a / n**2])
 
 
+def across(columns: NDArray[Any]) -> FloatArray:
+    """Return the sums over readers of an array of shape (n, n_readers): a product is fastest."""
+    return np.asarray(columns.astype(np.float64, copy=False) @ np.ones(columns.shape[1]))
+
+
 @dataclass(frozen=True, eq=False)
 class Units:
     """What each unit (item, or cluster of items) adds to the sums, and each reader in it.
@@ -62,7 +68,7 @@ class Units:
     ----------
     sums : float64 array of shape (n_units, 3)
         A, B and the number of items.
-    by_reader : float64 array of shape (n_units, n_readers, 3) or None
+    by_reader : three float64 arrays of shape (n_units, n_readers), or None
         The part of these that comes from the pairs of readers with this reader, each pair counting
         with both; None where readers are no sample.
     n_readers : int
@@ -70,7 +76,7 @@ class Units:
     """
 
     sums: FloatArray
-    by_reader: FloatArray | None
+    by_reader: tuple[FloatArray, FloatArray, FloatArray] | None
     n_readers: int
     clustered: bool
 
@@ -95,25 +101,23 @@ class Units:
         readers : bool
             Whether readers are a sample too.
         """
-        m = seen.sum(axis=1).astype(np.float64)
+        m = across(seen)
         pairs = m * (m - 1)
-        first = to_model.sum(axis=1)
-        sums = np.column_stack([first / m, among.sum(axis=1) / pairs, np.ones(len(m))])
-        parts = None
+        first = across(to_model)
+        sums = np.column_stack([first / m, across(among) / pairs, np.ones(len(m))])
+        parts: tuple[FloatArray, FloatArray, FloatArray] | None = None
         if readers:
             # Pairs with reader j: Σ ½(a_j + a_l) = ½[(m − 2)a_j + Σa], each counting 2/(m(m − 1)).
             scale = (1 / pairs)[:, None]
-            half = np.where(seen, (m - 2)[:, None] * to_model + first[:, None], 0.0)
-            parts = np.stack(
-                [half * scale, 2 * among * scale, np.where(seen, (2 / m)[:, None], 0.0)], axis=2
-            )
+            half = ((m - 2)[:, None] * to_model + first[:, None]) * (seen * scale)
+            parts = half, 2 * scale * among, (2 / m)[:, None] * seen
         if codes is not None:
             codes = np.unique(codes, return_inverse=True)[1]
             n = int(codes.max()) + 1
             sums = _add_up(sums, codes, n)
             if parts is not None:
-                flat = parts.reshape(len(parts), -1)
-                parts = _add_up(flat, codes, n).reshape(n, *parts.shape[1:])
+                a, b, c = (_add_up(part, codes, n) for part in parts)
+                parts = a, b, c
         return cls(sums, parts, seen.shape[1], codes is not None)
 
     @classmethod
@@ -156,7 +160,7 @@ class Units:
         if self.by_reader is None:
             return Spread(value, items, float(n - 1), n)
         k = self.n_readers
-        each = self.by_reader.sum(axis=0)
+        each = np.column_stack([np.ones(n) @ part for part in self.by_reader])
         with np.errstate(all="ignore"):
             left_out = g(total - each)
         if not np.isfinite(left_out).all():
@@ -166,7 +170,8 @@ class Units:
             cells, totals = self.by_cell(g)
             square = float(totals @ totals)
             # The noise of single cells is in the variance over items, and in that over readers.
-            share = 0.5 * float(np.sum(cells**2)) / square if square > 0 else 1.0
+            noise = float(np.einsum("ij,ij->", cells, cells))
+            share = 0.5 * noise / square if square > 0 else 1.0
             jackknife *= 1 - min(share, 1.0)
         variance = items + jackknife
         if variance <= 0:
@@ -178,8 +183,15 @@ class Units:
         """Return what each cell adds to a statistic, about the unit's mean, and each reader."""
         if self.by_reader is None:
             return np.zeros((self.n_units, 1)), np.zeros(1)
-        cells = self.by_reader @ _slopes(g, self.sums.sum(axis=0))
-        return cells - cells.mean(axis=1, keepdims=True), np.asarray(cells.sum(axis=0))
+        a, b, n = self.by_reader
+        of_a, of_b, of_n = _slopes(g, self.sums.sum(axis=0))
+        cells = of_a * a
+        cells += of_b * b
+        if of_n:
+            cells += of_n * n
+        totals = np.ones(len(cells)) @ cells
+        cells -= (across(cells) / self.n_readers)[:, None]
+        return cells, np.asarray(totals)
 
 
 def _add_up(columns: FloatArray, codes: NDArray[np.int64], n: int) -> FloatArray:
