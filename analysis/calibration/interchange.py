@@ -24,8 +24,7 @@ from analysis.calibration.raters import unit_errors
 from annostat import AnnostatError
 from annostat.errors import AnnostatWarning
 from annostat.files import write_text
-from annostat.interchange import Interchange, interchange
-from annostat.interchange.distances import distance_of
+from annostat.interchange import DISTANCES, Interchange, interchange
 from annostat.resampling import spawn
 
 RESULTS = Path("docs/studies/interchange.csv")
@@ -33,14 +32,6 @@ PAGE = Path("docs/interchange.md")
 BIAS, LOG_SCALE, TRUTH_SD, GOOD = 0.5, 0.4, 2.0, 0.7
 POINTS = 400_000  # draws behind a true value
 WITHDRAWN = ("few_items", "skewed", "rare_events")  # checks that take back an interval
-KINDS = {
-    "absolute": "numbers",
-    "squared": "numbers",
-    "differ": "numbers",
-    "rare": "numbers",
-    "linear": "numbers",
-    "radial": "points",
-}
 
 
 def words(design: Design) -> tuple[str, str, str]:
@@ -103,7 +94,8 @@ def cells(
 def measured(distance: str, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return distances of two columns of labels."""
     name = "differ" if distance == "rare" else distance
-    return distance_of(name, KINDS[distance]).of(a, b, None)
+    [found] = [d for d in DISTANCES if d.name == name]
+    return found.of(a, b, None)
 
 
 @functools.cache
