@@ -553,3 +553,18 @@ def test_a_consensus_is_found_among_many_items_too():
     rare = np.hstack([rare, rare[:, :1] != (g.random((3000, 1)) < 0.02)])
     with pytest.raises(AnnostatError, match="equals round_2 on 100%"):
         interchange(rare, {"m": rare[:, 1]}, distance="differ")
+
+
+@pytest.mark.parametrize(("kinds", "share"), [(2, 0.81), (4, 0.43)])
+def test_how_often_the_alternative_test_passes_a_worse_model(kinds, share):
+    """What the warning says: models that err in 40% where three annotators err in 30%."""
+    g = np.random.default_rng(1)
+    passed = better = 0
+    for _ in range(150):
+        truth = g.integers(0, kinds, (100, 1))
+        wrong = (truth + g.integers(1, kinds, (100, 4))) % kinds
+        labels = np.where(g.random((100, 4)) < [0.3, 0.3, 0.3, 0.4], wrong, truth)
+        [m] = interchange(labels[:, :3], {"m": labels[:, 3]}, distance="differ").models
+        passed += m.alternative.passed
+        better += m.standing.name.startswith("better")
+    assert passed / 150 == pytest.approx(share, abs=0.1) and better <= 3
