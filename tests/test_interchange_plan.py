@@ -117,7 +117,8 @@ def test_the_command(tmp_path, capsys):
     frame = pd.DataFrame(z, columns=list("abcde")).assign(net=f)
     frame.to_csv(tmp_path / "p.csv", index=False)
     args = ["plan", str(tmp_path / "p.csv"), "--rounds", *"abcde", "--model", "net"]
-    main([*args, "--for", "interchange", "--margin", "0.3"])
+    main([*args, "--for", "interchange", "--margin", "0.3", "--plot", str(tmp_path / "p.svg")])
+    assert "10 readers" in (tmp_path / "p.svg").read_text()
     text = capsys.readouterr().out
     assert "Read" in text and "To show with a power of 80%" in text and "5 readers" in text
     with pytest.raises(SystemExit):

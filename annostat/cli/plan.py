@@ -49,6 +49,7 @@ from annostat.errors import AnnostatError
     "--margin", type=float, metavar="X", help="Of interchange; 0 is better than a reader."
 )
 @click.option("--change", type=float, metavar="X", help="γ that is presumed. [default: pilot's]")
+@click.option("--plot", "plot_file", metavar="FILE", help="Of interchange: width against items.")
 @click.option(
     "--power", type=float, default=0.8, show_default=True, help="Wanted chance of the claim."
 )
@@ -115,6 +116,13 @@ def of_interchange(options: dict[str, Any]) -> None:
         level=options["level"],
         rng=options["seed"],
     )
+    if options["plot_file"]:
+        from annostat.plotting import plot_interchange_plan, save_figure
+        from annostat.plotting.figures import new_figure
+
+        figure, ax = new_figure((5.2, 3.9))
+        plot_interchange_plan(result, ax=ax)
+        save_figure(figure, options["plot_file"])
     publish({"": result}, options, by=None, read=read_of(rounds))
 
 

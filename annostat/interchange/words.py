@@ -227,6 +227,11 @@ def _models(result: Said) -> Section:
         columns.pop(3)
         rows = [[*r[:3], *r[4:]] for r in rows]
         lines = [lines[0].partition(" Ratio")[1].strip() + lines[0].partition(" Ratio")[2]]
+    if result.readers == "sample" and result.distance.ratio:
+        lines.append(
+            "Better and worse are judged on the ratio, one-sided: with readers as a sample its "
+            "interval is the shorter one that holds."
+        )
     if any(m.standing.margin is not None or m.standing.margin_percent for m in result.models):
         lines.append(f"A change below {margin_words(result, result.models[0])} counts as none.")
     lines += [f"{m.name}: {e.note}" for m in result.models for e in (m.change, m.ratio) if e.note]

@@ -1,4 +1,4 @@
-"""Plot of models in an annotator's place: the change of the disagreement against the margin."""
+"""Plots of models in an annotator's place: the change against the margin, and plans of studies."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from annostat.results.text import percent
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from annostat.interchange import Interchange
+    from annostat.interchange import Interchange, InterchangePlan
 
-__all__ = ["plot_interchange"]
+__all__ = ["plot_interchange", "plot_interchange_plan"]
 
 BLUE, VERMILLION, GREEN, BAND = "#0072B2", "#D55E00", "#009E73", "#D9D9D9"
 
@@ -91,4 +91,47 @@ def plot_interchange(result: Interchange, *, ax: Axes | None = None) -> Axes:
         columnspacing=1.0,
         handletextpad=0.4,
     )
+    return spelt_out(ax)
+
+
+def plot_interchange_plan(result: InterchangePlan, *, ax: Axes | None = None) -> Axes:
+    """Draw the half-width of γ against the number of items, a line for each number of readers.
+
+    Parameters
+    ----------
+    result : InterchangePlan
+    ax : Axes, optional
+        New ones by default.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Both axes are logarithmic; a dashed line is what the claim leaves room for: the margin less
+        the change that is presumed.
+    """
+    ax = axes_of(ax)
+    counts = list(dict.fromkeys(p.n_readers for p in result.table))
+    for i, k in enumerate(counts):
+        rows = [p for p in result.table if p.n_readers == k]
+        shade = str(0.65 * (1 - i / max(len(counts) - 1, 1)))
+        x, y = [p.n_items for p in rows], [p.half_width for p in rows]
+        ax.plot(x, y, "o-", color=shade, ms=4, lw=1.2)
+        ax.annotate(
+            f"{k} readers",
+            (x[-1], y[-1]),
+            (5, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=8,
+        )
+    room = result.margin - result.change
+    ax.axhline(room, color=VERMILLION, lw=1.2, ls="--", label="margin − γ")
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    sizes = [p.n_items for p in result.table]
+    ax.set_xlim(min(sizes) / 1.4, max(sizes) * 3)
+    unit = f" ({result.pilot.unit})" if result.pilot.unit else ""
+    ax.set_xlabel("items")
+    ax.set_ylabel(f"half-width of γ{unit}")
+    ax.legend(frameon=False, fontsize=8)
     return spelt_out(ax)
