@@ -38,6 +38,7 @@ from annostat.interchange.distances import NAMES, Distance, distance_of
 from annostat.interchange.places import Difference, ModelPlace, Place, share_of
 from annostat.interchange.result import Interchange
 from annostat.interchange.spread import (
+    MANY_UNITS,
     Units,
     across,
     difference,
@@ -122,9 +123,10 @@ def interchange(
           these annotators; for a sample of annotators a jackknife over them is added, with
           Satterthwaite's degrees of freedom.
         - `ratio` is E d(f, Z)/E d(Z, Z′), the reciprocal of the coefficient of individual agreement
-          (Haber & Barnhart 2008), its interval formed on the log scale; for absolute and squared
-          distances and a sample of annotators half of the cells' noise, which both variances hold,
-          is taken out again, and verdicts rest on it: it has the sign of γ.
+          (Haber & Barnhart 2008), its interval formed on the log scale; for distances of numbers
+          and points, a sample of annotators and 100 items or clusters, half of the cells' noise,
+          which both variances hold, is taken out again, and verdicts rest on it: it has the sign
+          of γ.
         - `among` is what two annotators differ by.
 
     Raises
@@ -178,7 +180,7 @@ def interchange(
     checks += check_units(taken, units.n_units, units.words, level)
     checks += check_events(taken, among, found, level)
     checks += check_margin(margin, differ.value, study.unit)
-    checks += check_readers(taken, speaks_of)
+    checks += check_readers(taken, speaks_of, found)
     checks += check_biases(taken, level)
     seen = taken.columns.seen
     pairs = across(seen)
@@ -257,12 +259,16 @@ class _Study:
         over = f"{kind} over {units.words}"
         return f"{over} and readers" if self.sample else over
 
+    def by_ratio(self, units: Units) -> bool:
+        """Whether verdicts rest on the ratio of distances, with half of the cells' noise."""
+        return self.sample and self.distance.ratio and units.n_units >= MANY_UNITS
+
     def place(
         self, name: str, cells: FloatArray, given: NDArray[np.bool_], units: Units
     ) -> ModelPlace:
         """Return one model in an annotator's place."""
         change = units.spread(difference)
-        use_half = self.sample and self.distance.ratio
+        use_half = self.by_ratio(units)
         ratio = units.spread(log_ratio, half=use_half)
         judged = ratio if self.distance.ratio and (use_half or self.margin.percent) else None
         share = share_of(

@@ -34,7 +34,7 @@ QUANTITIES = (
         unit="labels",
         role="score",
         meaning="The model's mean distance from an annotator.",
-        calibrated="interval: distance from a reader",
+        calibrated="interval: mae",
     ),
 )
 

@@ -20,7 +20,7 @@ from annostat.errors import (
 )
 from annostat.interchange.components import Components, components_of
 from annostat.interchange.result import Interchange
-from annostat.interchange.spread import Units, difference
+from annostat.interchange.spread import MANY_UNITS, Units, difference
 from annostat.interchange.words import rounded_up, unit_of
 from annostat.resampling import Rng, as_generator
 from annostat.resampling.intervals import t_reach
@@ -206,9 +206,9 @@ def plan_interchange(
     InterchangePlan
         V = items/n + readers/k + cells/(nk) + 2·pairs/(nk(k − 1)). The interval rests on the
         variance over items and the jackknife over readers: the noise of cells and pairs counts in
-        both, but in the latter by half for the verdict "better" on absolute and squared distances.
-        The chance is that of a noncentral t with Satterthwaite's degrees of freedom. Where four
-        readers or fewer differ from each other the true power is a little more.
+        both, but in the latter by half for the verdict "better" on absolute and squared distances
+        of 100 items or more. The chance is that of a noncentral t with Satterthwaite's degrees of
+        freedom. Where four readers or fewer differ from each other the true power is a little more.
 
     Raises
     ------
@@ -281,10 +281,14 @@ class _Plan:
         if not self.sample:
             return p.items / n, p.items / n, n - 1
         over_items = p.over_items(n, k)
-        jackknife = p.readers / k + p.noise(n, k) * (0.5 if self.half else 1.0)
+        jackknife = p.readers / k + p.noise(n, k) * (0.5 if self.by_ratio(n) else 1.0)
         seen = over_items + jackknife
         df = seen**2 / (over_items**2 / (n - 1) + jackknife**2 / (k - 1))
         return p.true(n, k), seen, df
+
+    def by_ratio(self, n: float) -> bool:
+        """Whether the verdict rests on the ratio of distances."""
+        return self.half and n >= MANY_UNITS
 
     def half_width(self, n: int, k: int) -> float:
         """Return half the width of the two-sided interval of γ."""
@@ -331,6 +335,6 @@ class _Plan:
             units = Units.of(cells, among, seen, None, readers=self.sample)
             spread = units.spread(difference)
             widths.append(t_reach(spread.df, self.level) * spread.error)
-            judged = units.spread(difference, half=True) if self.half else spread
+            judged = units.spread(difference, half=True) if self.by_ratio(n) else spread
             made += judged.upper(self.level) < self.margin
         return Planned(n, k, float(np.mean(widths)), made / n_resamples)

@@ -6,6 +6,7 @@ import math
 
 from annostat.interchange.distances import Distance
 from annostat.interchange.places import Difference, ModelPlace, Place
+from annostat.interchange.spread import MANY_UNITS
 from annostat.interchange.taken import Taken
 from annostat.interchange.verdicts import BETTER, OPEN, WITHIN, WORSE
 from annostat.results.estimates import Estimate
@@ -29,6 +30,7 @@ class Said(Result):
     unit: str
     taken: Taken
     level: float
+    n_clusters: int | None
 
     def answer(self) -> str:
         """Return the verdicts as a sentence."""
@@ -227,7 +229,8 @@ def _models(result: Said) -> Section:
         columns.pop(3)
         rows = [[*r[:3], *r[4:]] for r in rows]
         lines = [lines[0].partition(" Ratio")[1].strip() + lines[0].partition(" Ratio")[2]]
-    if result.readers == "sample" and result.distance.ratio:
+    many = (result.n_clusters or len(result.taken.columns.seen)) >= MANY_UNITS
+    if result.readers == "sample" and result.distance.ratio and many:
         lines.append(
             "Better and worse are judged on the ratio, one-sided: with readers as a sample its "
             "interval is the shorter one that holds."
