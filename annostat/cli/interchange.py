@@ -28,7 +28,7 @@ from annostat.cli.common import (
     without,
 )
 from annostat.cli.masks import named_model, numbers, patients_of
-from annostat.cli.score import HELD_OUT_NOTE, joined, labels_and_models, strata_of
+from annostat.cli.score import joined, labels_and_models, strata_of
 from annostat.errors import AnnostatError
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ EXAMPLES = {
     "lidc-malignancy": "malignancy",
     "lidc-masks": "",
 }
+SHUFFLE = 0  # seed of the order of readings in the examples
 MASK_FILES = (".npz", ".nii", ".gz", ".mha", ".mhd", ".nrrd", ".png", ".tif", ".tiff")
 NAMES = (
     "absolute",
@@ -276,14 +277,21 @@ def categories(options: dict[str, Any]) -> tuple[Rounds, dict[str, np.ndarray]]:
 
 def held_out(options: dict[str, Any]) -> tuple[Rounds, dict[str, np.ndarray]]:
     """Return LIDC nodules with four readings: two are labels, the others play the models."""
+    import numpy as np
+
     from annostat.datasets import lidc
 
     if options["models"] or options["source"]:
         raise AnnostatError("--example has its own labels and models: leave out ROUNDS and --model")
     everything = lidc(EXAMPLES[options["example"]])
     four = everything.take(everything.readings == 4)
-    third, fourth = four.values[:, 2], four.values[:, 3]
-    rounds = replace(four, values=four.values[:, :2], names=four.names[:2], notes=(HELD_OUT_NOTE,))
+    # The order of a nodule's readings in the source is not quite random.
+    order = np.random.default_rng(SHUFFLE).permuted(
+        np.tile(np.arange(4), (len(four.values), 1)), axis=1
+    )
+    values = np.take_along_axis(four.values, order, axis=1)
+    third, fourth = values[:, 2], values[:, 3]
+    rounds = replace(four, values=values[:, :2], names=four.names[:2], notes=(HELD_OUT_NOTE,))
     models = {"one reader": third}
     if options["example"] != "lidc-malignancy" and options["distance"] != "differ":
         models["mean of two readers"] = (third + fourth) / 2
@@ -330,7 +338,13 @@ def load_masks(options: dict[str, Any]) -> tuple[MaskRounds, MaskRounds]:
     from annostat.datasets.mask_files import read_masks_and_models
 
     if options["example"]:
+        import numpy as np
+
         four = lidc_masks()
+        order = np.random.default_rng(SHUFFLE).permuted(
+            np.tile(np.arange(4)[:, None], (1, four.n_items)), axis=0
+        )
+        four = replace(four, values=four.values[order, np.arange(four.n_items)])
         return replace(four.choose(four.names[:3]), notes=(MASKS_NOTE,)), replace(
             four.choose(four.names[3:]), names=("one reader",)
         )
@@ -355,7 +369,11 @@ def load_masks(options: dict[str, Any]) -> tuple[MaskRounds, MaskRounds]:
     return rounds, predicted
 
 
+HELD_OUT_NOTE = (
+    "There is no model in these data: of the four readings of each nodule, in random order, two "
+    "are the labels, and the two others are held out and play models, one alone and the mean of both."
+)
 MASKS_NOTE = (
-    "There is no model in these data: of the four masks of each nodule three are the labels, and "
-    "the fourth is held out and plays a model."
+    "There is no model in these data: of the four masks of each nodule, in random order, three are "
+    "the labels, and the fourth is held out and plays a model."
 )

@@ -17,8 +17,6 @@ from annostat.labels.coded import coded
 from annostat.labels.read import Read
 from annostat.resampling import cluster_codes
 
-MOST_RATERS = 1000
-
 
 @dataclass(frozen=True, eq=False)
 class Taken:
@@ -93,7 +91,7 @@ def _mapping(predictions: Any, names: tuple[str, ...]) -> dict[str, Any]:
     """Return predictions by model, none of them named as an annotator."""
     if hasattr(predictions, "to_frame") and not hasattr(predictions, "columns"):  # a series
         predictions = predictions.to_frame(predictions.name or "model")
-    if not hasattr(predictions, "items") or callable(getattr(predictions, "ndim", None)):
+    if not hasattr(predictions, "items"):
         raise AnnostatError(
             "predictions must be a mapping from the names of models to one label per item, got "
             f"{type(predictions).__name__}"
