@@ -144,7 +144,7 @@ def test_examples_hold_readers_out(capsys, example):
     assert one["name"] == "one reader" and one["change"]["low"] < 0 < one["change"]["high"]
     for model in data["models"][1:]:
         better = model["verdict"] == "better than a reader"
-        assert better or example == "lidc" and model["change"]["value"] < 0
+        assert better or (example == "lidc" and model["change"]["value"] < 0)
 
 
 def test_folders_of_masks_as_in_masks(tmp_path, capsys):

@@ -371,7 +371,8 @@ def load_masks(options: dict[str, Any]) -> tuple[MaskRounds, MaskRounds]:
 
 HELD_OUT_NOTE = (
     "There is no model in these data: of the four readings of each nodule, in random order, two "
-    "are the labels, and the two others are held out and play models, one alone and the mean of both."
+    "are the labels, and the two others are held out and play models, one alone and the mean of "
+    "both."
 )
 MASKS_NOTE = (
     "There is no model in these data: of the four masks of each nodule, in random order, three are "
