@@ -568,3 +568,13 @@ def test_how_often_the_alternative_test_passes_a_worse_model(kinds, share):
         passed += m.alternative.passed
         better += m.standing.name.startswith("better")
     assert passed / 150 == pytest.approx(share, abs=0.1) and better <= 3
+
+
+def test_rare_events_allow_no_claim():
+    g = np.random.default_rng(4)
+    z = (g.random((200, 3)) < 0.01).astype(float)
+    found = interchange(z, {"m": np.zeros(200)}, distance="differ", margin=0.05)
+    assert found.models[0].standing.name == "not resolved"
+    assert "too few items tell" in found.answer() and "Do not quote it" in str(found)
+    never = interchange(np.zeros((200, 3)), {"m": np.zeros(200)}, distance="differ", margin=0.05)
+    assert never.models[0].standing.name == "not resolved" and str(never)

@@ -23,6 +23,7 @@ from annostat.results.text import counted, format_number, p_text, percent
 FEW_UNITS = 30
 FEW_READERS, MANY_READERS = 5, 20
 FEW_EVENTS = 15
+COUNTED = ("differ", "further")  # distances of 0 and 1
 HEAVY = 6.0  # kurtosis of the labels' differences beyond which mean squares have no interval
 NEVER = 1e-4  # p below which shared noise is no chance
 
@@ -223,7 +224,7 @@ def check_skew(name: str, pulls: FloatArray, level: float) -> list[Check]:
 
 def check_events(taken: Taken, among: FloatArray, distance: Distance, level: float) -> list[Check]:
     """Return whether anything happens often enough for a mean of zeros and ones."""
-    if distance.name not in ("differ", "further"):
+    if distance.name not in COUNTED:
         return []
     events = int((across(among) > 0).sum())
     if events >= FEW_EVENTS:

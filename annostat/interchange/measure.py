@@ -25,6 +25,8 @@ from annostat.errors import (
 from annostat.interchange.alternative import alternative_test
 from annostat.interchange.cells import Columns, check_symmetry, sums_among, to_model
 from annostat.interchange.checks import (
+    COUNTED,
+    FEW_EVENTS,
     check_biases,
     check_events,
     check_margin,
@@ -48,7 +50,16 @@ from annostat.interchange.spread import (
     simultaneous,
 )
 from annostat.interchange.taken import Taken, take
-from annostat.interchange.verdicts import BETTER, OPEN, WITHIN, WORSE, Margin, Standing, stand
+from annostat.interchange.verdicts import (
+    BETTER,
+    OPEN,
+    WITHIN,
+    WORSE,
+    Margin,
+    Standing,
+    stand,
+    untold,
+)
 from annostat.labels import LabelSet
 from annostat.labels.taking import takes_labels
 from annostat.resampling import Progress, holm
@@ -279,6 +290,9 @@ class _Study:
         standing = stand(change, judged if use_half else None, self.margin, self.level)
         if judged is not None and not use_half:
             standing = _by_percent(change, judged, self.margin, self.level)
+        telling = int(np.count_nonzero(units.sums[:, 0] != units.sums[:, 1]))
+        if self.distance.name in COUNTED and telling < FEW_EVENTS:
+            standing = untold(standing)
         log_words = self.method(units, "log-t")
         named = not self.taken.exchangeable and len(self.taken.names) >= 2
         return ModelPlace(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from annostat.interchange.spread import Spread
@@ -63,6 +63,11 @@ class Margin:
         return self.distance is not None or self.percent is not None
 
 
+def untold(found: Standing) -> Standing:
+    """Return the verdict where too few items tell for any claim, whatever the tests say."""
+    return replace(found, name=OPEN, least_margin=math.nan, least_percent=None)
+
+
 def stand(change: Spread, ratio: Spread | None, margin: Margin, level: float) -> Standing:
     """Return the verdict on γ, and on the log ratio of distances if that is more to the point.
 
@@ -87,9 +92,6 @@ def stand(change: Spread, ratio: Spread | None, margin: Margin, level: float) ->
     upper = change.upper(level)
     if not judged.known and not math.isnan(judged.value):  # all items say the same
         name = BETTER if judged.value < 0 else WORSE if judged.value > 0 else OPEN
-        limit = margin.distance
-        if name != BETTER and limit is not None and change.value < limit:
-            name = WITHIN
     elif better is not None and better < alpha:
         name = BETTER
     elif within is not None and within < alpha:

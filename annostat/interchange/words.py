@@ -101,7 +101,7 @@ def answer(result: Said) -> str:
             tail = (
                 f"the least margin that could be claimed is {rounded_up(result, least)}"
                 if math.isfinite(least)
-                else "there is no interval"
+                else "too few items tell"
             )
             clauses.append(f"whether {m.name} is as good as {whom(result)} is not resolved: {tail}")
     return "; ".join(clauses) + "."
