@@ -161,7 +161,7 @@ def interchange(
     level = check_level(level)
     check_choice("readers", readers, READERS)
     taken = _without(take(rounds, predictions, label, unit), trained_on)
-    found = distance_of(distance, taken.kind, threshold)
+    found = distance_of(distance or taken.usual or None, taken.kind, threshold)
     wanted = _margin(margin, margin_percent, found)
     speaks_of = _speaks_of(readers, taken)
     if found.name not in NAMES:

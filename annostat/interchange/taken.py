@@ -13,7 +13,7 @@ from annostat.arrays import FloatArray, digest
 from annostat.errors import AnnostatError, check_choice, check_numbers, check_squares, shown
 from annostat.interchange.cells import Columns
 from annostat.labels import MaskRounds, Rounds
-from annostat.labels.coded import coded
+from annostat.labels.coded import coded, text_of
 from annostat.labels.read import Read
 from annostat.resampling import cluster_codes
 
@@ -40,6 +40,8 @@ class Taken:
     digest : str
     models : mapping of str to (array of shape (n_items, ...), bool array of shape (n_items,))
         What each model says, and where.
+    usual : str
+        The distance that is meant if none is named; empty for that of the kind.
     """
 
     kind: str
@@ -54,6 +56,7 @@ class Taken:
     digest: str
     models: Mapping[str, tuple[NDArray[Any], NDArray[np.bool_]]]
     read: Read | None = None
+    usual: str = ""
 
     @property
     def codes(self) -> NDArray[np.int64] | None:
@@ -78,6 +81,8 @@ def take(labels: Any, predictions: Any, label: int | None, unit: str) -> Taken:
         raise AnnostatError("label is for masks of several structures; these labels are no masks")
     if isinstance(labels, np.ndarray) and labels.ndim == 3:
         return _points(labels, predictions, unit)
+    if hasattr(labels, "codes") and hasattr(labels, "classes"):
+        return _classes(labels, predictions)
     if isinstance(labels, np.ndarray) and labels.dtype.kind in "OUST":
         labels, predictions = _categories(labels, predictions)
     if not isinstance(labels, Rounds):
@@ -103,6 +108,38 @@ def _mapping(predictions: Any, names: tuple[str, ...]) -> dict[str, Any]:
         if name in names:
             raise AnnostatError(f"{name!r} is a round and a model: a model needs a name of its own")
     return found
+
+
+def _classes(labels: Any, predictions: Any) -> Taken:
+    """Return labels that are positions in a list of classes, −1 where there is none."""
+    classes = [str(c) for c in labels.classes]
+    graded = bool(getattr(labels, "ordinal", False))
+    models = {}
+    for name, given in _mapping(predictions, labels.names).items():
+        models[name] = _positions(given, classes)
+        if graded and (models[name] >= len(classes)).any():
+            raise AnnostatError(
+                f"predictions of {name!r} hold a grade that is none of {shown(classes, 8)}"
+            )
+    codes = np.asarray(labels.codes, dtype=np.float64)
+    rounds = Rounds(
+        np.where(codes < 0, np.nan, codes),
+        tuple(labels.names),
+        items=labels.items,
+        cluster=labels.cluster,
+        stratum=labels.stratum,
+        exchangeable=labels.exchangeable,
+        notes=labels.notes,
+    )
+    return replace(_numbers(rounds, models), usual="linear" if graded else "differ")
+
+
+def _positions(given: Any, classes: list[str]) -> FloatArray:
+    """Return a model's labels as positions among the classes; others stand behind them."""
+    [found] = text_of([np.asarray(given, dtype=object)])
+    others = sorted({t for t in found.ravel() if t and t not in classes})
+    place = {t: float(i) for i, t in enumerate([*classes, *others])} | {"": float("nan")}
+    return np.array([place[t] for t in found.ravel()], dtype=np.float64).reshape(found.shape)
 
 
 def _categories(labels: NDArray[Any], predictions: Any) -> tuple[FloatArray, dict[str, Any]]:

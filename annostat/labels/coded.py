@@ -56,6 +56,19 @@ def coded_columns(
 
 def coded(columns: Sequence[NDArray[Any]], missing: Sequence[str] = ()) -> list[FloatArray]:
     """Return columns of text as numbers, the same number for the same category in all of them."""
+    texts = text_of(columns, missing)
+    known = sorted({t for column in texts for t in column.ravel() if t})
+    if not known:
+        raise AnnostatError("categories: there is no label at all")
+    place: dict[str, float] = {t: float(i) for i, t in enumerate(known)} | {"": float("nan")}
+    return [
+        np.array([place[t] for t in column.ravel()], dtype=np.float64).reshape(column.shape)
+        for column in texts
+    ]
+
+
+def text_of(columns: Sequence[NDArray[Any]], missing: Sequence[str] = ()) -> list[NDArray[Any]]:
+    """Return labels as text, empty where one is missing."""
     absent = MISSING_MARKERS | set(missing)
     texts = []
     for column in columns:
@@ -65,14 +78,7 @@ def coded(columns: Sequence[NDArray[Any]], missing: Sequence[str] = ()) -> list[
             ["" if v is None or v != v else _plain(v) for v in flat.tolist()], dtype=object
         )
         texts.append(np.where([t in absent for t in text], "", text).reshape(shape))
-    known = sorted({t for column in texts for t in column.ravel() if t})
-    if not known:
-        raise AnnostatError("categories: there is no label at all")
-    place: dict[str, float] = {t: float(i) for i, t in enumerate(known)} | {"": float("nan")}
-    return [
-        np.array([place[t] for t in column.ravel()], dtype=np.float64).reshape(column.shape)
-        for column in texts
-    ]
+    return texts
 
 
 def _plain(value: Any) -> str:
