@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         labels,
         masks,
         noise,
+        planning,
         plotting,
         report,
         results,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     )
     from annostat.ceilings import Bounds, bounds, bounds_from_summary, compare_published
     from annostat.errors import AnnostatError, AnnostatWarning
+    from annostat.interchange import interchange
     from annostat.labels import Rounds
     from annostat.noise import (
         NoiseComparison,
@@ -70,10 +72,12 @@ __all__ = [
     "consensus",
     "datasets",
     "fit_noise",
+    "interchange",
     "labels",
     "masks",
     "noise",
     "plan_rounds",
+    "planning",
     "plotting",
     "read_rounds",
     "report",
@@ -113,11 +117,13 @@ __getattr__, __dir__ = attach(
         "concentration": "annostat.concentration",
         "consensus": "annostat.consensus",
         "datasets": "annostat.datasets",
+        "interchange": "annostat.interchange",
         "fit_noise": "annostat.noise",
         "labels": "annostat.labels",
         "masks": "annostat.masks",
         "noise": "annostat.noise",
         "plan_rounds": "annostat.noise",
+        "planning": "annostat.planning",
         "plotting": "annostat.plotting",
         "read_rounds": "annostat.tables",
         "report": "annostat.report",

@@ -18,10 +18,12 @@ from annostat.concentration.compare import ConcentrationComparison, compare_conc
 from annostat.concentration.measure import concentration
 from annostat.concentration.result import Concentration
 from annostat.errors import AnnostatError, check_level
+from annostat.interchange.measure import interchange
+from annostat.interchange.result import Interchange
 from annostat.labels.kinds import Kind, kind_of
 from annostat.labels.rounds import Rounds
 from annostat.labels.taking import takes_rounds
-from annostat.noise.compare import NoiseComparison, compare_noise
+from annostat.noise.compare import NoiseComparison, compare_noise, in_physical_units
 from annostat.resampling.generators import Rng
 from annostat.resampling.parallel import Progress
 from annostat.results.result import Check, Result
@@ -57,6 +59,9 @@ class Study(Result):
     concentration : Concentration, ConcentrationComparison or None
         Where the models' errors sit; None without models, or where `no_concentration` says why.
     no_concentration : str
+    interchange : Interchange or None
+        The models in an annotator's place; None without models, or where `no_interchange` says why.
+    no_interchange : str
     """
 
     rounds: Rounds
@@ -66,20 +71,28 @@ class Study(Result):
     scores: Scores | None
     concentration: Concentration | ConcentrationComparison | None
     no_concentration: str = ""
+    interchange: Interchange | None = None
+    no_interchange: str = ""
 
     @property
     def results(self) -> tuple[Result, ...]:
         """The results that there are, in the order in which they are read."""
-        found = self.noise, self.bounds, self.scores, self.concentration
+        found = self.noise, self.bounds, self.scores, self.interchange, self.concentration
         return tuple(result for result in found if result is not None)
 
     @property
     def checks(self) -> tuple[Check, ...]:
         """What the kind of the labels rests on, and what could not be shown."""
-        if not self.no_concentration:
-            return self.kind.checks()
-        text = f"Where the error sits is not shown: {self.no_concentration}."
-        return (*self.kind.checks(), Check("concentration", None, text))
+        found = list(self.kind.checks())
+        if self.no_concentration:
+            text = f"Where the error sits is not shown: {self.no_concentration}."
+            found.append(Check("concentration", None, text))
+        if self.no_interchange:
+            text = (
+                f"Whether a model is as good as an annotator is not shown: {self.no_interchange}."
+            )
+            found.append(Check("interchange", None, text))
+        return tuple(found)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, None where there is no such result."""
@@ -87,6 +100,7 @@ class Study(Result):
             "noise": self.noise,
             "bounds": self.bounds,
             "scores": self.scores,
+            "interchange": self.interchange,
             "concentration": self.concentration,
         }
         return {
@@ -161,8 +175,8 @@ def study(
     level = check_level(level)
     sort = kind_of(rounds, kind)
     common: dict[str, Any] = {"level": level, "rng": rng, "n_jobs": n_jobs}
-    noise = limits = scores = errors = None
-    missing = ""
+    noise = limits = scores = errors = place = None
+    missing = unplaced = ""
     if sort.picks:
         noise = compare_noise(rounds, physical=physical, progress=progress, **common)
     if not (sort.picks and sort.sure):
@@ -181,7 +195,21 @@ def study(
             missing = str(error)
         if errors is None and not missing:
             missing = f"it takes {FEWEST} items with two labels and all predictions"
-    return Study(rounds, sort, noise, limits, scores, errors, missing)
+        try:
+            place = _interchange(rounds, models, physical, level)
+        except AnnostatError as error:
+            unplaced = str(error)
+    return Study(rounds, sort, noise, limits, scores, errors, missing, place, unplaced)
+
+
+def _interchange(
+    rounds: Rounds, models: Mapping[str, Any], physical: bool, level: float
+) -> Interchange:
+    """Return the models in an annotator's place, by absolute distances."""
+    if physical and rounds.period is not None:
+        models = {name: f * rounds.period for name, f in models.items()}
+        rounds = in_physical_units(rounds)
+    return interchange(rounds, models, level=level)
 
 
 def _concentration(

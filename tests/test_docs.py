@@ -12,6 +12,7 @@ import pytest
 
 from annostat.ceilings.floors import QUANTITIES as OF_BOUNDS
 from annostat.cli import main
+from annostat.interchange.places import QUANTITIES as OF_PLACES
 from annostat.noise import ABANDONMENTS, FAMILIES
 from annostat.truth.result import QUANTITIES as OF_MODELS
 
@@ -52,15 +53,18 @@ ROLES = {"floor": "Floor. ", "ceiling": "Ceiling. ", "reference": "No bound. "}
 UNITS = {"labels": "of the labels", "square": "its square", "none": "none"}
 
 
+OF_COMMANDS = {"bounds": OF_BOUNDS, "score": OF_MODELS, "interchange": OF_PLACES}
+
+
 def quantities_page():
     """Return docs/quantities.md as the quantities declare themselves."""
     lines = [
         "# Every number",
         "",
-        "What `annostat bounds` and `annostat score` print, write as JSON and return as a frame,",
+        "What `bounds`, `score` and `interchange` print, write as JSON and return as a frame,",
         "under one name each. An interval rests on an outcome of the [study](calibration.md).",
     ]
-    for command, quantities in (("bounds", OF_BOUNDS), ("score", OF_MODELS)):
+    for command, quantities in OF_COMMANDS.items():
         lines += ["", f"## `annostat {command}`", ""]
         lines += ["| name | in tables | unit | what it is | rests on |", "|---|---|---|---|---|"]
         for q in quantities:

@@ -10,10 +10,12 @@ import pytest
 from annostat import Rounds, compare_noise, score_models, simulate_masks
 from annostat.agreement import bland_altman, limits_with_mean
 from annostat.concentration import concentration
+from annostat.interchange import interchange
 from annostat.plotting import (
     plot_bland_altman,
     plot_concentration,
     plot_deviations,
+    plot_interchange,
     plot_masks,
     plot_noise,
     plot_rmse_floor,
@@ -58,7 +60,15 @@ def of_scaling():
     return compare_scaling(sizes, 3 * sizes**-0.3, size_name=NAMES[1])
 
 
+def of_places():
+    g = np.random.default_rng(3)
+    found = rounds()
+    models = {f"{name} in": found.values[:, 0] + g.normal(0, 3, 60) for name in NAMES}
+    return interchange(found, models)
+
+
 PICTURES = {
+    "places": lambda: plot_interchange(of_places()),
     "limits": lambda: plot_bland_altman(bland_altman(rounds())),
     "deviations": lambda: plot_deviations(limits_with_mean(rounds(), n_resamples=99)),
     "noise": lambda: plot_noise(compare_noise(rounds(), cores=["laplace"], n_tests=0)),
@@ -89,6 +99,9 @@ def test_text_and_pages_show_names_and_obey_none(tmp_path):
     found = scores()
     for text in (str(found), found._repr_html_(), make_report([found], title=NAMES[1])):
         assert not CONTROL.search(text) and r"price $x_$ \x1b[31m" in text
+    placed = of_places()
+    for text in (str(placed), placed._repr_html_(), make_report([placed], title=NAMES[1])):
+        assert not CONTROL.search(text) and r"\x1b[31m" in text
     table = tmp_path / "t.csv"
     values = rounds().values
     rows = "".join(f"{a:.0f},{b:.0f}\n" for a, b in values)

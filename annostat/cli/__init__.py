@@ -30,6 +30,7 @@ COMMANDS = {
     "fit-afd": "fit_afd",
     "bounds": "bounds",
     "score": "score",
+    "interchange": "interchange",
     "masks": "masks",
     "plan": "plan",
     "concentration": "concentration",

@@ -89,14 +89,14 @@ missing_option = click.option(
 )
 
 
-def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def table_options(
+    command: Callable[..., Any], examples: Iterable[str] = (*EXAMPLES, *RATINGS)
+) -> Callable[..., Any]:
     """Add the options that say what is in the table."""
     return add(
         command,
         click.argument("source", metavar="ROUNDS", required=False),
-        click.option(
-            "--example", type=click.Choice([*EXAMPLES, *RATINGS]), help="Bundled data instead."
-        ),
+        click.option("--example", type=click.Choice(list(examples)), help="Bundled data instead."),
         item_option,
         click.option(
             "--rounds",
@@ -217,7 +217,7 @@ def without(rounds: Labels, path: str) -> Labels:
     return replace(left, read=read)
 
 
-def read_of(rounds: Rounds) -> Read | None:
+def read_of(rounds: Rounds | Categories) -> Read | None:
     """Return what was read, with the items that results leave out."""
     return rounds.usable().read
 

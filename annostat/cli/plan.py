@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from annostat.cli.common import Command, input_options, load, publish, read_of
+from annostat.cli.common import Command, input_options, load, load_all, publish, read_of
 from annostat.errors import AnnostatError
 
 
@@ -35,11 +35,34 @@ from annostat.errors import AnnostatError
     show_default=True,
     help="Half-width of an abandoned pick of that law.",
 )
+@click.option(
+    "--for",
+    "aim",
+    type=click.Choice(("floor", "rmse", "interchange")),
+    default="floor",
+    show_default=True,
+    help="The floor of the mean error, that of the RMSE (values), or a model in an annotator's "
+    "place (--model).",
+)
+@click.option("--distance", metavar="NAME", help="As in annostat interchange.")
+@click.option(
+    "--margin", type=float, metavar="X", help="Of interchange; 0 is better than a reader."
+)
+@click.option("--change", type=float, metavar="X", help="γ that is presumed. [default: pilot's]")
+@click.option("--plot", "plot_file", metavar="FILE", help="Of interchange: width against items.")
+@click.option(
+    "--power", type=float, default=0.8, show_default=True, help="Wanted chance of the claim."
+)
 def plan(**options: Any) -> None:
-    """Say how many double annotations a wanted width of the interval of the mae needs.
+    """Say how many annotations a wanted width or a wanted claim needs.
 
-    ROUNDS is a table of pilot data; without it, name a law by --core and --mae.
+    ROUNDS is a table of pilot data; without it, name a law of picks by --core and --mae. With
+    --for interchange --model M: items and readers to show that M is as good as an annotator.
     """
+    if options["aim"] == "interchange":
+        return of_interchange(options)
+    if options["aim"] == "rmse":
+        return of_rmse(options)
     from annostat.noise import NoiseModel, plan_rounds
 
     source: Any
@@ -71,3 +94,46 @@ def plan(**options: Any) -> None:
         n_jobs=options["n_jobs"],
     )
     publish({"": result}, options, by=None, read=read)
+
+
+def of_interchange(options: dict[str, Any]) -> None:
+    """Plan a study of a model in an annotator's place."""
+    from annostat.interchange import interchange, plan_interchange
+
+    if not options["models"] or options["core"] is not None:
+        raise AnnostatError("--for interchange needs pilot data with a model: ROUNDS and --model")
+    if options["by"]:
+        raise AnnostatError("plan has no strata: leave out --by")
+    both = load_all(options, unit="", collapse=False)
+    rounds = both.without_models()
+    predictions = {m: both.values[:, both.names.index(m)] for m in options["models"]}
+    pilot = interchange(rounds, predictions, distance=options["distance"], level=options["level"])
+    result = plan_interchange(
+        pilot,
+        change=options["change"],
+        margin=options["margin"],
+        power=options["power"],
+        level=options["level"],
+        rng=options["seed"],
+    )
+    if options["plot_file"]:
+        from annostat.plotting import plot_interchange_plan, save_figure
+        from annostat.plotting.figures import new_figure
+
+        figure, ax = new_figure((5.2, 3.9))
+        plot_interchange_plan(result, ax=ax)
+        save_figure(figure, options["plot_file"])
+    publish({"": result}, options, by=None, read=read_of(rounds))
+
+
+def of_rmse(options: dict[str, Any]) -> None:
+    """Plan the interval of the floor of the RMSE of values."""
+    from annostat.planning import plan_floor
+
+    if options["core"] is not None or options["by"]:
+        raise AnnostatError("--for rmse plans from pilot data: leave out --core and --by")
+    rounds = load(options, unit="", collapse=False)
+    result = plan_floor(
+        rounds, half_width=options["half_width"], level=options["level"], rng=options["seed"]
+    )
+    publish({"": result}, options, by=None, read=read_of(rounds))

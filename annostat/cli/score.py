@@ -27,6 +27,7 @@ from annostat.errors import AnnostatError, check_choice
 from annostat.labels.kinds import KINDS
 
 if TYPE_CHECKING:
+    from annostat.cli.common import Labels
     from annostat.labels.rounds import Rounds
 
 HELD_OUT = {"lidc-diameter": "diameter_mm", "lidc": "largest_slice"}
@@ -181,8 +182,8 @@ def joined(
 
 
 def strata_of(
-    rounds: Rounds, predictions: dict[str, np.ndarray]
-) -> Iterator[tuple[str, Rounds, dict[str, np.ndarray]]]:
+    rounds: Labels, predictions: dict[str, np.ndarray]
+) -> Iterator[tuple[str, Labels, dict[str, np.ndarray]]]:
     """Yield each stratum's name, rounds and predictions."""
     for name, part in rounds.strata().items():
         inside = slice(None) if rounds.stratum is None else rounds.stratum == name

@@ -21,7 +21,7 @@ from annostat.errors import (
     option,
     shown,
 )
-from annostat.labels.columns import MISSING_MARKERS, alike, as_labels, canonical_order, tidied
+from annostat.labels.columns import NO_LABEL, alike, as_labels, canonical_order, tidied
 from annostat.labels.layout import Layout, Roles
 from annostat.labels.read import Read
 from annostat.labels.rounds import as_frame, named_index
@@ -387,7 +387,7 @@ def _as_texts(
 
     flat = table.ravel()
     codes, different = pd.factorize(flat)  # text is made of what differs only
-    absent = MISSING_MARKERS - {"None", "NA"} | {*missing}
+    absent = NO_LABEL | {*missing}
     names = np.array([label_text(v) for v in different] + [""], dtype=object)
     texts = names[codes].reshape(table.shape)
     there = (codes >= 0).reshape(table.shape) & ~np.isin(texts.astype(str), sorted(absent))

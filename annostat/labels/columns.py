@@ -40,6 +40,8 @@ MISSING_MARKERS = frozenset(
         "#REF!",
     )
 )
+# Among names of categories, "NA" and "None" may be classes.
+NO_LABEL = MISSING_MARKERS - {"NA", "None"}
 DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
 NUMBER = re.compile(r"[-+]?\d+(\.\d*)?")
 DIGITS = re.compile(r"\d+")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from annostat.errors import printable, shown
-from annostat.results.text import counted
+from annostat.results.text import counted, hang
 
-GUTTER = 8  # columns of a screen that the word "Read" stands in
 MOST_NAMES = 8
 
 
@@ -95,11 +93,4 @@ class Read:
 
     def lines(self, width: int = 80) -> list[str]:
         """Return it as lines of a screen, the word "Read" in the gutter."""
-        indent = " " * GUTTER
-        return textwrap.wrap(
-            str(self),
-            max(width, 60),
-            initial_indent="Read".ljust(GUTTER),
-            subsequent_indent=indent,
-            break_on_hyphens=False,
-        )
+        return hang("Read", str(self), width)

@@ -8,8 +8,12 @@ import os
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
-from annostat.errors import AnnostatError
+import numpy as np
+from numpy.typing import ArrayLike
+
+from annostat.errors import AnnostatError, shown
 from annostat.labels.rounds import Rounds
+from annostat.labels.vocabulary import LabelSet
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -39,13 +43,30 @@ def takes_rounds(function: Callable[P, R]) -> Callable[P, R]:
     ``bounds(frame, rounds=["first", "second"])`` is
     ``bounds(Rounds.from_frame(frame, rounds=["first", "second"]))``.
     """
+    return _taking(function, lambda source: isinstance(source, Rounds))
+
+
+def takes_labels(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a function of labels of any kind to take a data frame too, as `takes_rounds`.
+
+    Containers of labels and arrays are handed on as they are.
+    """
+    return _taking(function, _are_labels)
+
+
+def _are_labels(source: Any) -> bool:
+    plain = isinstance(source, np.ndarray) and source.dtype.names is None
+    return plain or isinstance(source, LabelSet)
+
+
+def _taking(function: Callable[P, R], handed_on: Callable[[Any], bool]) -> Callable[P, R]:
     own = set(inspect.signature(function).parameters) - {"rounds"}
 
     @functools.wraps(function)
     def call(*args: P.args, **options: P.kwargs) -> R:
         given: dict[str, Any] = dict(options)
         source: Any = args[0] if args else given.pop("rounds", None)
-        if source is None or isinstance(source, Rounds):
+        if source is None or handed_on(source):
             return function(*args, **options)
         reading = {k: given.pop(k) for k in READING if k in given and k not in own}
         rounds = _rounds_of(source, reading, function.__name__)
@@ -60,3 +81,28 @@ def _rounds_of(source: Any, reading: dict[str, Any], name: str) -> Rounds:
             f"{name} takes rounds, not a file: {name}(annostat.read_rounds({os.fspath(source)!r}))"
         )
     return Rounds.from_frame(source, **reading).without_models()
+
+
+def aligned(name: str, column: Any, rounds: Rounds) -> ArrayLike:
+    """Return a column of predictions in the order of the rounds' items.
+
+    A column whose index holds the items' names is put in their order; one whose index is neither
+    these nor 0, 1, ... is refused.
+    """
+    index = getattr(column, "index", None)
+    if index is None or callable(index):
+        given: ArrayLike = column
+        return given
+    names = [str(v).strip() for v in index]
+    items = None if rounds.items is None else [str(v) for v in rounds.items]
+    if items is not None and len(set(names)) == len(names) and set(names) == set(items):
+        place = {n: i for i, n in enumerate(names)}
+        column = column.iloc[[place[item] for item in items]]
+    elif names != [str(i) for i in range(len(names))]:
+        raise AnnostatError(
+            f"predictions of {name!r} have an index ({shown(names, 3)}) that is neither the items' "
+            "names nor 0, 1, ... in order: set the index to the items, or reset it "
+            "(reset_index(drop=True)) if the rows are in the order of the labels"
+        )
+    ordered: ArrayLike = column.to_numpy(np.float64, na_value=np.nan)
+    return ordered

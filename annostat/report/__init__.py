@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import annostat.report.categories
+import annostat.report.interchange
 import annostat.report.masks
 import annostat.report.models
 import annostat.report.values  # noqa: F401 (they register their chapters)

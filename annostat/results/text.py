@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -70,6 +71,20 @@ def p_text(p: float | None) -> str:
 def counted(n: int, noun: str) -> str:
     """Return "1 item", "2,000 items"."""
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
+GUTTER = 8  # columns before the text of a screen, where one word says what stands there
+
+
+def hang(word: str, text: str, width: int = 80, gutter: int = GUTTER) -> list[str]:
+    """Return a paragraph of a screen as lines: one word in the gutter, the text beside it."""
+    return textwrap.wrap(
+        text,
+        max(width, 60),
+        initial_indent=word.ljust(gutter),
+        subsequent_indent=" " * gutter,
+        break_on_hyphens=False,
+    )
 
 
 def squared(unit: str) -> str:

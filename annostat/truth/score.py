@@ -19,12 +19,11 @@ from annostat.errors import (
     check_number,
     check_numbers,
     check_squares,
-    shown,
 )
 from annostat.labels.checks import check_rounds
 from annostat.labels.kinds import kind_of
 from annostat.labels.rounds import Rounds
-from annostat.labels.taking import takes_rounds
+from annostat.labels.taking import aligned, takes_rounds
 from annostat.noise.compare import in_physical_units
 from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.generators import Rng, seed_of
@@ -239,25 +238,7 @@ def _by_item(predictions: Any, rounds: Rounds) -> Any:
     columns = dict(predictions.items()) if hasattr(predictions, "items") else None
     if columns is None:
         return predictions
-    return {name: _aligned(str(name), column, rounds) for name, column in columns.items()}
-
-
-def _aligned(name: str, column: Any, rounds: Rounds) -> Any:
-    index = getattr(column, "index", None)
-    if index is None or callable(index):
-        return column
-    names = [str(v).strip() for v in index]
-    items = None if rounds.items is None else [str(v) for v in rounds.items]
-    if items is not None and len(set(names)) == len(names) and set(names) == set(items):
-        place = {n: i for i, n in enumerate(names)}
-        return column.iloc[[place[item] for item in items]].to_numpy(np.float64, na_value=np.nan)
-    if names == [str(i) for i in range(len(names))]:
-        return column.to_numpy(np.float64, na_value=np.nan)
-    raise AnnostatError(
-        f"predictions of {name!r} have an index ({shown(names, 3)}) that is neither the items' "
-        "names nor 0, 1, ... in order: set the index to the items, or reset it "
-        "(reset_index(drop=True)) if the rows are in the order of the labels"
-    )
+    return {name: aligned(str(name), column, rounds) for name, column in columns.items()}
 
 
 def _trained(trained_on: str | Sequence[str] | None, rounds: Rounds) -> tuple[int, ...]:

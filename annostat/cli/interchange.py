@@ -1,0 +1,368 @@
+"""`annostat interchange`: models in an annotator's place."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from annostat.cli.common import (
+    TYPED,
+    Command,
+    add,
+    each_stratum,
+    json_option,
+    of_strata,
+    predictions_option,
+    progress_bar,
+    publish,
+    read_of,
+    run_options,
+    table_options,
+    value_options,
+    without,
+)
+from annostat.cli.masks import named_model, numbers, patients_of
+from annostat.cli.score import labels_and_models, strata_of
+from annostat.errors import AnnostatError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from annostat.interchange import Interchange
+    from annostat.labels import Categories, MaskRounds, Rounds
+    from annostat.labels.read import Read
+
+EXAMPLES = {
+    "lidc-diameter": "diameter_mm",
+    "lidc": "largest_slice",
+    "lidc-malignancy": "malignancy",
+    "lidc-masks": "",
+}
+SHUFFLE = 0  # seed of the order of readings in the examples
+MASK_FILES = (".npz", ".nii", ".gz", ".mha", ".mhd", ".nrrd", ".png", ".tif", ".tiff")
+NAMES = (
+    "absolute",
+    "squared",
+    "differ",
+    "linear",
+    "quadratic",
+    "1-dice",
+    "1-iou",
+    "hd95",
+    "surface",
+    "further",
+)
+MORE = (
+    "More    --by COLUMN · --readers these|sample · --plot FILE · --report FILE.html · --items FILE"
+)
+
+
+class InterchangeCommand(Command):
+    """A command whose option --raters takes as many values as follow it, too."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Turn ``--raters A B`` into ``--raters A --raters B`` before click parses it."""
+        spread: list[str] = []
+        inside = False
+        for i, arg in enumerate(args):
+            option = arg.startswith("-") and arg != "-"
+            if inside and not option:
+                spread += ["--raters", arg]
+                continue
+            inside = arg == "--raters"
+            if inside and (i + 1 == len(args) or args[i + 1].startswith("-")):
+                raise click.UsageError("--raters needs a name", ctx)
+            if not inside:
+                spread.append(arg)
+        return super().parse_args(ctx, spread)
+
+
+def mask_options(command: Any) -> Any:
+    """Add the options of masks; the others are those of tables."""
+    return add(
+        command,
+        click.argument("more", metavar="FOLDER ...", nargs=-1),
+        click.option(
+            "--raters", metavar="A B ...", multiple=True, help="Masks: which are of raters."
+        ),
+        click.option("--labels", metavar="1,2,...", help="Masks: structures of label maps."),
+        click.option("--spacing", metavar="X|ROW,COLUMN", help="Masks: size of a pixel, in mm."),
+        click.option(
+            "--patients", metavar="FILE.csv", help="Masks: table of items and their patients."
+        ),
+    )
+
+
+@click.command("interchange", cls=InterchangeCommand)
+@functools.partial(table_options, examples=EXAMPLES)
+@predictions_option
+@value_options
+@click.option(
+    "--distance",
+    type=click.Choice(NAMES),
+    help="Between two labels. [default: absolute; 1-dice for masks]",
+)
+@click.option("--than", type=float, metavar="X", help="With --distance further: further than X.")
+@click.option(
+    "--margin",
+    type=float,
+    metavar="X",
+    help="Change that counts as none, in the unit of the distance; a share for differ and masks.",
+)
+@click.option(
+    "--margin-percent",
+    type=float,
+    metavar="P",
+    help="The same in per cent of what two readers differ by.",
+)
+@click.option(
+    "--readers",
+    type=click.Choice(("auto", "these", "sample")),
+    default="auto",
+    show_default=True,
+    help="Speak of these readers alone, or of others like them; auto: of others from three on.",
+)
+@click.option(
+    "--trained-on",
+    metavar="A",
+    multiple=True,
+    help="Round whose labels of these items the models were trained on: it is left out.",
+)
+@mask_options
+@run_options
+@json_option
+@click.option("--plot", "plot_file", metavar="FILE", help="Draw the models (png, svg, pdf).")
+@click.option("--items", "items_file", metavar="FILE.csv", help="Rank the items by the change.")
+@click.option("--report", "report_file", metavar="FILE.html", help="Write a page for people.")
+@click.pass_context
+def interchange(ctx: click.Context, /, **options: Any) -> None:
+    """Say whether models are as good as an annotator, by putting them in an annotator's place.
+
+    ROUNDS is a table (CSV, TSV, Parquet) with two or more rounds of annotation of the same items
+    and a column for each model, or a folder or file of masks as annostat masks takes them, with
+    --model NAME=PATH.
+    """
+    results: dict[str, Interchange]
+    read: Read | None = None
+    if is_masks(options):
+        results, by = of_masks(options), "structure"
+        by = by if len(results) > 1 else ""
+    else:
+        if options["more"]:
+            raise AnnostatError("give one table of ROUNDS, or folders of masks")
+        rounds, predictions = labels(options)
+        read = read_of(rounds)
+        by = options["by"]
+        results = of_table(rounds, predictions, options)
+    written(results, options, ctx)
+    publish(results, options, by=by or None, read=read)
+    if options["json_file"] != "-":
+        click.echo(MORE)
+
+
+def written(
+    results: Mapping[str, Interchange], options: dict[str, Any], ctx: click.Context
+) -> None:
+    """Write the files that were asked for."""
+    if options["plot_file"]:
+        from annostat.plotting import plot_interchange, save_figure
+        from annostat.plotting.figures import new_figure
+
+        for name, path in of_strata(options["plot_file"], results).items():
+            figure, ax = new_figure((6.4, 1.9 + 0.6 * len(results[name].models)))
+            plot_interchange(results[name], ax=ax)
+            save_figure(figure, path)
+    if options["items_file"]:
+        from annostat.files import write_text
+
+        for name, path in of_strata(options["items_file"], results).items():
+            write_text(path, results[name].items().to_csv(index=False, lineterminator="\n"))
+    if options["report_file"]:
+        import shlex
+
+        from annostat.cli.report import of_stratum
+        from annostat.report import part_of, write_report
+
+        chapters = [of_stratum(part_of(result), name) for name, result in results.items()]
+        typed = shlex.join(["annostat", "interchange", *ctx.meta[TYPED]])
+        write_report(
+            options["report_file"], chapters, title="In an annotator's place", command=typed
+        )
+
+
+def said(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options that the function takes as they are."""
+    percent = options["margin_percent"]
+    return {
+        "distance": options["distance"],
+        "threshold": options["than"],
+        "margin": options["margin"],
+        "margin_percent": None if percent is None else percent / 100,
+        "readers": options["readers"],
+        "trained_on": options["trained_on"],
+        "level": options["level"],
+    }
+
+
+def of_table(
+    rounds: Rounds | Categories, predictions: dict[str, np.ndarray], options: dict[str, Any]
+) -> dict[str, Interchange]:
+    """Return the result of each stratum of a table."""
+    from annostat.interchange import interchange as measure
+
+    def compute(name: str, part: tuple[Rounds | Categories, dict[str, np.ndarray]]) -> Any:
+        with progress_bar(name or "interchange") as progress:
+            return measure(part[0], part[1], progress=progress, **said(options))
+
+    found: Any = strata_of(rounds, predictions)  # of one kind of labels or the other
+    parts = ((name, (part, f)) for name, part, f in found)
+    return each_stratum(parts, compute, options["by"])
+
+
+def labels(options: dict[str, Any]) -> tuple[Rounds | Categories, dict[str, np.ndarray]]:
+    """Return the rounds and the predictions of a table, categories as numbers."""
+    if options["example"]:
+        return held_out(options)
+    if not (options["models"] or options["prediction_files"]):
+        raise AnnostatError("no model: name its column by --model, or its file by --predictions")
+    if options["distance"] != "differ" or not options["source"]:
+        return labels_and_models(options)
+    return categories(options)
+
+
+def categories(options: dict[str, Any]) -> tuple[Categories, dict[str, np.ndarray]]:
+    """Return labels and predictions that are categories, which may be text."""
+    import numpy as np
+
+    from annostat.tables.reading import read_categories
+
+    if options["prediction_files"]:
+        raise AnnostatError("predictions of categories stand in the table of the labels: --model")
+    both = read_categories(
+        options["source"],
+        item=options["item"] or None,
+        rounds=list(options["rounds"]) or None,
+        rater=options["rater"],
+        value=options["value"],
+        models=options["models"],
+        by=options["by"],
+        cluster=options["cluster"],
+        missing=options["missing"],
+        tidy_names=options["tidy_names"],
+        exchangeable=options["exchangeable"],
+    )
+    if options["exclude"]:
+        both = without(both, options["exclude"])
+    text = np.array([*both.classes, None], dtype=object)
+    predictions = {m: text[both.codes[:, both.names.index(m)]] for m in both.models}
+    return both.without_models(), predictions
+
+
+def held_out(options: dict[str, Any]) -> tuple[Rounds, dict[str, np.ndarray]]:
+    """Return LIDC nodules with four readings: two are labels, the others play the models."""
+    import numpy as np
+
+    from annostat.datasets import lidc
+
+    if options["models"] or options["source"]:
+        raise AnnostatError("--example has its own labels and models: leave out ROUNDS and --model")
+    everything = lidc(EXAMPLES[options["example"]])
+    four = everything.take(everything.readings == 4)
+    # The order of a nodule's readings in the source is not quite random.
+    order = np.random.default_rng(SHUFFLE).permuted(
+        np.tile(np.arange(4), (len(four.values), 1)), axis=1
+    )
+    values = np.take_along_axis(four.values, order, axis=1)
+    third, fourth = values[:, 2], values[:, 3]
+    rounds = replace(four, values=values[:, :2], names=four.names[:2], notes=(HELD_OUT_NOTE,))
+    models = {"one reader": third}
+    if options["example"] != "lidc-malignancy" and options["distance"] != "differ":
+        models["mean of two readers"] = (third + fourth) / 2
+    if rounds.read is not None:
+        left = {"with fewer than four readings": len(everything.values) - len(four.values)}
+        read = replace(rounds.read, rounds=rounds.names, models=tuple(models), left_out=left)
+        rounds = replace(rounds, read=read)
+    return rounds, models
+
+
+def is_masks(options: dict[str, Any]) -> bool:
+    """Whether the input is folders or files of masks."""
+    if options["example"]:
+        return str(options["example"]) == "lidc-masks"
+    source = options["source"]
+    if source is None:
+        return False
+    path = Path(source)
+    return path.is_dir() or (path.suffix.lower() in MASK_FILES and not _is_table(path))
+
+
+def _is_table(path: Path) -> bool:
+    return Path(path.stem).suffix.lower() in (".csv", ".tsv", ".txt")
+
+
+def of_masks(options: dict[str, Any]) -> dict[str, Interchange]:
+    """Return the result of each structure of masks."""
+    from annostat.interchange import interchange as measure
+
+    rounds, models = load_masks(options)
+
+    def compute(name: str, label: int) -> Any:
+        with progress_bar(name or "interchange") as progress:
+            return measure(rounds, models, label=label, progress=progress, **said(options))
+
+    several = len(rounds.labels) > 1
+    parts: Iterator[tuple[str, int]] = ((str(v) if several else "", v) for v in rounds.labels)
+    return each_stratum(parts, compute, "structure" if several else None)
+
+
+def load_masks(options: dict[str, Any]) -> tuple[MaskRounds, MaskRounds]:
+    """Return the masks of raters and of models."""
+    from annostat.datasets import lidc_masks
+    from annostat.datasets.mask_files import read_masks_and_models
+
+    if options["example"]:
+        import numpy as np
+
+        four = lidc_masks()
+        order = np.random.default_rng(SHUFFLE).permuted(
+            np.tile(np.arange(4)[:, None], (1, four.n_items)), axis=0
+        )
+        four = replace(four, values=four.values[order, np.arange(four.n_items)])
+        return replace(four.choose(four.names[:3]), notes=(MASKS_NOTE,)), replace(
+            four.choose(four.names[3:]), names=("one reader",)
+        )
+    models = dict(named_model(text) for text in options["models"])
+    if len(models) < len(options["models"]):
+        raise AnnostatError("--model: two models have the same name; write NAME=PATH")
+    if not models:
+        raise AnnostatError("no model: name its masks by --model NAME=PATH")
+    spacing = numbers("--spacing", options["spacing"])
+    rounds, predicted = read_masks_and_models(
+        [options["source"], *options["more"]],
+        models,
+        raters=list(options["raters"]) or None,
+        labels=numbers("--labels", options["labels"]),  # type: ignore[arg-type]
+        tidy_names=options["tidy_names"],
+        spacing=spacing,
+        spacing_unit="mm" if spacing is not None else "",
+        patients=patients_of(options["patients"]),
+    )
+    if predicted is None:
+        raise AnnostatError("no model: name its masks by --model NAME=PATH")
+    return rounds, predicted
+
+
+HELD_OUT_NOTE = (
+    "There is no model in these data: of the four readings of each nodule, in random order, two "
+    "are the labels, and the two others are held out and play models, one alone and the mean of "
+    "both."
+)
+MASKS_NOTE = (
+    "There is no model in these data: of the four masks of each nodule, in random order, three are "
+    "the labels, and the fourth is held out and plays a model."
+)

@@ -1,0 +1,105 @@
+"""What may be said of a model in an annotator's place: tests, and the least margin."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+from annostat.interchange.spread import Spread
+from annostat.results.text import plain
+
+BETTER = "better than a reader"
+WITHIN = "interchangeable with a reader"
+WORSE = "worse than a reader"
+OPEN = "not resolved"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether a model is as good as an annotator, with the evidence.
+
+    Attributes
+    ----------
+    name : str
+        "better than a reader": it disagrees less with others than they do with each other, by a
+        one-sided test. "interchangeable with a reader": it disagrees more by less than the margin.
+        "worse than a reader": it disagrees more. Else "not resolved".
+    p_better, p_worse, p_within : float or None
+        One-sided p-values; None where nothing is left to chance, or there is no margin.
+    least_margin : float
+        The least margin, in the unit of the distance, that could be claimed: the one-sided upper
+        limit, 0 where that is negative.
+    least_percent : float or None
+        The same as a share of what two annotators differ by, where a ratio makes sense.
+    margin, margin_percent : float or None
+        What was asked for.
+    """
+
+    name: str
+    p_better: float | None
+    p_worse: float | None
+    p_within: float | None
+    least_margin: float
+    least_percent: float | None
+    margin: float | None
+    margin_percent: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the evidence as plain data."""
+        return {key: plain(getattr(self, key)) for key in self.__slots__ if key != "name"}
+
+
+@dataclass(frozen=True, slots=True)
+class Margin:
+    """What counts as no difference: a distance, or a share of what two annotators differ by."""
+
+    distance: float | None = None
+    percent: float | None = None
+
+    @property
+    def stated(self) -> bool:
+        """Whether there is one."""
+        return self.distance is not None or self.percent is not None
+
+
+def untold(found: Standing) -> Standing:
+    """Return the verdict where too few items tell for any claim, whatever the tests say."""
+    return replace(found, name=OPEN, least_margin=math.nan, least_percent=None)
+
+
+def stand(change: Spread, ratio: Spread | None, margin: Margin, level: float) -> Standing:
+    """Return the verdict on γ, and on the log ratio of distances if that is more to the point.
+
+    Parameters
+    ----------
+    change : Spread
+        Of γ.
+    ratio : Spread or None
+        Of log(E d(f, Z)/E d(Z, Z′)), if better and worse are judged on it; it has the sign of γ.
+    margin : Margin
+    level : float
+        Every test is made at 1 − level, one-sided.
+    """
+    judged = change if ratio is None else ratio
+    better, worse = judged.p_below(0.0), judged.p_above(0.0)
+    within = None
+    if margin.percent is not None and ratio is not None:
+        within = ratio.p_below(math.log1p(margin.percent))
+    elif margin.distance is not None:
+        within = change.p_below(margin.distance)
+    alpha = 1 - level
+    upper = change.upper(level)
+    if not judged.known and not math.isnan(judged.value):  # all items say the same
+        name = BETTER if judged.value < 0 else WORSE if judged.value > 0 else OPEN
+    elif better is not None and better < alpha:
+        name = BETTER
+    elif within is not None and within < alpha:
+        name = WITHIN
+    elif worse is not None and worse < alpha:
+        name = WORSE
+    else:
+        name = OPEN
+    percent = None if ratio is None else max(math.expm1(min(ratio.upper(level), 700.0)), 0.0)
+    least = upper if math.isnan(upper) else max(upper, 0.0)
+    return Standing(name, better, worse, within, least, percent, margin.distance, margin.percent)

@@ -1,0 +1,282 @@
+"""The words of an interchangeability study: sentences and tables."""
+
+from __future__ import annotations
+
+import math
+
+from annostat.interchange.distances import Distance
+from annostat.interchange.places import Difference, ModelPlace, Place
+from annostat.interchange.spread import MANY_UNITS
+from annostat.interchange.taken import Taken
+from annostat.interchange.verdicts import BETTER, OPEN, WITHIN, WORSE
+from annostat.results.estimates import Estimate
+from annostat.results.result import Check, Result
+from annostat.results.sections import Section
+from annostat.results.text import format_number, format_p, hang, percent
+
+POINTS = "percentage points"
+
+
+class Said(Result):
+    """What an interchangeability study says in words; its numbers are those of the subclass."""
+
+    models: tuple[ModelPlace, ...]
+    among: Estimate
+    perfect: tuple[float, float] | None
+    comparisons: tuple[Difference, ...]
+    checks: tuple[Check, ...]
+    distance: Distance
+    readers: str
+    unit: str
+    taken: Taken
+    level: float
+    n_clusters: int | None
+
+    def answer(self) -> str:
+        """Return the verdicts as a sentence."""
+        return answer(self)
+
+    def quote(self) -> str:
+        """Return the numbers to quote, with interval and unit."""
+        return quote(self)
+
+    def sections(self) -> list[Section]:
+        """Return what a person should read, in the order of a screen."""
+        return sections(self)
+
+
+def unit_of(result: Said) -> str:
+    """Return the unit that people read: percentage points for shares."""
+    return POINTS if counted(result) else result.unit
+
+
+def counted(result: Said) -> bool:
+    """Whether the distance is 0 or 1, so that its mean is a share of pairs."""
+    return result.distance.name in ("differ", "further")
+
+
+def shown(result: Said, estimate: Estimate) -> Estimate:
+    """Return an estimate in the unit that people read."""
+    scale = 100.0 if counted(result) else 1.0
+    return estimate.scaled(scale, unit=unit_of(result))
+
+
+def rounded_up(result: Said, margin: float, *, units: bool = True) -> str:
+    """Return a margin with two digits and its unit, never less than it is."""
+    scaled = margin * (100.0 if counted(result) else 1.0)
+    unit = f" {unit_of(result)}" if units and unit_of(result) else ""
+    if scaled <= 0 or not math.isfinite(scaled):
+        return f"{format_number(scaled)}{unit}"
+    step = 10.0 ** (math.floor(math.log10(scaled)) - 1)
+    return f"{format_number(math.ceil(scaled / step - 1e-9) * step)}{unit}"
+
+
+def margin_words(result: Said, model: ModelPlace) -> str:
+    """Return the stated margin with its unit."""
+    if model.standing.margin_percent is not None:
+        return f"{percent(model.standing.margin_percent)} of what two readers differ by"
+    margin = model.standing.margin or 0.0
+    value = format_number(margin * (100.0 if counted(result) else 1.0))
+    return f"{value} {unit_of(result)}".strip()
+
+
+def whom(result: Said) -> str:
+    """Return whom the numbers speak of."""
+    return "a reader like these" if result.readers == "sample" else "a reader"
+
+
+def answer(result: Said) -> str:
+    """Return the verdicts, one clause for each model."""
+    clauses = []
+    for m in result.models:
+        name = m.standing.name
+        if name == WITHIN:
+            clauses.append(
+                f"{m.name} is interchangeable with {whom(result)} within {margin_words(result, m)}"
+            )
+        elif name in (BETTER, WORSE):
+            clauses.append(f"{m.name} is {name.removesuffix('a reader')}{whom(result)}")
+        else:
+            least = m.standing.least_margin
+            tail = (
+                f"the least margin that could be claimed is {rounded_up(result, least)}"
+                if math.isfinite(least)
+                else "too few items tell"
+            )
+            clauses.append(f"whether {m.name} is as good as {whom(result)} is not resolved: {tail}")
+    return "; ".join(clauses) + "."
+
+
+def quote(result: Said) -> str:
+    """Return the numbers to quote."""
+    unit = f" {unit_of(result)}" if unit_of(result) else ""
+    parts = []
+    for i, m in enumerate(result.models):
+        e = shown(result, m.change)
+        found = "" if len(result.models) == 1 else f"{m.name} "
+        level = f"{percent(result.level)} " if not i else ""
+        held = f" ({level}{e.range()})" if e.interval is not None else " (no interval)"
+        parts.append(f"{found}{e.short()}{unit if not i else ''}{held}")
+    among = shown(result, result.among)
+    rest = f"Two readers differ by {among.short()}{unit}"
+    if counted(result):
+        rest = f"Two readers disagree in {among.short()}% of the pairs"
+        if result.distance.threshold is not None:
+            limit = f"{result.distance.threshold:g} {result.taken.unit}".strip()
+            rest = f"Two readers are further apart than {limit} in {among.short()}% of the pairs"
+    if among.interval is not None:
+        rest += f" ({among.range()})"
+    label = result.distance.label
+    return (
+        f"Put in the place of {whom(result)}, the model changes {label} by "
+        f"{', '.join(parts)}. {rest}."
+    )
+
+
+def short_verdict(result: Said, name: str, least: float, model: ModelPlace) -> str:
+    """Return a verdict as a cell of a table."""
+    if name == WITHIN:
+        return f"as good, within {margin_words(result, model)}"
+    if name == OPEN and math.isfinite(least):
+        return f"not resolved, needs a margin of {rounded_up(result, least, units=False)}"
+    return name
+
+
+def share_words(share: tuple[float, float] | None) -> str:
+    """Return the share of the way to a perfect model as a cell."""
+    if share is None:
+        return "not known"
+    low, high = (round(100 * v) + 0 for v in share)
+    return f"{low}%" if low == high else f"{low} to {high}%"
+
+
+def sections(result: Said) -> list[Section]:
+    """Return what a person should read, in the order of a screen."""
+    notes = [line for note in result.taken.notes for line in hang("", note)]
+    lines = [*notes, *hang("Answer", answer(result)), *hang("Quote", quote(result))]
+    lines += _checks(result)
+    found = [Section(lines=lines), _models(result)]
+    if any(m.places for m in result.models):
+        found.append(_places(result))
+    if result.comparisons:
+        found.append(_comparisons(result))
+    reference = [m for m in result.models if m.alternative is not None]
+    if reference:
+        rows = [
+            [m.name, _number(a.omega), _number(a.rho), "passes" if a.passed else "does not pass"]
+            for m in reference
+            if (a := m.alternative)
+        ]
+        first = reference[0].alternative
+        found.append(
+            Section(
+                "For reference: the alternative-annotator test",
+                ("model", "winning rate ω", "advantage ρ", "by its own rule"),
+                rows,
+                hang("", first.warning) if first else (),
+            )
+        )
+    return found
+
+
+def _number(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.2f}"
+
+
+def _checks(result: Said) -> list[str]:
+    failed = [c for c in result.checks if c.passed is False]
+    open_ = [c for c in result.checks if c.passed is None]
+    held = len(result.checks) - len(failed) - len(open_)
+    parts = [f"{held} hold" if held != 1 else "1 holds"]
+    if failed:
+        parts.append(f"{len(failed)} fail{'s' if len(failed) == 1 else ''} (!!)")
+    if open_:
+        parts.append(f"{len(open_)} cannot be made (??)")
+    lines = hang("Checks", ", ".join(parts) + ".")
+    for mark, checks in (("!!", failed), ("??", open_)):
+        for check in checks:
+            lines += [f"        {line}" for line in hang(mark, check.message, 72, 4)]
+    return lines
+
+
+def _heading(result: Said) -> str:
+    unit = unit_of(result)
+    return f"change of {result.distance.label}" + (f", {unit}" if unit else "")
+
+
+def _models(result: Said) -> Section:
+    columns = ["model", _heading(result), "ratio", "share", "verdict"]
+    rows = [
+        [
+            m.name,
+            shown(result, m.change).cell(),
+            m.ratio.cell(),
+            share_words(m.share),
+            short_verdict(result, m.standing.name, m.standing.least_margin, m),
+        ]
+        for m in result.models
+    ]
+    lines = [
+        "Share: of the way from a reader (0%) to a perfect model (100%). Ratio: the model's "
+        "distance from a reader over that of two readers."
+    ]
+    if result.perfect is not None:
+        low, high = (Estimate(v, result.among.standard_uncertainty) for v in result.perfect)
+        ends = [shown(result, e).short() for e in (low, high)]
+        words = ends[0] if ends[0] == ends[1] else f"range {ends[0]} to {ends[1]}"
+        rows.append(["perfect", words, "", "100%", ""])
+    else:
+        columns.pop(3)
+        rows = [[*r[:3], *r[4:]] for r in rows]
+        lines = [lines[0].partition(" Ratio")[1].strip() + lines[0].partition(" Ratio")[2]]
+    many = (result.n_clusters or len(result.taken.columns.seen)) >= MANY_UNITS
+    if result.readers == "sample" and result.distance.ratio and many:
+        lines.append(
+            "Better and worse are judged on the ratio, one-sided: with readers as a sample its "
+            "interval is the shorter one that holds."
+        )
+    if any(m.standing.margin is not None or m.standing.margin_percent for m in result.models):
+        lines.append(f"A change below {margin_words(result, result.models[0])} counts as none.")
+    lines += [f"{m.name}: {e.note}" for m in result.models for e in (m.change, m.ratio) if e.note]
+    return Section("", columns, rows, [line for text in lines for line in hang("", text)])
+
+
+def _places(result: Said) -> Section:
+    several = len(result.models) > 1
+    columns = ["in the place of", _heading(result), "verdict (Holm)"]
+    rows = []
+    for m in result.models:
+        for p in m.places:
+            rows.append(
+                [
+                    f"{m.name}, {p.reader}" if several else p.reader,
+                    shown(result, p.change).cell(),
+                    _of_place(result, p, m),
+                ]
+            )
+    return Section("In the place of each reader", columns, rows)
+
+
+def _of_place(result: Said, place: Place, model: ModelPlace) -> str:
+    verdict = short_verdict(result, place.verdict, place.least_margin, model)
+    return verdict.replace("a reader", place.reader)
+
+
+def _comparisons(result: Said) -> Section:
+    rows = [
+        [
+            f"{c.first} − {c.second}",
+            shown(result, c.difference).cell(),
+            format_p(c.p_value),
+            format_p(c.p_adjusted),
+            c.better or "not shown",
+        ]
+        for c in result.comparisons
+    ]
+    unit = unit_of(result)
+    head = f"difference, {unit}" if unit else "difference"
+    return Section(
+        "Which disagrees less with the readers",
+        ("models", head, "p", "p adjusted", "less"),
+        rows,
+    )

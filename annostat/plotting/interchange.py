@@ -1,0 +1,137 @@
+"""Plots of models in an annotator's place: the change against the margin, and plans of studies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from annostat.errors import printable
+from annostat.interchange.words import POINTS, counted, short_verdict, shown, unit_of, whom
+from annostat.plotting.figures import axes_of, spelt_out
+from annostat.results.text import percent
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from annostat.interchange import Interchange, InterchangePlan
+
+__all__ = ["plot_interchange", "plot_interchange_plan"]
+
+BLUE, VERMILLION, GREEN, BAND = "#0072B2", "#D55E00", "#009E73", "#D9D9D9"
+
+
+def plot_interchange(result: Interchange, *, ax: Axes | None = None) -> Axes:
+    """Draw the change of each model against the margin, with the place of each reader.
+
+    Parameters
+    ----------
+    result : Interchange
+    ax : Axes, optional
+        New ones by default.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        A row for each model: a square with its interval, a triangle for each reader whose place it
+        takes, the verdict in words; a line at 0 for a reader, a dashed one at the margin, a band
+        where a perfect model lies.
+    """
+    ax = axes_of(ax)
+    scale = 100.0 if counted(result) else 1.0
+    if result.perfect is not None:
+        low, high = (v * scale for v in result.perfect)
+        if high - low > 0:
+            ax.axvspan(low, high, color=BAND, lw=0, zorder=0, label="a perfect model")
+        else:
+            ax.axvline(low, color="0.6", lw=1.2, ls=":", zorder=0, label="a perfect model")
+    ax.axvline(0, color="black", lw=1.0, zorder=1, label=whom(result))
+    margin = result.models[0].standing.margin
+    if margin is not None:
+        ax.axvline(margin * scale, color=VERMILLION, lw=1.2, ls="--", zorder=1, label="the margin")
+    for row, m in enumerate(result.models):
+        e = shown(result, m.change)
+        if e.interval is not None:
+            ax.plot([e.interval.low, e.interval.high], [row, row], color=BLUE, lw=2, zorder=3)
+        label = f"the model, {percent(result.level)} interval" if not row else None
+        ax.plot([e.value], [row], "s", color=BLUE, ms=6, ls="", zorder=4, label=label)
+        if m.places:
+            x = [p.change.value * scale for p in m.places]
+            label = "in one reader's place" if not row else None
+            ax.plot(x, np.full(len(x), row + 0.22), "^", color=GREEN, ms=4, ls="", label=label)
+        words = short_verdict(result, m.standing.name, m.standing.least_margin, m)
+        ax.annotate(
+            words,
+            (e.value, row - 0.12),
+            ha="center",
+            va="bottom",
+            fontsize=8,
+        )
+    ax.set_yticks(range(len(result.models)), [printable(m.name) for m in result.models])
+    ax.set_ylim(len(result.models) - 0.2, -0.7)
+    unit = unit_of(result)
+    unit = "percentage points" if unit == POINTS else unit
+    ax.set_xlabel(f"change of {result.distance.label}{f' ({unit})' if unit else ''}")
+    for words, shift, side in (("← better", -4, "right"), ("worse →", 4, "left")):
+        ax.annotate(
+            words,
+            (0, 0.02),
+            (shift, 0),
+            xycoords=ax.get_xaxis_transform(),
+            textcoords="offset points",
+            ha=side,
+            fontsize=8,
+        )
+    ax.legend(
+        frameon=False,
+        fontsize=8,
+        loc="lower center",
+        bbox_to_anchor=(0.5, 1.0),
+        ncols=3,
+        columnspacing=1.0,
+        handletextpad=0.4,
+    )
+    return spelt_out(ax)
+
+
+def plot_interchange_plan(result: InterchangePlan, *, ax: Axes | None = None) -> Axes:
+    """Draw the half-width of γ against the number of items, a line for each number of readers.
+
+    Parameters
+    ----------
+    result : InterchangePlan
+    ax : Axes, optional
+        New ones by default.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Both axes are logarithmic; a dashed line is what the claim leaves room for: the margin less
+        the change that is presumed.
+    """
+    ax = axes_of(ax)
+    counts = list(dict.fromkeys(p.n_readers for p in result.table))
+    for i, k in enumerate(counts):
+        rows = [p for p in result.table if p.n_readers == k]
+        shade = str(0.65 * (1 - i / max(len(counts) - 1, 1)))
+        x, y = [p.n_items for p in rows], [p.half_width for p in rows]
+        ax.plot(x, y, "o-", color=shade, ms=4, lw=1.2)
+        ax.annotate(
+            f"{k} readers",
+            (x[-1], y[-1]),
+            (5, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=8,
+        )
+    room = result.margin - result.change
+    ax.axhline(room, color=VERMILLION, lw=1.2, ls="--", label="margin − γ")
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    sizes = [p.n_items for p in result.table]
+    ax.set_xlim(min(sizes) / 1.4, max(sizes) * 3)
+    unit = f" ({result.pilot.unit})" if result.pilot.unit else ""
+    ax.set_xlabel("items")
+    ax.set_ylabel(f"half-width of γ{unit}")
+    ax.legend(frameon=False, fontsize=8)
+    return spelt_out(ax)
