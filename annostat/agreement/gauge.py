@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -265,36 +265,68 @@ def _columns(
     return y[seen], p, o
 
 
-def _basis(*blocks: FloatArray) -> FloatArray:
-    """Return an orthonormal basis of the span of the columns."""
-    stacked = np.hstack(blocks)
-    u, s, _ = np.linalg.svd(stacked, full_matrices=False)
-    return np.asarray(u[:, s > 1e-9 * s[0]])
+class _Space(NamedTuple):
+    """A space of effects: the squares of y in it, its dimension, its traces.
+
+    The traces are those of its projection about parts, raters and cells, as they stand in the
+    expectations of mean squares.
+    """
+
+    squares: float
+    dimension: int
+    traces: tuple[float, float, float]
+
+
+def _spaces(y: FloatArray, p: NDArray[np.int64], o: NDArray[np.int64]) -> dict[str, _Space]:
+    """Return the spaces of raters, parts, both, and cells.
+
+    Everything follows from the counts and sums of cells. That of both effects is the one of parts
+    and what raters add to it, a system of as many equations as there are raters: parts are
+    absorbed, so that no matrix grows with the square of the parts.
+    """
+    n, shape = float(len(y)), (int(p.max()) + 1, int(o.max()) + 1)
+    place = p * shape[1] + o
+    count = np.bincount(place, minlength=shape[0] * shape[1]).reshape(shape).astype(np.float64)
+    total = np.bincount(place, y, shape[0] * shape[1]).reshape(shape)
+    swapped = shape[0] < shape[1]
+    if swapped:  # absorb what there is more of
+        count, total = count.T, total.T
+    rows, columns = count.sum(axis=1), count.sum(axis=0)
+    row_sums, column_sums = total.sum(axis=1), total.sum(axis=0)
+    square = float((count**2 / rows[:, None]).sum())
+    share = count / rows[:, None]
+    gram = np.diag(columns) - count.T @ share
+    values, vectors = np.linalg.eigh(gram)
+    kept = values > 1e-9 * max(float(values[-1]), 1e-300)
+    inverse = vectors[:, kept] / values[kept] @ vectors[:, kept].T
+    moved = column_sums - share.T @ row_sums
+    # Σ over cells of n²(e − share)(e − share)ᵀ, e the unit vector of the cell's column.
+    n2 = count**2
+    mixed = n2.T @ share
+    inner = np.diag(n2.sum(axis=0)) - mixed - mixed.T + (share * n2.sum(axis=1)[:, None]).T @ share
+    absorbed = float((row_sums**2 / rows).sum())
+    within = _Space(absorbed, len(rows), (n, square, square))
+    other = float((count**2 / columns).sum())
+    across = _Space(float((column_sums**2 / columns).sum()), len(columns), (other, n, other))
+    both = _Space(
+        absorbed + float(moved @ inverse @ moved),
+        len(rows) + int(kept.sum()),
+        (n, n, square + float((inverse * inner).sum())),
+    )
+    full = count > 0
+    cells = _Space(float((total[full] ** 2 / count[full]).sum()), int(full.sum()), (n, n, n))
+    if swapped:
+        within = within._replace(traces=(square, n, square))
+        across = across._replace(traces=(n, other, other))
+        return {"o": within, "p": across, "po": both, "c": cells}
+    return {"p": within, "o": across, "po": both, "c": cells}
 
 
 def _anova(y: FloatArray, p: NDArray[np.int64], o: NDArray[np.int64]) -> list[dict[str, Any]]:
     """Return the rows of the table, each with the traces of its expectation."""
     n = len(y)
-    zp, zo = np.eye(p.max() + 1)[p], np.eye(o.max() + 1)[o]
-    _, cell = np.unique(p * (o.max() + 1) + o, return_inverse=True)
-    zc = np.eye(cell.max() + 1)[cell]
-    bases = {
-        "o": _basis(zo),
-        "p": _basis(zp),
-        "po": _basis(zp, zo),
-        "c": zc / np.sqrt(zc.sum(axis=0)),
-    }
-
-    def reduction(name: str) -> tuple[float, int, list[float]]:
-        q = bases[name]
-        return (
-            float(np.sum((q.T @ y) ** 2)),
-            q.shape[1],
-            [float(np.sum((q.T @ z) ** 2)) for z in (zp, zo, zc)],
-        )
-
-    found = {name: reduction(name) for name in bases}
-    full = (float(y @ y), n, [float(n)] * 3)
+    found = _spaces(y, p, o)
+    full = _Space(float(y @ y), n, (float(n), float(n), float(n)))
     rows: list[dict[str, Any]] = []
     for source, big, small in (
         ("parts", found["po"], found["o"]),

@@ -12,6 +12,9 @@ from annostat.arrays import FloatArray
 from annostat.scaling.laws import STEEPEST, Combine, Law, Limits, Power, Smooth
 from annostat.scaling.solve import Chart, Points, threshold
 
+NOTHING = 1e-12  # share of a sum of squares below which ramps do not vary
+EXACT = 1e-6  # share of the whole below which a remainder is summed point by point
+
 
 class Hinge(Law):
     """log L = c + α max(h − v, 0): a straight line, then saturation; linear for a given h."""
@@ -41,14 +44,27 @@ class Hinge(Law):
         """Return the least squares of the line's two coefficients for each hinge."""
         v, y, w = self.points.v, self.points.y, self.points.w
         total = w.sum()
-        ramp = np.maximum(hinges[:, None] - v, 0)
-        ramp_mean = ramp @ w / total
         height = float(y @ w / total)
-        spread = (ramp - ramp_mean[:, None]) ** 2 @ w
-        slope = (ramp - ramp_mean[:, None]) @ (w * (y - height)) / np.where(spread > 0, spread, 1)
-        slope = np.maximum(slope, 0.0)
+        # Sums of the ramps h − v over all points below a hinge, from cumulative sums of these.
+        order = np.argsort(v, kind="stable")
+        centre = float(v @ w / total)
+        x, e, weight = v[order] - centre, y[order] - height, w[order]
+        terms = np.stack([weight, weight * x, weight * x**2, weight * e, weight * e * x])
+        before = np.hstack([np.zeros((5, 1)), np.cumsum(terms, axis=1)])
+        n, first, second, cross, moved = before[:, np.searchsorted(v[order], hinges)]
+        h = hinges - centre
+        ramp_mean = (h * n - first) / total
+        spread = np.maximum(h * h * n - 2 * h * first + second - total * ramp_mean**2, 0.0)
+        spread = np.where(spread > NOTHING * total * ramp_mean**2, spread, 0.0)
+        slope = (h * cross - moved) / np.where(spread > 0, spread, 1)
+        slope = np.where(spread > 0, np.maximum(slope, 0.0), 0.0)
         flat = height - slope * ramp_mean
-        rss = (y - flat[:, None] - slope[:, None] * ramp) ** 2 @ w
+        whole = float(weight @ e**2)
+        rss = whole - slope * (2 * (h * cross - moved) - slope * spread)
+        # Where the fit leaves almost nothing, the difference has no digits left.
+        for i in np.flatnonzero(rss < EXACT * whole):
+            ramp = np.maximum(hinges[i] - v, 0)
+            rss[i] = (y - flat[i] - slope[i] * ramp) ** 2 @ w
         return {
             "exponent": slope,
             "flat": flat,

@@ -14,7 +14,7 @@ from annostat.arrays import FloatArray
 from annostat.resampling.bootstraps import bootstrap_sums
 from annostat.resampling.generators import Rng
 from annostat.resampling.multiplicity import holm
-from annostat.resampling.sums import FEW_UNITS, Sums
+from annostat.resampling.sums import FEW_UNITS, Sums, folded
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.text import plain
 from annostat.truth.means import mean_estimate
@@ -126,7 +126,9 @@ def _studentised(
         return None
     mean = total.sum(axis=0) / np.maximum(count.sum(axis=0), 1)
     # About the mean, so that squares keep their digits.
-    centred = total - mean * count
+    both = folded(np.hstack([total - mean * count, count]))
+    n = len(both)
+    centred, count = both[:, :pairs], both[:, pairs:]
     everything = np.hstack([centred, count, centred**2, centred * count, count**2])
     drawn = bootstrap_sums(everything, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs)
     s, m, ss, sm, mm = (drawn[:, i * pairs : (i + 1) * pairs] for i in range(5))
