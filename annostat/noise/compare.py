@@ -25,6 +25,7 @@ from annostat.noise.problem import (
     warn_of_window,
 )
 from annostat.noise.result import NoiseFit, fit_problem
+from annostat.noise.typos import likely_typos
 from annostat.noise.unimodal import UnimodalFit, fit_unimodal
 from annostat.resampling.generators import Rng, seed_of, spawn
 from annostat.resampling.parallel import Progress, map_parallel
@@ -250,6 +251,8 @@ def compare_noise(
     best = ranked[0]
     unit = best.mae.unit
     checks = [*check_rounds(usable, level=level, rng=0), *check_sample(best)]
+    if (typos := likely_typos(usable)) is not None:
+        checks.append(typos)
     if n_tests and not (shared.cells.span == 0).all():
         # Heavy tails look like abandonment to a core without them: the null is the best model
         # of all that know none.
