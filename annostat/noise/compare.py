@@ -27,9 +27,10 @@ from annostat.noise.problem import (
 from annostat.noise.result import NoiseFit, fit_problem
 from annostat.noise.typos import likely_typos
 from annostat.noise.unimodal import UnimodalFit, fit_unimodal
+from annostat.noise.verdicts import agreed, make_envelope, of_bracket, refutation, refuted
 from annostat.resampling.generators import Rng, seed_of, spawn
 from annostat.resampling.parallel import Progress, map_parallel
-from annostat.results.estimates import Estimate, Interval
+from annostat.results.estimates import Estimate
 from annostat.results.result import Check, Provenance, Result, check_section
 from annostat.results.sections import Section
 from annostat.results.text import counted, format_number, percent
@@ -49,11 +50,12 @@ class NoiseComparison(Result):
     fits : tuple of NoiseFit
         In the order of AIC.
     mae : Estimate
-        E|X| of the best model: the smallest mean absolute error that any model of the
-        measurand can have against one annotation.
+        E|X|: the smallest mean absolute error that any model of the measurand can have against
+        one annotation. Of the best model; where that is refuted, of any symmetric noise.
     envelope : Estimate
         The best value, with the lowest and highest limit over all models within 2 AIC of the
-        best and over the kinds of abandonment of the best core.
+        best and over the kinds of abandonment of the best core, and at least to the upper limit of
+        E|D|/√2, for items that differ in difficulty. Where the best model is refuted, `mae`.
     bracket : Bracket
         Limits of E|X| from E|D| alone.
     pair_mae : Estimate
@@ -79,9 +81,14 @@ class NoiseComparison(Result):
         return self.fits[0]
 
     @property
+    def refuted(self) -> bool:
+        """Whether the test of its goodness of fit refutes the best model."""
+        return refuted(self.checks)
+
+    @property
     def mae(self) -> Estimate:
-        """E|X| of the best model."""
-        return self.best.mae
+        """E|X| of the best model, or of any symmetric noise where that one is refuted."""
+        return of_bracket(self.pair_mae, self.best.mae.unit) if self.refuted else self.best.mae
 
     @property
     def weights(self) -> FloatArray:
@@ -102,6 +109,7 @@ class NoiseComparison(Result):
             "pair_mae": self.pair_mae.to_dict(),
             "models": models,
             "headline": {
+                "of": "bracket" if self.refuted else "model",
                 "mae": self.mae.to_dict(),
                 "envelope": self.envelope.to_dict(),
                 "bracket": self.bracket.to_dict(),
@@ -143,15 +151,24 @@ class NoiseComparison(Result):
         envelope = self.envelope
         r = self.rounds
         level = percent(best.mae.interval.level) if best.mae.interval else ""
+        found = [
+            f"The best possible model is off by {best.mae.short()} {unit} on average against one "
+            f"annotation ({level} interval {best.mae.range()} if {best.label} is the law).",
+            f"Over all models that explain the data as well: {envelope.range()} {unit} "
+            f"({envelope.interval.method if envelope.interval else ''}).",
+        ]
+        if self.refuted:
+            found = [
+                f"{refutation(self.checks, best)}: the best possible model is off by "
+                f"{self.mae.range()} {unit} on average against one annotation (half of to all of "
+                "the limits of the mean difference, which hold for any symmetric noise)."
+            ]
         head = [
             f"{counted(r.n_items, 'item')}, {counted(r.n_pairs, 'pair')} of annotations, "
             f"{r.n_rounds} rounds" + "".join(f"; {note}" for note in r.notes),
             f"Two annotators differ by {self.pair_mae.short()} {unit} on average ({level} interval "
             f"{self.pair_mae.range()}).",
-            f"The best possible model is off by {best.mae.short()} {unit} on average against one "
-            f"annotation ({level} interval {best.mae.range()} if {best.label} is the law).",
-            f"Over all models that explain the data as well: {envelope.range()} {unit} "
-            f"({envelope.interval.method if envelope.interval else ''}).",
+            *found,
             self.bracket.line(),
         ]
         if self.unimodal is not None:
@@ -280,11 +297,13 @@ def compare_noise(
     pair = pair_mae(usable, level=level)
     if best.problem.physical:
         pair = pair_mae(in_physical_units(usable), level=level)
+    pair = replace(pair, unit=unit)
+    checks = agreed(checks, best)
     return NoiseComparison(
         fits=ranked,
-        envelope=make_envelope(ranked),
-        bracket=bracket(replace(pair, unit=unit)),
-        pair_mae=replace(pair, unit=unit),
+        envelope=of_bracket(pair, unit) if refuted(checks) else make_envelope(ranked, pair),
+        bracket=bracket(pair),
+        pair_mae=pair,
         unimodal=fit_unimodal(shared.cells, unit),
         checks=tuple(checks),
         rounds=usable,
@@ -338,25 +357,3 @@ def in_physical_units(rounds: Rounds) -> Rounds:
     if (period := rounds.period) is None:
         raise AnnostatError("physical needs a period (or fps) for each item")
     return replace(rounds, values=rounds.values * period[:, None], unit=rounds.period_unit)
-
-
-def make_envelope(ranked: Sequence[NoiseFit]) -> Estimate:
-    """Return the range of E|X| over the models that explain the data as well as the best."""
-    best = ranked[0]
-    kept = [f for f in ranked if f.converged and f.aic <= best.aic + 2]
-    kept += [
-        f
-        for f in ranked
-        if f.converged
-        and f not in kept
-        and f.model.family.name == best.model.family.name
-        and f.problem.rated
-        and best.problem.rated
-    ]
-    kept = kept or [best]
-    lows = [f.mae.low if f.mae.low is not None else f.mae.value for f in kept]
-    highs = [f.mae.high if f.mae.high is not None else f.mae.value for f in kept]
-    level = best.mae.interval.level if best.mae.interval else 0.95
-    words = "1 model" if len(kept) == 1 else f"{len(kept)} models"
-    limits = Interval(min(lows), max(highs), level, f"envelope of the intervals of {words}")
-    return Estimate(best.mae.value, best.mae.standard_uncertainty, limits, best.mae.unit)

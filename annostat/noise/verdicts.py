@@ -1,0 +1,94 @@
+"""What stands whichever model is right, and what is said where none fits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from annostat.noise.result import NoiseFit
+from annostat.results.estimates import Estimate, Interval
+from annostat.results.result import Check
+from annostat.results.text import p_text
+
+HALF_POWER = math.sqrt(0.5)  # E|X|/E|D| of Gaussian noise, whatever sizes items give it
+
+
+def make_envelope(ranked: Sequence[NoiseFit], pair: Estimate | None = None) -> Estimate:
+    """Return the range of E|X| over the models that explain the data as well as the best.
+
+    With `pair`, E|D|, its upper end reaches that of E|D|/√2: Gaussian noise of which items get
+    different sizes, the same for all raters, has that E|X| whatever law D seems to follow (given
+    the item's size, E|X| = E|D|/√2), and no comparison of laws of D can see it.
+    """
+    best = ranked[0]
+    kept = [f for f in ranked if f.converged and f.aic <= best.aic + 2]
+    kept += [
+        f
+        for f in ranked
+        if f.converged
+        and f not in kept
+        and f.model.family.name == best.model.family.name
+        and f.problem.rated
+        and best.problem.rated
+    ]
+    kept = kept or [best]
+    low = min(f.mae.low if f.mae.low is not None else f.mae.value for f in kept)
+    high = max(f.mae.high if f.mae.high is not None else f.mae.value for f in kept)
+    level = best.mae.interval.level if best.mae.interval else 0.95
+    words = "1 model" if len(kept) == 1 else f"{len(kept)} models"
+    method = f"envelope of the intervals of {words}"
+    if pair is not None and pair.high is not None and HALF_POWER * pair.high > high:
+        high = HALF_POWER * pair.high
+        method += " and of items that differ in difficulty"
+    limits = Interval(low, high, level, method)
+    return Estimate(best.mae.value, best.mae.standard_uncertainty, limits, best.mae.unit)
+
+
+def of_bracket(pair: Estimate, unit: str) -> Estimate:
+    """Return E|X| of any symmetric noise: E|D|/√2, from half of to all of the limits of E|D|."""
+    limits = None
+    if pair.interval is not None:
+        method = "half of to all of the limits of the mean difference: any symmetric noise"
+        limits = Interval(pair.interval.low / 2, pair.interval.high, pair.interval.level, method)
+    return Estimate(HALF_POWER * pair.value, None, limits, unit)
+
+
+def refuted(checks: Sequence[Check]) -> bool:
+    """Return whether the best model does not fit, so that no model is left to be quoted."""
+    return any(c.name == "goodness_of_fit" and c.passed is False for c in checks)
+
+
+def agreed(checks: Sequence[Check], best: NoiseFit) -> list[Check]:
+    """Return the checks, that of giving up in words that do not contradict the choice of model.
+
+    The test has the best model without abandonment as its null, and AIC chooses among all: each
+    can say that annotators give up while the other does not, and then it is not settled.
+    """
+    done = []
+    for check in checks:
+        if check.name == "abandonment" and check.p_value is not None:
+            seen, chosen = check.p_value < 0.05, best.model.rate > 0
+            facts = check.message[check.message.index("(") :]
+            if refuted(checks):
+                words = (
+                    "Not settled whether annotators give up: "
+                    f"{best.label}, the best model, does not fit {facts}"
+                )
+                check = replace(check, passed=None, message=words)
+            elif seen != chosen:
+                words = (
+                    f"Not settled whether annotators give up: the best model, {best.label}, "
+                    f"{'has them do so' if chosen else 'does without'}, and the test "
+                    f"{'sees it' if seen else 'does not see it'} {facts}"
+                )
+                check = replace(check, passed=None, message=words)
+        done.append(check)
+    return done
+
+
+def refutation(checks: Sequence[Check], best: NoiseFit) -> str:
+    """Return the sentence that stands for the best model's where that one is refuted."""
+    p_value = next(c.p_value for c in checks if c.name == "goodness_of_fit")
+    found = p_text(1.0 if p_value is None else p_value)
+    return f"No model fits these differences ({best.label}, the best one: {found})"
