@@ -6,13 +6,15 @@ have the columns of the other suites: "laplace, independent, W 400, rate 0.02".
 
 from __future__ import annotations
 
+from functools import partial
+
 import click
 import numpy as np
 import pandas as pd
 
 import annostat
 from analysis.calibration.designs import Design
-from analysis.calibration.outcomes import Outcome, Suite, held
+from analysis.calibration.outcomes import Outcome, Suite, covered, held
 from analysis.calibration.rows import rows_of
 
 MAE = 1.5
@@ -84,6 +86,52 @@ def shared(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
     }
 
 
+def biased(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
+    """Judge the rows of `--by-rater`: the last rater is biased, and noisier by a ratio.
+
+    Truths lie anywhere between two frames, so that biases of parts of a frame are what they are.
+    """
+    (core,), given = parts(design)
+    k = design.rounds
+    shift, size = np.zeros(k), np.full(k, 2.0)
+    shift[-1], size[-1] = given.get("bias", 0.0), 2.0 * given.get("ratio", 1.0)
+
+    def drawn(n: int) -> tuple[np.ndarray, np.ndarray]:
+        own = {"gaussian": rng.normal, "laplace": rng.laplace, "t3": partial(rng.standard_t, 3)}
+        x = size * own[core](size=(n, k))
+        phase = rng.random((n, 1))
+        return np.floor(60 + phase + x) - 60, np.floor(60 + phase + x + shift) - 60
+
+    _, picks = drawn(design.n)
+    noise = annostat.compare_noise(
+        annostat.Rounds.from_array(picks + rng.integers(0, 50, (design.n, 1))),
+        cores=CORES,
+        n_tests=0,
+        by_rater=True,
+        rng=rng,
+    )
+    found = noise.by_rater
+    if found is None:
+        raise RuntimeError("no rows of raters")
+    alone, moved = drawn(200_000)
+    own = np.abs(alone - np.median(alone, axis=0)).mean(axis=0)
+    names = list(found.mae)
+    outcomes = {
+        "interval: bias of the last": covered(
+            found.bias[names[-1]], float(shift[-1] - shift.mean()), float(own[0])
+        ),
+        "interval: mae, one of them": held(
+            found.one_of_them, float(np.abs(moved - np.median(moved)).mean())
+        ),
+        "interval: mae, first rater": held(found.mae[names[0]], float(own[0])),
+        "interval: mae, last rater": held(found.mae[names[-1]], float(own[-1])),
+    }
+    for check in noise.checks:
+        if check.name == "equal_raters":
+            outcomes["test: equal raters"] = Outcome(check.passed is False)
+    return outcomes
+
+
 SUITES: dict[str, tuple[Suite, list[Design]]] = {
     "far": (far, far_grid()),
     "shared": (
@@ -98,6 +146,16 @@ SUITES: dict[str, tuple[Suite, list[Design]]] = {
                 ("laplace", "beats 0"),
             )
             for n, k in ((50, 2), (200, 2), (1000, 2), (200, 3))
+        ],
+    ),
+    "biased": (
+        biased,
+        [
+            Design(n, f"{core}, {case}", k)
+            for core in ("gaussian", "laplace", "t3")
+            for k in (2, 3)
+            for case in ("bias 0", "bias 2.5", "bias 4, ratio 2")
+            for n in (50, 300)
         ],
     ),
 }

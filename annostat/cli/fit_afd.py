@@ -48,6 +48,11 @@ if TYPE_CHECKING:
     help="Half-width of an abandoned pick; 'length' uses each clip's own.",
 )
 @click.option(
+    "--by-rater",
+    is_flag=True,
+    help="Take each rater's bias away, and say what holds against whose label.",
+)
+@click.option(
     "--ci",
     type=click.Choice(["profile", "bootstrap"]),
     default="profile",
@@ -97,6 +102,7 @@ def fit_afd(**options: Any) -> None:
                 abandonment=options["abandonment"],
                 window=window,
                 physical=physical,
+                by_rater=options["by_rater"],
                 ci=options["ci"],
                 level=options["level"],
                 n_resamples=options["resamples"] or 2000,

@@ -24,10 +24,19 @@ from annostat.noise.problem import (
     make_problem,
     warn_of_window,
 )
+from annostat.noise.raters import RaterNoise, rater_biases, rater_noise, unbiased
 from annostat.noise.result import NoiseFit, fit_problem
 from annostat.noise.typos import likely_typos
 from annostat.noise.unimodal import UnimodalFit, fit_unimodal
-from annostat.noise.verdicts import agreed, make_envelope, of_bracket, refutation, refuted
+from annostat.noise.verdicts import (
+    agreed,
+    make_envelope,
+    of_any_two,
+    of_bracket,
+    refutation,
+    refuted,
+    with_remedy,
+)
 from annostat.resampling.generators import Rng, seed_of, spawn
 from annostat.resampling.parallel import Progress, map_parallel
 from annostat.results.estimates import Estimate
@@ -64,6 +73,8 @@ class NoiseComparison(Result):
         Nonparametric cross-check.
     checks : tuple of Check
         Assumptions that were looked at.
+    by_rater : RaterNoise or None
+        With `by_rater`: biases, and E|X| against whose label.
     """
 
     fits: tuple[NoiseFit, ...]
@@ -74,6 +85,7 @@ class NoiseComparison(Result):
     checks: tuple[Check, ...]
     rounds: Rounds
     provenance: Provenance
+    by_rater: RaterNoise | None = None
 
     @property
     def best(self) -> NoiseFit:
@@ -102,7 +114,7 @@ class NoiseComparison(Result):
         models = []
         for fit, weight in zip(self.fits, self.weights, strict=True):
             models.append({**fit.to_dict(), "weight": float(weight)})
-        return {
+        entry = {
             "n_items": self.rounds.n_items,
             "n_pairs": self.rounds.n_pairs,
             "unit": self.mae.unit,
@@ -118,6 +130,9 @@ class NoiseComparison(Result):
             "checks": [c.to_dict() for c in self.checks],
             "provenance": self.provenance.to_dict(),
         }
+        if self.by_rater is not None:
+            entry["by_rater"] = self.by_rater.to_dict()
+        return entry
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per model, in the order of AIC."""
@@ -167,7 +182,8 @@ class NoiseComparison(Result):
             f"{counted(r.n_items, 'item')}, {counted(r.n_pairs, 'pair')} of annotations, "
             f"{r.n_rounds} rounds" + "".join(f"; {note}" for note in r.notes),
             f"Two annotators differ by {self.pair_mae.short()} {unit} on average ({level} interval "
-            f"{self.pair_mae.range()}).",
+            f"{self.pair_mae.range()})"
+            + (", each less a bias of their own." if self.by_rater else "."),
             *found,
             self.bracket.line(),
         ]
@@ -196,6 +212,7 @@ class NoiseComparison(Result):
         return [
             Section("Noise of one annotation", lines=head),
             Section("Models, best first (mae: E|X| of one annotation)", columns, rows, notes),
+            *(self.by_rater.sections() if self.by_rater else []),
             check_section(self.checks),
         ]
 
@@ -208,6 +225,7 @@ def compare_noise(
     abandonment: str | Abandonment | Sequence[str | Abandonment] = "all",
     window: str | int = "auto",
     physical: bool | None = None,
+    by_rater: bool = False,
     ci: str = "profile",
     level: float = 0.95,
     n_resamples: int = 2000,
@@ -224,6 +242,10 @@ def compare_noise(
     abandonment : "all", or one or more of "none", "independent", "shared", or an Abandonment
     n_tests : int
         Simulated sets for the goodness of fit and for the test of ε = 0; 0 leaves them out.
+    by_rater : bool
+        Take each rater's bias away before fitting, to half a frame, and say what holds against
+        whose label; with three or more rounds each rater has a scale of their own. Rounds must be
+        persons, not "exchangeable".
     window, physical, ci, level, n_resamples, rng, n_jobs, progress
         As in `fit_noise`.
 
@@ -249,7 +271,16 @@ def compare_noise(
     ways = [get_abandonment(a) for a in abandonment]
     if not families or not ways:
         raise AnnostatError("nothing to compare: no cores or no kinds of abandonment")
-    usable = rounds.picks().usable()
+    usable = seen = rounds.picks().usable()
+    biases, in_units = None, usable.period is not None if physical is None else physical
+    unit_of_frame = float(usable.period.mean()) if in_units and usable.period is not None else 1.0
+    if by_rater:
+        biases = rater_biases(usable, level=level)
+        usable, shift = unbiased(usable, biases, physical=in_units)
+        seen = replace(seen, values=seen.values - shift)
+        if usable.period is not None and usable.period is not seen.period:
+            physical = True
+            window = window if isinstance(window, str) else 2 * window
     shared = make_problem(usable, families[0], "none", window, physical, False, None)
     warn_of_window(window, shared.cells)
     seed = seed_of(rng)
@@ -267,7 +298,7 @@ def compare_noise(
     ranked = tuple(sorted(fits, key=lambda f: (not f.converged, round(f.aic, 6))))
     best = ranked[0]
     unit = best.mae.unit
-    checks = [*check_rounds(usable, level=level, rng=0), *check_sample(best)]
+    checks = [*check_rounds(seen, level=level, rng=0), *check_sample(best)]
     if (typos := likely_typos(usable)) is not None:
         checks.append(typos)
     if n_tests and not (shared.cells.span == 0).all():
@@ -298,10 +329,14 @@ def compare_noise(
     if best.problem.physical:
         pair = pair_mae(in_physical_units(usable), level=level)
     pair = replace(pair, unit=unit)
-    checks = agreed(checks, best)
+    checks = [with_remedy(check, by_rater) for check in agreed(checks, best)]
+    envelope = of_bracket(pair, unit) if refuted(checks) else make_envelope(ranked, pair)
+    own = None
+    if biases is not None:
+        own = rater_noise(best, usable, envelope, of_any_two(pair, unit), biases, unit_of_frame)
     return NoiseComparison(
         fits=ranked,
-        envelope=of_bracket(pair, unit) if refuted(checks) else make_envelope(ranked, pair),
+        envelope=envelope,
         bracket=bracket(pair),
         pair_mae=pair,
         unimodal=fit_unimodal(shared.cells, unit),
@@ -309,14 +344,15 @@ def compare_noise(
         rounds=usable,
         provenance=Provenance(
             __version__,
-            usable.digest(),
+            rounds.picks().usable().digest(),
             usable.n_items,
             seed,
             {
                 "cores": [f.name for f in families],
                 "abandonment": [way.name for way in ways],
                 "window": window,
-                "physical": bool(best.problem.physical),
+                "physical": bool(in_units),
+                **({"by_rater": True} if by_rater else {}),
                 "ci": ci,
                 "level": level,
                 "n_resamples": n_resamples,
@@ -324,6 +360,7 @@ def compare_noise(
                 "notes": list(usable.notes),
             },
         ),
+        by_rater=own,
     )
 
 

@@ -19,7 +19,10 @@ def make_envelope(ranked: Sequence[NoiseFit], pair: Estimate | None = None) -> E
 
     With `pair`, E|D|, its upper end reaches that of E|D|/√2: Gaussian noise of which items get
     different sizes, the same for all raters, has that E|X| whatever law D seems to follow (given
-    the item's size, E|X| = E|D|/√2), and no comparison of laws of D can see it.
+    the item's size, E|X| = E|D|/√2), and no comparison of laws of D can see it. Nor can two rounds
+    tell raters who each give up on a share ε of all items from items with two events, of which each
+    rater picks the wrong one in half of the cases: D is far off as often with a share 4ε of such
+    items, E|X| has twice as much of it.
     """
     best = ranked[0]
     kept = [f for f in ranked if f.converged and f.aic <= best.aic + 2]
@@ -34,15 +37,31 @@ def make_envelope(ranked: Sequence[NoiseFit], pair: Estimate | None = None) -> E
     ]
     kept = kept or [best]
     low = min(f.mae.low if f.mae.low is not None else f.mae.value for f in kept)
-    high = max(f.mae.high if f.mae.high is not None else f.mae.value for f in kept)
+    highs = [f.mae.high if f.mae.high is not None else f.mae.value for f in kept]
+    high = max(highs)
     level = best.mae.interval.level if best.mae.interval else 0.95
     words = "1 model" if len(kept) == 1 else f"{len(kept)} models"
     method = f"envelope of the intervals of {words}"
     if pair is not None and pair.high is not None and HALF_POWER * pair.high > high:
         high = HALF_POWER * pair.high
         method += " and of items that differ in difficulty"
+    two = max(h + of_giving_up(f) for h, f in zip(highs, kept, strict=True))
+    if pair is not None and two > high:
+        high = two
+        method += ", and of items with two events"
     limits = Interval(low, high, level, method)
     return Estimate(best.mae.value, best.mae.standard_uncertainty, limits, best.mae.unit)
+
+
+def of_giving_up(fit: NoiseFit) -> float:
+    """Return how much of E|X| is of raters who give up by themselves."""
+    p = fit.problem
+    if not (p.rated and p.abandonment.alone > 0):
+        return 0.0
+    core = fit.solution.copy()
+    core[p.n_core] = 0.0
+    calm = p.mae(core, fit.model.window or 0)[0]
+    return max(fit.mae.value - (1 - p.abandonment.total(fit.model.rate)) * calm, 0.0)
 
 
 def of_bracket(pair: Estimate, unit: str) -> Estimate:
@@ -52,6 +71,25 @@ def of_bracket(pair: Estimate, unit: str) -> Estimate:
         method = "half of to all of the limits of the mean difference: any symmetric noise"
         limits = Interval(pair.interval.low / 2, pair.interval.high, pair.interval.level, method)
     return Estimate(HALF_POWER * pair.value, None, limits, unit)
+
+
+def of_any_two(pair: Estimate, unit: str) -> Estimate:
+    """Return E|X| of either of two raters who may differ in noise: between 0 and E|D|.
+
+    E|X₁ − X₂| is at least E|X₁ − median X₂| (Jensen), of either.
+    """
+    limits = None
+    if pair.interval is not None:
+        method = "0 to the upper limit of the mean difference: either of two unequal raters"
+        limits = Interval(0.0, pair.interval.high, pair.interval.level, method)
+    return Estimate(HALF_POWER * pair.value, None, limits, unit)
+
+
+def with_remedy(check: Check, by_rater: bool) -> Check:
+    """Return a failed check of raters with the option that is its remedy."""
+    if by_rater or check.passed is not False or check.name not in ("bias", "equal_raters"):
+        return check
+    return replace(check, message=f"{check.message} The option: --by-rater (by_rater=True).")
 
 
 def refuted(checks: Sequence[Check]) -> bool:
