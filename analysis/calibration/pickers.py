@@ -132,6 +132,43 @@ def biased(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
     return outcomes
 
 
+def skew_errors(law: str, shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    """Draw whole-number errors of a law that is named; the last three are symmetric."""
+    if law == "lateness":
+        return rng.geometric(0.3, shape) - 1.0
+    if law == "lateness-and-laplace":
+        return np.round(rng.geometric(0.3, shape) - 1 + rng.laplace(0, 1.0, shape))
+    if law == "gamma":
+        return np.round(rng.gamma(2, 1.5, shape))
+    if law == "split-normal":
+        sizes = np.where(rng.random(shape) < 0.75, 3.0, -1.0)
+        return np.round(sizes * np.abs(rng.normal(size=shape)))
+    if law == "late-give-ups":
+        gone = rng.random(shape) < 0.02
+        return np.where(gone, rng.integers(0, 40, shape), np.round(rng.laplace(0, 2, shape)))
+    if law == "unequal":
+        return np.round(rng.laplace(0, 2, shape) * np.linspace(0.5, 2, shape[1]))
+    draw = {"laplace": rng.laplace, "gaussian": rng.normal}[law]
+    return np.round(2 * draw(size=shape))
+
+
+def skewed(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
+    """Judge the floor about the median, and the size and power of the test of symmetry."""
+    (law,), _ = parts(design)
+    x = 100 + skew_errors(law, (design.n, design.rounds), rng)
+    noise = annostat.compare_noise(
+        annostat.Rounds.from_array(x), cores=CORES, abandonment="none", n_tests=0, rng=rng
+    )
+    many = skew_errors(law, (200_000, design.rounds), rng)
+    truth = float(np.abs(many - np.median(many, axis=0)).mean())
+    return {
+        "interval: headline": held(noise.envelope, truth),
+        "interval: best symmetric model": held(noise.best.mae, truth),
+        "test: skew": Outcome(noise.skew is not None),
+        "said: bracket": Outcome(noise.refuted),
+    }
+
+
 SUITES: dict[str, tuple[Suite, list[Design]]] = {
     "far": (far, far_grid()),
     "shared": (
@@ -156,6 +193,23 @@ SUITES: dict[str, tuple[Suite, list[Design]]] = {
             for k in (2, 3)
             for case in ("bias 0", "bias 2.5", "bias 4, ratio 2")
             for n in (50, 300)
+        ],
+    ),
+    "skewed": (
+        skewed,
+        [
+            Design(n, law, k)
+            for law in (
+                "lateness",
+                "lateness-and-laplace",
+                "gamma",
+                "split-normal",
+                "late-give-ups",
+                "laplace",
+                "gaussian",
+                "unequal",
+            )
+            for n, k in ((300, 3), (1277, 3), (300, 5))
         ],
     ),
 }

@@ -26,15 +26,17 @@ from annostat.noise.problem import (
 )
 from annostat.noise.raters import RaterNoise, rater_biases, rater_noise, unbiased
 from annostat.noise.result import NoiseFit, fit_problem
+from annostat.noise.skew import SkewFit, check_skew, fit_skewed
 from annostat.noise.typos import likely_typos
 from annostat.noise.unimodal import UnimodalFit, fit_unimodal
 from annostat.noise.verdicts import (
     agreed,
+    headline_of,
     make_envelope,
     of_any_two,
     of_bracket,
+    reaching,
     refutation,
-    refuted,
     with_remedy,
 )
 from annostat.resampling.generators import Rng, seed_of, spawn
@@ -60,7 +62,8 @@ class NoiseComparison(Result):
         In the order of AIC.
     mae : Estimate
         E|X|: the smallest mean absolute error that any model of the measurand can have against
-        one annotation. Of the best model; where that is refuted, of any symmetric noise.
+        one annotation. Of the best model; of the skewed law where three rounds show skew; where
+        the best one is refuted, of any noise.
     envelope : Estimate
         The best value, with the lowest and highest limit over all models within 2 AIC of the
         best and over the kinds of abandonment of the best core, and at least to the upper limit of
@@ -75,6 +78,8 @@ class NoiseComparison(Result):
         Assumptions that were looked at.
     by_rater : RaterNoise or None
         With `by_rater`: biases, and E|X| against whose label.
+    skew : SkewFit or None
+        Where the test of symmetry fails: the floor about the median.
     """
 
     fits: tuple[NoiseFit, ...]
@@ -86,6 +91,7 @@ class NoiseComparison(Result):
     rounds: Rounds
     provenance: Provenance
     by_rater: RaterNoise | None = None
+    skew: SkewFit | None = None
 
     @property
     def best(self) -> NoiseFit:
@@ -93,13 +99,20 @@ class NoiseComparison(Result):
         return self.fits[0]
 
     @property
+    def of(self) -> str:
+        """What the headline is of: "model", "skewed" (law), or "bracket" where none fits."""
+        return headline_of(self.checks, self.best, self.skew)
+
+    @property
     def refuted(self) -> bool:
-        """Whether the test of its goodness of fit refutes the best model."""
-        return refuted(self.checks)
+        """Whether no law fits, so that the bracket is the headline."""
+        return self.of == "bracket"
 
     @property
     def mae(self) -> Estimate:
-        """E|X| of the best model, or of any symmetric noise where that one is refuted."""
+        """E|X| of the best model, of the skewed law, or of any noise where none fits."""
+        if self.skew is not None and self.of == "skewed":
+            return self.skew.mae
         return of_bracket(self.pair_mae, self.best.mae.unit) if self.refuted else self.best.mae
 
     @property
@@ -121,7 +134,7 @@ class NoiseComparison(Result):
             "pair_mae": self.pair_mae.to_dict(),
             "models": models,
             "headline": {
-                "of": "bracket" if self.refuted else "model",
+                "of": self.of,
                 "mae": self.mae.to_dict(),
                 "envelope": self.envelope.to_dict(),
                 "bracket": self.bracket.to_dict(),
@@ -132,6 +145,8 @@ class NoiseComparison(Result):
         }
         if self.by_rater is not None:
             entry["by_rater"] = self.by_rater.to_dict()
+        if self.skew is not None:
+            entry["skew"] = self.skew.to_dict()
         return entry
 
     def to_frame(self) -> pd.DataFrame:
@@ -172,11 +187,13 @@ class NoiseComparison(Result):
             f"Over all models that explain the data as well: {envelope.range()} {unit} "
             f"({envelope.interval.method if envelope.interval else ''}).",
         ]
-        if self.refuted:
+        if self.skew is not None and self.of == "skewed":
+            found = [self.skew.line(), *found[1:]]
+        elif self.refuted:
             found = [
                 f"{refutation(self.checks, best)}: the best possible model is off by "
                 f"{self.mae.range()} {unit} on average against one annotation (half of to all of "
-                "the limits of the mean difference, which hold for any symmetric noise)."
+                "the limits of the mean difference, which hold for any noise)."
             ]
         head = [
             f"{counted(r.n_items, 'item')}, {counted(r.n_pairs, 'pair')} of annotations, "
@@ -329,8 +346,18 @@ def compare_noise(
     if best.problem.physical:
         pair = pair_mae(in_physical_units(usable), level=level)
     pair = replace(pair, unit=unit)
-    checks = [with_remedy(check, by_rater) for check in agreed(checks, best)]
-    envelope = of_bracket(pair, unit) if refuted(checks) else make_envelope(ranked, pair)
+    symmetry = check_skew(usable)
+    checks = [with_remedy(check, by_rater) for check in agreed([*checks, symmetry], best)]
+    skew = None
+    if symmetry.passed is False:
+        frame = float(shared.cells.share @ shared.cells.period)
+        skew = fit_skewed(usable, level=level, period=frame, unit=unit)
+    envelope = make_envelope(ranked, pair)
+    of = headline_of(checks, best, skew)
+    if of == "skewed" and skew is not None:
+        envelope = reaching(skew.mae, pair)
+    elif of == "bracket":
+        envelope = of_bracket(pair, unit)
     own = None
     if biases is not None:
         own = rater_noise(best, usable, envelope, of_any_two(pair, unit), biases, unit_of_frame)
@@ -361,6 +388,7 @@ def compare_noise(
             },
         ),
         by_rater=own,
+        skew=skew,
     )
 
 

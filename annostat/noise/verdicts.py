@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from annostat.noise.result import NoiseFit
+from annostat.noise.skew import SkewFit
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check
 from annostat.results.text import p_text
@@ -64,11 +65,34 @@ def of_giving_up(fit: NoiseFit) -> float:
     return max(fit.mae.value - (1 - p.abandonment.total(fit.model.rate)) * calm, 0.0)
 
 
+def reaching(mae: Estimate, pair: Estimate) -> Estimate:
+    """Return E|X| with its upper limit raised to that of E|D|/√2; see `make_envelope`."""
+    if mae.interval is None or pair.high is None or HALF_POWER * pair.high <= mae.interval.high:
+        return mae
+    method = f"{mae.interval.method} and of items that differ in difficulty"
+    return replace(mae, interval=replace(mae.interval, high=HALF_POWER * pair.high, method=method))
+
+
+def headline_of(checks: Sequence[Check], best: NoiseFit, skew: SkewFit | None) -> str:
+    """Return what the headline is of: "model", "skewed" or "bracket".
+
+    Where errors are skewed the skewed law is the headline, unless a symmetric one explains the
+    picks better all the same (give-ups far off): then no law here does.
+    """
+    if skew is not None:
+        return "skewed" if skew.aic <= best.aic + 2 else "bracket"
+    return "bracket" if refuted(checks) else "model"
+
+
 def of_bracket(pair: Estimate, unit: str) -> Estimate:
-    """Return E|X| of any symmetric noise: E|D|/√2, from half of to all of the limits of E|D|."""
+    """Return E|X| of any noise: E|D|/√2, from half of to all of the limits of E|D|.
+
+    With c the median, E|X₁ − X₂| is at least E|X − c| (Jensen) and at most twice that, also where
+    X is not symmetric.
+    """
     limits = None
     if pair.interval is not None:
-        method = "half of to all of the limits of the mean difference: any symmetric noise"
+        method = "half of to all of the limits of the mean difference: any noise"
         limits = Interval(pair.interval.low / 2, pair.interval.high, pair.interval.level, method)
     return Estimate(HALF_POWER * pair.value, None, limits, unit)
 
@@ -127,6 +151,8 @@ def agreed(checks: Sequence[Check], best: NoiseFit) -> list[Check]:
 
 def refutation(checks: Sequence[Check], best: NoiseFit) -> str:
     """Return the sentence that stands for the best model's where that one is refuted."""
+    if not refuted(checks):
+        return f"No law explains skewed errors better than {best.label}, which is symmetric"
     p_value = next(c.p_value for c in checks if c.name == "goodness_of_fit")
     found = p_text(1.0 if p_value is None else p_value)
     return f"No model fits these differences ({best.label}, the best one: {found})"

@@ -138,10 +138,10 @@ def _noise(result: NoiseComparison) -> Part:
 
     unit, best = result.mae.unit, result.best
     held = (
-        f"{result.mae.range()} {unit} on average (any symmetric noise: no model fits)"
+        f"{result.mae.range()} {unit} on average (any noise: no model fits)"
         if result.refuted
         else f"{result.mae.short()} {unit} on average ({result.envelope.range()} over all models "
-        f"that explain the data as well; best {best.label})"
+        f"that explain the data as well; best {best.label if result.of == 'model' else 'skewed'})"
     )
     answer = (
         f"One annotation is off by {held}: on average, no model can look better than that against "
