@@ -158,3 +158,10 @@ def test_what_has_no_identity_is_refused_and_the_remedy_is_named(tmp_path):
     )
     assert done.exit_code == 0, done.output
     assert "Against whose label" in done.output and "one of them" in done.output
+    items = tmp_path / "items.csv"
+    more = f"fit-afd {path} --item clip --rounds a b --by-rater --core laplace --resamples 9"
+    CliRunner().invoke(cli, [*more.split(), "--items", str(items)], catch_exceptions=False)
+    listed = {line.split(",")[0]: line.split(",")[3:] for line in items.read_text().split()[1:]}
+    assert {k: [float(x) for x in v] for k, v in listed.items()} == {
+        f"c{i}": list(row) for i, row in enumerate(rounds.values)
+    }

@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 
 from annostat import NoiseModel, Rounds, compare_noise, fit_noise, simulate_rounds
-from annostat.noise.verdicts import agreed, make_envelope, of_bracket
+from annostat.noise.verdicts import agreed, make_envelope, more_of_two_events, of_bracket
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check
 
 CALM = simulate_rounds(NoiseModel("laplace", {"scale": 2.0}), 150, rng=1)
+GIVEN_UP = simulate_rounds(
+    NoiseModel("laplace", {"scale": 2.0}, "independent", 0.04, window=20), 300, rng=2
+)
 PAIR = Estimate(3.0, 0.2, Interval(2.6, 3.4, 0.95, "log-t"), "frames")
 
 
@@ -78,3 +81,20 @@ def test_giving_up_and_the_choice_of_model_never_contradict(p_value, gives_up, f
         assert told == given
     else:
         assert told.passed is None and told.message.startswith("Not settled")
+
+
+def test_two_events_have_more_of_what_is_far_off():
+    """E|D| = E|X| if raters are wrong half of the time; 2 and 4/3 times it if they give up."""
+    fit = fit_noise(GIVEN_UP, "laplace", abandonment="independent", window=20, ci="none")
+    rate, wide = fit.model.rate, 20 * 21 / 41
+    assert rate > 0 and more_of_two_events(fit) == pytest.approx(rate * wide, rel=1e-6)
+    both = fit_noise(GIVEN_UP, "laplace", abandonment="shared", window=20, ci="none")
+    assert more_of_two_events(both) == pytest.approx(both.model.rate * wide / 3, rel=1e-6)
+    assert more_of_two_events(fit_noise(CALM, "laplace", abandonment="none", ci="none")) == 0
+    rng = np.random.default_rng(1)
+    share, far = 0.1, 25
+    wrong = (rng.random((400_000, 1)) < share) & (rng.random((400_000, 2)) < 0.5)
+    x = far * wrong
+    assert np.abs(x[:, 0] - x[:, 1]).mean() == pytest.approx(np.abs(x).mean(), rel=0.03)
+    u = rng.uniform(-1, 1, (400_000, 2))
+    assert np.abs(u[:, 0] - u[:, 1]).mean() == pytest.approx(4 / 3 * np.abs(u).mean(), rel=0.01)

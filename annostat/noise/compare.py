@@ -288,7 +288,7 @@ def compare_noise(
     ways = [get_abandonment(a) for a in abandonment]
     if not families or not ways:
         raise AnnostatError("nothing to compare: no cores or no kinds of abandonment")
-    usable = seen = rounds.picks().usable()
+    usable = seen = given = rounds.picks().usable()
     biases, in_units = None, usable.period is not None if physical is None else physical
     unit_of_frame = float(usable.period.mean()) if in_units and usable.period is not None else 1.0
     if by_rater:
@@ -316,7 +316,7 @@ def compare_noise(
     best = ranked[0]
     unit = best.mae.unit
     checks = [*check_rounds(seen, level=level, rng=0), *check_sample(best)]
-    if (typos := likely_typos(usable)) is not None:
+    if (typos := likely_typos(given)) is not None:
         checks.append(typos)
     if n_tests and not (shared.cells.span == 0).all():
         # Heavy tails look like abandonment to a core without them: the null is the best model
@@ -371,7 +371,7 @@ def compare_noise(
         rounds=usable,
         provenance=Provenance(
             __version__,
-            rounds.picks().usable().digest(),
+            given.digest(),
             usable.n_items,
             seed,
             {

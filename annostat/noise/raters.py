@@ -135,10 +135,22 @@ def rater_biases(rounds: Rounds, *, level: float = 0.95) -> dict[str, Estimate]:
     rounds : Rounds
         Two or more rounds with identity.
 
+    Returns
+    -------
+    dict of str to Estimate
+        In the unit of the picks, with t intervals (widened by the design effect of clusters).
+
     Raises
     ------
     AnnostatError
         If the order of the rounds has no identity, or a rater shares no item with another.
+
+    Examples
+    --------
+    >>> from annostat import Rounds
+    >>> rounds = Rounds.from_array([[10, 13], [20, 22], [31, 33], [7, 11]], names=["a", "b"])
+    >>> {name: bias.value for name, bias in rater_biases(rounds).items()}
+    {'a': -1.375, 'b': 1.375}
     """
     if rounds.exchangeable:
         raise AnnostatError(

@@ -114,10 +114,21 @@ def check_skew(rounds: Rounds, *, alpha: float = 0.05) -> Check:
     rounds : Rounds
         Items with three annotations or more count; of others nothing can be seen.
 
+    alpha : float
+        Size of the test: two-sided t of the mean of Σ c³/Σ c² over items.
+
     Returns
     -------
     Check
         passed is None where no item has three annotations.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from annostat import Rounds
+    >>> late = 40 + np.random.default_rng(1).geometric(0.3, (200, 3))
+    >>> check_skew(Rounds.from_array(late)).passed
+    False
     """
     t, enough = third_moments(rounds)
     if not t.size:

@@ -46,7 +46,7 @@ def make_envelope(ranked: Sequence[NoiseFit], pair: Estimate | None = None) -> E
     if pair is not None and pair.high is not None and HALF_POWER * pair.high > high:
         high = HALF_POWER * pair.high
         method += " and of items that differ in difficulty"
-    two = max(h + of_giving_up(f) for h, f in zip(highs, kept, strict=True))
+    two = max(h + more_of_two_events(f) for h, f in zip(highs, kept, strict=True))
     if pair is not None and two > high:
         high = two
         method += ", and of items with two events"
@@ -54,15 +54,20 @@ def make_envelope(ranked: Sequence[NoiseFit], pair: Estimate | None = None) -> E
     return Estimate(best.mae.value, best.mae.standard_uncertainty, limits, best.mae.unit)
 
 
-def of_giving_up(fit: NoiseFit) -> float:
-    """Return how much of E|X| is of raters who give up by themselves."""
-    p = fit.problem
-    if not (p.rated and p.abandonment.alone > 0):
+def more_of_two_events(fit: NoiseFit) -> float:
+    """Return how much larger E|X| is if what is far off is the wrong one of two events.
+
+    E|D| and E|X| of that are equal if raters are wrong in half of the cases. Of raters who give up
+    by themselves E|D| is twice E|X|, of those who do together 4/3 of it (two uniform picks).
+    """
+    p, way = fit.problem, fit.problem.abandonment
+    if not p.rated:
         return 0.0
     core = fit.solution.copy()
     core[p.n_core] = 0.0
     calm = p.mae(core, fit.model.window or 0)[0]
-    return max(fit.mae.value - (1 - p.abandonment.total(fit.model.rate)) * calm, 0.0)
+    far = max(fit.mae.value - (1 - way.total(fit.model.rate)) * calm, 0.0)
+    return far * (way.alone + way.together / 3) / (way.alone + way.together)
 
 
 def reaching(mae: Estimate, pair: Estimate) -> Estimate:
