@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from annostat.noise.result import NoiseFit
 from annostat.noise.skew import SkewFit
@@ -15,15 +15,58 @@ from annostat.results.text import p_text
 HALF_POWER = math.sqrt(0.5)  # E|X|/E|D| of Gaussian noise, whatever sizes items give it
 
 
+@dataclass(frozen=True)
+class Unseen:
+    """Something that raters share and that no law of their differences shows.
+
+    Attributes
+    ----------
+    words : str
+        What it is, for the text of an interval's method.
+    high : callable
+        ``high(pair, kept)``: the upper end of E|X| with it, from E|D| and the models that explain
+        the differences as well as the best.
+    """
+
+    words: str
+    high: Callable[[Estimate, Sequence[NoiseFit]], float]
+
+
+def _of_difficulty(pair: Estimate, _: Sequence[NoiseFit]) -> float:
+    """Return the upper end of E|D|/√2.
+
+    Gaussian noise of which items get different sizes, the same for all raters, has that E|X|
+    whatever law D seems to follow: given the size of an item, E|X| = E|D|/√2.
+    """
+    return 0.0 if pair.high is None else HALF_POWER * pair.high
+
+
+def _of_two_events(_: Estimate, kept: Sequence[NoiseFit]) -> float:
+    """Return the upper end if what is far off is the wrong one of two events.
+
+    Where each rater picks the wrong one in half of the cases, E|D| and E|X| of that are equal. Of
+    raters who give up by themselves E|D| is twice E|X|, of those who do so together 4/3 of it (two
+    uniform picks): E|X| has twice, or 4/3 times, as much of it as these models say.
+    """
+    return max(upper(fit) + more_of_two_events(fit) for fit in kept)
+
+
+UNSEEN = (
+    Unseen("items that differ in difficulty", _of_difficulty),
+    Unseen("items with two events", _of_two_events),
+)
+
+
+def upper(fit: NoiseFit) -> float:
+    """Return the upper limit of E|X| of a fit, or its value without one."""
+    return fit.mae.value if fit.mae.high is None else fit.mae.high
+
+
 def make_envelope(ranked: Sequence[NoiseFit], pair: Estimate | None = None) -> Estimate:
     """Return the range of E|X| over the models that explain the data as well as the best.
 
-    With `pair`, E|D|, its upper end reaches that of E|D|/√2: Gaussian noise of which items get
-    different sizes, the same for all raters, has that E|X| whatever law D seems to follow (given
-    the item's size, E|X| = E|D|/√2), and no comparison of laws of D can see it. Nor can two rounds
-    tell raters who each give up on a share ε of all items from items with two events, of which each
-    rater picks the wrong one in half of the cases: D is far off as often with a share 4ε of such
-    items, E|X| has twice as much of it.
+    With `pair`, E|D|, its upper end reaches what is `UNSEEN`: no comparison of laws of D tells
+    these from the models.
     """
     best = ranked[0]
     kept = [f for f in ranked if f.converged and f.aic <= best.aic + 2]
@@ -38,28 +81,21 @@ def make_envelope(ranked: Sequence[NoiseFit], pair: Estimate | None = None) -> E
     ]
     kept = kept or [best]
     low = min(f.mae.low if f.mae.low is not None else f.mae.value for f in kept)
-    highs = [f.mae.high if f.mae.high is not None else f.mae.value for f in kept]
-    high = max(highs)
+    high = max(upper(f) for f in kept)
     level = best.mae.interval.level if best.mae.interval else 0.95
     words = "1 model" if len(kept) == 1 else f"{len(kept)} models"
     method = f"envelope of the intervals of {words}"
-    if pair is not None and pair.high is not None and HALF_POWER * pair.high > high:
-        high = HALF_POWER * pair.high
-        method += " and of items that differ in difficulty"
-    two = max(h + more_of_two_events(f) for h, f in zip(highs, kept, strict=True))
-    if pair is not None and two > high:
-        high = two
-        method += ", and of items with two events"
+    if pair is not None:
+        for unseen in UNSEEN:
+            if (reached := unseen.high(pair, kept)) > high * (1 + 1e-9):
+                high = reached
+                method += f" and of {unseen.words}"
     limits = Interval(low, high, level, method)
     return Estimate(best.mae.value, best.mae.standard_uncertainty, limits, best.mae.unit)
 
 
 def more_of_two_events(fit: NoiseFit) -> float:
-    """Return how much larger E|X| is if what is far off is the wrong one of two events.
-
-    E|D| and E|X| of that are equal if raters are wrong in half of the cases. Of raters who give up
-    by themselves E|D| is twice E|X|, of those who do together 4/3 of it (two uniform picks).
-    """
+    """Return how much larger E|X| is with the wrong one of two events; see `_of_two_events`."""
     p, way = fit.problem, fit.problem.abandonment
     if not p.rated:
         return 0.0
@@ -71,7 +107,7 @@ def more_of_two_events(fit: NoiseFit) -> float:
 
 
 def reaching(mae: Estimate, pair: Estimate) -> Estimate:
-    """Return E|X| with its upper limit raised to that of E|D|/√2; see `make_envelope`."""
+    """Return E|X| with its upper limit raised to that of E|D|/√2; see `UNSEEN`."""
     if mae.interval is None or pair.high is None or HALF_POWER * pair.high <= mae.interval.high:
         return mae
     method = f"{mae.interval.method} and of items that differ in difficulty"
