@@ -121,6 +121,13 @@ def test_sets_that_are_drawn_need_no_law_as_wide_as_the_data():
     assert fit.problem.of_sets(cells, fit.solution).support.max() <= WIDE
 
 
+def test_a_window_that_is_given_stays():
+    """However near the picks of sets that are drawn without give-ups are."""
+    fit = fit_noise(table([2000]), "laplace", window=1900, ci="none")
+    near = make_problem(table([]).picks(), FAMILIES["laplace"], "none", "auto", None, False, None)
+    assert list(fit.problem.of_sets(near.cells, fit.solution).windows) == [1900]
+
+
 def test_a_typo_is_named():
     check = likely_typos(table([1960]))
     assert check is not None and check.passed is False

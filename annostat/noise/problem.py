@@ -235,7 +235,7 @@ class Problem:
         far off.
         """
         within = self.windows[self.windows <= max(WIDE, 2 * int(cells.span.max()))]
-        drawn = replace(self, cells=cells, windows=within)
+        drawn = replace(self, cells=cells, windows=within if within.size else self.windows)
         if self.family.tail_index < 0 or self.support.max() <= WIDE:
             return drawn
         return replace(drawn, support=np.minimum(self.support, drawn.with_support(u).support))
