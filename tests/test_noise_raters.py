@@ -7,10 +7,16 @@ import pytest
 from click.testing import CliRunner
 from scipy import optimize, stats
 
-from annostat import AnnostatError, NoiseModel, Rounds, compare_noise
+from annostat import AnnostatError, Estimate, Interval, NoiseModel, Rounds, compare_noise
 from annostat.cli import cli
 from annostat.noise.fit import fit_noise
-from annostat.noise.raters import mixed_size, own_noise, rater_biases, trimmed_mean
+from annostat.noise.raters import (
+    mixed_size,
+    over_models,
+    own_noise,
+    rater_biases,
+    trimmed_mean,
+)
 
 
 def picks(bias, size=None, n=200, seed=1):
@@ -129,6 +135,19 @@ def test_own_scales_are_profiles():
             options={"xatol": 1e-6},
         )
         assert held.fun - top == pytest.approx(1.9207, abs=0.03)
+
+
+def test_the_limits_of_a_rater_are_those_of_all_models():
+    own, one, every = (
+        Estimate(v, None, Interval(low, high, 0.95, "m"))
+        for v, low, high in ((4, 3, 6), (2, 1.6, 2.4), (2, 1.2, 3.6))
+    )
+    wider = over_models(own, one, every)
+    assert (wider.value, wider.low, wider.high) == pytest.approx((4, 3 * 0.75, 6 * 1.5))
+    assert over_models(own, every, one).interval.high == 6  # never narrower
+    assert over_models(own, Estimate(2.0), every) == own
+    result = compared(picks([0, 2, -1], n=150))
+    assert list(result.by_rater.mae) == ["r0", "r1", "r2"] and result.by_rater.own_scales
 
 
 def test_two_rounds_do_not_know_whose_noise_it_is():

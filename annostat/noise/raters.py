@@ -276,6 +276,15 @@ def mixed_size(model: NoiseModel, sizes: FloatArray, shifts: FloatArray) -> floa
     return float(weights @ np.abs(places - middle))
 
 
+def over_models(own: Estimate, one: Estimate, all_of_them: Estimate) -> Estimate:
+    """Return a rater's E|X| with limits as much wider as those of all models are than one's."""
+    a, b, c = own.interval, one.interval, all_of_them.interval
+    if a is None or b is None or c is None or not b.low > 0:
+        return own
+    low, high = a.low * min(c.low / b.low, 1), a.high * max(c.high / b.high, 1)
+    return replace(own, interval=replace(a, low=low, high=high, method=f"{a.method}; {c.method}"))
+
+
 def rater_noise(
     fit: NoiseFit,
     rounds: Rounds,
@@ -308,11 +317,11 @@ def rater_noise(
     """
     own = rounds.n_rounds > 2
     level = same.interval.level if same.interval is not None else 0.95
-    mae = (
-        own_noise(fit, rounds, level)
-        if own
-        else dict.fromkeys(rounds.names, replace(either, value=same.value))
-    )
+    if own:
+        mae = own_noise(fit, rounds, level)
+        mae = {name: over_models(e, fit.mae, same) for name, e in mae.items()}
+    else:
+        mae = dict.fromkeys(rounds.names, replace(either, value=same.value))
     model = replace(fit.model, period=float(fit.problem.cells.period.mean()))
     sizes = np.array([e.value if own else same.value for e in mae.values()])
     shifts = unit * np.array([e.value for e in biases.values()])
