@@ -112,7 +112,7 @@ def test_own_scales_are_profiles():
     """The limits of E|X| of a rater are where the likelihood, maximised over the others, drops."""
     rounds = picks([0, 0, 0], [0.7, 1, 2], n=60)
     fit = fit_noise(rounds, "laplace", abandonment="none", ci="none")
-    found = own_noise(fit, rounds, 0.95)
+    found = own_noise([fit], rounds, 0.95)
     z = rounds.values.astype(int)
     z -= z.min(axis=1, keepdims=True)
     reach = 60

@@ -360,7 +360,7 @@ def compare_noise(
         envelope = of_bracket(pair, unit)
     own = None
     if biases is not None:
-        own = rater_noise(best, usable, envelope, of_any_two(pair, unit), biases, unit_of_frame)
+        own = rater_noise(ranked, usable, envelope, of_any_two(pair, unit), biases, unit_of_frame)
     return NoiseComparison(
         fits=ranked,
         envelope=envelope,

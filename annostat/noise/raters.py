@@ -8,6 +8,7 @@ scale of their own; two rounds give the average of two noises only.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from annostat.resampling.intervals import t_reach
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Result
 from annostat.results.sections import Section
+from annostat.results.text import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -219,46 +221,68 @@ def unbiased(
     return finer, halves / 2
 
 
-def own_noise(fit: NoiseFit, rounds: Rounds, level: float) -> dict[str, Estimate]:
+def own_noise(fits: Sequence[NoiseFit], rounds: Rounds, level: float) -> dict[str, Estimate]:
     """Return E|X| of each of three and more raters, from one scale each.
 
-    The law is the core of `fit`, its window and its way of giving up. Each rater is the one whose
-    scale is the core's in turn: the limits of that scale are those of E|X|, the rest being equal.
+    Each core of `fits` is fitted again with a scale for each rater: the mixture of a quiet and a
+    noisy rater looks like a heavy tail. Limits are the hull over cores within 2 AIC of the best.
     """
+    cores: dict[str, NoiseFit] = {}
+    for fit in fits:  # in the order of AIC: the best way of giving up of each core
+        cores.setdefault(fit.model.family.name, fit)
+    own = [_by_rater(fit, rounds, 0, level) for fit in cores.values()]
+    best = min(f.aic for f in own)
+    kept = [
+        (fit, first)
+        for fit, first in zip(cores.values(), own, strict=True)
+        if first.aic <= best + 2
+    ]
+    kept.sort(key=lambda pair: pair[1].aic)
     found = {}
-    window = fit.model.window
-    given: str | int = "length" if fit.problem.by_length else window if window else "auto"
-    physical = fit.problem.physical
     for j, name in enumerate(rounds.names):
-        order = [j, *(i for i in range(rounds.n_rounds) if i != j)]
-        mine = replace(
-            rounds, values=rounds.values[:, order], names=tuple(rounds.names[i] for i in order)
-        )
-        problem = make_problem(
-            mine, fit.model.family, fit.problem.abandonment, given, physical, True, None
-        )
-        own = fit_problem(problem, interval=False, level=level)
-        p, u = own.problem, own.solution
-        profiler = Profiler(
-            p, own.log_likelihood, u, own.model.window or 0, own.window_profile, level
-        )
-        scale = profiler.coordinate(
-            0, own.parameters[p.family.parameters[0].name].standard_uncertainty or math.nan
-        )
-        law = replace(own.model, period=float(p.cells.period.mean()))
-        limits = [
-            replace(
-                law, parameters={**law.parameters, p.family.parameters[0].name: math.exp(x)}
-            ).mae
-            for x in (scale.low, scale.high)
+        each = [
+            _size_of_first(first if j == 0 else _by_rater(fit, rounds, j, level), level)
+            for fit, first in kept
         ]
-        found[name] = Estimate(
-            law.mae,
-            None,
-            Interval(limits[0], limits[1], level, scale.method + " of the rater's scale"),
-            fit.mae.unit,
-        )
+        lows = [e.interval.low for e in each if e.interval is not None]
+        highs = [e.interval.high for e in each if e.interval is not None]
+        method = f"profile likelihood of the rater's scale, hull of {counted(len(each), 'core')}"
+        limits = Interval(min(lows), max(highs), level, method)
+        found[name] = replace(each[0], interval=limits)
     return found
+
+
+def _by_rater(fit: NoiseFit, rounds: Rounds, first: int, level: float) -> NoiseFit:
+    """Fit the core of a model with one scale for each rater; the core's is that of `first`."""
+    order = [first, *(i for i in range(rounds.n_rounds) if i != first)]
+    names = tuple(rounds.names[i] for i in order)
+    mine = replace(rounds, values=rounds.values[:, order], names=names)
+    window: str | int = "length" if fit.problem.by_length else fit.model.window or "auto"
+    problem = make_problem(
+        mine, fit.model.family, fit.problem.abandonment, window, fit.problem.physical, True, None
+    )
+    return fit_problem(problem, interval=False, level=level)
+
+
+def _size_of_first(own: NoiseFit, level: float) -> Estimate:
+    """Return E|X| of the rater whose scale is the core's, from the profile of that scale."""
+    p, u = own.problem, own.solution
+    name = p.family.parameters[0].name
+    window = own.model.window or 0
+    profiler = Profiler(p, own.log_likelihood, u, window, own.window_profile, level)
+    error = own.parameters[name].standard_uncertainty
+    # On the log scale, as the profile walks.
+    scale = profiler.coordinate(
+        0, math.nan if error is None else error / own.parameters[name].value
+    )
+    law = replace(own.model, period=float(p.cells.period.mean()))
+    low, high = (
+        replace(law, parameters={**law.parameters, name: math.exp(x)}).mae
+        if math.isfinite(x)
+        else (0.0 if x < 0 else math.inf)
+        for x in (scale.low, scale.high)
+    )
+    return Estimate(law.mae, None, Interval(low, high, level, scale.method), own.mae.unit)
 
 
 def mixed_size(model: NoiseModel, sizes: FloatArray, shifts: FloatArray) -> float:
@@ -286,7 +310,7 @@ def over_models(own: Estimate, one: Estimate, all_of_them: Estimate) -> Estimate
 
 
 def rater_noise(
-    fit: NoiseFit,
+    fits: Sequence[NoiseFit],
     rounds: Rounds,
     same: Estimate,
     either: Estimate,
@@ -297,8 +321,8 @@ def rater_noise(
 
     Parameters
     ----------
-    fit : NoiseFit
-        The best model of the picks less biases.
+    fits : sequence of NoiseFit
+        The models of the picks less biases, in the order of AIC.
     rounds : Rounds
         The picks less biases.
     same : Estimate
@@ -315,10 +339,10 @@ def rater_noise(
     The interval of one at random has the noise at its limits and the biases moved by a standard
     error of their own, both at once.
     """
-    own = rounds.n_rounds > 2
+    fit, own = fits[0], rounds.n_rounds > 2
     level = same.interval.level if same.interval is not None else 0.95
     if own:
-        mae = own_noise(fit, rounds, level)
+        mae = own_noise(fits, rounds, level)
         mae = {name: over_models(e, fit.mae, same) for name, e in mae.items()}
     else:
         mae = dict.fromkeys(rounds.names, replace(either, value=same.value))
