@@ -270,6 +270,8 @@ def _size_of_first(own: NoiseFit, level: float) -> Estimate:
     name = p.family.parameters[0].name
     window = own.model.window or 0
     profiler = Profiler(p, own.log_likelihood, u, window, own.window_profile, level)
+    # Biases are plugged in: the cut is that of 2 degrees of freedom, of the noise and of its bias.
+    profiler.half = -p.cells.effect * math.log1p(-level)
     error = own.parameters[name].standard_uncertainty
     # On the log scale, as the profile walks.
     scale = profiler.coordinate(
