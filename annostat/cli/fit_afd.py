@@ -48,6 +48,11 @@ if TYPE_CHECKING:
     help="Half-width of an abandoned pick; 'length' uses each clip's own.",
 )
 @click.option(
+    "--by-rater",
+    is_flag=True,
+    help="Take each rater's bias away, and say what holds against whose label.",
+)
+@click.option(
     "--ci",
     type=click.Choice(["profile", "bootstrap"]),
     default="profile",
@@ -97,6 +102,7 @@ def fit_afd(**options: Any) -> None:
                 abandonment=options["abandonment"],
                 window=window,
                 physical=physical,
+                by_rater=options["by_rater"],
                 ci=options["ci"],
                 level=options["level"],
                 n_resamples=options["resamples"] or 2000,
@@ -120,6 +126,12 @@ def fit_afd(**options: Any) -> None:
                 raise AnnostatError("--items needs a model with abandonment")
             from annostat.files import write_text
 
-            text = giving_up.abandonment_posterior().to_csv(index=False, lineterminator="\n")
+            table = giving_up.abandonment_posterior()
+            part = strata[name]
+            if options["by_rater"] and part.items is not None:
+                # The picks as they were given, not less the raters' biases.
+                rows = {item: i for i, item in enumerate(part.items)}
+                table[list(part.names)] = part.values[[rows[item] for item in table["item"]]]
+            text = table.to_csv(index=False, lineterminator="\n")
             write_text(of_strata(options["items_file"], results)[name], text)
     publish(results, options, by=options["by"], read=read_of(rounds))

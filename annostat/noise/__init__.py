@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from annostat.noise.fit import fit_noise
     from annostat.noise.model import NoiseModel
     from annostat.noise.planning import PlanResult, plan_rounds
+    from annostat.noise.raters import RaterNoise, rater_biases
     from annostat.noise.result import NoiseFit
+    from annostat.noise.skew import SkewFit, check_skew
     from annostat.noise.unimodal import UnimodalFit
 
 __all__ = [
@@ -32,13 +34,17 @@ __all__ = [
     "NoiseModel",
     "Parameter",
     "PlanResult",
+    "RaterNoise",
+    "SkewFit",
     "UnimodalFit",
     "bracket",
+    "check_skew",
     "compare_noise",
     "fit_noise",
     "get_family",
     "lattice_floor",
     "plan_rounds",
+    "rater_biases",
 ]
 
 __getattr__, __dir__ = attach(
@@ -55,13 +61,17 @@ __getattr__, __dir__ = attach(
         "NoiseModel": "annostat.noise.model",
         "Parameter": "annostat.noise.families",
         "PlanResult": "annostat.noise.planning",
+        "RaterNoise": "annostat.noise.raters",
+        "SkewFit": "annostat.noise.skew",
         "UnimodalFit": "annostat.noise.unimodal",
         "bracket": "annostat.noise.brackets",
+        "check_skew": "annostat.noise.skew",
         "compare_noise": "annostat.noise.compare",
         "fit_noise": "annostat.noise.fit",
         "get_family": "annostat.noise.families",
         "lattice_floor": "annostat.noise.brackets",
         "plan_rounds": "annostat.noise.planning",
+        "rater_biases": "annostat.noise.raters",
     },
     old={
         "check_rounds": "annostat.labels",

@@ -12,6 +12,7 @@ from annostat.errors import AnnostatError
 from annostat.labels.pairs import design_effect
 from annostat.labels.rounds import Rounds
 
+FAR = 128  # a widest difference beyond this makes laws that reach it costly
 MAX_SPAN = 20_000  # a pmf this wide is the most that is worth an autocorrelation
 
 
@@ -82,6 +83,23 @@ class Cells:
     def readings(self) -> NDArray[np.int64]:
         """Number of annotations in each cell."""
         return np.diff(self.start)
+
+    @property
+    def far(self) -> bool:
+        """Whether the widest difference is so wide that laws which reach it are costly."""
+        return int(self.span.max()) > FAR
+
+    @property
+    def bulk(self) -> int:
+        """The widest difference of all but 5% of the items."""
+        order = np.argsort(self.span, kind="stable")
+        within = np.cumsum(self.count[order])
+        return int(self.span[order[np.searchsorted(within, 0.95 * within[-1])]])
+
+    @property
+    def near_span(self) -> NDArray[np.int64]:
+        """The spans, with those of far picks as wide as the bulk: what is typical without them."""
+        return np.minimum(self.span, max(self.bulk, 1)) if self.far else self.span
 
     def with_counts(self, count: NDArray[np.float64]) -> Cells:
         """Return the same cells with other counts."""

@@ -24,11 +24,24 @@ from annostat.noise.problem import (
     make_problem,
     warn_of_window,
 )
+from annostat.noise.raters import RaterNoise, rater_biases, rater_noise, unbiased
 from annostat.noise.result import NoiseFit, fit_problem
+from annostat.noise.skew import SkewFit, check_skew, fit_skewed
+from annostat.noise.typos import likely_typos
 from annostat.noise.unimodal import UnimodalFit, fit_unimodal
+from annostat.noise.verdicts import (
+    agreed,
+    headline_of,
+    make_envelope,
+    of_any_two,
+    of_bracket,
+    reaching,
+    refutation,
+    with_remedy,
+)
 from annostat.resampling.generators import Rng, seed_of, spawn
 from annostat.resampling.parallel import Progress, map_parallel
-from annostat.results.estimates import Estimate, Interval
+from annostat.results.estimates import Estimate
 from annostat.results.result import Check, Provenance, Result, check_section
 from annostat.results.sections import Section
 from annostat.results.text import counted, format_number, percent
@@ -48,11 +61,13 @@ class NoiseComparison(Result):
     fits : tuple of NoiseFit
         In the order of AIC.
     mae : Estimate
-        E|X| of the best model: the smallest mean absolute error that any model of the
-        measurand can have against one annotation.
+        E|X|: the smallest mean absolute error that any model of the measurand can have against
+        one annotation. Of the best model; of the skewed law where three rounds show skew; where
+        the best one is refuted, of any noise.
     envelope : Estimate
         The best value, with the lowest and highest limit over all models within 2 AIC of the
-        best and over the kinds of abandonment of the best core.
+        best and over the kinds of abandonment of the best core, and at least to the upper limit of
+        E|D|/√2, for items that differ in difficulty. Where the best model is refuted, `mae`.
     bracket : Bracket
         Limits of E|X| from E|D| alone.
     pair_mae : Estimate
@@ -61,6 +76,10 @@ class NoiseComparison(Result):
         Nonparametric cross-check.
     checks : tuple of Check
         Assumptions that were looked at.
+    by_rater : RaterNoise or None
+        With `by_rater`: biases, and E|X| against whose label.
+    skew : SkewFit or None
+        Where the test of symmetry fails: the floor about the median.
     """
 
     fits: tuple[NoiseFit, ...]
@@ -71,6 +90,8 @@ class NoiseComparison(Result):
     checks: tuple[Check, ...]
     rounds: Rounds
     provenance: Provenance
+    by_rater: RaterNoise | None = None
+    skew: SkewFit | None = None
 
     @property
     def best(self) -> NoiseFit:
@@ -78,9 +99,21 @@ class NoiseComparison(Result):
         return self.fits[0]
 
     @property
+    def of(self) -> str:
+        """What the headline is of: "model", "skewed" (law), or "bracket" where none fits."""
+        return headline_of(self.checks, self.best, self.skew)
+
+    @property
+    def refuted(self) -> bool:
+        """Whether no law fits, so that the bracket is the headline."""
+        return self.of == "bracket"
+
+    @property
     def mae(self) -> Estimate:
-        """E|X| of the best model."""
-        return self.best.mae
+        """E|X| of the best model, of the skewed law, or of any noise where none fits."""
+        if self.skew is not None and self.of == "skewed":
+            return self.skew.mae
+        return of_bracket(self.pair_mae, self.best.mae.unit) if self.refuted else self.best.mae
 
     @property
     def weights(self) -> FloatArray:
@@ -94,13 +127,14 @@ class NoiseComparison(Result):
         models = []
         for fit, weight in zip(self.fits, self.weights, strict=True):
             models.append({**fit.to_dict(), "weight": float(weight)})
-        return {
+        entry = {
             "n_items": self.rounds.n_items,
             "n_pairs": self.rounds.n_pairs,
             "unit": self.mae.unit,
             "pair_mae": self.pair_mae.to_dict(),
             "models": models,
             "headline": {
+                "of": self.of,
                 "mae": self.mae.to_dict(),
                 "envelope": self.envelope.to_dict(),
                 "bracket": self.bracket.to_dict(),
@@ -109,6 +143,11 @@ class NoiseComparison(Result):
             "checks": [c.to_dict() for c in self.checks],
             "provenance": self.provenance.to_dict(),
         }
+        if self.by_rater is not None:
+            entry["by_rater"] = self.by_rater.to_dict()
+        if self.skew is not None:
+            entry["skew"] = self.skew.to_dict()
+        return entry
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per model, in the order of AIC."""
@@ -142,15 +181,27 @@ class NoiseComparison(Result):
         envelope = self.envelope
         r = self.rounds
         level = percent(best.mae.interval.level) if best.mae.interval else ""
-        head = [
-            f"{counted(r.n_items, 'item')}, {counted(r.n_pairs, 'pair')} of annotations, "
-            f"{r.n_rounds} rounds" + "".join(f"; {note}" for note in r.notes),
-            f"Two annotators differ by {self.pair_mae.short()} {unit} on average ({level} interval "
-            f"{self.pair_mae.range()}).",
+        found = [
             f"The best possible model is off by {best.mae.short()} {unit} on average against one "
             f"annotation ({level} interval {best.mae.range()} if {best.label} is the law).",
             f"Over all models that explain the data as well: {envelope.range()} {unit} "
             f"({envelope.interval.method if envelope.interval else ''}).",
+        ]
+        if self.skew is not None and self.of == "skewed":
+            found = [self.skew.line(), *found[1:]]
+        elif self.refuted:
+            found = [
+                f"{refutation(self.checks, best)}: the best possible model is off by "
+                f"{self.mae.range()} {unit} on average against one annotation (half of to all of "
+                "the limits of the mean difference, which hold for any noise)."
+            ]
+        head = [
+            f"{counted(r.n_items, 'item')}, {counted(r.n_pairs, 'pair')} of annotations, "
+            f"{r.n_rounds} rounds" + "".join(f"; {note}" for note in r.notes),
+            f"Two annotators differ by {self.pair_mae.short()} {unit} on average ({level} interval "
+            f"{self.pair_mae.range()})"
+            + (", each less a bias of their own." if self.by_rater else "."),
+            *found,
             self.bracket.line(),
         ]
         if self.unimodal is not None:
@@ -178,6 +229,7 @@ class NoiseComparison(Result):
         return [
             Section("Noise of one annotation", lines=head),
             Section("Models, best first (mae: E|X| of one annotation)", columns, rows, notes),
+            *(self.by_rater.sections() if self.by_rater else []),
             check_section(self.checks),
         ]
 
@@ -190,6 +242,7 @@ def compare_noise(
     abandonment: str | Abandonment | Sequence[str | Abandonment] = "all",
     window: str | int = "auto",
     physical: bool | None = None,
+    by_rater: bool = False,
     ci: str = "profile",
     level: float = 0.95,
     n_resamples: int = 2000,
@@ -206,6 +259,10 @@ def compare_noise(
     abandonment : "all", or one or more of "none", "independent", "shared", or an Abandonment
     n_tests : int
         Simulated sets for the goodness of fit and for the test of ε = 0; 0 leaves them out.
+    by_rater : bool
+        Take each rater's bias away before fitting, to half a frame, and say what holds against
+        whose label; with three or more rounds each rater has a scale of their own. Rounds must be
+        persons, not "exchangeable".
     window, physical, ci, level, n_resamples, rng, n_jobs, progress
         As in `fit_noise`.
 
@@ -231,7 +288,16 @@ def compare_noise(
     ways = [get_abandonment(a) for a in abandonment]
     if not families or not ways:
         raise AnnostatError("nothing to compare: no cores or no kinds of abandonment")
-    usable = rounds.picks().usable()
+    usable = seen = given = rounds.picks().usable()
+    biases, in_units = None, usable.period is not None if physical is None else physical
+    unit_of_frame = float(usable.period.mean()) if in_units and usable.period is not None else 1.0
+    if by_rater:
+        biases = rater_biases(usable, level=level)
+        usable, shift = unbiased(usable, biases, physical=in_units)
+        seen = replace(seen, values=seen.values - shift)
+        if usable.period is not None and usable.period is not seen.period:
+            physical = True
+            window = window if isinstance(window, str) else 2 * window
     shared = make_problem(usable, families[0], "none", window, physical, False, None)
     warn_of_window(window, shared.cells)
     seed = seed_of(rng)
@@ -249,7 +315,9 @@ def compare_noise(
     ranked = tuple(sorted(fits, key=lambda f: (not f.converged, round(f.aic, 6))))
     best = ranked[0]
     unit = best.mae.unit
-    checks = [*check_rounds(usable, level=level, rng=0), *check_sample(best)]
+    checks = [*check_rounds(seen, level=level, rng=0), *check_sample(best)]
+    if (typos := likely_typos(given)) is not None:
+        checks.append(typos)
     if n_tests and not (shared.cells.span == 0).all():
         # Heavy tails look like abandonment to a core without them: the null is the best model
         # of all that know none.
@@ -277,24 +345,41 @@ def compare_noise(
     pair = pair_mae(usable, level=level)
     if best.problem.physical:
         pair = pair_mae(in_physical_units(usable), level=level)
+    pair = replace(pair, unit=unit)
+    symmetry = check_skew(usable)
+    checks = [with_remedy(check, by_rater) for check in agreed([*checks, symmetry], best)]
+    skew = None
+    if symmetry.passed is False:
+        frame = float(shared.cells.share @ shared.cells.period)
+        skew = fit_skewed(usable, level=level, period=frame, unit=unit)
+    envelope = make_envelope(ranked, pair)
+    of = headline_of(checks, best, skew)
+    if of == "skewed" and skew is not None:
+        envelope = reaching(skew.mae, pair)
+    elif of == "bracket":
+        envelope = of_bracket(pair, unit)
+    own = None
+    if biases is not None:
+        own = rater_noise(ranked, usable, envelope, of_any_two(pair, unit), biases, unit_of_frame)
     return NoiseComparison(
         fits=ranked,
-        envelope=make_envelope(ranked),
-        bracket=bracket(replace(pair, unit=unit)),
-        pair_mae=replace(pair, unit=unit),
+        envelope=envelope,
+        bracket=bracket(pair),
+        pair_mae=pair,
         unimodal=fit_unimodal(shared.cells, unit),
         checks=tuple(checks),
         rounds=usable,
         provenance=Provenance(
             __version__,
-            usable.digest(),
+            given.digest(),
             usable.n_items,
             seed,
             {
                 "cores": [f.name for f in families],
                 "abandonment": [way.name for way in ways],
                 "window": window,
-                "physical": bool(best.problem.physical),
+                "physical": bool(in_units),
+                **({"by_rater": True} if by_rater else {}),
                 "ci": ci,
                 "level": level,
                 "n_resamples": n_resamples,
@@ -302,6 +387,8 @@ def compare_noise(
                 "notes": list(usable.notes),
             },
         ),
+        by_rater=own,
+        skew=skew,
     )
 
 
@@ -335,25 +422,3 @@ def in_physical_units(rounds: Rounds) -> Rounds:
     if (period := rounds.period) is None:
         raise AnnostatError("physical needs a period (or fps) for each item")
     return replace(rounds, values=rounds.values * period[:, None], unit=rounds.period_unit)
-
-
-def make_envelope(ranked: Sequence[NoiseFit]) -> Estimate:
-    """Return the range of E|X| over the models that explain the data as well as the best."""
-    best = ranked[0]
-    kept = [f for f in ranked if f.converged and f.aic <= best.aic + 2]
-    kept += [
-        f
-        for f in ranked
-        if f.converged
-        and f not in kept
-        and f.model.family.name == best.model.family.name
-        and f.problem.rated
-        and best.problem.rated
-    ]
-    kept = kept or [best]
-    lows = [f.mae.low if f.mae.low is not None else f.mae.value for f in kept]
-    highs = [f.mae.high if f.mae.high is not None else f.mae.value for f in kept]
-    level = best.mae.interval.level if best.mae.interval else 0.95
-    words = "1 model" if len(kept) == 1 else f"{len(kept)} models"
-    limits = Interval(min(lows), max(highs), level, f"envelope of the intervals of {words}")
-    return Estimate(best.mae.value, best.mae.standard_uncertainty, limits, best.mae.unit)

@@ -16,13 +16,14 @@ from annostat.errors import AnnostatError, AnnostatWarning, check_choice, check_
 from annostat.labels.rounds import Rounds
 from annostat.noise import kernels
 from annostat.noise.abandonment import Abandonment, get_abandonment
-from annostat.noise.cells import Cells
+from annostat.noise.cells import FAR, Cells
 from annostat.noise.families import Family
 from annostat.noise.model import find_support, mirror
 from annostat.results.text import counted
 
 MAX_RATE = 0.5  # beyond this the "abandonment" would be the rule and the core the exception
 FULL_SCAN = 80  # up to this many windows, all of them are tried
+WIDE = 4 * FAR  # a power tail up to here is cheap: it is followed as far as the data go
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,7 +165,8 @@ class Problem:
         low, high = self.box
         pairs = np.maximum(c.readings - 1, 1)
         spans = c.span * c.period[c.group]
-        typical = float(c.count @ (spans / pairs) / c.count.sum())
+        near = c.near_span * c.period[c.group]
+        typical = float(c.count @ (near / pairs) / c.count.sum())
         typical = max(typical, 0.05 * float(c.period.min()))
         widest = float(spans.max())
         first = [math.log(math.sqrt(p.typical[0] * p.typical[1])) for p in self.family.parameters]
@@ -173,7 +175,7 @@ class Problem:
             scales += [factor * typical for factor in (0.25, 1.0, 1.6, 2.5, 4.0)]
             if not self.rated:  # the base must reach half of the widest difference
                 scales.append(widest / 2 + float(c.period.max()))
-        elif widest / 40 > scales[0]:
+        elif widest / 40 > scales[0] and 2 * self.first_window < c.span.max():
             scales.append(widest / 40)
         found = []
         for scale in scales:
@@ -184,6 +186,16 @@ class Problem:
                 u[self.n_core] = 0.01
             found.append(np.clip(u, low, high))
         return found
+
+    @property
+    def first_window(self) -> int:
+        """The window that a search begins with: the middle one, or one that carries a far pick."""
+        if not self.windows.size:
+            return 0
+        widest, middle = int(self.cells.span.max()), self.windows.size // 2
+        if self.cells.far:
+            middle = max(middle, int(np.searchsorted(self.windows, widest / 2)))
+        return int(self.windows[min(middle, self.windows.size - 1)])
 
     def theta(self, u: FloatArray) -> dict[str, float]:
         """Return the core's parameters by name."""
@@ -201,16 +213,32 @@ class Problem:
         theta[0] *= slack * max(widest, 1.0)
         spans = np.zeros(self.cells.period.size, dtype=np.int64)
         np.maximum.at(spans, self.cells.group, self.cells.span)
-        cap = max(64, 4 * int(spans.max()))
+        cap = light = max(64, 4 * int(spans.max()))
         carried = self.by_length or 2 * self.windows.max(initial=0) >= spans.max()
+        if carried and cap > WIDE:
+            # One pick that is far off is the give-ups' to explain: the power tail of the core goes
+            # as far as all but 5% of the items need, else a typo would set the cost of each law.
+            cap = min(cap, max(FAR, 16 * self.cells.bulk))
         support = []
         for period, span in zip(self.cells.period, spans, strict=True):
             scaled = theta.copy()
             scaled[0] /= period
-            tail_cap = cap if self.family.tail_index >= 0 else max(cap, 4096)
+            tail_cap = cap if self.family.tail_index >= 0 else max(light, 4096)
             reach = find_support(self.family, scaled, tail=1e-13, cap=tail_cap)
             support.append(reach if carried else max(reach, span + reach // 2))
         return replace(self, support=np.array(support, dtype=np.int64))
+
+    def of_sets(self, cells: Cells, u: FloatArray) -> Problem:
+        """Return the problem of sets drawn from the law at u, with the cells of all of them.
+
+        They need less of a power tail, and narrower windows, than data whose widest difference is
+        far off.
+        """
+        within = self.windows[self.windows <= max(WIDE, 2 * int(cells.span.max()))]
+        drawn = replace(self, cells=cells, windows=within if within.size else self.windows)
+        if self.family.tail_index < 0 or self.support.max() <= WIDE:
+            return drawn
+        return replace(drawn, support=np.minimum(self.support, drawn.with_support(u).support))
 
 
 def cell_log_likelihoods(problem: Problem, u: FloatArray, window: int) -> FloatArray:
@@ -230,7 +258,8 @@ def window_grid(problem_cells: Cells, typical: float) -> NDArray[np.int64]:
     high = max(2 * widest, low + 1)
     if high - low <= FULL_SCAN:
         return np.arange(low, high + 1)
-    return np.unique(np.geomspace(low, high, FULL_SCAN).round().astype(np.int64))
+    tried = FULL_SCAN if high <= WIDE else FULL_SCAN // 2  # the search looks closer at the best
+    return np.unique(np.geomspace(low, high, tried).round().astype(np.int64))
 
 
 def make_problem(
@@ -263,7 +292,7 @@ def make_problem(
         if isinstance(window, str):
             check_choice("window", window, ("auto", "length"))
             k = np.maximum(cells.readings - 1, 1)
-            typical = float(cells.count @ (cells.span / k) / cells.count.sum())
+            typical = float(cells.count @ (cells.near_span / k) / cells.count.sum())
             windows = window_grid(cells, typical)
             if rounds.length is not None:
                 windows = windows[windows < max(int(rounds.length.max()), 2)]

@@ -315,7 +315,7 @@ class NoiseFit(Result):
         null = fit_problem(self.problem.without_abandonment(), interval=False)
         sets = SimulatedSets(null.problem, null.model, n_resamples, rng)
         null_problem, full_problem = (
-            replace(p, cells=sets.problem.cells) for p in (null.problem, self.problem)
+            fit.problem.of_sets(sets.problem.cells, fit.solution) for fit in (null, self)
         )
         kwargs: dict[str, Any] = {"rng": 0, "n_jobs": n_jobs, "like_data": False}
         under = null.refit(sets.draw, n_resamples, problem=null_problem, **kwargs)

@@ -19,7 +19,7 @@ from annostat.resampling.generators import Rng, spawn
 from annostat.resampling.parallel import Progress, map_parallel
 
 Draw: TypeAlias = Callable[[range, np.random.Generator], FloatArray]
-MOST_NEAR = 2000  # windows beside the best one of a sparse grid that are worth trying
+AT_ONCE = 40  # more of them are tried in rounds, ever closer to the best one
 ROWS, CELLS = 64, 2_000_000  # refits, and counts of cells, of one block
 
 
@@ -87,8 +87,12 @@ def search(problem: Problem, *, refine: bool = True) -> Solution:
     Without `refine`, only the problem's own windows are tried.
     """
     windows = problem.windows
-    middle = int(windows[windows.size // 2]) if windows.size else 0
-    trials = (problem.with_support(s, 3.0).maximise(s, middle) for s in problem.starts())
+    middle = problem.first_window
+    # Laws as wide as a far pick are costly: the choice of the start needs no last digits.
+    digits = 1e-4 if problem.cells.far else 1e-11
+    trials = (
+        problem.with_support(s, 3.0).maximise(s, middle, tolerance=digits) for s in problem.starts()
+    )
     best = max(trials, key=lambda trial: trial[0])
     problem = problem.with_support(best[1], 1.5)
     value, u, fine = problem.maximise(best[1], middle)
@@ -96,11 +100,19 @@ def search(problem: Problem, *, refine: bool = True) -> Solution:
     if windows.size:
         found, values = scan_windows(problem, u)
         top = int(np.argmax(values[:, 0]))
-        # A sparse grid of windows is refined around its best one.
-        left, right = windows[max(top - 1, 0)], windows[min(top + 1, windows.size - 1)]
-        near = np.setdiff1d(np.arange(left, right + 1), windows)
-        if refine and 0 < near.size < MOST_NEAR:
+        near = near_windows(windows, top)
+        if refine and 0 < near.size <= AT_ONCE:
             return search(replace(problem, windows=np.union1d(windows, near)))
+        while refine and near.size:
+            some = near[:: math.ceil(near.size / AT_ONCE)]
+            more = scan_windows(replace(problem, windows=some), found[top])
+            windows = np.append(windows, some)
+            order = np.argsort(windows)
+            windows, found = windows[order], np.concatenate([found, more[0]])[order]
+            values = np.concatenate([values, more[1]])[order]
+            top = int(np.argmax(values[:, 0]))
+            near = near_windows(windows, top)
+        problem = replace(problem, windows=windows)
         window = int(windows[top])
         value, u, fine = problem.maximise(found[top], window)
         values[top] = value, problem.mae(u, window)[0], fine
@@ -109,6 +121,12 @@ def search(problem: Problem, *, refine: bool = True) -> Solution:
         problem = needed
         value, u, fine = problem.maximise(u, window)
     return Solution(problem, value, u, window, fine, windows, values[:, 0], values[:, 1])
+
+
+def near_windows(windows: IntArray, top: int) -> IntArray:
+    """Return the windows that a sparse grid leaves out beside its best one."""
+    left, right = windows[max(top - 1, 0)], windows[min(top + 1, windows.size - 1)]
+    return np.setdiff1d(np.arange(left, right + 1), windows)
 
 
 def scan_windows(problem: Problem, u: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -137,10 +137,15 @@ def _noise(result: NoiseComparison) -> Part:
     from annostat.plotting import plot_differences, plot_noise_law, plot_windows
 
     unit, best = result.mae.unit, result.best
+    held = (
+        f"{result.mae.range()} {unit} on average (any noise: no model fits)"
+        if result.refuted
+        else f"{result.mae.short()} {unit} on average ({result.envelope.range()} over all models "
+        f"that explain the data as well; best {best.label if result.of == 'model' else 'skewed'})"
+    )
     answer = (
-        f"One annotation is off by {result.mae.short()} {unit} on average "
-        f"({result.envelope.range()} over all models that explain the data as well; best "
-        f"{best.label}): on average, no model can look better than that against one annotation."
+        f"One annotation is off by {held}: on average, no model can look better than that against "
+        "one annotation."
     )
     pictures = (
         Picture.of(

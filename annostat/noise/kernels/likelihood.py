@@ -214,9 +214,33 @@ def objective(points, space, u, target, grad, d_mae):
 
     On the surface the first coordinate (log scale) is solved for and overwritten, and the
     gradient is the one along the surface. Where no scale reaches the target: minus infinity.
+    If target < 0 the surface is E|X| = -target, and the abandonment rate is solved for: the scale
+    cannot reach a target that far give-ups alone exceed at the current rate.
     """
     fill, like, size = points
     spec, data, low, high = space
+    if target < 0.0:
+        p = spec[0]
+        mae = size(fill, spec, u, data, d_mae)
+        for _ in range(60):  # linear in the rate but for raters who give up alone and together
+            if not d_mae[p] > 0.0:
+                break
+            u[p] += (-target - mae) / d_mae[p]
+            if not low[p] <= u[p] <= high[p]:
+                break
+            mae = size(fill, spec, u, data, d_mae)
+            if abs(mae + target) < -1e-11 * target:
+                break
+        if not (abs(mae + target) < -1e-9 * target and low[p] <= u[p] <= high[p]):
+            u[p] = min(max(u[p], low[p]), high[p])
+            grad[:] = 0.0
+            return -np.inf
+        value = like(fill, spec, u, data, grad)
+        for i in range(u.size):
+            if i != p:
+                grad[i] -= grad[p] * d_mae[i] / d_mae[p]
+        grad[p] = 0.0
+        return value
     if target > 0.0:
         log_target = math.log(target)
         a, b = low[0], high[0]

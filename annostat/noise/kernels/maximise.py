@@ -60,16 +60,25 @@ def curvature(points, space, u, target, hessian):
 
 
 @njit(**FLAGS)
+def pivot_of(spec, target):
+    """Return the coordinate that is solved for to hold E|X| (see `objective`), or −1."""
+    if target > 0.0:
+        return np.int64(0)
+    return spec[0] if target < 0.0 else np.int64(-1)
+
+
+@njit(**FLAGS)
 def set_metric(points, space, u, target, metric):
     """Set the maximiser's metric to the inverse curvature, or to its diagonal if indefinite."""
     n = u.size
     hessian = np.zeros((n, n))
     curvature(points, space, u, target, hessian)
-    if target > 0.0:
+    if target != 0.0:
+        p = pivot_of(space.spec, target)
         for i in range(n):
-            hessian[0, i] = 0.0
-            hessian[i, 0] = 0.0
-        hessian[0, 0] = 1.0
+            hessian[p, i] = 0.0
+            hessian[i, p] = 0.0
+        hessian[p, p] = 1.0
     if not invert(hessian, n, metric):
         set_diagonal(metric, 0.0)
         for i in range(n):
@@ -77,17 +86,18 @@ def set_metric(points, space, u, target, metric):
 
 
 @njit(**FLAGS)
-def ascent(metric, grad, u, space, begin, direction):
+def ascent(metric, grad, u, space, pivot, direction):
     """Write metric·gradient over the coordinates free to move; return its slope."""
     n, low, high = u.size, space.low, space.high
     free = np.zeros(n, dtype=np.bool_)
-    for i in range(begin, n):
-        free[i] = (u[i] > low[i] or grad[i] > 0.0) and (u[i] < high[i] or grad[i] < 0.0)
+    for i in range(n):
+        if i != pivot:
+            free[i] = (u[i] > low[i] or grad[i] > 0.0) and (u[i] < high[i] or grad[i] < 0.0)
     slope = 0.0
     for i in range(n):
         direction[i] = 0.0
         if free[i]:
-            for j in range(begin, n):
+            for j in range(n):
                 if free[j]:
                     direction[i] += metric[i, j] * grad[j]
             slope += direction[i] * grad[i]
@@ -103,9 +113,9 @@ def maximise(points, space, u, metric, goal):
     metric : float64 (n, n)
         Inverse of minus the Hessian, or zeros to have it computed; overwritten.
     goal : Goal
-        With target > 0, E|X| is held there. The search ends when a Newton step would gain less
-        log-likelihood than `tolerance`; also, short of the maximum, where not even forty times
-        what a Newton step would gain reaches `beat`.
+        With a target, E|X| is held there (see `objective`). The search ends when a Newton step
+        would gain less log-likelihood than `tolerance`; also, short of the maximum, where not even
+        forty times what a Newton step would gain reaches `beat`.
 
     Returns
     -------
@@ -122,10 +132,10 @@ def maximise(points, space, u, metric, goal):
     if fresh:
         set_metric(points, space, u, target, metric)
     steps = 0
-    begin = 1 if target > 0.0 else 0
+    pivot = pivot_of(spec, target)
     direction = np.zeros(n)
     for _ in range(MAX_STEPS):
-        slope = ascent(metric, grad, u, space, begin, direction)
+        slope = ascent(metric, grad, u, space, pivot, direction)
         if slope >= 0.0 and value + 20.0 * slope < beat:  # a Newton step gains half the slope
             return value, False
         if slope < tolerance:
@@ -136,14 +146,14 @@ def maximise(points, space, u, metric, goal):
                 return value, True
             set_metric(points, space, u, target, metric)
             fresh = True
-            slope = ascent(metric, grad, u, space, begin, direction)
+            slope = ascent(metric, grad, u, space, pivot, direction)
             if 0.0 <= slope < 10.0 * tolerance:
                 return value, True
             if slope < 0.0:
                 set_diagonal(metric, 1e-3)
-                slope = ascent(metric, grad, u, space, begin, direction)
+                slope = ascent(metric, grad, u, space, pivot, direction)
         longest = 0.0
-        for i in range(begin, n):
+        for i in range(n):
             # Steps of more than a factor of four in a scale, or 0.1 in a rate, are too bold.
             limit = 0.1 if (spec[1] > 0 and i == spec[0]) else 1.4
             longest = max(longest, abs(direction[i]) / limit)
@@ -152,7 +162,9 @@ def maximise(points, space, u, metric, goal):
         for _halving in range(40):
             trial = u.copy()
             predicted = 0.0
-            for i in range(begin, n):
+            for i in range(n):
+                if i == pivot:
+                    continue
                 trial[i] = min(max(u[i] + step * direction[i], low[i]), high[i])
                 predicted += (trial[i] - u[i]) * grad[i]
             new_value = objective(points, space, trial, target, new_grad, d_mae)
@@ -168,7 +180,7 @@ def maximise(points, space, u, metric, goal):
             set_metric(points, space, u, target, metric)
             fresh = True
             continue
-        update(metric, u, trial, grad, new_grad, begin)
+        update(metric, u, trial, grad, new_grad, pivot)
         steps += 1
         fresh = False
         for i in range(n):
@@ -179,13 +191,13 @@ def maximise(points, space, u, metric, goal):
 
 
 @njit(**FLAGS)
-def update(metric, old, new, old_grad, new_grad, begin):
+def update(metric, old, new, old_grad, new_grad, pivot):
     """Update the inverse Hessian from one step (Broyden-Fletcher-Goldfarb-Shanno)."""
     n = old.size
     moved, bent = np.empty(n), np.empty(n)
     along = 0.0
-    for i in range(begin, n):
-        moved[i] = new[i] - old[i]
+    for i in range(n):  # a pivot moves, but its gradient does not bend: it must not enter
+        moved[i] = 0.0 if i == pivot else new[i] - old[i]
         bent[i] = old_grad[i] - new_grad[i]
         if moved[i] == 0.0:  # held at a limit: its gradient says nothing about the others
             bent[i] = 0.0
@@ -193,13 +205,13 @@ def update(metric, old, new, old_grad, new_grad, begin):
     if along <= 1e-14:
         return
     image = np.zeros(n)
-    for i in range(begin, n):
-        for j in range(begin, n):
+    for i in range(n):
+        for j in range(n):
             image[i] += metric[i, j] * bent[j]
     squared = 0.0
-    for i in range(begin, n):
+    for i in range(n):
         squared += bent[i] * image[i]
-    for i in range(begin, n):
-        for j in range(begin, n):
+    for i in range(n):
+        for j in range(n):
             metric[i, j] += (1.0 + squared / along) * moved[i] * moved[j] / along
             metric[i, j] -= (image[i] * moved[j] + moved[i] * image[j]) / along

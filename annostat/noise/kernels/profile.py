@@ -64,8 +64,21 @@ def profile_miss(x, walk, calls, space, u, metric):
         v[walk.held] = x
         a[walk.held] = x
         b[walk.held] = x
-    goal = Goal(target, PROFILE_GAIN, -np.inf)
-    value, _ = calls.climb(calls.points, Space(space.spec, space.data, a, b), v, metric, goal)
+    # On the surface of one E|X|, solve for what carries more of it, the scale or the rate; for
+    # the other one where that cannot reach it.
+    rated = walk.held < 0 and space.spec[1] > 0
+    if rated:
+        slopes, p = np.empty(u.size), space.spec[0]
+        calls.points.size(calls.points.fill, space.spec, v, space.data, slopes)
+        if v[p] * slopes[p] > slopes[0]:
+            target = -target
+    here = Space(space.spec, space.data, a, b)
+    value, _ = calls.climb(calls.points, here, v, metric, Goal(target, PROFILE_GAIN, -np.inf))
+    if not value > -np.inf and rated:
+        copy_into(u, v)
+        set_diagonal(metric, 0.0)
+        value, _ = calls.climb(calls.points, here, v, metric, Goal(-target, PROFILE_GAIN, -np.inf))
+        set_diagonal(metric, 0.0)
     if not value > -np.inf:
         return 1e3
     copy_into(v, u)
