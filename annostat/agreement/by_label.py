@@ -20,6 +20,8 @@ from annostat.results.estimates import Estimate
 from annostat.results.sections import Section
 
 MOST = 0.5  # share of the items with all labels from which two raters are told apart
+MOST_ROUNDS = 100  # beyond these a table of raters is none that one reads
+MANY = 10  # rounds beyond which moments of all pairs cost too much; the hierarchy does not
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def floors_by_label(rounds: Rounds, *, level: float = 0.95) -> UnequalRaters | N
     UnequalRaters or None
         Three rounds or more: `RatersByHierarchy`, whatever the gaps, as long as shared items link
         all raters. Else `unequal_raters`, where half of the items or more have all labels. None
-        for rounds without identity.
+        for rounds without identity, and for more than a hundred.
 
     Examples
     --------
@@ -82,8 +84,10 @@ def floors_by_label(rounds: Rounds, *, level: float = 0.95) -> UnequalRaters | N
     used = rounds.usable()
     if used.exchangeable:
         return None
+    if used.n_rounds > MOST_ROUNDS:
+        return None
     full = np.isfinite(used.values).all(axis=1)
-    enough = bool(full.sum() >= FEWEST and full.mean() >= MOST)
+    enough = bool(full.sum() >= FEWEST and full.mean() >= MOST) and used.n_rounds <= MANY
     plain = unequal_raters(used, level=level) if enough else None
     if used.n_rounds < 3:
         return plain

@@ -27,6 +27,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from annostat.agreement.by_label import MANY
 from annostat.agreement.label_kinds import ONE_OF_THEM, UnequalRaters
 from annostat.agreement.noise_sd import ALL_EQUAL, check_degrees
 from annostat.agreement.rater_noise import FEWEST
@@ -109,7 +110,7 @@ def mae_floor(
     if pair.value == 0:
         nothing = Estimate(0.0, unit=used.unit, note=ALL_EQUAL)
         return MaeFloor(nothing, nothing, nothing, {}, around, (), ())
-    if raters is None and not used.exchangeable:
+    if raters is None and not used.exchangeable and used.n_rounds <= MANY:
         full = int(np.isfinite(used.values).all(axis=1).sum())
         raters = unequal_raters(used, level=level) if full >= FEWEST else None
     seen = Differences.of(used, v, raters)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,7 +69,7 @@ class Sums:
         """What is resampled, in words."""
         return "clusters" if self.clustered else "items"
 
-    @property
+    @cached_property
     def totals(self) -> FloatArray:
         """The sums, shape (p,)."""
         return np.asarray(self.columns.sum(axis=0))
