@@ -42,6 +42,7 @@ from annostat.ceilings.mae_hull import mae_floor
 from annostat.ceilings.mae_result import MaeFloor
 from annostat.ceilings.measured import MeasuredBounds
 from annostat.errors import check_count, check_level
+from annostat.labels.kinds import GRADES, MOST_GRADES
 from annostat.labels.rounds import Rounds
 from annostat.labels.taking import takes_rounds
 from annostat.resampling.generators import Rng, seed_of
@@ -356,6 +357,7 @@ def _whole_numbers(rounds: Rounds) -> tuple[Check, ...]:
         return ()
     message = (
         "All labels are whole numbers: if they are picks of a frame or slice, fit the law of the "
-        "noise (annostat fit-afd), which gives a sharper floor of the MAE."
+        "noise (annostat fit-afd), which gives a sharper floor of the MAE"
     )
+    message += f"; {GRADES}." if np.unique(seen).size <= MOST_GRADES else "."
     return (Check("whole_numbers", None, message),)

@@ -11,6 +11,8 @@ from annostat.errors import check_choice, option
 from annostat.labels.rounds import Rounds
 from annostat.results.result import Check
 
+GRADES = "if they are grades, take annostat bounds --kind ordinal"
+MOST_GRADES = 10  # different whole numbers at most that may be grades
 WIDEST_PICKS = 1000  # whole numbers of an item that lie further apart are values, unless told so
 COUNTED = ("", "frame", "frames", "slice", "slices", "image", "images")  # units of picks
 
@@ -65,10 +67,13 @@ class Kind:
         Picks are whole numbers (frames, slices), whose law of noise can be fitted.
     sure : bool
         Whether the caller, or a column of periods or lengths, says so; else it is a guess.
+    few : bool
+        Whether there are so few different numbers that they may be grades.
     """
 
     name: str
     sure: bool
+    few: bool = False
 
     @property
     def picks(self) -> bool:
@@ -82,8 +87,9 @@ class Kind:
         message = (
             "All labels are whole numbers and are taken for picks of a frame or slice; if they are "
             "values (per cent, millilitres), say so by their unit or by "
-            f"{option('kind', 'values')}."
+            f"{option('kind', 'values')}"
         )
+        message += f"; {GRADES}." if self.few else "."
         return (Check("kind", None, message),)
 
 
@@ -115,11 +121,13 @@ def kind_of(
     Examples
     --------
     >>> kind_of(Rounds.from_array([[10, 12], [31, 30]]))
-    Kind(name='picks', sure=False)
+    Kind(name='picks', sure=False, few=True)
     >>> kind_of(Rounds.from_array([[10.5, 12], [31, 30]])).name
     'values'
     """
     if asked == "auto":
         found = next(kind for kind in kinds if kind.fits(rounds))
-        return Kind(found.name, found.certain(rounds))
+        seen = rounds.values[np.isfinite(rounds.values)]
+        few = found.name == "picks" and np.unique(seen).size <= MOST_GRADES
+        return Kind(found.name, found.certain(rounds), few)
     return Kind(check_choice("kind", asked, ("auto", *(kind.name for kind in kinds))), True)
