@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -16,6 +17,14 @@ settings.load_profile("ci" if os.environ.get("CI") else "local")
 def hear_interrupts():
     """Undo, in a child, what a shell does to a suite in the background: it ignores interrupts."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@pytest.fixture(autouse=True)
+def figures_are_closed():
+    """Close what a test has drawn with pyplot, as a notebook would keep it open."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
 
 
 @pytest.fixture
