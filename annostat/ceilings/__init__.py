@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from annostat.ceilings.mae_result import MaeFloor
     from annostat.ceilings.masks import DiceCeiling, dice_ceiling
     from annostat.ceilings.measured import MeasuredBounds
+    from annostat.ceilings.point_result import PointBounds
+    from annostat.ceilings.points import point_bounds, published_points
     from annostat.ceilings.published import Published, PublishedReading, compare_published
     from annostat.ceilings.readings import Readings
     from annostat.ceilings.summary import bounds_from_summary
@@ -27,6 +29,7 @@ __all__ = [
     "DiceCeiling",
     "MaeFloor",
     "MeasuredBounds",
+    "PointBounds",
     "Published",
     "PublishedReading",
     "Readings",
@@ -36,7 +39,9 @@ __all__ = [
     "compare_published",
     "dice_ceiling",
     "mae_floor",
+    "point_bounds",
     "published_categories",
+    "published_points",
     "reliability_by_profile",
     "reliability_estimate",
     "unbiased_pair_mae",
@@ -50,6 +55,7 @@ __getattr__, __dir__ = attach(
         "DiceCeiling": "annostat.ceilings.masks",
         "MaeFloor": "annostat.ceilings.mae_result",
         "MeasuredBounds": "annostat.ceilings.measured",
+        "PointBounds": "annostat.ceilings.point_result",
         "Published": "annostat.ceilings.published",
         "PublishedReading": "annostat.ceilings.published",
         "Readings": "annostat.ceilings.readings",
@@ -59,7 +65,9 @@ __getattr__, __dir__ = attach(
         "compare_published": "annostat.ceilings.published",
         "dice_ceiling": "annostat.ceilings.masks",
         "mae_floor": "annostat.ceilings.mae_hull",
+        "point_bounds": "annostat.ceilings.points",
         "published_categories": "annostat.ceilings.categories",
+        "published_points": "annostat.ceilings.points",
         "reliability_by_profile": "annostat.ceilings.by_value",
         "reliability_estimate": "annostat.ceilings.values",
         "unbiased_pair_mae": "annostat.ceilings.differences",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from annostat.labels.kinds import Kind, LabelKind, kind_of
     from annostat.labels.masks import MaskRounds
     from annostat.labels.pairs import pair_mae
+    from annostat.labels.points import Points
     from annostat.labels.rounds import Rounds
     from annostat.labels.vocabulary import LabelSet
 
@@ -21,6 +22,7 @@ __all__ = [
     "LabelKind",
     "LabelSet",
     "MaskRounds",
+    "Points",
     "Rounds",
     "check_rounds",
     "kind_of",
@@ -35,6 +37,7 @@ __getattr__, __dir__ = attach(
         "LabelKind": "annostat.labels.kinds",
         "LabelSet": "annostat.labels.vocabulary",
         "MaskRounds": "annostat.labels.masks",
+        "Points": "annostat.labels.points",
         "Rounds": "annostat.labels.rounds",
         "check_rounds": "annostat.labels.checks",
         "kind_of": "annostat.labels.kinds",

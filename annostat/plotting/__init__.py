@@ -10,6 +10,7 @@ from annostat.plotting.concentration import plot_concentration
 from annostat.plotting.figures import COLOURS, save_figure
 from annostat.plotting.masks import plot_disputed, plot_ladder, plot_masks
 from annostat.plotting.noise import plot_differences, plot_noise, plot_noise_law, plot_windows
+from annostat.plotting.points import plot_ellipses, plot_success
 from annostat.plotting.profile import plot_profile
 from annostat.plotting.scaling import plot_scaling
 from annostat.plotting.truth import plot_rmse_floor, plot_scores
@@ -27,6 +28,7 @@ __all__ = [
     "plot_deviations",
     "plot_differences",
     "plot_disputed",
+    "plot_ellipses",
     "plot_first_frames",
     "plot_frame_rates",
     "plot_ladder",
@@ -37,6 +39,7 @@ __all__ = [
     "plot_rmse_floor",
     "plot_scaling",
     "plot_scores",
+    "plot_success",
     "plot_windows",
     "save_figure",
 ]

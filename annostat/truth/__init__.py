@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     )
     from annostat.truth.masks import MaskComparison, MaskScore, compare_masks
     from annostat.truth.means import fieller, mean_estimate, unit_sums
+    from annostat.truth.points import PointScores, score_points
     from annostat.truth.products import Labels, cross_products, half_products
     from annostat.truth.result import Leakage, ModelScore, Scores
     from annostat.truth.score import score_models
@@ -39,6 +40,7 @@ __all__ = [
     "MaskComparison",
     "MaskScore",
     "ModelScore",
+    "PointScores",
     "Scores",
     "TrainedOnOne",
     "TripleCollocation",
@@ -56,6 +58,7 @@ __all__ = [
     "mean_estimate",
     "score_categories",
     "score_models",
+    "score_points",
     "three_cornered_hat",
     "trained_on_one",
     "triple_collocation",
@@ -68,8 +71,6 @@ __getattr__, __dir__ = attach(
         "ABOVE": "annostat.truth.verdicts",
         "AT": "annostat.truth.verdicts",
         "BELOW": "annostat.truth.verdicts",
-        "OPEN": "annostat.truth.verdicts",
-        "TWO": "annostat.truth.verdicts",
         "CategoryScores": "annostat.truth.category_result",
         "Comparison": "annostat.truth.comparison",
         "Labels": "annostat.truth.products",
@@ -77,7 +78,10 @@ __getattr__, __dir__ = attach(
         "MaskComparison": "annostat.truth.masks",
         "MaskScore": "annostat.truth.masks",
         "ModelScore": "annostat.truth.result",
+        "OPEN": "annostat.truth.verdicts",
+        "PointScores": "annostat.truth.points",
         "Scores": "annostat.truth.result",
+        "TWO": "annostat.truth.verdicts",
         "TrainedOnOne": "annostat.truth.trained",
         "TripleCollocation": "annostat.truth.instruments",
         "Verdict": "annostat.truth.verdicts",
@@ -94,6 +98,7 @@ __getattr__, __dir__ = attach(
         "mean_estimate": "annostat.truth.means",
         "score_categories": "annostat.truth.categories",
         "score_models": "annostat.truth.score",
+        "score_points": "annostat.truth.points",
         "three_cornered_hat": "annostat.truth.instruments",
         "trained_on_one": "annostat.truth.trained",
         "triple_collocation": "annostat.truth.instruments",
