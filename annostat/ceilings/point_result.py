@@ -290,7 +290,7 @@ class PointBounds(Result):
         found = [x for x in self.limits if x.landmark == ALL and x.floor and x.interval is not None]
         if not found:
             mean = self["mean"]
-            return f"Floor of the mean radial error {mean.best()}{unit} (no interval: n unknown)."
+            return f"Floor of the mean radial error {mean.best()}{unit} ({mean.two_readers.note})."
         parts = [f"{x.label} {x.limits()}{unit}" for x in found]
         level = found[0].interval.level if found[0].interval else 0.95
         return f"Floor of the {', of the '.join(parts)} ({percent(level)})."
@@ -301,8 +301,16 @@ class PointBounds(Result):
         for x in self.limits:
             if x.landmark == ALL:
                 gauss = format_number(x.gaussian, max(abs(x.gaussian), 1e-300) / 30)
-                rows.append([x.label, x.two_readers.cell(), x.best(), x.limits(), gauss])
-        columns = ("measure", "two readers", "perfect model", "with its limits", "Gaussian noise")
+                note = "" if x.interval is not None else x.two_readers.note
+                rows.append([x.label, x.two_readers.cell(), x.best(), x.limits(), gauss, note])
+        columns = (
+            "measure",
+            "two readers",
+            "perfect model",
+            "with its limits",
+            "Gaussian noise",
+            "",
+        )
         unit = f", {self.unit}" if self.unit else ""
         return Section(f"A perfect model against one reader{unit}", columns, rows[:MOST_ROWS])
 

@@ -43,6 +43,8 @@ from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check, Provenance
 
 NICE = (1.0, 2.0, 5.0, 10.0)
+LONE = 1 / 3  # share of the squares that one unit may hold, or FEW of them in all, for an interval
+FEW = 5.0
 STEPS = (0.5, 1.0, 2.0)  # of a nice number near the median distance: thresholds
 
 
@@ -255,6 +257,10 @@ def _root_mean(sums: Sums, level: float, unit: str, n_resamples: int, rng: Rng) 
     value = math.sqrt(square)
     if sums.n_units < 2 or not square > 0:
         why = "all distances are 0" if sums.n_units > 1 else f"it takes two {sums.units}"
+        return Estimate(value, None, None, unit, f"no interval: {why}")
+    largest = float(sums.columns[:, 1].max() / sums.columns[:, 1].sum())
+    if largest > max(LONE, FEW / sums.n_units):
+        why = f"one of {sums.n_units} {sums.units} holds {largest:.0%} of the squares"
         return Estimate(value, None, None, unit, f"no interval: {why}")
     found = sums.interval(
         lambda t: np.asarray(0.5 * np.log(_ratio(t))),

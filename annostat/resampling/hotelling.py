@@ -28,6 +28,8 @@ def hotelling(vectors: FloatArray) -> tuple[float, float] | None:
     if n < 2 or not x.shape[1]:
         return None
     mean = x.mean(axis=0)
+    if n <= x.shape[1] and bool((x != x[0]).any()):
+        return None
     values, axes = np.linalg.eigh(np.atleast_2d(np.cov(x, rowvar=False)))
     along = axes.T @ mean
     top = float(values.max(initial=0.0))
