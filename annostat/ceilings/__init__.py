@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from annostat.ceilings.categories import category_bounds, published_categories
     from annostat.ceilings.category_result import CategoryBounds
     from annostat.ceilings.differences import unbiased_pair_mae
+    from annostat.ceilings.finding_result import FindingBounds
+    from annostat.ceilings.findings import finding_bounds
     from annostat.ceilings.floors import Bounds
     from annostat.ceilings.mae_hull import mae_floor
     from annostat.ceilings.mae_result import MaeFloor
@@ -27,6 +29,7 @@ __all__ = [
     "Bounds",
     "CategoryBounds",
     "DiceCeiling",
+    "FindingBounds",
     "MaeFloor",
     "MeasuredBounds",
     "PointBounds",
@@ -38,6 +41,7 @@ __all__ = [
     "category_bounds",
     "compare_published",
     "dice_ceiling",
+    "finding_bounds",
     "mae_floor",
     "point_bounds",
     "published_categories",
@@ -53,6 +57,7 @@ __getattr__, __dir__ = attach(
         "Bounds": "annostat.ceilings.floors",
         "CategoryBounds": "annostat.ceilings.category_result",
         "DiceCeiling": "annostat.ceilings.masks",
+        "FindingBounds": "annostat.ceilings.finding_result",
         "MaeFloor": "annostat.ceilings.mae_result",
         "MeasuredBounds": "annostat.ceilings.measured",
         "PointBounds": "annostat.ceilings.point_result",
@@ -64,6 +69,7 @@ __getattr__, __dir__ = attach(
         "category_bounds": "annostat.ceilings.categories",
         "compare_published": "annostat.ceilings.published",
         "dice_ceiling": "annostat.ceilings.masks",
+        "finding_bounds": "annostat.ceilings.findings",
         "mae_floor": "annostat.ceilings.mae_hull",
         "point_bounds": "annostat.ceilings.points",
         "published_categories": "annostat.ceilings.categories",

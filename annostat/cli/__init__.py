@@ -31,6 +31,7 @@ COMMANDS = {
     "bounds": "bounds",
     "score": "score",
     "masks": "masks",
+    "findings": "findings",
     "points": "points",
     "plan": "plan",
     "concentration": "concentration",

@@ -8,6 +8,7 @@ from annostat.plotting.cardiac import plot_afd, plot_beat, plot_first_frames
 from annostat.plotting.categories import plot_category_bounds
 from annostat.plotting.concentration import plot_concentration
 from annostat.plotting.figures import COLOURS, save_figure
+from annostat.plotting.findings import plot_findings, plot_froc
 from annostat.plotting.masks import plot_disputed, plot_ladder, plot_masks
 from annostat.plotting.noise import plot_differences, plot_noise, plot_noise_law, plot_windows
 from annostat.plotting.points import plot_ellipses, plot_success
@@ -29,8 +30,10 @@ __all__ = [
     "plot_differences",
     "plot_disputed",
     "plot_ellipses",
+    "plot_findings",
     "plot_first_frames",
     "plot_frame_rates",
+    "plot_froc",
     "plot_ladder",
     "plot_masks",
     "plot_noise",

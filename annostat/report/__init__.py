@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import annostat.report.categories
+import annostat.report.findings
 import annostat.report.masks
 import annostat.report.models
 import annostat.report.points

@@ -1,4 +1,4 @@
-"""Tables of what readers marked: points."""
+"""Tables of what readers marked: points, findings."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+from annostat.labels.findings import Findings
 from annostat.labels.points import Points
 from annostat.tables.files import local
-from annostat.tables.reading import named_table
+from annostat.tables.reading import named_table, read_table
 
 
 def read_points(
@@ -77,3 +78,74 @@ exchangeable
     with local(source) as path:
         table, notes = named_table(path, kept)
         return Points.from_frame(table, **options, source=path.name, notes=notes)
+
+
+def read_findings(
+    source: Any,
+    *,
+    item: str | Sequence[str] | None = None,
+    rater: str | None = None,
+    kind: str | None = None,
+    geometry: Sequence[str] | None = None,
+    size: bool | None = None,
+    classes: str | None = None,
+    seen: Any = None,
+    rounds: Sequence[str] | None = None,
+    models: Sequence[str] = (),
+    by: str | None = None,
+    cluster: str | None = None,
+    missing: Sequence[str] = (),
+    exchangeable: bool = False,
+) -> Findings:
+    """Read findings from a long table: CSV, TSV, Parquet, Excel, or a data frame.
+
+    Parameters
+    ----------
+    source : path or DataFrame
+        One row for each mark.
+    seen : path, DataFrame or sequence of str, optional
+        Images that readers saw, so that empty ones count.
+    item, rater, kind, geometry, size, classes, rounds, models, by, cluster, missing, exchangeable
+        As in `Findings.from_frame`.
+
+    Returns
+    -------
+    Findings
+
+    Raises
+    ------
+    AnnostatError
+        As `Findings.from_frame`, and if a file cannot be read.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> rows = [("a", "anna", 1, 2), ("a", "ben", 1, 3), ("b", "anna", 5, 9)]
+    >>> table = pd.DataFrame(rows, columns=["night", "scorer", "start", "end"])
+    >>> read_findings(table, item="night", rater="scorer", seen=["a", "b", "c"])
+    <Findings: 3 intervals on 3 images by 2 readers (anna, ben)>
+    """
+    items = (item,) if isinstance(item, str) else tuple(item or ())
+    kept = [c for c in (*items, rater, by, cluster, classes) if c]
+    if isinstance(seen, (str, os.PathLike)):
+        seen = read_table(seen, keep_text=[c for c in (*items, rater) if c])
+    options: dict[str, Any] = {
+        "item": item,
+        "rater": rater,
+        "kind": kind,
+        "geometry": geometry,
+        "size": size,
+        "classes": classes,
+        "seen": seen,
+        "rounds": rounds,
+        "models": models,
+        "by": by,
+        "cluster": cluster,
+        "missing": missing,
+        "exchangeable": exchangeable,
+    }
+    if not isinstance(source, (str, os.PathLike)):
+        return Findings.from_frame(source, **options)
+    with local(source) as path:
+        table, notes = named_table(path, kept)
+        return Findings.from_frame(table, **options, source=path.name, notes=notes)
