@@ -334,9 +334,10 @@ class Findings(LabelSet):
         return digest(self.kind, self.geometry, self.image, self.reader, self.saw, *labels)
 
     def __repr__(self) -> str:
+        images, readers = counted(len(self.items), "image"), counted(len(self.names), "reader")
         return (
-            f"<Findings: {self.n_marks:,} {PLURAL[self.kind]} on {counted(len(self.items), 'image')} "
-            f"by {counted(len(self.names), 'reader')} ({shown(self.names)})>"
+            f"<Findings: {self.n_marks:,} {PLURAL[self.kind]} on {images} by {readers} "
+            f"({shown(self.names)})>"
         )
 
 
