@@ -90,7 +90,7 @@ def plot_froc(result: FindingBounds, *, ax: Axes | None = None) -> Axes:
         if at > 0:
             ax.plot([at], [two.value], "o", color="black", ms=4, label="one reader against another")
     ax.set_ylim(0, 1.02)
-    ax.set_xlabel("false positives per image, against one reader")
+    ax.set_xlabel("false positives per image")
     ax.set_ylabel("sensitivity")
     ax.legend(frameon=False, fontsize=8, loc="lower right")
     return ax
