@@ -232,6 +232,12 @@ def test_text_json_frame_report_and_votes():
     assert "How good any detector" in make_report([found], title="Marks")
     z = match_findings(f, "distance 1").marked
     vote = z.sum(axis=1) >= 2
+    one = found.readers[1]
+    others = [j for j in range(4) if j != 1]
+    assert one.sensitivity == pytest.approx(np.mean([z[z[:, j], 1].mean() for j in others]))
+    wrong = np.mean([(z[:, 1] & ~z[:, j]).sum() / 150 for j in others])
+    assert one.false_positives == pytest.approx(wrong)
+    assert one.marks == pytest.approx(z[:, 1].sum() / 150)
     f1 = [2 * (z[:, j] & vote).sum() / (z[:, j].sum() + vote.sum()) for j in range(4)]
     assert found.votes["own"] == pytest.approx(np.mean(f1))
 

@@ -48,6 +48,36 @@ class Sensitivity:
 
 
 @dataclass(frozen=True, slots=True)
+class ReaderPoint:
+    """One reader as the detector: against each of the others, on average.
+
+    Attributes
+    ----------
+    name : str
+    marks : float
+        Marks per image that he saw.
+    sensitivity : float
+        Share of another reader's marks that he marked too.
+    false_positives : float
+        Marks per image that the other did not make.
+    """
+
+    name: str
+    marks: float
+    sensitivity: float
+    false_positives: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {
+            "name": self.name,
+            "marks_per_image": plain(self.marks),
+            "sensitivity": plain(self.sensitivity),
+            "false_positives_per_image": plain(self.false_positives),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class AtThreshold:
     """What follows from another rule of matching.
 
@@ -97,8 +127,8 @@ class FindingBounds(Result):
         without the one they are held against), and `own`, which contains that reader.
     counts : mapping of int to tuple of int
         By number of readers k: findings that 1, ..., k of them marked.
-    marks : mapping of str to float
-        Marks of each reader per image that he saw.
+    readers : tuple of ReaderPoint
+        Each reader as the detector, against the others.
     rule : str
     kind : str
     n_images, n_findings : int
@@ -111,7 +141,7 @@ class FindingBounds(Result):
     thresholds: tuple[AtThreshold, ...]
     votes: Mapping[str, float]
     counts: Mapping[int, tuple[int, ...]]
-    marks: Mapping[str, float]
+    readers: tuple[ReaderPoint, ...]
     rule: str
     kind: str
     n_images: int
@@ -131,7 +161,7 @@ class FindingBounds(Result):
             "thresholds": [t.to_dict() for t in self.thresholds],
             "votes": plain(dict(self.votes)),
             "counts": {str(k): list(n) for k, n in self.counts.items()},
-            "marks_per_image": plain(dict(self.marks)),
+            "readers": [r.to_dict() for r in self.readers],
             "quote": self.quote(),
             "checks": [c.to_dict() for c in self.checks],
             "provenance": self.provenance.to_dict(),
@@ -260,13 +290,25 @@ class FindingBounds(Result):
         rows = []
         for k, n in self.counts.items():
             rows += [[f"{x + 1} of {k}", f"{v:,}"] for x, v in enumerate(n)]
-        marks = ", ".join(f"{r} {format_number(v, digits=3)}" for r, v in self.marks.items())
         return Section(
             f"{counted(self.n_findings, 'finding')} on {counted(self.n_images, 'image')}",
             ("readers who marked it", "findings"),
             rows,
-            (f"Marks per image: {marks}.",),
         )
+
+    def readers_table(self) -> Section:
+        """Return each reader as the detector."""
+        rows = [
+            [
+                r.name,
+                format_number(r.marks, digits=3),
+                f"{r.sensitivity:.2f}",
+                format_number(r.false_positives, digits=3),
+            ]
+            for r in self.readers
+        ]
+        columns = ("reader", "marks per image", "sensitivity", "false positives per image")
+        return Section("Readers against each other", columns, rows)
 
     def sections(self) -> list[Section]:
         """Return what a person should read."""
@@ -276,5 +318,5 @@ class FindingBounds(Result):
         parts.append(self.table())
         if self.froc:
             parts.append(self.froc_table())
-        parts += [self.matching_table(), self.counts_table()]
+        parts += [self.readers_table(), self.matching_table(), self.counts_table()]
         return parts

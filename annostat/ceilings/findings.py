@@ -19,7 +19,7 @@ from annostat.ceilings.finding_checks import (
     phase_check,
     refuse_votes,
 )
-from annostat.ceilings.finding_result import AtThreshold, FindingBounds, Sensitivity
+from annostat.ceilings.finding_result import AtThreshold, FindingBounds, ReaderPoint, Sensitivity
 from annostat.ceilings.seen_mixing import MULTIPLIERS, Seen, SeenMixture, f1_gain, froc_gain
 from annostat.errors import AnnostatError, check_level, check_number
 from annostat.labels.findings import Findings
@@ -100,14 +100,13 @@ def finding_bounds(
     mixture = SeenMixture(seen)
     f1 = _ceiling(mixture, two, level)
     fit = _froc(mixture, rates, level) if f1.interval is not None else ()
-    marks = used.marks.sum(axis=0) / np.maximum(used.saw.sum(axis=0), 1)
     return FindingBounds(
         f1,
         fit,
         _thresholds(used, rule, matched, seen, f1),
         _votes(used, matched),
         {k: tuple(map(int, c.sum(axis=0))) for k, c in zip(seen.sizes, seen.counts, strict=True)},
-        dict(zip(used.names, marks.tolist(), strict=True)),
+        readers_of(used, matched),
         str(rule),
         used.kind,
         len(used.items),
@@ -222,6 +221,25 @@ def _thresholds(
 
 def _value(f1: Ceiling) -> float:
     return math.nan if f1.two_raters is None else f1.two_raters.value
+
+
+def readers_of(used: Findings, matched: Matched) -> tuple[ReaderPoint, ...]:
+    """Return each reader as the detector, against each of the others, on images both saw."""
+    found = []
+    for j, name in enumerate(used.names):
+        sensitivity, wrong = [], []
+        for other in range(len(used.names)):
+            both = used.saw[:, j] & used.saw[:, other]
+            if other == j or not both.any():
+                continue
+            z = matched.marked[both[matched.image]][:, [j, other]]
+            if z[:, 1].any():
+                sensitivity.append(float(z[z[:, 1], 0].mean()))
+            wrong.append(float((z[:, 0] & ~z[:, 1]).sum() / both.sum()))
+        marks = float((used.reader == j).sum() / max(int(used.saw[:, j].sum()), 1))
+        mean = float(np.mean(sensitivity)) if sensitivity else math.nan
+        found.append(ReaderPoint(name, marks, mean, float(np.mean(wrong)) if wrong else math.nan))
+    return tuple(found)
 
 
 def _votes(used: Findings, matched: Matched) -> dict[str, float]:

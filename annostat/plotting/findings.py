@@ -83,12 +83,15 @@ def plot_froc(result: FindingBounds, *, ax: Axes | None = None) -> Axes:
         ax.set_xscale("log", base=2)
         ax.set_xticks(x, [f"{v:g}" for v in x])
         ax.minorticks_off()
-    two = result.f1.two_raters
-    if two is not None:
-        marks = float(np.mean(list(result.marks.values())))
-        at = marks * (1 - two.value)
-        if at > 0:
-            ax.plot([at], [two.value], "o", color="black", ms=4, label="one reader against another")
+    seen = [r for r in result.readers if r.false_positives > 0]
+    ax.plot(
+        [r.false_positives for r in seen],
+        [r.sensitivity for r in seen],
+        "o",
+        color="black",
+        ms=4,
+        label="a reader against another",
+    )
     ax.set_ylim(0, 1.02)
     ax.set_xlabel("false positives per image")
     ax.set_ylabel("sensitivity")
