@@ -21,6 +21,7 @@ from annostat.labels import Findings, match_findings
 from annostat.labels.matching import Rule
 from annostat.report import make_report
 from annostat.tables import read_findings
+from annostat.truth import score_findings
 
 
 def table(rows, columns=("image", "reader", "x", "y")):
@@ -343,6 +344,33 @@ def test_images_with_other_numbers_of_readers():
     found = finding_bounds(mixed, "distance 1", false_positives=(1.0,))
     assert set(found.counts) == {3, 4} and best_f1("beta(.7,.7)") in found.f1.interval
     assert not found.votes
+
+
+def test_detectors_are_judged():
+    rng = np.random.default_rng(8)
+    p = rng.choice([0.95, 0.5, 0.1], 1200)
+    rows = []
+    for i, q in enumerate(p):
+        marks = {f"r{j}": rng.random() < q for j in range(3)}
+        marks |= {"best": q > 0.4, "poor": (q > 0.4) == (rng.random() < 0.7)}
+        marks["copy"] = sum(marks[f"r{j}"] for j in range(3)) >= 2
+        rows += [(f"i{i // 6}", name, 10.0 * (i % 6), 0.0) for name, m in marks.items() if m]
+    f = read_findings(table(rows), models=["best", "poor", "copy"])
+    found = score_findings(f, "distance 1")
+    assert found["best"].verdict in ("within the range", "not resolved")
+    assert found["poor"].verdict == "below the ceiling"
+    assert found["copy"].f1.value > found["best"].f1.value
+    z = match_findings(f.choose(["best", "r0"]), "distance 1").marked
+    one = score_findings(f.choose(["r0", "r1", "best"]), "distance 1")["best"]
+    y = match_findings(f.choose(["best", "r1"]), "distance 1").marked
+    top = 2 * (z.all(axis=1).sum() + y.all(axis=1).sum())
+    assert one.f1.value == pytest.approx(top / (z.sum() + y.sum()))
+    wrong = (z[:, 0] & ~z[:, 1]).sum() + (y[:, 0] & ~y[:, 1]).sum()
+    assert one.false_positives == pytest.approx(wrong / 400, rel=0.02)
+    json.dumps(found.to_dict(), allow_nan=False)
+    assert "best possible" in str(found) and len(found.to_frame()) == 3
+    with pytest.raises(AnnostatError, match="no model"):
+        score_findings(f.choose(["r0", "r1"]), "distance 1")
 
 
 def test_command(run, tmp_path):

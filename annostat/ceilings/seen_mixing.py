@@ -223,7 +223,8 @@ class SeenMixture:
             method="highs",
             options=PLAIN,
         )
-        phi = np.asarray(found.x, dtype=np.float64)[:k]
+        solved = np.zeros(2 * k) if found.x is None else found.x  # any φ may be certified
+        phi = np.asarray(solved, dtype=np.float64)[:k]
         over = (phi @ binomial(x, k, FINE) + side * gain(theta, FINE)) / FINE
         # Σ_x (x/k) B(x; k, p) = p: this takes the worst violation off for every p.
         return np.asarray(phi - max(float(over.max()), 0.0) * x / k)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from annostat.truth.categories import excess_brier, score_categories
     from annostat.truth.category_result import CategoryScores
     from annostat.truth.comparison import Comparison, compare_models
+    from annostat.truth.findings import DetectorScores, score_findings
     from annostat.truth.instruments import (
         TripleCollocation,
         correct_for_attenuation,
@@ -35,6 +36,7 @@ __all__ = [
     "TWO",
     "CategoryScores",
     "Comparison",
+    "DetectorScores",
     "Labels",
     "Leakage",
     "MaskComparison",
@@ -57,6 +59,7 @@ __all__ = [
     "judge",
     "mean_estimate",
     "score_categories",
+    "score_findings",
     "score_models",
     "score_points",
     "three_cornered_hat",
@@ -73,6 +76,7 @@ __getattr__, __dir__ = attach(
         "BELOW": "annostat.truth.verdicts",
         "CategoryScores": "annostat.truth.category_result",
         "Comparison": "annostat.truth.comparison",
+        "DetectorScores": "annostat.truth.findings",
         "Labels": "annostat.truth.products",
         "Leakage": "annostat.truth.result",
         "MaskComparison": "annostat.truth.masks",
@@ -97,6 +101,7 @@ __getattr__, __dir__ = attach(
         "judge": "annostat.truth.verdicts",
         "mean_estimate": "annostat.truth.means",
         "score_categories": "annostat.truth.categories",
+        "score_findings": "annostat.truth.findings",
         "score_models": "annostat.truth.score",
         "score_points": "annostat.truth.points",
         "three_cornered_hat": "annostat.truth.instruments",
