@@ -14,6 +14,7 @@ from analysis.calibration.findings import SUITES, best_f1, simulated
 from analysis.calibration.runner import run_suite
 from annostat import AnnostatError
 from annostat.ceilings import finding_bounds
+from annostat.ceilings.finding_checks import refuse_votes
 from annostat.ceilings.findings import f1_of_two
 from annostat.ceilings.mixing import binomial
 from annostat.ceilings.seen_mixing import FINE, Seen, SeenMixture, f1_gain, froc_gain
@@ -264,6 +265,14 @@ def test_appetite_and_votes_are_seen():
         finding_bounds(read_findings(both.replace("third", "consensus"), **options), "distance 1")
 
 
+@pytest.mark.parametrize("law", ["edge", "clear and faint", "all alike"])
+def test_honest_readers_are_not_taken_for_votes(law):
+    for seed in range(6):
+        for n, k in ((20, 4), (60, 3)):
+            f = simulated(law, n, k, np.random.default_rng(seed))
+            refuse_votes(f, match_findings(f, "distance 1"))
+
+
 def test_doubles_ambiguity_empty_readers_and_few_findings():
     rows = [(f"i{i}", r, 10.0 * i, 0.0) for i in range(30) for r in ("anna", "ben")]
     rows += [(f"i{i}", "anna", 10.0 * i + 0.5, 0.0) for i in range(10)]
@@ -390,6 +399,8 @@ def test_command(run, tmp_path):
     assert "Ceiling of F1" in out and (tmp_path / "f.svg").stat().st_size > 1000
     code, out, _ = run(*args, "--froc", "none", "--json", "-")
     assert json.loads(out)["froc"] == []
+    code, out, _ = run(*args, "--rounds", "r1", "r2", "--model", "r3")
+    assert code == 0 and "best possible" in out and "r3 is " in out
     code, out, _ = run(*args, "--by", "hospital", "--froc", "none")
     assert code == 0 and "== hospital: h1 ==" in out
     for bad, message in (

@@ -255,6 +255,8 @@ def test_command(run, tmp_path):
     assert "Floor of the mean radial error" in out and (tmp_path / "p.svg").stat().st_size > 1000
     code, out, _ = run("points", tmp_path / "p.csv", "--threshold", "2", "--json", "-")
     assert {x["threshold"] for x in json.loads(out)["limits"]} == {None, 2.0}
+    code, out, _ = run("points", tmp_path / "p.csv", "--model", "rater_3")
+    assert code == 0 and "rater_3 is " in out and "a perfect model" in out
     code, out, _ = run("points", "--mre", "1.38", "--sd", ".9", "--n", "50", "--unit", "mm")
     assert code == 0 and "0.69" in out
     for args, message in (

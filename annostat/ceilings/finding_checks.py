@@ -15,7 +15,8 @@ from annostat.results.result import Check
 from annostat.results.text import counted, format_number, p_text
 
 MANY = 0.05  # share of ambiguous findings that is said
-ENOUGH = 10  # findings in which the others are split, from which one may be seen to be a vote
+ENOUGH = 200  # findings from which a reader may be seen to be a vote of the others
+SPLIT = 50  # of them, those in which the others do not agree
 VOTE = re.compile(r"consensus|majority|vote|adjudicat|staple|\bgt\b|ground.?truth", re.IGNORECASE)
 
 
@@ -119,9 +120,9 @@ def refuse_votes(findings: Findings, matched: Matched) -> None:
         return
     for j, name in enumerate(names):
         rest = np.delete(z, j, axis=1).sum(axis=1)
-        if ((rest > 0) & (rest < z.shape[1] - 1)).sum() < ENOUGH:
+        if ((rest > 0) & (rest < z.shape[1] - 1)).sum() < SPLIT or len(z) < ENOUGH:
             continue
-        for least in range(1, z.shape[1]):
+        for least in range(2, z.shape[1]):
             vote = rest >= least
             if (vote == z[:, j]).all():
                 others = [n for n in names if n != name]

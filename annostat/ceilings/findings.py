@@ -79,7 +79,7 @@ def finding_bounds(
     >>> rows = [(i // 4, r, 10.0 * (i % 4)) for i in range(200) for r in "ab" if rng.random() < 0.7]
     >>> table = pd.DataFrame(rows, columns=["image", "reader", "time"])
     >>> finding_bounds(Findings.from_frame(table), "distance 1").f1.best()
-    '0.69 to 0.83'
+    '0.708 to 0.841'
     """
     level = check_level(level)
     rates = [check_number("false_positives", s, low=0, open_ends=True) for s in false_positives]

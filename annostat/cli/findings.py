@@ -50,12 +50,17 @@ def findings(**options: Any) -> None:
     none = options["froc"].strip().lower() == "none"
     rates = () if none else tuple(numbers_of("--froc", options["froc"]) or ())
 
+    if labels.models:
+        from annostat.truth import score_findings
+
     def compute(name: str, part: Findings) -> Any:
+        if part.models:
+            return score_findings(part, options["match"], level=options["level"])
         return finding_bounds(part, options["match"], false_positives=rates, level=options["level"])
 
     results = each_stratum(labels.strata().items(), compute, options["by"])
     if options["plot_file"]:
-        draw(results, options["plot_file"])
+        draw({n: getattr(r, "bounds", r) for n, r in results.items()}, options["plot_file"])
     publish(results, options, by=options["by"], read=labels.read)
 
 

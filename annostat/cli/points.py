@@ -40,7 +40,7 @@ def readers_options(command: Any) -> Any:
             "models",
             metavar="M",
             multiple=True,
-            help="Reader that is a model, and is left out; may be given again.",
+            help="Reader that is a model, and is scored; may be given again.",
         ),
         cluster_option,
         missing_option,
@@ -103,7 +103,12 @@ def points(**options: Any) -> None:
         return
     labels = load(options)
 
+    if labels.models:
+        from annostat.truth import score_points
+
     def compute(name: str, part: Points) -> Any:
+        if part.models:
+            return score_points(part, level=options["level"], rng=options["seed"])
         return point_bounds(
             part,
             thresholds=options["thresholds"] or None,
@@ -113,7 +118,7 @@ def points(**options: Any) -> None:
 
     results = each_stratum(labels.strata().items(), compute, options["by"])
     if options["plot_file"]:
-        draw(results, options["plot_file"])
+        draw({n: getattr(r, "bounds", r) for n, r in results.items()}, options["plot_file"])
     publish(results, options, by=options["by"], read=labels.read)
 
 
