@@ -2,7 +2,9 @@
 
 import json
 from itertools import permutations, product
+from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pandas as pd
 import pytest
@@ -23,6 +25,8 @@ from annostat.labels.matching import Rule
 from annostat.report import make_report
 from annostat.tables import read_findings
 from annostat.truth import score_findings
+
+DOCS = Path(__file__).parent.parent / "docs"
 
 
 def table(rows, columns=("image", "reader", "x", "y")):
@@ -397,6 +401,8 @@ def test_command(run, tmp_path):
     code, out, err = run(*args, "--froc", "1", "--plot", tmp_path / "f.svg")
     assert (code, err) == (0, "") and out.startswith("Read    m.csv: ")
     assert "Ceiling of F1" in out and (tmp_path / "f.svg").stat().st_size > 1000
+    code, out, _ = run(*args, "--json", "-")
+    jsonschema.validate(json.loads(out), json.loads((DOCS / "findings.schema.json").read_text()))
     code, out, _ = run(*args, "--froc", "none", "--json", "-")
     assert json.loads(out)["froc"] == []
     code, out, _ = run(*args, "--rounds", "r1", "r2", "--model", "r3")

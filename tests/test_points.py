@@ -2,7 +2,9 @@
 
 import json
 from itertools import combinations
+from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,6 +21,8 @@ from annostat.plotting import plot_ellipses, plot_success
 from annostat.resampling.hotelling import equal_means, hotelling
 from annostat.tables import read_points
 from annostat.truth import cross_products, score_points
+
+DOCS = Path(__file__).parent.parent / "docs"
 
 
 def twin(z, thresholds):
@@ -254,7 +258,9 @@ def test_command(run, tmp_path):
     assert (code, err) == (0, "") and out.startswith("Read    p.csv: 40 items (item)")
     assert "Floor of the mean radial error" in out and (tmp_path / "p.svg").stat().st_size > 1000
     code, out, _ = run("points", tmp_path / "p.csv", "--threshold", "2", "--json", "-")
-    assert {x["threshold"] for x in json.loads(out)["limits"]} == {None, 2.0}
+    data = json.loads(out)
+    jsonschema.validate(data, json.loads((DOCS / "points.schema.json").read_text()))
+    assert {x["threshold"] for x in data["limits"]} == {None, 2.0}
     code, out, _ = run("points", tmp_path / "p.csv", "--model", "rater_3")
     assert code == 0 and "rater_3 is " in out and "a perfect model" in out
     code, out, _ = run("points", "--mre", "1.38", "--sd", ".9", "--n", "50", "--unit", "mm")

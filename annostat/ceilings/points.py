@@ -91,8 +91,8 @@ def point_bounds(
     --------
     >>> import numpy as np
     >>> rng = np.random.default_rng(1)
-    >>> truth = rng.uniform(0, 100, (200, 1, 2))
-    >>> points = Points.from_array(truth + rng.normal(0, 1, (200, 2, 2)), unit="mm")
+    >>> truth = rng.uniform(0, 100, (2000, 1, 2))
+    >>> points = Points.from_array(truth + rng.normal(0, 1, (2000, 2, 2)), unit="mm")
     >>> round(point_bounds(points)["rms"].low, 1)  # √2
     1.4
     """

@@ -28,9 +28,8 @@ def lidc_centres() -> Points:
     Examples
     --------
     >>> from annostat.datasets import lidc_centres
-    >>> lidc_centres()
-    <Points: 100 items × 4 readers (reading_1, reading_2, reading_3, ... (4 in all)) × 1 landmark, \
-2 coordinates in mm>
+    >>> lidc_centres().values.shape
+    (100, 4, 1, 2)
     """
     from dataclasses import replace
 
