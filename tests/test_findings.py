@@ -253,7 +253,9 @@ def test_appetite_and_votes_are_seen():
     f = simulated("beta(.7,.7)", 150, 3, rng, odds=(0.25, 1, 4))
     found = finding_bounds(f, "distance 1", false_positives=())
     assert next(c for c in found.checks if c.name == "appetite").passed is False
-    assert "one of these readers" in found.answer()
+    assert "one of these readers" in found.answer() and "from pairs" in found.f1.note
+    two = found.f1.two_raters.value
+    assert found.f1.low == two and np.sqrt(two) < found.f1.high < 1
     f = simulated("beta(.7,.7)", 150, 3, rng)
     frame = pd.DataFrame(
         {"image": f.items[f.image], "reader": np.array(f.names)[f.reader], "x": f.geometry[:, 0]}

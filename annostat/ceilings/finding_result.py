@@ -265,6 +265,7 @@ class FindingBounds(Result):
             "Sensitivity of the best detector; false is what the reader did not mark",
             ("false positives per image", "best sensitivity", "with its limits"),
             rows,
+            () if self.reader == "one reader" else ("These presume readers who mark alike.",),
         )
 
     def matching_table(self) -> Section:

@@ -98,7 +98,10 @@ def finding_bounds(
     seen = seen_of(used, matched, codes)
     two = f1_of_two(seen, level, clustered=codes is not None)
     mixture = SeenMixture(seen)
-    f1 = _ceiling(mixture, two, level)
+    alike = appetite(used, codes, 1 - level)
+    f1 = _ceiling(
+        mixture, two, level, None if alike.passed is not False else _spread(used, matched)
+    )
     fit = _froc(mixture, rates, level) if f1.interval is not None else ()
     return FindingBounds(
         f1,
@@ -112,7 +115,7 @@ def finding_bounds(
         len(used.items),
         len(matched.image),
         (
-            appetite(used, codes, 1 - level),
+            alike,
             *matching_checks(matched),
             *empty_readers(used),
             phase_check(),
@@ -159,22 +162,41 @@ def f1_of_two(seen: Seen, level: float, *, clustered: bool) -> Estimate:
     return Estimate(value, None, interval)
 
 
-def _ceiling(mixture: SeenMixture, two: Estimate, level: float) -> Ceiling:
-    """Return the ceiling of F1: f to √f of two readers, the programme's for more."""
+def _spread(used: Findings, matched: Matched) -> float:
+    """Return the known part of what readers' different appetites add to E p̄², over E p̄.
+
+    With p̄ the mean of a finding's p over k readers and S² their variance, the product of two
+    readers' p is p̄² − S²/k on average. Of S² the marks tell what their totals do (Jensen).
+    """
+    k = len(used.names)
+    total = matched.marked.sum(axis=0).astype(np.float64)
+    return float(total.var(ddof=1) / (k * len(matched.marked) * total.mean()))
+
+
+def _ceiling(
+    mixture: SeenMixture, two: Estimate, level: float, spread: float | None = None
+) -> Ceiling:
+    """Return the ceiling of F1: f to √f of two readers, the programme's for more.
+
+    Where readers differ (`spread` is given) counts of three and more are less spread than the
+    programme presumes, and it is that of pairs too.
+    """
     seen = mixture.seen
     both = sum(float(c[:, 1:].sum()) for c in seen.counts)
     interval = None
-    if max(seen.sizes) == 2:
-        low, high = two.value, math.sqrt(two.value)
+    if max(seen.sizes) == 2 or spread is not None:
+        more = spread or 0.0
+        low, high = two.value, math.sqrt(min(two.value + more, 1.0))
         if two.interval is not None:
-            ends = (two.interval.low, math.sqrt(two.interval.high))
+            ends = (two.interval.low, math.sqrt(min(two.interval.high + more, 1.0)))
             interval = Interval(*ends, level, f"limits of two readers' F1, {two.interval.method}")
     else:
         low, high = mixture.bracket(f1_gain)
         if seen.n_units > 1:
             limits = mixture.limits(f1_gain, level, (low, high))
             interval = Interval(min(limits[0], low), max(limits[1], high), level, LP)
-    note = "" if two.interval is not None else two.note
+    note = "" if spread is None else "readers differ: from pairs"
+    note = note if two.interval is not None else two.note
     if both < RARE:
         interval = None
         note = f"no interval: two readers marked the same in {both:.0f} findings, too few"
