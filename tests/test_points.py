@@ -220,6 +220,7 @@ FRAME = pd.DataFrame(
         ({"reader": ["anna", "anna", "anna", "ben"]}, {}, "put twice by the same reader"),
         ({"reader": ["anna"] * 4, "image": list("abcd")}, {}, "at least two readers"),
         ({"reader": ["anna", "model", "anna", "model"]}, {}, "is model a model"),
+        ({"y": "?"}, {"coordinates": "x,y,why"}, "no column 'why'"),
         ({}, {"size": [4, 4]}, "2 points outside the image"),
         ({"x": [1.0, np.nan, 3.0, 5.0]}, {}, "all its coordinates, or none"),
         ({"x": [1.0, np.inf, 3.0, 5.0]}, {}, "finite"),

@@ -102,7 +102,8 @@ class Findings(LabelSet):
         if size is not None and (bad := np.flatnonzero((size <= 0).any(axis=1))).size:
             i = bad[0]
             raise AnnostatError(
-                f"{bad.size:,} {PLURAL[self.kind]} without a positive size; first: "
+                f"{bad.size:,} {PLURAL[self.kind] if bad.size > 1 else self.kind} without a "
+                "positive size; first: "
                 f"{self.items[self.image[i]]!r} by {self.names[self.reader[i]]}: "
                 f"{', '.join(f'{v:g}' for v in g[i])} (are these corners, or width and height?)"
             )
@@ -356,7 +357,8 @@ def _shape(
     if kind is not None:
         check_choice("kind", kind, KINDS)
     if geometry is not None:
-        named = tuple(check_column("geometry", c, columns) for c in geometry)
+        given = geometry.split(",") if isinstance(geometry, str) else geometry
+        named = tuple(check_column("geometry", c.strip(), columns) for c in given)
         guess = {4: "box", 1: "point", 3: "point"}.get(len(named))
         chosen = kind or guess
         fits = {"box": (4,), "interval": (2,), "point": (1, 2, 3)}

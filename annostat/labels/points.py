@@ -387,13 +387,14 @@ class Points(LabelSet):
 def _axes(given: Sequence[str] | None, columns: Sequence[str]) -> tuple[str, ...]:
     """Return the columns of the coordinates."""
     if given:
-        if isinstance(given, str) or len(given) > len(AXES):
+        given = given.split(",") if isinstance(given, str) else given
+        if len(given) > len(AXES):
             raise AnnostatError(f"coordinates must be one to three columns, got {given!r}")
-        return tuple(check_column("coordinates", c, columns) for c in given)
+        return tuple(check_column("coordinates", c.strip(), columns) for c in given)
     found = [column_of(a, None, (a, f"{a}_mm", f"{a}_px"), columns, needed=False) for a in AXES]
     if found[0] is None or found[1] is None:
         raise AnnostatError(
-            f"which columns are the coordinates? Name them ({option('coordinates', 'x', 'y')}); "
+            f"which columns are the coordinates? Name them ({option('coordinates', 'x,y')}); "
             f"columns: {shown(columns, 12)}"
         )
     return tuple(c for c in found if c is not None)
