@@ -11,11 +11,15 @@ if TYPE_CHECKING:
     from annostat.ceilings.categories import category_bounds, published_categories
     from annostat.ceilings.category_result import CategoryBounds
     from annostat.ceilings.differences import unbiased_pair_mae
+    from annostat.ceilings.finding_result import FindingBounds
+    from annostat.ceilings.findings import finding_bounds
     from annostat.ceilings.floors import Bounds
     from annostat.ceilings.mae_hull import mae_floor
     from annostat.ceilings.mae_result import MaeFloor
     from annostat.ceilings.masks import DiceCeiling, dice_ceiling
     from annostat.ceilings.measured import MeasuredBounds
+    from annostat.ceilings.point_result import PointBounds
+    from annostat.ceilings.points import point_bounds, published_points
     from annostat.ceilings.published import Published, PublishedReading, compare_published
     from annostat.ceilings.readings import Readings
     from annostat.ceilings.summary import bounds_from_summary
@@ -25,8 +29,10 @@ __all__ = [
     "Bounds",
     "CategoryBounds",
     "DiceCeiling",
+    "FindingBounds",
     "MaeFloor",
     "MeasuredBounds",
+    "PointBounds",
     "Published",
     "PublishedReading",
     "Readings",
@@ -35,8 +41,11 @@ __all__ = [
     "category_bounds",
     "compare_published",
     "dice_ceiling",
+    "finding_bounds",
     "mae_floor",
+    "point_bounds",
     "published_categories",
+    "published_points",
     "reliability_by_profile",
     "reliability_estimate",
     "unbiased_pair_mae",
@@ -48,8 +57,10 @@ __getattr__, __dir__ = attach(
         "Bounds": "annostat.ceilings.floors",
         "CategoryBounds": "annostat.ceilings.category_result",
         "DiceCeiling": "annostat.ceilings.masks",
+        "FindingBounds": "annostat.ceilings.finding_result",
         "MaeFloor": "annostat.ceilings.mae_result",
         "MeasuredBounds": "annostat.ceilings.measured",
+        "PointBounds": "annostat.ceilings.point_result",
         "Published": "annostat.ceilings.published",
         "PublishedReading": "annostat.ceilings.published",
         "Readings": "annostat.ceilings.readings",
@@ -58,8 +69,11 @@ __getattr__, __dir__ = attach(
         "category_bounds": "annostat.ceilings.categories",
         "compare_published": "annostat.ceilings.published",
         "dice_ceiling": "annostat.ceilings.masks",
+        "finding_bounds": "annostat.ceilings.findings",
         "mae_floor": "annostat.ceilings.mae_hull",
+        "point_bounds": "annostat.ceilings.points",
         "published_categories": "annostat.ceilings.categories",
+        "published_points": "annostat.ceilings.points",
         "reliability_by_profile": "annostat.ceilings.by_value",
         "reliability_estimate": "annostat.ceilings.values",
         "unbiased_pair_mae": "annostat.ceilings.differences",

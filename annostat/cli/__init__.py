@@ -32,6 +32,8 @@ COMMANDS = {
     "score": "score",
     "interchange": "interchange",
     "masks": "masks",
+    "findings": "findings",
+    "points": "points",
     "plan": "plan",
     "concentration": "concentration",
     "scaling": "scaling",

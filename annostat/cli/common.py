@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from annostat.labels.categories import Categories
+    from annostat.labels.findings import Findings
+    from annostat.labels.points import Points
     from annostat.labels.read import Read
     from annostat.labels.rounds import Rounds
 
-    Labels = TypeVar("Labels", Rounds, Categories)
+    Labels = TypeVar("Labels", Rounds, Categories, Points, Findings)
 
 TYPED = "annostat.typed"  # where a command finds the arguments as they were typed
 EXAMPLES = {

@@ -8,9 +8,11 @@ from annostat.plotting.cardiac import plot_afd, plot_beat, plot_first_frames
 from annostat.plotting.categories import plot_category_bounds
 from annostat.plotting.concentration import plot_concentration
 from annostat.plotting.figures import COLOURS, save_figure
+from annostat.plotting.findings import plot_findings, plot_froc
 from annostat.plotting.interchange import plot_interchange, plot_interchange_plan
 from annostat.plotting.masks import plot_disputed, plot_ladder, plot_masks
 from annostat.plotting.noise import plot_differences, plot_noise, plot_noise_law, plot_windows
+from annostat.plotting.points import plot_ellipses, plot_success
 from annostat.plotting.profile import plot_profile
 from annostat.plotting.scaling import plot_scaling
 from annostat.plotting.truth import plot_rmse_floor, plot_scores
@@ -28,8 +30,11 @@ __all__ = [
     "plot_deviations",
     "plot_differences",
     "plot_disputed",
+    "plot_ellipses",
+    "plot_findings",
     "plot_first_frames",
     "plot_frame_rates",
+    "plot_froc",
     "plot_interchange",
     "plot_interchange_plan",
     "plot_ladder",
@@ -40,6 +45,7 @@ __all__ = [
     "plot_rmse_floor",
     "plot_scaling",
     "plot_scores",
+    "plot_success",
     "plot_windows",
     "save_figure",
 ]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import annostat.report.categories
+import annostat.report.findings
 import annostat.report.interchange
 import annostat.report.masks
 import annostat.report.models
+import annostat.report.points
 import annostat.report.values  # noqa: F401 (they register their chapters)
 from annostat.report.page import make_report, write_report
 from annostat.report.parts import Part, Picture, part_of

@@ -141,7 +141,7 @@ def read_rounds(
                 raise AnnostatError("collapse needs a wide table without a cluster column")
             return stream_rounds(path, roles, units)
         kept = [c for c in (*roles.items, rater, by, cluster) if c]
-        table, notes = _read(path, kept)
+        table, notes = named_table(path, kept)
         return Rounds.from_roles(table, roles, source=path.name, notes=notes, **units)
 
 
@@ -211,7 +211,7 @@ def read_categories(
         return Categories.from_roles(source, roles, **kinds)
     with local(source) as path:
         kept = [c for c in (*roles.items, rater, by, cluster) if c]
-        table, notes = _read(path, kept)
+        table, notes = named_table(path, kept)
         return Categories.from_roles(table, roles, source=path.name, notes=notes, **kinds)
 
 
@@ -239,10 +239,10 @@ def _counted(rounds: Rounds, ordinal: bool) -> Categories:
 def read_table(path: str | os.PathLike[str], *, keep_text: Sequence[str] = ()) -> pd.DataFrame:
     """Read a CSV, TSV, Parquet or Excel file; columns in `keep_text` stay text ("007")."""
     with local(path) as place:
-        return _read(place, keep_text)[0]
+        return named_table(place, keep_text)[0]
 
 
-def _read(path: Path, keep_text: Sequence[str]) -> tuple[pd.DataFrame, tuple[str, ...]]:
+def named_table(path: Path, keep_text: Sequence[str]) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Return a table with names of columns without spaces around them, and notes on it."""
     import pandas as pd
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from annostat.truth.categories import excess_brier, score_categories
     from annostat.truth.category_result import CategoryScores
     from annostat.truth.comparison import Comparison, compare_models
+    from annostat.truth.findings import DetectorScores, score_findings
     from annostat.truth.instruments import (
         TripleCollocation,
         correct_for_attenuation,
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     )
     from annostat.truth.masks import MaskComparison, MaskScore, compare_masks
     from annostat.truth.means import fieller, mean_estimate, unit_sums
+    from annostat.truth.points import PointScores, score_points
     from annostat.truth.products import Labels, cross_products, half_products
     from annostat.truth.result import Leakage, ModelScore, Scores
     from annostat.truth.score import score_models
@@ -34,11 +36,13 @@ __all__ = [
     "TWO",
     "CategoryScores",
     "Comparison",
+    "DetectorScores",
     "Labels",
     "Leakage",
     "MaskComparison",
     "MaskScore",
     "ModelScore",
+    "PointScores",
     "Scores",
     "TrainedOnOne",
     "TripleCollocation",
@@ -55,7 +59,9 @@ __all__ = [
     "judge",
     "mean_estimate",
     "score_categories",
+    "score_findings",
     "score_models",
+    "score_points",
     "three_cornered_hat",
     "trained_on_one",
     "triple_collocation",
@@ -68,16 +74,18 @@ __getattr__, __dir__ = attach(
         "ABOVE": "annostat.truth.verdicts",
         "AT": "annostat.truth.verdicts",
         "BELOW": "annostat.truth.verdicts",
-        "OPEN": "annostat.truth.verdicts",
-        "TWO": "annostat.truth.verdicts",
         "CategoryScores": "annostat.truth.category_result",
         "Comparison": "annostat.truth.comparison",
+        "DetectorScores": "annostat.truth.findings",
         "Labels": "annostat.truth.products",
         "Leakage": "annostat.truth.result",
         "MaskComparison": "annostat.truth.masks",
         "MaskScore": "annostat.truth.masks",
         "ModelScore": "annostat.truth.result",
+        "OPEN": "annostat.truth.verdicts",
+        "PointScores": "annostat.truth.points",
         "Scores": "annostat.truth.result",
+        "TWO": "annostat.truth.verdicts",
         "TrainedOnOne": "annostat.truth.trained",
         "TripleCollocation": "annostat.truth.instruments",
         "Verdict": "annostat.truth.verdicts",
@@ -93,7 +101,9 @@ __getattr__, __dir__ = attach(
         "judge": "annostat.truth.verdicts",
         "mean_estimate": "annostat.truth.means",
         "score_categories": "annostat.truth.categories",
+        "score_findings": "annostat.truth.findings",
         "score_models": "annostat.truth.score",
+        "score_points": "annostat.truth.points",
         "three_cornered_hat": "annostat.truth.instruments",
         "trained_on_one": "annostat.truth.trained",
         "triple_collocation": "annostat.truth.instruments",

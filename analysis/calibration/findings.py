@@ -1,0 +1,179 @@
+"""Calibration of findings: ceilings of F1 and of sensitivity, the check of readers' appetites.
+
+    python -m analysis.calibration.findings [SUITE] [--quick] [--repetitions N] [--out FILE.csv]
+
+`f1`: limits of two readers' F1 and of its ceiling. `froc`: limits of the best sensitivity at false
+positives per image. `appetites`: readers whose odds of marking differ, and how often that is seen.
+Images hold four findings on average, unequally; what nobody marks is not seen.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+from scipy.optimize import brentq
+
+from analysis.calibration.designs import Design
+from analysis.calibration.outcomes import Outcome, Suite
+from analysis.calibration.runner import command_of
+from annostat.ceilings import finding_bounds
+from annostat.labels import Findings
+
+LARGE = 400_000
+PER_IMAGE = 4.0
+RATES = (0.5, 1.0)
+LAWS = ("beta(.7,.7)", "clear and faint", "all alike", "edge")
+
+
+def probabilities(law: str, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Return how likely findings are to be marked, under a named law."""
+    if law == "beta(.7,.7)":
+        return rng.beta(0.7, 0.7, n)
+    if law == "clear and faint":
+        return np.where(rng.random(n) < 0.15, 0.98, rng.beta(1, 20, n))
+    if law == "all alike":
+        return np.full(n, 0.7)
+    if law == "edge":
+        return np.where(rng.random(n) < 0.1, 0.8, 0.002)
+    raise ValueError(law)
+
+
+def simulated(
+    law: str,
+    n: int,
+    k: int,
+    rng: np.random.Generator,
+    *,
+    odds: tuple[float, ...] = (),
+    cluster_size: int = 1,
+) -> Findings:
+    """Return marks of k readers on n images, as points far from each other on a line."""
+    units = max(n // cluster_size, 4)
+    image_of = np.arange(n) % units
+    m = rng.poisson(PER_IMAGE * rng.gamma(1, 1, units)[image_of])
+    image = np.repeat(np.arange(n), m)
+    p = probabilities(law, len(image), rng)[:, None]
+    if odds:
+        o = p / np.maximum(1 - p, 1e-9) * np.array(odds)
+        p = o / (1 + o)
+    finding, reader = np.nonzero(rng.random((len(image), k)) < p)
+    x = 10.0 * finding + rng.uniform(-0.2, 0.2, len(finding))
+    cluster = None
+    if cluster_size > 1:
+        cluster = np.array([f"p{u}" for u in image_of], dtype=object)
+    return Findings(
+        "point",
+        x[:, None],
+        image[finding],
+        reader,
+        tuple(f"r{j + 1}" for j in range(k)),
+        np.array([f"i{i:05d}" for i in range(n)], dtype=object),
+        np.ones((n, k), dtype=bool),
+        cluster=cluster,
+    )
+
+
+@functools.cache
+def best_f1(law: str, odds: tuple[float, ...] = ()) -> float:
+    """Return the best F1 against one reader at random."""
+    p = _mean_probability(law, odds)
+    return float(brentq(lambda t: np.maximum(2 * p - t, 0).sum() - t * p.sum(), 1e-6, 1 - 1e-9))
+
+
+@functools.cache
+def best_sensitivity(law: str, rate: float) -> float:
+    """Return the best sensitivity at false positives per image."""
+    p = np.sort(_mean_probability(law, ()))[::-1]
+    wrong = np.cumsum(1 - p) / len(p) * PER_IMAGE
+    return float(np.interp(rate, wrong, np.cumsum(p) / p.sum()))
+
+
+@functools.cache
+def two_readers(law: str) -> float:
+    """Return the F1 of two readers."""
+    p = _mean_probability(law, ())
+    return float((p**2).sum() / p.sum())
+
+
+def _mean_probability(law: str, odds: tuple[float, ...]) -> np.ndarray:
+    p = probabilities(law, LARGE, np.random.default_rng(0))
+    if not odds:
+        return p
+    o = (p / np.maximum(1 - p, 1e-9))[:, None] * np.array(odds)
+    return (o / (1 + o)).mean(axis=1)
+
+
+def f1(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
+    """Return whether limits of F1 hold."""
+    labels = simulated(design.law, design.n, design.rounds, rng, cluster_size=design.cluster_size)
+    found = finding_bounds(labels, "distance 1", false_positives=())
+    out = {}
+    two = found.f1.two_raters
+    for name, truth, interval in (
+        ("two readers", two_readers(design.law), None if two is None else two.interval),
+        ("ceiling", best_f1(design.law), found.f1.interval),
+    ):
+        # Too few findings: nothing is claimed.
+        width = np.nan if interval is None else interval.high - interval.low
+        out[f"interval: {name}"] = Outcome(interval is None or truth in interval, width)
+    return out
+
+
+def froc(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
+    """Return whether limits of the best sensitivity hold."""
+    labels = simulated(design.law, design.n, design.rounds, rng)
+    found = finding_bounds(labels, "distance 1", false_positives=RATES)
+    out = {}
+    for s in found.froc:
+        truth = best_sensitivity(design.law, s.false_positives)
+        i = s.interval
+        width = np.nan if i is None else i.high - i.low
+        name = f"interval: sensitivity at {s.false_positives:g}"
+        out[name] = Outcome(i is None or truth in i, width)
+    return out
+
+
+def appetites(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
+    """Return whether limits hold where odds of marking differ, and how often that is seen."""
+    law, _, how = design.law.partition(", ")
+    k = design.rounds
+    odds = tuple(np.geomspace(0.5, 2.0, k).tolist()) if how else ()
+    found = finding_bounds(
+        simulated(law, design.n, k, rng, odds=odds), "distance 1", false_positives=()
+    )
+    seen = next(c for c in found.checks if c.name == "appetite").passed is False
+    i = found.f1.interval
+    return {
+        "interval: ceiling against one at random": Outcome(i is None or best_f1(law, odds) in i),
+        "test: appetites differ" if not how else "power: appetites differ": Outcome(seen),
+    }
+
+
+def _grid(sizes: tuple[int, ...], rounds: tuple[int, ...]) -> list[Design]:
+    return [Design(n, law, k) for law in LAWS for k in rounds for n in sizes]
+
+
+SUITES: dict[str, tuple[Suite, list[Design]]] = {
+    "f1": (
+        f1,
+        [
+            *_grid((50, 300), (2, 3, 4, 5)),
+            *(Design(n, law, k, 0.0, 3) for law in LAWS for k in (2, 3) for n in (90, 300)),
+        ],
+    ),
+    "froc": (froc, _grid((50, 200), (2, 3, 4))),
+    "appetites": (
+        appetites,
+        [
+            Design(n, f"{law}{how}", 3)
+            for law in LAWS[:3]
+            for how in ("", ", other odds")
+            for n in (50, 200)
+        ],
+    ),
+}
+main = command_of(SUITES)
+
+if __name__ == "__main__":
+    main()

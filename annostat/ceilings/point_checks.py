@@ -1,0 +1,172 @@
+"""Checks of points: readers who are biased, or less precise; landmarks that were swapped."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from annostat.arrays import FloatArray
+from annostat.ceilings.point_result import PointBias, Swap
+from annostat.labels.points import Points
+from annostat.resampling.hotelling import equal_means, hotelling
+from annostat.resampling.multiplicity import holm
+from annostat.results.result import Check
+from annostat.results.text import counted, format_number, p_text
+
+FAR = 3.0  # medians of a distance beyond which a point may be another landmark
+BETTER = 0.25  # of the squared distances that are left if two landmarks change places
+
+
+def biases_of(points: Points, codes: NDArray[np.int64] | None) -> tuple[PointBias, ...]:
+    """Return the mean difference of each pair of readers at each landmark, with its test.
+
+    Parameters
+    ----------
+    points : Points
+    codes : int64 array of shape (n_items,) or None
+        Clusters: the independent units.
+    """
+    d = points.differences()
+    found, p_values = [], []
+    for p, (i, j) in enumerate(points.pairs):
+        for m, landmark in enumerate(points.landmarks):
+            x = d[:, p, m]
+            here = np.isfinite(x[:, 0])
+            if not here.any():
+                continue
+            test = hotelling(_units(x[here], None if codes is None else codes[here]))
+            p_values.append(None if test is None else test[1])
+            vector = tuple(float(v) for v in -x[here].mean(axis=0))
+            found.append(PointBias(landmark, points.names[i], points.names[j], vector, None))
+    return tuple(
+        PointBias(b.landmark, b.first, b.second, b.vector, p)
+        for b, p in zip(found, holm(p_values), strict=True)
+    )
+
+
+def _units(x: FloatArray, codes: NDArray[np.int64] | None) -> FloatArray:
+    """Return sums by unit, each scaled to the mean size, so that their mean is that of items."""
+    if codes is None:
+        return x
+    group = np.unique(codes, return_inverse=True)[1]
+    total = np.zeros((int(group.max()) + 1, x.shape[1]))
+    np.add.at(total, group, x)
+    return np.asarray(total * len(total) / len(x))
+
+
+def bias_check(points: Points, biases: Sequence[PointBias], alpha: float) -> Check:
+    """Return whether readers put points beside each other's, on average."""
+    name = "point_bias"
+    if points.exchangeable:
+        text = "Readers are anonymous, so a bias between two of them cannot be seen."
+        return Check(name, None, text)
+    known = [b for b in biases if b.p_value is not None]
+    if not known:
+        return Check(name, None, "Whether readers are biased cannot be told: too few items.")
+    worst = min(known, key=lambda b: (b.p_value, -b.length))
+    p = worst.p_value
+    if p is None or p >= alpha:
+        return Check(name, True, f"No bias between readers is visible ({p_text(p)}, Hotelling).")
+    unit = f" {points.unit}" if points.unit else ""
+    size = format_number(worst.length, worst.length / 20)
+    text = (
+        f"{worst.second} puts {worst.landmark} {size}{unit} beside {worst.first} on average "
+        f"({p_text(p)}, Hotelling, Holm); taken out: a model meets it on top of these floors."
+    )
+    return Check(name, True, text, worst.length, p)
+
+
+def precision_check(points: Points, codes: NDArray[np.int64] | None, alpha: float) -> Check:
+    """Return whether readers are equally precise: each against the mean of the others."""
+    name = "equal_precision"
+    if points.exchangeable or len(points.names) < 3:
+        why = "readers are anonymous" if points.exchangeable else "it takes three readers"
+        text = f"Whether readers are equally precise cannot be told: {why}."
+        return Check(name, None, text)
+    z, k = points.values, len(points.names)
+    e = z - (z.sum(axis=1, keepdims=True) - z) / (k - 1)  # NaN where a reader is missing
+    complete = np.isfinite(e[:, 0, :, 0])
+    seen = np.maximum(complete.sum(axis=0), 1)
+    e = e - np.nansum(e, axis=0) / seen[:, None]
+    q = np.where(complete[:, None], (e**2).sum(axis=3), 0.0).sum(axis=2)
+    count = complete.sum(axis=1)
+    of_items = np.where(count[:, None] > 0, q / np.maximum(count, 1)[:, None], np.nan)
+    here = np.isfinite(of_items).all(axis=1)
+    if here.sum() < 2:
+        return Check(name, None, "Whether readers are equally precise cannot be told: few items.")
+    units = _units(of_items[here], None if codes is None else codes[here])
+    test = equal_means(units)
+    if test is None:
+        return Check(name, None, "Whether readers are equally precise cannot be told: few items.")
+    means = of_items[here].mean(axis=0)
+    # |z_j − mean of the others|² has the mean s_j + Σ_{l≠j} s_l/(k−1)².
+    a = 1 - 1 / (k - 1) ** 2
+    s = (means - means.sum() / (1 + 1 / (k - 1)) / (k - 1) ** 2) / a
+    rms = np.sqrt(np.maximum(s, 0.0))
+    if test[1] >= alpha:
+        return Check(name, True, f"Readers are equally precise ({p_text(test[1])}).", *test)
+    unit = f" {points.unit}" if points.unit else ""
+    listed = ", ".join(
+        f"{n} {format_number(float(r), max(float(r), 1e-300) / 20)}"
+        for n, r in zip(points.names, rms, strict=True)
+    )
+    text = (
+        f"Readers are not equally precise (RMS{unit and ','}{unit} {listed}; {p_text(test[1])}): "
+        "the floors are against one of them at random; against the best a model can look better."
+    )
+    return Check(name, False, text, *test)
+
+
+def swaps_of(points: Points) -> tuple[Swap, ...]:
+    """Return pairs of landmarks that a reader seems to have exchanged.
+
+    Two readers' points of landmarks a and b are both far apart (three medians and more), and
+    exchanging them leaves a quarter of the squared distances or less.
+    """
+    z = points.values
+    if z.shape[2] < 2:
+        return ()
+    straight = (points.differences() ** 2).sum(axis=3)
+    with np.errstate(invalid="ignore"):
+        middle = np.array(
+            [
+                np.nanmedian(straight[:, :, m]) if np.isfinite(straight[:, :, m]).any() else np.inf
+                for m in range(z.shape[2])
+            ]
+        )
+        far = straight > FAR**2 * np.maximum(middle, 0.0)
+    votes: dict[tuple[int, int, int], list[tuple[int, int]]] = {}
+    for p, (i, j) in enumerate(points.pairs):
+        some = far[:, p].sum(axis=1) >= 2
+        for item in np.flatnonzero(some).tolist():
+            for a, b in combinations(np.flatnonzero(far[item, p]).tolist(), 2):
+                crossed = float(((z[item, i, a] - z[item, j, b]) ** 2).sum())
+                crossed += float(((z[item, i, b] - z[item, j, a]) ** 2).sum())
+                if crossed <= BETTER * (straight[item, p, a] + straight[item, p, b]):
+                    votes.setdefault((item, a, b), []).append((i, j))
+    found = []
+    for (item, a, b), pairs in sorted(votes.items()):
+        count = Counter(r for pair in pairs for r in pair)
+        most = max(count.values())
+        who = tuple(points.names[r] for r in sorted(count) if count[r] == most)
+        name = str(item) if points.items is None else str(points.items[item])
+        found.append(Swap(name, (points.landmarks[a], points.landmarks[b]), who))
+    return tuple(found)
+
+
+def swap_check(swaps: Sequence[Swap]) -> list[Check]:
+    """Return a failed check where landmarks seem swapped."""
+    if not swaps:
+        return []
+    first = swaps[0]
+    who = " or ".join(first.readers)
+    text = (
+        f"{counted(len(swaps), 'pair')} of landmarks seem{'s' if len(swaps) == 1 else ''} swapped; "
+        f"first: {first.landmarks[0]} and {first.landmarks[1]} of {first.item} by {who}. They "
+        "count in the floors: correct the table, or leave these items out."
+    )
+    return [Check("swaps", False, text, float(len(swaps)))]

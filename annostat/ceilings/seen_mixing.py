@@ -1,0 +1,230 @@
+"""The best detector against one reader: a bracket and limits from how many readers marked what.
+
+A finding has a probability p that a random reader marks it; what nobody marked is not seen. The
+best detector's score θ* is the root of E Σ g_θ(p) = 0, the sum over all findings of an image:
+
+    F1           g = (2p − θ)₊ − θp
+    sensitivity  at s false positives an image: the least over λ > 0 of the roots of
+                 g = (p − λ(1 − p))₊ − θp, plus λs for each image
+
+Both vanish or are negative where p is small, so that what nobody saw does not enter. The counts
+n_x of findings that x of k readers marked are Σ w(p) B(x; k, p), x ≥ 1, for the measure w of p: a
+linear programme gives the least and the largest root. For limits a test is inverted: φ with
+Σ_x φ(x) B(x; k, p) ≤ g(p) for every p, certified on a fine grid, has mean Σφ ≤ E Σ g, and is tried
+over images by adjusted empirical likelihood (see `annostat.ceilings.mixing`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from scipy.optimize import brentq, linprog, nnls
+
+from annostat.arrays import FloatArray, IntArray
+from annostat.ceilings.mixing import LOOSE, NEAR, PENALTY, PLAIN, REACH, STEPS, binomial
+from annostat.resampling.intervals import t_reach
+from annostat.resampling.inverted import likelihood_root
+
+HALF = 0.5  # weight of a pseudo-image with one finding
+MULTIPLIERS = tuple(np.geomspace(0.03, 20, 15).tolist())  # λ
+Gain = Callable[[float, FloatArray], FloatArray]
+
+
+def f1_gain(theta: float, p: FloatArray) -> FloatArray:
+    """Return (2p − θ)₊ − θp."""
+    return np.asarray(np.maximum(2 * p - theta, 0.0) - theta * p)
+
+
+def froc_gain(multiplier: float) -> Gain:
+    """Return (p − λ(1 − p))₊ − θp of a multiplier λ."""
+
+    def gain(theta: float, p: FloatArray) -> FloatArray:
+        return np.asarray(np.maximum(p - multiplier * (1 - p), 0.0) - theta * p)
+
+    return gain
+
+
+def _grid(low: float, n_low: int, n_high: int) -> FloatArray:
+    return np.unique(np.r_[np.geomspace(low, 0.05, n_low), np.linspace(0.05, 1, n_high)])
+
+
+COARSE, FINE = _grid(1e-4, 25, 140), _grid(1e-5, 100, 1500)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """How many findings were marked by x of k readers, by independent unit.
+
+    Attributes
+    ----------
+    sizes : tuple of int
+        The numbers k of readers that images have.
+    counts : tuple of float64 array of shape (n_units, k)
+        For each k: findings that 1, ..., k readers marked, in the unit's images with k readers.
+    images : int64 array of shape (n_units, n_sizes)
+        Images of each unit with k readers.
+    """
+
+    sizes: tuple[int, ...]
+    counts: tuple[FloatArray, ...]
+    images: IntArray
+
+    @property
+    def n_units(self) -> int:
+        """Number of independent units: images, or clusters of them."""
+        return len(self.images)
+
+    @property
+    def n_findings(self) -> float:
+        """Number of findings that somebody marked."""
+        return float(sum(c.sum() for c in self.counts))
+
+    def law(self, p: FloatArray) -> FloatArray:
+        """Return the cells' probabilities over p, of shape (n_cells, len(p)); weights by images."""
+        share = self.images.sum(axis=0) / self.images.sum()
+        blocks = [
+            s * binomial(np.arange(1, k + 1), k, p) for s, k in zip(share, self.sizes, strict=True)
+        ]
+        return np.vstack(blocks) / p
+
+
+class SeenMixture:
+    """Brackets and limits of the best detector's scores, for one set of counts."""
+
+    def __init__(self, seen: Seen) -> None:
+        self.seen = seen
+        self.coarse = seen.law(COARSE)
+
+    @cached_property
+    def fitted(self) -> FloatArray:
+        """Nearest counts of cells that some measure of p gives (minimum χ²)."""
+        raw = np.concatenate([c.sum(axis=0) for c in self.seen.counts])
+        scale = 1 / np.sqrt(raw + HALF)
+        weights, _ = nnls(self.coarse * scale[:, None], raw * scale, maxiter=5000)
+        return np.asarray(self.coarse @ weights)
+
+    def bracket(self, gain: Gain, free: float = 0.0, high: float = 1.0) -> tuple[float, float]:
+        """Return the least and the largest root over all measures that give the fitted counts.
+
+        Parameters
+        ----------
+        gain : callable
+            g(θ, p), decreasing in θ.
+        free : float
+            What is added for all images together (λs times their number).
+        high : float
+            The largest root there can be.
+        """
+        ends = [self._end(gain, side, free, high) for side in (-1, 1)]
+        return min(ends), max(ends)
+
+    def _end(self, gain: Gain, side: int, free: float, high: float) -> float:
+        theta = 0.0 if side > 0 else high
+        for _ in range(STEPS):
+            found = linprog(
+                -self.fitted,
+                A_ub=self.coarse.T,
+                b_ub=-side * gain(theta, COARSE) / COARSE,
+                bounds=(-LOOSE, LOOSE),
+                method="highs",
+                options=PLAIN,
+            )
+            mass = -found.ineqlin.marginals / COARSE
+
+            def f(th: float, mass: FloatArray = mass) -> float:
+                return float(mass @ gain(th, COARSE)) + free
+
+            new = high if f(high) >= 0 else 0.0 if f(0.0) <= 0 else float(brentq(f, 0.0, high))
+            if abs(new - theta) < 1e-7:
+                break
+            theta = new
+        return theta
+
+    def limits(
+        self,
+        gain: Gain,
+        level: float,
+        bracket: tuple[float, float],
+        free: float = 0.0,
+        sides: tuple[int, ...] = (-1, 1),
+    ) -> tuple[float, float]:
+        """Return the roots that no test refutes; NaN for a side that is left out."""
+        low, high = bracket
+        return (
+            self._limit(gain, -1, 0.0, low, level, free) if -1 in sides else math.nan,
+            self._limit(gain, 1, 1.0, high, level, free) if 1 in sides else math.nan,
+        )
+
+    def _limit(
+        self, gain: Gain, side: int, far: float, near: float, level: float, free: float
+    ) -> float:
+        n = self.seen.n_units
+        if n < 2:
+            return far
+        reach = t_reach(n - 1, level)
+
+        def excess(theta: float) -> float:
+            return self.statistic(gain, theta, side, reach, free) - reach
+
+        step = reach / math.sqrt(n)
+        inner, at_inner = near, excess(near)
+        if at_inner > 0:
+            return near
+        while abs(far - inner) > NEAR:
+            outer = inner + side * step
+            outer = far if (outer - far) * side > 0 else outer
+            if excess(outer) > 0:
+                return float(brentq(excess, inner, outer, xtol=NEAR))
+            inner, step = outer, 2 * step
+        return far
+
+    def statistic(
+        self, gain: Gain, theta: float, side: int, reach: float, free: float = 0.0
+    ) -> float:
+        """Return the evidence that the root lies above θ (side -1) or below it (side 1)."""
+        s = self.seen
+        each = free / s.images.sum()
+        value = np.zeros(s.n_units)
+        pseudo = []
+        start = 0
+        for k, counts, images in zip(s.sizes, s.counts, s.images.T, strict=True):
+            h = self.fitted[start : start + k]
+            start += k
+            phi = self._dual(k, h, gain, theta, side, reach)
+            value += counts @ phi - side * each * images
+            pseudo.append(phi - side * each)
+        extra = np.concatenate(pseudo)
+        weight = np.r_[np.ones(s.n_units), np.full(len(extra), HALF / len(s.sizes))]
+        v = np.r_[value, extra]
+        return likelihood_root(v, weight) or -likelihood_root(-v, weight)
+
+    def _dual(
+        self, k: int, h: FloatArray, gain: Gain, theta: float, side: int, reach: float
+    ) -> FloatArray:
+        """Return φ(1), ..., φ(k): the best at the fitted counts, certified on the fine grid."""
+        x = np.arange(1, k + 1)
+        share = (h + 1e-9) / (h + 1e-9).sum()
+        penalty = PENALTY * reach / math.sqrt(max(self.seen.n_findings, 1.0))
+        law = binomial(x, k, COARSE) / COARSE
+        unit = np.eye(k)
+        rows = [np.hstack([law.T, np.zeros((len(COARSE), k))])]
+        rows += [np.hstack([unit, -unit]), np.hstack([-unit, -unit])]
+        bounds: list[Any] = [(-REACH, REACH)] * k + [(0, None)] * k
+        found = linprog(
+            np.r_[-share, penalty * share],
+            A_ub=np.vstack(rows),
+            b_ub=np.r_[-side * gain(theta, COARSE) / COARSE, np.zeros(2 * k)],
+            bounds=bounds,
+            method="highs",
+            options=PLAIN,
+        )
+        solved = np.zeros(2 * k) if found.x is None else found.x  # any φ may be certified
+        phi = np.asarray(solved, dtype=np.float64)[:k]
+        over = (phi @ binomial(x, k, FINE) + side * gain(theta, FINE)) / FINE
+        # Σ_x (x/k) B(x; k, p) = p: this takes the worst violation off for every p.
+        return np.asarray(phi - max(float(over.max()), 0.0) * x / k)

@@ -1,0 +1,103 @@
+"""`annostat findings`: how good any detector can look against the marks of one reader."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from annostat.cli.common import Command, each_stratum, of_strata, publish, run_options, without
+from annostat.cli.points import listed, numbers_of, readers_options
+from annostat.errors import AnnostatError
+
+if TYPE_CHECKING:
+    from annostat.labels.findings import Findings
+
+
+@click.command("findings", cls=Command)
+@run_options
+@click.argument("source", metavar="TABLE", required=False)
+@click.option(
+    "--match",
+    metavar="RULE",
+    help="When marks are one finding: 'iou 0.5' (boxes), 'overlap 0.2' (intervals), 'distance 5'.",
+)
+@click.option("--seen", metavar="FILE", help="Images that readers saw, so that empty ones count.")
+@click.option("--kind", type=click.Choice(["box", "interval", "point"]), help="What a mark is.")
+@click.option(
+    "--geometry", metavar="C,C...", help="Columns of the marks: x1,y1,x2,y2 or start,end."
+)
+@click.option("--sizes", is_flag=True, help="The last half of --geometry is a size, or a duration.")
+@click.option("--classes", metavar="C", help="Column of the class: other classes never match.")
+@click.option("--by", metavar="C", help="Column of a stratum: one result for each.")
+@click.option(
+    "--froc",
+    metavar="S,S...",
+    default="0.125,0.5,1,2",
+    show_default=True,
+    help="False positives per image at which the best sensitivity is sought; none: no FROC.",
+)
+@readers_options
+def findings(**options: Any) -> None:
+    """Say how good any detector can look against the marks of one reader.
+
+    TABLE is long: one row for each mark, with columns of the image, the reader, and a box (x1, y1,
+    x2, y2), an interval (start, end) or a point (x, y). A row without a mark: seen, and empty.
+    """
+    from annostat.ceilings import finding_bounds
+
+    labels = load(options)
+    none = options["froc"].strip().lower() == "none"
+    rates = () if none else tuple(numbers_of("--froc", options["froc"]) or ())
+
+    if labels.models:
+        from annostat.truth import score_findings
+
+    def compute(name: str, part: Findings) -> Any:
+        if part.models:
+            return score_findings(part, options["match"], level=options["level"])
+        return finding_bounds(part, options["match"], false_positives=rates, level=options["level"])
+
+    results = each_stratum(labels.strata().items(), compute, options["by"])
+    if options["plot_file"]:
+        draw({n: getattr(r, "bounds", r) for n, r in results.items()}, options["plot_file"])
+    publish(results, options, by=options["by"], read=labels.read)
+
+
+def load(options: dict[str, Any]) -> Findings:
+    """Read the findings that the options name."""
+    if not options["source"]:
+        raise AnnostatError("no input: give a table of marks, one row for each")
+    from annostat.tables import read_findings
+
+    found = read_findings(
+        options["source"],
+        item=options["item"] or None,
+        rater=options["rater"],
+        kind=options["kind"],
+        geometry=listed(options["geometry"]),
+        size=True if options["sizes"] else None,
+        classes=options["classes"],
+        seen=options["seen"],
+        rounds=list(options["rounds"]) or None,
+        models=options["models"],
+        by=options["by"],
+        cluster=options["cluster"],
+        missing=options["missing"],
+        exchangeable=options["exchangeable"],
+    )
+    return without(found, options["exclude"]) if options["exclude"] else found
+
+
+def draw(results: dict[str, Any], path: str) -> None:
+    """Draw who marked what and the FROC, side by side."""
+    from annostat.plotting import plot_findings, plot_froc, save_figure
+    from annostat.plotting.figures import new_figure
+
+    for name, target in of_strata(path, results).items():
+        figure, ax = new_figure((7.2, 3.4))
+        ax.remove()
+        first, second = figure.subplots(1, 2)
+        plot_findings(results[name], ax=first)
+        plot_froc(results[name], ax=second)
+        save_figure(figure, target)

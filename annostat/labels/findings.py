@@ -1,0 +1,423 @@
+"""Findings: what several readers marked on the same images, each as much as they saw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from annostat.arrays import FloatArray, IntArray, digest
+from annostat.errors import AnnostatError, check_choice, check_column, option, shown
+from annostat.labels.columns import as_labels, as_names, as_numbers, canonical_order
+from annostat.labels.long_tables import (
+    chosen_raters,
+    column_of,
+    columns_of,
+    item_columns,
+    per_item,
+    rater_column,
+)
+from annostat.labels.read import Read
+from annostat.labels.rounds import as_frame
+from annostat.labels.vocabulary import LabelSet
+from annostat.results.text import counted
+
+CLASS_NAMES = ("class", "label", "category", "finding_type", "event_type")
+# Columns of a geometry, and how its numbers become corners, or start and end.
+SHAPES = (
+    ("box", ("x1", "y1", "x2", "y2"), False),
+    ("box", ("xmin", "ymin", "xmax", "ymax"), False),
+    ("box", ("left", "top", "right", "bottom"), False),
+    ("box", ("x", "y", "width", "height"), True),
+    ("box", ("x", "y", "w", "h"), True),
+    ("interval", ("start", "end"), False),
+    ("interval", ("onset", "offset"), False),
+    ("interval", ("start", "stop"), False),
+    ("interval", ("onset", "duration"), True),
+    ("interval", ("start", "duration"), True),
+    ("point", ("x", "y", "z"), False),
+    ("point", ("x", "y"), False),
+    ("point", ("time",), False),
+)
+KINDS = ("box", "interval", "point")
+PLURAL = {"box": "boxes", "interval": "intervals", "point": "points"}
+
+
+@dataclass(frozen=True, eq=False)
+class Findings(LabelSet):
+    """Marks of several readers on images, recordings or patients.
+
+    Attributes
+    ----------
+    kind : str
+        "box" (x1, y1, x2, y2), "interval" (start, end) or "point" (one to three coordinates).
+    geometry : float64 array of shape (n_marks, g)
+    image, reader : int64 arrays of shape (n_marks,)
+        Positions in `items` and `names`.
+    names : tuple of str
+        Readers; models among them come last.
+    items : object array of shape (n_images,)
+    saw : bool array of shape (n_images, n_readers)
+        Which images a reader saw; where nothing is marked then, it is an empty list.
+    classes : object array of shape (n_marks,) or None
+        Marks of different classes are never one finding.
+    cluster, stratum : object array of shape (n_images,) or None
+    exchangeable : bool
+        True if the order of the readers means nothing.
+    notes : tuple of str
+    read : Read or None
+    """
+
+    kind: str
+    geometry: FloatArray
+    image: IntArray
+    reader: IntArray
+    names: tuple[str, ...]
+    items: NDArray[Any]
+    saw: NDArray[np.bool_]
+    classes: NDArray[Any] | None = None
+    cluster: NDArray[Any] | None = None
+    stratum: NDArray[Any] | None = None
+    exchangeable: bool = False
+    notes: tuple[str, ...] = field(default=())
+    read: Read | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        check_choice("kind", self.kind, KINDS)
+        g = np.ascontiguousarray(self.geometry, dtype=np.float64)
+        object.__setattr__(self, "geometry", g)
+        n, k = len(self.items), len(self.names)
+        if g.ndim != 2 or len(self.image) != len(g) or len(self.reader) != len(g):
+            raise AnnostatError("geometry, image and reader must have one entry for each mark")
+        if self.saw.shape != (n, k):
+            raise AnnostatError(f"saw must have shape {(n, k)}, got {self.saw.shape}")
+        if len(set(self.names)) != k:
+            raise AnnostatError(f"readers need different names, got {shown(self.names)}")
+        if not np.isfinite(g).all():
+            raise AnnostatError("marks must have finite coordinates")
+        size = _sizes(self.kind, g)
+        if size is not None and (bad := np.flatnonzero((size <= 0).any(axis=1))).size:
+            i = bad[0]
+            raise AnnostatError(
+                f"{bad.size:,} {PLURAL[self.kind] if bad.size > 1 else self.kind} without a "
+                "positive size; first: "
+                f"{self.items[self.image[i]]!r} by {self.names[self.reader[i]]}: "
+                f"{', '.join(f'{v:g}' for v in g[i])} (are these corners, or width and height?)"
+            )
+        if len(g) and not self.saw[self.image, self.reader].all():
+            i = int(np.flatnonzero(~self.saw[self.image, self.reader])[0])
+            raise AnnostatError(
+                f"{self.names[self.reader[i]]} marked {self.items[self.image[i]]!r}, which is not "
+                "on the list of what this reader saw"
+            )
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: Any,
+        *,
+        item: str | Sequence[str] | None = None,
+        rater: str | None = None,
+        kind: str | None = None,
+        geometry: Sequence[str] | None = None,
+        size: bool | None = None,
+        classes: str | None = None,
+        seen: Any = None,
+        rounds: Sequence[str] | None = None,
+        models: Sequence[str] = (),
+        by: str | None = None,
+        cluster: str | None = None,
+        missing: Sequence[str] = (),
+        exchangeable: bool = False,
+        source: str = "a data frame",
+        notes: Sequence[str] = (),
+    ) -> Findings:
+        """Make findings from a long table: one row for each mark.
+
+        Parameters
+        ----------
+        frame : DataFrame
+            A row without a geometry says that the reader saw the image.
+        item, rater : str, optional
+            Columns of the image and the reader, found by their usual names.
+        kind : {"box", "interval", "point"}, optional
+        geometry : sequence of str, optional
+            Columns of the geometry; found by their usual names, such as x1, y1, x2, y2.
+        size : bool, optional
+            Whether the last half of `geometry` is a size (width and height, duration), and no
+            other corner.
+        classes : str, optional
+            Column of the class: marks of different classes are never one finding.
+        seen : DataFrame or sequence, optional
+            Images that the readers saw, so that empty ones count: names, or a table with a column
+            of the image and, if readers saw different ones, of the reader. By default every reader
+            saw every image that stands in the table.
+        rounds, models : sequence of str
+            Readers that count (all by default), and readers that are models.
+        by, cluster : str, optional
+            Columns of a stratum and of the patient.
+        missing : sequence of str
+            Markers of a missing coordinate.
+        exchangeable : bool
+        source, notes
+            For the record of what was read.
+
+        Returns
+        -------
+        Findings
+            Images in the order of their names.
+
+        Raises
+        ------
+        AnnostatError
+            If a column is not found, a mark has a size that is not positive, or a reader marked an
+            image that he did not see.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> rows = [("a", "anna", 1, 2), ("a", "ben", 1, 3), ("b", "anna", 5, 5)]
+        >>> table = pd.DataFrame(rows, columns=["image", "reader", "x", "y"])
+        >>> Findings.from_frame(table)
+        <Findings: 3 points on 2 images by 2 readers (anna, ben)>
+        """
+        table = as_frame(frame).reset_index(drop=True)
+        if table.empty:
+            raise AnnostatError("the table has no rows")
+        columns = columns_of(table)
+        which, who = item_columns(item, columns), rater_column(rater, columns)
+        shape, axes, sized = _shape(kind, geometry, size, columns)
+        what = (
+            column_of("classes", classes, CLASS_NAMES, columns, needed=False) if classes else None
+        )
+        names = as_names(table, which)
+        raters = as_labels(table[who], who, names)
+        of_seen = _seen(seen, which, who)
+        everyone = np.r_[raters, np.array(of_seen[1] or [], dtype=object)]
+        kept, left = chosen_raters(everyone, rounds, models)
+        if len(kept) - len(models) < 2:
+            raise AnnostatError(f"at least two readers are needed, got {shown(kept) or 'none'}")
+        rows = np.flatnonzero(np.isin(raters.astype(str), kept))
+        table, names, raters = table.iloc[rows], names[rows], raters[rows]
+        different = np.unique(np.r_[names, of_seen[0]].astype(str)).astype(object)
+        items = different[canonical_order(different)]
+        g = np.column_stack([as_numbers(table[c], c, names, missing) for c in axes])
+        there = np.isfinite(g).any(axis=1)
+        if (there & ~np.isfinite(g).all(axis=1)).any():
+            i = int(np.flatnonzero(there & ~np.isfinite(g).all(axis=1))[0])
+            raise AnnostatError(
+                f"a mark must have all of {', '.join(axes)}, or none; first: {names[i]!r}"
+            )
+        if sized:
+            half = len(axes) // 2
+            g[:, half:] += g[:, :half]
+        image, reader = _codes(names, items), _codes(raters, kept)
+        saw = np.ones((len(items), len(kept)), dtype=bool)
+        if of_seen[1] is not None:
+            saw[:] = False
+            inside = np.isin(np.array(of_seen[1]).astype(str), kept)
+            saw[_codes(of_seen[0][inside], items), _codes(np.array(of_seen[1])[inside], kept)] = (
+                True
+            )
+        per = [_of_images(table, names, items, c, seen, which) for c in (cluster, by)]
+        used = {*which, who, what, *axes, cluster, by}
+        told = [f"{there.sum():,} {PLURAL[shape]} ({', '.join(axes)})."]
+        if left:
+            told.append(f"Readers not used: {shown(left, 8)}.")
+        if seen is None:
+            told.append(
+                "Images without a row are not known: list what was seen "
+                f"({option('seen', 'FILE')}) where false positives per image matter."
+            )
+        read = Read(
+            source,
+            len(items),
+            which,
+            tuple(n for n in kept if n not in models),
+            tuple(models),
+            cluster or "",
+            0 if per[0] is None else len(set(per[0])),
+            by or "",
+            tuple(c for c in columns if c not in used),
+            notes=(*notes, *told),
+            noun="image",
+        )
+        return cls(
+            shape,
+            g[there],
+            image[there],
+            reader[there],
+            tuple(kept),
+            items,
+            saw,
+            None if what is None else as_labels(table[what], what, names)[there],
+            per[0],
+            per[1],
+            exchangeable,
+            (),
+            read,
+        )
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        """Which images a reader saw, bool of shape (n_images, n_readers)."""
+        return self.saw
+
+    @property
+    def n_marks(self) -> int:
+        """Number of marks."""
+        return len(self.geometry)
+
+    @property
+    def marks(self) -> IntArray:
+        """Marks of each reader on each image, int64 of shape (n_images, n_readers)."""
+        n, k = self.saw.shape
+        return np.bincount(self.image * k + self.reader, minlength=n * k).reshape(n, k)
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Names of the readers that were read as models."""
+        known = () if self.read is None else self.read.models
+        return tuple(name for name in self.names if name in known)
+
+    def without_models(self) -> Findings:
+        """Return the marks of the readers alone."""
+        models = self.models
+        return self.choose([n for n in self.names if n not in models]) if models else self
+
+    def take(self, rows: NDArray[Any]) -> Findings:
+        """Return the images that a mask or an index array selects, each once."""
+        at = np.flatnonzero(rows) if np.asarray(rows).dtype == bool else np.asarray(rows)
+        if len(set(at.tolist())) != len(at):
+            raise AnnostatError("take needs different images")
+        new = np.full(len(self.items), -1)
+        new[at] = np.arange(len(at))
+        kept = np.flatnonzero(new[self.image] >= 0)
+
+        def cut(column: NDArray[Any] | None) -> NDArray[Any] | None:
+            return None if column is None else column[at]
+
+        return replace(
+            self,
+            geometry=self.geometry[kept],
+            image=new[self.image[kept]],
+            reader=self.reader[kept],
+            classes=None if self.classes is None else self.classes[kept],
+            items=self.items[at],
+            saw=self.saw[at],
+            cluster=cut(self.cluster),
+            stratum=cut(self.stratum),
+        )
+
+    def choose(self, names: Sequence[str]) -> Findings:
+        """Return the marks of some readers, in the order given."""
+        columns = [self.names.index(check_column("rater", n, self.names)) for n in names]
+        new = np.full(len(self.names), -1)
+        new[columns] = np.arange(len(columns))
+        kept = np.flatnonzero(new[self.reader] >= 0)
+        return replace(
+            self,
+            geometry=self.geometry[kept],
+            image=self.image[kept],
+            reader=new[self.reader[kept]],
+            classes=None if self.classes is None else self.classes[kept],
+            names=tuple(map(str, names)),
+            saw=self.saw[:, columns],
+        )
+
+    def digest(self) -> str:
+        """Return a hash of everything that a result depends on: 16 hexadecimal digits."""
+        columns = (self.classes, self.cluster, self.stratum)
+        labels = [None if c is None else "\x1f".join(map(str, c)) for c in columns]
+        return digest(self.kind, self.geometry, self.image, self.reader, self.saw, *labels)
+
+    def __repr__(self) -> str:
+        images, readers = counted(len(self.items), "image"), counted(len(self.names), "reader")
+        return (
+            f"<Findings: {self.n_marks:,} {PLURAL[self.kind]} on {images} by {readers} "
+            f"({shown(self.names)})>"
+        )
+
+
+def _sizes(kind: str, g: FloatArray) -> FloatArray | None:
+    if kind == "point":
+        return None
+    half = g.shape[1] // 2
+    return np.asarray(g[:, half:] - g[:, :half])
+
+
+def _shape(
+    kind: str | None, geometry: Sequence[str] | None, size: bool | None, columns: Sequence[str]
+) -> tuple[str, tuple[str, ...], bool]:
+    """Return the kind of the marks, its columns, and whether their last half is a size."""
+    by_name = {c.casefold(): c for c in reversed(columns)}
+    if kind is not None:
+        check_choice("kind", kind, KINDS)
+    if geometry is not None:
+        given = geometry.split(",") if isinstance(geometry, str) else geometry
+        named = tuple(check_column("geometry", c.strip(), columns) for c in given)
+        guess = {4: "box", 1: "point", 3: "point"}.get(len(named))
+        chosen = kind or guess
+        fits = {"box": (4,), "interval": (2,), "point": (1, 2, 3)}
+        if chosen is None or len(named) not in fits[chosen]:
+            raise AnnostatError(
+                f"geometry has {len(named)} columns ({', '.join(named)}): say what they are "
+                f"({option('kind', 'interval')} for start and end, "
+                f"{option('kind', 'point')} for x and y)"
+            )
+        return chosen, named, bool(size)
+    for name, wanted, sized in SHAPES:
+        if kind in (None, name) and all(w in by_name for w in wanted):
+            return name, tuple(by_name[w] for w in wanted), sized if size is None else size
+    raise AnnostatError(
+        f"which columns are the marks? Name them ({option('geometry', 'x1,y1,x2,y2')}); columns: "
+        f"{shown(columns, 12)}"
+    )
+
+
+def _seen(seen: Any, which: Sequence[str], who: str) -> tuple[NDArray[Any], list[str] | None]:
+    """Return the images that were seen and, if the list says so, by whom."""
+    if seen is None:
+        return np.array([], dtype=object), None
+    if not hasattr(seen, "columns"):
+        return np.array([str(v).strip() for v in seen], dtype=object), None
+    columns = columns_of(seen)
+    names = list(which) if all(c in columns for c in which) else list(item_columns(None, columns))
+    items = as_names(seen.rename(columns=str), names)
+    if who not in columns:
+        return items, None
+    return items, [str(v) for v in as_labels(seen.rename(columns=str)[who], who, items)]
+
+
+def _codes(labels: Any, order: Any) -> IntArray:
+    place = {str(name): i for i, name in enumerate(order)}
+    return np.array([place[str(name)] for name in labels], dtype=np.int64)
+
+
+def _of_images(
+    table: Any,
+    names: NDArray[Any],
+    items: NDArray[Any],
+    column: str | None,
+    seen: Any,
+    which: Sequence[str],
+) -> NDArray[Any] | None:
+    """Return a label of each image; without a mark it is that of the list of what was seen.
+
+    An image whose patient is not known is one of its own.
+    """
+    if column is None:
+        return None
+    import pandas as pd
+
+    parts = [pd.DataFrame({"item": names, column: table[check_column("cluster", column, table)]})]
+    if hasattr(seen, "columns") and column in map(str, seen.columns):
+        rows = as_names(seen, list(which) if set(which) <= set(seen.columns) else [seen.columns[0]])
+        parts.append(pd.DataFrame({"item": rows, column: seen[column].to_numpy()}))
+    both = pd.concat(parts, ignore_index=True)
+    rest = [i for i in items if i not in set(both["item"])]
+    both = pd.concat([both, pd.DataFrame({"item": rest, column: rest})], ignore_index=True)
+    return per_item(both, column, both["item"].to_numpy(dtype=object), items)

@@ -1,0 +1,462 @@
+"""Points: landmarks that several readers put on the same items, in two or three dimensions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from annostat.arrays import FloatArray, IntArray, digest
+from annostat.errors import (
+    AnnostatError,
+    check_column,
+    check_number,
+    check_numbers,
+    check_squares,
+    option,
+    shown,
+)
+from annostat.labels.columns import as_labels, as_names, as_numbers, canonical_order
+from annostat.labels.long_tables import (
+    chosen_raters,
+    column_of,
+    columns_of,
+    item_columns,
+    per_item,
+    rater_column,
+)
+from annostat.labels.read import Read
+from annostat.labels.rounds import as_frame
+from annostat.labels.vocabulary import LabelSet
+from annostat.results.text import counted
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LANDMARK_NAMES = ("landmark", "point", "keypoint", "joint", "landmark_id", "point_id")
+AXES = ("x", "y", "z")
+ONE = "point"  # name of the landmark of a table that names none
+
+
+@dataclass(frozen=True, eq=False)
+class Points(LabelSet):
+    """Items × readers × landmarks of points.
+
+    Attributes
+    ----------
+    values : float64 array of shape (n_items, n_raters, n_landmarks, d)
+        Coordinates in `unit`; NaN, in all d of them, where a reader put no point.
+    names : tuple of str
+        Readers, or rounds; models among them come last.
+    landmarks : tuple of str
+    unit : str
+        Unit of the coordinates.
+    items, cluster, stratum : object array of shape (n_items,) or None
+    exchangeable : bool
+        True if the order of the readers means nothing.
+    notes : tuple of str
+    read : Read or None
+        What was read from a table.
+
+    Examples
+    --------
+    >>> points = Points.from_array([[[0, 0], [3, 4]], [[1, 1], [1, 2]]], unit="mm")
+    >>> points.pair_distances().ravel().tolist()
+    [5.0, 1.0]
+    """
+
+    values: FloatArray
+    names: tuple[str, ...]
+    landmarks: tuple[str, ...] = (ONE,)
+    unit: str = ""
+    items: NDArray[Any] | None = None
+    cluster: NDArray[Any] | None = None
+    stratum: NDArray[Any] | None = None
+    exchangeable: bool = False
+    notes: tuple[str, ...] = field(default=())
+    read: Read | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        values = np.ascontiguousarray(self.values, dtype=np.float64)
+        object.__setattr__(self, "values", values)
+        if values.ndim != 4 or not values.shape[0]:
+            raise AnnostatError(
+                f"points must be items × readers × landmarks × coordinates, got {values.shape}"
+            )
+        n, k, m, d = values.shape
+        if d not in (1, 2, 3):
+            raise AnnostatError(f"points have one to three coordinates, got {d}")
+        if len(self.names) != k or len(set(self.names)) != k:
+            raise AnnostatError(f"{k} readers need {k} different names, got {shown(self.names)}")
+        if len(self.landmarks) != m or len(set(self.landmarks)) != m:
+            raise AnnostatError(f"{m} landmarks need {m} names, got {shown(self.landmarks)}")
+        if np.isinf(values).any():
+            raise AnnostatError("coordinates must be finite, or NaN where there is no point")
+        here = np.isfinite(values)
+        if (here.any(axis=3) != here.all(axis=3)).any():
+            raise AnnostatError("a point must have all its coordinates, or none")
+        check_squares(float(np.nanmax(np.abs(values), initial=0.0)))
+        for name in ("items", "cluster", "stratum"):
+            column = getattr(self, name)
+            if column is not None and len(column) != n:
+                raise AnnostatError(f"{name} has {len(column)} entries for {n} items")
+
+    @classmethod
+    def from_array(
+        cls,
+        values: Any,
+        *,
+        names: Sequence[str] | None = None,
+        landmarks: Sequence[str] | None = None,
+        unit: str = "",
+        **columns: Any,
+    ) -> Points:
+        """Make points from an array.
+
+        Parameters
+        ----------
+        values : array-like of shape (n_items, n_raters, n_landmarks, d)
+            Or (n_items, n_raters, d) for one landmark; NaN where there is no point.
+        names, landmarks : sequence of str, optional
+            `rater_1`, ... and `point_1`, ... by default.
+        unit : str
+        **columns
+            items, cluster, stratum, exchangeable, notes.
+
+        Raises
+        ------
+        AnnostatError
+            If shapes and names do not fit, or a point lacks some of its coordinates.
+        """
+        z = check_numbers("values", values)
+        if z.ndim == 3:
+            z = z[:, :, None, :]
+        if z.ndim != 4:
+            raise AnnostatError(
+                f"points must be items × readers (× landmarks) × coordinates, got {z.shape}"
+            )
+        k, m = z.shape[1:3]
+        single = (ONE,) if m == 1 else tuple(f"point_{j + 1}" for j in range(m))
+        for name in ("items", "cluster", "stratum"):
+            if columns.get(name) is not None:
+                columns[name] = np.array([str(v) for v in columns[name]], dtype=object)
+        return cls(
+            z,
+            tuple(names or [f"rater_{j + 1}" for j in range(k)]),
+            tuple(landmarks or single),
+            unit,
+            **columns,
+        )
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: Any,
+        *,
+        item: str | Sequence[str] | None = None,
+        rater: str | None = None,
+        landmark: str | None = None,
+        coordinates: Sequence[str] | None = None,
+        spacing: float | str | Sequence[float | str] | None = None,
+        size: Sequence[float] | None = None,
+        rounds: Sequence[str] | None = None,
+        models: Sequence[str] = (),
+        by: str | None = None,
+        cluster: str | None = None,
+        missing: Sequence[str] = (),
+        unit: str = "",
+        exchangeable: bool = False,
+        source: str = "a data frame",
+        notes: Sequence[str] = (),
+    ) -> Points:
+        """Make points from a long table: one row for each point that a reader put.
+
+        Parameters
+        ----------
+        frame : DataFrame
+        item, rater, landmark : str, optional
+            Columns; found by their usual names if not given. Without a landmark there is one
+            point per item.
+        coordinates : sequence of str, optional
+            Columns of the coordinates; x, y and, if there, z by default.
+        spacing : float, str, or sequence of them, optional
+            Size of a pixel: one number or column for all axes, or one for each. Coordinates are
+            multiplied by it.
+        size : sequence of float, optional
+            Size of the images in the unit of the table's coordinates, one number for each axis:
+            points outside are refused.
+        rounds, models : sequence of str
+            Readers whose points count (all by default), and readers that are models.
+        by, cluster : str, optional
+            Columns of a stratum and of the patient.
+        missing : sequence of str
+            Markers of a missing coordinate.
+        unit : str
+            Unit of the coordinates after `spacing`.
+        exchangeable : bool
+        source, notes
+            For the record of what was read.
+
+        Returns
+        -------
+        Points
+            Items in the order of their names.
+
+        Raises
+        ------
+        AnnostatError
+            If a column is not found, a reader put a landmark twice, a point lies outside, or there
+            are fewer than two readers.
+        """
+        table = as_frame(frame).reset_index(drop=True)
+        if table.empty:
+            raise AnnostatError("the table has no rows")
+        columns = columns_of(table)
+        which = item_columns(item, columns)
+        who = rater_column(rater, columns)
+        what = column_of("landmark", landmark, LANDMARK_NAMES, columns, needed=False)
+        axes = _axes(coordinates, columns)
+        names = as_names(table, which)
+        raters = as_labels(table[who], who, names)
+        kept, left = chosen_raters(raters, rounds, models)
+        if len(kept) - len(models) < 2:
+            raise AnnostatError(
+                f"at least two readers are needed, got {len(kept) - len(models)} "
+                f"({shown(kept) or 'none'})"
+            )
+        rows = np.flatnonzero(np.isin(raters.astype(str), kept))
+        table, names, raters = table.iloc[rows], names[rows], raters[rows]
+        marks = (
+            np.full(len(table), ONE, dtype=object)
+            if what is None
+            else as_labels(table[what], what, names)
+        )
+        xy = np.column_stack([as_numbers(table[c], c, names, missing) for c in axes])
+        if size is not None:
+            _inside(xy, axes, size, names)
+        xy = xy * _spacing(table, spacing, len(axes), names)
+        different = np.unique(names.astype(str)).astype(object)
+        items = different[canonical_order(different)]
+        points = np.unique(marks.astype(str)).astype(object)
+        points = points[canonical_order(points)]
+        place = (_codes(names, items), _codes(raters, kept), _codes(marks, points))
+        values = np.full((len(items), len(kept), len(points), len(axes)), np.nan)
+        flat = np.ravel_multi_index(place, values.shape[:3])
+        found, count = np.unique(flat, return_counts=True)
+        if (count > 1).any():
+            i, j, m = (int(a[0]) for a in np.unravel_index(found[count > 1], values.shape[:3]))
+            raise AnnostatError(
+                f"{int((count > 1).sum())} points were put twice by the same reader; first: "
+                f"{which[0]} {items[i]!r}, {who} {kept[j]!r}, {points[m]!r}"
+            )
+        values[place] = xy
+        used = {*which, who, what, *axes, by, cluster, *_named(spacing)}
+        read = Read(
+            source,
+            len(items),
+            which,
+            tuple(n for n in kept if n not in models),
+            tuple(models),
+            cluster or "",
+            0,
+            by or "",
+            tuple(c for c in columns if c not in used),
+            notes=(*notes, *_told(points, what, axes, left)),
+        )
+        per = [per_item(table, c, names, items) for c in (cluster, by)]
+        if per[0] is not None:
+            read = replace(read, n_clusters=len(set(per[0])))
+        return cls(
+            values,
+            tuple(kept),
+            tuple(map(str, points)),
+            unit,
+            items,
+            per[0],
+            per[1],
+            exchangeable,
+            (),
+            read,
+        )
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        """Where a reader put a point, bool of shape (n_items, n_raters)."""
+        return np.asarray(self.placed.any(axis=2))
+
+    @property
+    def placed(self) -> NDArray[np.bool_]:
+        """Where there is a point, bool of shape (n_items, n_raters, n_landmarks)."""
+        return np.isfinite(self.values[..., 0])
+
+    @property
+    def n_dimensions(self) -> int:
+        """Number of coordinates of a point."""
+        return int(self.values.shape[3])
+
+    @property
+    def pairs(self) -> tuple[tuple[int, int], ...]:
+        """Positions of the pairs of readers."""
+        return tuple(combinations(range(len(self.names)), 2))
+
+    def differences(self) -> FloatArray:
+        """Return what pairs of readers differ by, of shape (n_items, n_pairs, n_landmarks, d)."""
+        i, j = (np.array(side, dtype=np.int64) for side in zip(*self.pairs, strict=True))
+        return np.asarray(self.values[:, i] - self.values[:, j])
+
+    def pair_distances(self) -> FloatArray:
+        """Return the distances of pairs of readers, of shape (n_items, n_pairs, n_landmarks)."""
+        return np.asarray(np.sqrt((self.differences() ** 2).sum(axis=3)))
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Names of the readers that were read as models."""
+        known = () if self.read is None else self.read.models
+        return tuple(name for name in self.names if name in known)
+
+    def without_models(self) -> Points:
+        """Return the points of the readers alone."""
+        models = self.models
+        return self.choose([n for n in self.names if n not in models]) if models else self
+
+    def take(self, rows: NDArray[Any]) -> Points:
+        """Return the items that a mask or an index array selects."""
+
+        def cut(column: NDArray[Any] | None) -> NDArray[Any] | None:
+            return None if column is None else column[rows]
+
+        return replace(
+            self,
+            values=self.values[rows],
+            items=cut(self.items),
+            cluster=cut(self.cluster),
+            stratum=cut(self.stratum),
+        )
+
+    def choose(self, names: Sequence[str]) -> Points:
+        """Return the points of some readers, in the order given."""
+        columns = [self.names.index(check_column("rater", n, self.names)) for n in names]
+        return replace(self, values=self.values[:, columns], names=tuple(map(str, names)))
+
+    def landmark(self, name: str) -> Points:
+        """Return the points of one landmark."""
+        m = self.landmarks.index(check_column("landmark", name, self.landmarks))
+        return replace(self, values=self.values[:, :, [m]], landmarks=(name,))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a long table: item, rater, landmark and coordinates, one row for each point."""
+        import pandas as pd
+
+        i, j, m = np.nonzero(self.placed)
+        items = np.arange(len(self.values)).astype(object) if self.items is None else self.items
+        frame = pd.DataFrame(
+            {
+                "item": items[i],
+                "rater": np.array(self.names, dtype=object)[j],
+                "landmark": np.array(self.landmarks, dtype=object)[m],
+            }
+        )
+        for c in range(self.n_dimensions):
+            frame[AXES[c]] = self.values[i, j, m, c]
+        for name in ("cluster", "stratum"):
+            if getattr(self, name) is not None:
+                frame[name] = getattr(self, name)[i]
+        return frame
+
+    def digest(self) -> str:
+        """Return a hash of everything that a result depends on: 16 hexadecimal digits."""
+        labels = [
+            None if column is None else "\x1f".join(map(str, column))
+            for column in (self.cluster, self.stratum)
+        ]
+        about = f"{self.values.shape}{self.landmarks}{self.unit}"
+        return digest(about, self.values, *labels)
+
+    def __repr__(self) -> str:
+        n, k, m, d = self.values.shape
+        return (
+            f"<Points: {counted(n, 'item')} × {counted(k, 'reader')} ({shown(self.names)}) × "
+            f"{counted(m, 'landmark')}, {d} coordinates{' in ' + self.unit if self.unit else ''}>"
+        )
+
+
+def _axes(given: Sequence[str] | None, columns: Sequence[str]) -> tuple[str, ...]:
+    """Return the columns of the coordinates."""
+    if given:
+        given = given.split(",") if isinstance(given, str) else given
+        if len(given) > len(AXES):
+            raise AnnostatError(f"coordinates must be one to three columns, got {given!r}")
+        return tuple(check_column("coordinates", c.strip(), columns) for c in given)
+    found = [column_of(a, None, (a, f"{a}_mm", f"{a}_px"), columns, needed=False) for a in AXES]
+    if found[0] is None or found[1] is None:
+        raise AnnostatError(
+            f"which columns are the coordinates? Name them ({option('coordinates', 'x,y')}); "
+            f"columns: {shown(columns, 12)}"
+        )
+    return tuple(c for c in found if c is not None)
+
+
+def _named(spacing: Any) -> tuple[str, ...]:
+    parts = spacing if isinstance(spacing, (list, tuple)) else (spacing,)
+    return tuple(p for p in parts if isinstance(p, str))
+
+
+def _spacing(table: pd.DataFrame, spacing: Any, d: int, names: NDArray[Any]) -> FloatArray:
+    """Return the factor of each coordinate, of shape (n_rows or 1, d or 1)."""
+    if spacing is None:
+        return np.ones((1, 1))
+    parts = list(spacing) if isinstance(spacing, (list, tuple)) else [spacing]
+    if len(parts) not in (1, d):
+        raise AnnostatError(f"spacing must be one number, or one for each of {d} axes, got {parts}")
+    found = []
+    for part in parts:
+        if isinstance(part, str):
+            column = as_numbers(
+                table[check_column("spacing", part, columns_of(table))], part, names
+            )
+            bad = np.flatnonzero(~(column > 0))
+            if bad.size:
+                raise AnnostatError(
+                    f"spacing must be above 0, but is not in {bad.size} rows; first: "
+                    f"{names[bad[0]]!r}: {column[bad[0]]:g}"
+                )
+            found.append(column)
+        else:
+            value = check_number("spacing", part, low=0, open_ends=True)
+            found.append(np.full(len(table), value))
+    return np.column_stack(found)
+
+
+def _inside(xy: FloatArray, axes: Sequence[str], size: Sequence[float], names: Any) -> None:
+    if len(size) != len(axes):
+        raise AnnostatError(f"size must have one number for each of {len(axes)} axes, got {size}")
+    ends = np.array([check_number("size", s, low=0, open_ends=True) for s in size])
+    bad = np.flatnonzero(((xy < 0) | (xy > ends)).any(axis=1))
+    if bad.size:
+        at = ", ".join(f"{c} {v:g}" for c, v in zip(axes, xy[bad[0]], strict=True))
+        raise AnnostatError(
+            f"{counted(bad.size, 'point')} outside the image (size "
+            f"{' × '.join(f'{s:g}' for s in ends)}); first: {names[bad[0]]!r} at {at}: leave "
+            "a cell empty where there is no point"
+        )
+
+
+def _codes(labels: NDArray[Any], order: Any) -> IntArray:
+    place = {str(name): i for i, name in enumerate(order)}
+    return np.array([place[str(name)] for name in labels], dtype=np.int64)
+
+
+def _told(
+    points: NDArray[Any], what: str | None, axes: Sequence[str], left: Sequence[str]
+) -> tuple[str, ...]:
+    told = []
+    if what is not None:
+        told.append(f"{counted(len(points), 'landmark')} ({what}: {shown(points, 6)}).")
+    told.append(f"Coordinates: {', '.join(axes)}.")
+    if left:
+        told.append(f"Readers not used: {shown(left, 8)}.")
+    return tuple(told)

@@ -1,0 +1,261 @@
+"""Models that put points: how far they are from a truth that nobody has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from annostat._version import __version__
+from annostat.arrays import FloatArray
+from annostat.ceilings.point_result import PointBounds
+from annostat.ceilings.points import point_bounds
+from annostat.errors import AnnostatError, check_level, check_number, check_numbers, shown
+from annostat.labels.points import Points
+from annostat.labels.rounds import Rounds
+from annostat.resampling.clusters import cluster_codes
+from annostat.resampling.generators import Rng, seed_of
+from annostat.results.estimates import Estimate
+from annostat.results.result import Check, Provenance, Result, check_section
+from annostat.results.sections import Section
+from annostat.truth.means import mean_estimate, root, unit_sums
+from annostat.truth.products import Labels, half_products
+from annostat.truth.verdicts import Verdict, judge
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class PointScore:
+    """One model: its error against a reader, against the truth, and what that says.
+
+    Attributes
+    ----------
+    name : str
+    mean : Estimate
+        Mean radial error against one reader.
+    rms : Estimate
+        RMS radial error against one reader.
+    error : Estimate
+        RMS radial error against the truth, √E|f − Y|².
+    squared_error : Estimate
+        E|f − Y|², not clipped at 0.
+    verdict : Verdict
+    n_items : int
+    """
+
+    name: str
+    mean: Estimate
+    rms: Estimate
+    error: Estimate
+    squared_error: Estimate
+    verdict: Verdict
+    n_items: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {
+            "name": self.name,
+            "n_items": self.n_items,
+            "mean": self.mean.to_dict(),
+            "rms": self.rms.to_dict(),
+            "error": self.error.to_dict(),
+            "squared_error": self.squared_error.to_dict(),
+            "verdict": self.verdict.name,
+            "evidence": self.verdict.to_dict(),
+        }
+
+
+@dataclass(frozen=True)
+class PointScores(Result):
+    """Models against the points of readers, and against the truth.
+
+    Attributes
+    ----------
+    scores : tuple of PointScore
+    bounds : PointBounds
+    unit : str
+    provenance : Provenance
+    """
+
+    scores: tuple[PointScore, ...]
+    bounds: PointBounds
+    unit: str
+    provenance: Provenance
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """What was checked of the readers."""
+        return self.bounds.checks
+
+    def __getitem__(self, name: str) -> PointScore:
+        """Return the score of a model."""
+        for score in self.scores:
+            if score.name == name:
+                return score
+        raise KeyError(name)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {
+            "unit": self.unit,
+            "models": [s.to_dict() for s in self.scores],
+            "bounds": self.bounds.to_dict(),
+            "checks": [c.to_dict() for c in self.checks],
+            "provenance": self.provenance.to_dict(),
+        }
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row for each model."""
+        import pandas as pd
+
+        rows = []
+        for s in self.scores:
+            row: dict[str, Any] = {"model": s.name, "n_items": s.n_items, "verdict": s.verdict.name}
+            for key in ("mean", "rms", "error"):
+                e: Estimate = getattr(s, key)
+                row |= {key: e.value, f"{key}_low": e.low, f"{key}_high": e.high}
+            rows.append(row)
+        return pd.DataFrame(rows)
+
+    def answer(self) -> list[str]:
+        """Return one sentence for each model."""
+        return [f"{s.name} is {s.verdict.sentence(self.unit)}." for s in self.scores]
+
+    def sections(self) -> list[Section]:
+        """Return what a person should read."""
+        lines = self.answer()
+        head = [f"Answer  {lines[0]}", *(f"        {line}" for line in lines[1:])]
+        rows = [[s.name, s.mean.cell(), s.rms.cell(), s.error.cell()] for s in self.scores]
+        mean, rms = self.bounds["mean"], self.bounds["rms"]
+        rows.append(["a perfect model", mean.best(), rms.best(), "0"])
+        columns = ("model", "mean radial error", "RMS radial error", "against the truth, RMS")
+        unit = f", {self.unit}" if self.unit else ""
+        return [
+            Section(lines=head),
+            check_section(self.checks),
+            Section(f"Against one reader, and against the truth{unit}", columns, rows),
+        ]
+
+
+def score_points(
+    points: Points,
+    models: Mapping[str, Any] | None = None,
+    *,
+    margin: float | None = None,
+    level: float = 0.95,
+    n_resamples: int = 2000,
+    rng: Rng = 0,
+) -> PointScores:
+    """Return how far models are from one reader, and from the truth that nobody has.
+
+    Parameters
+    ----------
+    points : Points
+        Two or more readers; models may be among them (`Points.models`).
+    models : mapping of str to array-like of shape (n_items, n_landmarks, d), optional
+        Or (n_items, d) for one landmark, in the unit of the points; NaN where a model has none.
+    margin : float, optional
+        An error against the truth that counts as none.
+    level, n_resamples, rng
+        As in `point_bounds`.
+
+    Returns
+    -------
+    PointScores
+        (f − z₁)·(f − z₂) has the mean E|f − Y|², whatever the noise of the readers.
+
+    Raises
+    ------
+    AnnostatError
+        If there is no model, or a shape does not fit.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> truth = rng.uniform(0, 100, (300, 1, 2))
+    >>> points = Points.from_array(truth + rng.normal(0, 1, (300, 2, 2)), unit="mm")
+    >>> off = truth[:, 0] + [3.0, 4.0]
+    >>> round(score_points(points, {"off": off})["off"].error.value, 1)
+    5.0
+    """
+    level = check_level(level)
+    if margin is not None:
+        margin = check_number("margin", margin, low=0, open_ends=True)
+    given = {n: points.values[:, points.names.index(n)] for n in points.models}
+    readers = points.without_models()
+    n, _, m, d = readers.values.shape
+    for name, f in (models or {}).items():
+        if name in given:
+            raise AnnostatError(f"model {name!r} is in the table and among the models")
+        x = check_numbers(name, f)
+        x = x[:, None, :] if x.ndim == 2 and m == 1 else x
+        if x.shape != (n, m, d):
+            raise AnnostatError(f"model {name!r} must have shape {(n, m, d)}, got {x.shape}")
+        given[str(name)] = x
+    if not given:
+        raise AnnostatError("no model: give its points, or name the reader that is one")
+    bounds = point_bounds(readers, level=level, n_resamples=n_resamples, rng=rng)
+    labels = _labels(readers)
+    codes = cluster_codes(readers.cluster)
+    scores = []
+    for name, f in given.items():
+        products, halves = _products(labels, f)
+        if not np.isfinite(products).any():
+            raise AnnostatError(
+                f"model {name!r} shares no point with two readers ({shown(readers.landmarks)})"
+            )
+        squared = mean_estimate(products, codes, level=level)
+        away = ((f[:, None] - readers.values) ** 2).sum(axis=3)
+        of = np.isfinite(away).reshape(n, -1).any(axis=1)
+        flat = np.where(of[:, None], away.reshape(n, -1), 0.0)
+        square = np.where(of, np.nanmean(flat, axis=1), np.nan)
+        mean = np.where(of, np.nanmean(np.sqrt(flat), axis=1), np.nan)
+        sums = unit_sums(np.column_stack([np.ones(n), products]), codes)
+        scores.append(
+            PointScore(
+                name,
+                mean_estimate(mean, codes, level=level, unit=readers.unit),
+                root(mean_estimate(square, codes, level=level), readers.unit),
+                root(squared, readers.unit),
+                squared,
+                judge(squared, halves, codes, df=sums.n_units - 1, margin=margin, level=level),
+                sums.n_units if codes is None else int(np.isfinite(products).sum()),
+            )
+        )
+    about = {"level": level, "margin": margin, "models": list(given)}
+    provenance = Provenance(__version__, readers.digest(), n, seed_of(rng), about)
+    return PointScores(tuple(scores), bounds, readers.unit, provenance)
+
+
+def _labels(points: Points) -> list[list[Labels]]:
+    """Return the labels of each landmark and coordinate, less the bias of each reader."""
+    found = []
+    for m in range(len(points.landmarks)):
+        row = []
+        if (np.isfinite(points.values[:, :, m, 0]).sum(axis=1) >= 2).any():
+            for c in range(points.n_dimensions):
+                rounds = Rounds.from_array(
+                    points.values[:, :, m, c], names=points.names, exchangeable=points.exchangeable
+                )
+                row.append(Labels.of(rounds))
+        found.append(row)
+    return found
+
+
+def _products(labels: list[list[Labels]], f: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return what each item says about E|f − Y|²: means over its landmarks."""
+    each, halves = [], []
+    for m, row in enumerate(labels):
+        if row:
+            each.append(sum(x.products(f[:, m, c]) for c, x in enumerate(row)))
+            halves.append(sum(half_products(x.values, f[:, m, c]) for c, x in enumerate(row)))
+    return _row_mean(np.column_stack(each)), _row_mean(np.column_stack(halves))
+
+
+def _row_mean(x: FloatArray) -> FloatArray:
+    count = np.isfinite(x).sum(axis=1)
+    return np.asarray(np.where(count > 0, np.nansum(x, axis=1) / np.maximum(count, 1), np.nan))
