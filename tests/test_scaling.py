@@ -304,7 +304,7 @@ def plain_union(sizes, losses, level=0.95):
     power_rss = floor_rss[:, :1]
     tables = {"power": (power_rss, 2), "power_floor": (floor_rss, 3), "hinge": (hinge_rss, 3)}
     least = min(t.min() for t, _ in tables.values())
-    limit = least * (1 + stats.f.ppf(level, 1, n - 3) / (n - 3))
+    limit = least * (1 + stats.f.ppf(0.99, 1, n - 3) / (n - 3))
     kept, low, high = [], [], []
     for name, (rss, k) in tables.items():
         if rss.min() <= limit:
@@ -722,7 +722,8 @@ def test_json_keeps_its_promise(run, table):
     assert {"law", "exponent", "floor", "n_half", "hinge", "aicc", "weight"} <= set(
         data["models"][0]
     )
-    assert data["models"][0]["law"] == data["dimension"]["law"] == "hinge"
+    assert data["models"][0]["law"] == data["together"]["laws"][0] == "hinge"
+    assert data["dimension"]["law"] == ", ".join(data["together"]["laws"])
     assert sum(m["weight"] for m in data["models"]) == pytest.approx(1)
     assert len(data["predictions"]) == len(data["models"])
     code, out, _ = run(

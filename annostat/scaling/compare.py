@@ -228,7 +228,7 @@ class ScalingComparison(Result):
             return [f"The exponent is {found.note}."]
         if found.interval is None:
             return [f"The exponent of the {names[0]} is {found.short()}; {found.note}."]
-        text = f"Not refuted: {', '.join(names)}"
+        text = f"Not refuted: {' or '.join(names)}"
         if len(names) == 1:
             text = f"All laws but the {names[0]} are refuted"
         said = f"exponent α {interval_cell(self.together.exponent)}"

@@ -19,6 +19,7 @@ from annostat.arrays import FloatArray
 from annostat.results.estimates import Estimate, Interval
 from annostat.scaling.fit import ScalingFit, exact
 
+REFUTED_AT = 0.99  # of the F test: at 0.95, five and six sizes with a floor held 88 to 92%
 N_WEIGHED = 9  # sizes from which laws are weighed: below, AICc takes every floor for none
 SIMPLE = ("power", "power_floor", "hinge")
 WITH_GIVEN = ("power_given_floor", "hinge")  # a known floor stands in for none and for a free one
@@ -59,7 +60,7 @@ def together(fits: Sequence[ScalingFit], left_out: Sequence[str], level: float) 
 
     A law is refuted by another one whose residual sum of squares is smaller by the factor
     1 + q F/ν or more: ν the residual degrees of freedom of the other law, q by how many parameters
-    it has more (1 at least), F the quantile at `level` with q and ν degrees. The laws are power,
+    it has more (1 at least), F the 99% quantile with q and ν degrees. The laws are power,
     power + floor, and hinge; a known floor stands in for the first two. The broken law, whose
     intervals are wide whatever the truth, counts only where it refutes all of these, from nine
     sizes on.
@@ -70,14 +71,14 @@ def together(fits: Sequence[ScalingFit], left_out: Sequence[str], level: float) 
     given = [by_name[name] for name in WITH_GIVEN if name in by_name]
     first = by_name.get("power_given_floor")
     rivals = [f for f in fits if f.name != "broken"]
-    if first is not None and not any(refutes(other, first, level) for other in rivals):
+    if first is not None and not any(refutes(other, first) for other in rivals):
         candidates = given
     else:
         candidates = simple or given
-    kept = [f for f in candidates if not any(refutes(other, f, level) for other in candidates)]
+    kept = [f for f in candidates if not any(refutes(other, f) for other in candidates)]
     broken = by_name.get("broken")
     if broken is not None and (
-        not kept or (n_sizes >= N_WEIGHED and all(refutes(broken, f, level) for f in kept))
+        not kept or (n_sizes >= N_WEIGHED and all(refutes(broken, f) for f in kept))
     ):
         kept = [broken]
     kept = [f for f in fits if f in kept]  # in the order of the fits
@@ -103,7 +104,7 @@ def together(fits: Sequence[ScalingFit], left_out: Sequence[str], level: float) 
     return Together(names, exponent, _union(value, floors, level))
 
 
-def refutes(other: ScalingFit, fit: ScalingFit, level: float) -> bool:
+def refutes(other: ScalingFit, fit: ScalingFit) -> bool:
     """Return whether a law fits significantly better than another one."""
     n = fit.law.points.n
     if exact(fit.law):
@@ -113,7 +114,7 @@ def refutes(other: ScalingFit, fit: ScalingFit, level: float) -> bool:
     gain = (_deviance(fit) - _deviance(other)) / n
     q = max(other.n_parameters - fit.n_parameters, 1)
     dof = other.law.dof
-    most = other.inflation * q * float(special.fdtri(q, dof, level)) / dof
+    most = other.inflation * q * float(special.fdtri(q, dof, REFUTED_AT)) / dof
     return gain > math.log1p(most)
 
 
