@@ -206,10 +206,12 @@ def concentration(
             generator = as_generator(rng).spawn(2)[1]
             chosen: dict[str, Any] = {"top": top, "loss": loss, "n_resamples": n_resamples}
             alike = rounds_alike(*two, units, generator=generator, **chosen)
-            pairing = (
-                pairing_p(*two, units, generator=generator, **chosen),
-                alike.passed is not False,
-            )
+            reason = ""
+            if alike.passed is False:
+                reason = "no interval: the two rounds differ in their laws"
+            elif units is not None:
+                reason = "no interval: items of a cluster may share their difficulty"
+            pairing = pairing_p(*two, units, generator=generator, **chosen), reason
             checks.append(alike)
         excess = _excess(observed, null, (worst_share, gini), pairing, top, level)
     worst = curve.order[: max(int(np.searchsorted(curve.mass, top * curve.mass[-1] - 1e-9)), 1)]
@@ -332,7 +334,7 @@ def _excess(
     observed: Mapping[str, float],
     null: Null,
     spreads: tuple[Estimate, Estimate],
-    pairing: tuple[float, bool] | None,
+    pairing: tuple[float, str] | None,
     top: float,
     level: float,
 ) -> Excess:
@@ -343,8 +345,8 @@ def _excess(
         gap = observed[key] - null.expected[key].value
         error = own.standard_uncertainty
         note = own.note
-        if pairing is not None and not pairing[1]:
-            note = note or "no interval: the two rounds differ in their laws"
+        if pairing is not None:
+            note = note or pairing[1]
         interval = None
         if error is not None:
             error = math.hypot(error, float(done.laws[:, j].std(ddof=1)))
