@@ -130,7 +130,7 @@ def plain_ladder(masks):
 @pytest.mark.parametrize("m", [3, 4, 5])
 def test_ladder_equals_its_plain_twin(m):
     rounds, _ = simulate_masks(3, m, noise_px=2.0, rng=m, shape=(64, 64), radius_px=(10, 20))
-    ceiling = dice_ceiling(rounds, n_resamples=0)
+    ceiling = dice_ceiling(rounds, method="ladder", n_resamples=0)
     each = [plain_ladder(rounds.values[:, i].astype(bool)) for i in range(3)]
     y, x, z = [], [], []
     for rung in ceiling.ladder:
@@ -212,7 +212,7 @@ def test_bias_on_simulated_outlines(law, m):
 
 def test_two_raters_give_the_bracket():
     rounds, _ = simulate_masks(40, 2, noise_px=2.0, rng=3)
-    ceiling = dice_ceiling(rounds, n_resamples=200)
+    ceiling = dice_ceiling(rounds, method="two-raters", n_resamples=200)
     loss = 1 - ceiling.pair.value
     assert ceiling.method == "two-raters" and ceiling.ladder == ()
     assert ceiling.dice.value == pytest.approx(1 - loss / 2**0.5)

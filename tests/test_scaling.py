@@ -287,6 +287,78 @@ def test_inflation_is_another_level(law, inflation):
     assert (np.diff(law_.band(v, level=0.9), axis=0) > 0).all()
 
 
+def plain_union(sizes, losses, level=0.95):
+    """The laws that are not refuted and the union of their F-profiles, on plain grids."""
+    x, y = np.log(sizes / sizes[0]), np.log(losses)
+    n = y.size
+    rates = np.linspace(0, 1.5, 751)
+    shares = np.concatenate([[0], np.geomspace(1e-3, 0.999, 900)])  # of the floor at the first size
+    knees = np.linspace(x[0], x[-1], 801)[1:]
+    away = shares + (1 - shares) * np.exp(-rates[:, None, None] * x[:, None])
+    gap = y[:, None] - np.log(away)
+    height = gap.mean(axis=1)
+    floor_rss = ((gap - height[:, None]) ** 2).sum(axis=1)  # by rate and share
+    ramp = np.maximum(knees[:, None] - x, 0)
+    flat = y.mean() - rates[:, None] * ramp.mean(axis=1)
+    hinge_rss = ((y - flat[..., None] - rates[:, None, None] * ramp) ** 2).sum(axis=2)
+    power_rss = floor_rss[:, :1]
+    tables = {"power": (power_rss, 2), "power_floor": (floor_rss, 3), "hinge": (hinge_rss, 3)}
+    least = min(t.min() for t, _ in tables.values())
+    limit = least * (1 + stats.f.ppf(0.99, 1, n - 3) / (n - 3))
+    kept, low, high = [], [], []
+    for name, (rss, k) in tables.items():
+        if rss.min() <= limit:
+            inside = (rss <= rss.min() * (1 + stats.f.ppf(level, 1, n - k) / (n - k))).any(axis=1)
+            kept.append(name)
+            low.append(rates[inside].min())
+            high.append(rates[inside].max())
+    return set(kept), min(low), max(high)
+
+
+@pytest.mark.parametrize("n", [5, 6, 8])
+@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+def test_laws_not_refuted_against_plain_grids(n, seed):
+    sizes = np.geomspace(1e4, 1e7, n)
+    made = (with_floor(sizes, 0.35, 0.3), with_hinge(sizes), sizes**-0.3)[seed % 3]
+    losses = noisy(made, 0.03, seed)
+    found = compare_scaling(sizes, losses, laws=["power", "power_floor", "hinge"])
+    kept, low, high = plain_union(sizes, losses)
+    assert set(found.together.laws) == kept
+    assert found.together.exponent.low == pytest.approx(low, abs=0.003)
+    assert min(found.together.exponent.high, 1.5) == pytest.approx(high, abs=0.003)
+    assert found.together.exponent.value in found.together.exponent.interval
+    assert all(math.isnan(f.weight) for f in found.fits) and not found.weighed
+    assert "weight" not in str(found) and "AICc" not in str(found)
+
+
+def test_few_sizes_keep_a_floor_that_aicc_drops():
+    sizes = np.geomspace(1e4, 1e6, 5)
+    losses = noisy(with_floor(sizes, 0.35, 0.2), 0.02, 3)
+    found = compare_scaling(sizes, losses)
+    assert {"power", "power_floor"} <= set(found.together.laws)
+    assert 0.35 in found.together.exponent.interval and found.together.floor.low == 0
+    assert "Not refuted: " in str(found) and "over all of them" in str(found)
+    # A known floor stands in for none and for a free one.
+    known = compare_scaling(sizes, losses, floor=0.2)
+    assert set(known.together.laws) <= {"power_given_floor", "hinge"}
+    assert known.together.exponent.high < found.together.exponent.high
+    four = compare_scaling(sizes[:4], losses[:4])
+    assert four.together.exponent.interval is None and "hides part of a slope" in str(four)
+
+
+def test_constant_and_noiseless_scores_are_said_to_be_so():
+    for n in (4, 6, 12):
+        sizes = np.geomspace(1e4, 1e7, n)
+        same = compare_scaling(sizes, np.full(n, 0.2))
+        assert [c.name for c in same.checks] == ["constant"] and not same.checks[0].passed
+        assert "undefined: all scores are equal" in str(same)
+        assert math.isnan(same.together.exponent.value) and "Laws" not in str(same)
+        exact = compare_scaling(sizes, sizes**-0.3)
+        assert not checks_of(exact)["noiseless"].passed
+        assert exact.together.exponent.interval is None
+        assert "noiseless" not in checks_of(compare_scaling(sizes, noisy(sizes**-0.3)))
+
+
 # --- invariants ---------------------------------------------------------------------------------
 
 
@@ -650,7 +722,8 @@ def test_json_keeps_its_promise(run, table):
     assert {"law", "exponent", "floor", "n_half", "hinge", "aicc", "weight"} <= set(
         data["models"][0]
     )
-    assert data["models"][0]["law"] == data["dimension"]["law"] == "hinge"
+    assert data["models"][0]["law"] == data["together"]["laws"][0] == "hinge"
+    assert data["dimension"]["law"] == ", ".join(data["together"]["laws"])
     assert sum(m["weight"] for m in data["models"]) == pytest.approx(1)
     assert len(data["predictions"]) == len(data["models"])
     code, out, _ = run(

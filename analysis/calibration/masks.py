@@ -41,7 +41,13 @@ def outlines(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
     def only(values: float) -> Outcome:
         return Outcome(False, error=values / mine - 1)
 
-    ceiling = dice_ceiling(rounds, n_resamples=999, rng=int(rng.integers(2**31)))
+    # Without habits: those are in `python -m analysis.calibration.habits`.
+    ceiling = dice_ceiling(
+        rounds,
+        method="ladder" if design.rounds > 2 else "two-raters",
+        n_resamples=999,
+        rng=int(rng.integers(2**31)),
+    )
     outcomes = {
         "interval: bracket from pairs": outcome(ceiling.bracket),
         "no ceiling: two raters": only(ceiling.pair.value),

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from annostat._version import __version__
 from annostat.arrays import FloatArray
+from annostat.ceilings.habits import BRACKET, MaskHabits, mask_habits
 from annostat.ceilings.ladder import (
     IN_SAMPLE,
     KURTOSIS_FROM,
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-BRACKET = (2 / 3, 3 / 4)  # of 1 − Dice of two raters, for log-concave and for unimodal noise
 WORSE = 1.5  # a rater this much further from the others than the nearest one is named
 
 
@@ -58,9 +58,9 @@ class DiceCeiling(Result):
     label : int
         Structure.
     method : str
-        "ladder" or "two-raters".
+        "shifts", "ladder" or "two-raters".
     dice, iou : Estimate
-        Ceiling of the mean over items, against one rater.
+        Ceiling of the mean over items, against one rater drawn at random.
     pair : Estimate
         Mean Dice of two raters.
     bracket : Estimate
@@ -79,6 +79,8 @@ class DiceCeiling(Result):
         Mean Dice of the pairs of raters of each item; NaN if one rater only looked.
     checks : tuple of Check
     provenance : Provenance
+    habits : MaskHabits or None
+        How raters differ, and the ceilings against each of them; None where it cannot be told.
     """
 
     label: int
@@ -96,6 +98,7 @@ class DiceCeiling(Result):
     pair_dice: FloatArray
     checks: tuple[Check, ...]
     provenance: Provenance
+    habits: MaskHabits | None = None
 
     @property
     def sees_the_law(self) -> bool:
@@ -119,6 +122,7 @@ class DiceCeiling(Result):
             "iou": self.iou.to_dict(),
             "pair_dice": self.pair.to_dict(),
             "bracket": self.bracket.to_dict(),
+            "habits": None if self.habits is None else self.habits.to_dict(),
             "ladder": [
                 {"k": r.k, "l": r.l, "x": r.x, "dice": r.dice.to_dict()} for r in self.ladder
             ],
@@ -135,8 +139,9 @@ class DiceCeiling(Result):
 
     def sections(self) -> list[Section]:
         """Return what a person should read."""
+        at_random = " at random" if self.method == "shifts" else ""
         lines = [
-            f"A perfect model scores a mean Dice of {self.dice} against one rater "
+            f"A perfect model scores a mean Dice of {self.dice} against one rater{at_random} "
             f"({len(self.items)} of {self.n_items} items)."
         ]
         rows = [
@@ -147,6 +152,8 @@ class DiceCeiling(Result):
                 ("two raters, Dice", self.pair),
                 ("bracket from pairs", self.bracket),
             )
+            # Habits are in the Dice of two raters, and would be in what is made of it.
+            if self.method != "shifts" or e is not self.bracket
         ]
         head = Section(
             "The ceiling: a perfect model against one rater",
@@ -162,7 +169,8 @@ class DiceCeiling(Result):
             ("k", "l", "1/k + 1/l", "Dice", "interval"),
             steps,
         )
-        return [head, ladder if steps else Section(), check_section(self.checks)]
+        raters = Section() if self.habits is None else self.habits.section()
+        return [head, raters, ladder if steps else Section(), check_section(self.checks)]
 
 
 def dice_ceiling(
@@ -185,8 +193,11 @@ def dice_ceiling(
         empty, are left out and counted: the ceiling is that of outlines, given that all drew one.
     label : int, optional
         Structure; the first one by default.
-    method : {"auto", "ladder", "two-raters"}
-        "auto" takes the ladder if there are three raters. A consensus of the same raters
+    method : {"auto", "shifts", "ladder", "two-raters"}
+        "shifts" allows for habits: raters who draw larger or smaller than others; it takes three
+        items (patients) that all raters drew, and raters who are the same persons throughout. The
+        others count habits as noise. "auto" takes the shifts where it can, else the ladder if
+        there are three raters. A consensus of the same raters
         (``"in-sample"``) is refused: each of them is a part of it, so it looks too good.
     level, n_resamples, rng, n_jobs, progress
         As everywhere; patients (`MaskRounds.cluster`) are resampled whole.
@@ -194,8 +205,9 @@ def dice_ceiling(
     Returns
     -------
     DiceCeiling
-        Intervals are bootstrap-t of log(1 − D) over patients. With two or three raters, who do not
-        show the law of the noise, the ceiling's interval is that of the bracket.
+        Intervals are bootstrap-t of log(1 − D) over patients; of the shifts, jackknife of it with
+        t, widened by the bracket, as raters with habits do not show the law of the noise. So does
+        the ladder's with three raters.
 
     Raises
     ------
@@ -211,6 +223,10 @@ def dice_ceiling(
     (1 − D_kl)² = c·x + g·z with z = (1/k³ + 1/l³)/x, and a perfect model has c + g. Both are
     ordinary least squares over the rungs. For two raters, 1 − D of a perfect model is ⅔ (Laplace)
     to ¾ (rectangular noise) of 1 − D of the pair, and 1/√2 of it if the noise is Gaussian.
+
+    The shifts take out how much larger each rater draws, on average over items, before a pair is
+    compared, and put it back as a distance between a perfect model and each rater
+    (`annostat.ceilings.habits.perfect_losses`); the ceiling is that of the best offset.
 
     It cannot be seen from masks whether all raters err in the same direction; the ceiling is that
     against labels that share such a bias. The IoU is D/(2 − D) of each pair's Dice, after its
@@ -229,7 +245,7 @@ def dice_ceiling(
             f"method {method!r} is in-sample: each rater is part of that consensus, so it scores "
             "better than any model can; use method='ladder'"
         )
-    method = check_choice("method", method, ("auto", *METHODS))
+    method = check_choice("method", method, ("auto", "shifts", *METHODS))
     level, rounds = check_level(level), as_mask_rounds(rounds)
     place = placed(rounds, label)
     codes = cluster_codes(rounds.cluster)
@@ -248,7 +264,18 @@ def dice_ceiling(
             "no item has masks by two raters that both drew something: there is nothing to compare"
         )
     most = most_raters(n_raters[used])
-    if method == "auto":
+    habits = None
+    differ = any(measured[i].pairs.any() for i in used)
+    if method in ("auto", "shifts") and differ:
+        habits = mask_habits(rounds, place, used, codes, level=level, n_jobs=n_jobs)
+        if habits is not None and 2 * habits.n_items < used.size and method == "auto":
+            habits = None
+        if habits is None and method == "shifts":
+            raise AnnostatError(
+                "shifts need raters who are the same persons throughout, and three items "
+                "(patients) that all of them drew; method='ladder' or 'two-raters' takes less"
+            )
+    if method in ("auto", "shifts"):
         method = "ladder" if most > 2 else "two-raters"
     if method == "ladder" and most < 3:
         raise AnnostatError(
@@ -285,6 +312,8 @@ def dice_ceiling(
                 return np.asarray(np.log(t[..., 3 + j] / t[..., 2]))
 
             ladder.append(Rung(k, l, 1 / k + 1 / l, estimate(rung)))
+    if habits is not None:
+        method, dice = "shifts", habits.one_of_them
     each = np.concatenate([measured[i].pairs for i in used])
     weights = np.concatenate(
         [np.full(measured[i].pairs.size, 1 / measured[i].pairs.size) for i in used]
@@ -305,7 +334,7 @@ def dice_ceiling(
         n_alone,
         n_empty,
         np.array([m.pair_dice for m in measured]),
-        _checks(rounds, dice, pair, tuple(ladder), n_alone, n_empty, measured, used),
+        _checks(rounds, dice, pair, tuple(ladder), n_alone, n_empty, measured, used, habits),
         Provenance(
             __version__,
             rounds.digest(),
@@ -313,6 +342,7 @@ def dice_ceiling(
             seed_of(rng),
             {"method": method, "level": level, "n_resamples": n_resamples},
         ),
+        habits,
     )
 
 
@@ -358,8 +388,9 @@ def _checks(
     n_empty: int,
     measured: list[MeasuredItem],
     used: NDArray[np.int64],
+    habits: MaskHabits | None,
 ) -> tuple[Check, ...]:
-    checks = []
+    checks = [] if habits is None else list(habits.checks)
     if n_empty:
         text = (
             f"On {n_empty} of {rounds.n_items} items a mask is empty: they are left out, so the "
@@ -370,7 +401,7 @@ def _checks(
         text = f"{n_alone} of {rounds.n_items} items have one rater only and are left out."
         checks.append(Check("one_rater", None, text, n_alone / rounds.n_items))
     loss = 1 - pair.value
-    if ladder and loss > 0 and math.isfinite(dice.value):
+    if ladder and habits is None and loss > 0 and math.isfinite(dice.value):
         ratio = (1 - dice.value) / loss
         error = (dice.standard_uncertainty or 0.0) / loss
         fits = BRACKET[0] - 2 * error <= ratio <= BRACKET[1] + 2 * error

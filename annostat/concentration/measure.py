@@ -37,11 +37,12 @@ from annostat.concentration.null import (
 )
 from annostat.concentration.result import Concentration, Excess, Null, grid_of
 from annostat.concentration.swaps import excess_by_swaps
+from annostat.concentration.unlike import pairing_p, rounds_alike
 from annostat.errors import AnnostatError, check_choice, check_count, check_level, check_number
 from annostat.labels import check_rounds
 from annostat.labels.rounds import Rounds
 from annostat.noise import NoiseComparison, NoiseFit, NoiseModel
-from annostat.resampling.generators import Rng, seed_of
+from annostat.resampling.generators import Rng, as_generator, seed_of
 from annostat.resampling.intervals import t_reach
 from annostat.resampling.parallel import Progress
 from annostat.results.estimates import Estimate, Interval
@@ -121,8 +122,10 @@ def concentration(
         The verdict is one-sided at 5%: T = S(top) − S(top; law fitted to the differences), with
         the law fitted again to each simulated set of differences. With `rounds`, sets are all
         errors against both labels, dealt out anew: under pure noise they are alike, whatever
-        their law. With a fit to other items, sets are drawn from the law that its differences
-        and the errors together speak for.
+        their law; and the exact test of `excess_by_swaps`, which lets one round be heavier-tailed
+        than the other and the items of a cluster err together: p is the larger one. With a fit to
+        other items, sets are drawn from the law that its differences and the errors together
+        speak for.
 
     Raises
     ------
@@ -195,7 +198,22 @@ def concentration(
             progress=progress,
         )
         null = _null(source, words, done, loss, top, level)
-        excess = _excess(observed, null, (worst_share, gini), top, level)
+        pairing = None
+        if isinstance(source, Both) and w is None:
+            paired = source.paired
+            two = source.first[paired], source.second
+            units = None if codes is None else np.unique(codes[paired], return_inverse=True)[1]
+            generator = as_generator(rng).spawn(2)[1]
+            chosen: dict[str, Any] = {"top": top, "loss": loss, "n_resamples": n_resamples}
+            alike = rounds_alike(*two, units, generator=generator, **chosen)
+            reason = ""
+            if alike.passed is False:
+                reason = "no interval: the two rounds differ in their laws"
+            elif units is not None:
+                reason = "no interval: items of a cluster may share their difficulty"
+            pairing = pairing_p(*two, units, generator=generator, **chosen), reason
+            checks.append(alike)
+        excess = _excess(observed, null, (worst_share, gini), pairing, top, level)
     worst = curve.order[: max(int(np.searchsorted(curve.mass, top * curve.mass[-1] - 1e-9)), 1)]
     in_worst = np.zeros(n, dtype=bool)
     in_worst[worst] = True
@@ -316,16 +334,19 @@ def _excess(
     observed: Mapping[str, float],
     null: Null,
     spreads: tuple[Estimate, Estimate],
+    pairing: tuple[float, str] | None,
     top: float,
     level: float,
 ) -> Excess:
-    """Return observed less expected, and the verdict."""
+    """Return observed less expected, and the verdict; it takes both tests, where there are two."""
     done = null.simulated
     estimates = []
     for key, j, own in (("worst_share", -3, spreads[0]), ("gini", -2, spreads[1])):
         gap = observed[key] - null.expected[key].value
         error = own.standard_uncertainty
         note = own.note
+        if pairing is not None:
+            note = note or pairing[1]
         interval = None
         if error is not None:
             error = math.hypot(error, float(done.laws[:, j].std(ddof=1)))
@@ -333,19 +354,26 @@ def _excess(
             if not note:
                 interval = Interval(gap - reach, gap + reach, level, "normal, jackknife and refits")
         estimates.append(Estimate(gap, error, interval, "", note))
-    p = done.p_value(observed["worst_share"], -3)
+    dealt = done.p_value(observed["worst_share"], -3)
+    p = dealt if pairing is None else max(dealt, pairing[0])
     p_gini = done.p_value(observed["gini"], -2)
     share = 100 * null.expected["worst_share"].value
     if p <= ALPHA:
         verdict = (
             f"That is more than noise alone explains: it would give {share:.1f}% ({p_text(p)})"
         )
+    elif dealt <= ALPHA:
+        verdict = (
+            f"One law of noise would give {share:.1f}%; but rounds that differ, or items of a "
+            f"cluster that err together, explain as much ({p_text(p)})"
+        )
     else:
         verdict = (
             f"Noise alone would give {share:.1f}%: no sign that the error sits on a few items "
             f"more than noise does ({p_text(p)})"
         )
-    return Excess(estimates[0], estimates[1], p, p_gini, verdict)
+    other = None if pairing is None else pairing[0]
+    return Excess(estimates[0], estimates[1], p, p_gini, verdict, other)
 
 
 def _dominance(curve: Curve) -> Check:

@@ -74,8 +74,12 @@ class Excess:
     worst_share, gini : Estimate
         Observed less expected.
     p_value, p_value_gini : float
-        One-sided: how often noise alone exceeds the law fitted to it by as much.
+        One-sided: how often noise alone exceeds the law fitted to it by as much. With rounds,
+        `p_value` is the larger of that and of `p_value_pairing`.
     verdict : str
+    p_value_pairing : float or None
+        Of the exact test that lets rounds differ and items of a cluster err together (errors of
+        the second round paired anew with the first's); None without rounds, or with weights.
     """
 
     worst_share: Estimate
@@ -83,6 +87,7 @@ class Excess:
     p_value: float
     p_value_gini: float
     verdict: str
+    p_value_pairing: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
@@ -91,6 +96,7 @@ class Excess:
             "gini": self.gini.to_dict(),
             "p_value": self.p_value,
             "p_value_gini": self.p_value_gini,
+            "p_value_pairing": self.p_value_pairing,
             "verdict": self.verdict,
         }
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from annostat._names import renamed
 from annostat._version import __version__
@@ -180,22 +180,13 @@ def excess_by_swaps(
     if not differences.any() or not sums.any():
         raise AnnostatError("the two rounds, or the model and the rounds, agree on every item")
     codes = cluster_codes(None if rounds.cluster is None else rounds.cluster[complete])
-    units = len(sums) if codes is None else int(codes.max()) + 1
-    share, of_noise = (float(Curve.of(x).share(top)) for x in (sums, differences))
-    generator = as_generator(rng)
-    beyond, done = 0, 0
-    while done < n_resamples:
-        size = min(max(1, BLOCK // len(sums)), n_resamples - done)
-        swap = generator.random((size, units)) < 0.5
-        swap = swap if codes is None else swap[:, codes]
-        first = np.where(swap, differences, sums)
-        gaps = _shares(first, top) - _shares(sums + differences - first, top)
-        beyond += int((gaps >= share - of_noise - 1e-12).sum())
-        done += size
+    share, of_noise, p = swap_losses(
+        sums, differences, codes, top=top, n_resamples=n_resamples, generator=as_generator(rng)
+    )
     return SwapTest(
         share,
         of_noise,
-        (1 + beyond) / (1 + n_resamples),
+        p,
         top,
         loss,
         len(sums),
@@ -210,7 +201,39 @@ def excess_by_swaps(
     )
 
 
-def _shares(losses: FloatArray, top: float) -> FloatArray:
+def swap_losses(
+    first: FloatArray,
+    second: FloatArray,
+    codes: NDArray[np.int64] | None,
+    *,
+    top: float,
+    n_resamples: int,
+    generator: np.random.Generator,
+    two_sided: bool = False,
+) -> tuple[float, float, float]:
+    """Return the worst shares of two losses of each item, and the p of their difference.
+
+    The two of an item, or of a whole cluster, are swapped or not at random. One-sided: the first
+    is the more concentrated one.
+    """
+    units = len(first) if codes is None else int(codes.max()) + 1
+    share, other = (float(Curve.of(x).share(top)) for x in (first, second))
+    beyond, done = 0, 0
+    while done < n_resamples:
+        size = min(max(1, BLOCK // len(first)), n_resamples - done)
+        swap = generator.random((size, units)) < 0.5
+        swap = swap if codes is None else swap[:, codes]
+        one = np.where(swap, second, first)
+        gaps = shares(one, top) - shares(first + second - one, top)
+        if two_sided:
+            beyond += int((np.abs(gaps) >= abs(share - other) - 1e-12).sum())
+        else:
+            beyond += int((gaps >= share - other - 1e-12).sum())
+        done += size
+    return share, other, (1 + beyond) / (1 + n_resamples)
+
+
+def shares(losses: FloatArray, top: float) -> FloatArray:
     """Return the share of the worst fraction of each row, as `Curve.share` has it."""
     n = losses.shape[1]
     whole = int(np.floor(top * n + 1e-9))

@@ -224,3 +224,29 @@ def unanimous(patterns: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return in which patterns all raters that decided say the same."""
     most = patterns.max(axis=1, keepdims=True)
     return np.asarray(((patterns == most) | (patterns < 0)).all(axis=1))
+
+
+def two_raters(
+    patterns: NDArray[np.int64], counts: NDArray[np.int64]
+) -> dict[tuple[int, int], tuple[float, float]] | None:
+    """Return the sharp limits of (rater, label) of two raters of binary masks; None without data.
+
+    The table of the pixels that both looked at has three degrees of freedom, the model five
+    parameters. If the raters err independently given the truth, the sensitivity of one is at least
+    P(both mark)/P(the other marks), which it has where the other one is perfect, and at most 1; so
+    is the specificity, of what is not marked.
+    """
+    both = (patterns >= 0).all(axis=1)
+    total = float(counts[both].sum())
+    if not total:
+        return None
+    limits = {}
+    for label in (0, 1):
+        mine = patterns[both] == label
+        together = float(counts[both][mine.all(axis=1)].sum())
+        for r in (0, 1):
+            other = float(counts[both][mine[:, 1 - r]].sum())
+            if not other:
+                return None
+            limits[r, label] = (together / other, 1.0)
+    return limits

@@ -26,6 +26,7 @@ from annostat.consensus.decisions import (
     prior_of,
     standard_errors,
     tied,
+    two_raters,
     unanimous,
 )
 from annostat.errors import AnnostatError, check_choice, check_count, check_level, check_number
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+OPEN = "two raters do not identify it: the limits are those of all truths that explain both"
 ALONE = (
     "one item (or patient): pixels are taken as independent, and where neighbours err together, as "
     "along an edge, the interval is several times too narrow"
@@ -192,7 +194,8 @@ class Staple(Result):
         for name in self.names:
             row = [name]
             for label in shown_labels:
-                row += [self.quality[name, label].short(), self.quality[name, label].range()]
+                found = self.quality[name, label]
+                row += ["–" if found.note == OPEN else found.short(), found.range()]
             rows.append(row)
         prior = ", ".join(
             f"{label}: {format_number(float(p))}"
@@ -267,7 +270,8 @@ def staple(
     intervals are logit ± t. One item alone has those of the observed information, which counts
     pixels as independent: neighbours are not, and the note says so. Raters are taken to err
     independently given the truth. Where an edge is hard for all of them they do not, and their
-    sensitivity comes out too high, whatever the number of items. A rater's
+    sensitivity comes out too high, whatever the number of items. Two raters of binary masks do not
+    identify their qualities: the interval is then `two_raters`, at level 1. A rater's
     sensitivity is NaN if no pixel is inside at all (all masks empty), the specificity if none is
     outside; the mask is then the raters' common one.
 
@@ -331,6 +335,12 @@ def staple(
             quality[name, label] = _estimate(
                 float(fit.theta[r, s, s]), float(spread[r, s]), level, how, units
             )
+    brackets = two_raters(patterns, counts) if len(raters) == 2 and n_labels == 2 else None
+    if brackets is not None:
+        for (r, s), (low, high) in brackets.items():
+            found = quality[raters[r], all_labels[s]]
+            limits = Interval(low, high, 1.0, "all that two raters leave open")
+            quality[raters[r], all_labels[s]] = Estimate(found.value, None, limits, "", OPEN)
     n_tied = int(counts[tied(fit.posterior)].sum())
     hashed = digest(patterns, per_item)
     options = {
@@ -407,6 +417,12 @@ def _checks(
     if worse and not np.isnan(fit.theta).any():
         text = f"{', '.join(worse)} answers no better than chance: look at these masks."
         checks.append(Check("better_than_chance", False, text))
+    if len(names) == 2 and not np.isnan(fit.theta).any():
+        text = (
+            "Two raters do not identify their qualities: what EM settles on is one answer of many. "
+            "Printed is the range of all, if raters err independently; a third rater decides."
+        )
+        checks.append(Check("identified", False, text))
     return tuple(checks)
 
 

@@ -64,7 +64,7 @@ def plot_scaling(result: ScalingComparison, *, ax: Axes | None = None) -> Axes:
     _draw_band(ax, best, first, last)
     for x in beyond:
         _draw_band(ax, best, float(x[0]), float(x[-1]), alpha=0.08)
-    for fit in sorted(result.fits, key=lambda f: f.weight):
+    for fit in reversed(result.fits):
         colour, dash = STYLES[fit.name]
         width, order = (2.0, 3) if fit is best else (1.1, 2)
         ax.plot(
@@ -73,7 +73,7 @@ def plot_scaling(result: ScalingComparison, *, ax: Axes | None = None) -> Axes:
             color=colour,
             ls=dash,
             lw=width,
-            label=f"{fit.label} ({fit.weight:.0%})",
+            label=f"{fit.label} ({_standing(result, fit)})",
             zorder=order,
         )
         for x in beyond:
@@ -88,7 +88,7 @@ def plot_scaling(result: ScalingComparison, *, ax: Axes | None = None) -> Axes:
     if result.given_floor is not None:
         low = min(low, result.given_floor.value)
     for x in beyond:
-        ends = [float(fit.curve(x[-1:])[0]) for fit in result.fits if fit.weight > 0.01]
+        ends = [float(fit.curve(x[-1:])[0]) for fit in result.fits if not fit.weight <= 0.01]
         low, high = min([low, *ends]), max([high, *ends])
     ax.set_ylim(low / 1.25, high * 1.25)
     ax.set_xlim(min([first, *asked]) / 1.3, max([last, *asked]) * 1.3)
@@ -100,14 +100,25 @@ def plot_scaling(result: ScalingComparison, *, ax: Axes | None = None) -> Axes:
     ax.set_xlabel(result.size_name)
     ax.set_ylabel(result.loss_name)
     ax.set_title(
-        f"Naive slope {result.log_slope.short()}; exponent of the best law "
-        f"{best.exponent.short()} ({best.exponent.range()})",
+        f"Naive slope {result.log_slope.short()}; exponent of the laws not refuted "
+        f"{result.together.exponent.short()} ({result.together.exponent.range()})",
         fontsize=10,
     )
     ax.legend(
-        frameon=False, fontsize=8, loc="upper right", title="law (Akaike weight)", title_fontsize=8
+        frameon=False,
+        fontsize=8,
+        loc="upper right",
+        title="law (Akaike weight)" if result.weighed else "law",
+        title_fontsize=8,
     )
     return spelt_out(ax)
+
+
+def _standing(result: ScalingComparison, fit: ScalingFit) -> str:
+    """Return how a law stands: its weight, or whether it is refuted where nothing is weighed."""
+    if result.weighed:
+        return f"{fit.weight:.0%}"
+    return "not refuted" if fit.name in result.together.laws else "refuted"
 
 
 def _draw_band(ax: Axes, fit: ScalingFit, first: float, last: float, alpha: float = 0.18) -> None:

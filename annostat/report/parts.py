@@ -198,17 +198,19 @@ def _given_up(result: NoiseComparison) -> list[Section]:
 def _scaling(result: ScalingComparison) -> Part:
     from annostat.plotting import plot_scaling
 
-    best = result.best
+    best, kept = result.best, result.together
+    names = ", ".join(result.fit_of(name).label for name in kept.laws)
     answer = (
-        f"{result.loss_name} against {result.size_name}: {best.label} fits best, exponent "
-        f"{best.exponent.short()} ({best.exponent.range()})."
+        f"{result.loss_name} against {result.size_name}: exponent {kept.exponent.short()} "
+        f"({kept.exponent.range()}) over the laws that are not refuted ({names})"
+        + (f"; {best.label} fits best." if result.weighed else ".")
     )
     picture = Picture.of(
         plot_scaling,
         result,
         alt=f"{result.loss_name} against {result.size_name} on logarithmic axes, with the fitted "
-        f"laws: {best.label} fits best.",
-        caption=f"{result.loss_name} against {result.size_name}, with the laws and their weights.",
+        f"laws: not refuted are {names}.",
+        caption=f"{result.loss_name} against {result.size_name}, with the laws.",
         size=(7.5, 5.0),
     )
     return Part.of(

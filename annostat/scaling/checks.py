@@ -12,6 +12,7 @@ from annostat.results.result import Check
 from annostat.scaling.fit import ScalingFit, exact, interval_cell
 from annostat.scaling.laws import Law, Power
 from annostat.scaling.solve import Points, Prior
+from annostat.scaling.together import is_constant
 
 
 def check_series(
@@ -24,6 +25,9 @@ def check_series(
     """Look at what the fits assume."""
     best = fits[0]
     checks = []
+    if is_constant(points.y):
+        text = "All scores are equal: nothing moves with size, so there is no exponent to estimate."
+        return [Check("constant", False, text, float(np.exp(points.y[0])))]
     line = Power(points)
     turn = (
         ", against what the laws say."
@@ -62,13 +66,19 @@ def check_series(
                 ": models saturate elsewhere (data, teacher, training); look at the free law."
             )
         checks.append(Check("floor_agrees", agrees, text))
-    if not exact(best.law):
+    if exact(best.law):
+        text = (
+            f"The points lie on the {best.label} up to rounding, as scores of trained models do "
+            "not: were they read off a fitted curve? No interval can be given."
+        )
+        checks.append(Check("noiseless", False, text, best.law.rss))
+    else:
         checks += [_lack_of_fit(best.law, points), _unequal(best.law, points)]
     checks = [c for c in checks if c.name]
     if left_out:
         text = f"Too few points for {', '.join(left_out)}; train more sizes to tell these apart."
         checks.append(Check("laws_left_out", None, text))
-    near = [f for f in fits if f.weight > 0.1]
+    near = [f for f in fits if f.weight > 0.1]  # none below nine sizes, where nothing is weighed
     if len(near) > 1:
         low, high = min(f.exponent.value for f in near), max(f.exponent.value for f in near)
         text = (

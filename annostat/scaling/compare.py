@@ -32,6 +32,7 @@ from annostat.scaling.fit import (
 )
 from annostat.scaling.slopes import LOSS_KINDS, dimension, log_slope, numbers, positive
 from annostat.scaling.solve import Points
+from annostat.scaling.together import N_WEIGHED, Together, is_constant, together
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,14 +45,17 @@ class ScalingComparison(Result):
     Attributes
     ----------
     fits : tuple of ScalingFit
-        In the order of AICc.
+        In the order of AICc; below nine sizes, where AICc takes a floor for none, of their
+        residual SD, without weights.
+    together : Together
+        The laws that are not refuted, and the union of their intervals.
     log_slope : Estimate
         The naive log-log slope, with HC3 errors.
     floor_bias : Estimate
         By how much the naive slope misses the exponent if the law with a floor holds: the
         log-log slope of that law's curve at the same sizes, less its exponent.
     dimension : Estimate
-        Implied by the exponent of the best law, for `loss_kind`.
+        Implied by the exponent of the laws that are not refuted, for `loss_kind`.
     predictions : tuple of (law, Prediction)
         What was asked for, by every law.
     checks : tuple of Check
@@ -60,6 +64,7 @@ class ScalingComparison(Result):
     """
 
     fits: tuple[ScalingFit, ...]
+    together: Together
     log_slope: Estimate
     floor_bias: Estimate
     dimension: Estimate
@@ -77,8 +82,13 @@ class ScalingComparison(Result):
 
     @property
     def best(self) -> ScalingFit:
-        """The law of the smallest AICc."""
+        """The law of the smallest AICc; below nine sizes, of the smallest residual SD."""
         return self.fits[0]
+
+    @property
+    def weighed(self) -> bool:
+        """Whether there are sizes enough to weigh laws by AICc (nine)."""
+        return int(np.unique(self.sizes).size) >= N_WEIGHED
 
     @property
     def loss_name(self) -> str:
@@ -91,8 +101,12 @@ class ScalingComparison(Result):
         return self.fits[names.index(check_choice("law", law, names))]
 
     def dimension_for(self, loss_kind: str, *, law: str | None = None) -> Estimate:
-        """Return the implied dimension for a kind of loss, from the exponent of a law."""
-        return dimension((self.best if law is None else self.fit_of(law)).exponent, loss_kind)
+        """Return the implied dimension for a kind of loss, from the exponent of a law.
+
+        Without a name it is that of all laws that are not refuted.
+        """
+        exponent = self.together.exponent if law is None else self.fit_of(law).exponent
+        return dimension(exponent, loss_kind)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the promised JSON object."""
@@ -103,12 +117,13 @@ class ScalingComparison(Result):
             "n_points": int(self.sizes.size),
             "n_sizes": int(np.unique(self.sizes).size),
             "models": [fit.to_dict() for fit in self.fits],
+            "together": self.together.to_dict(),
             "log_slope": self.log_slope.to_dict(),
             "floor_bias": self.floor_bias.to_dict(),
             "dimension": {
                 **self.dimension.to_dict(),
                 "loss_kind": self.loss_kind,
-                "law": self.best.name,
+                "law": ", ".join(self.together.laws),
             },
             "predictions": [{"law": law, **p.to_dict()} for law, p in self.predictions],
             "checks": [c.to_dict() for c in self.checks],
@@ -139,25 +154,38 @@ class ScalingComparison(Result):
         """Return what a person should read."""
         best = self.best
         n_sizes = np.unique(self.sizes).size
-        lines = [
-            f"{self.loss_name} against {self.size_name}: {self.sizes.size} points, "
-            f"{n_sizes} sizes. Best by AICc: {best.label}"
-            + (f", weight {percent(round(best.weight, 2))}." if len(self.fits) > 1 else "."),
-            *self._said(best),
-        ]
+        head = (
+            f"{self.loss_name} against {self.size_name}: {self.sizes.size} points, {n_sizes} sizes."
+        )
+        if self.weighed:
+            head += f" Best by AICc: {best.label}"
+            head += f", weight {percent(round(best.weight, 2))}." if len(self.fits) > 1 else "."
+        if is_constant(np.log(self.losses)):
+            return [Section("", lines=[head, *self._kept()]), check_section(self.checks)]
+        alone = self.together.laws == (best.name,)
+        lines = [head, *self._kept(), *(self._said(best) if self.weighed or alone else [])]
         rows = [
             [
                 f.label,
                 *(interval_cell(e) for e in (f.exponent, f.floor, f.n_half, f.hinge)),
-                format_number(f.aicc - best.aicc, 1) if f is not best else "0",
-                f"{f.weight:.2f}" if math.isfinite(f.weight) else "–",
+                *(
+                    [
+                        format_number(f.aicc - best.aicc, 1) if f is not best else "0",
+                        f"{f.weight:.2f}" if math.isfinite(f.weight) else "–",
+                    ]
+                    if self.weighed
+                    else [f.residual_sd.short(), "no" if f.name in self.together.laws else "yes"]
+                ),
             ]
             for f in self.fits
         ]
         level = percent(best.level)
         table = Section(
             f"Laws ({level} intervals)",
-            ("law", "exponent α", "floor E", "N½", "hinge", "ΔAICc", "weight"),
+            (
+                *("law", "exponent α", "floor E", "N½", "hinge"),
+                *(("ΔAICc", "weight") if self.weighed else ("residual SD", "refuted")),
+            ),
             rows,
         )
         slopes = [
@@ -189,6 +217,25 @@ class ScalingComparison(Result):
                 )
             )
         return [*sections, check_section(self.checks)]
+
+    def _kept(self) -> list[str]:
+        """Return the sentence on the laws that are not refuted, and what they say together."""
+        found = self.together.exponent
+        if len(self.fits) == 1 and found.interval is not None:
+            return []  # one law was asked for: its row says it all
+        names = [self.fit_of(name).label for name in self.together.laws]
+        if not math.isfinite(found.value):
+            return [f"The exponent is {found.note}."]
+        if found.interval is None:
+            return [f"The exponent of the {names[0]} is {found.short()}; {found.note}."]
+        text = f"Not refuted: {' or '.join(names)}"
+        if len(names) == 1:
+            text = f"All laws but the {names[0]} are refuted"
+        said = f"exponent α {interval_cell(self.together.exponent)}"
+        if math.isfinite(self.together.floor.value):
+            said += f", floor {interval_cell(self.together.floor)}"
+        over = ", over all of them" * (len(names) > 1)
+        return [f"{text}; {said}{over}."]
 
     def _bias(self) -> list[str]:
         """Return the sentence on what a floor does to the naive slope."""
@@ -272,9 +319,10 @@ def compare_scaling(
     Returns
     -------
     ScalingComparison
-        Laws in the order of AICc. Intervals are where the profile of
-        ν·log(residual sum of squares), plus the penalty of a given floor, rises by
-        ν·log(1 + F/ν), F the quantile of the F distribution with 1 and ν degrees of freedom.
+        Laws in the order of AICc, and what those that are not refuted say together. Intervals
+        are where the profile of ν·log(residual sum of squares), plus the penalty of a given
+        floor, rises by ν·log(1 + F/ν), F the quantile of the F distribution with 1 and ν degrees
+        of freedom.
 
     Raises
     ------
@@ -330,13 +378,16 @@ def compare_scaling(
         if name == "power_given_floor" and prior is None:
             continue
         k = kind.n_parameters + 1 - (given is not None)
-        if n_sizes < kind.n_sizes or (size.size < k + 2 and name != "power"):
-            left_out.append(f"{name} ({k + 2} points of {kind.n_sizes} sizes)")
+        # The simple laws need two degrees of freedom; the broken law one more, for its AICc.
+        least = k + 2 if name == "broken" else k + 1
+        if n_sizes < kind.n_sizes or (size.size < least and name != "power"):
+            left_out.append(f"{name} ({least} points of {kind.n_sizes} sizes)")
             continue
         fits.append(fit_law(name, points, given, robust, k, level, centre))
     if not fits:
         raise AnnostatError(f"too few points for the laws asked for; needed: {', '.join(left_out)}")
-    fits = with_weights(fits)
+    fits = with_weights(fits, weighed=n_sizes >= N_WEIGHED)
+    kept = together(fits, left_out, level)
     asked = positive("at", np.atleast_1d(at))
     predictions = tuple((f.name, p) for f in fits for p in f.predict(asked))
     hashed = digest(np.stack([size, loss, weight]))
@@ -352,9 +403,10 @@ def compare_scaling(
     }
     return ScalingComparison(
         fits=tuple(fits),
+        together=kept,
         log_slope=log_slope(size, loss, level=level),
         floor_bias=floor_bias(fits, size),
-        dimension=dimension(fits[0].exponent, loss_kind),
+        dimension=dimension(kept.exponent, loss_kind),
         loss_kind=loss_kind,
         predictions=predictions,
         checks=tuple(check_series(points, fits, prior, left_out, higher_is_better)),

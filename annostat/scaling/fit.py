@@ -69,7 +69,8 @@ class ScalingFit:
     residual_sd : Estimate
         Relative standard deviation of one loss about the law.
     log_likelihood, aicc, weight : float
-        Gaussian in log loss; AICc is NaN where it does not exist (n ≤ k + 1).
+        Gaussian in log loss; AICc is NaN where it does not exist (n ≤ k + 1), the weight below
+        nine sizes.
     """
 
     name: str
@@ -238,8 +239,16 @@ def fit_law(
     )
 
 
-def with_weights(fits: Sequence[ScalingFit]) -> list[ScalingFit]:
-    """Return the fits in the order of AICc, with their Akaike weights."""
+def with_weights(fits: Sequence[ScalingFit], *, weighed: bool = True) -> list[ScalingFit]:
+    """Return the fits in the order of AICc, with their Akaike weights.
+
+    Unweighed, they are in the order of their residual SD, and their weights are NaN.
+    """
+    if not weighed:
+        return sorted(
+            fits,
+            key=lambda f: (0.0 if exact(f.law) else f.residual_sd.value, f.n_parameters),
+        )
     ranked = sorted(fits, key=lambda f: f.aicc if math.isfinite(f.aicc) else math.inf)
     gaps = np.array([f.aicc for f in ranked]) - ranked[0].aicc
     w = np.exp(-gaps / 2)

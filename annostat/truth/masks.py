@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from annostat._version import __version__
 from annostat.arrays import FloatArray
+from annostat.ceilings.habits import BRACKET, mask_habits
 from annostat.ceilings.ladder import complement
-from annostat.ceilings.masks import BRACKET, DiceCeiling, dice_ceiling
+from annostat.ceilings.masks import DiceCeiling, dice_ceiling
 from annostat.consensus.staple_masks import Staple, staple
 from annostat.errors import AnnostatError, check_level
 from annostat.labels.masks import MaskRounds, as_mask_rounds
@@ -26,6 +27,7 @@ from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check, Provenance, Result, check_section
 from annostat.results.sections import Section
 from annostat.results.text import plain
+from annostat.truth.mask_verdicts import MaskVerdict, mask_verdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,6 +50,8 @@ class MaskScore:
     by_rater : mapping of str to float
         Mean Dice against each rater.
     check : Check
+    verdict : MaskVerdict or None
+        What its errors have in common with the raters'; None below three items.
     """
 
     name: str
@@ -57,6 +61,7 @@ class MaskScore:
     gap: Estimate
     by_rater: Mapping[str, float]
     check: Check
+    verdict: MaskVerdict | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
@@ -68,6 +73,7 @@ class MaskScore:
             "gap_to_ceiling": self.gap.to_dict(),
             "dice_by_rater": plain(dict(self.by_rater)),
             "check": self.check.to_dict(),
+            "verdict": None if self.verdict is None else self.verdict.to_dict(),
         }
 
 
@@ -151,9 +157,9 @@ class MaskComparison(Result):
         sections = [Section("What was read", lines=[*rounds.notes])] if rounds.notes else []
         for label, ceiling in self.ceilings.items():
             of = f" (label {label})" if several else ""
-            head, ladder, _ = ceiling.sections()
+            head, *more, _ = ceiling.sections()
             lines = [f"{rounds.n_raters} raters, {rounds.n_items} items{of}.", *head.lines]
-            sections += [Section(head.title + of, head.columns, head.rows, lines), ladder]
+            sections += [Section(head.title + of, head.columns, head.rows, lines), *more]
             mine = [m for m in self.models if m.label == label]
             if mine:
                 rows = [
@@ -238,9 +244,9 @@ def compare_masks(
     -------
     MaskComparison
         A model's Dice is the mean over raters of the mean over the items of the ceiling; the
-        interval of its gap to the ceiling is bootstrap-t over patients, both resampled together.
-        With two or three raters it is careful (98 to 100%); with five it holds that of a perfect
-        model in 84% instead of 95%, as the ladder is low by a thousandth of Dice.
+        interval of its gap to the ceiling is the jackknife's, widened by what the raters leave
+        open about the law of the noise (bootstrap-t where habits cannot be told). A gap accuses
+        nobody: whether a model is made of the raters' masks is the question of `MaskVerdict`.
 
     Raises
     ------
@@ -369,8 +375,29 @@ def _score(
     own = Sums.of(np.column_stack([np.ones(items.size), mean_loss, mean_iou]), units)
     dice = complement(own, lambda t: np.log(t[..., 1] / t[..., 0]), **options)
     iou = complement(own, lambda t: np.log(1 - t[..., 2] / t[..., 0]), **options)
-    gap = _gap(ceiling, kept, mean_loss, rounds, items, **options)
-    return MaskScore(name, label, dice, iou, gap, by_rater, _verdict(name, ceiling, dice, gap))
+    drew = (models.values[m, items] == place).reshape(items.size, -1).any(axis=1)
+    complete = there.all(axis=0) & drew
+    verdict = None
+    if complete.any():
+        verdict = mask_verdict(
+            [rounds.values[r, items[complete]] == place for r in range(rounds.n_raters)],
+            models.values[m, items[complete]] == place,
+            rounds.names,
+            cluster_codes(
+                None if rounds.cluster is None else list(rounds.cluster[items[complete]])
+            ),
+            level=level,
+        )
+    habits = ceiling.habits
+    if habits is not None and not np.array_equal(items[complete], habits.items):
+        codes = cluster_codes(None if rounds.cluster is None else list(rounds.cluster))
+        habits = mask_habits(rounds, place, items[complete], codes, level=level)
+    if habits is not None:
+        gap = habits.sums.gap(mean_loss[complete], level)  # of outlines, where the model has one
+    else:
+        gap = _gap(ceiling, kept, mean_loss, rounds, items, **options)
+    check = _verdict(name, ceiling, dice, gap, verdict)
+    return MaskScore(name, label, dice, iou, gap, by_rater, check, verdict)
 
 
 def _gap(
@@ -422,26 +449,35 @@ def _widened(found: Interval, ceiling: DiceCeiling, value: float) -> Interval:
     )
 
 
-def _verdict(name: str, ceiling: DiceCeiling, dice: Estimate, gap: Estimate) -> Check:
+def _verdict(
+    name: str, ceiling: DiceCeiling, dice: Estimate, gap: Estimate, verdict: MaskVerdict | None
+) -> Check:
     key = f"model_{name}" + (f"_{ceiling.label}" if ceiling.label != 1 else "")
+    found = None if verdict is None else verdict.check(name, key)
+    if found is not None:
+        return found
     if gap.interval is None:
         return Check(key, None, f"{name}: whether it is at the ceiling cannot be told.")
     room = f"{gap.short()} ({gap.range()})"
+    leans = "" if verdict is None else verdict.leaning(name)
     if gap.interval.high < 0:
         text = (
-            f"{name} scores above a perfect model ({dice.short()} against {ceiling.dice.short()}). "
-            "Unless that is by a few thousandths, by which the ceiling itself may be low, it has "
-            "seen these masks, or is made of them; score it on raters it has not seen."
+            f"{name} scores above a perfect model ({dice.short()} against "
+            f"{ceiling.dice.short()}), which noise of other laws than assumed can bring about"
         )
-        return Check(key, False, text, gap.value)
+        if verdict is None:
+            text += ", as can masks that it has seen"
+        else:
+            text += "; its errors do not go together with those of the raters"
+        return Check(key, None, f"{text}.{leans}", gap.value)
     if gap.interval.low > 0:
         text = f"{name} is below the ceiling by {room} in Dice: a better model can still gain that."
-        return Check(key, True, text, gap.value)
+        return Check(key, True, text + leans, gap.value)
     text = (
         f"{name} cannot be told from a perfect model: the ceiling is higher by {room} in Dice. "
         "No better model could show it on these masks."
     )
-    return Check(key, True, text, gap.value)
+    return Check(key, True, text + leans, gap.value)
 
 
 __all__ = ["MaskComparison", "MaskScore", "compare_masks"]
