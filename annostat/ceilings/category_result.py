@@ -180,13 +180,10 @@ class CategoryBounds(Result):
 
     def sections(self) -> list[Section]:
         """Return what a person should read."""
-        parts = [Section(lines=(f"Answer  {self.answer()}", f"Quote   {self.quote()}"))]
-        if self.checks:
-            parts.append(check_section(self.checks))
-        parts.append(self.table())
+        parts = [self.opening(), self.table()]
         if self.agreement is not None:
             parts.append(self.agreement.table())
-        return parts
+        return [*parts, check_section(self.checks, when="all")]
 
 
 def _said(ceiling: Ceiling) -> str:

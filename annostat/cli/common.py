@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from annostat.errors import UNPRINTABLE, AnnostatError, shown
+from annostat.results.text import hang
 
 if TYPE_CHECKING:
     import numpy as np
@@ -182,6 +183,12 @@ def input_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return table_options(run_options(json_option(command)))
 
 
+def screen_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of what the screen shows."""
+    text = "Show everything: every model, every check."
+    return click.option("--all", "everything", is_flag=True, help=text)(command)
+
+
 def add(command: Callable[..., Any], *options: Callable[..., Any]) -> Callable[..., Any]:
     """Apply click's decorators so that the help page keeps their order."""
     for option in reversed(options):
@@ -296,7 +303,7 @@ def publish(
     """Print what was read and the results as text, or write them as JSON."""
     target = options["json_file"]
     if target:
-        parts = {name: result.to_dict() for name, result in results.items()}
+        parts = {name: with_headline(result) for name, result in results.items()}
         shape = {"strata": parts} if by else parts[""]
         shape = {"read": None if read is None else read.to_dict(), **shape}
         text = json.dumps(shape, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
@@ -307,13 +314,41 @@ def publish(
         from annostat.files import write_text
 
         write_text(target, text)
+    width, everything = shutil.get_terminal_size((80, 24)).columns, options.get("everything", False)
     if read is not None:
-        click.echo("\n".join(read.lines(shutil.get_terminal_size((80, 24)).columns)) + "\n")
+        click.echo("\n".join(read.lines(width)))
     for name, result in results.items():
         if by:
-            click.echo(f"== {by}: {name} ==\n")
-        click.echo(str(result))
+            click.echo(f"\n== {by}: {name} ==\n")
+        elif read is not None and not result.answer():
+            click.echo()
+        click.echo(result.to_text(width=width, everything=everything))
         click.echo()
+    if any(result.answer() for result in results.values()):
+        click.echo("\n".join(hang("More", more(options), width)))
+
+
+# What a screen points to, in this order, where the command has it and it was not given.
+MORE = {
+    "everything": "--all every model and check",
+    "plot_file": "--plot FILE",
+    "items_file": "--items FILE.csv",
+    "report_file": "--report FILE.html",
+    "json_file": "--json FILE",
+}
+
+
+def more(options: Mapping[str, Any]) -> str:
+    """Return the options that show the rest; only those that this command has."""
+    return " · ".join(text for name, text in MORE.items() if name in options and not options[name])
+
+
+def with_headline(result: Any) -> dict[str, Any]:
+    """Return a result as plain data, with what is said and quoted first if it has a headline."""
+    if not result.answer():
+        found: dict[str, Any] = result.to_dict()
+        return found
+    return {"answer": result.answer(), "quote": result.quote(), **result.to_dict()}
 
 
 def escaped(text: str) -> str:

@@ -22,6 +22,7 @@ from annostat.cli.common import (
     publish,
     read_of,
     run_options,
+    screen_options,
     table_options,
     value_options,
     without,
@@ -99,6 +100,7 @@ def mask_options(command: Any) -> Any:
 
 
 @click.command("interchange", cls=InterchangeCommand)
+@screen_options
 @functools.partial(table_options, examples=EXAMPLES)
 @predictions_option
 @value_options

@@ -74,6 +74,14 @@ class ConcentrationComparison(Result):
         ]
         return pd.DataFrame(rows)
 
+    def answer(self) -> str:
+        """Return each model's finding."""
+        return " ".join(f"{name}: {m.answer()}" for name, m in self.models.items())
+
+    def quote(self) -> str:
+        """Return each model's share of the worst items."""
+        return " ".join(f"{name}: {m.quote()}" for name, m in self.models.items())
+
     def sections(self) -> list[Section]:
         """Return what a person should read."""
         first = next(iter(self.models.values()))
@@ -97,10 +105,12 @@ class ConcentrationComparison(Result):
         if any(m.swaps is not None for m in self.models.values()):
             columns.append("exact p")
         lines = [o.line() for o in (*self.overlaps, *_lists(self.models))]
+        exact = [f"{n}: {m.swaps.line()}" for n, m in self.models.items() if m.swaps is not None]
         return [
-            Section("Concentration of the error", columns, rows),
+            self.opening(),
+            Section("Concentration of the error", columns, rows, exact),
             Section("Overlap of the worst items", lines=lines),
-            check_section(self.checks),
+            check_section(self.checks, when="all"),
         ]
 
 

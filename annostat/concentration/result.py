@@ -207,8 +207,6 @@ class Concentration(Result):
     def sections(self) -> list[Section]:
         """Return what a person should read."""
         top = percent(self.top)
-        head = [self.answer(), *([] if self.excess is None else [self.excess.verdict + "."])]
-        head += [] if self.swaps is None else [self.swaps.line()]
         rows = []
         labels = {
             "worst_share": f"share of the error in the worst {top}",
@@ -228,6 +226,7 @@ class Concentration(Result):
         notes = sorted({e.note for e in (self.gini, self.worst_share) if e.note})
         if self.null is not None:
             notes.append(f"Noise: {self.null.law}, {self.null.source}.")
+        notes += [] if self.swaps is None else [self.swaps.line()]
         worst = self.worst_items().head(10)
         unit = f" ({self.unit})" if self.unit else ""
         listed = [
@@ -236,8 +235,10 @@ class Concentration(Result):
         ]
         more = self.worst.size - len(worst)
         return [
-            Section(f"Concentration of the error{self.name and ': ' + self.name}", lines=head),
-            Section("", columns, rows, notes),
+            self.opening(),
+            Section(
+                f"Concentration of the error{self.name and ': ' + self.name}", columns, rows, notes
+            ),
             Section(
                 "Worst items",
                 ("item", f"loss{unit}", "share so far"),
@@ -249,17 +250,38 @@ class Concentration(Result):
                 if self.overlaps
                 else []
             ),
-            check_section(self.checks),
+            check_section(self.checks, when="all"),
         ]
 
     def answer(self) -> str:
-        """Return the finding as a sentence."""
+        """Return the finding in a sentence, and the verdict over noise, if that is known."""
         share = self.observed["worst_share"]
         half = self.observed["half_of_error"]
+        found = "" if self.excess is None else f" {self.excess.verdict}."
         return (
             f"The worst {percent(self.top)} of {self.n_items:,} items hold {100 * share:.1f}% of "
-            f"the {WORDS[self.loss]}; half of it is in the worst {100 * half:.1f}%."
+            f"the {WORDS[self.loss]}; half of it is in the worst {100 * half:.1f}%.{found}"
         )
+
+    def quote(self) -> str:
+        """Return the share of the worst items, beside what noise alone would put there."""
+        share, found = self.observed["worst_share"], self.worst_share
+        held = (
+            f"corrected for few items {percent(round(found.value, 3))}, no interval"
+            if found.interval is None
+            else f"{percent(found.interval.level)} {_range(found)}"
+        )
+        text = f"{100 * share:.1f}% in the worst {percent(self.top)} of items ({held})"
+        if self.null is None:
+            return f"{text}."
+        alone = self.null.expected["worst_share"]
+        return f"{text}; noise alone {100 * alone.value:.1f}% (range {_range(alone)})."
+
+
+def _range(share: Estimate) -> str:
+    """Return the interval of a share in percent."""
+    low, high = (100 * (v or 0.0) for v in (share.low, share.high))
+    return f"{low:.1f} to {high:.1f}%" if share.interval is not None else "not known"
 
 
 WORDS = {"squared": "squared error", "absolute": "absolute error", "asis": "loss"}

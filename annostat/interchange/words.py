@@ -152,10 +152,7 @@ def share_words(share: tuple[float, float] | None) -> str:
 
 def sections(result: Said) -> list[Section]:
     """Return what a person should read, in the order of a screen."""
-    notes = [line for note in result.taken.notes for line in hang("", note)]
-    lines = [*notes, *hang("Answer", answer(result)), *hang("Quote", quote(result))]
-    lines += _checks(result)
-    found = [Section(lines=lines), _models(result)]
+    found = [result.opening(*result.taken.notes), _models(result)]
     if any(m.places for m in result.models):
         found.append(_places(result))
     if result.comparisons:
@@ -181,22 +178,6 @@ def sections(result: Said) -> list[Section]:
 
 def _number(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:.2f}"
-
-
-def _checks(result: Said) -> list[str]:
-    failed = [c for c in result.checks if c.passed is False]
-    open_ = [c for c in result.checks if c.passed is None]
-    held = len(result.checks) - len(failed) - len(open_)
-    parts = [f"{held} hold" if held != 1 else "1 holds"]
-    if failed:
-        parts.append(f"{len(failed)} fail{'s' if len(failed) == 1 else ''} (!!)")
-    if open_:
-        parts.append(f"{len(open_)} cannot be made (??)")
-    lines = hang("Checks", ", ".join(parts) + ".")
-    for mark, checks in (("!!", failed), ("??", open_)):
-        for check in checks:
-            lines += [f"        {line}" for line in hang(mark, check.message, 72, 4)]
-    return lines
 
 
 def _heading(result: Said) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from annostat.errors import printable
-from annostat.results.sections import Section
+from annostat.results.sections import Section, chosen
 
 
 def render_html(sections: Iterable[Section]) -> str:
@@ -13,9 +13,13 @@ def render_html(sections: Iterable[Section]) -> str:
     from html import escape
 
     parts: list[str] = ['<div class="annostat">']
-    for section in sections:
+    for section in chosen(sections):
         if section.title:
             parts.append(f"<p><strong>{escape(section.title)}</strong></p>")
+        for word, text in section.said:
+            parts.append(
+                f"<p>{f'<strong>{escape(word)}</strong> ' if word else ''}{escape(text)}</p>"
+            )
         if section.columns:
             head = "".join(f"<th>{escape(c)}</th>" for c in section.columns)
             body = "".join(

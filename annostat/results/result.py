@@ -95,6 +95,20 @@ class Result:
         """Return what a person should read, in order."""
         raise NotImplementedError
 
+    def answer(self) -> str:
+        """Return the answer in one sentence or two; empty where a result has no headline."""
+        return ""
+
+    def quote(self) -> str:
+        """Return the number to quote, with its interval and unit; empty without a headline."""
+        return ""
+
+    def opening(self, *notes: str) -> Section:
+        """Return what a screen opens with: answer, quote, and the checks that want attention."""
+        checks: tuple[Check, ...] = getattr(self, "checks", ())
+        said = [*(("", note) for note in notes), ("Answer", self.answer()), ("Quote", self.quote())]
+        return Section(said=[*said, *called(checks)])
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, ready for JSON."""
         raise NotImplementedError
@@ -103,16 +117,49 @@ class Result:
         """Return the main table, one row per estimate."""
         raise NotImplementedError
 
+    def to_text(self, *, width: int = 80, everything: bool = False) -> str:
+        """Return the result as text.
+
+        Parameters
+        ----------
+        width : int
+            Columns of a paragraph, at least 60.
+        everything : bool
+            Show what is folded away too: every model, every check.
+
+        Returns
+        -------
+        str
+        """
+        return render_text(self.sections(), width=width, everything=everything)
+
     def __str__(self) -> str:
-        return render_text(self.sections())
+        return self.to_text()
 
     def _repr_html_(self) -> str:
         return render_html(self.sections())
 
 
-def check_section(checks: Iterable[Check]) -> Section:
+def called(checks: Iterable[Check]) -> list[tuple[str, str]]:
+    """Return the paragraph "Checks" of a screen, and one for each that fails or cannot be made."""
+    checks = tuple(checks)
+    if not checks:
+        return []
+    failed = [c for c in checks if c.passed is False]
+    unknown = [c for c in checks if c.passed is None]
+    held = len(checks) - len(failed) - len(unknown)
+    parts = [f"{held} hold" if held != 1 else "1 holds"]
+    if failed:
+        parts.append(f"{len(failed)} fail{'s' if len(failed) == 1 else ''} (!!)")
+    if unknown:
+        parts.append(f"{len(unknown)} cannot be made (??)")
+    marked = [("!!", c.message) for c in failed] + [("??", c.message) for c in unknown]
+    return [("Checks", f"{', '.join(parts)}."), *marked]
+
+
+def check_section(checks: Iterable[Check], *, when: str = "") -> Section:
     """Return the checks as a section: one line each, failed ones first."""
     mark = {True: "ok  ", False: "!!  ", None: "??  "}
     order = {False: 0, None: 1, True: 2}
     ranked = sorted(checks, key=lambda c: order[c.passed])
-    return Section("Checks", lines=[mark[c.passed] + c.message for c in ranked])
+    return Section("Checks", lines=[mark[c.passed] + c.message for c in ranked], when=when)

@@ -7,16 +7,33 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from annostat.errors import printable
+from annostat.results.text import spoken
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One piece of a rendered result: a title, an optional table, and lines of text."""
+    """One piece of a rendered result: a title, an optional table, and lines of text.
+
+    Attributes
+    ----------
+    title : str
+    columns : sequence of str
+    rows : sequence of sequences of str
+    lines : sequence of str
+        Sentences below the table, or alone.
+    said : sequence of (str, str)
+        Paragraphs of a screen, each with the word of the gutter that it hangs beside ("Answer",
+        "Quote", "Checks", "!!", "??"); before the table.
+    when : {"", "brief", "all"}
+        Shown always; only where not everything is asked for; only where everything is.
+    """
 
     title: str = ""
     columns: Sequence[str] = ()
     rows: Sequence[Sequence[str]] = ()
     lines: Sequence[str] = ()
+    said: Sequence[tuple[str, str]] = ()
+    when: str = ""
 
     def __post_init__(self) -> None:
         for row in self.rows:
@@ -27,8 +44,14 @@ class Section:
                 )
 
 
-def render_text(sections: Iterable[Section]) -> str:
-    """Return sections as text, wide tables included, without colour."""
+def chosen(sections: Iterable[Section], *, everything: bool = False) -> list[Section]:
+    """Return the sections that are shown: all but the folded ones, or all but their short forms."""
+    left_out = "brief" if everything else "all"
+    return [section for section in sections if section.when != left_out]
+
+
+def render_text(sections: Iterable[Section], *, width: int = 80, everything: bool = False) -> str:
+    """Return sections as text, wide tables included, without colour; paragraphs have a width."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -45,11 +68,14 @@ def render_text(sections: Iterable[Section]) -> str:
         force_jupyter=False,
         legacy_windows=False,
     )
-    for number, section in enumerate(sections):
+    for number, section in enumerate(chosen(sections, everything=everything)):
         if number:
             console.print()
         if section.title:
             console.print(Text(printable(section.title)))
+        for word, text in section.said:
+            for line in spoken(word, printable(text), width):
+                console.print(Text(line))
         if section.columns:
             table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
             for column in section.columns:

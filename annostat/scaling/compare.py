@@ -135,16 +135,32 @@ class ScalingComparison(Result):
                     )
         return pd.DataFrame(rows)
 
+    def answer(self) -> str:
+        """Return the law that fits best, and where it levels off."""
+        best = self.best
+        n_sizes = np.unique(self.sizes).size
+        weight = f", weight {percent(round(best.weight, 2))}" if len(self.fits) > 1 else ""
+        head = (
+            f"{self.loss_name} against {self.size_name}: of {self.sizes.size} points and {n_sizes} "
+            f"sizes, best by AICc is the {best.label}{weight}."
+        )
+        if best.floor is None or not best.floor.value > 0:
+            gain = 100 * (1 - 2**-best.exponent.value)
+            fall = f"Each doubling takes {gain:.3g}% off the loss, and no level is seen."
+            return f"{head} {fall}" if best.second_exponent is None else head
+        return " ".join([head, *self._said(best)])
+
+    def quote(self) -> str:
+        """Return the exponent of the best law with its interval, and the level."""
+        best = self.best
+        text = f"Exponent {_held(best.exponent)}, if the law is the {best.label}"
+        if best.floor is not None and best.floor.value > 0:
+            text += f"; level of {self.loss_name} {_held(best.floor)}"
+        return f"{text}."
+
     def sections(self) -> list[Section]:
         """Return what a person should read."""
         best = self.best
-        n_sizes = np.unique(self.sizes).size
-        lines = [
-            f"{self.loss_name} against {self.size_name}: {self.sizes.size} points, "
-            f"{n_sizes} sizes. Best by AICc: {best.label}"
-            + (f", weight {percent(round(best.weight, 2))}." if len(self.fits) > 1 else "."),
-            *self._said(best),
-        ]
         rows = [
             [
                 f.label,
@@ -170,7 +186,7 @@ class ScalingComparison(Result):
             ),
             "Read a dimension as a lower bound; data, teacher and training leave floors too.",
         ]
-        sections = [Section("", lines=lines), table, Section("Slope and dimension", lines=slopes)]
+        sections = [self.opening(), table, Section("Slope and dimension", lines=slopes)]
         if self.predictions:
             sections.append(
                 Section(
@@ -188,7 +204,7 @@ class ScalingComparison(Result):
                     ["The interval holds if the law does: beyond the data, compare the laws."],
                 )
             )
-        return [*sections, check_section(self.checks)]
+        return [*sections, check_section(self.checks, when="all")]
 
     def _bias(self) -> list[str]:
         """Return the sentence on what a floor does to the naive slope."""
@@ -216,6 +232,13 @@ class ScalingComparison(Result):
                 text += f": {self.score_name} {interval_cell(best.floor.complement())}"
             lines.append(text + ".")
         return lines
+
+
+def _held(e: Estimate) -> str:
+    """Return a number with its interval and the level of that."""
+    if e.interval is None:
+        return f"{e.short()} (no interval)"
+    return f"{e.short()} ({percent(e.interval.level)} {e.range()})"
 
 
 def compare_scaling(

@@ -16,7 +16,7 @@ from annostat.arrays import FloatArray
 from annostat.ceilings.ladder import complement
 from annostat.ceilings.masks import BRACKET, DiceCeiling, dice_ceiling
 from annostat.consensus.staple_masks import Staple, staple
-from annostat.errors import AnnostatError, check_level
+from annostat.errors import AnnostatError, check_level, shown
 from annostat.labels.masks import MaskRounds, as_mask_rounds
 from annostat.masks.scores import Overlap, count_pairs, overlap
 from annostat.resampling.clusters import cluster_codes
@@ -25,7 +25,7 @@ from annostat.resampling.sums import Sums
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check, Provenance, Result, check_section
 from annostat.results.sections import Section
-from annostat.results.text import plain
+from annostat.results.text import percent, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -144,11 +144,41 @@ class MaskComparison(Result):
         whole: dict[str, Any] = plain(out)
         return whole
 
+    def answer(self) -> str:
+        """Return the ceiling of each structure, and which models are below it."""
+        tops = [f"{ceiling.dice.short()}{self._of(k)}" for k, ceiling in self.ceilings.items()]
+        text = (
+            f"Against one rater, a perfect model has a mean Dice of {', '.join(tops)}: on average, "
+            "no model can show more."
+        )
+        below = [f"{m.name}{self._of(m.label)}" for m in self.models if (m.gap.low or 0.0) > 0]
+        rest = [f"{m.name}{self._of(m.label)}" for m in self.models if not (m.gap.low or 0.0) > 0]
+        if below:
+            text += f" Below the ceiling: {shown(below, 6)}."
+        if rest:
+            text += f" Not told from a perfect model: {shown(rest, 6)}."
+        return text
+
+    def quote(self) -> str:
+        """Return the ceiling of each structure with its interval, and what two raters have."""
+        told = []
+        for i, (label, ceiling) in enumerate(self.ceilings.items()):
+            e, level = ceiling.dice, ""
+            if e.interval is not None and not i:
+                level = f"{percent(e.interval.level)} "
+            held = "no interval" if e.interval is None else f"{level}{e.range()}"
+            told.append(f"{e.short()} ({held}){self._of(label)}, two raters {ceiling.pair.short()}")
+        return f"Ceiling of Dice against one rater {'; '.join(told)}."
+
+    def _of(self, label: int) -> str:
+        return f" (label {label})" if len(self.rounds.labels) > 1 else ""
+
     def sections(self) -> list[Section]:
         """Return what a person should read."""
         rounds = self.rounds
         several = len(rounds.labels) > 1
-        sections = [Section("What was read", lines=[*rounds.notes])] if rounds.notes else []
+        read = [("" if i else "Read", note) for i, note in enumerate(rounds.notes)]
+        sections = [Section(said=[*read, *self.opening().said])]
         for label, ceiling in self.ceilings.items():
             of = f" (label {label})" if several else ""
             head, ladder, _ = ceiling.sections()
@@ -203,7 +233,7 @@ class MaskComparison(Result):
             for r in worst.to_dict("records")
         ]
         sections.append(Section("Most disputed items", ("item", "raters", "mean Dice"), rows))
-        sections.append(check_section(self.checks))
+        sections.append(check_section(self.checks, when="all"))
         return sections
 
 

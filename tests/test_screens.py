@@ -1,0 +1,181 @@
+"""Screens open with the answer, what to quote and the checks that want attention."""
+
+import json
+import re
+from dataclasses import replace
+from html import unescape
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from annostat import NoiseModel, Rounds, bounds, compare_noise, score_models, simulate_rounds
+from annostat.ceilings import bounds_from_summary, compare_published
+from annostat.cli import main
+from annostat.concentration import compare_concentration, concentration
+from annostat.report import make_report
+from annostat.results.result import called
+from annostat.results.text import hang, spoken
+from annostat.scaling import compare_scaling
+from annostat.simulate import simulate_masks
+from annostat.truth import compare_masks
+from tests.test_golden import NOISE, PICKS, TRUTH, TWO
+
+DATA = Path(__file__).parent.parent / "docs" / "data"
+
+
+def noise_result():
+    return compare_noise(PICKS, n_tests=0)
+
+
+def scores_of(n):
+    models = {f"m{i}": TRUTH + NOISE[:, 2] * (i + 1) / 3 for i in range(n)}
+    return score_models(TWO, models, kind="values", n_resamples=99)
+
+
+def mask_result():
+    rounds, truth = simulate_masks(20, 3, noise_px=2.0, rng=1)
+    return compare_masks(rounds, models={"net": truth}, surface=False, n_resamples=99)
+
+
+def scaling_result():
+    sizes = np.geomspace(1e4, 1e7, 12)
+    return compare_scaling(sizes, 0.2 + 0.8 * (sizes / 1e4) ** -0.4 * np.exp(NOISE[:12, 0] / 100))
+
+
+MADE = {
+    "bounds": lambda: bounds(TWO, interval="t"),
+    "published": lambda: bounds_from_summary(sd=5.7, correlation=0.8, n=50),
+    "judged": lambda: compare_published(score_rmse=5.17, score_n=1277, sd=5.7, n=50),
+    "scores": lambda: scores_of(2),
+    "noise": noise_result,
+    "masks": mask_result,
+    "concentration": lambda: concentration(NOISE[:, 0], noise="laplace", n_resamples=99),
+    "several": lambda: compare_concentration({"a": NOISE[:, 0], "b": NOISE[:, 1]}, n_resamples=99),
+    "scaling": scaling_result,
+}
+
+
+@pytest.fixture(scope="module")
+def results():
+    return {name: made() for name, made in MADE.items()}
+
+
+@pytest.mark.parametrize("name", sorted(MADE))
+def test_a_screen_opens_with_the_answer_and_what_to_quote(results, name):
+    found = results[name]
+    text = str(found)
+    words = [line[:8].strip() for line in text.split("\n\n")[0].splitlines()]
+    words = [word for word in words if word]
+    assert words == ["Answer", "Quote", "Checks"][: len(words)] and len(words) >= 2
+    together = " ".join(text.split())
+    assert " ".join(found.answer().split()) in together
+    assert " ".join(found.quote().split()) in together
+    assert not re.search(r"nan|None|inf\b", found.answer() + found.quote())
+
+
+@pytest.mark.parametrize("name", sorted(MADE))
+def test_the_page_takes_the_same_sentences(results, name):
+    page = make_report([results[name]])
+    said = unescape(" ".join(re.sub(r"<[^>]+>", " ", page).split()))
+    assert " ".join(results[name].answer().split()) in said
+    assert " ".join(results[name].quote().split()) in said
+
+
+@pytest.mark.parametrize("name", sorted(MADE))
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_no_paragraph_is_wider_than_the_screen(results, name, width):
+    opening = results[name].to_text(width=width).split("\n\n")[0]
+    assert max(map(len, opening.splitlines())) <= width
+    again = {" ".join(results[name].to_text(width=w).split("\n\n")[0].split()) for w in (60, 120)}
+    assert len(again) == 1
+
+
+def test_a_number_its_unit_and_its_interval_are_not_parted():
+    text = "a floor of 3.90 points (95% 3.60 to 4.26), p < 0.001, and 0.268 to 0.625 slices"
+    for width in range(60, 80):
+        for shift in range(30):
+            lines = hang("Quote", "x" * shift + " " + text, width)
+            for piece in ("3.90 points", "95% 3.60 to 4.26", "p < 0.001", "0.268 to 0.625 slices"):
+                assert any(piece in line for line in lines)
+                assert all("\u00a0" not in line for line in lines)
+
+
+def test_a_marked_check_hangs_beside_its_mark():
+    lines = spoken("!!", "word " * 30, 80)
+    assert lines[0].startswith("        !!  word") and lines[1].startswith(" " * 12 + "word")
+    assert max(map(len, lines)) <= 80
+
+
+def test_checks_are_counted_and_those_that_hold_are_folded(results):
+    found = results["bounds"]
+    (word, text), *marked = called(found.checks)
+    assert word == "Checks" and f"{sum(c.passed is True for c in found.checks)} hold" in text
+    assert len(marked) == sum(c.passed is not True for c in found.checks)
+    [held, *_] = [c for c in found.checks if c.passed]
+    assert held.message not in str(found) and held.message in found.to_text(everything=True)
+    assert called(()) == []
+
+
+def test_models_that_the_data_refute_are_folded(results):
+    found = results["noise"]
+    text, everything = str(found), found.to_text(everything=True)
+    far = found.fits[-1].label
+    assert found.fits[-1].aic > found.best.aic + 10
+    assert f"\n{far} " not in text and f"\n{far} " in everything
+    assert f"\n{found.best.label} " in text and " more" in text
+    assert f"All {len(found.fits)} models" in everything and "Models, best" not in everything
+
+
+def test_what_to_quote_of_picks_is_the_headline(results):
+    found = results["noise"]
+    assert found.of == "model" and found.envelope.range() in found.quote()
+    refuted = replace(
+        found,
+        checks=tuple(
+            replace(c, passed=False) if c.name == "goodness_of_fit" else c
+            for c in compare_noise(PICKS, cores=["gaussian"], abandonment="none", n_tests=19).checks
+        ),
+    )
+    assert refuted.of == "bracket" and refuted.mae.range() in refuted.answer()
+    assert refuted.envelope.range() in refuted.quote() and "any noise" in refuted.quote()
+    assert "none fits" in str(refuted)
+
+
+def test_few_models_have_a_sentence_each_and_many_are_counted(results):
+    few = results["scores"].answer()
+    assert "m0 is " in few and "m1 is " in few
+    many = scores_of(6)
+    assert many.answer().startswith("Of 6 models: ") and "the best by their RMSE" in many.quote()
+
+
+def test_a_published_score_says_what_error_it_leaves():
+    one = compare_published(
+        score_rmse=5.17, score_n=1277, sd=5.7, n=50, convention="between-sessions"
+    )
+    left = (5.17**2 - one.readings[0].bound ** 2) ** 0.5
+    assert f"remains: {left:.3g} under between-sessions" in one.answer()
+    none = compare_published(score_rmse=2.0, score_n=1277, sd=5.7, n=50)
+    assert none.answer().startswith("No reading allows the reported score")
+
+
+def test_the_command_line_folds_and_unfolds(capsys):
+    args = ["bounds", str(DATA / "ef.csv"), "--rounds", "first", "second", "--interval", "t"]
+    main(args)
+    brief = capsys.readouterr().out
+    assert brief.startswith("Read    ") and "\nAnswer  " in brief and "\nok  " not in brief
+    last = brief.strip().splitlines()[-1]
+    assert last.startswith("More    --all") and "--plot FILE" in last and "--items" not in last
+    main([*args, "--all"])
+    assert "\nok  " in capsys.readouterr().out
+    main([*args, "--json", "-"])
+    data = json.loads(capsys.readouterr().out)
+    assert data["answer"].startswith("Against one annotation") and "(95% " in data["quote"]
+
+
+def test_rounds_without_noise_have_an_answer_too():
+    exact = Rounds.from_array(np.stack([TRUTH, TRUTH], axis=1))
+    found = bounds(exact)
+    assert "RMSE of 0" in found.answer() and "nan" not in str(found).lower()
+    picks = simulate_rounds(NoiseModel("laplace", {"scale": 0.01}), 30, rng=1)
+    assert "nan" not in compare_noise(picks, cores=["laplace"], n_tests=0).quote()
