@@ -10,11 +10,16 @@ import numpy as np
 import pytest
 
 from annostat import NoiseModel, Rounds, bounds, compare_noise, score_models, simulate_rounds
+from annostat._version import __version__
 from annostat.ceilings import bounds_from_summary, compare_published
 from annostat.cli import main
 from annostat.concentration import compare_concentration, concentration
+from annostat.errors import AnnostatError
 from annostat.report import make_report
+from annostat.results.cite import REFERENCES
+from annostat.results.markup import latex_table, markdown_table, sentence
 from annostat.results.result import called
+from annostat.results.sections import Section
 from annostat.results.text import hang, spoken
 from annostat.scaling import compare_scaling
 from annostat.simulate import simulate_masks
@@ -179,3 +184,88 @@ def test_rounds_without_noise_have_an_answer_too():
     assert "RMSE of 0" in found.answer() and "nan" not in str(found).lower()
     picks = simulate_rounds(NoiseModel("laplace", {"scale": 0.01}), 30, rng=1)
     assert "nan" not in compare_noise(picks, cores=["laplace"], n_tests=0).quote()
+
+
+@pytest.mark.parametrize("name", sorted(set(MADE) - {"published", "judged"}))
+def test_sentences_for_a_paper_are_those_of_the_result(results, name):
+    found = results[name]
+    text, md, tex = (found.cite(form) for form in ("text", "markdown", "latex"))
+    assert (
+        text.startswith("Methods  ") and "\nResults  " in text and f"annostat {__version__}" in text
+    )
+    assert "[@annostat]" in md and "[@" not in text and "`" not in text
+    assert r"~\cite{annostat}" in tex and "@software{annostat," in tex
+    assert max(map(len, text.splitlines())) <= 80
+    both = found.cited()
+    n = found.provenance.n_items
+    assert f"{n:,}" in both.methods
+    assert set(both.keys) <= set(REFERENCES)
+    for c in found.checks:
+        if c.passed is False and c.name != "goodness_of_fit":
+            assert c.message.partition(":")[0].rstrip(".") in both.results
+    bare = re.sub(r"\\[%&_#${}]", "", tex.split("\n\n@")[0])
+    assert "%" not in bare and "#" not in bare and not re.search(r"(?<!\\cite)\{,?[^}]*$", bare)
+    assert bare.count("$") % 2 == 0
+
+
+def test_the_reference_to_annostat_is_that_of_the_repository():
+    cff = (Path(__file__).parent.parent / "CITATION.cff").read_text()
+    title = re.search(r'^title: "(.*)"$', cff, re.M)[1]
+    authors = re.findall(r"- name: (.*)", cff)
+    assert title in REFERENCES["annostat"].text and all(
+        a in REFERENCES["annostat"].text for a in authors
+    )
+    assert f"version: {__version__}" in cff
+
+
+def test_what_has_no_sentences_says_so(results, capsys):
+    with pytest.raises(AnnostatError, match="no sentences"):
+        results["published"].cite()
+    with pytest.raises(AnnostatError, match="form must be"):
+        results["bounds"].cite("word")
+    with pytest.raises(SystemExit):
+        main(["bounds", "--sd", "5.7", "--n", "50", "--cite"])
+    out, err = capsys.readouterr()
+    assert not out and "no sentences" in err
+
+
+def test_cite_at_the_command_line_takes_a_form_or_none(capsys):
+    args = ["bounds", "--sd", "5.7", "--n", "50", "--convention", "noise-sd"]
+    for more, words in (
+        (["--cite"], "Methods  "),
+        (["--cite", "markdown"], "[@bland1999]"),
+        (["--cite", "latex"], r"\cite{bland1999}"),
+    ):
+        main([*args, *more])
+        out = capsys.readouterr().out
+        assert words in out and out.index(words) > out.index("Quote  ")
+        assert "--cite" not in out.split("More  ")[1]
+
+
+def test_sentences_escape_what_names_hold():
+    text = "The RMSE of `a_b & 50%` was −1,234.5 mm (p = 0.012, `$x`) [@annostat]."
+    made = sentence(text, "latex", lambda _: 1)
+    assert r"\texttt{a\_b \& 50\%}" in made and r"\texttt{\$x}" in made
+    assert "$-1,234.5$" in made and "$p = 0.012$" in made and made.endswith(r"~\cite{annostat}.")
+    assert sentence(text, "text", lambda _: 7).endswith("[7].")
+    assert "*p* = 0.012" in sentence(text, "markdown", lambda _: 1)
+
+
+@pytest.mark.parametrize("name", sorted(MADE))
+def test_tables_in_markdown_and_latex_hold_every_cell(results, name):
+    found = results[name]
+    wanted = [s for s in found.sections() if s.columns and s.when != "all"]
+    md, tex = found.to_markdown(), found.to_latex()
+    assert tex.count(r"\begin{tabular}") == md.count("| --- |") == len(wanted) or len(wanted) > 0
+    for section in wanted:
+        for row in section.rows:
+            cells = " | ".join(c.replace("|", "\\|") for c in row)
+            assert f"| {cells} |" in md
+    assert len(found.to_markdown(everything=True)) >= len(md)
+
+
+def test_tables_cannot_break_out():
+    section = Section("a|b_c", ("x|y", "n"), [["1|2\n3", "50% & _"]], ["a note, 5%"])
+    md, tex = markdown_table(section), latex_table(section)
+    assert r"| x\|y | n |" in md and "1\\|2" in md and "\n3" not in md
+    assert r"50\% \& \_ \\" in tex and r"\caption{a|b\_c}" in tex and r"a note, 5\%" in tex

@@ -13,6 +13,7 @@ from annostat.ceilings.mae_result import MaeFloor
 from annostat.errors import LARGEST, AnnostatError, check_count, check_number
 from annostat.noise.brackets import FACTORS, limits_line
 from annostat.resampling.intervals import NORMAL_95
+from annostat.results.cite import Cited
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.quantities import Measured, Quantity
 from annostat.results.result import Provenance
@@ -380,6 +381,10 @@ class Bounds(Measured):
     def quote(self) -> str:
         """Return the floor to quote, with its interval."""
         return words.quote(self)
+
+    def cited(self) -> Cited | None:
+        """Return the sentences for a paper."""
+        return words.cited(self)
 
     @property
     def label(self) -> str:

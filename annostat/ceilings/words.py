@@ -6,9 +6,10 @@ import math
 from typing import Protocol
 
 from annostat.agreement.profile_result import PrecisionProfile
+from annostat.results.cite import TOOL, Cited, ci, methods_of
 from annostat.results.estimates import Estimate
-from annostat.results.result import Provenance
-from annostat.results.text import percent
+from annostat.results.result import Provenance, told_failed
+from annostat.results.text import counted, percent
 
 
 class Floors(Protocol):
@@ -116,6 +117,41 @@ def quote(bounds: Floors) -> str:
     text = "; ".join(parts)
     doubt = f" Not the RMSE: {bounds.doubt}." if bounds.doubt and known(mae) else ""
     return f"{text[0].upper()}{text[1:]}.{doubt}"
+
+
+def cited(bounds: Floors) -> Cited | None:
+    """Return the sentences for a paper."""
+    mae, rmse, r = bounds.mae_floor, bounds.rmse_floor, bounds.correlation_ceiling
+    n = "" if bounds.n_items is None else f" of {counted(bounds.n_items, 'item')}"
+    rounds = bounds.provenance.options.get("n_rounds")
+    source = f"{rounds} rounds of annotation{n}" if rounds else f"the published agreement{n}"
+    used, ends = [], []
+    if bounds.doubt and known(mae):
+        used.append(mae)
+        ends.append(f"a mean absolute error below {ci(mae, bounds.unit)}")
+    elif known(rmse):
+        used.append(rmse)
+        same = bounds.noise_sd.value == rmse.value and known(bounds.noise_sd)
+        value = with_unit(rmse.short(), bounds.unit) if same else ci(rmse, bounds.unit)
+        ends.append(f"an RMSE below {value}")
+    if known(bounds.reliability) and not (bounds.doubt and ends):
+        used.append(r)
+        ends.append(f"a correlation above {ci(r)}")
+    if not ends:
+        return None
+    sigma = ""
+    if known(bounds.noise_sd) and not bounds.doubt and bounds.profile is None:
+        sigma = f"One annotation had a noise SD of {ci(bounds.noise_sd, bounds.unit)}. "
+    ways = methods_of(used)
+    methods = (
+        f"The best attainable agreement with {bounds.label} was derived from {source} "
+        f"[@bland1999] with {TOOL}{f'; intervals: {ways}' if ways else ''}."
+    )
+    hence = "Hence no" if sigma else "No"
+    results = (
+        f"{sigma}{hence} model can, on average, have {' or '.join(ends)} against {bounds.label}."
+    )
+    return Cited(methods, results + told_failed(getattr(bounds, "checks", ())))
 
 
 def held(e: Estimate, unit: str) -> str:

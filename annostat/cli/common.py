@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from annostat.errors import UNPRINTABLE, AnnostatError, shown
-from annostat.results.text import hang
+from annostat.results.markup import FORMS
+from annostat.results.text import HELD, hang
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,6 +55,9 @@ class Command(click.Command):
         rest = iter(range(len(args)))
         for i in rest:
             option = args[i]
+            if option == "--cite" and (i + 1 == len(args) or args[i + 1] not in FORMS):
+                spread += [option, FORMS[0]]
+                continue
             if option not in SEVERAL:
                 spread.append(option)
                 continue
@@ -185,8 +189,18 @@ def input_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def screen_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of what the screen shows."""
-    text = "Show everything: every model, every check."
-    return click.option("--all", "everything", is_flag=True, help=text)(command)
+    return add(
+        command,
+        click.option(
+            "--all", "everything", is_flag=True, help="Show everything: every model, every check."
+        ),
+        click.option(
+            "--cite",
+            type=click.Choice(FORMS),
+            metavar="[text|markdown|latex]",
+            help="Add a sentence for the methods and one for the results of a paper.",
+        ),
+    )
 
 
 def add(command: Callable[..., Any], *options: Callable[..., Any]) -> Callable[..., Any]:
@@ -315,6 +329,8 @@ def publish(
 
         write_text(target, text)
     width, everything = shutil.get_terminal_size((80, 24)).columns, options.get("everything", False)
+    form = options.get("cite")
+    cited = {name: result.cite(form) for name, result in results.items()} if form else {}
     if read is not None:
         click.echo("\n".join(read.lines(width)))
     for name, result in results.items():
@@ -324,23 +340,31 @@ def publish(
             click.echo()
         click.echo(result.to_text(width=width, everything=everything))
         click.echo()
+        if name in cited:
+            click.echo(f"{cited[name]}\n")
     if any(result.answer() for result in results.values()):
         click.echo("\n".join(hang("More", more(options), width)))
 
 
 # What a screen points to, in this order, where the command has it and it was not given.
 MORE = {
+    "readers": "--readers these|sample",
     "everything": "--all every model and check",
     "plot_file": "--plot FILE",
     "items_file": "--items FILE.csv",
     "report_file": "--report FILE.html",
+    "cite": "--cite sentences for a paper",
     "json_file": "--json FILE",
+    "by": "--by COLUMN",
 }
 
 
 def more(options: Mapping[str, Any]) -> str:
     """Return the options that show the rest; only those that this command has."""
-    return " · ".join(text for name, text in MORE.items() if name in options and not options[name])
+    given = [text for name, text in MORE.items() if name in options and not options[name]]
+    if options.get("readers") is not None:  # the default may be wanted otherwise
+        given.insert(0, MORE["readers"])
+    return " · ".join(text.replace(" ", HELD) for text in given)
 
 
 def with_headline(result: Any) -> dict[str, Any]:

@@ -58,9 +58,6 @@ NAMES = (
     "surface",
     "further",
 )
-MORE = (
-    "More    --by COLUMN · --readers these|sample · --plot FILE · --report FILE.html · --items FILE"
-)
 
 
 class InterchangeCommand(Command):
@@ -163,8 +160,6 @@ def interchange(ctx: click.Context, /, **options: Any) -> None:
         results = of_table(rounds, predictions, options)
     written(results, options, ctx)
     publish(results, options, by=by or None, read=read)
-    if options["json_file"] != "-":
-        click.echo(MORE)
 
 
 def written(

@@ -17,6 +17,7 @@ from annostat.errors import AnnostatError
 from annostat.labels.rounds import Rounds
 from annostat.resampling.generators import Rng
 from annostat.resampling.parallel import Progress
+from annostat.results.cite import Cited
 from annostat.results.result import Check, Provenance, Result, check_section
 from annostat.results.sections import Section
 from annostat.results.text import format_p, percent
@@ -81,6 +82,11 @@ class ConcentrationComparison(Result):
     def quote(self) -> str:
         """Return each model's share of the worst items."""
         return " ".join(f"{name}: {m.quote()}" for name, m in self.models.items())
+
+    def cited(self) -> Cited:
+        """Return the sentences for a paper: methods of the first model, results of each."""
+        found = [m.cited() for m in self.models.values()]
+        return Cited(found[0].methods, " ".join(part.results for part in found))
 
     def sections(self) -> list[Section]:
         """Return what a person should read."""

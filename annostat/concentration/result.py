@@ -14,10 +14,11 @@ from annostat.concentration.curve import Curve
 from annostat.concentration.lists import Overlap
 from annostat.concentration.null import Simulated
 from annostat.concentration.swaps import SwapTest
+from annostat.results.cite import TOOL, Cited
 from annostat.results.estimates import Estimate
-from annostat.results.result import Check, Provenance, Result, check_section
+from annostat.results.result import Check, Provenance, Result, check_section, told_failed
 from annostat.results.sections import Section
-from annostat.results.text import format_number, percent, plain
+from annostat.results.text import counted, format_number, percent, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -276,6 +277,20 @@ class Concentration(Result):
             return f"{text}."
         alone = self.null.expected["worst_share"]
         return f"{text}; noise alone {100 * alone.value:.1f}% (range {_range(alone)})."
+
+    def cited(self) -> Cited:
+        """Return the sentences for a paper."""
+        alone = "" if self.null is None else f"; noise alone: {self.null.law}, {self.null.source}"
+        named = f" of `{self.name}`" if self.name else ""
+        results = f"The errors{named}: {self.quote()}"
+        if self.excess is not None:
+            results += f" {self.excess.verdict}."
+        return Cited(
+            f"How far errors sit in a few of {counted(self.n_items, 'item')} was measured by the "
+            f"share of the {WORDS[self.loss]} in the worst {percent(self.top)} of them, with {TOOL}"
+            f"{alone}.",
+            results + told_failed(self.checks),
+        )
 
 
 def _range(share: Estimate) -> str:

@@ -9,8 +9,9 @@ from annostat.interchange.places import Difference, ModelPlace, Place
 from annostat.interchange.spread import MANY_UNITS
 from annostat.interchange.taken import Taken
 from annostat.interchange.verdicts import BETTER, OPEN, WITHIN, WORSE
+from annostat.results.cite import TOOL, Cited, ci
 from annostat.results.estimates import Estimate
-from annostat.results.result import Check, Result
+from annostat.results.result import Check, Result, told_failed
 from annostat.results.sections import Section
 from annostat.results.text import format_number, format_p, hang, percent
 
@@ -39,6 +40,10 @@ class Said(Result):
     def quote(self) -> str:
         """Return the numbers to quote, with interval and unit."""
         return quote(self)
+
+    def cited(self) -> Cited:
+        """Return the sentences for a paper."""
+        return cited(self)
 
     def sections(self) -> list[Section]:
         """Return what a person should read, in the order of a screen."""
@@ -130,6 +135,31 @@ def quote(result: Said) -> str:
     return (
         f"Put in the place of {whom(result)}, the model changes {label} by "
         f"{', '.join(parts)}. {rest}."
+    )
+
+
+def cited(result: Said) -> Cited:
+    """Return the sentences for a paper."""
+    n = len(result.taken.columns.seen)
+    whole = "" if result.n_clusters is None else f" ({result.n_clusters:,} clusters)"
+    stated = result.models[0].standing
+    margin = ""
+    if stated.margin is not None or stated.margin_percent is not None:
+        margin = f"; a change below {margin_words(result, result.models[0])} counted as none"
+    changes = [
+        f"{ci(shown(result, m.change), unit_of(result))} for `{m.name}`" for m in result.models
+    ]
+    verdicts = "; ".join(
+        f"`{m.name}`: {short_verdict(result, m.standing.name, m.standing.least_margin, m)}"
+        for m in result.models
+    )
+    return Cited(
+        "Interchangeability with a reader was assessed by the individual equivalence index "
+        f"(Obuchowski 2001): the change of {result.distance.label} when the model takes a reader's "
+        f"place, on {n:,} items{whole} with {len(result.taken.names)} readers, with {TOOL}"
+        f"{margin}.",
+        f"The change was {' and '.join(changes)} ({verdicts}). Two readers differed by "
+        f"{ci(shown(result, result.among), unit_of(result))}." + told_failed(result.checks),
     )
 
 

@@ -41,6 +41,7 @@ from annostat.noise.verdicts import (
 )
 from annostat.resampling.generators import Rng, seed_of, spawn
 from annostat.resampling.parallel import Progress, map_parallel
+from annostat.results.cite import Cited
 from annostat.results.estimates import Estimate
 from annostat.results.result import Check, Provenance, Result, check_section
 from annostat.results.sections import Section
@@ -182,6 +183,10 @@ class NoiseComparison(Result):
     def quote(self) -> str:
         """Return the floor to quote, with what its interval presumes."""
         return words.quote(self)
+
+    def cited(self) -> Cited:
+        """Return the sentences for a paper."""
+        return words.cited(self)
 
     def sections(self) -> list[Section]:
         """Return what a person should read."""

@@ -14,8 +14,9 @@ from annostat.noise.result import NoiseFit
 from annostat.noise.skew import SkewFit
 from annostat.noise.unimodal import UnimodalFit
 from annostat.noise.verdicts import refutation
+from annostat.results.cite import TOOL, Cited, ci, methods_of
 from annostat.results.estimates import Estimate
-from annostat.results.result import Check
+from annostat.results.result import Check, told_failed
 from annostat.results.sections import Section
 from annostat.results.text import counted, format_number, percent
 
@@ -123,6 +124,34 @@ def quote(noise: Compared) -> str:
         why = refutation(noise.checks, noise.best)
         return f"Floor of the mean error {e.range()} {e.unit} ({level}, any noise). {why}."
     return f"Floor of the mean error {e.short()} {e.unit} ({level} {e.range()}, {presumes(e)})."
+
+
+def cited(noise: Compared) -> Cited:
+    """Return the sentences for a paper."""
+    r, e, pair = noise.rounds, noise.envelope, noise.pair_mae
+    unit, ways = noise.mae.unit, methods_of([noise.best.mae])
+    whole = "" if r.cluster is None else f" ({len(set(r.cluster)):,} clusters)"
+    allow = "" if r.cluster is None else ", which allow for clusters"
+    of_limits = f"; intervals: {ways}{allow}" if ways else ""
+    laws = f"{len(noise.fits)} laws" if len(noise.fits) > 1 else "one law"
+    methods = (
+        f"The noise of a single annotation was estimated from {counted(r.n_pairs, 'pair')} of "
+        f"annotations of {counted(r.n_items, 'item')}{whole} in {r.n_rounds} rounds with {TOOL}; "
+        f"{laws} of the noise fitted by maximum likelihood{of_limits}."
+    )
+    results = f"Two annotators differed by {ci(pair, unit)} on average. "
+    if noise.refuted:
+        ends = "no interval" if e.interval is None else f"{percent(e.interval.level)}, any noise"
+        results += (
+            f"{refutation(noise.checks, noise.best)}, so that even a perfect model would differ "
+            f"from one annotator by {e.range()} {unit} on average ({ends})."
+        )
+    else:
+        results += (
+            "Even a perfect model would differ from one annotator by "
+            f"{ci(e, unit, words=presumes(e))} on average."
+        )
+    return Cited(methods, results + told_failed(noise.checks, but=("goodness_of_fit",)))
 
 
 def presumes(envelope: Estimate) -> str:

@@ -10,12 +10,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from annostat.errors import AnnostatError
 from annostat.results.html import render_html
+from annostat.results.markup import latex_table, markdown_table, tables
 from annostat.results.sections import Section, render_text
 from annostat.results.text import plain
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from annostat.results.cite import Cited
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,49 @@ class Result:
         """Return the number to quote, with its interval and unit; empty without a headline."""
         return ""
 
+    def cited(self) -> Cited | None:
+        """Return the sentences for a paper, with their marks; None where a result has none."""
+        return None
+
+    def cite(self, form: str = "text") -> str:
+        r"""Return a sentence for the methods section and one for the results, with references.
+
+        Parameters
+        ----------
+        form : {"text", "markdown", "latex"}
+            References are numbered, ``[@key]``, or commands ``\cite{key}`` with BibTeX below.
+
+        Returns
+        -------
+        str
+            Methods: what was labelled, how often, the estimator, the intervals, the version.
+            Results: the number of `quote`, with interval and unit, and the checks that fail.
+
+        Raises
+        ------
+        AnnostatError
+            If this kind of result has no such sentences.
+
+        Examples
+        --------
+        >>> from annostat import bounds_from_summary
+        >>> found = bounds_from_summary(sd=4.0, convention="noise-sd", n=60, unit="mm")
+        >>> print(found.cite().splitlines()[0])
+        Methods  The best attainable agreement with one annotation was derived from
+        """
+        found = self.cited()
+        if found is None:
+            raise AnnostatError(f"cite: a {type(self).__name__} has no sentences for a paper")
+        return found.to_text(form)
+
+    def to_markdown(self, *, everything: bool = False) -> str:
+        """Return the tables in Markdown; with `everything` the folded ones too."""
+        return tables(self.sections(), markdown_table, everything=everything)
+
+    def to_latex(self, *, everything: bool = False) -> str:
+        """Return the tables in LaTeX (package booktabs); with `everything` the folded ones too."""
+        return tables(self.sections(), latex_table, everything=everything)
+
     def opening(self, *notes: str) -> Section:
         """Return what a screen opens with: answer, quote, and the checks that want attention."""
         checks: tuple[Check, ...] = getattr(self, "checks", ())
@@ -138,6 +185,16 @@ class Result:
 
     def _repr_html_(self) -> str:
         return render_html(self.sections())
+
+
+def told_failed(checks: Iterable[Check], *, but: Iterable[str] = ()) -> str:
+    """Return a sentence on the checks that fail, for a paper; empty where all hold.
+
+    `but` names those that are told already.
+    """
+    told = [c.message for c in checks if c.passed is False and c.name not in but]
+    clauses = [text.partition(":")[0].rstrip(".") for text in told]
+    return f" Not met: {'; '.join(dict.fromkeys(clauses))}." if clauses else ""
 
 
 def called(checks: Iterable[Check]) -> list[tuple[str, str]]:

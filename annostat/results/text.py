@@ -80,6 +80,7 @@ TOGETHER = re.compile(
     r"|(?<=\d%) to (?=[-−\d])"
     r"|(?<=\bp) [<=] (?=\d)"  # a p-value
     r"|(?<=\d%) (?=[-−\d])"  # a level and its interval
+    r"|(?<=\d%) (?=CI\b)|(?<=\d% CI) (?=[-−\d])"
     r"|(?<=\d) (?=[A-Za-z%µ])"  # a number and its unit
 )
 GUTTER = 8  # columns before the text of a screen, where one word says what stands there

@@ -13,10 +13,11 @@ from numpy.typing import ArrayLike
 from annostat._version import __version__
 from annostat.arrays import FloatArray, digest
 from annostat.errors import AnnostatError, check_choice, check_level
+from annostat.results.cite import TOOL, Cited, ci
 from annostat.results.estimates import Estimate
-from annostat.results.result import Check, Provenance, Result, check_section
+from annostat.results.result import Check, Provenance, Result, check_section, told_failed
 from annostat.results.sections import Section
-from annostat.results.text import format_number, percent
+from annostat.results.text import counted, format_number, percent
 from annostat.scaling.checks import check_series
 from annostat.scaling.fit import (
     CLASSES,
@@ -157,6 +158,20 @@ class ScalingComparison(Result):
         if best.floor is not None and best.floor.value > 0:
             text += f"; level of {self.loss_name} {_held(best.floor)}"
         return f"{text}."
+
+    def cited(self) -> Cited:
+        """Return the sentences for a paper."""
+        best = self.best
+        results = f"The {best.label} was supported best, with an exponent of {ci(best.exponent)}"
+        if best.floor is not None and best.floor.value > 0:
+            results += f" and a level of {self.loss_name} of {ci(best.floor)}"
+        return Cited(
+            f"{counted(len(self.fits), 'law')} of {self.loss_name} against {self.size_name} were "
+            f"fitted to {counted(self.sizes.size, 'model')} of {np.unique(self.sizes).size} sizes "
+            f"by least squares of the logarithm with {TOOL} and compared by AICc; intervals are "
+            "F-calibrated profiles.",
+            f"{results}.{told_failed(self.checks)}",
+        )
 
     def sections(self) -> list[Section]:
         """Return what a person should read."""

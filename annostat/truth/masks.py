@@ -22,10 +22,11 @@ from annostat.masks.scores import Overlap, count_pairs, overlap
 from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.generators import Rng, seed_of
 from annostat.resampling.sums import Sums
+from annostat.results.cite import TOOL, Cited, ci, methods_of
 from annostat.results.estimates import Estimate, Interval
-from annostat.results.result import Check, Provenance, Result, check_section
+from annostat.results.result import Check, Provenance, Result, check_section, told_failed
 from annostat.results.sections import Section
-from annostat.results.text import percent, plain
+from annostat.results.text import counted, percent, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -169,6 +170,21 @@ class MaskComparison(Result):
             held = "no interval" if e.interval is None else f"{level}{e.range()}"
             told.append(f"{e.short()} ({held}){self._of(label)}, two raters {ceiling.pair.short()}")
         return f"Ceiling of Dice against one rater {'; '.join(told)}."
+
+    def cited(self) -> Cited:
+        """Return the sentences for a paper."""
+        r = self.rounds
+        ways = methods_of([c.dice for c in self.ceilings.values()])
+        tops = [f"{ci(c.dice)}{self._of(label)}" for label, c in self.ceilings.items()]
+        results = f"The ceiling of Dice against one rater was {' and '.join(tops)}."
+        if gaps := [f"{ci(m.gap)} for `{m.name}`{self._of(m.label)}" for m in self.models]:
+            results += f" The distance from it was {', '.join(gaps)}."
+        return Cited(
+            "The highest mean Dice that a model can reach against one rater was estimated from the "
+            f"outlines of {r.n_raters} raters on {counted(r.n_items, 'image')} with {TOOL}"
+            f"{f'; intervals: {ways}' if ways else ''}.",
+            results + told_failed(self.checks),
+        )
 
     def _of(self, label: int) -> str:
         return f" (label {label})" if len(self.rounds.labels) > 1 else ""

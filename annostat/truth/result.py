@@ -12,6 +12,7 @@ from annostat.agreement import BlandAltman
 from annostat.arrays import FloatArray
 from annostat.ceilings.floors import BOUNDS
 from annostat.labels.rounds import Rounds
+from annostat.results.cite import Cited
 from annostat.results.estimates import Estimate
 from annostat.results.quantities import Quantity
 from annostat.results.result import Check, Provenance, Result, check_section
@@ -21,7 +22,7 @@ from annostat.truth.comparison import Comparison
 from annostat.truth.floors import Floors
 from annostat.truth.trained import TrainedOnOne
 from annostat.truth.verdicts import Verdict
-from annostat.truth.words import answer, quote
+from annostat.truth.words import answer, cited, quote
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -301,6 +302,10 @@ class Scores(Result):
     def quote(self) -> str:
         """Return the errors against the truth, and the floor."""
         return quote(self)
+
+    def cited(self) -> Cited:
+        """Return the sentences for a paper."""
+        return cited(self)
 
     def sections(self) -> list[Section]:
         """Return what a person should read."""

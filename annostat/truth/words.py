@@ -8,9 +8,10 @@ from typing import Protocol
 
 from annostat.errors import shown
 from annostat.labels.rounds import Rounds
+from annostat.results.cite import TOOL, Cited, ci, methods_of
 from annostat.results.estimates import Estimate
-from annostat.results.result import Check
-from annostat.results.text import format_number, p_text, percent
+from annostat.results.result import Check, told_failed
+from annostat.results.text import counted, format_number, p_text, percent
 from annostat.truth.verdicts import ABOVE, AT, BELOW, Verdict
 
 FEW = 3  # models that have a sentence each; more are counted by their verdict
@@ -129,6 +130,42 @@ def quote(scores: Compared) -> str:
         f"RMSE against the truth{unit}{which}: {', '.join(told)}. "
         f"Floor against one label {with_level(floor, first=False)}."
     )
+
+
+def cited(scores: Compared) -> Cited:
+    """Return the sentences for a paper; of many models the best and the worst."""
+    unit, models = scores.rounds.unit, scores.models
+    told = [m for m in models if m.verdict.name != BELOW and not math.isnan(m.true_rmse.value)]
+    ways = methods_of([m.true_rmse for m in told[:1]])
+    r = scores.rounds
+    methods = (
+        "Each model's error against the unobserved truth was estimated from the products of its "
+        f"residuals to {r.n_rounds} rounds of annotation of {counted(r.n_items, 'item')} with "
+        f"{TOOL}{f'; intervals: {ways}' if ways else ''}; p-values for an error above zero are "
+        "one-sided."
+    )
+    told.sort(key=lambda m: m.true_rmse.value)
+    if len(told) > FEW:
+        ends = [_error(m, unit) for m in (told[0], told[-1])]
+        text = f"Against the truth, the RMSE of {len(models)} models was {' to '.join(ends)}"
+    elif told:
+        text = f"Against the truth, the RMSE was {' and '.join(_error(m, unit) for m in told)}"
+    else:
+        text = "No model's error against the truth can be told"
+    floor = ci(scores.floors["rmse_floor"], unit)
+    results = f"{text}; the floor of the RMSE against one annotation was {floor}."
+    unsolved = [f"`{m.name}`" for m in told if m.verdict.name not in (ABOVE, AT)]
+    if unsolved and len(told) <= FEW:
+        results += f" Of {' and '.join(unsolved)}, neither an error nor its absence was shown."
+    if leaks := [f"`{m.name}`" for m in models if m.verdict.name == BELOW]:
+        results += f" {' and '.join(leaks)} scored below the floor, which shows shared errors."
+    return Cited(methods, results + told_failed(scores.checks))
+
+
+def _error(model: Scored, unit: str) -> str:
+    e, p = model.true_rmse, model.verdict.p_above
+    words = "" if p is None else p_text(p)
+    return f"{ci(e, unit, words=words) if e.interval else ci(e, unit)} for `{model.name}`"
 
 
 def with_level(e: Estimate, *, first: bool) -> str:
