@@ -12,14 +12,16 @@ import pytest
 from annostat import NoiseModel, Rounds, bounds, compare_noise, score_models, simulate_rounds
 from annostat._version import __version__
 from annostat.ceilings import bounds_from_summary, compare_published
-from annostat.cli import main
+from annostat.cli import COMMANDS, main
+from annostat.cli.front import SUMMARIES
 from annostat.concentration import compare_concentration, concentration
 from annostat.errors import AnnostatError
 from annostat.report import make_report
 from annostat.results.cite import REFERENCES
+from annostat.results.layout import fit_table
 from annostat.results.markup import latex_table, markdown_table, sentence
 from annostat.results.result import called
-from annostat.results.sections import Section
+from annostat.results.sections import Section, render_text
 from annostat.results.text import hang, spoken
 from annostat.scaling import compare_scaling
 from annostat.simulate import simulate_masks
@@ -271,3 +273,89 @@ def test_tables_cannot_break_out():
     md, tex = markdown_table(section), latex_table(section)
     assert r"| x\|y | n |" in md and "1\\|2" in md and "\n3" not in md
     assert r"50\% \& \_ \\" in tex and r"\caption{a|b\_c}" in tex and r"a note, 5\%" in tex
+
+
+@pytest.mark.parametrize("name", sorted(MADE))
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_a_screen_is_as_wide_as_the_terminal_and_breaks_no_number(results, name, width):
+    found = results[name]
+    text = found.to_text(width=width, everything=True)
+    assert max(map(len, text.splitlines())) <= width
+    dropped = " ".join(re.findall(r"No room for: (.*)\.", " ".join(text.split())))
+    together = " ".join(text.split())
+    for section in found.sections():
+        if section.when == "brief" or not section.columns:
+            continue
+        for row in section.rows:
+            for head, cell in zip(section.columns, row, strict=True):
+                for piece in re.findall(r"[-−]?[\d.,]+\d(?: to [-−]?[\d.,]+\d)?", cell):
+                    assert piece in together or head in dropped or head in ("interval", "")
+
+
+def test_tables_wrap_before_columns_are_dropped_in_a_stated_order():
+    columns = ("what", "value", "interval", "method")
+    rows = [
+        ["the floor of the mean error", "3.90 points", "3.60 to 4.26", "a method in many words"]
+    ]
+    assert fit_table(columns, rows, 200) == (list(columns), rows, [])
+    head, [row], dropped = fit_table(columns, rows, 62)
+    assert head == list(columns) and dropped == [] and "\n" in row[3] and "3.60 to 4.26" in row
+    head, [row], dropped = fit_table(columns, rows, 50)
+    assert head == list(columns)[:3] and dropped == ["method"]
+    head, [row], dropped = fit_table(columns, rows, 35)
+    assert head == ["what", "value"] and dropped == ["interval", "method"]
+    pairs = ("model", "RMSE", "MAE", "interval")
+    head, _, dropped = fit_table(pairs, [["a" * 20, "1.5", "2.25", "2.00 to 2.50"]], 38)
+    assert dropped == ["MAE", "interval"]  # a value goes with its interval
+    assert fit_table(("what",), [["x" * 90]], 60) == (["what"], [["x" * 90]], [])
+
+
+def test_what_comes_from_data_ends_no_line():
+    section = Section("t", ("a", "b"), [["one\ntwo", "1"]], ["x\x1b[31m"])
+    for width in (None, 60):
+        text = render_text([section], width=width)
+        assert "one\\x0atwo" in text and "\x1b" not in text
+
+
+def test_colours_where_a_terminal_has_them(monkeypatch, capsys):
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    args = ["bounds", str(DATA / "ef.csv"), "--rounds", "first", "second", "--interval", "t"]
+    main(args)
+    assert "\x1b" not in capsys.readouterr().out
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    main(args)
+    out = capsys.readouterr().out
+    assert "\x1b[1mAnswer\x1b[0m  " in out and "\x1b[33m        ??\x1b[0m  " in out
+    for name, value in (("NO_COLOR", "1"), ("TERM", "dumb")):
+        monkeypatch.setenv(name, value)
+        main(args)
+        assert "\x1b" not in capsys.readouterr().out
+        monkeypatch.setenv(name, "")
+
+
+def test_columns_of_the_environment_are_the_width(monkeypatch, capsys):
+    args = ["bounds", str(DATA / "ef.csv"), "--rounds", "first", "second", "--interval", "t"]
+    monkeypatch.delenv("COLUMNS", raising=False)
+    main(args)
+    assert max(map(len, capsys.readouterr().out.splitlines())) > 100  # a file is no screen
+    for width in ("60", "120", "20"):
+        monkeypatch.setenv("COLUMNS", width)
+        main(args)
+        lines = capsys.readouterr().out.splitlines()
+        assert max(map(len, lines)) <= max(int(width), 60)
+
+
+def test_annostat_alone_shows_what_there_is(capsys):
+    main([])
+    out = capsys.readouterr().out
+    assert all(f"{name} " in out for name in COMMANDS) and max(map(len, out.splitlines())) <= 80
+    main(["--help"])
+    text = capsys.readouterr().out
+    assert (
+        all(summary in text for summary in SUMMARIES.values()) and "..." not in text.split("Com")[1]
+    )
+    assert set(SUMMARIES) <= set(COMMANDS)
+    with pytest.raises(SystemExit):
+        main(["bound"])
+    assert "no command 'bound'; did you mean 'bounds'?" in capsys.readouterr().err

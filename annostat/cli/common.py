@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import shutil
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -329,21 +331,44 @@ def publish(
 
         write_text(target, text)
     width, everything = shutil.get_terminal_size((80, 24)).columns, options.get("everything", False)
+    fit = width if has_width() else None
     form = options.get("cite")
     cited = {name: result.cite(form) for name, result in results.items()} if form else {}
     if read is not None:
-        click.echo("\n".join(read.lines(width)))
+        say("\n".join(read.lines(width)))
     for name, result in results.items():
         if by:
             click.echo(f"\n== {by}: {name} ==\n")
         elif read is not None and not result.answer():
             click.echo()
-        click.echo(result.to_text(width=width, everything=everything))
+        say(result.to_text(width=fit, everything=everything))
         click.echo()
         if name in cited:
             click.echo(f"{cited[name]}\n")
     if any(result.answer() for result in results.values()):
-        click.echo("\n".join(hang("More", more(options), width)))
+        say("\n".join(hang("More", more(options), width)))
+
+
+WORDS = re.compile(r"^(?:Read|Answer|Quote|Checks|More)(?=  )", re.MULTILINE)
+FAILED, UNKNOWN = (re.compile(rf"^ *{mark}(?=  )", re.MULTILINE) for mark in ("!!", r"\?\?"))
+
+
+def has_width() -> bool:
+    """Return whether there is a screen to fit: a terminal, or COLUMNS; a file or pipe has none."""
+    return "COLUMNS" in os.environ or sys.stdout.isatty()
+
+
+def say(text: str) -> None:
+    """Print text, the words in the gutter bold and marks coloured where a terminal has colours.
+
+    NO_COLOR (not empty), TERM=dumb, a file or a pipe: none.
+    """
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" or not sys.stdout.isatty():
+        click.echo(text)
+        return
+    text = WORDS.sub(lambda found: click.style(found[0], bold=True), text)
+    text = FAILED.sub(lambda found: click.style(found[0], fg="red", bold=True), text)
+    click.echo(UNKNOWN.sub(lambda found: click.style(found[0], fg="yellow"), text))
 
 
 # What a screen points to, in this order, where the command has it and it was not given.

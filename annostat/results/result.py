@@ -164,13 +164,14 @@ class Result:
         """Return the main table, one row per estimate."""
         raise NotImplementedError
 
-    def to_text(self, *, width: int = 80, everything: bool = False) -> str:
+    def to_text(self, *, width: int | None = None, everything: bool = False) -> str:
         """Return the result as text.
 
         Parameters
         ----------
-        width : int
-            Columns of a paragraph, at least 60.
+        width : int, optional
+            Columns of the screen, at least 60: what is wider wraps, and columns of tables are
+            dropped from the right. By default tables are as wide as they need to be.
         everything : bool
             Show what is folded away too: every model, every check.
 

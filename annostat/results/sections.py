@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from annostat.errors import printable
-from annostat.results.text import spoken
+from annostat.results.layout import fit_table, wrapped
+from annostat.results.text import NARROWEST, spoken
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +51,32 @@ def chosen(sections: Iterable[Section], *, everything: bool = False) -> list[Sec
     return [section for section in sections if section.when != left_out]
 
 
-def render_text(sections: Iterable[Section], *, width: int = 80, everything: bool = False) -> str:
-    """Return sections as text, wide tables included, without colour; paragraphs have a width."""
+def fitted(section: Section, width: int) -> Section:
+    """Return a section whose table and lines fit a width; a line names columns that are dropped."""
+    lines = [part for line in section.lines for part in line.split("\n")]
+    columns = [printable(column) for column in section.columns]
+    rows: list[list[str]] = [[printable(cell) for cell in row] for row in section.rows]
+    if columns:
+        columns, rows, dropped = fit_table(columns, rows, width)
+        if dropped:
+            lines.append(f"No room for: {', '.join(dropped)}.")
+    return replace(
+        section,
+        title="\n".join(wrapped(printable(section.title), width)),
+        columns=columns,
+        rows=rows,
+        lines=[part for line in lines for part in wrapped(printable(line), width)],
+    )
+
+
+def render_text(
+    sections: Iterable[Section], *, width: int | None = None, everything: bool = False
+) -> str:
+    """Return sections as text without colour.
+
+    Paragraphs, tables and lines fit the width; without one paragraphs have 80 columns, and tables
+    and lines what they need.
+    """
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -68,20 +93,23 @@ def render_text(sections: Iterable[Section], *, width: int = 80, everything: boo
         force_jupyter=False,
         legacy_windows=False,
     )
-    for number, section in enumerate(chosen(sections, everything=everything)):
+    shown, keep = chosen(sections, everything=everything), ""
+    if width is not None:
+        shown, keep = [fitted(section, max(width, NARROWEST)) for section in shown], "\n"
+    for number, section in enumerate(shown):
         if number:
             console.print()
         if section.title:
-            console.print(Text(printable(section.title)))
+            console.print(Text(printable(section.title, keep=keep)))
         for word, text in section.said:
-            for line in spoken(word, printable(text), width):
+            for line in spoken(word, printable(text), width or 80):
                 console.print(Text(line))
         if section.columns:
             table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
             for column in section.columns:
-                table.add_column(Text(printable(column)), no_wrap=True)
+                table.add_column(Text(printable(column, keep=keep)), no_wrap=True)
             for row in section.rows:
-                table.add_row(*(Text(printable(cell)) for cell in row))
+                table.add_row(*(Text(printable(cell, keep=keep)) for cell in row))
             console.print(table)
         for line in section.lines:
             console.print(Text(printable(line, keep="\n")))

@@ -83,7 +83,13 @@ TOGETHER = re.compile(
     r"|(?<=\d%) (?=CI\b)|(?<=\d% CI) (?=[-−\d])"
     r"|(?<=\d) (?=[A-Za-z%µ])"  # a number and its unit
 )
+NARROWEST = 60  # columns of a screen
 GUTTER = 8  # columns before the text of a screen, where one word says what stands there
+
+
+def holding(text: str) -> str:
+    """Return a text in which no line ends within a number, its interval or before its unit."""
+    return TOGETHER.sub(lambda found: found[0].replace(" ", HELD), text)
 
 
 def hang(word: str, text: str, width: int = 80, gutter: int = GUTTER) -> list[str]:
@@ -91,10 +97,9 @@ def hang(word: str, text: str, width: int = 80, gutter: int = GUTTER) -> list[st
 
     A number, its unit and its interval are never parted by the end of a line.
     """
-    held = TOGETHER.sub(lambda found: found[0].replace(" ", HELD), text)
     lines = textwrap.wrap(
-        held,
-        max(width, 60 - GUTTER),
+        holding(text),
+        max(width, NARROWEST - GUTTER),
         initial_indent=word.ljust(gutter),
         subsequent_indent=" " * gutter,
         break_on_hyphens=False,
@@ -116,7 +121,7 @@ def spoken(word: str, text: str, width: int = 80) -> list[str]:
     """
     if word not in MARKS:
         return hang(word, text, width)
-    return [" " * GUTTER + line for line in hang(word, text, max(width, 60) - GUTTER, 4)]
+    return [" " * GUTTER + line for line in hang(word, text, max(width, NARROWEST) - GUTTER, 4)]
 
 
 def squared(unit: str) -> str:
