@@ -87,6 +87,9 @@ def test_the_page_takes_the_same_sentences(results, name):
     said = unescape(" ".join(re.sub(r"<[^>]+>", " ", page).split()))
     assert " ".join(results[name].answer().split()) in said
     assert " ".join(results[name].quote().split()) in said
+    if results[name].cited() is not None:
+        for form in ("text", "markdown", "latex"):
+            assert results[name].cite(form) in unescape(page)
 
 
 @pytest.mark.parametrize("name", sorted(MADE))

@@ -28,6 +28,7 @@ def _bounds(result: CategoryBounds) -> Part:
         checks=result.checks,
         pictures=(picture,),
         provenance=result.provenance,
+        cited=result.cited(),
     )
 
 

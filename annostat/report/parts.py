@@ -15,6 +15,7 @@ from annostat.datasets.audit import Audit
 from annostat.errors import AnnostatError, shown
 from annostat.labels.rounds import Rounds
 from annostat.noise import NoiseComparison
+from annostat.results.cite import Cited
 from annostat.results.result import Check, Provenance, Result
 from annostat.results.sections import Section
 from annostat.scaling import ScalingComparison
@@ -74,6 +75,8 @@ class Part:
     checks : sequence of Check
     pictures : sequence of Picture
     provenance : Provenance or None
+    cited : Cited or None
+        The sentences for a paper.
     """
 
     title: str
@@ -84,6 +87,7 @@ class Part:
     checks: Sequence[Check] = ()
     pictures: Sequence[Picture] = ()
     provenance: Provenance | None = None
+    cited: Cited | None = None
 
     @classmethod
     def of(cls, result: Any, **known: Any) -> Part:
@@ -104,6 +108,7 @@ class Part:
         if sections and not sections[0].columns and "intro" not in known:
             known["intro"] = sections.pop(0).lines
         known.setdefault("sections", sections)
+        known.setdefault("cited", result.cited())
         return cls(checks=checks, provenance=getattr(result, "provenance", None), **known)
 
 

@@ -6,20 +6,25 @@ A result is a frozen dataclass derived from `Result`. It describes itself once, 
 
 from __future__ import annotations
 
+import importlib
+import shutil
+import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from annostat.errors import AnnostatError
+from annostat.errors import AnnostatError, printable
 from annostat.results.html import render_html
 from annostat.results.markup import latex_table, markdown_table, tables
 from annostat.results.sections import Section, render_text
-from annostat.results.text import plain
+from annostat.results.text import counted, hang, plain
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from annostat.results.cite import Cited
+
+MOST = 140  # characters of each sentence in a repr
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +99,25 @@ class Result:
     """Base of all results: implement `sections` and `to_dict`; text and HTML follow."""
 
     __slots__ = ()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Keep the short repr: a dataclass would print every array and every part."""
+        super().__init_subclass__(**options)
+        if "__repr__" not in cls.__dict__:
+            cls.__repr__ = cls.__repr__  # type: ignore[method-assign]
+
+    def __repr__(self) -> str:
+        checks: tuple[Check, ...] = getattr(self, "checks", ())
+        provenance: Provenance | None = getattr(self, "provenance", None)
+        name = type(self).__name__
+        lines = [f"{name} of {counted(provenance.n_items, 'item')}" if provenance else name]
+        for word, text in (("Answer", self.answer()), ("Quote", self.quote())):
+            if text:
+                short = textwrap.shorten(text, MOST, placeholder=" …")
+                lines += hang(word, printable(short))
+        failed = sum(c.passed is False for c in checks)
+        told = f"{failed} of {counted(len(checks), 'check')} fail{'s' * (failed == 1)}"
+        return "\n".join([*lines, f"{told + '  ' if checks else ''}.summary() .to_frame()"])
 
     def sections(self) -> list[Section]:
         """Return what a person should read, in order."""
@@ -180,6 +204,43 @@ class Result:
         str
         """
         return render_text(self.sections(), width=width, everything=everything)
+
+    def summary(self, *, width: int | None = None, everything: bool = False) -> None:
+        """Print the result as a screen; `to_text` returns it.
+
+        Parameters
+        ----------
+        width : int, optional
+            Columns, at least 60; those of the terminal by default, 100 in a notebook or a file.
+        everything : bool
+            Show what is folded away too: every model, every check.
+        """
+        if width is None:
+            width = shutil.get_terminal_size((100, 24)).columns
+        print(self.to_text(width=width, everything=everything))
+
+    def plot(self, *, ax: Any = None, **options: Any) -> Any:
+        """Draw the result.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Where to draw, if the result has one panel; a new figure by default.
+        **options
+            Go to the function of `annostat.plotting` that draws this kind of result.
+
+        Returns
+        -------
+        matplotlib Figure, which a notebook shows; Axes if `ax` is given
+
+        Raises
+        ------
+        AnnostatError
+            If no picture of this kind of result is known, or `ax` is given for several panels.
+        """
+        # By name: this room does not know that of the pictures, which loads matplotlib.
+        draw = importlib.import_module("annostat.plotting.drawn").draw
+        return draw(self, ax=ax, **options)
 
     def __str__(self) -> str:
         return self.to_text()

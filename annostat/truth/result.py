@@ -22,7 +22,7 @@ from annostat.truth.comparison import Comparison
 from annostat.truth.floors import Floors
 from annostat.truth.trained import TrainedOnOne
 from annostat.truth.verdicts import Verdict
-from annostat.truth.words import answer, cited, quote
+from annostat.truth.words import answer, cited, judged, quote
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -164,6 +164,14 @@ class ModelScore:
     leakage: Leakage | None
     agreement: BlandAltman | None
     trained: TrainedOnOne | None = None
+
+    def __repr__(self) -> str:
+        unit = f" {self.unit}" if self.unit else ""
+        truth = judged(self, self.unit)
+        return (
+            f"ModelScore: {self.name} is {truth}; RMSE {self.rmse.cell()}{unit} against one label, "
+            f"{self.true_rmse.cell()}{unit} against the truth"
+        )
 
     @property
     def unit(self) -> str:
