@@ -15,7 +15,8 @@ from annostat import bounds
 from annostat.errors import AnnostatError
 from annostat.plotting.drawn import FIGURE, PANEL
 from annostat.plotting.figures import new_figure
-from annostat.results import Result
+from annostat.results import Result, Section
+from annostat.results.html import render_html
 from tests.test_golden import THREE, TWO, of_agreement, of_ceilings
 from tests.test_screens import MADE, scores_of
 
@@ -72,6 +73,23 @@ def test_limits_of_agreement_draw_themselves_and_others_say_why_not():
     assert found.limits.plot().axes
     with pytest.raises(AnnostatError, match="no picture of a Readings"):
         MADE["published"]().plot()
+
+
+def test_html_aligns_numbers_marks_checks_and_folds():
+    rows = [["<b>", "1.5 (1 to 2)", "x"], ["c", "–", "2"]]
+    sections = [
+        Section(said=[("Answer", "a < b"), ("!!", "look")]),
+        Section("t", ("name", "n", "mixed"), rows, ["ok  holds"]),
+        Section("short", lines=["few"], when="brief"),
+        Section("long", lines=["many"], when="all"),
+    ]
+    html = render_html(sections)
+    assert "<strong>Answer</strong> a &lt; b" in html and "&lt;b&gt;" in html
+    assert '<strong style="color:#D55E00" title="fails">!!</strong> look' in html
+    assert 'title="holds">ok</strong> holds' in html
+    assert html.count('style="text-align:right"') == 3  # the head and two cells of n
+    assert "<details><summary>long</summary><p>many</p></details>" in html and "few" in html
+    assert "<td" in bounds(TWO, interval="t")._repr_html_()
 
 
 def test_a_summary_is_the_screen(capsys, monkeypatch):
