@@ -26,7 +26,7 @@ from annostat.results.text import hang, spoken
 from annostat.scaling import compare_scaling
 from annostat.simulate import simulate_masks
 from annostat.truth import compare_masks
-from tests.test_golden import NOISE, PICKS, TRUTH, TWO
+from tests.test_golden import NOISE, NUMBER, PICKS, TRUTH, TWO, words
 
 DATA = Path(__file__).parent.parent / "docs" / "data"
 
@@ -238,14 +238,14 @@ def test_what_has_no_sentences_says_so(results, capsys):
 
 def test_cite_at_the_command_line_takes_a_form_or_none(capsys):
     args = ["bounds", "--sd", "5.7", "--n", "50", "--convention", "noise-sd"]
-    for more, words in (
+    for more, told in (
         (["--cite"], "Methods  "),
         (["--cite", "markdown"], "[@bland1999]"),
         (["--cite", "latex"], r"\cite{bland1999}"),
     ):
         main([*args, *more])
         out = capsys.readouterr().out
-        assert words in out and out.index(words) > out.index("Quote  ")
+        assert told in out and out.index(told) > out.index("Quote  ")
         assert "--cite" not in out.split("More  ")[1]
 
 
@@ -362,3 +362,33 @@ def test_annostat_alone_shows_what_there_is(capsys):
     with pytest.raises(SystemExit):
         main(["bound"])
     assert "no command 'bound'; did you mean 'bounds'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("page", "start", "args"),
+    [
+        ("README.md", "Read    LIDC-IDRI, largest_slice", ["fit-afd", "--example", "lidc"]),
+        (
+            "docs/values.md",
+            "Read    ef.csv: 400 items",
+            [
+                "bounds",
+                str(DATA / "ef.csv"),
+                *"--item patient --rounds first second --unit points".split(),
+            ],
+        ),
+    ],
+)
+def test_pages_show_what_is_printed(page, start, args, capsys, monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    text = (DATA.parent.parent / page).read_text(encoding="utf-8")
+    kept = text[text.index(start) :].split("\n```")[0].splitlines()
+    main(args)
+    printed = capsys.readouterr().out.splitlines()[: len(kept)]
+    for found, line in zip(printed, kept, strict=True):
+        assert words(found).strip() == words(line).strip()
+        numbers = [
+            [float(n.replace(",", "").replace("−", "-")) for n in NUMBER.findall(t)]
+            for t in (found, line)
+        ]
+        assert numbers[0] == pytest.approx(numbers[1], rel=5e-3)
