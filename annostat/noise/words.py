@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -20,6 +21,7 @@ from annostat.results.result import Check, told_failed
 from annostat.results.sections import Section
 from annostat.results.text import counted, format_number, percent
 
+ENVELOPE = re.compile(r"envelope of the intervals of (\d+) models")
 NEAR = 10.0  # units of AIC beyond which the data speak against a model
 LEAST, MOST = 3, 12  # rows of the table that is not folded
 COLUMNS = ("model", "ΔAIC", "weight", "mae", "interval", "rate", "window", "logL")
@@ -133,11 +135,12 @@ def cited(noise: Compared) -> Cited:
     whole = "" if r.cluster is None else f" ({len(set(r.cluster)):,} clusters)"
     allow = "" if r.cluster is None else ", which allow for clusters"
     of_limits = f"; intervals: {ways}{allow}" if ways else ""
-    laws = f"{len(noise.fits)} laws" if len(noise.fits) > 1 else "one law"
+    n = len(noise.fits)
+    laws = f"{n} laws of the noise were" if n > 1 else "one law of the noise was"
     methods = (
         f"The noise of a single annotation was estimated from {counted(r.n_pairs, 'pair')} of "
         f"annotations of {counted(r.n_items, 'item')}{whole} in {r.n_rounds} rounds with {TOOL}; "
-        f"{laws} of the noise fitted by maximum likelihood{of_limits}."
+        f"{laws} fitted by maximum likelihood{of_limits}."
     )
     results = f"Two annotators differed by {ci(pair, unit)} on average. "
     if noise.refuted:
@@ -157,7 +160,9 @@ def cited(noise: Compared) -> Cited:
 def presumes(envelope: Estimate) -> str:
     """Return what an interval of the floor holds for."""
     method = "" if envelope.interval is None else envelope.interval.method
-    return method.replace("envelope of the intervals of", "over all laws that fit as well:")
+    told = method.replace("envelope of the intervals of 1 model", "for the law that fits best")
+    told = ENVELOPE.sub(r"over the \1 laws that fit as well", told)
+    return told.replace(" and of ", " and for ")
 
 
 def floors(noise: Compared) -> Section:
