@@ -83,7 +83,7 @@ def test_text_plot_items(run, table, tmp_path):
         *FAST,
     )
     assert code == 0
-    assert "Two annotators differ by" in out and "ms" in out
+    assert "two annotators differ by" in out and "ms" in out
     assert plot.read_bytes().startswith(b"\x89PNG")
     ranked = pd.read_csv(items)
     assert ranked["posterior"].is_monotonic_decreasing

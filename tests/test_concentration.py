@@ -651,7 +651,7 @@ def test_tables_of_a_comparison():
         errors, rounds=rounds, n_resamples=19, predictions={"a": rounds.values[:, 0] + e}
     )
     for found, columns in ((plain, 5), (law, 7), (with_one, 8)):
-        table = found.sections()[0]
+        table = found.sections()[1]
         assert len(table.columns) == columns
         frame = found.to_frame().set_index("model")
         for row in table.rows:

@@ -826,7 +826,7 @@ def test_chapter_of_the_report():
     )
     page = make_report([result])
     assert "How the score moves with size" in page and "&lt;i&gt;n" in page and "<i>n" not in page
-    assert "fits best" in page
+    assert "Not refuted:" in page and "best by AICc" in page
 
 
 @pytest.mark.parametrize("seed", [7, 17, 26, 48, 66, 93, 104])

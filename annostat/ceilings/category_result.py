@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from annostat.agreement.categories import CategoryAgreement
+from annostat.results.cite import TOOL, Cited
 from annostat.results.estimates import Estimate, Interval
-from annostat.results.result import Check, Provenance, Result, check_section
+from annostat.results.result import Check, Provenance, Result, check_section, told_failed
 from annostat.results.sections import Section
-from annostat.results.text import format_number, percent, plain
+from annostat.results.text import counted, format_number, percent, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -169,6 +170,28 @@ class CategoryBounds(Result):
             return "Nothing: these numbers have no interval."
         return f"Ceiling of {', '.join(parts)} ({percent(level)}, whatever the items' difficulty)."
 
+    def cited(self) -> Cited | None:
+        """Return the sentences for a paper."""
+        found = [c for c in self.ceilings if c.interval is not None and not c.floor][:2]
+        if not found:
+            return None
+        against = (
+            "one annotator" if self.majority_of == 1 else f"the majority of {self.majority_of}"
+        )
+        n = "" if self.n_items is None else f" of {counted(self.n_items, 'item')}"
+        told = [
+            f"{c.label} of {c.best()} ({percent(c.interval.level)} CI {c.limits()})"
+            for c in found
+            if c.interval is not None
+        ]
+        return Cited(
+            f"The best attainable agreement with {against} was derived from labels{n} with {TOOL}, "
+            "whatever the difficulty of the items; where the labels leave a range, both ends are "
+            "given.",
+            f"Against {against}, no model can, on average, exceed {' or '.join(told)}."
+            + told_failed(self.checks),
+        )
+
     def table(self) -> Section:
         """Return the ceilings as a table."""
         rows = []
@@ -180,13 +203,10 @@ class CategoryBounds(Result):
 
     def sections(self) -> list[Section]:
         """Return what a person should read."""
-        parts = [Section(lines=(f"Answer  {self.answer()}", f"Quote   {self.quote()}"))]
-        if self.checks:
-            parts.append(check_section(self.checks))
-        parts.append(self.table())
+        parts = [self.opening(), self.table()]
         if self.agreement is not None:
             parts.append(self.agreement.table())
-        return parts
+        return [*parts, check_section(self.checks, when="all")]
 
 
 def _said(ceiling: Ceiling) -> str:

@@ -313,11 +313,10 @@ class FindingBounds(Result):
 
     def sections(self) -> list[Section]:
         """Return what a person should read."""
-        parts = [Section(lines=(f"Answer  {self.answer()}", f"Quote   {self.quote()}"))]
-        if self.checks:
-            parts.append(check_section(self.checks))
-        parts.append(self.table())
+        parts = [self.opening(), self.table()]
         if self.froc:
             parts.append(self.froc_table())
         parts += [self.readers_table(), self.matching_table(), self.counts_table()]
+        if self.checks:
+            parts.append(check_section(self.checks, when="all"))
         return parts

@@ -8,10 +8,12 @@ from typing import Any, Self
 
 from annostat.agreement.icc_forms import spearman_brown
 from annostat.agreement.profile_result import PrecisionProfile
+from annostat.ceilings import words
 from annostat.ceilings.mae_result import MaeFloor
 from annostat.errors import LARGEST, AnnostatError, check_count, check_number
 from annostat.noise.brackets import FACTORS, limits_line
 from annostat.resampling.intervals import NORMAL_95
+from annostat.results.cite import Cited
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.quantities import Measured, Quantity
 from annostat.results.result import Provenance
@@ -365,36 +367,24 @@ class Bounds(Measured):
 
     def sections(self) -> list[Section]:
         """Return what a person should read."""
-        return [Section(lines=self.answer()), self._floors()]
+        return [self.opening(), self._floors()]
 
     @property
     def doubt(self) -> str:
         """Why floors and ceilings that rest on squares are no headline; empty if they may be."""
         return ""
 
-    def answer(self) -> list[str]:
-        """Return the sentences that a reader should read if no others."""
-        lines = []
-        rmse = f"an RMSE of {_brief(self.rmse_floor)}"
-        known = not math.isnan(self.noise_sd.value)
-        if self.profile is not None:
-            lines.append(self.profile.in_words())
-            rmse += ", averaged over these labels"
-        elif known and not self.doubt:
-            sigma = _brief(self.noise_sd)
-            lines.append(f"One annotation scatters about the truth with an SD of {sigma}.")
-        if self.doubt:
-            mae = _brief(self.mae_floor)
-            lines.append(f"Against {self.label}, a perfect model has an MAE of {mae}.")
-            lines.append(f"It has {rmse}; {self.doubt}.")
-        elif known:
-            lines.append(f"Against {self.label}, a perfect model has {rmse}.")
-        if not math.isnan(self.reliability.value):
-            ceiling = _brief(self.correlation_ceiling)
-            words = "under the same doubt" if self.doubt else ""
-            lines.append(f"Its correlation with {self.label} is {ceiling}{words and ', ' + words}.")
-        lines.append("On average over test sets, no model can look better than that.")
-        return lines
+    def answer(self) -> str:
+        """Return what a perfect model has, in a sentence or two."""
+        return words.answer(self)
+
+    def quote(self) -> str:
+        """Return the floor to quote, with its interval."""
+        return words.quote(self)
+
+    def cited(self) -> Cited | None:
+        """Return the sentences for a paper."""
+        return words.cited(self)
 
     @property
     def label(self) -> str:
@@ -402,7 +392,7 @@ class Bounds(Measured):
         return "one annotation" if self.m == 1 else f"the mean of {self.m} annotations"
 
     def _floors(self) -> Section:
-        lines = []
+        lines = [] if self.profile is None else [self.profile.in_words()]
         elsewhere = self.provenance.options.get("sd_of_labels")
         if elsewhere is not None:
             lines.append(f"Reliability and ceilings are for labels with an SD of {elsewhere:g}.")
@@ -427,7 +417,3 @@ def not_above(mae: Estimate, rmse: Estimate) -> Estimate:
         high = max(min(limits.high, rmse.interval.high), value)
         limits = replace(limits, low=min(limits.low, value), high=high)
     return replace(mae, value=value, interval=limits)
-
-
-def _brief(e: Estimate) -> str:
-    return str(e if e.interval is None else replace(e, note="")).removesuffix(f" ({e.note})")

@@ -87,6 +87,4 @@ class MeasuredBounds(Bounds):
             found.append(self.limits.sections()[0])
         if self.deviations is not None:
             found += self.deviations.sections()
-        if self.checks:
-            found.append(check_section(self.checks))
-        return found
+        return [*found, check_section(self.checks, when="all")]

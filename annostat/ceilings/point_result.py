@@ -346,15 +346,14 @@ class PointBounds(Result):
 
     def sections(self) -> list[Section]:
         """Return what a person should read."""
-        parts = [Section(lines=(f"Answer  {self.answer()}", f"Quote   {self.quote()}"))]
-        if self.checks:
-            parts.append(check_section(self.checks))
-        parts.append(self.table())
+        parts = [self.opening(), self.table()]
         if len(self.landmarks) > 1 or self.ellipses:
             parts.append(self.by_landmark())
         biases = self.bias_table()
         if biases.rows:
             parts.append(biases)
+        if self.checks:
+            parts.append(check_section(self.checks, when="all"))
         return parts
 
 

@@ -15,7 +15,7 @@ from annostat.ceilings.summary import bounds_from_summary
 from annostat.errors import AnnostatError, check_count, check_number
 from annostat.results.result import Provenance, Result
 from annostat.results.sections import Section
-from annostat.results.text import format_number, format_p, plain
+from annostat.results.text import format_number, format_p, p_text, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,6 +97,44 @@ class Published(Result):
         )
         return lines
 
+    def answer(self) -> str:
+        """Return whether the score can be true, and what error it leaves."""
+        names = list(dict.fromkeys(r.convention for r in self.readings))
+        refuted = {r.convention for r in self.readings if r.refuted}
+        standing = [name for name in names if name not in refuted]
+        if not standing:
+            which = "This reading does not allow" if len(names) == 1 else "No reading allows"
+            return (
+                f"{which} the reported score: even a perfect model would hardly score that well. "
+                "The model has seen these labels, or its labels are less noisy than these."
+            )
+        left = [
+            f"{format_number(math.sqrt(r.score**2 - r.bound**2), digits=3)} under {r.convention}"
+            for r in self.readings
+            if r.quantity == "rmse" and r.convention in standing and r.score > r.bound
+        ]
+        text = f"{len(standing)} of {len(names)} readings allow the reported score"
+        if len(names) == 1:
+            text = "The reported score is possible"
+        if not left:
+            return f"{text}: it is not below what a perfect model has by chance."
+        return f"{text}; of the RMSE an error against the truth remains: {', '.join(left)}."
+
+    def quote(self) -> str:
+        """Return the reported scores beside the bounds of each reading."""
+        parts = []
+        for key, name, bound in (("rmse", "RMSE", "floor"), ("correlation", "r", "ceiling")):
+            found = [r for r in self.readings if r.quantity == key and not math.isnan(r.bound)]
+            if not found:
+                continue
+            ends = [f"{format_number(f(r.bound for r in found), digits=3)}" for f in (min, max)]
+            score = f"{name} {format_number(found[0].score)} against a {bound} of {ends[0]}"
+            if len(found) == 1:
+                parts.append(f"{score} ({p_text(found[0].p_value)}, one-sided)")
+            else:
+                parts.append(f"{score} to {ends[1]}, by the reading")
+        return f"{'; '.join(parts) or 'Nothing: no reading has a bound'}."
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
         return {
@@ -127,7 +165,7 @@ class Published(Result):
         ]
         columns = ("if the number is", "score", "reported", "bound", "z", "p", "reading is")
         title = "Can the reported score be true?"
-        return [Section(title, columns, rows, self.conclusions())]
+        return [self.opening(), Section(title, columns, rows, self.conclusions())]
 
 
 @dataclass(frozen=True)
@@ -149,9 +187,18 @@ class Judged(Result):
         """Return the bounds' table."""
         return self.bounds.to_frame()
 
+    def answer(self) -> str:
+        """Return whether the score can be true."""
+        return self.published.answer()
+
+    def quote(self) -> str:
+        """Return the reported scores beside the bounds."""
+        return self.published.quote()
+
     def sections(self) -> list[Section]:
         """Return what a person should read."""
-        return [*self.bounds.sections(), *self.published.sections()]
+        rest = [*self.published.sections()[1:], *self.bounds.sections()[1:]]
+        return [self.opening(), *rest]
 
 
 def compare_published(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from annostat.agreement.conventions import CONVENTIONS
 from annostat.ceilings.floors import QUANTITIES, Bounds
+from annostat.ceilings.words import known, with_unit
 from annostat.errors import AnnostatError, check_count
 from annostat.results.estimates import Estimate
 from annostat.results.result import Provenance, Result
@@ -106,6 +107,22 @@ class Readings(Result):
         ]
         return pd.concat(parts, ignore_index=True)
 
+    def answer(self) -> str:
+        """Return how far the readings are apart."""
+        floors = {n: b.rmse_floor for n, b in self.readings.items() if known(b.rmse_floor)}
+        if not floors:
+            return "What the published numbers are of is not said, and no reading has a floor."
+        low, high = (f(floors.values(), key=lambda e: e.value) for f in (min, max))
+        ends = f"{low.short()} to {with_unit(high.short(), self.unit)}"
+        return (
+            "What the published numbers are of is not said: a perfect model has an RMSE of "
+            f"{ends}, by the reading."
+        )
+
+    def quote(self) -> str:
+        """Return that there is no number to quote yet."""
+        return "Nothing yet: ask what the numbers are of, and name their convention."
+
     def sections(self) -> list[Section]:
         """Return what a person should read."""
         shown = [q for q in QUANTITIES if q.head]
@@ -122,7 +139,7 @@ class Readings(Result):
         lines = [f"{name}: {CONVENTIONS[name]}" for name in self.readings]
         lines.append("Name the convention once you know it; nothing here tells which was meant.")
         title = "The convention is open: every reading of the published numbers"
-        return [Section(title, (*columns, "implied SD of labels"), rows, lines)]
+        return [self.opening(), Section(title, (*columns, "implied SD of labels"), rows, lines)]
 
 
 def _nothing(in_units: bool, unit: str) -> dict[str, Any]:

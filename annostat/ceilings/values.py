@@ -199,6 +199,7 @@ def bounds(
                 "interval": method,
                 "level": level,
                 "n_resamples": n_resamples,
+                "n_rounds": used.n_rounds,
             },
         ),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import copy
+import difflib
 import functools
 import gc
 import importlib
@@ -16,6 +17,7 @@ from typing import Any
 import click
 
 from annostat._version import __version__
+from annostat.cli.front import SUMMARIES, front
 from annostat.errors import (
     AnnostatError,
     AnnostatWarning,
@@ -60,6 +62,26 @@ class Commands(click.Group):
         """Return the names in the order of the help page."""
         return list(COMMANDS)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that is named; a name that none has is told with the nearest one."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], COMMANDS, 1)
+            tail = f"; did you mean {near[0]!r}?" if near else f": there are {', '.join(COMMANDS)}"
+            raise click.UsageError(f"no command {args[0]!r}{tail}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands with what each answers, uncut."""
+        rows = []
+        for name in self.list_commands(ctx):
+            command = None if name in SUMMARIES else self.get_command(ctx, name)
+            summary = "" if command is None else command.get_short_help_str(60)
+            rows.append((name, SUMMARIES.get(name, summary)))
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """Return the command of that name."""
         if name not in COMMANDS:
@@ -98,11 +120,15 @@ def _paths_of(text: str) -> list[str]:
 
 @click.group(
     cls=Commands,
+    invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="annostat")
-def cli() -> None:
+@click.pass_context
+def cli(ctx: click.Context) -> None:
     """Say how noisy annotations are, and how good any model can look against them."""
+    if ctx.invoked_subcommand is None:
+        click.echo(front(list(COMMANDS)))
 
 
 def main(args: Sequence[str] | None = None) -> None:

@@ -22,6 +22,7 @@ from annostat.cli.common import (
     progress_bar,
     publish,
     read_of,
+    screen_options,
     value_options,
 )
 from annostat.errors import AnnostatError
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 
 @click.command("bounds", cls=Command)
+@screen_options
 @input_options
 @value_options
 @category_options

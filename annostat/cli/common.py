@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import shutil
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +16,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from annostat.errors import UNPRINTABLE, AnnostatError, shown
+from annostat.results.markup import FORMS
+from annostat.results.text import HELD, hang
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,6 +59,9 @@ class Command(click.Command):
         rest = iter(range(len(args)))
         for i in rest:
             option = args[i]
+            if option == "--cite" and (i + 1 == len(args) or args[i + 1] not in FORMS):
+                spread += [option, FORMS[0]]
+                continue
             if option not in SEVERAL:
                 spread.append(option)
                 continue
@@ -184,6 +191,22 @@ def input_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return table_options(run_options(json_option(command)))
 
 
+def screen_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of what the screen shows."""
+    return add(
+        command,
+        click.option(
+            "--all", "everything", is_flag=True, help="Show everything: every model, every check."
+        ),
+        click.option(
+            "--cite",
+            type=click.Choice(FORMS),
+            metavar="[text|markdown|latex]",
+            help="Add a sentence for the methods and one for the results of a paper.",
+        ),
+    )
+
+
 def add(command: Callable[..., Any], *options: Callable[..., Any]) -> Callable[..., Any]:
     """Apply click's decorators so that the help page keeps their order."""
     for option in reversed(options):
@@ -298,7 +321,7 @@ def publish(
     """Print what was read and the results as text, or write them as JSON."""
     target = options["json_file"]
     if target:
-        parts = {name: result.to_dict() for name, result in results.items()}
+        parts = {name: with_headline(result) for name, result in results.items()}
         shape = {"strata": parts} if by else parts[""]
         shape = {"read": None if read is None else read.to_dict(), **shape}
         text = json.dumps(shape, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
@@ -309,13 +332,74 @@ def publish(
         from annostat.files import write_text
 
         write_text(target, text)
+    width, everything = shutil.get_terminal_size((80, 24)).columns, options.get("everything", False)
+    fit = width if has_width() else None
+    form = options.get("cite")
+    cited = {name: result.cite(form) for name, result in results.items()} if form else {}
     if read is not None:
-        click.echo("\n".join(read.lines(shutil.get_terminal_size((80, 24)).columns)) + "\n")
+        say("\n".join(read.lines(width)))
     for name, result in results.items():
         if by:
-            click.echo(f"== {by}: {name} ==\n")
-        click.echo(str(result))
+            click.echo(f"\n== {by}: {name} ==\n")
+        elif read is not None and not result.answer():
+            click.echo()
+        say(result.to_text(width=fit, everything=everything))
         click.echo()
+        if name in cited:
+            click.echo(f"{cited[name]}\n")
+    if any(result.answer() for result in results.values()):
+        say("\n".join(hang("More", more(options), width)))
+
+
+WORDS = re.compile(r"^(?:Read|Answer|Quote|Checks|More)(?=  )", re.MULTILINE)
+FAILED, UNKNOWN = (re.compile(rf"^ *{mark}(?=  )", re.MULTILINE) for mark in ("!!", r"\?\?"))
+
+
+def has_width() -> bool:
+    """Return whether there is a screen to fit: a terminal, or COLUMNS; a file or pipe has none."""
+    return "COLUMNS" in os.environ or sys.stdout.isatty()
+
+
+def say(text: str) -> None:
+    """Print text, the words in the gutter bold and marks coloured where a terminal has colours.
+
+    NO_COLOR (not empty), TERM=dumb, a file or a pipe: none.
+    """
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" or not sys.stdout.isatty():
+        click.echo(text)
+        return
+    text = WORDS.sub(lambda found: click.style(found[0], bold=True), text)
+    text = FAILED.sub(lambda found: click.style(found[0], fg="red", bold=True), text)
+    click.echo(UNKNOWN.sub(lambda found: click.style(found[0], fg="yellow"), text))
+
+
+# What a screen points to, in this order, where the command has it and it was not given.
+MORE = {
+    "readers": "--readers these|sample",
+    "everything": "--all every model and check",
+    "plot_file": "--plot FILE",
+    "items_file": "--items FILE.csv",
+    "report_file": "--report FILE.html",
+    "cite": "--cite sentences for a paper",
+    "json_file": "--json FILE",
+    "by": "--by COLUMN",
+}
+
+
+def more(options: Mapping[str, Any]) -> str:
+    """Return the options that show the rest; only those that this command has."""
+    given = [text for name, text in MORE.items() if name in options and not options[name]]
+    if options.get("readers") is not None:  # the default may be wanted otherwise
+        given.insert(0, MORE["readers"])
+    return " · ".join(text.replace(" ", HELD) for text in given)
+
+
+def with_headline(result: Any) -> dict[str, Any]:
+    """Return a result as plain data, with what is said and quoted first if it has a headline."""
+    if not result.answer():
+        found: dict[str, Any] = result.to_dict()
+        return found
+    return {"answer": result.answer(), "quote": result.quote(), **result.to_dict()}
 
 
 def escaped(text: str) -> str:

@@ -21,6 +21,7 @@ from annostat.cli.common import (
     publish,
     rows_left,
     run_options,
+    screen_options,
 )
 from annostat.errors import AnnostatError, check_column, option
 
@@ -117,6 +118,7 @@ def concentration_options(command: Any) -> Any:
 
 
 @click.command("concentration", cls=Command)
+@screen_options
 @concentration_options
 def concentration(**options: Any) -> None:
     """Say on which items a model's error sits, and whether noise alone would do that.

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from annostat.cli.common import Command, each_stratum, of_strata, publish, run_options, without
+from annostat.cli.common import (
+    Command,
+    each_stratum,
+    of_strata,
+    publish,
+    run_options,
+    screen_options,
+    without,
+)
 from annostat.cli.points import listed, numbers_of, readers_options
 from annostat.errors import AnnostatError
 
@@ -15,6 +23,7 @@ if TYPE_CHECKING:
 
 
 @click.command("findings", cls=Command)
+@screen_options
 @run_options
 @click.argument("source", metavar="TABLE", required=False)
 @click.option(

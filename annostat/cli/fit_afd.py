@@ -15,6 +15,7 @@ from annostat.cli.common import (
     progress_bar,
     publish,
     read_of,
+    screen_options,
 )
 from annostat.errors import AnnostatError
 from annostat.noise.abandonment import ABANDONMENT
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 
 @click.command("fit-afd", cls=Command)
+@screen_options
 @input_options
 @click.option(
     "--core",

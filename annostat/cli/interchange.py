@@ -22,6 +22,7 @@ from annostat.cli.common import (
     publish,
     read_of,
     run_options,
+    screen_options,
     table_options,
     value_options,
     without,
@@ -56,9 +57,6 @@ NAMES = (
     "hd95",
     "surface",
     "further",
-)
-MORE = (
-    "More    --by COLUMN · --readers these|sample · --plot FILE · --report FILE.html · --items FILE"
 )
 
 
@@ -99,6 +97,7 @@ def mask_options(command: Any) -> Any:
 
 
 @click.command("interchange", cls=InterchangeCommand)
+@screen_options
 @functools.partial(table_options, examples=EXAMPLES)
 @predictions_option
 @value_options
@@ -161,8 +160,6 @@ def interchange(ctx: click.Context, /, **options: Any) -> None:
         results = of_table(rounds, predictions, options)
     written(results, options, ctx)
     publish(results, options, by=by or None, read=read)
-    if options["json_file"] != "-":
-        click.echo(MORE)
 
 
 def written(

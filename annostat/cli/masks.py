@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from annostat.cli.common import add, json_option, progress_bar, publish, run_options
+from annostat.cli.common import (
+    add,
+    json_option,
+    progress_bar,
+    publish,
+    run_options,
+    screen_options,
+)
 from annostat.errors import AnnostatError
 
 if TYPE_CHECKING:
@@ -110,6 +117,7 @@ def mask_options(command: Any) -> Any:
 
 
 @click.command("masks", cls=MaskCommand)
+@screen_options
 @mask_options
 @run_options
 @click.option(

@@ -18,6 +18,7 @@ from annostat.cli.common import (
     missing_option,
     publish,
     run_options,
+    screen_options,
     without,
 )
 from annostat.errors import AnnostatError
@@ -54,6 +55,7 @@ def readers_options(command: Any) -> Any:
 
 
 @click.command("points", cls=Command)
+@screen_options
 @run_options
 @click.argument("source", metavar="TABLE", required=False)
 @click.option("--example", type=click.Choice(["lidc-centres"]), help="Bundled data instead.")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from annostat.cli.common import Command, add, json_option, of_strata, publish
+from annostat.cli.common import Command, add, json_option, of_strata, publish, screen_options
 from annostat.errors import AnnostatError
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ def scaling_options(command: Any) -> Any:
 
 
 @click.command("scaling", cls=Command)
+@screen_options
 @scaling_options
 def scaling(**options: Any) -> None:
     """Say how a score moves with the size of the model, and where it stops.

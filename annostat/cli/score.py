@@ -21,6 +21,7 @@ from annostat.cli.common import (
     progress_bar,
     publish,
     read_of,
+    screen_options,
     value_options,
 )
 from annostat.errors import AnnostatError, check_choice
@@ -38,6 +39,7 @@ HELD_OUT_NOTE = (
 
 
 @click.command("score", cls=Command)
+@screen_options
 @input_options
 @predictions_option
 @value_options

@@ -17,6 +17,7 @@ from annostat.errors import AnnostatError
 from annostat.labels.rounds import Rounds
 from annostat.resampling.generators import Rng
 from annostat.resampling.parallel import Progress
+from annostat.results.cite import Cited
 from annostat.results.result import Check, Provenance, Result, check_section
 from annostat.results.sections import Section
 from annostat.results.text import format_p, percent
@@ -74,6 +75,19 @@ class ConcentrationComparison(Result):
         ]
         return pd.DataFrame(rows)
 
+    def answer(self) -> str:
+        """Return each model's finding."""
+        return " ".join(f"{name}: {m.answer()}" for name, m in self.models.items())
+
+    def quote(self) -> str:
+        """Return each model's share of the worst items."""
+        return " ".join(f"{name}: {m.quote()}" for name, m in self.models.items())
+
+    def cited(self) -> Cited:
+        """Return the sentences for a paper: methods of the first model, results of each."""
+        found = [m.cited() for m in self.models.values()]
+        return Cited(found[0].methods, " ".join(part.results for part in found))
+
     def sections(self) -> list[Section]:
         """Return what a person should read."""
         first = next(iter(self.models.values()))
@@ -97,10 +111,12 @@ class ConcentrationComparison(Result):
         if any(m.swaps is not None for m in self.models.values()):
             columns.append("exact p")
         lines = [o.line() for o in (*self.overlaps, *_lists(self.models))]
+        exact = [f"{n}: {m.swaps.line()}" for n, m in self.models.items() if m.swaps is not None]
         return [
-            Section("Concentration of the error", columns, rows),
+            self.opening(),
+            Section("Concentration of the error", columns, rows, exact),
             Section("Overlap of the worst items", lines=lines),
-            check_section(self.checks),
+            check_section(self.checks, when="all"),
         ]
 
 

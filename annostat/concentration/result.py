@@ -14,10 +14,11 @@ from annostat.concentration.curve import Curve
 from annostat.concentration.lists import Overlap
 from annostat.concentration.null import Simulated
 from annostat.concentration.swaps import SwapTest
+from annostat.results.cite import TOOL, Cited
 from annostat.results.estimates import Estimate
-from annostat.results.result import Check, Provenance, Result, check_section
+from annostat.results.result import Check, Provenance, Result, check_section, told_failed
 from annostat.results.sections import Section
-from annostat.results.text import format_number, percent, plain
+from annostat.results.text import counted, format_number, percent, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -213,8 +214,6 @@ class Concentration(Result):
     def sections(self) -> list[Section]:
         """Return what a person should read."""
         top = percent(self.top)
-        head = [self.answer(), *([] if self.excess is None else [self.excess.verdict + "."])]
-        head += [] if self.swaps is None else [self.swaps.line()]
         rows = []
         labels = {
             "worst_share": f"share of the error in the worst {top}",
@@ -234,6 +233,7 @@ class Concentration(Result):
         notes = sorted({e.note for e in (self.gini, self.worst_share) if e.note})
         if self.null is not None:
             notes.append(f"Noise: {self.null.law}, {self.null.source}.")
+        notes += [] if self.swaps is None else [self.swaps.line()]
         worst = self.worst_items().head(10)
         unit = f" ({self.unit})" if self.unit else ""
         listed = [
@@ -242,8 +242,10 @@ class Concentration(Result):
         ]
         more = self.worst.size - len(worst)
         return [
-            Section(f"Concentration of the error{self.name and ': ' + self.name}", lines=head),
-            Section("", columns, rows, notes),
+            self.opening(),
+            Section(
+                f"Concentration of the error{self.name and ': ' + self.name}", columns, rows, notes
+            ),
             Section(
                 "Worst items",
                 ("item", f"loss{unit}", "share so far"),
@@ -255,17 +257,52 @@ class Concentration(Result):
                 if self.overlaps
                 else []
             ),
-            check_section(self.checks),
+            check_section(self.checks, when="all"),
         ]
 
     def answer(self) -> str:
-        """Return the finding as a sentence."""
+        """Return the finding in a sentence, and the verdict over noise, if that is known."""
         share = self.observed["worst_share"]
         half = self.observed["half_of_error"]
+        found = "" if self.excess is None else f" {self.excess.verdict}."
         return (
             f"The worst {percent(self.top)} of {self.n_items:,} items hold {100 * share:.1f}% of "
-            f"the {WORDS[self.loss]}; half of it is in the worst {100 * half:.1f}%."
+            f"the {WORDS[self.loss]}; half of it is in the worst {100 * half:.1f}%.{found}"
         )
+
+    def quote(self) -> str:
+        """Return the share of the worst items, beside what noise alone would put there."""
+        share, found = self.observed["worst_share"], self.worst_share
+        held = (
+            f"corrected for few items {percent(round(found.value, 3))}, no interval"
+            if found.interval is None
+            else f"{percent(found.interval.level)} {_range(found)}"
+        )
+        text = f"{100 * share:.1f}% in the worst {percent(self.top)} of items ({held})"
+        if self.null is None:
+            return f"{text}."
+        alone = self.null.expected["worst_share"]
+        return f"{text}; noise alone {100 * alone.value:.1f}% (range {_range(alone)})."
+
+    def cited(self) -> Cited:
+        """Return the sentences for a paper."""
+        alone = "" if self.null is None else f"; noise alone: {self.null.law}, {self.null.source}"
+        named = f" of `{self.name}`" if self.name else ""
+        results = f"The errors{named}: {self.quote()}"
+        if self.excess is not None:
+            results += f" {self.excess.verdict}."
+        return Cited(
+            f"How far errors sit in a few of {counted(self.n_items, 'item')} was measured by the "
+            f"share of the {WORDS[self.loss]} in the worst {percent(self.top)} of them, with {TOOL}"
+            f"{alone}.",
+            results + told_failed(self.checks),
+        )
+
+
+def _range(share: Estimate) -> str:
+    """Return the interval of a share in percent."""
+    low, high = (100 * (v or 0.0) for v in (share.low, share.high))
+    return f"{low:.1f} to {high:.1f}%" if share.interval is not None else "not known"
 
 
 WORDS = {"squared": "squared error", "absolute": "absolute error", "asis": "loss"}

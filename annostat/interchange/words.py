@@ -9,8 +9,9 @@ from annostat.interchange.places import Difference, ModelPlace, Place
 from annostat.interchange.spread import MANY_UNITS
 from annostat.interchange.taken import Taken
 from annostat.interchange.verdicts import BETTER, OPEN, WITHIN, WORSE
+from annostat.results.cite import TOOL, Cited, ci
 from annostat.results.estimates import Estimate
-from annostat.results.result import Check, Result
+from annostat.results.result import Check, Result, told_failed
 from annostat.results.sections import Section
 from annostat.results.text import format_number, format_p, hang, percent
 
@@ -39,6 +40,10 @@ class Said(Result):
     def quote(self) -> str:
         """Return the numbers to quote, with interval and unit."""
         return quote(self)
+
+    def cited(self) -> Cited:
+        """Return the sentences for a paper."""
+        return cited(self)
 
     def sections(self) -> list[Section]:
         """Return what a person should read, in the order of a screen."""
@@ -133,6 +138,31 @@ def quote(result: Said) -> str:
     )
 
 
+def cited(result: Said) -> Cited:
+    """Return the sentences for a paper."""
+    n = len(result.taken.columns.seen)
+    whole = "" if result.n_clusters is None else f" ({result.n_clusters:,} clusters)"
+    stated = result.models[0].standing
+    margin = ""
+    if stated.margin is not None or stated.margin_percent is not None:
+        margin = f"; a change below {margin_words(result, result.models[0])} counted as none"
+    changes = [
+        f"{ci(shown(result, m.change), unit_of(result))} for `{m.name}`" for m in result.models
+    ]
+    verdicts = "; ".join(
+        f"`{m.name}`: {short_verdict(result, m.standing.name, m.standing.least_margin, m)}"
+        for m in result.models
+    )
+    return Cited(
+        "Interchangeability with a reader was assessed by the individual equivalence index "
+        f"(Obuchowski 2001): the change of {result.distance.label} when the model takes a reader's "
+        f"place, on {n:,} items{whole} with {len(result.taken.names)} readers, with {TOOL}"
+        f"{margin}.",
+        f"The change was {' and '.join(changes)} ({verdicts}). Two readers differed by "
+        f"{ci(shown(result, result.among), unit_of(result))}." + told_failed(result.checks),
+    )
+
+
 def short_verdict(result: Said, name: str, least: float, model: ModelPlace) -> str:
     """Return a verdict as a cell of a table."""
     if name == WITHIN:
@@ -152,10 +182,7 @@ def share_words(share: tuple[float, float] | None) -> str:
 
 def sections(result: Said) -> list[Section]:
     """Return what a person should read, in the order of a screen."""
-    notes = [line for note in result.taken.notes for line in hang("", note)]
-    lines = [*notes, *hang("Answer", answer(result)), *hang("Quote", quote(result))]
-    lines += _checks(result)
-    found = [Section(lines=lines), _models(result)]
+    found = [result.opening(*result.taken.notes), _models(result)]
     if any(m.places for m in result.models):
         found.append(_places(result))
     if result.comparisons:
@@ -181,22 +208,6 @@ def sections(result: Said) -> list[Section]:
 
 def _number(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:.2f}"
-
-
-def _checks(result: Said) -> list[str]:
-    failed = [c for c in result.checks if c.passed is False]
-    open_ = [c for c in result.checks if c.passed is None]
-    held = len(result.checks) - len(failed) - len(open_)
-    parts = [f"{held} hold" if held != 1 else "1 holds"]
-    if failed:
-        parts.append(f"{len(failed)} fail{'s' if len(failed) == 1 else ''} (!!)")
-    if open_:
-        parts.append(f"{len(open_)} cannot be made (??)")
-    lines = hang("Checks", ", ".join(parts) + ".")
-    for mark, checks in (("!!", failed), ("??", open_)):
-        for check in checks:
-            lines += [f"        {line}" for line in hang(mark, check.message, 72, 4)]
-    return lines
 
 
 def _heading(result: Said) -> str:

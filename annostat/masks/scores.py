@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -66,7 +66,8 @@ class Overlap(Result):
     clips: NDArray[Any] | None
     empty: float
     unit: str
-    summary: dict[tuple[int, str, str], Estimate]
+    # A field of that name is older than the method, which `to_text` stands for here.
+    summary: dict[tuple[int, str, str], Estimate] = field()  # type: ignore[assignment]
     provenance: Provenance
 
     @property

@@ -15,6 +15,7 @@ from annostat.labels.checks import check_rounds
 from annostat.labels.pairs import pair_mae
 from annostat.labels.rounds import Rounds
 from annostat.labels.taking import takes_rounds
+from annostat.noise import words
 from annostat.noise.abandonment import ABANDONMENT, Abandonment, get_abandonment
 from annostat.noise.brackets import Bracket, bracket
 from annostat.noise.families import FAMILIES, Family, get_family
@@ -36,15 +37,15 @@ from annostat.noise.verdicts import (
     of_any_two,
     of_bracket,
     reaching,
-    refutation,
     with_remedy,
 )
 from annostat.resampling.generators import Rng, seed_of, spawn
 from annostat.resampling.parallel import Progress, map_parallel
+from annostat.results.cite import Cited
 from annostat.results.estimates import Estimate
 from annostat.results.result import Check, Provenance, Result, check_section
 from annostat.results.sections import Section
-from annostat.results.text import counted, format_number, percent
+from annostat.results.text import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -175,62 +176,26 @@ class NoiseComparison(Result):
             )
         return pd.DataFrame(rows)
 
+    def answer(self) -> str:
+        """Return the floor in a sentence."""
+        return words.answer(self)
+
+    def quote(self) -> str:
+        """Return the floor to quote, with what its interval presumes."""
+        return words.quote(self)
+
+    def cited(self) -> Cited:
+        """Return the sentences for a paper."""
+        return words.cited(self)
+
     def sections(self) -> list[Section]:
         """Return what a person should read."""
-        unit, best = self.mae.unit, self.best
-        envelope = self.envelope
-        r = self.rounds
-        level = percent(best.mae.interval.level) if best.mae.interval else ""
-        found = [
-            f"The best possible model is off by {best.mae.short()} {unit} on average against one "
-            f"annotation ({level} interval {best.mae.range()} if {best.label} is the law).",
-            f"Over all models that explain the data as well: {envelope.range()} {unit} "
-            f"({envelope.interval.method if envelope.interval else ''}).",
-        ]
-        if self.skew is not None and self.of == "skewed":
-            found = [self.skew.line(), *found[1:]]
-        elif self.refuted:
-            found = [
-                f"{refutation(self.checks, best)}: the best possible model is off by "
-                f"{self.mae.range()} {unit} on average against one annotation (half of to all of "
-                "the limits of the mean difference, which hold for any noise)."
-            ]
-        head = [
-            f"{counted(r.n_items, 'item')}, {counted(r.n_pairs, 'pair')} of annotations, "
-            f"{r.n_rounds} rounds" + "".join(f"; {note}" for note in r.notes),
-            f"Two annotators differ by {self.pair_mae.short()} {unit} on average ({level} interval "
-            f"{self.pair_mae.range()})"
-            + (", each less a bias of their own." if self.by_rater else "."),
-            *found,
-            self.bracket.line(),
-        ]
-        if self.unimodal is not None:
-            value = format_number(self.unimodal.mae.value, self.mae.standard_uncertainty)
-            head.append(f"Without a family (unimodal maximum likelihood): {value} {unit}.")
-        columns = ("model", "ΔAIC", "weight", "mae", "interval", "rate", "window", "logL")
-        rows = []
-        for fit, weight in zip(self.fits, self.weights, strict=True):
-            rated = fit.model.way.rated
-            rate, window = fit.abandonment_rate.value, fit.model.window
-            text = "length" if fit.problem.by_length else str(window)
-            rows.append(
-                [
-                    fit.label + ("" if fit.converged else " (not converged)"),
-                    f"{fit.aic - best.aic:.1f}",
-                    f"{weight:.2f}",
-                    fit.mae.short(),
-                    fit.mae.range(),
-                    f"{rate:.4f}" if rated else "–",
-                    text if rated and rate else "–",
-                    f"{fit.log_likelihood:.2f}",
-                ]
-            )
-        notes = sorted({f"{f.label}: {note}" for f in self.fits[:3] for note in f.notes})
         return [
-            Section("Noise of one annotation", lines=head),
-            Section("Models, best first (mae: E|X| of one annotation)", columns, rows, notes),
+            self.opening(),
+            words.floors(self),
+            *words.models(self),
             *(self.by_rater.sections() if self.by_rater else []),
-            check_section(self.checks),
+            check_section(self.checks, when="all"),
         ]
 
 

@@ -87,6 +87,23 @@ def new_figure(size: tuple[float, float]) -> tuple[Figure, Axes]:
     return figure, figure.subplots()
 
 
+def shown(figure: Figure) -> Figure:
+    """Return a figure that a notebook shows, also where no pyplot made it."""
+    from types import MethodType
+
+    figure._repr_png_ = MethodType(png_of, figure)  # type: ignore[attr-defined]
+    return figure
+
+
+def png_of(figure: Figure) -> bytes:
+    """Return a figure as PNG."""
+    import io
+
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=110)
+    return stream.getvalue()
+
+
 def svg_of(figure: Figure) -> bytes:
     """Return a figure as SVG, the same bytes each time; its text stays text."""
     import io

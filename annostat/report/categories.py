@@ -28,6 +28,7 @@ def _bounds(result: CategoryBounds) -> Part:
         checks=result.checks,
         pictures=(picture,),
         provenance=result.provenance,
+        cited=result.cited(),
     )
 
 
@@ -35,7 +36,8 @@ def _bounds(result: CategoryBounds) -> Part:
 def _scores(result: CategoryScores) -> Part:
     return Part(
         "How good the models look",
-        answer=tuple(result.answer()),
+        answer=(result.answer(),),
+        intro=(result.quote(),),
         sections=[s for s in result.sections() if s.columns],
         checks=[c for c in result.checks if c not in result.bounds.checks],
         provenance=result.provenance,

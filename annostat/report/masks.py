@@ -11,15 +11,6 @@ from annostat.truth import MaskComparison
 def _masks(result: MaskComparison) -> Part:
     from annostat.plotting import plot_disputed, plot_ladder
 
-    several = len(result.ceilings) > 1
-    answer = []
-    for label, ceiling in result.ceilings.items():
-        of = f" (label {label})" if several else ""
-        answer.append(
-            f"A perfect model scores a mean Dice of {ceiling.dice.short()} "
-            f"({ceiling.dice.range()}) against one rater{of}; two raters {ceiling.pair.short()}."
-        )
-    answer += [m.check.message for m in result.models]
     first = next(iter(result.ceilings.values()))
     pictures = (
         Picture.of(
@@ -37,7 +28,7 @@ def _masks(result: MaskComparison) -> Part:
             size=(6.4, 5.2),
         ),
     )
-    return Part.of(result, title="Masks", answer=answer, pictures=pictures)
+    return Part.of(result, title="Masks", pictures=pictures)
 
 
 @part_of.register

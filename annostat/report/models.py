@@ -50,7 +50,4 @@ def _scores(result: Scores) -> Part:
         ("model", "item", "prediction", "mean label", "error", "in SDs of the noise"),
         rows,
     )
-    answer = [f"{m.name} is {m.verdict.sentence(unit)}." for m in result.models]
-    return Part.of(
-        result, title="Models against the truth", answer=answer, more=(worst,), pictures=pictures
-    )
+    return Part.of(result, title="Models against the truth", more=(worst,), pictures=pictures)

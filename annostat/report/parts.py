@@ -15,6 +15,7 @@ from annostat.datasets.audit import Audit
 from annostat.errors import AnnostatError, shown
 from annostat.labels.rounds import Rounds
 from annostat.noise import NoiseComparison
+from annostat.results.cite import Cited
 from annostat.results.result import Check, Provenance, Result
 from annostat.results.sections import Section
 from annostat.scaling import ScalingComparison
@@ -74,6 +75,8 @@ class Part:
     checks : sequence of Check
     pictures : sequence of Picture
     provenance : Provenance or None
+    cited : Cited or None
+        The sentences for a paper.
     """
 
     title: str
@@ -84,19 +87,28 @@ class Part:
     checks: Sequence[Check] = ()
     pictures: Sequence[Picture] = ()
     provenance: Provenance | None = None
+    cited: Cited | None = None
 
     @classmethod
     def of(cls, result: Any, **known: Any) -> Part:
         """Return a chapter with the result's own sections, its checks and its provenance.
 
-        The first section's lines become the introduction, and the section of checks is left to
-        the page.
+        The answer goes to the top of the page; what to quote, or else the first section's lines,
+        become the introduction; what a screen folds away is folded here too. Checks are left to the
+        page.
         """
         checks = sorted(getattr(result, "checks", ()), key=lambda c: ORDER[c.passed])
         sections = [s for s in result.sections() if s.title != "Checks"]
+        if sections and any(word == "Answer" for word, _ in sections[0].said):
+            known.setdefault("answer", (result.answer(),))
+            notes = [text for word, text in sections.pop(0).said if word in ("", "Read")]
+            known.setdefault("intro", [*notes, result.quote()])
+        known.setdefault("more", [s for s in sections if s.when == "all"])
+        sections = [s for s in sections if s.when != "all"]
         if sections and not sections[0].columns and "intro" not in known:
             known["intro"] = sections.pop(0).lines
         known.setdefault("sections", sections)
+        known.setdefault("cited", result.cited())
         return cls(checks=checks, provenance=getattr(result, "provenance", None), **known)
 
 
@@ -136,17 +148,7 @@ def _rounds(result: Rounds) -> Part:
 def _noise(result: NoiseComparison) -> Part:
     from annostat.plotting import plot_differences, plot_noise_law, plot_windows
 
-    unit, best = result.mae.unit, result.best
-    held = (
-        f"{result.mae.range()} {unit} on average (any noise: no model fits)"
-        if result.refuted
-        else f"{result.mae.short()} {unit} on average ({result.envelope.range()} over all models "
-        f"that explain the data as well; best {best.label if result.of == 'model' else 'skewed'})"
-    )
-    answer = (
-        f"One annotation is off by {held}: on average, no model can look better than that against "
-        "one annotation."
-    )
+    best = result.best
     pictures = (
         Picture.of(
             plot_differences,
@@ -168,12 +170,9 @@ def _noise(result: NoiseComparison) -> Part:
             caption="How the mean error moves with the width of what counts as giving up.",
         ),
     )
-    part = Part.of(result, title="The noise of one annotation", answer=(answer,), pictures=pictures)
-    table = part.sections[0]
-    near = sum(fit.aic < best.aic + 10 for fit in result.fits)
-    short = replace(table, rows=table.rows[: max(near, 3)])
-    full = replace(table, title=f"All {len(table.rows)} models", lines=())
-    return replace(part, sections=(short, *_given_up(result), *part.sections[1:]), more=(full,))
+    part = Part.of(result, title="The noise of one annotation", pictures=pictures)
+    floors, *rest = part.sections
+    return replace(part, sections=(floors, *_given_up(result), *rest))
 
 
 def _given_up(result: NoiseComparison) -> list[Section]:
@@ -198,13 +197,7 @@ def _given_up(result: NoiseComparison) -> list[Section]:
 def _scaling(result: ScalingComparison) -> Part:
     from annostat.plotting import plot_scaling
 
-    best, kept = result.best, result.together
-    names = ", ".join(result.fit_of(name).label for name in kept.laws)
-    answer = (
-        f"{result.loss_name} against {result.size_name}: exponent {kept.exponent.short()} "
-        f"({kept.exponent.range()}) over the laws that are not refuted ({names})"
-        + (f"; {best.label} fits best." if result.weighed else ".")
-    )
+    names = ", ".join(result.fit_of(name).label for name in result.together.laws)
     picture = Picture.of(
         plot_scaling,
         result,
@@ -213,9 +206,7 @@ def _scaling(result: ScalingComparison) -> Part:
         caption=f"{result.loss_name} against {result.size_name}, with the laws.",
         size=(7.5, 5.0),
     )
-    return Part.of(
-        result, title="How the score moves with size", answer=(answer,), pictures=(picture,)
-    )
+    return Part.of(result, title="How the score moves with size", pictures=(picture,))
 
 
 @part_of.register
@@ -263,17 +254,11 @@ def _audit(result: Audit) -> Part:
 def _concentration(result: Concentration | ConcentrationComparison) -> Part:
     from annostat.plotting import plot_concentration
 
-    models = {"": result} if isinstance(result, Concentration) else result.models
-    answer = []
-    for name, model in models.items():
-        found = [] if model.excess is None else [f"{model.excess.verdict}."]
-        found += [] if model.swaps is None else [model.swaps.line()]
-        answer.append(f"{name and name + ': '}{' '.join([model.answer(), *found])}")
     picture = Picture.of(
         plot_concentration,
         result,
         alt="Share of the error against the share of the items, the worst first. "
-        + " ".join(answer),
+        + result.answer(),
         caption="Where the error sits, over the band of what noise alone gives, if it is known.",
     )
-    return Part.of(result, title="Where the error sits", answer=answer, pictures=(picture,))
+    return Part.of(result, title="Where the error sits", pictures=(picture,))

@@ -47,21 +47,13 @@ def _measured(result: MeasuredBounds) -> Part:
         )
     folded = [s for s in part.sections if s.title == "Intraclass correlation"]
     kept = [s for s in part.sections if s not in folded]
-    return replace(part, sections=kept, more=folded, pictures=pictures)
+    return replace(part, sections=kept, more=[*folded, *part.more], pictures=pictures)
 
 
 @part_of.register
 def _bounds(result: Bounds) -> Part:
-    answer = " ".join(result.answer())
-    if not result.doubt:
-        *most, last = (f"{q.said} {q.of(result)}" for q in result.quantities if q.said)
-        words = "" if result.profile is None else f"{result.profile.in_words()} "
-        answer = (
-            f"{words}Against {result.label}, a perfect model has {', '.join(most)} and {last}: on "
-            "average, no model can look better."
-        )
     title = f"How good a model can look against {result.label}"
-    return Part.of(result, title=title, answer=(answer,))
+    return Part.of(result, title=title)
 
 
 @part_of.register

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from annostat._names import attach
 
 if TYPE_CHECKING:
+    from annostat.results.cite import Cited
     from annostat.results.estimates import Estimate, Interval
     from annostat.results.quantities import Measured, Quantity
     from annostat.results.result import Check, Provenance, Result
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Check",
+    "Cited",
     "Estimate",
     "Interval",
     "Measured",
@@ -29,6 +31,7 @@ __getattr__, __dir__ = attach(
     __name__,
     {
         "Check": "annostat.results.result",
+        "Cited": "annostat.results.cite",
         "Estimate": "annostat.results.estimates",
         "Interval": "annostat.results.estimates",
         "Measured": "annostat.results.quantities",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import textwrap
 from collections.abc import Mapping
 from typing import Any
@@ -73,18 +74,54 @@ def counted(n: int, noun: str) -> str:
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
+HELD = "\u00a0"  # a space at which no line ends
+TOGETHER = re.compile(
+    r"(?<=\d) to (?=[-−\d])"  # an interval
+    r"|(?<=\d%) to (?=[-−\d])"
+    r"|(?<=\bp) [<=] (?=\d)"  # a p-value
+    r"|(?<=\d%) (?=[-−\d])"  # a level and its interval
+    r"|(?<=\d%) (?=CI\b)|(?<=\d% CI) (?=[-−\d])"
+    r"|(?<=\d) (?=[A-Za-z%µ])"  # a number and its unit
+)
+NARROWEST = 60  # columns of a screen
 GUTTER = 8  # columns before the text of a screen, where one word says what stands there
 
 
+def holding(text: str) -> str:
+    """Return a text in which no line ends within a number, its interval or before its unit."""
+    return TOGETHER.sub(lambda found: found[0].replace(" ", HELD), text)
+
+
 def hang(word: str, text: str, width: int = 80, gutter: int = GUTTER) -> list[str]:
-    """Return a paragraph of a screen as lines: one word in the gutter, the text beside it."""
-    return textwrap.wrap(
-        text,
-        max(width, 60),
+    """Return a paragraph of a screen as lines: one word in the gutter, the text beside it.
+
+    A number, its unit and its interval are never parted by the end of a line.
+    """
+    lines = textwrap.wrap(
+        holding(text),
+        max(width, NARROWEST - GUTTER),
         initial_indent=word.ljust(gutter),
         subsequent_indent=" " * gutter,
         break_on_hyphens=False,
     )
+    return [line.replace(HELD, " ") for line in lines]
+
+
+MARKS = ("ok", "!!", "??")
+
+
+def spoken(word: str, text: str, width: int = 80) -> list[str]:
+    r"""Return a paragraph of a screen as lines; those of marked checks hang beside their mark.
+
+    Examples
+    --------
+    >>> print("\n".join(spoken("Answer", "Yes.") + spoken("!!", "But look at item 3.")))
+    Answer  Yes.
+            !!  But look at item 3.
+    """
+    if word not in MARKS:
+        return hang(word, text, width)
+    return [" " * GUTTER + line for line in hang(word, text, max(width, NARROWEST) - GUTTER, 4)]
 
 
 def squared(unit: str) -> str:

@@ -13,10 +13,11 @@ from numpy.typing import ArrayLike
 from annostat._version import __version__
 from annostat.arrays import FloatArray, digest
 from annostat.errors import AnnostatError, check_choice, check_level
+from annostat.results.cite import TOOL, Cited, ci
 from annostat.results.estimates import Estimate
-from annostat.results.result import Check, Provenance, Result, check_section
+from annostat.results.result import Check, Provenance, Result, check_section, told_failed
 from annostat.results.sections import Section
-from annostat.results.text import format_number, percent
+from annostat.results.text import counted, format_number, percent
 from annostat.scaling.checks import check_series
 from annostat.scaling.fit import (
     CLASSES,
@@ -150,20 +151,57 @@ class ScalingComparison(Result):
                     )
         return pd.DataFrame(rows)
 
+    def answer(self) -> str:
+        """Return the laws that are not refuted, what they say together, and the level."""
+        best = self.best
+        n_sizes = np.unique(self.sizes).size
+        head = f"{self.loss_name} against {self.size_name}: {self.sizes.size} points, "
+        head += f"{n_sizes} sizes"
+        if self.weighed:
+            weight = f", weight {percent(round(best.weight, 2))}" if len(self.fits) > 1 else ""
+            head += f", best by AICc is the {best.label}{weight}"
+        lines = [f"{head}.", *self._kept()]
+        if is_constant(np.log(self.losses)):
+            return " ".join(lines)
+        if self.weighed or self.together.laws == (best.name,):
+            if best.floor is None or not best.floor.value > 0:
+                gain = 100 * (1 - 2**-best.exponent.value)
+                fall = f"Each doubling takes {gain:.3g}% off the loss, and no level is seen."
+                return " ".join(lines if best.second_exponent is not None else [*lines, fall])
+            lines += self._said(best)
+        return " ".join(lines)
+
+    def quote(self) -> str:
+        """Return the exponent with its interval, and the level, over the laws not refuted."""
+        found = self.together
+        if found.exponent.interval is None:
+            return f"Nothing: {found.exponent.note or 'the exponent has no interval'}."
+        names = " or the ".join(self.fit_of(name).label for name in found.laws)
+        text = f"Exponent {_held(found.exponent)}, if the law is the {names}"
+        if math.isfinite(found.floor.value) and found.floor.value > 0:
+            text += f"; level of {self.loss_name} {_held(found.floor)}"
+        return f"{text}."
+
+    def cited(self) -> Cited:
+        """Return the sentences for a paper."""
+        found = self.together
+        names = " and the ".join(self.fit_of(name).label for name in found.laws)
+        results = f"The {names} could not be refuted, with an exponent of {ci(found.exponent)}"
+        if math.isfinite(found.floor.value) and found.floor.value > 0:
+            results += f" and a level of {self.loss_name} of {ci(found.floor)}"
+        return Cited(
+            f"{counted(len(self.fits), 'law')} of {self.loss_name} against {self.size_name} were "
+            f"fitted to {counted(self.sizes.size, 'model')} of {np.unique(self.sizes).size} sizes "
+            f"by least squares of the logarithm with {TOOL} and compared by AICc; intervals are "
+            "F-calibrated profiles.",
+            f"{results}.{told_failed(self.checks)}",
+        )
+
     def sections(self) -> list[Section]:
         """Return what a person should read."""
         best = self.best
-        n_sizes = np.unique(self.sizes).size
-        head = (
-            f"{self.loss_name} against {self.size_name}: {self.sizes.size} points, {n_sizes} sizes."
-        )
-        if self.weighed:
-            head += f" Best by AICc: {best.label}"
-            head += f", weight {percent(round(best.weight, 2))}." if len(self.fits) > 1 else "."
         if is_constant(np.log(self.losses)):
-            return [Section("", lines=[head, *self._kept()]), check_section(self.checks)]
-        alone = self.together.laws == (best.name,)
-        lines = [head, *self._kept(), *(self._said(best) if self.weighed or alone else [])]
+            return [self.opening(), check_section(self.checks, when="all")]
         rows = [
             [
                 f.label,
@@ -198,7 +236,7 @@ class ScalingComparison(Result):
             ),
             "Read a dimension as a lower bound; data, teacher and training leave floors too.",
         ]
-        sections = [Section("", lines=lines), table, Section("Slope and dimension", lines=slopes)]
+        sections = [self.opening(), table, Section("Slope and dimension", lines=slopes)]
         if self.predictions:
             sections.append(
                 Section(
@@ -216,7 +254,7 @@ class ScalingComparison(Result):
                     ["The interval holds if the law does: beyond the data, compare the laws."],
                 )
             )
-        return [*sections, check_section(self.checks)]
+        return [*sections, check_section(self.checks, when="all")]
 
     def _kept(self) -> list[str]:
         """Return the sentence on the laws that are not refuted, and what they say together."""
@@ -263,6 +301,13 @@ class ScalingComparison(Result):
                 text += f": {self.score_name} {interval_cell(best.floor.complement())}"
             lines.append(text + ".")
         return lines
+
+
+def _held(e: Estimate) -> str:
+    """Return a number with its interval and the level of that."""
+    if e.interval is None:
+        return f"{e.short()} (no interval)"
+    return f"{e.short()} ({percent(e.interval.level)} {e.range()})"
 
 
 def compare_scaling(

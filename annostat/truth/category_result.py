@@ -145,14 +145,23 @@ class CategoryScores(Result):
         ]
         return pd.DataFrame(rows)
 
-    def answer(self) -> list[str]:
+    def answer(self) -> str:
         """Return a sentence for each model."""
         lines = []
         for m in self.models:
             p = {BELOW: m.p_below, BEYOND: m.p_beyond}.get(m.verdict)
             tail = f" ({p_text(p)}, one-sided)" if p is not None else ""
             lines.append(f"{m.name} is {m.verdict}{tail}: {MEANING[m.verdict]}.")
-        return lines
+        return " ".join(lines)
+
+    def quote(self) -> str:
+        """Return the models' scores in the headline metric, and the ceiling."""
+        [ceiling] = [c for c in self.bounds.ceilings if c.metric == self.metric]
+        scores = [f"{m.name} {m.scores[self.metric].cell()}" for m in self.models]
+        return (
+            f"{ceiling.label} against one annotator: {', '.join(scores)}. "
+            f"Ceiling {ceiling.best()} ({ceiling.limits()})."
+        )
 
     def sections(self) -> list[Section]:
         """Return what a person should read."""
@@ -170,10 +179,8 @@ class CategoryScores(Result):
             ]
         )
         heads = [best[k].label if k in best else k for k in keys]
-        first, *rest = self.answer()
         parts = [
-            Section(lines=(f"Answer  {first}", *(f"        {line}" for line in rest))),
-            check_section(self.checks),
+            self.opening(),
             Section("Scores against one annotator", ("model", *heads, "verdict"), rows),
         ]
         excess = [m for m in self.models if m.excess_brier is not None]
@@ -190,4 +197,4 @@ class CategoryScores(Result):
             ]
             columns = ("models", f"difference of {best[self.metric].label}", "p, Holm")
             parts.append(Section("Comparisons on the same items", columns, table))
-        return parts
+        return [*parts, check_section(self.checks, when="all")]

@@ -121,12 +121,12 @@ class DetectorScores(Result):
             ]
         )
 
+    def answer(self) -> str:
+        """Return one sentence for each detector."""
+        return " ".join(f"{s.name} is {SAID[s.verdict]}." for s in self.scores)
+
     def sections(self) -> list[Section]:
         """Return what a person should read."""
-        head = [
-            f"{'Answer  ' if not i else ' ' * 8}{s.name} is {SAID[s.verdict]}."
-            for i, s in enumerate(self.scores)
-        ]
         rows = [
             [s.name, s.f1.cell(), f"{s.sensitivity:.2f}", f"{s.false_positives:.2f}", s.verdict]
             for s in self.scores
@@ -135,9 +135,9 @@ class DetectorScores(Result):
         rows.append(["best possible", f"{best.best()} ({best.limits()})", "", "", ""])
         columns = ("model", "F1", "sensitivity", "false positives per image", "")
         return [
-            Section(lines=head),
-            check_section(self.checks),
+            self.opening(),
             Section(f"Against {self.bounds.reader}", columns, rows),
+            check_section(self.checks, when="all"),
         ]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,201 +15,22 @@ from annostat.arrays import FloatArray
 from annostat.ceilings.habits import BRACKET, mask_habits
 from annostat.ceilings.ladder import complement
 from annostat.ceilings.masks import DiceCeiling, dice_ceiling
-from annostat.consensus.staple_masks import Staple, staple
+from annostat.consensus.staple_masks import staple
 from annostat.errors import AnnostatError, check_level
 from annostat.labels.masks import MaskRounds, as_mask_rounds
-from annostat.masks.scores import Overlap, count_pairs, overlap
+from annostat.masks.scores import count_pairs, overlap
 from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.generators import Rng, seed_of
 from annostat.resampling.sums import Sums
 from annostat.results.estimates import Estimate, Interval
-from annostat.results.result import Check, Provenance, Result, check_section
-from annostat.results.sections import Section
-from annostat.results.text import plain
+from annostat.results.result import Check, Provenance
+from annostat.truth.mask_result import MaskComparison, MaskScore
 from annostat.truth.mask_verdicts import MaskVerdict, mask_verdict
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 METRICS = ("dice", "iou", "surface_distance", "hausdorff_95")
-
-
-@dataclass(frozen=True)
-class MaskScore:
-    """A model's masks against single raters, and against the ceiling.
-
-    Attributes
-    ----------
-    name : str
-    label : int
-    dice, iou : Estimate
-        Mean over raters and items of the ceiling.
-    gap : Estimate
-        Ceiling − model, in Dice: what a better model could still gain.
-    by_rater : mapping of str to float
-        Mean Dice against each rater.
-    check : Check
-    verdict : MaskVerdict or None
-        What its errors have in common with the raters'; None below three items.
-    """
-
-    name: str
-    label: int
-    dice: Estimate
-    iou: Estimate
-    gap: Estimate
-    by_rater: Mapping[str, float]
-    check: Check
-    verdict: MaskVerdict | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data."""
-        return {
-            "model": self.name,
-            "label": self.label,
-            "dice": self.dice.to_dict(),
-            "iou": self.iou.to_dict(),
-            "gap_to_ceiling": self.gap.to_dict(),
-            "dice_by_rater": plain(dict(self.by_rater)),
-            "check": self.check.to_dict(),
-            "verdict": None if self.verdict is None else self.verdict.to_dict(),
-        }
-
-
-@dataclass(frozen=True, eq=False)
-class MaskComparison(Result):
-    """What the masks of several raters, and of models, say.
-
-    Attributes
-    ----------
-    rounds : MaskRounds
-    pairs : dict of (str, str) to Overlap
-        Each rater (first) against each later one, on the items of both.
-    ceilings : dict of int to DiceCeiling
-        By label.
-    quality : Staple
-    models : tuple of MaskScore
-    """
-
-    rounds: MaskRounds
-    pairs: dict[tuple[str, str], Overlap]
-    ceilings: dict[int, DiceCeiling]
-    quality: Staple
-    models: tuple[MaskScore, ...]
-    provenance: Provenance
-
-    @property
-    def checks(self) -> tuple[Check, ...]:
-        """Of the ceilings, of STAPLE and of the models."""
-        found = [c for ceiling in self.ceilings.values() for c in ceiling.checks]
-        return (*found, *(score.check for score in self.models), *self.quality.checks)
-
-    def disputed(self, n: int | None = None) -> pd.DataFrame:
-        """Return the items on which raters overlap least, worst first: item, cluster, dice."""
-        import pandas as pd
-
-        dice = np.min([c.pair_dice for c in self.ceilings.values()], axis=0)
-        order = np.argsort(dice, kind="stable")
-        order = order[np.isfinite(dice[order])][:n]
-        table = pd.DataFrame({"item": self.rounds.items[order]})
-        if self.rounds.cluster is not None:
-            table["cluster"] = self.rounds.cluster[order]
-        return table.assign(n_raters=self.rounds.drawn[:, order].sum(axis=0), dice=dice[order])
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return one row per pair of raters, label and metric."""
-        import pandas as pd
-
-        rows = [
-            {"rater_a": a, "rater_b": b, "label": label, "metric": metric, **estimate.to_dict()}
-            for (a, b), found in self.pairs.items()
-            for (label, metric, how), estimate in found.summary.items()
-            if how == "mean"
-        ]
-        return pd.DataFrame(rows)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data."""
-        out = {
-            "read": list(self.rounds.notes),
-            "n_items": self.rounds.n_items,
-            "raters": list(self.rounds.names),
-            "labels": list(self.rounds.labels),
-            "pairs": [
-                {"rater_a": a, "rater_b": b, **found.to_dict()}
-                for (a, b), found in self.pairs.items()
-            ],
-            "ceiling": [ceiling.to_dict() for ceiling in self.ceilings.values()],
-            "staple": self.quality.to_dict(),
-            "models": [score.to_dict() for score in self.models],
-            "most_disputed": self.disputed(20).to_dict("records"),
-            "checks": [c.to_dict() for c in self.checks],
-            "provenance": self.provenance.to_dict(),
-        }
-        whole: dict[str, Any] = plain(out)
-        return whole
-
-    def sections(self) -> list[Section]:
-        """Return what a person should read."""
-        rounds = self.rounds
-        several = len(rounds.labels) > 1
-        sections = [Section("What was read", lines=[*rounds.notes])] if rounds.notes else []
-        for label, ceiling in self.ceilings.items():
-            of = f" (label {label})" if several else ""
-            head, *more, _ = ceiling.sections()
-            lines = [f"{rounds.n_raters} raters, {rounds.n_items} items{of}.", *head.lines]
-            sections += [Section(head.title + of, head.columns, head.rows, lines), *more]
-            mine = [m for m in self.models if m.label == label]
-            if mine:
-                rows = [
-                    [
-                        m.name,
-                        m.dice.short(),
-                        m.dice.range(),
-                        m.iou.short(),
-                        m.gap.short(),
-                        m.gap.range(),
-                    ]
-                    for m in mine
-                ]
-                columns = ("model", "Dice", "interval", "IoU", "ceiling − Dice", "interval")
-                sections.append(Section(f"Models against one rater{of}", columns, rows))
-        distances = any(o.distances is not None for o in self.pairs.values())
-        metrics = METRICS if distances else METRICS[:2]
-        unit = rounds.spacing_unit
-        columns = (
-            "raters",
-            *(("label",) if several else ()),
-            "items",
-            "Dice",
-            "interval",
-            "IoU",
-            *((f"distance ({unit})", f"95% Hausdorff ({unit})") if distances else ()),
-        )
-        rows = []
-        for (a, b), found in self.pairs.items():
-            for label in rounds.labels:
-                values = [found.summary[label, metric, "mean"] for metric in metrics]
-                rows.append(
-                    [
-                        f"{a}, {b}",
-                        *((str(label),) if several else ()),
-                        f"{found.n_frames}",
-                        values[0].short(),
-                        values[0].range(),
-                        *(v.short() for v in values[1:]),
-                    ]
-                )
-        sections.append(Section("Raters with each other (means over items)", columns, rows))
-        sections.append(self.quality.sections()[0])
-        worst = self.disputed(5)
-        rows = [
-            [str(r["item"]), str(r["n_raters"]), f"{r['dice']:.3f}"]
-            for r in worst.to_dict("records")
-        ]
-        sections.append(Section("Most disputed items", ("item", "raters", "mean Dice"), rows))
-        sections.append(check_section(self.checks))
-        return sections
 
 
 def compare_masks(

@@ -121,23 +121,21 @@ class PointScores(Result):
             rows.append(row)
         return pd.DataFrame(rows)
 
-    def answer(self) -> list[str]:
+    def answer(self) -> str:
         """Return one sentence for each model."""
-        return [f"{s.name} is {s.verdict.sentence(self.unit)}." for s in self.scores]
+        return " ".join(f"{s.name} is {s.verdict.sentence(self.unit)}." for s in self.scores)
 
     def sections(self) -> list[Section]:
         """Return what a person should read."""
-        lines = self.answer()
-        head = [f"Answer  {lines[0]}", *(f"        {line}" for line in lines[1:])]
         rows = [[s.name, s.mean.cell(), s.rms.cell(), s.error.cell()] for s in self.scores]
         mean, rms = self.bounds["mean"], self.bounds["rms"]
         rows.append(["a perfect model", mean.best(), rms.best(), "0"])
         columns = ("model", "mean radial error", "RMS radial error", "against the truth, RMS")
         unit = f", {self.unit}" if self.unit else ""
         return [
-            Section(lines=head),
-            check_section(self.checks),
+            self.opening(),
             Section(f"Against one reader, and against the truth{unit}", columns, rows),
+            check_section(self.checks, when="all"),
         ]
 
 

@@ -12,6 +12,7 @@ from annostat.agreement import BlandAltman
 from annostat.arrays import FloatArray
 from annostat.ceilings.floors import BOUNDS
 from annostat.labels.rounds import Rounds
+from annostat.results.cite import Cited
 from annostat.results.estimates import Estimate
 from annostat.results.quantities import Quantity
 from annostat.results.result import Check, Provenance, Result, check_section
@@ -21,6 +22,7 @@ from annostat.truth.comparison import Comparison
 from annostat.truth.floors import Floors
 from annostat.truth.trained import TrainedOnOne
 from annostat.truth.verdicts import Verdict
+from annostat.truth.words import answer, cited, judged, quote
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -163,6 +165,14 @@ class ModelScore:
     agreement: BlandAltman | None
     trained: TrainedOnOne | None = None
 
+    def __repr__(self) -> str:
+        unit = f" {self.unit}" if self.unit else ""
+        truth = judged(self, self.unit)
+        return (
+            f"ModelScore: {self.name} is {truth}; RMSE {self.rmse.cell()}{unit} against one label, "
+            f"{self.true_rmse.cell()}{unit} against the truth"
+        )
+
     @property
     def unit(self) -> str:
         """Unit of the labels."""
@@ -293,13 +303,21 @@ class Scores(Result):
             if (note := q.of(m).note)
         ]
 
+    def answer(self) -> str:
+        """Return the verdicts: a sentence for each of few models, else how many have which."""
+        return answer(self)
+
+    def quote(self) -> str:
+        """Return the errors against the truth, and the floor."""
+        return quote(self)
+
+    def cited(self) -> Cited:
+        """Return the sentences for a paper."""
+        return cited(self)
+
     def sections(self) -> list[Section]:
         """Return what a person should read."""
         unit = self.rounds.unit
-        lines = [
-            *self.rounds.notes,
-            *(f"{m.name} is {m.verdict.sentence(unit)}." for m in self.models),
-        ]
         against = Section(
             "Against one label",
             ("model", *(_head(q, unit) for q in AGAINST_LABELS)),
@@ -329,10 +347,11 @@ class Scores(Result):
             [
                 "The truth is what labels of these annotators average to; errors that all of them "
                 "share cannot be seen.",
+                *(f"{m.name} is {m.verdict.sentence(unit)}." for m in self.models),
                 *self._notes([q for q in AGAINST_TRUTH if q.unit != "square"]),
             ],
         )
-        sections = [Section(lines=lines), against, truth]
+        sections = [self.opening(*self.rounds.notes), against, truth]
         if self.comparisons:
             rows = [
                 [
@@ -363,7 +382,7 @@ class Scores(Result):
             sections.append(
                 Section("Noise that was learned", ("model", "of round", "share", "p"), rows, notes)
             )
-        return [*sections, check_section(self.checks)]
+        return [*sections, check_section(self.checks, when="all")]
 
 
 def _head(q: Quantity, unit: str) -> str:

@@ -1,0 +1,81 @@
+"""Which picture a result has: `draw` is what ``result.plot()`` calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from annostat.agreement.limits import BlandAltman
+from annostat.agreement.mean_limits import MeanLimits
+from annostat.agreement.profile_result import PrecisionProfile
+from annostat.cardiac import AfdScore, FirstFrames
+from annostat.ceilings import MeasuredBounds
+from annostat.ceilings.category_result import CategoryBounds
+from annostat.ceilings.finding_result import FindingBounds
+from annostat.ceilings.point_result import PointBounds
+from annostat.concentration import Concentration, ConcentrationComparison
+from annostat.datasets.audit import Audit
+from annostat.errors import AnnostatError
+from annostat.interchange import Interchange, InterchangePlan
+from annostat.noise import NoiseComparison
+from annostat.plotting.agreement import plot_bland_altman, plot_deviations
+from annostat.plotting.audit import plot_contact_sheet
+from annostat.plotting.cardiac import plot_afd, plot_first_frames
+from annostat.plotting.categories import plot_category_bounds
+from annostat.plotting.concentration import plot_concentration
+from annostat.plotting.figures import new_figure, shown
+from annostat.plotting.findings import plot_findings
+from annostat.plotting.interchange import plot_interchange, plot_interchange_plan
+from annostat.plotting.masks import plot_masks
+from annostat.plotting.noise import plot_noise
+from annostat.plotting.points import plot_success
+from annostat.plotting.profile import plot_profile
+from annostat.plotting.scaling import plot_scaling
+from annostat.plotting.truth import plot_scores
+from annostat.plotting.values import plot_bounds
+from annostat.scaling import ScalingComparison
+from annostat.truth import MaskComparison, Scores
+
+# One panel: drawn on axes, in a figure of this size (inches) where none are given.
+PANEL: dict[type, tuple[Callable[..., Any], tuple[float, float]]] = {
+    AfdScore: (plot_afd, (5.2, 3.9)),
+    Audit: (plot_contact_sheet, (9.0, 7.6)),
+    BlandAltman: (plot_bland_altman, (5.2, 3.9)),
+    CategoryBounds: (plot_category_bounds, (6.4, 4.0)),
+    Concentration: (plot_concentration, (6.4, 4.8)),
+    ConcentrationComparison: (plot_concentration, (6.4, 4.8)),
+    FirstFrames: (plot_first_frames, (5.2, 3.9)),
+    Interchange: (plot_interchange, (6.4, 3.1)),
+    InterchangePlan: (plot_interchange_plan, (6.4, 4.0)),
+    MeanLimits: (plot_deviations, (5.2, 3.9)),
+    PointBounds: (plot_success, (6.4, 4.0)),
+    FindingBounds: (plot_findings, (6.4, 4.0)),
+    PrecisionProfile: (plot_profile, (5.2, 3.9)),
+    ScalingComparison: (plot_scaling, (7.5, 5.0)),
+}
+# Several panels: a figure of its own.
+FIGURE: dict[type, Callable[..., Any]] = {
+    MaskComparison: plot_masks,
+    MeasuredBounds: plot_bounds,
+    NoiseComparison: plot_noise,
+    Scores: plot_scores,
+}
+
+
+def draw(result: Any, *, ax: Any = None, **options: Any) -> Any:
+    """Draw a result; see `annostat.results.Result.plot`."""
+    kind = type(result)
+    if kind in FIGURE:
+        if ax is not None:
+            name = FIGURE[kind].__name__
+            raise AnnostatError(f"ax: {name} draws several panels in a figure of its own")
+        return shown(FIGURE[kind](result, **options))
+    if kind not in PANEL:
+        drawn = ", ".join(sorted(k.__name__ for k in (*PANEL, *FIGURE)))
+        raise AnnostatError(f"plot: no picture of a {kind.__name__} is known; there are of {drawn}")
+    function, size = PANEL[kind]
+    if ax is not None:
+        return function(result, ax=ax, **options)
+    figure, ax = new_figure(size)
+    function(result, ax=ax, **options)
+    return shown(figure)
