@@ -453,6 +453,19 @@ def test_verdicts_and_copies():
     assert found["worse"].p_below < 0.01
 
 
+def test_series_are_aligned_by_their_items():
+    labels, p = simulated(60, 2, 3, items=np.array([f"i{j:02d}" for j in range(60)], dtype=object))
+    text = np.array(["no", "yes"], dtype=object)
+    said = pd.Series(text[(p > 0.5).astype(int)], index=labels.items)
+    soft = pd.Series(p, index=labels.items)
+    mixed = np.random.default_rng(0).permutation(60)
+    first = score_categories(labels, {"m": said}, proba={"m": soft})
+    again = score_categories(labels, {"m": said.iloc[mixed]}, proba={"m": soft.iloc[mixed]})
+    assert first.to_dict() == again.to_dict()
+    with pytest.raises(AnnostatError, match="neither the items' names nor 0, 1"):
+        score_categories(labels, {"m": said.rename(lambda i: f"x{i}")})
+
+
 def test_excess_brier_is_a_cross_product():
     labels, p = simulated(300, 3, 8)
     f = np.column_stack([1 - p**1.5, p**1.5])

@@ -15,7 +15,7 @@ from annostat.interchange.cells import Columns
 from annostat.labels import MaskRounds, Rounds
 from annostat.labels.coded import coded, text_of
 from annostat.labels.read import Read
-from annostat.labels.taking import aligned
+from annostat.labels.taking import aligned, in_order
 from annostat.resampling import cluster_codes
 
 
@@ -117,7 +117,7 @@ def _classes(labels: Any, predictions: Any) -> Taken:
     graded = bool(getattr(labels, "ordinal", False))
     models = {}
     for name, given in _mapping(predictions, labels.names).items():
-        models[name] = _positions(given, classes)
+        models[name] = _positions(in_order(name, given, labels.items), classes)
         if graded and (models[name] >= len(classes)).any():
             raise AnnostatError(
                 f"predictions of {name!r} hold a grade that is none of {shown(classes, 8)}"

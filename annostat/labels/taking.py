@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from annostat.errors import AnnostatError, shown
 from annostat.labels.rounds import Rounds
@@ -84,25 +84,39 @@ def _rounds_of(source: Any, reading: dict[str, Any], name: str) -> Rounds:
 
 
 def aligned(name: str, column: Any, rounds: Rounds) -> ArrayLike:
-    """Return a column of predictions in the order of the rounds' items.
+    """Return a column of numbers in the order of the rounds' items; see `in_order`."""
+    found = in_order(name, column, rounds.items)
+    numbers: ArrayLike = found
+    if hasattr(found, "to_numpy") and hasattr(found, "index"):
+        numbers = found.to_numpy(np.float64, na_value=np.nan)
+    return numbers
 
-    A column whose index holds the items' names is put in their order; one whose index is neither
-    these nor 0, 1, ... is refused.
+
+def in_order(name: str, column: Any, items: NDArray[Any] | None) -> Any:
+    """Return predictions in the order of the labels' items.
+
+    Parameters
+    ----------
+    name : str
+        The model.
+    column : Series, DataFrame or array-like
+        One whose index holds the items' names is put in their order; one whose index is neither
+        these nor 0, 1, ... is refused. What has no index stays as it is.
+    items : object array or None
+        Names of the items.
     """
     index = getattr(column, "index", None)
     if index is None or callable(index):
-        given: ArrayLike = column
-        return given
+        return column
     names = [str(v).strip() for v in index]
-    items = None if rounds.items is None else [str(v) for v in rounds.items]
-    if items is not None and len(set(names)) == len(names) and set(names) == set(items):
+    known = None if items is None else [str(v) for v in items]
+    if known is not None and len(set(names)) == len(names) and set(names) == set(known):
         place = {n: i for i, n in enumerate(names)}
-        column = column.iloc[[place[item] for item in items]]
-    elif names != [str(i) for i in range(len(names))]:
+        return column.iloc[[place[item] for item in known]]
+    if names != [str(i) for i in range(len(names))]:
         raise AnnostatError(
             f"predictions of {name!r} have an index ({shown(names, 3)}) that is neither the items' "
             "names nor 0, 1, ... in order: set the index to the items, or reset it "
             "(reset_index(drop=True)) if the rows are in the order of the labels"
         )
-    ordered: ArrayLike = column.to_numpy(np.float64, na_value=np.nan)
-    return ordered
+    return column

@@ -18,6 +18,7 @@ from annostat.ceilings.category_result import CategoryBounds, Ceiling
 from annostat.ceilings.mixing import GAINS, Cells, Mixture
 from annostat.errors import AnnostatError, check_choice, check_level, shown
 from annostat.labels.categories import MISSING, Categories, label_text
+from annostat.labels.taking import in_order
 from annostat.resampling.generators import Rng, seed_of
 from annostat.resampling.intervals import t_interval, t_reach
 from annostat.resampling.inverted import ratio_limits
@@ -101,7 +102,7 @@ def score_categories(
         Two or more labels per item; clusters are the independent units.
     models : mapping of name to array-like of shape (n_items,), optional
         The class that each model gives each item, as the labels name it, in their order; None or
-        NaN where it gives none.
+        NaN where it gives none. A series whose index holds the items is put in their order.
     proba : mapping of name to array-like of shape (n_items, n_classes), optional
         Probabilities of the classes, in the order of `labels.classes`; of shape (n_items,) for the
         second of two classes.
@@ -257,7 +258,7 @@ def _codes_of(
     name: str, given: Any, labels: Categories, base: Categories, positive: Any
 ) -> IntArray:
     """Return a model's classes as codes of the labels; -1 where it gives none."""
-    values = np.asarray(given, dtype=object).ravel()
+    values = np.asarray(in_order(name, given, labels.items), dtype=object).ravel()
     if len(values) != len(labels.codes):
         raise AnnostatError(
             f"model {name!r} has {len(values)} answers for {len(labels.codes)} items"
@@ -283,7 +284,7 @@ def _codes_of(
 
 def _proba_of(name: str, given: ArrayLike, labels: Categories) -> FloatArray:
     """Return probabilities of shape (n_items, n_classes)."""
-    f = np.asarray(given, dtype=np.float64)
+    f = np.asarray(in_order(name, given, labels.items), dtype=np.float64)
     if f.ndim == 1 and labels.n_classes == 2:
         f = np.column_stack([1 - f, f])
     shape = (len(labels.codes), labels.n_classes)
