@@ -61,11 +61,26 @@ SHARED = {
 }
 VALUES = {"--unit": "text", "--exchangeable": ""}
 WRITTEN = {"--json": "output", "--plot": "output"}
+SCREEN = {"--all": "", "--cite": "form"}
+CLASSES = {
+    "--kind": "kind",
+    "--order": "names",
+    "--positive": "name",
+    "--counts": "",
+}
 COMMANDS: dict[str, dict[str, str]] = {
     "bounds": SHARED
     | VALUES
     | WRITTEN
+    | SCREEN
+    | CLASSES
     | {
+        "--majority-of": "number",
+        "--kappa": "number",
+        "--f1": "number",
+        "--agreement": "number",
+        "--classes": "number",
+        "--prevalence": "number",
         "--mean-of": "number",
         "--sd-of-labels": "number",
         "--sd": "number",
@@ -74,11 +89,18 @@ COMMANDS: dict[str, dict[str, str]] = {
         "--correlation": "number",
         "--kurtosis": "number",
     },
-    "fit-afd": SHARED | WRITTEN | {"--window": "number", "--items": "output"},
+    "fit-afd": SHARED
+    | WRITTEN
+    | SCREEN
+    | {"--window": "number", "--items": "output", "--by-rater": ""},
     "score": SHARED
     | VALUES
     | WRITTEN
+    | SCREEN
+    | CLASSES
     | {
+        "--proba": "name",
+        "--metric": "text",
         "--predictions": "table",
         "--trained-on": "name",
         "--margin": "number",
@@ -104,7 +126,43 @@ COMMANDS: dict[str, dict[str, str]] = {
         "--level": "number",
         "--seed": "number",
     },
+    "interchange": SHARED
+    | VALUES
+    | WRITTEN
+    | SCREEN
+    | {
+        "--predictions": "table",
+        "--distance": "distance",
+        "--margin": "number",
+        "--margin-percent": "number",
+        "--readers": "readers",
+        "--trained-on": "name",
+        "--items": "output",
+    },
+    "points": WRITTEN
+    | SCREEN
+    | {
+        "--landmark": "name",
+        "--coordinates": "axes",
+        "--threshold": "number",
+        "--spacing": "number",
+        "--model": "name",
+        "--by": "name",
+        "--mre": "number",
+        "--sd": "number",
+        "--n": "number",
+    },
+    "findings": WRITTEN
+    | SCREEN
+    | {
+        "--match": "rule",
+        "--seen": "table",
+        "--froc": "number",
+        "--model": "name",
+        "--by": "name",
+    },
     "scaling": WRITTEN
+    | SCREEN
     | {
         "--size": "name",
         "--score": "name",
@@ -182,7 +240,12 @@ def value_of(kind: str, random: Random) -> list[str]:
         "text": [one(("ms", "", "$x_$", "\x1b[31m", "between-sessions"))],
         "table": [one(TABLES)],
         "output": [one(("out.json", "out.png", "out.svg", "wide.csv", "absent/x", "."))],
-        "kind": [one(("auto", "picks", "values"))],
+        "kind": [one(("auto", "picks", "values", "categories", "ordinal"))],
+        "form": [one(("text", "markdown", "latex", "x"))],
+        "distance": [one(("absolute", "squared", "differ", "linear", "further than 5", "x"))],
+        "readers": [one(("these", "sample", "x"))],
+        "axes": [one(("first,second", "first", "fps,n,first", ","))],
+        "rule": [one(("iou 0.5", "distance 5", "overlap 0.2", "iou x", ""))],
         "loss": [one(("squared", "absolute", "asis"))],
         "noise": [one(("gaussian", "laplace", "wide.csv", "absent.json"))],
     }[kind]
@@ -199,10 +262,15 @@ def command_line(random: Random) -> list[str]:
         "score": ["--model", "model"],
         "concentration": ["--model", "model"],
         "scaling": ["--size", "patient", "--score", "model"],
+        "interchange": ["--model", "model"],
+        "points": ["--coordinates", "first,second", "--landmark", "phase"],
+        "findings": ["--match", "distance 5"],
     }.get(command, [])
     if random.random() < 0.7:
         line += likely
-        if table in ("long.csv", "names.csv"):
+        if command in ("points", "findings"):
+            pass  # they are long, and have no rounds
+        elif table in ("long.csv", "names.csv"):
             if command not in ("concentration", "scaling"):
                 line += ["--rater", "who", "--value", "value"]
         elif command != "scaling":
