@@ -59,6 +59,7 @@ OTHER_ITEMS = Check(
     "exact.",
 )
 Noise = str | Gaussians | NoiseModel | NoiseFit | NoiseComparison | Mapping[str, Any]
+MOST_LABELS = 10**8  # of other items, which are simulated anew
 
 
 @renamed(clusters="cluster", n_simulated="n_resamples")
@@ -295,6 +296,11 @@ def _source(
     items = check_count("n_items of the noise", noise.get("n_items"), low=3)
     pairs = check_count("n_pairs of the noise", noise.get("n_pairs", items), low=1)
     k = max(2, round((1 + math.sqrt(1 + 8 * pairs / items)) / 2))
+    if items * k > MOST_LABELS:
+        raise AnnostatError(
+            f"noise: a fit to {items:g} items with {pairs:g} pairs cannot be simulated: more than "
+            f"{MOST_LABELS:,} labels"
+        )
     return fit_of_model(model, items, k), f"fitted to {items:,} other items", [OTHER_ITEMS]
 
 
