@@ -182,10 +182,11 @@ def written(
     if options["report_file"]:
         import shlex
 
-        from annostat.cli.report import of_stratum
+        from annostat.cli.report import of_stratum, what_was_read
         from annostat.report import part_of, write_report
 
-        chapters = [of_stratum(part_of(result), name) for name, result in results.items()]
+        chapters = what_was_read(read)
+        chapters += [of_stratum(part_of(result), name) for name, result in results.items()]
         typed = shlex.join(["annostat", "interchange", *ctx.meta[TYPED]])
         write_report(
             options["report_file"], chapters, title="In an annotator's place", command=typed

@@ -32,6 +32,7 @@ from annostat.errors import AnnostatError
 from annostat.labels.kinds import KINDS
 
 if TYPE_CHECKING:
+    from annostat.labels.read import Read
     from annostat.labels.rounds import Rounds
     from annostat.report import Part
 
@@ -101,12 +102,20 @@ def category_chapters(options: dict[str, Any]) -> list[Part]:
     from annostat.report import part_of
 
     given = {**options, "metric": None, "proba": ()}
-    results, _ = category_results(given)
-    chapters = [of_stratum(part_of(result), name) for name, result in results.items()]
+    results, read = category_results(given)
+    chapters = what_was_read(read)
+    chapters += [of_stratum(part_of(result), name) for name, result in results.items()]
     if options["models"]:
         scores, _ = score_results(given)
         chapters += [of_stratum(part_of(result), name) for name, result in scores.items()]
     return chapters
+
+
+def what_was_read(read: Read | None) -> list[Part]:
+    """Return the chapter that says what was read, where a table was."""
+    from annostat.report import Part
+
+    return [] if read is None else [Part("What was measured", intro=(str(read),))]
 
 
 def chapters_of(
