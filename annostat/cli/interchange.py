@@ -158,12 +158,15 @@ def interchange(ctx: click.Context, /, **options: Any) -> None:
         read = read_of(rounds)
         by = options["by"]
         results = of_table(rounds, predictions, options)
-    written(results, options, ctx)
+    written(results, options, ctx, read)
     publish(results, options, by=by or None, read=read)
 
 
 def written(
-    results: Mapping[str, Interchange], options: dict[str, Any], ctx: click.Context
+    results: Mapping[str, Interchange],
+    options: dict[str, Any],
+    ctx: click.Context,
+    read: Read | None,
 ) -> None:
     """Write the files that were asked for."""
     if options["plot_file"]:
