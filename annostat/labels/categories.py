@@ -88,10 +88,7 @@ class Categories(LabelSet):
                 f"codes must lie between -1 and {len(self.classes) - 1}, got "
                 f"{codes.min()} to {codes.max()}"
             )
-        for name in ("items", "cluster", "stratum"):
-            column = getattr(self, name)
-            if column is not None and len(column) != n:
-                raise AnnostatError(f"{name} has {len(column)} entries for {n} items")
+        self._check_about(n)
 
     @classmethod
     def from_array(
@@ -257,17 +254,6 @@ class Categories(LabelSet):
         """Labels of each class, int64 of shape (n_items, n_classes)."""
         return counts_of(self.codes, self.n_classes)
 
-    @property
-    def models(self) -> tuple[str, ...]:
-        """Names of the columns that were read as models, and are no raters."""
-        known = () if self.read is None else self.read.models
-        return tuple(name for name in self.names if name in known)
-
-    def without_models(self) -> Categories:
-        """Return the labels alone, where models were read with them."""
-        models = self.models
-        return self.choose([n for n in self.names if n not in models]) if models else self
-
     def usable(self) -> Categories:
         """Return the items with two labels or more, in the order of their names."""
         if self.models:
@@ -318,16 +304,10 @@ class Categories(LabelSet):
 
     def take(self, rows: NDArray[Any]) -> Categories:
         """Return the items that a mask or an index array selects."""
-
-        def cut(column: NDArray[Any] | None) -> NDArray[Any] | None:
-            return None if column is None else column[rows]
-
         return replace(
             self,
             codes=self.codes[rows],
-            items=cut(self.items),
-            cluster=cut(self.cluster),
-            stratum=cut(self.stratum),
+            **self._about(rows),
         )
 
     def choose(self, names: Sequence[str]) -> Categories:
@@ -350,12 +330,8 @@ class Categories(LabelSet):
 
     def digest(self) -> str:
         """Return a hash of everything that a result depends on: 16 hexadecimal digits."""
-        labels = [
-            None if column is None else "\x1f".join(map(str, column))
-            for column in (self.cluster, self.stratum)
-        ]
         about = f"{self.codes.shape}{self.classes}{self.ordinal}"
-        return digest(about, self.codes, *labels)
+        return digest(about, self.codes, *self._about_text())
 
     def __repr__(self) -> str:
         return (

@@ -18,11 +18,12 @@ from annostat.labels.long_tables import (
     columns_of,
     item_columns,
     per_item,
+    positions,
     rater_column,
 )
 from annostat.labels.read import Read
 from annostat.labels.rounds import as_frame
-from annostat.labels.vocabulary import LabelSet
+from annostat.labels.vocabulary import LabelSet, joined
 from annostat.results.text import counted
 
 CLASS_NAMES = ("class", "label", "category", "finding_type", "event_type")
@@ -96,6 +97,7 @@ class Findings(LabelSet):
             raise AnnostatError(f"saw must have shape {(n, k)}, got {self.saw.shape}")
         if len(set(self.names)) != k:
             raise AnnostatError(f"readers need different names, got {shown(self.names)}")
+        self._check_about(n)
         if not np.isfinite(g).all():
             raise AnnostatError("marks must have finite coordinates")
         size = _sizes(self.kind, g)
@@ -214,14 +216,13 @@ class Findings(LabelSet):
         if sized:
             half = len(axes) // 2
             g[:, half:] += g[:, :half]
-        image, reader = _codes(names, items), _codes(raters, kept)
+        image, reader = positions(names, items), positions(raters, kept)
         saw = np.ones((len(items), len(kept)), dtype=bool)
         if of_seen[1] is not None:
             saw[:] = False
-            inside = np.isin(np.array(of_seen[1]).astype(str), kept)
-            saw[_codes(of_seen[0][inside], items), _codes(np.array(of_seen[1])[inside], kept)] = (
-                True
-            )
+            readers = np.array(of_seen[1])
+            inside = np.isin(readers.astype(str), kept)
+            saw[positions(of_seen[0][inside], items), positions(readers[inside], kept)] = True
         per = [_of_images(table, names, items, c, seen, which) for c in (cluster, by)]
         used = {*which, who, what, *axes, cluster, by}
         told = [f"{there.sum():,} {PLURAL[shape]} ({', '.join(axes)})."]
@@ -277,17 +278,6 @@ class Findings(LabelSet):
         n, k = self.saw.shape
         return np.bincount(self.image * k + self.reader, minlength=n * k).reshape(n, k)
 
-    @property
-    def models(self) -> tuple[str, ...]:
-        """Names of the readers that were read as models."""
-        known = () if self.read is None else self.read.models
-        return tuple(name for name in self.names if name in known)
-
-    def without_models(self) -> Findings:
-        """Return the marks of the readers alone."""
-        models = self.models
-        return self.choose([n for n in self.names if n not in models]) if models else self
-
     def take(self, rows: NDArray[Any]) -> Findings:
         """Return the images that a mask or an index array selects, each once."""
         at = np.flatnonzero(rows) if np.asarray(rows).dtype == bool else np.asarray(rows)
@@ -297,19 +287,14 @@ class Findings(LabelSet):
         new[at] = np.arange(len(at))
         kept = np.flatnonzero(new[self.image] >= 0)
 
-        def cut(column: NDArray[Any] | None) -> NDArray[Any] | None:
-            return None if column is None else column[at]
-
         return replace(
             self,
             geometry=self.geometry[kept],
             image=new[self.image[kept]],
             reader=self.reader[kept],
             classes=None if self.classes is None else self.classes[kept],
-            items=self.items[at],
             saw=self.saw[at],
-            cluster=cut(self.cluster),
-            stratum=cut(self.stratum),
+            **self._about(at),
         )
 
     def choose(self, names: Sequence[str]) -> Findings:
@@ -330,9 +315,8 @@ class Findings(LabelSet):
 
     def digest(self) -> str:
         """Return a hash of everything that a result depends on: 16 hexadecimal digits."""
-        columns = (self.classes, self.cluster, self.stratum)
-        labels = [None if c is None else "\x1f".join(map(str, c)) for c in columns]
-        return digest(self.kind, self.geometry, self.image, self.reader, self.saw, *labels)
+        about = (joined(self.classes), *self._about_text())
+        return digest(self.kind, self.geometry, self.image, self.reader, self.saw, *about)
 
     def __repr__(self) -> str:
         images, readers = counted(len(self.items), "image"), counted(len(self.names), "reader")
@@ -390,11 +374,6 @@ def _seen(seen: Any, which: Sequence[str], who: str) -> tuple[NDArray[Any], list
     if who not in columns:
         return items, None
     return items, [str(v) for v in as_labels(seen.rename(columns=str)[who], who, items)]
-
-
-def _codes(labels: Any, order: Any) -> IntArray:
-    place = {str(name): i for i, name in enumerate(order)}
-    return np.array([place[str(name)] for name in labels], dtype=np.int64)
 
 
 def _of_images(

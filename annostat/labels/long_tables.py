@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
+from annostat.arrays import IntArray
 from annostat.errors import AnnostatError, check_column, option, shown
 from annostat.labels.columns import as_labels
 from annostat.labels.looks import (
@@ -107,6 +109,12 @@ def chosen_raters(
             f"name the readers ({option('rounds', *people[:3])})"
         )
     return [*people, *map(str, models)], []
+
+
+def positions(labels: Iterable[object], order: Iterable[object]) -> IntArray:
+    """Return the place of each label in an order of them all, by their names."""
+    place = {str(name): i for i, name in enumerate(order)}
+    return np.array([place[str(name)] for name in labels], dtype=np.int64)
 
 
 def per_item(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from annostat.arrays import Bytes, digest
 from annostat.errors import AnnostatError, check_column, shown
 from annostat.labels.mask_arrays import as_array, as_masks, check_labels, check_spacing
-from annostat.labels.vocabulary import LabelSet
+from annostat.labels.vocabulary import LabelSet, rows_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,10 +153,8 @@ class MaskRounds(LabelSet):
             self,
             values=self.values[:, rows],
             drawn=self.drawn[:, rows],
-            items=self.items[rows],
-            cluster=None if self.cluster is None else self.cluster[rows],
-            stratum=None if self.stratum is None else self.stratum[rows],
-            spacing=None if self.spacing is None else self.spacing[rows],
+            spacing=rows_of(self.spacing, rows),
+            **self._about(rows),
         )
 
     def choose(self, names: Sequence[str]) -> MaskRounds:

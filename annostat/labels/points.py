@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from annostat.arrays import FloatArray, IntArray, digest
+from annostat.arrays import FloatArray, digest
 from annostat.errors import (
     AnnostatError,
     check_column,
@@ -27,6 +27,7 @@ from annostat.labels.long_tables import (
     columns_of,
     item_columns,
     per_item,
+    positions,
     rater_column,
 )
 from annostat.labels.read import Read
@@ -100,10 +101,7 @@ class Points(LabelSet):
         if (here.any(axis=3) != here.all(axis=3)).any():
             raise AnnostatError("a point must have all its coordinates, or none")
         check_squares(float(np.nanmax(np.abs(values), initial=0.0)))
-        for name in ("items", "cluster", "stratum"):
-            column = getattr(self, name)
-            if column is not None and len(column) != n:
-                raise AnnostatError(f"{name} has {len(column)} entries for {n} items")
+        self._check_about(n)
 
     @classmethod
     def from_array(
@@ -243,7 +241,7 @@ class Points(LabelSet):
         items = different[canonical_order(different)]
         points = np.unique(marks.astype(str)).astype(object)
         points = points[canonical_order(points)]
-        place = (_codes(names, items), _codes(raters, kept), _codes(marks, points))
+        place = (positions(names, items), positions(raters, kept), positions(marks, points))
         values = np.full((len(items), len(kept), len(points), len(axes)), np.nan)
         flat = np.ravel_multi_index(place, values.shape[:3])
         found, count = np.unique(flat, return_counts=True)
@@ -312,29 +310,12 @@ class Points(LabelSet):
         """Return the distances of pairs of readers, of shape (n_items, n_pairs, n_landmarks)."""
         return np.asarray(np.sqrt((self.differences() ** 2).sum(axis=3)))
 
-    @property
-    def models(self) -> tuple[str, ...]:
-        """Names of the readers that were read as models."""
-        known = () if self.read is None else self.read.models
-        return tuple(name for name in self.names if name in known)
-
-    def without_models(self) -> Points:
-        """Return the points of the readers alone."""
-        models = self.models
-        return self.choose([n for n in self.names if n not in models]) if models else self
-
     def take(self, rows: NDArray[Any]) -> Points:
         """Return the items that a mask or an index array selects."""
-
-        def cut(column: NDArray[Any] | None) -> NDArray[Any] | None:
-            return None if column is None else column[rows]
-
         return replace(
             self,
             values=self.values[rows],
-            items=cut(self.items),
-            cluster=cut(self.cluster),
-            stratum=cut(self.stratum),
+            **self._about(rows),
         )
 
     def choose(self, names: Sequence[str]) -> Points:
@@ -369,12 +350,8 @@ class Points(LabelSet):
 
     def digest(self) -> str:
         """Return a hash of everything that a result depends on: 16 hexadecimal digits."""
-        labels = [
-            None if column is None else "\x1f".join(map(str, column))
-            for column in (self.cluster, self.stratum)
-        ]
         about = f"{self.values.shape}{self.landmarks}{self.unit}"
-        return digest(about, self.values, *labels)
+        return digest(about, self.values, *self._about_text())
 
     def __repr__(self) -> str:
         n, k, m, d = self.values.shape
@@ -443,11 +420,6 @@ def _inside(xy: FloatArray, axes: Sequence[str], size: Sequence[float], names: A
             f"{' × '.join(f'{s:g}' for s in ends)}); first: {names[bad[0]]!r} at {at}: leave "
             "a cell empty where there is no point"
         )
-
-
-def _codes(labels: NDArray[Any], order: Any) -> IntArray:
-    place = {str(name): i for i, name in enumerate(order)}
-    return np.array([place[str(name)] for name in labels], dtype=np.int64)
 
 
 def _told(

@@ -20,7 +20,7 @@ from annostat.labels.columns import as_labels, canonical_order
 from annostat.labels.layout import Layout, Roles
 from annostat.labels.looks import is_item_name
 from annostat.labels.read import Read
-from annostat.labels.vocabulary import LabelSet
+from annostat.labels.vocabulary import LabelSet, rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,10 +101,7 @@ class Rounds(LabelSet):
             raise AnnostatError(f"{k} rounds but {len(self.names)} names: {shown(self.names)}")
         if len(set(self.names)) != k:
             raise AnnostatError(f"the same round is named twice: {shown(self.names)}")
-        for name in ("items", "cluster", "stratum", "period", "length", "weights"):
-            column = getattr(self, name)
-            if column is not None and len(column) != n:
-                raise AnnostatError(f"{name} has {len(column)} entries for {n} items")
+        self._check_about(n, "period", "length", "weights")
         if np.isinf(values).any():
             self._refuse(np.isinf(values), "an infinite value")
         if self.period is not None and not (np.isfinite(self.period) & (self.period > 0)).all():
@@ -243,17 +240,6 @@ class Rounds(LabelSet):
         return np.isfinite(self.values)
 
     @property
-    def models(self) -> tuple[str, ...]:
-        """Names of the columns that were read as models, and are no rounds."""
-        known = () if self.read is None else self.read.models
-        return tuple(name for name in self.names if name in known)
-
-    def without_models(self) -> Rounds:
-        """Return the rounds alone, where models were read with them."""
-        models = self.models
-        return self.choose([n for n in self.names if n not in models]) if models else self
-
-    @property
     def row_weights(self) -> NDArray[np.int64]:
         """Multiplicity of each row, int64 of shape (n_items,)."""
         return np.ones(len(self.values), dtype=np.int64) if self.weights is None else self.weights
@@ -306,19 +292,13 @@ class Rounds(LabelSet):
 
     def take(self, rows: NDArray[Any]) -> Rounds:
         """Return the rows that a mask or an index array selects."""
-
-        def cut(column: NDArray[Any] | None) -> NDArray[Any] | None:
-            return None if column is None else column[rows]
-
         return replace(
             self,
             values=self.values[rows],
-            items=cut(self.items),
-            cluster=cut(self.cluster),
-            stratum=cut(self.stratum),
-            period=cut(self.period),
-            length=cut(self.length),
-            weights=cut(self.weights),
+            period=rows_of(self.period, rows),
+            length=rows_of(self.length, rows),
+            weights=rows_of(self.weights, rows),
+            **self._about(rows),
         )
 
     def choose(self, names: Sequence[str]) -> Rounds:
@@ -352,12 +332,8 @@ class Rounds(LabelSet):
         """Return a hash of everything that a result depends on: 16 hexadecimal digits."""
         # One bit pattern for all zeros and one for all missing cells.
         values = np.where(np.isnan(self.values), np.nan, self.values + 0.0)
-        labels = [
-            None if column is None else "\x1f".join(map(str, column))
-            for column in (self.cluster, self.stratum)
-        ]
         numbers = self.period, self.length, self.weights
-        return digest(repr(values.shape), values, *numbers, *labels)
+        return digest(repr(values.shape), values, *numbers, *self._about_text())
 
     def __repr__(self) -> str:
         missing = int(np.isnan(self.values).sum())
