@@ -6,10 +6,10 @@ import itertools
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
 
 from annostat.arrays import FloatArray
 from annostat.labels.categories import Categories
+from annostat.resampling.hotelling import hotelling
 from annostat.resampling.multiplicity import holm
 from annostat.results.result import Check
 from annostat.results.text import p_text
@@ -59,10 +59,10 @@ def rater_tests(labels: Categories) -> RaterTests:
         return RaterTests(False, spread, (Check("equal_raters", None, text),))
     one_hot = (whole.codes[:, :, None] == np.arange(n_classes - 1)).astype(np.float64)
     marginal = (one_hot[:, 1:] - one_hot[:, :1]).reshape(len(one_hot), -1)
-    p_values = {"shares": _hotelling(marginal, whole)}
+    p_values = {"shares": _equal_to_zero(marginal, whole)}
     if k >= 3:
         same = np.column_stack([whole.codes[:, a] == whole.codes[:, b] for a, b in pairs])
-        p_values["pairs"] = _hotelling(np.diff(same.astype(np.float64), axis=1), whole)
+        p_values["pairs"] = _equal_to_zero(np.diff(same.astype(np.float64), axis=1), whole)
     known = {name: p for name, p in p_values.items() if p is not None}
     if not known:
         text = "Whether raters are alike cannot be looked at: too few independent items."
@@ -94,21 +94,15 @@ def rater_tests(labels: Categories) -> RaterTests:
     return RaterTests(True, spread, (Check("equal_raters", False, text, None, p),))
 
 
-def _hotelling(d: FloatArray, labels: Categories) -> float | None:
+def _equal_to_zero(d: FloatArray, labels: Categories) -> float | None:
     """Return the p-value of "the means are 0", of sums over clusters; None if it has none."""
     if labels.cluster is not None:
-        _, unit = np.unique(labels.cluster.astype(str), return_inverse=True)
-        d = np.column_stack([np.bincount(unit, column) for column in d.T])
+        d = np.column_stack([np.bincount(labels.units, column) for column in d.T])
     moving = d.std(axis=0) > 0
     if not moving.any():
         return 1.0 if not d.any() else None
-    d = d[:, moving]
-    n, size = d.shape
+    n, size = len(d), int(moving.sum())
     if n < 3 * size + 3:
         return None
-    mean, cov = d.mean(axis=0), np.atleast_2d(np.cov(d.T))
-    inverse = np.linalg.pinv(cov, rcond=1e-10)
-    rank = int(np.linalg.matrix_rank(cov, tol=1e-10 * np.abs(cov).max()))
-    t2 = n * float(mean @ inverse @ mean)
-    f = t2 * (n - rank) / (rank * (n - 1))
-    return float(special.fdtrc(rank, n - rank, f))
+    found = hotelling(d[:, moving])
+    return None if found is None else found[1]

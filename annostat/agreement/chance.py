@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -94,13 +95,9 @@ class CategorySums:
     @classmethod
     def of(cls, labels: Categories) -> CategorySums:
         """Return the sums of labels; clusters are units."""
-        n = len(labels.codes)
-        if labels.cluster is None:
-            return cls(labels, np.arange(n), n)
-        _, unit = np.unique(labels.cluster.astype(str), return_inverse=True)
-        return cls(labels, np.asarray(unit, dtype=np.int64), int(unit.max()) + 1)
+        return cls(labels, labels.units, int(labels.units.max()) + 1)
 
-    @property
+    @cached_property
     def counts(self) -> FloatArray:
         """Labels of each class, (n_items, K)."""
         return self.labels.counts.astype(np.float64)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from annostat.arrays import FloatArray, digest
 from annostat.errors import AnnostatError, check_count, check_level, check_number
 from annostat.resampling.generators import Rng
-from annostat.resampling.intervals import exp, t_reach
+from annostat.resampling.intervals import exp, wilson
 from annostat.resampling.sums import Sums
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.sections import Section
@@ -93,15 +93,8 @@ def _share(mean: float, sums: Sums, level: float) -> Estimate:
             n * (plain_error / error) ** 2 if error > 0 and plain_error > 0 else sums.n_units
         )
         effective = min(float(n), float(effective))
-    z = t_reach(math.inf, level)
-    centre = (mean + z**2 / (2 * effective)) / (1 + z**2 / effective)
-    reach = (
-        z
-        / (1 + z**2 / effective)
-        * math.sqrt(mean * (1 - mean) / effective + (z / (2 * effective)) ** 2)
-    )
-    limits = Interval(max(0.0, centre - reach), min(1.0, centre + reach), level, "Wilson")
-    return Estimate(mean, plain_error * math.sqrt(n / effective), limits)
+    error = plain_error * math.sqrt(n / effective)
+    return Estimate(mean, error, wilson(mean, effective, level))
 
 
 def floor_of(floor: Any, unit: str) -> Estimate | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from annostat.ceilings.mixing import GAINS, Cells, Mixture, against_majority
 from annostat.errors import AnnostatError, check_count, check_level, check_number
 from annostat.labels.categories import Categories
 from annostat.resampling.generators import Rng, seed_of
-from annostat.resampling.intervals import t_reach
+from annostat.resampling.intervals import wilson
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check, Provenance
 
@@ -116,11 +116,26 @@ def category_bounds(
     )
 
 
-def _cells(labels: Categories, q: int) -> Cells:
-    unit = None
-    if labels.cluster is not None:
-        _, unit = np.unique(labels.cluster.astype(str), return_inverse=True)
-    return Cells.of(labels.counts[:, q], labels.readings, unit)
+class _Setting(NamedTuple):
+    """Labels of two classes, and what every ceiling of theirs is made of."""
+
+    labels: Categories
+    tests: RaterTests
+    mixture: Mixture
+    level: float
+    m: int = 1
+
+    @property
+    def name(self) -> str:
+        """The class that counts as positive."""
+        return self.labels.classes[1]
+
+
+def mixture_of(labels: Categories, rng: Rng = 0) -> Mixture:
+    """Return the programme for labels of two classes; clusters are the independent units."""
+    clustered = labels.cluster is not None
+    cells = Cells.of(labels.counts[:, 1], labels.readings, labels.units if clustered else None)
+    return Mixture(cells, rng=rng)
 
 
 def _of_two(
@@ -133,17 +148,14 @@ def _of_two(
     m: int,
 ) -> list[Ceiling]:
     """Return the ceilings of two classes."""
-    name = labels.classes[1]
+    setting = _Setting(labels, tests, mixture_of(labels, rng), level, m)
     share, kappa = agreement["agreement"], agreement["fleiss"]
-    two = {"accuracy": share, "f1": _on(agreement, name), "kappa": kappa}
     if m > 1:
-        known = [
-            _programmed(labels, 1, key, two, tests, level, rng, m) for key in ("f1", "accuracy")
-        ]
-        return [replace(c, two_raters=None) for c in known]
+        return [_programmed(setting, key, None) for key in ("f1", "accuracy")]
+    two = {"f1": _on(agreement, setting.name), "accuracy": share, "kappa": kappa}
     pi = float(agreement.shares[1])
     found = [
-        _programmed(labels, 1, key, two, tests, level, rng, m)
+        _programmed(setting, key, two.get(key))
         for key in ("f1", "accuracy", "kappa", "balanced_accuracy")
     ]
     by_metric = {c.metric: c for c in found}
@@ -152,10 +164,10 @@ def _of_two(
     auc = _through(
         "auc", "AUC", kappa, lambda x: auc_bracket(x, pi)[0], lambda x: auc_bracket(x, pi)[1]
     )
-    auc = replace(auc, of_class=name, two_raters=None)
+    auc = replace(auc, of_class=setting.name, two_raters=None)
     found.append(_above(auc, by_metric["balanced_accuracy"]))  # the AUC of that one threshold
     found.append(_brier(share))
-    log = _programmed(labels, 1, "log_score", two, tests, level, rng, m)
+    log = _programmed(setting, "log_score", None)
     found.append(replace(log, of_class="", floor=True, label="log score (a floor)"))
     return found
 
@@ -183,11 +195,9 @@ def _of_many(
     for q, name in enumerate(labels.classes):
         if not labels.counts[:, q].any():
             continue
-        two = {"f1": _on(agreement, name)}
         single = labels.binary([name])
-        of_class = rater_tests(single)
-        wide = _programmed(single, 1, "f1", two, of_class, each, rng, 1)
-        per_class.append(replace(wide, label=f"F1 of {name}"))
+        setting = _Setting(single, rater_tests(single), mixture_of(single, rng), each)
+        per_class.append(_programmed(setting, "f1", _on(agreement, name)))
     found.append(_macro(per_class, level))
     if labels.ordinal:
         quadratic = next(
@@ -209,45 +219,34 @@ def _on(agreement: CategoryAgreement, name: str) -> Estimate | None:
     return next((c.estimate for c in agreement.coefficients if c.of_class == name), None)
 
 
-def _programmed(
-    labels: Categories,
-    q: int,
-    key: str,
-    two: dict[str, Any],
-    tests: RaterTests,
-    level: float,
-    rng: Rng,
-    m: int,
-) -> Ceiling:
+def _programmed(setting: _Setting, key: str, pair: Estimate | None) -> Ceiling:
     """Return a ceiling by the linear programme; that of pairs where raters differ."""
-    name = labels.classes[q]
+    labels, name = setting.labels, setting.name
     label = LABELS[key] + (f" of {name}" if key == "f1" else "")
-    pair = two.get(key)
-    held = int((labels.counts[:, q] > 0).sum())
-    if tests.refuted and key in ("accuracy", "f1", "kappa") and m == 1:
-        return _of_pairs(labels, q, key, label, pair, tests)
-    mixture = Mixture(_cells(labels, q), rng=rng)
-    gain = against_majority(GAINS[key], m)
-    low, high = mixture.bracket(gain)
-    interval: Interval | None = Interval(*mixture.limits(gain, level), level, LP)
+    if setting.tests.refuted and key in ("accuracy", "f1", "kappa") and setting.m == 1:
+        return _of_pairs(setting, key, label, pair)
+    gain = against_majority(GAINS[key], setting.m)
+    low, high = setting.mixture.bracket(gain)
+    limits = setting.mixture.limits(gain, setting.level, bracket=(low, high))
+    interval: Interval | None = Interval(*limits, setting.level, LP)
     note = ""
+    held = int((labels.counts[:, 1] > 0).sum())
     if key == "f1" and held < RARE:
         interval, note = None, f"{held} items have a label of {name}: it cannot be bounded"
     of_class = name if key in ("f1", "balanced_accuracy") else ""
     return Ceiling(key, label, of_class, pair, low, high, interval, note=note)
 
 
-def _of_pairs(
-    labels: Categories, q: int, key: str, label: str, pair: Estimate | None, tests: RaterTests
-) -> Ceiling:
+def _of_pairs(setting: _Setting, key: str, label: str, pair: Estimate | None) -> Ceiling:
     """Return the ceiling against one of the raters at random, where they differ.
 
     Labels of different raters are less spread than those of exchangeable ones, so that counts of
     three or more put the bracket too low. The mean of p over raters has E p̄² at least the pairs'
     product and the known part of the raters' spread; the rest is not known.
     """
-    pi = float(labels.counts[:, q].sum() / labels.counts.sum())
-    extra = tests.spread  # of E p̄², known part
+    counts = setting.labels.counts
+    pi = float(counts[:, 1].sum() / counts.sum())
+    extra = setting.tests.spread  # of E p̄², known part
     if pair is None:
         return Ceiling(key, label, "", pair, 0.0, 1.0, None, note="raters differ: not known")
     note = "raters differ: from pairs"
@@ -257,7 +256,7 @@ def _of_pairs(
         "kappa": lambda x: root_ceiling(min(x + extra / (pi * (1 - pi)), 1.0)),
     }[key]
     found = _through(key, label, pair, lambda x: max(x, 0.0), through)
-    return replace(found, of_class=labels.classes[q] if key == "f1" else "", note=note)
+    return replace(found, of_class=setting.name if key == "f1" else "", note=note)
 
 
 def _through(key: str, label: str, e: Estimate, low: Any, high: Any) -> Ceiling:
@@ -437,9 +436,4 @@ def _wilson(share: float, n: float | None, level: float) -> Estimate:
     """Return a share with Wilson's interval."""
     if n is None:
         return Estimate(share, note="no interval: the number of items is not given")
-    z = t_reach(math.inf, level)
-    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    error = math.sqrt(share * (1 - share) / n)
-    interval = Interval(max(middle - half, 0.0), min(middle + half, 1.0), level, "Wilson")
-    return Estimate(share, error, interval)
+    return Estimate(share, math.sqrt(share * (1 - share) / n), wilson(share, n, level))

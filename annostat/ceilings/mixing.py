@@ -284,8 +284,8 @@ class Mixture:
 
     def bracket(self, gain: Gain) -> tuple[float, float]:
         """Return the least and the largest best score of all laws that give the fitted counts."""
-        low = self._end(gain, -1)
-        return min(low, self._end(gain, 1)), max(low, self._end(gain, 1))
+        low, high = sorted((self._end(gain, -1), self._end(gain, 1)))
+        return low, high
 
     def _end(self, gain: Gain, side: int) -> float:
         """Return one end: the root of one law after the other, each the best at the last root."""
@@ -312,9 +312,14 @@ class Mixture:
             theta = new
         return theta
 
-    def limits(self, gain: Gain, level: float) -> tuple[float, float]:
-        """Return the interval of the best score: all values that no test refutes."""
-        low, high = self.bracket(gain)
+    def limits(
+        self, gain: Gain, level: float, *, bracket: tuple[float, float] | None = None
+    ) -> tuple[float, float]:
+        """Return the interval of the best score: all values that no test refutes.
+
+        The search begins at the ends of the `bracket`, which is found if it is not known.
+        """
+        low, high = bracket or self.bracket(gain)
         return (
             self._limit(gain, -1, gain.low, low, level),
             self._limit(gain, 1, gain.high, high, level),

@@ -239,6 +239,19 @@ class Categories(LabelSet):
         """Where there is a label, bool of shape (n_items, n_raters)."""
         return self.codes >= 0
 
+    @cached_property
+    def units(self) -> IntArray:
+        """Independent unit of each item: its cluster, in the order of their names, or itself."""
+        if self.cluster is None:
+            return np.arange(len(self.codes))
+        _, unit = np.unique(self.cluster.astype(str), return_inverse=True)
+        return np.asarray(unit, dtype=np.int64)
+
+    @cached_property
+    def order(self) -> IntArray:
+        """Positions of the items in the order of their names."""
+        return np.arange(len(self.codes)) if self.items is None else canonical_order(self.items)
+
     @property
     def n_classes(self) -> int:
         """Number of classes."""
@@ -263,7 +276,7 @@ class Categories(LabelSet):
             raise AnnostatError(
                 "no item has two labels, so nothing can be said about their agreement"
             )
-        order = np.arange(len(keep)) if self.items is None else canonical_order(self.items)
+        order = self.order
         dropped = int((~keep).sum())
         if not dropped:
             return self if np.array_equal(order, np.arange(len(keep))) else self.take(order)
@@ -275,9 +288,7 @@ class Categories(LabelSet):
 
     def rated(self) -> Categories:
         """Return the items with a label or more, in the order of their names."""
-        keep = self.readings >= 1
-        order = np.arange(len(keep)) if self.items is None else canonical_order(self.items)
-        return self.take(order[keep[order]])
+        return self.take(self.order[self.readings[self.order] >= 1])
 
     def binary(self, positive: Sequence[object] | object) -> Categories:
         """Return the labels as two classes, "other" and the named ones together.

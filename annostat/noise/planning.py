@@ -17,7 +17,7 @@ from annostat.labels.pairs import PairTable, unit_sums
 from annostat.labels.rounds import Rounds
 from annostat.resampling.bootstraps import BLOCK_CELLS
 from annostat.resampling.generators import Rng, as_generator, seed_of
-from annostat.resampling.intervals import exp, log_t_limits, t_reach
+from annostat.resampling.intervals import exp, log_t_limits, t_reach, wilson
 from annostat.resampling.parallel import Progress, map_parallel
 from annostat.resampling.sums import Sums
 from annostat.results.estimates import Estimate, Interval
@@ -487,7 +487,5 @@ def _summarise(
     se = (high - low) / (2 * z) if math.isfinite(high) else None
     achieved = Estimate(median, se, Interval(low, high, level, "order statistics of simulation"))
     share = float(hits.mean())
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    wilson = Interval(max(0.0, centre - half), min(1.0, centre + half), level, "Wilson, simulation")
-    return achieved, Estimate(share, math.sqrt(share * (1 - share) / n), wilson)
+    limits = wilson(share, n, level, "Wilson, simulation")
+    return achieved, Estimate(share, math.sqrt(share * (1 - share) / n), limits)

@@ -26,6 +26,14 @@ def t_reach(df: float, level: float) -> float:
     return float(special.ndtri(tail) if math.isinf(df) else special.stdtrit(df, tail))
 
 
+def wilson(share: float, n: float, level: float, method: str = "Wilson") -> Interval:
+    """Return Wilson's interval of a share of n, which need not be a whole number."""
+    z = t_reach(math.inf, level)
+    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * math.sqrt(share * (1 - share) / n + (z / (2 * n)) ** 2) / (1 + z * z / n)
+    return Interval(max(0.0, centre - half), min(1.0, centre + half), level, method)
+
+
 def t_interval(value: float, error: float, df: float, level: float, method: str) -> Interval:
     """Return value ± t·error."""
     reach = t_reach(df, level) * error

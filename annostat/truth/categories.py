@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import special
 
 from annostat._version import __version__
 from annostat.arrays import FloatArray, IntArray
-from annostat.ceilings.categories import category_bounds
+from annostat.ceilings.categories import category_bounds, mixture_of
 from annostat.ceilings.category_result import CategoryBounds, Ceiling
-from annostat.ceilings.mixing import GAINS, Cells, Mixture
+from annostat.ceilings.mixing import GAINS, Mixture
 from annostat.errors import AnnostatError, check_choice, check_level, shown
 from annostat.labels.categories import MISSING, Categories, label_text
 from annostat.labels.taking import in_order
@@ -44,8 +44,9 @@ SUM = 1e-6  # how far probabilities may be from a sum of 1
 class _Answers:
     """What a model says of each item, beside the shares of the labels."""
 
-    def __init__(self, labels: Categories, codes: IntArray, unit: IntArray, n_units: int) -> None:
-        self.labels, self.unit, self.n_units = labels, unit, n_units
+    def __init__(self, labels: Categories, codes: IntArray) -> None:
+        self.labels, self.unit = labels, labels.units
+        self.n_units = int(self.unit.max()) + 1
         self.answered = codes >= 0
         shares = labels.counts / labels.readings[:, None]
         n = np.arange(len(codes))
@@ -147,25 +148,20 @@ def score_categories(
         raise AnnostatError("no model: give its classes (models) or its probabilities (proba)")
     base = labels.binary(positive) if positive is not None else labels
     keep = base.readings >= 2
-    rows = _rows(base, keep)
+    rows = base.order[keep[base.order]]
     used = base.usable()
     bounds = category_bounds(used, level=level, rng=rng)
     two = used.n_classes == 2
     metrics = ("f1", "accuracy", "kappa") if two else ("accuracy",)
     chosen = check_choice("metric", metric or metrics[0], metrics)
-    unit = np.arange(len(used.codes))
-    if used.cluster is not None:
-        unit = np.unique(used.cluster.astype(str), return_inverse=True)[1]
-    unit = np.asarray(unit, dtype=np.int64)
-    n_units = int(unit.max()) + 1
     answers: dict[str, _Answers] = {}
     for name, given in hard.items():
         codes = _codes_of(name, given, labels, base, positive)[rows]
-        answers[name] = _Answers(used, codes, unit, n_units)
+        answers[name] = _Answers(used, codes)
     probabilities = {name: _proba_of(name, given, labels)[rows] for name, given in soft.items()}
     for name, f in probabilities.items():
         if name not in answers and positive is None:
-            answers[name] = _Answers(used, f.argmax(axis=1).astype(np.int64), unit, n_units)
+            answers[name] = _Answers(used, f.argmax(axis=1).astype(np.int64))
     judge = _Judge(used, bounds, chosen, level, rng)
     checks: list[Check] = []
     found = []
@@ -210,11 +206,7 @@ class _Judge:
         self.mixture: Mixture | None = None
         differ = any(c.name == "equal_raters" and c.passed is False for c in bounds.checks)
         if labels.n_classes == 2 and not differ:
-            unit = None
-            if labels.cluster is not None:
-                unit = np.unique(labels.cluster.astype(str), return_inverse=True)[1]
-            cells = Cells.of(labels.counts[:, 1], labels.readings, unit)
-            self.mixture = Mixture(cells, rng=rng)
+            self.mixture = mixture_of(labels, rng)
 
     def verdict(self, answer: _Answers, score: Estimate) -> tuple[str, float | None, float | None]:
         """Return the verdict on a model, with its one-sided p-values."""
@@ -242,16 +234,6 @@ class _Judge:
             return BELOW, below, beyond
         inside = c.low <= score.value <= c.high
         return (WITHIN if inside else OPEN), below, beyond
-
-
-def _rows(labels: Categories, keep: NDArray[np.bool_]) -> IntArray:
-    """Return the positions of the usable items, in the order in which they stand."""
-    from annostat.labels.columns import canonical_order
-
-    if labels.items is None:
-        return np.flatnonzero(keep)
-    order = canonical_order(labels.items)
-    return np.asarray(order[keep[order]])
 
 
 def _codes_of(
@@ -399,9 +381,7 @@ def excess_brier(labels: Categories, proba: FloatArray, *, level: float = 0.95) 
     square = (proba * proba).sum(axis=1)
     each = k * square - 2 * (proba * r).sum(axis=1) + k  # Σ_j ‖f − z_j‖²
     u = ((whole * whole).sum(axis=1) - each) / (k * (k - 1))
-    unit = np.arange(len(u))
-    if labels.cluster is not None:
-        unit = np.unique(labels.cluster.astype(str), return_inverse=True)[1]
+    unit = labels.units
     n = int(unit.max()) + 1
     sums, sizes = np.bincount(unit, u, n), np.bincount(unit, minlength=n).astype(np.float64)
     value = float(u.mean())
