@@ -6,7 +6,7 @@ from click.testing import CliRunner
 
 from analysis.calibration.designs import Design
 from analysis.calibration.pickers import SUITES, main, parts, skew_errors
-from analysis.calibration.rows import rows_of
+from analysis.calibration.runner import run_suite
 
 SLICE = {
     "far": (Design(200, "laplace, independent, W 800, rate 0.02"), 25),
@@ -19,7 +19,7 @@ SLICE = {
 @pytest.mark.parametrize("suite", list(SUITES))
 def test_a_slice_of_each_suite_holds(suite):
     design, repetitions = SLICE[suite]
-    rows = rows_of(suite, SUITES[suite][0], design, repetitions, seed=5)
+    rows = run_suite(SUITES, suite, design, repetitions, seed=5)
     intervals = [
         r for r in rows if str(r["what"]).startswith("interval") and "best" not in str(r["what"])
     ]

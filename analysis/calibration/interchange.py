@@ -10,7 +10,6 @@ readers alone.
 from __future__ import annotations
 
 import functools
-import warnings
 from pathlib import Path
 
 import click
@@ -21,11 +20,10 @@ import annostat
 from analysis.calibration.designs import Design
 from analysis.calibration.outcomes import Outcome
 from analysis.calibration.raters import unit_errors
+from analysis.calibration.runner import outcomes_of, run_suites
 from annostat import AnnostatError
-from annostat.errors import AnnostatWarning
 from annostat.files import write_text
 from annostat.interchange import DISTANCES, Interchange, interchange
-from annostat.resampling import spawn
 
 RESULTS = Path("docs/studies/interchange.csv")
 PAGE = Path("docs/interchange.md")
@@ -275,12 +273,7 @@ SUITES = {
 
 def run(suite: str, design: Design, repetitions: int, *, seed: int) -> list[dict[str, object]]:
     """Return one row for each interval and verdict of a suite on one design."""
-    rows: dict[str, list[Outcome]] = {}
-    for rng in spawn(seed, repetitions):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", AnnostatWarning)
-            for what, outcome in SUITES[suite][0](design, rng).items():
-                rows.setdefault(what, []).append(outcome)
+    rows = outcomes_of(SUITES[suite][0], design, repetitions, seed=seed)
     return [
         {
             "suite": suite,
@@ -356,15 +349,10 @@ def main(
         write_text(PAGE, found)
         return
     rows: list[dict[str, object]] = []
-    for suite in suites or SUITES:
-        for design in SUITES[suite][1][:: 13 if quick else 1]:
-            found = run(suite, design, 5 if quick else repetitions, seed=seed)
-            rows += found
-            click.echo(f"{suite}: {design}")
-            for row in found:
-                click.echo(f"  {row['what']:44s}{row['rate']:7.3f}  ({row['relative_width']})")
-            if not quick:
-                write_text(out, pd.DataFrame(rows).to_csv(index=False))
+    for found in run_suites(SUITES, suites, quick, repetitions, seed, run=run):
+        rows += found
+        if not quick:
+            write_text(out, pd.DataFrame(rows).to_csv(index=False))
 
 
 if __name__ == "__main__":

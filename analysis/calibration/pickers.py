@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from functools import partial
 
-import click
 import numpy as np
-import pandas as pd
 
 import annostat
 from analysis.calibration.designs import Design
 from analysis.calibration.outcomes import Outcome, Suite, covered, held
-from analysis.calibration.rows import rows_of
+from analysis.calibration.runner import command_of
 
 MAE = 1.5
 CORES = ["laplace", "gaussian", "student-t", "symmetric-nb"]
@@ -215,27 +213,7 @@ SUITES: dict[str, tuple[Suite, list[Design]]] = {
 }
 
 
-@click.command()
-@click.argument("suites", nargs=-1, type=click.Choice(list(SUITES)))
-@click.option("--quick", is_flag=True, help="Few repetitions of every 7th design.")
-@click.option("--repetitions", default=200, show_default=True)
-@click.option("--seed", default=1, show_default=True)
-@click.option("--out", type=click.Path(), default=None, help="A CSV file for the results.")
-def main(
-    suites: tuple[str, ...], quick: bool, repetitions: int, seed: int, out: str | None
-) -> None:
-    """Run the suites that are named, or all of them."""
-    found: list[dict[str, object]] = []
-    for suite in suites or SUITES:
-        for design in SUITES[suite][1][:: 7 if quick else 1]:
-            rows = rows_of(suite, SUITES[suite][0], design, 5 if quick else repetitions, seed=seed)
-            found += rows
-            click.echo(f"{suite}: {design}")
-            for row in rows:
-                click.echo(f"  {row['what']:44s}{row['rate']:7.3f}  ({row['relative_width']})")
-            if out is not None:
-                pd.DataFrame(found).to_csv(out, index=False)
-
+main = command_of(SUITES, every=7)
 
 if __name__ == "__main__":
     main()

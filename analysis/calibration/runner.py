@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import click
 import numpy as np
@@ -21,12 +22,7 @@ def run_suite(
     suites: Suites, suite: str, design: Design, repetitions: int, *, seed: int
 ) -> list[dict[str, object]]:
     """Return one row for each interval and test of a suite on one design."""
-    rows: dict[str, list[Outcome]] = {}
-    for rng in spawn(seed, repetitions):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", AnnostatWarning)
-            for what, outcome in suites[suite][0](design, rng).items():
-                rows.setdefault(what, []).append(outcome)
+    rows = outcomes_of(suites[suite][0], design, repetitions, seed=seed)
     return [
         {
             "suite": suite,
@@ -44,12 +40,53 @@ def run_suite(
     ]
 
 
-def command_of(suites: Suites) -> click.Command:
-    """Return the command that runs suites: names, --quick, --repetitions, --seed, --out."""
+def run_suites(
+    suites: Suites,
+    names: Sequence[str],
+    quick: bool,
+    repetitions: int,
+    seed: int,
+    *,
+    every: int = 13,
+    run: Callable[..., list[dict[str, object]]] | None = None,
+) -> Iterator[list[dict[str, object]]]:
+    """Run the suites that are named, or all of them; print and yield the rows of each design.
+
+    A quick run has five repetitions of every 13th design, or as `every` says. `run` takes the place
+    of `run_suite`: suite, design, repetitions and seed.
+    """
+    one = run or functools.partial(run_suite, suites)
+    for suite in names or suites:
+        for design in suites[suite][1][:: every if quick else 1]:
+            rows = one(suite, design, 5 if quick else repetitions, seed=seed)
+            click.echo(f"{suite}: {design}")
+            for row in rows:
+                click.echo(f"  {row['what']:44s}{row['rate']:7.3f}  ({row['relative_width']})")
+            yield rows
+
+
+def outcomes_of(
+    judge: Suite, design: Design, repetitions: int, *, seed: int
+) -> dict[str, list[Outcome]]:
+    """Return what sets of a design say, by interval and test."""
+    found: dict[str, list[Outcome]] = {}
+    for rng in spawn(seed, repetitions):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", AnnostatWarning)
+            for what, outcome in judge(design, rng).items():
+                found.setdefault(what, []).append(outcome)
+    return found
+
+
+def command_of(suites: Suites, *, every: int = 13) -> click.Command:
+    """Return the command that runs suites: names, --quick, --repetitions, --seed, --out.
+
+    `every` is how many designs a quick run goes on by.
+    """
 
     @click.command()
     @click.argument("names", nargs=-1, type=click.Choice(list(suites)), metavar="[SUITE] ...")
-    @click.option("--quick", is_flag=True, help="Few repetitions of every 13th design.")
+    @click.option("--quick", is_flag=True, help=f"Few repetitions of every {every}th design.")
     @click.option("--repetitions", default=200, show_default=True)
     @click.option("--seed", default=1, show_default=True)
     @click.option("--out", type=click.Path(), default=None, help="A CSV file for the results.")
@@ -57,15 +94,10 @@ def command_of(suites: Suites) -> click.Command:
         names: tuple[str, ...], quick: bool, repetitions: int, seed: int, out: str | None
     ) -> None:
         """Run the suites that are named, or all of them."""
-        found: list[dict[str, object]] = []
-        for suite in names or suites:
-            for design in suites[suite][1][:: 13 if quick else 1]:
-                rows = run_suite(suites, suite, design, 5 if quick else repetitions, seed=seed)
-                found += rows
-                click.echo(f"{suite}: {design}")
-                for row in rows:
-                    click.echo(f"  {row['what']:44s}{row['rate']:7.3f}  ({row['relative_width']})")
-                if out is not None:
-                    pd.DataFrame(found).to_csv(out, index=False)
+        table: list[dict[str, object]] = []
+        for rows in run_suites(suites, names, quick, repetitions, seed, every=every):
+            table += rows
+            if out is not None:
+                pd.DataFrame(table).to_csv(out, index=False)
 
     return main
