@@ -2,7 +2,7 @@
 
 import json
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -19,7 +19,7 @@ from annostat.interchange.alternative import alternative_test, yekutieli
 from annostat.interchange.cells import Columns, sums_among, to_model
 from annostat.interchange.distances import distance_of
 from annostat.interchange.spread import Units, difference, log_ratio
-from annostat.labels import LabelSet
+from annostat.labels import Categories
 from annostat.truth.products import cross_products
 
 
@@ -581,21 +581,6 @@ def test_rare_events_allow_no_claim():
     assert never.models[0].standing.name == "not resolved" and str(never)
 
 
-@dataclass(frozen=True, eq=False)
-class Classes(LabelSet):
-    """A container of categories, as positions in a list of classes."""
-
-    codes: np.ndarray
-    classes: tuple
-    names: tuple
-    ordinal: bool = False
-    items: np.ndarray = None
-    cluster: np.ndarray = None
-    stratum: np.ndarray = None
-    exchangeable: bool = False
-    notes: tuple = ()
-
-
 @pytest.mark.parametrize("ordinal", [False, True])
 def test_containers_of_categories(ordinal):
     g = np.random.default_rng(7)
@@ -603,7 +588,7 @@ def test_containers_of_categories(ordinal):
     z = np.where(g.random((90, 4)) < 0.3, g.integers(0, 3, (90, 4)), truth[:, None])
     z[0, 0] = -1
     names = np.array(["low", "middle", "high"])
-    labels = Classes(z[:, :3], tuple(names), ("a", "b", "c"), ordinal)
+    labels = Categories(z[:, :3], tuple(names), ("a", "b", "c"), ordinal)
     found = interchange(labels, {"m": names[z[:, 3]]})
     assert found.distance.name == ("linear" if ordinal else "differ")
     codes = np.where(z[:, :3] < 0, np.nan, z[:, :3])

@@ -13,7 +13,7 @@ from annostat.arrays import FloatArray, digest
 from annostat.errors import AnnostatError, check_choice, check_numbers, check_squares, shown
 from annostat.interchange.cells import Columns
 from annostat.labels import MaskRounds, Rounds
-from annostat.labels.coded import coded, text_of
+from annostat.labels.categories import Categories, as_texts
 from annostat.labels.read import Read
 from annostat.labels.taking import aligned, in_order
 from annostat.resampling import cluster_codes
@@ -82,10 +82,11 @@ def take(labels: Any, predictions: Any, label: int | None, unit: str) -> Taken:
         raise AnnostatError("label is for masks of several structures; these labels are no masks")
     if isinstance(labels, np.ndarray) and labels.ndim == 3:
         return _points(labels, predictions, unit)
-    if hasattr(labels, "codes") and hasattr(labels, "classes"):
-        return _classes(labels, predictions)
     if isinstance(labels, np.ndarray) and labels.dtype.kind in "OUST":
-        labels, predictions = _categories(labels, predictions)
+        names = [f"round_{j + 1}" for j in range(labels.shape[-1])]
+        labels = Categories.from_array(labels, names=names)
+    if isinstance(labels, Categories):
+        return _classes(labels, predictions)
     if not isinstance(labels, Rounds):
         labels = Rounds.from_array(labels)
     if unit:
@@ -111,10 +112,9 @@ def _mapping(predictions: Any, names: tuple[str, ...]) -> dict[str, Any]:
     return found
 
 
-def _classes(labels: Any, predictions: Any) -> Taken:
+def _classes(labels: Categories, predictions: Any) -> Taken:
     """Return labels that are positions in a list of classes, −1 where there is none."""
-    classes = [str(c) for c in labels.classes]
-    graded = bool(getattr(labels, "ordinal", False))
+    classes, graded = list(labels.classes), labels.ordinal
     models = {}
     for name, given in _mapping(predictions, labels.names).items():
         models[name] = _positions(in_order(name, given, labels.items), classes)
@@ -137,17 +137,11 @@ def _classes(labels: Any, predictions: Any) -> Taken:
 
 def _positions(given: Any, classes: list[str]) -> FloatArray:
     """Return a model's labels as positions among the classes; others stand behind them."""
-    [found] = text_of([np.asarray(given, dtype=object)])
-    others = sorted({t for t in found.ravel() if t and t not in classes})
-    place = {t: float(i) for i, t in enumerate([*classes, *others])} | {"": float("nan")}
-    return np.array([place[t] for t in found.ravel()], dtype=np.float64).reshape(found.shape)
-
-
-def _categories(labels: NDArray[Any], predictions: Any) -> tuple[FloatArray, dict[str, Any]]:
-    """Return labels and predictions that are text as numbers that stand for them."""
-    named = _mapping(predictions, ())
-    codes = coded([labels, *(np.asarray(f, dtype=object) for f in named.values())])
-    return codes[0], dict(zip(named, codes[1:], strict=True))
+    texts, there = as_texts(np.asarray(given, dtype=object))
+    others = sorted(set(texts[there].tolist()) - set(classes))
+    place = {t: float(i) for i, t in enumerate([*classes, *others])}
+    found = [place[t] if seen else np.nan for t, seen in zip(texts.flat, there.flat, strict=True)]
+    return np.array(found, dtype=np.float64).reshape(texts.shape)
 
 
 def _numbers(rounds: Rounds, predictions: Any) -> Taken:

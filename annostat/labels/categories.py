@@ -116,7 +116,7 @@ class Categories(LabelSet):
         if table.ndim != 2:
             raise AnnostatError(f"labels must be items × raters, got shape {table.shape}")
         chosen = names or [f"rater_{j + 1}" for j in range(table.shape[1])]
-        texts, there = _as_texts(table)
+        texts, there = as_texts(table)
         classes, codes = _coded(texts, there, order, tidy_names=False)
         for name in ("items", "cluster", "stratum"):
             if columns.get(name) is not None:
@@ -209,7 +209,7 @@ class Categories(LabelSet):
             raise AnnostatError("the table has no rows")
         layout = Layout.resolve(table, roles, categories=True)
         columns = [layout.value] if layout.value is not None else layout.rounds
-        texts, there = _as_texts(table[columns].to_numpy(dtype=object), roles.missing)
+        texts, there = as_texts(table[columns].to_numpy(dtype=object), roles.missing)
         classes, codes = _coded(texts, there, order, tidy_names=roles.tidy_names)
         coded = np.where(codes < 0, np.nan, codes.astype(np.float64))
         table = table.assign(**{str(c): coded[:, j] for j, c in enumerate(columns)})
@@ -366,7 +366,7 @@ def label_text(label: object) -> str:
     return re.sub(r"^([-+]?\d+)\.0+$", r"\1", str(label).strip())
 
 
-def _as_texts(
+def as_texts(
     table: NDArray[Any], missing: Sequence[str] = ()
 ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """Return labels as text, and where there is one."""
