@@ -607,3 +607,18 @@ def test_a_report_takes_predictions_in_a_file_of_their_own(tmp_path, capsys):
     args = ["--rounds", "first", "second", "--predictions", str(written(tmp_path / "n.csv", net))]
     main(["report", str(table), *args, "--unit", "%", "-o", str(tmp_path / "page.html")])
     assert "Models against the truth" in capsys.readouterr().out
+
+
+def test_predictions_come_through_a_pipe_too(run, tmp_path):
+    """Which models a file has is looked at before the labels are read: a pipe is read once."""
+    table = written(tmp_path / "t.csv")
+    text = FRAME[["patient"]].assign(AI=TRUTH, old=TRUTH + 3).to_csv(index=False)
+    pipe = tmp_path / "p.csv"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_text, args=(text,), daemon=True)
+    writer.start()
+    code, out, _ = run(
+        "score", table, "--predictions", pipe, "--model", "AI", "--resamples", "50", "--json", "-"
+    )
+    writer.join(5)
+    assert code == 0 and json.loads(out)["read"]["models"] == ["AI"]

@@ -11,6 +11,7 @@ from annostat.cli.categories import (
     category_options,
     category_results,
     is_of_categories,
+    load_categories,
     published_result,
 )
 from annostat.cli.common import (
@@ -143,7 +144,8 @@ def _of_categories(options: dict[str, Any]) -> None:
     if published is not None:
         results, read = {"": published}, None
     else:
-        results, read = category_results(options)
+        labels = load_categories(options)
+        results, read = category_results(options, labels), read_of(labels.without_models())
     if options["plot_file"]:
         from annostat.plotting import plot_category_bounds, save_figure
         from annostat.plotting.figures import new_figure

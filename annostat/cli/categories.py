@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -129,11 +130,9 @@ def _example(options: dict[str, Any]) -> Categories:
     return replace(labels, read=replace(labels.read, notes=(told,)))
 
 
-def category_results(options: dict[str, Any]) -> tuple[dict[str, Any], Read | None]:
-    """Return the bounds of each stratum, and what was read."""
+def category_results(options: dict[str, Any], labels: Categories) -> dict[str, Any]:
+    """Return the bounds of each stratum of labels, models left out."""
     from annostat.ceilings import category_bounds
-
-    labels = load_categories(options).without_models()
 
     def compute(name: str, part: Categories) -> Any:
         with progress_bar(name or "bounds"):
@@ -145,15 +144,27 @@ def category_results(options: dict[str, Any]) -> tuple[dict[str, Any], Read | No
                 rng=options["seed"],
             )
 
-    results = each_stratum(labels.strata().items(), compute, options["by"])
-    return results, labels.usable().read
+    return each_stratum(labels.without_models().strata().items(), compute, options["by"])
 
 
-def score_results(options: dict[str, Any]) -> tuple[dict[str, Any], Read | None]:
-    """Return the scores of the models of each stratum, and what was read."""
+def scored_categories(options: dict[str, Any]) -> tuple[dict[str, Any], Read | None]:
+    """Read labels and models, and return the scores of each stratum, and what was read."""
+    from annostat.tables.files import local
+
+    if not options["source"]:
+        labels = load_categories(options)
+        return score_results(options, labels), labels.read
+    # Labels and probabilities are read from one table, which may come through a pipe.
+    with local(options["source"]) as place:
+        here = {**options, "source": os.fspath(place)}
+        labels = load_categories(here)
+        return score_results(here, labels), labels.read
+
+
+def score_results(options: dict[str, Any], labels: Categories) -> dict[str, Any]:
+    """Return the scores of the models of each stratum of labels."""
     from annostat.truth import score_categories
 
-    labels = load_categories(options)
     models = list(labels.models)
     proba = probabilities(options, labels)
     if options["prediction_files"]:
@@ -178,8 +189,7 @@ def score_results(options: dict[str, Any]) -> tuple[dict[str, Any], Read | None]
                 rng=options["seed"],
             )
 
-    results = each_stratum(labels.strata().items(), compute, options["by"])
-    return results, labels.read
+    return each_stratum(labels.strata().items(), compute, options["by"])
 
 
 def probabilities(options: dict[str, Any], labels: Categories) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from annostat.cli.categories import (
     category_results,
     class_options,
     is_of_categories,
+    load_categories,
     score_results,
 )
 from annostat.cli.common import (
@@ -23,6 +24,7 @@ from annostat.cli.common import (
     each_stratum,
     predictions_option,
     progress_bar,
+    read_of,
     run_options,
     table_options,
     value_options,
@@ -102,11 +104,12 @@ def category_chapters(options: dict[str, Any]) -> list[Part]:
     from annostat.report import part_of
 
     given = {**options, "metric": None, "proba": ()}
-    results, read = category_results(given)
-    chapters = what_was_read(read)
+    labels = load_categories(given)
+    results = category_results(given, labels)
+    chapters = what_was_read(read_of(labels.without_models()))
     chapters += [of_stratum(part_of(result), name) for name, result in results.items()]
     if options["models"]:
-        scores, _ = score_results(given)
+        scores = score_results(given, labels)
         chapters += [of_stratum(part_of(result), name) for name, result in scores.items()]
     return chapters
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import click
 import numpy as np
 
 from annostat.cli.categories import KINDS as CATEGORY_KINDS
-from annostat.cli.categories import class_options, is_of_categories, score_results
+from annostat.cli.categories import class_options, is_of_categories, scored_categories
 from annostat.cli.common import (
     Command,
     each_stratum,
@@ -28,6 +29,8 @@ from annostat.errors import AnnostatError, check_choice
 from annostat.labels.kinds import KINDS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from annostat.cli.common import Labels
     from annostat.labels.rounds import Rounds
 
@@ -95,7 +98,7 @@ def score(**options: Any) -> None:
     if is_of_categories(options):
         if options["plot_file"] or options["items_file"]:
             raise AnnostatError("--plot and --items are of values; of categories there are none")
-        scores, read = score_results(options)
+        scores, read = scored_categories(options)
         publish(scores, options, by=options["by"], read=read)
         return
     if options["example"]:
@@ -139,11 +142,21 @@ def score(**options: Any) -> None:
 
 def labels_and_models(options: dict[str, Any]) -> tuple[Rounds, dict[str, np.ndarray]]:
     """Return the rounds and each model's predictions, in the order of the rounds' items."""
+    from annostat.tables.files import local
+
     models = list(options["models"])
     twice = sorted({m for m in models if models.count(m) > 1 or m in options["rounds"]})
     if twice:
         raise AnnostatError(f"--model {twice[0]!r} is named twice, or is one of the rounds")
-    chosen = chosen_of(options["prediction_files"], models)
+    with ExitStack() as stack:  # pipes are read once, and looked at before the labels are
+        files = [stack.enter_context(local(path)) for path in options["prediction_files"]]
+        return _joined_models(options, models, files)
+
+
+def _joined_models(
+    options: dict[str, Any], models: Sequence[str], files: Sequence[Path]
+) -> tuple[Rounds, dict[str, np.ndarray]]:
+    chosen = chosen_of(files, models)
     models = [m for m in models if m not in {name for file in chosen for name in file}]
     both = load_all(
         {**options, "models": tuple(models)},
@@ -153,17 +166,17 @@ def labels_and_models(options: dict[str, Any]) -> tuple[Rounds, dict[str, np.nda
     )
     rounds = both.without_models()
     predictions = {m: both.values[:, both.names.index(m)] for m in models}
-    for path, names in zip(options["prediction_files"], chosen, strict=True):
+    for path, names in zip(files, chosen, strict=True):
         for name, f in joined(path, rounds, names, options["missing"]).items():
             if name in predictions or name in rounds.names:
-                raise AnnostatError(f"--predictions {path!r}: {name!r} is there already")
+                raise AnnostatError(f"--predictions {str(path)!r}: {name!r} is there already")
             predictions[name] = f
     if rounds.read is not None:
         rounds = replace(rounds, read=replace(rounds.read, models=tuple(predictions)))
     return rounds, predictions
 
 
-def chosen_of(paths: Sequence[str], models: Sequence[str]) -> list[list[str]]:
+def chosen_of(paths: Sequence[Path], models: Sequence[str]) -> list[list[str]]:
     """Return the models that are columns of each file of predictions; none for all of its own."""
     if not models:
         return [[] for _ in paths]
@@ -173,7 +186,7 @@ def chosen_of(paths: Sequence[str], models: Sequence[str]) -> list[list[str]]:
 
 
 def joined(
-    path: str, rounds: Rounds, models: Sequence[str], missing: Sequence[str]
+    path: Path, rounds: Rounds, models: Sequence[str], missing: Sequence[str]
 ) -> dict[str, np.ndarray]:
     """Return columns of a table of predictions, in the order of the rounds' items."""
     from annostat.tables.predictions import read_predictions
