@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from annostat.agreement.by_label import RatersByHierarchy, floors_by_label
     from annostat.agreement.categories import CategoryAgreement, category_agreement
     from annostat.agreement.ccc import concordance
+    from annostat.agreement.confusion import CategoryConfusion, category_confusion
     from annostat.agreement.conventions import CONVENTIONS, convert_sd, noise_sd_from, sd_readings
     from annostat.agreement.gauge import GaugeRR, gauge_rr
     from annostat.agreement.hierarchical import hierarchy
@@ -32,6 +33,7 @@ __all__ = [
     "ONE_OF_THEM",
     "BlandAltman",
     "CategoryAgreement",
+    "CategoryConfusion",
     "GaugeRR",
     "Hierarchy",
     "Icc",
@@ -44,6 +46,7 @@ __all__ = [
     "bias_of_raters",
     "bland_altman",
     "category_agreement",
+    "category_confusion",
     "concordance",
     "convert_sd",
     "floor_for",
@@ -84,6 +87,8 @@ __getattr__, __dir__ = attach(
         "bias_of_raters": "annostat.agreement.rater_bias",
         "bland_altman": "annostat.agreement.limits",
         "category_agreement": "annostat.agreement.categories",
+        "category_confusion": "annostat.agreement.confusion",
+        "CategoryConfusion": "annostat.agreement.confusion",
         "concordance": "annostat.agreement.ccc",
         "convert_sd": "annostat.agreement.conventions",
         "floor_for": "annostat.agreement.profile",

@@ -36,6 +36,7 @@ COMMANDS = {
     "masks": "masks",
     "findings": "findings",
     "points": "points",
+    "merge": "merge",
     "plan": "plan",
     "concentration": "concentration",
     "scaling": "scaling",

@@ -10,6 +10,7 @@ ABOUT = {
         "masks": "the same for outlines: Dice, IoU, distances",
         "points": "the same for landmarks: radial errors, success rates",
         "findings": "the same for detections and events: F1, FROC",
+        "merge": "one label from several: majority, Dawid and Skene",
     },
     "Models": {
         "score": "is my model there? its error against the unseen truth",

@@ -76,28 +76,38 @@ class DecisionFit:
 
     theta: FloatArray  # (R, truth, decision), NaN where the truth never takes the label
     posterior: FloatArray
+    prior: FloatArray
     log_likelihood: float
     n_iterations: int
     converged: bool
 
 
 def fit_decisions(
-    patterns: NDArray[np.int64],
+    said: FloatArray,
     n: FloatArray,
     prior: FloatArray,
-    n_labels: int,
+    *,
     max_iterations: int,
     tolerance: float,
+    prior_moves: bool = False,
 ) -> DecisionFit:
-    """Run EM on the patterns, from the raters' mean vote."""
-    p, r = patterns.shape
-    said = one_hot(patterns, n_labels)  # (P, R, L)
+    """Run EM on decisions, from the raters' mean vote.
+
+    Parameters
+    ----------
+    said : float64 array of shape (n_patterns, n_raters, n_labels)
+        How often each rater says each label: indicators, or counts of raters who are alike.
+    n : float64 array of shape (n_patterns,)
+        How often each pattern occurs.
+    prior : float64 array of shape (n_labels,)
+        Share of each label; where `prior_moves` it is estimated too (Dawid and Skene), and those
+        that are 0 stay 0.
+    """
+    p, r, n_labels = said.shape
     looked = said.sum(axis=2)
     flat = said.reshape(p, r * n_labels)
     weighted = (flat * n[:, None]).T
     seen = (looked * n[:, None]).T
-    with np.errstate(divide="ignore"):
-        log_prior = np.log(prior)
     posterior = said.sum(axis=1) / looked.sum(axis=1, keepdims=True)
     posterior[:, prior == 0] = 0
     before = np.full((r, n_labels, n_labels), np.inf)
@@ -112,6 +122,10 @@ def fit_decisions(
         theta = np.where(of_truth > 0, number / np.where(of_truth > 0, of_truth, 1), 1 / n_labels)
         theta = np.maximum(theta, LEAST)
         theta /= theta.sum(axis=2, keepdims=True)
+        if prior_moves:
+            prior = n @ posterior / (n @ posterior).sum()
+        with np.errstate(divide="ignore"):
+            log_prior = np.log(prior)
         logs = np.log(theta).transpose(0, 2, 1).reshape(r * n_labels, n_labels)
         joint = flat @ logs + log_prior
         top = joint.max(axis=1, keepdims=True)
@@ -122,63 +136,144 @@ def fit_decisions(
         converged = bool(np.abs(theta - before).max() <= tolerance)
         before = theta
     shown_theta = np.where(of_truth > 0, theta, np.nan)
-    return DecisionFit(shown_theta, posterior, float(n @ log_total), steps, converged)
+    return DecisionFit(shown_theta, posterior, prior, float(n @ log_total), steps, converged)
+
+
+@dataclass(frozen=True)
+class Curvature:
+    """Scores of patterns and the information of all, by free parameter.
+
+    Attributes
+    ----------
+    free : int64 array of shape (n_free, 3)
+        Rater, truth, decision of each entry of a confusion matrix that is free; its row's diagonal
+        takes the rest. Parameters behind these are the prior's.
+    labels : int64 array
+        Labels whose prior is free; the most frequent one takes the rest.
+    score : float64 array of shape (n_patterns, n_parameters)
+    information : float64 array of shape (n_parameters, n_parameters)
+    """
+
+    free: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    score: FloatArray
+    information: FloatArray
+
+    @property
+    def bread(self) -> FloatArray | None:
+        """The inverse of the information; None where it has none."""
+        try:
+            return np.asarray(np.linalg.inv(self.information))
+        except np.linalg.LinAlgError:
+            return None
+
+
+def curvature(
+    said: FloatArray, n: FloatArray, fit: DecisionFit, *, prior_moves: bool = False
+) -> Curvature | None:
+    """Return scores and observed information; None where no parameter is free.
+
+    The free parameters of a row are its entries off the diagonal; those at zero are fixed. With
+    posterior W and u the derivative of the log-probability of a pattern given truth s, the Hessian
+    is Σ n [Σ_s W_s (u_s u_sᵀ + ∂u_s) − (Σ_s W_s u_s)(Σ_s W_s u_s)ᵀ]; of one decision of a rater
+    u_s u_sᵀ + ∂u_s vanishes, since its probability is linear in the rater's own row.
+    """
+    raters, n_labels, _ = fit.theta.shape
+    free = np.array(
+        [
+            (r, s, d)
+            for r in range(raters)
+            for s in range(n_labels)
+            for d in range(n_labels)
+            if s != d and fit.theta[r, s, d] > 10 * LEAST and fit.theta[r, s, s] > 10 * LEAST
+        ],
+        dtype=np.int64,
+    ).reshape(-1, 3)
+    top = int(np.argmax(fit.prior))
+    labels = np.flatnonzero(fit.prior > 10 * LEAST) if prior_moves else np.array([top])
+    labels = labels[labels != top]
+    if not len(free) or fit.prior.max() == 1:
+        return None
+    r, s, d = free.T
+    x_d, x_s = said[:, r, d], said[:, r, s]
+    on, off = fit.theta[r, s, d], fit.theta[r, s, s]
+    slope = x_d / on - x_s / off
+    score = slope * fit.posterior[:, s]
+    second = (s[:, None] == s[None, :]) * ((score * n[:, None]).T @ slope)
+    # What a rater's own decisions would add to it twice: the diagonal's share, and each entry's.
+    own = (r[:, None] == r[None, :]) & (s[:, None] == s[None, :])
+    weight = n[:, None] * fit.posterior[:, s]
+    second -= own * ((weight * x_s).sum(axis=0) / off**2)
+    second -= np.diag((weight * x_d).sum(axis=0) / on**2)
+    if len(labels):
+        w, pi = fit.posterior, fit.prior
+        of_prior = w[:, labels] / pi[labels] - w[:, [top]] / pi[top]
+        held = (s[:, None] == labels[None, :]) / pi[labels] - (s == top)[:, None] / pi[top]
+        cross = (n @ score)[:, None] * held
+        second = np.block([[second, cross], [cross.T, np.zeros((len(labels),) * 2)]])
+        score = np.hstack([score, of_prior])
+    return Curvature(free, labels, score, (score * n[:, None]).T @ score - second)
+
+
+def covariance_of(
+    shape: Curvature, sums: FloatArray, weights: FloatArray | None = None
+) -> FloatArray | None:
+    """Return the sandwich covariance from sums of scores over units, which may stand for several.
+
+    With one unit it is the inverse of the information; None where that has none.
+    """
+    bread = shape.bread
+    if bread is None:
+        return None
+    weights = np.ones(len(sums)) if weights is None else weights
+    n = float(weights.sum())
+    if n <= 1:
+        return bread
+    off = sums - weights @ sums / n
+    middle = (off * weights[:, None]).T @ off * n / (n - 1)
+    return np.asarray(bread @ middle @ bread)
 
 
 def standard_errors(
-    patterns: NDArray[np.int64],
+    said: FloatArray,
     per_item: NDArray[np.int64],
-    prior: FloatArray,
     fit: DecisionFit,
     groups: NDArray[np.int64] | None,
 ) -> tuple[FloatArray, str, int]:
     """Return standard errors of the diagonal of the confusion matrices, how, and of how many units.
 
-    The free parameters of a row are its entries off the diagonal; those at zero are fixed. With
-    posterior W and u the derivative of the log-probability of a pattern given truth s, which is
-    linear in each rater's own row, the Hessian is
-    Σ n [Σ_s W_s u_s u_sᵀ (different raters) − (Σ_s W_s u_s)(Σ_s W_s u_s)ᵀ].
+    `per_item` counts the patterns of each item; the prior is held fixed.
     """
     raters, n_labels, _ = fit.theta.shape
-    free = [
-        (r, s, d)
-        for r in range(raters)
-        for s in range(n_labels)
-        for d in range(n_labels)
-        if s != d and fit.theta[r, s, d] > 10 * LEAST and fit.theta[r, s, s] > 10 * LEAST
-    ]
     out = np.full((raters, n_labels), np.nan)
-    if not free or prior.max() == 1:
+    shape = curvature(said, per_item.sum(axis=0).astype(np.float64), fit)
+    if shape is None:
         return out, "", 0
-    said = one_hot(patterns, n_labels)
-    r, s, d = np.array(free).T
-    slope = said[:, r, d] / fit.theta[r, s, d] - said[:, r, s] / fit.theta[r, s, s]
-    score = slope * fit.posterior[:, s]
-    n = per_item.sum(axis=0).astype(np.float64)
-    apart = (s[:, None] == s[None, :]) & (r[:, None] != r[None, :])
-    information = (score * n[:, None]).T @ score - apart * ((score * n[:, None]).T @ slope)
-    try:
-        covariance = np.linalg.inv(information)
-    except np.linalg.LinAlgError:
-        return out, "", 0
-    how = "observed information, pixels taken as independent"
-    sums = per_item @ score
+    sums = np.asarray(per_item @ shape.score)
     if groups is not None:
         clustered = np.zeros((int(groups.max()) + 1, sums.shape[1]))
         np.add.at(clustered, groups, sums)
         sums = clustered
+    covariance = covariance_of(shape, sums)
+    if covariance is None:
+        return out, "", 0
+    how = "observed information, pixels taken as independent"
     if len(sums) > 1:
-        sums = sums - sums.mean(axis=0)
-        middle = sums.T @ sums * len(sums) / (len(sums) - 1)
-        covariance = covariance @ middle @ covariance
         how = f"sandwich, {len(sums)} {'items' if groups is None else 'clusters'}"
-    for rater in range(raters):
-        for label in range(n_labels):
+    return diagonal_errors(shape, covariance, (raters, n_labels)), how, len(sums)
+
+
+def diagonal_errors(shape: Curvature, covariance: FloatArray, size: tuple[int, int]) -> FloatArray:
+    """Return standard errors of the diagonal, of shape (n_raters, n_labels); NaN at an edge."""
+    out = np.full(size, np.nan)
+    r, s, _ = shape.free.T
+    for rater in range(size[0]):
+        for label in range(size[1]):
             mine = np.flatnonzero((r == rater) & (s == label))
             variance = covariance[np.ix_(mine, mine)].sum() if mine.size else np.nan
             if variance > 0:
                 out[rater, label] = math.sqrt(variance)
-    return out, how, len(sums)
+    return out
 
 
 def prior_of(

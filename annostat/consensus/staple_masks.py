@@ -23,6 +23,7 @@ from annostat.consensus.decisions import (
     DecisionFit,
     collapse,
     fit_decisions,
+    one_hot,
     prior_of,
     standard_errors,
     tied,
@@ -321,13 +322,18 @@ def staple(
     if not counts.any():  # nobody marked anything anywhere: the box is empty
         counts = per_item.sum(axis=0) + (patterns <= 0).all(axis=1)
     shares = prior_of(prior, patterns, counts, n_labels, weight)
+    said = one_hot(patterns, n_labels)
     fit = fit_decisions(
-        patterns, counts.astype(np.float64), shares, n_labels, max_iterations, tolerance
+        said,
+        counts.astype(np.float64),
+        shares,
+        max_iterations=max_iterations,
+        tolerance=tolerance,
     )
     groups = cluster_codes(None if patients is None else list(patients))
     if groups is not None and len(groups) != len(per_item):
         raise AnnostatError(f"cluster has {len(groups)} entries for {len(per_item)} items")
-    spread, how, units = standard_errors(patterns, per_item, shares, fit, groups)
+    spread, how, units = standard_errors(said, per_item, fit, groups)
     all_labels = (0, *known)
     quality = {}
     for r, name in enumerate(raters):

@@ -7,6 +7,7 @@ from annostat.plotting.audit import plot_contact_sheet, plot_frame_rates
 from annostat.plotting.cardiac import plot_afd, plot_beat, plot_first_frames
 from annostat.plotting.categories import plot_category_bounds
 from annostat.plotting.concentration import plot_concentration
+from annostat.plotting.confusion import plot_confusion, plot_quality
 from annostat.plotting.figures import COLOURS, save_figure
 from annostat.plotting.findings import plot_findings, plot_froc
 from annostat.plotting.interchange import plot_interchange, plot_interchange_plan
@@ -26,6 +27,7 @@ __all__ = [
     "plot_bounds",
     "plot_category_bounds",
     "plot_concentration",
+    "plot_confusion",
     "plot_contact_sheet",
     "plot_deviations",
     "plot_differences",
@@ -42,6 +44,7 @@ __all__ = [
     "plot_noise",
     "plot_noise_law",
     "plot_profile",
+    "plot_quality",
     "plot_rmse_floor",
     "plot_scaling",
     "plot_scores",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from annostat.agreement.confusion import CategoryConfusion
 from annostat.agreement.limits import BlandAltman
 from annostat.agreement.mean_limits import MeanLimits
 from annostat.agreement.profile_result import PrecisionProfile
@@ -14,6 +15,7 @@ from annostat.ceilings.category_result import CategoryBounds
 from annostat.ceilings.finding_result import FindingBounds
 from annostat.ceilings.point_result import PointBounds
 from annostat.concentration import Concentration, ConcentrationComparison
+from annostat.consensus.category_result import MergedCategories
 from annostat.datasets.audit import Audit
 from annostat.errors import AnnostatError
 from annostat.interchange import Interchange, InterchangePlan
@@ -23,6 +25,7 @@ from annostat.plotting.audit import plot_contact_sheet
 from annostat.plotting.cardiac import plot_afd, plot_first_frames
 from annostat.plotting.categories import plot_category_bounds
 from annostat.plotting.concentration import plot_concentration
+from annostat.plotting.confusion import plot_confusion, plot_quality
 from annostat.plotting.figures import new_figure, shown
 from annostat.plotting.findings import plot_findings
 from annostat.plotting.interchange import plot_interchange, plot_interchange_plan
@@ -41,12 +44,14 @@ PANEL: dict[type, tuple[Callable[..., Any], tuple[float, float]]] = {
     AfdScore: (plot_afd, (5.2, 3.9)),
     Audit: (plot_contact_sheet, (9.0, 7.6)),
     BlandAltman: (plot_bland_altman, (5.2, 3.9)),
+    CategoryConfusion: (plot_confusion, (4.6, 4.0)),
     CategoryBounds: (plot_category_bounds, (6.4, 4.0)),
     Concentration: (plot_concentration, (6.4, 4.8)),
     ConcentrationComparison: (plot_concentration, (6.4, 4.8)),
     FirstFrames: (plot_first_frames, (5.2, 3.9)),
     Interchange: (plot_interchange, (6.4, 3.1)),
     InterchangePlan: (plot_interchange_plan, (6.4, 4.0)),
+    MergedCategories: (plot_quality, (6.4, 4.0)),
     MeanLimits: (plot_deviations, (5.2, 3.9)),
     PointBounds: (plot_success, (6.4, 4.0)),
     FindingBounds: (plot_findings, (6.4, 4.0)),
