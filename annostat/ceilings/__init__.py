@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from annostat.ceilings.finding_result import FindingBounds
     from annostat.ceilings.findings import finding_bounds
     from annostat.ceilings.floors import Bounds
+    from annostat.ceilings.law_of_p import CategoryLaw, category_law
     from annostat.ceilings.mae_hull import mae_floor
     from annostat.ceilings.mae_result import MaeFloor
     from annostat.ceilings.masks import DiceCeiling, dice_ceiling
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Bounds",
     "CategoryBounds",
+    "CategoryLaw",
     "DiceCeiling",
     "FindingBounds",
     "MaeFloor",
@@ -39,6 +41,7 @@ __all__ = [
     "bounds",
     "bounds_from_summary",
     "category_bounds",
+    "category_law",
     "compare_published",
     "dice_ceiling",
     "finding_bounds",
@@ -56,6 +59,7 @@ __getattr__, __dir__ = attach(
     {
         "Bounds": "annostat.ceilings.floors",
         "CategoryBounds": "annostat.ceilings.category_result",
+        "CategoryLaw": "annostat.ceilings.law_of_p",
         "DiceCeiling": "annostat.ceilings.masks",
         "FindingBounds": "annostat.ceilings.finding_result",
         "MaeFloor": "annostat.ceilings.mae_result",
@@ -67,6 +71,7 @@ __getattr__, __dir__ = attach(
         "bounds": "annostat.ceilings.values",
         "bounds_from_summary": "annostat.ceilings.summary",
         "category_bounds": "annostat.ceilings.categories",
+        "category_law": "annostat.ceilings.law_of_p",
         "compare_published": "annostat.ceilings.published",
         "dice_ceiling": "annostat.ceilings.masks",
         "finding_bounds": "annostat.ceilings.findings",

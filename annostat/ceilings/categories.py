@@ -10,8 +10,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from annostat._version import __version__
-from annostat.agreement.categories import RARE, CategoryAgreement, category_agreement
+from annostat.agreement.categories import (
+    MOST_SHOWN,
+    RARE,
+    CategoryAgreement,
+    category_agreement,
+)
 from annostat.agreement.category_raters import RaterTests, rater_tests
+from annostat.agreement.confusion import category_confusion
 from annostat.ceilings.category_forms import (
     accuracy_ceiling,
     auc_bracket,
@@ -19,7 +25,7 @@ from annostat.ceilings.category_forms import (
     root_ceiling,
 )
 from annostat.ceilings.category_result import CategoryBounds, Ceiling
-from annostat.ceilings.mixing import GAINS, Cells, Mixture, against_majority
+from annostat.ceilings.mixing import GAINS, Mixture, against_majority, mixture_of
 from annostat.errors import AnnostatError, check_count, check_level, check_number
 from annostat.labels.categories import Categories
 from annostat.resampling.generators import Rng, seed_of
@@ -113,6 +119,7 @@ def category_bounds(
             seed_of(rng),
             {"level": level, "majority_of": m, "positive": None if positive is None else positive},
         ),
+        category_confusion(used, level=level) if used.n_classes <= MOST_SHOWN else None,
     )
 
 
@@ -129,13 +136,6 @@ class _Setting(NamedTuple):
     def name(self) -> str:
         """The class that counts as positive."""
         return self.labels.classes[1]
-
-
-def mixture_of(labels: Categories, rng: Rng = 0) -> Mixture:
-    """Return the programme for labels of two classes; clusters are the independent units."""
-    clustered = labels.cluster is not None
-    cells = Cells.of(labels.counts[:, 1], labels.readings, labels.units if clustered else None)
-    return Mixture(cells, rng=rng)
 
 
 def _of_two(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from annostat.agreement.categories import CategoryAgreement
+from annostat.agreement.confusion import CategoryConfusion
 from annostat.results.cite import TOOL, Cited
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check, Provenance, Result, check_section, told_failed
@@ -102,6 +103,8 @@ class CategoryBounds(Result):
     n_items : int or None
     checks : tuple of Check
     provenance : Provenance
+    confusion : CategoryConfusion or None
+        Which classes annotators confuse; of up to twelve classes.
     """
 
     ceilings: tuple[Ceiling, ...]
@@ -112,6 +115,7 @@ class CategoryBounds(Result):
     n_items: int | None
     checks: tuple[Check, ...]
     provenance: Provenance
+    confusion: CategoryConfusion | None = None
 
     def __getitem__(self, metric: str | tuple[str, str]) -> Ceiling:
         """Return a ceiling by its metric, or by (metric, class)."""
@@ -130,6 +134,7 @@ class CategoryBounds(Result):
             "positive": self.positive or None,
             "ceilings": [c.to_dict() for c in self.ceilings],
             "agreement": None if self.agreement is None else self.agreement.to_dict(),
+            "confusion": None if self.confusion is None else self.confusion.to_dict(),
             "checks": [c.to_dict() for c in self.checks],
             "provenance": self.provenance.to_dict(),
         }
@@ -206,6 +211,8 @@ class CategoryBounds(Result):
         parts = [self.opening(), self.table()]
         if self.agreement is not None:
             parts.append(self.agreement.table())
+        if self.confusion is not None:
+            parts.append(replace(self.confusion.table(), when="all"))
         return [*parts, check_section(self.checks, when="all")]
 
 

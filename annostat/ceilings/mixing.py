@@ -26,6 +26,7 @@ from scipy.special import gammaln, xlogy
 
 from annostat.arrays import FloatArray, IntArray
 from annostat.errors import AnnostatError, check_count
+from annostat.labels.categories import Categories
 from annostat.resampling.generators import Rng, as_generator
 from annostat.resampling.intervals import t_reach
 from annostat.resampling.inverted import likelihood_root
@@ -407,6 +408,13 @@ class Mixture:
         )
         phi = np.asarray(found.x, dtype=np.float64)[:m]
         return np.asarray(phi - max(float((phi @ self.fine_law - fine).max()), 0.0))
+
+
+def mixture_of(labels: Categories, rng: Rng = 0) -> Mixture:
+    """Return the programme for labels of two classes; clusters are the independent units."""
+    clustered = labels.cluster is not None
+    cells = Cells.of(labels.counts[:, 1], labels.readings, labels.units if clustered else None)
+    return Mixture(cells, rng=rng)
 
 
 def _root(weights: FloatArray, gain: Gain, p: FloatArray, pi: float) -> float:

@@ -10,6 +10,7 @@ from annostat.agreement.conventions import CONVENTIONS, INTERVALS
 from annostat.cli.categories import (
     category_options,
     category_results,
+    draw_categories,
     is_of_categories,
     load_categories,
     published_result,
@@ -146,14 +147,8 @@ def _of_categories(options: dict[str, Any]) -> None:
     else:
         labels = load_categories(options)
         results, read = category_results(options, labels), read_of(labels.without_models())
-    if options["plot_file"]:
-        from annostat.plotting import plot_category_bounds, save_figure
-        from annostat.plotting.figures import new_figure
-
-        for name, result in results.items():
-            figure, ax = new_figure((6.4, 4.0))
-            plot_category_bounds(result, ax=ax)
-            save_figure(figure, of_strata(options["plot_file"], results)[name])
+        if options["plot_file"]:
+            draw_categories(results, labels, options)
     publish(results, options, by=None if published else options["by"], read=read)
 
 

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from annostat.cli.common import RATINGS, add, each_stratum, progress_bar, without
+from annostat.cli.common import (
+    RATINGS,
+    add,
+    each_stratum,
+    of_strata,
+    progress_bar,
+    without,
+)
 from annostat.errors import AnnostatError, check_column, option
 
 if TYPE_CHECKING:
@@ -145,6 +152,52 @@ def category_results(options: dict[str, Any], labels: Categories) -> dict[str, A
             )
 
     return each_stratum(labels.without_models().strata().items(), compute, options["by"])
+
+
+def draw_categories(results: dict[str, Any], labels: Categories, options: dict[str, Any]) -> None:
+    """Draw the ceilings, who confuses what and, of two classes, how clear the items are."""
+    from annostat.ceilings import category_law
+    from annostat.plotting import (
+        plot_category_bounds,
+        plot_category_law,
+        plot_confusion,
+        save_figure,
+    )
+
+    parts = labels.without_models().strata()
+    for name, target in of_strata(options["plot_file"], results).items():
+        result = results[name]
+        draw: list[tuple[Callable[..., Any], Any]] = [(plot_category_bounds, result)]
+        if result.confusion is not None:
+            draw.append((plot_confusion, result.confusion))
+        if len(result.classes) == 2:
+            about = {"level": options["level"], "rng": options["seed"]}
+            law = category_law(parts[name], positive=positive_of(options), **about)
+            draw.append((plot_category_law, law))
+        save_figure(side_by_side(draw), target)
+
+
+def draw_scores(results: dict[str, Any], path: str) -> None:
+    """Draw the scores of models and, where they give probabilities, their reliability."""
+    from annostat.plotting import plot_category_scores, plot_reliability, save_figure
+
+    for name, target in of_strata(path, results).items():
+        draw: list[tuple[Callable[..., Any], Any]] = [(plot_category_scores, results[name])]
+        if any(m.calibration for m in results[name].models):
+            draw.append((plot_reliability, results[name]))
+        save_figure(side_by_side(draw), target)
+
+
+def side_by_side(draw: list[tuple[Callable[..., Any], Any]]) -> Any:
+    """Return a figure with a panel for each function and its result."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(1.6 + 4.8 * len(draw), 4.0), layout="constrained")
+    for ax, (plot, result) in zip(
+        figure.subplots(1, len(draw), squeeze=False)[0], draw, strict=True
+    ):
+        plot(result, ax=ax)
+    return figure
 
 
 def scored_categories(options: dict[str, Any]) -> tuple[dict[str, Any], Read | None]:

@@ -11,7 +11,12 @@ import click
 import numpy as np
 
 from annostat.cli.categories import KINDS as CATEGORY_KINDS
-from annostat.cli.categories import class_options, is_of_categories, scored_categories
+from annostat.cli.categories import (
+    class_options,
+    draw_scores,
+    is_of_categories,
+    scored_categories,
+)
 from annostat.cli.common import (
     Command,
     each_stratum,
@@ -96,9 +101,11 @@ def score(**options: Any) -> None:
     from annostat.truth import score_models
 
     if is_of_categories(options):
-        if options["plot_file"] or options["items_file"]:
-            raise AnnostatError("--plot and --items are of values; of categories there are none")
+        if options["items_file"]:
+            raise AnnostatError("--items is of values: annostat concentration ranks items by error")
         scores, read = scored_categories(options)
+        if options["plot_file"]:
+            draw_scores(scores, options["plot_file"])
         publish(scores, options, by=options["by"], read=read)
         return
     if options["example"]:

@@ -5,7 +5,12 @@ from __future__ import annotations
 from annostat.plotting.agreement import plot_bland_altman, plot_deviations
 from annostat.plotting.audit import plot_contact_sheet, plot_frame_rates
 from annostat.plotting.cardiac import plot_afd, plot_beat, plot_first_frames
-from annostat.plotting.categories import plot_category_bounds
+from annostat.plotting.categories import (
+    plot_category_bounds,
+    plot_category_law,
+    plot_category_scores,
+    plot_reliability,
+)
 from annostat.plotting.concentration import plot_concentration
 from annostat.plotting.confusion import plot_confusion, plot_quality
 from annostat.plotting.figures import COLOURS, save_figure
@@ -26,6 +31,8 @@ __all__ = [
     "plot_bland_altman",
     "plot_bounds",
     "plot_category_bounds",
+    "plot_category_law",
+    "plot_category_scores",
     "plot_concentration",
     "plot_confusion",
     "plot_contact_sheet",
@@ -45,6 +52,7 @@ __all__ = [
     "plot_noise_law",
     "plot_profile",
     "plot_quality",
+    "plot_reliability",
     "plot_rmse_floor",
     "plot_scaling",
     "plot_scores",

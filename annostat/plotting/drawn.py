@@ -13,6 +13,7 @@ from annostat.cardiac import AfdScore, FirstFrames
 from annostat.ceilings import MeasuredBounds
 from annostat.ceilings.category_result import CategoryBounds
 from annostat.ceilings.finding_result import FindingBounds
+from annostat.ceilings.law_of_p import CategoryLaw
 from annostat.ceilings.point_result import PointBounds
 from annostat.concentration import Concentration, ConcentrationComparison
 from annostat.consensus.category_result import MergedCategories
@@ -23,7 +24,12 @@ from annostat.noise import NoiseComparison
 from annostat.plotting.agreement import plot_bland_altman, plot_deviations
 from annostat.plotting.audit import plot_contact_sheet
 from annostat.plotting.cardiac import plot_afd, plot_first_frames
-from annostat.plotting.categories import plot_category_bounds
+from annostat.plotting.categories import (
+    plot_category_bounds,
+    plot_category_law,
+    plot_category_scores,
+    plot_reliability,
+)
 from annostat.plotting.concentration import plot_concentration
 from annostat.plotting.confusion import plot_confusion, plot_quality
 from annostat.plotting.figures import new_figure, shown
@@ -38,14 +44,19 @@ from annostat.plotting.truth import plot_scores
 from annostat.plotting.values import plot_bounds
 from annostat.scaling import ScalingComparison
 from annostat.truth import MaskComparison, Scores
+from annostat.truth.category_calibration import CategoryCalibration
+from annostat.truth.category_result import CategoryScores
 
 # One panel: drawn on axes, in a figure of this size (inches) where none are given.
 PANEL: dict[type, tuple[Callable[..., Any], tuple[float, float]]] = {
     AfdScore: (plot_afd, (5.2, 3.9)),
     Audit: (plot_contact_sheet, (9.0, 7.6)),
     BlandAltman: (plot_bland_altman, (5.2, 3.9)),
+    CategoryCalibration: (plot_reliability, (4.4, 4.0)),
     CategoryConfusion: (plot_confusion, (4.6, 4.0)),
     CategoryBounds: (plot_category_bounds, (6.4, 4.0)),
+    CategoryLaw: (plot_category_law, (4.8, 3.9)),
+    CategoryScores: (plot_category_scores, (6.4, 4.0)),
     Concentration: (plot_concentration, (6.4, 4.8)),
     ConcentrationComparison: (plot_concentration, (6.4, 4.8)),
     FirstFrames: (plot_first_frames, (5.2, 3.9)),

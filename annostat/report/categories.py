@@ -9,7 +9,7 @@ from annostat.truth.category_result import CategoryScores
 
 @part_of.register
 def _bounds(result: CategoryBounds) -> Part:
-    from annostat.plotting import plot_category_bounds
+    from annostat.plotting import plot_category_bounds, plot_confusion
 
     picture = Picture.of(
         plot_category_bounds,
@@ -19,6 +19,16 @@ def _bounds(result: CategoryBounds) -> Part:
         "annotators.",
     )
     tables = [s for s in result.sections() if s.columns]
+    pictures = [picture]
+    if result.confusion is not None:
+        confused = Picture.of(
+            plot_confusion,
+            result.confusion,
+            alt=result.confusion.answer(),
+            caption="What another annotator says (column) where one says something (row).",
+            size=(4.4, 3.9),
+        )
+        pictures.append(confused)
     return Part(
         "How good a model can look against these categories",
         answer=(result.answer(),),
@@ -26,7 +36,7 @@ def _bounds(result: CategoryBounds) -> Part:
         sections=tables[:1],
         more=tables[1:],
         checks=result.checks,
-        pictures=(picture,),
+        pictures=pictures,
         provenance=result.provenance,
         cited=result.cited(),
     )
@@ -34,11 +44,34 @@ def _bounds(result: CategoryBounds) -> Part:
 
 @part_of.register
 def _scores(result: CategoryScores) -> Part:
+    from annostat.plotting import plot_category_scores, plot_reliability
+
+    key = result.metric
+    pictures = [
+        Picture.of(
+            plot_category_scores,
+            result,
+            alt="; ".join(f"{m.name} {m.scores[key].cell()}" for m in result.models) + ".",
+            caption="Scores of the models against one annotator, and the best that is possible.",
+        )
+    ]
+    if any(m.calibration for m in result.models):
+        pictures.append(
+            Picture.of(
+                plot_reliability,
+                result,
+                alt="Reliability diagram of the models' probabilities.",
+                caption="How often annotators say the class where a model gives it a probability.",
+            )
+        )
+    sections = [s for s in result.sections() if s.columns]
     return Part(
         "How good the models look",
         answer=(result.answer(),),
         intro=(result.quote(),),
-        sections=[s for s in result.sections() if s.columns],
+        sections=[s for s in sections if s.when != "all"],
+        more=[s for s in sections if s.when == "all"],
+        pictures=pictures,
         checks=[c for c in result.checks if c not in result.bounds.checks],
         provenance=result.provenance,
     )

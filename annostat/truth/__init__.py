@@ -8,6 +8,7 @@ from annostat._names import attach
 
 if TYPE_CHECKING:
     from annostat.truth.categories import excess_brier, score_categories
+    from annostat.truth.category_calibration import CategoryCalibration, calibrated
     from annostat.truth.category_result import CategoryScores
     from annostat.truth.comparison import Comparison, compare_models
     from annostat.truth.findings import DetectorScores, score_findings
@@ -34,6 +35,7 @@ __all__ = [
     "BELOW",
     "OPEN",
     "TWO",
+    "CategoryCalibration",
     "CategoryScores",
     "Comparison",
     "DetectorScores",
@@ -47,6 +49,7 @@ __all__ = [
     "TrainedOnOne",
     "TripleCollocation",
     "Verdict",
+    "calibrated",
     "compare_masks",
     "compare_models",
     "correct_for_attenuation",
@@ -74,6 +77,7 @@ __getattr__, __dir__ = attach(
         "ABOVE": "annostat.truth.verdicts",
         "AT": "annostat.truth.verdicts",
         "BELOW": "annostat.truth.verdicts",
+        "CategoryCalibration": "annostat.truth.category_calibration",
         "CategoryScores": "annostat.truth.category_result",
         "Comparison": "annostat.truth.comparison",
         "DetectorScores": "annostat.truth.findings",
@@ -89,6 +93,7 @@ __getattr__, __dir__ = attach(
         "TrainedOnOne": "annostat.truth.trained",
         "TripleCollocation": "annostat.truth.instruments",
         "Verdict": "annostat.truth.verdicts",
+        "calibrated": "annostat.truth.category_calibration",
         "compare_masks": "annostat.truth.masks",
         "compare_models": "annostat.truth.comparison",
         "correct_for_attenuation": "annostat.truth.instruments",

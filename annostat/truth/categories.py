@@ -13,9 +13,9 @@ from scipy import special
 
 from annostat._version import __version__
 from annostat.arrays import FloatArray, IntArray
-from annostat.ceilings.categories import category_bounds, mixture_of
+from annostat.ceilings.categories import category_bounds
 from annostat.ceilings.category_result import CategoryBounds, Ceiling
-from annostat.ceilings.mixing import GAINS, Mixture
+from annostat.ceilings.mixing import GAINS, Mixture, mixture_of
 from annostat.errors import AnnostatError, check_choice, check_level, shown
 from annostat.labels.categories import MISSING, Categories, label_text
 from annostat.labels.taking import in_order
@@ -25,6 +25,7 @@ from annostat.resampling.inverted import ratio_limits
 from annostat.resampling.multiplicity import holm
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check, Provenance
+from annostat.truth.category_calibration import CategoryCalibration, calibrated
 from annostat.truth.category_result import (
     BELOW,
     BEYOND,
@@ -37,6 +38,7 @@ from annostat.truth.category_result import (
 
 METHOD = "inverted t and likelihood tests over {}, two half pseudo-items"
 ALPHA = 0.05
+MOST_SHOWN = 12  # classes whose calibration is listed
 COPIED = 20  # items that a copy must have been seen on
 SUM = 1e-6  # how far probabilities may be from a sum of 1
 
@@ -174,11 +176,13 @@ def score_categories(
             verdict = BEYOND, None, None
         else:
             verdict = judge.verdict(answer, scores[chosen])
-        excess = None
+        excess: Estimate | None = None
+        reliable: tuple[CategoryCalibration, ...] = ()
         if name in probabilities:
             plain = labels.take(np.flatnonzero(keep)) if labels is not base else used
             excess = excess_brier(plain, probabilities[name], level=level)
-        found.append(CategoryScore(name, scores, *verdict, excess))
+            reliable = _reliability(plain, probabilities[name], name, level)
+        found.append(CategoryScore(name, scores, *verdict, excess, reliable))
     return CategoryScores(
         tuple(found),
         chosen,
@@ -282,6 +286,15 @@ def _proba_of(name: str, given: ArrayLike, labels: Categories) -> FloatArray:
             f"{f[row].sum():g}"
         )
     return f
+
+
+def _reliability(
+    labels: Categories, proba: FloatArray, name: str, level: float
+) -> tuple[CategoryCalibration, ...]:
+    """Return the calibration of the second of two classes, or of each of a few."""
+    wanted = labels.classes[1:] if labels.n_classes == 2 else labels.classes[:MOST_SHOWN]
+    held = [c for c in wanted if labels.counts[:, labels.classes.index(c)].any()]
+    return tuple(calibrated(labels, proba, model=name, of_class=c, level=level) for c in held)
 
 
 def _score(answer: _Answers, metric: str, level: float) -> Estimate:

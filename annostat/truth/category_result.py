@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from annostat.ceilings.category_result import CategoryBounds
@@ -10,6 +10,7 @@ from annostat.results.estimates import Estimate
 from annostat.results.result import Check, Provenance, Result, check_section
 from annostat.results.sections import Section
 from annostat.results.text import format_p, p_text, plain
+from annostat.truth.category_calibration import CategoryCalibration
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,6 +43,8 @@ class CategoryScore:
         One-sided p-values: that the best model is better; that the model is better than any can be.
     excess_brier : Estimate or None
         E‖f − p‖² of a model that gives probabilities: its distance from the true ones.
+    calibration : tuple of CategoryCalibration
+        Of probabilities, of the second of two classes, else of each class: the reliability diagram.
     """
 
     name: str
@@ -50,6 +53,7 @@ class CategoryScore:
     p_below: float | None = None
     p_beyond: float | None = None
     excess_brier: Estimate | None = None
+    calibration: tuple[CategoryCalibration, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
@@ -61,6 +65,7 @@ class CategoryScore:
             "p_below": plain(self.p_below),
             "p_beyond": plain(self.p_beyond),
             "excess_brier": None if excess is None else excess.to_dict(),
+            "calibration": [c.to_dict() for c in self.calibration],
         }
 
 
@@ -190,6 +195,13 @@ class CategoryScores(Result):
             ]
             columns = ("model", "mean squared distance from the true probabilities", "interval")
             parts.append(Section("Probabilities", columns, table))
+            of_bins = [c.row() for m in excess for c in m.calibration]
+            told = ("model", "class", "squared distance", "recalibrating mends", "p, one-sided")
+            parts.append(Section("Calibration against the annotators", told, of_bins))
+            for c in (c for m in excess for c in m.calibration):
+                table_of = c.table()
+                title = f"Reliability of {c.model}, {c.of_class}"
+                parts.append(replace(table_of, title=title, when="all"))
         if self.comparisons:
             table = [
                 [f"{c.first} − {c.second}", c.difference.cell(), format_p(c.p_adjusted)]
