@@ -26,6 +26,7 @@ from annostat.ceilings.category_forms import (
 )
 from annostat.ceilings.category_result import CategoryBounds, Ceiling
 from annostat.ceilings.mixing import GAINS, Mixture, against_majority, mixture_of
+from annostat.ceilings.simplex import Simplex, fits_simplex
 from annostat.errors import AnnostatError, check_count, check_level, check_number
 from annostat.labels.categories import Categories
 from annostat.resampling.generators import Rng, seed_of
@@ -187,9 +188,16 @@ def _of_many(
     k = labels.n_classes
     a = agreement["agreement"]
     alike = 0.0 if not tests.refuted else tests.spread
-    found = [
-        _through("accuracy", "accuracy", a, lambda x: x, lambda x: accuracy_ceiling(x + alike, k))
-    ]
+    # Where raters differ counts of three and more put brackets too low: pairs alone are left.
+    simplex = Simplex(labels, rng=rng) if not tests.refuted and fits_simplex(labels) else None
+    if simplex is not None:
+        found = [_on_simplex(simplex, "accuracy", "accuracy", a, level)]
+    else:
+        found = [
+            _through(
+                "accuracy", "accuracy", a, lambda x: x, lambda x: accuracy_ceiling(x + alike, k)
+            )
+        ]
     per_class = []
     each = 1 - (1 - level) / k  # so that their mean holds too
     for q, name in enumerate(labels.classes):
@@ -205,11 +213,13 @@ def _of_many(
             for c in agreement.coefficients
             if c.key == "fleiss" and c.weights == "quadratic"
         )
-        found.append(
-            _through(
-                "quadratic_kappa", "quadratic κ", quadratic, lambda x: max(x, 0.0), root_ceiling
+        name = "quadratic κ"
+        if simplex is not None:
+            found.append(_on_simplex(simplex, "quadratic_kappa", name, quadratic, level))
+        else:
+            found.append(
+                _through("quadratic_kappa", name, quadratic, lambda x: max(x, 0.0), root_ceiling)
             )
-        )
     found.append(_brier(a))
     return [*found, *per_class]
 
@@ -257,6 +267,13 @@ def _of_pairs(setting: _Setting, key: str, label: str, pair: Estimate | None) ->
     }[key]
     found = _through(key, label, pair, lambda x: max(x, 0.0), through)
     return replace(found, of_class=setting.name if key == "f1" else "", note=note)
+
+
+def _on_simplex(simplex: Simplex, key: str, label: str, pair: Estimate, level: float) -> Ceiling:
+    """Return a ceiling of three or four classes by the programme over the simplex."""
+    low, high = simplex.bracket(key)
+    limits = simplex.limits(key, level, bracket=(low, high))
+    return Ceiling(key, label, "", pair, low, high, Interval(*limits, level, LP))
 
 
 def _through(key: str, label: str, e: Estimate, low: Any, high: Any) -> Ceiling:
