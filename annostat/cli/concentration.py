@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from annostat.cli.categories import class_options
 from annostat.cli.common import (
     Command,
     add,
@@ -106,6 +107,14 @@ def concentration_options(command: Any) -> Any:
             metavar="N",
             help="Simulated sets of noise (499; 2,000 for an assumed shape).",
         ),
+        click.option(
+            "--kind",
+            type=click.Choice(["values", "categories", "ordinal"]),
+            default="values",
+            show_default=True,
+            help="What the labels are; of categories the disagreement is shared out.",
+        ),
+        class_options,
         json_option,
         click.option(
             "--plot",
@@ -126,6 +135,9 @@ def concentration(**options: Any) -> None:
     ERRORS is a table (CSV, TSV, Parquet): one row per item, a column with the model's error
     against one annotation.
     """
+    if options["kind"] != "values" or options["order"] or options["positive"] or options["counts"]:
+        of_categories(options)
+        return
     from annostat.concentration import compare_concentration
     from annostat.concentration import concentration as concentration_of
     from annostat.labels.columns import canonical_order
@@ -214,6 +226,46 @@ def concentration(**options: Any) -> None:
             result = compare_concentration(
                 errors, predictions=predictions, progress=progress, **common
             )
+    draw(result, options)
+    publish({"": result}, options, by=None, read=record(table, before, item, options, errors))
+
+
+def of_categories(options: dict[str, Any]) -> None:
+    """Share out the disagreement of annotators, or that of a model with them."""
+    import numpy as np
+
+    from annostat.cli.categories import load_categories, positive_of
+    from annostat.concentration import category_concentration
+
+    given = {"column": "columns", "noise": "noise", "weights": "weights", "list": "lists"}
+    wrong = [f"--{flag}" for flag, key in given.items() if options[key]]
+    if wrong or len(options["models"]) > 1:
+        what = wrong[0] if wrong else "more than one --model"
+        raise AnnostatError(f"{what} does not go with categories: give --rounds, and one --model")
+    absent = {"rater": None, "value": None, "by": None, "tidy_names": False, "exchangeable": False}
+    kind = "ordinal" if options["kind"] == "ordinal" else "categories"
+    labels = load_categories({**absent, **options, "kind": kind, "example": None})
+    models, positive = labels.models, positive_of(options)
+    base = labels if positive is None else labels.binary(positive)
+    predictions = None
+    if models:
+        text = np.array([*base.classes, None], dtype=object)
+        predictions = text[base.codes[:, base.names.index(models[0])]]
+    result = category_concentration(
+        base.without_models(),
+        predictions,
+        top=fraction(options["top"]),
+        name=models[0] if models else "",
+        level=options["level"],
+        n_resamples=options["resamples"] or 499,
+        rng=options["seed"],
+    )
+    draw(result, options)
+    publish({"": result}, options, by=None, read=labels.read)
+
+
+def draw(result: Any, options: dict[str, Any]) -> None:
+    """Draw a result, if that was asked for."""
     if options["plot_file"]:
         from annostat.plotting import plot_concentration, save_figure
         from annostat.plotting.figures import new_figure
@@ -221,7 +273,6 @@ def concentration(**options: Any) -> None:
         figure, ax = new_figure((6.4, 4.8))
         plot_concentration(result, best_first=options["best_first"], ax=ax)
         save_figure(figure, options["plot_file"])
-    publish({"": result}, options, by=None, read=record(table, before, item, options, errors))
 
 
 def read(options: dict[str, Any]) -> pd.DataFrame:

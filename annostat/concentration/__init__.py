@@ -1,5 +1,6 @@
 """Where a model's error sits, and how much of that pure annotation noise would do as well."""
 
+from annostat.concentration.categories import category_concentration
 from annostat.concentration.compare import ConcentrationComparison, compare_concentration
 from annostat.concentration.curve import Curve
 from annostat.concentration.laws import Gaussians, law_gini, law_half, law_share
@@ -17,6 +18,7 @@ __all__ = [
     "Null",
     "Overlap",
     "SwapTest",
+    "category_concentration",
     "compare_concentration",
     "concentration",
     "excess_by_swaps",

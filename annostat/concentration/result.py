@@ -305,4 +305,9 @@ def _range(share: Estimate) -> str:
     return f"{low:.1f} to {high:.1f}%" if share.interval is not None else "not known"
 
 
-WORDS = {"squared": "squared error", "absolute": "absolute error", "asis": "loss"}
+WORDS = {
+    "squared": "squared error",
+    "absolute": "absolute error",
+    "asis": "loss",
+    "disagreement": "disagreement",
+}

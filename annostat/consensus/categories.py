@@ -104,7 +104,7 @@ def merge_categories(
     if method == MAJORITY:
         return _majority(used, level)
     sets = check_count("n_resamples", n_resamples)
-    fit = _fitted(used, limit, step)
+    fit = fitted_model(used, limit, step)
     return _dawid_skene(used, fit, level, difficulty_check(fit, used, sets, rng))
 
 
@@ -151,7 +151,9 @@ def _provenance(labels: Categories, method: str, level: float) -> Provenance:
     return Provenance(__version__, labels.digest(), len(labels.codes), None, about)
 
 
-def _fitted(labels: Categories, max_iterations: int, tolerance: float) -> DecisionFit:
+def fitted_model(
+    labels: Categories, max_iterations: int = 10_000, tolerance: float = 1e-8
+) -> DecisionFit:
     """Return the fit of Dawid and Skene's model; the shares of the classes begin at the labels'."""
     if labels.readings.max() < 3:
         raise AnnostatError(

@@ -75,7 +75,7 @@ def difficulty_check(fit: DecisionFit, labels: Categories, n_resamples: int, rng
     table = used.counts if used.exchangeable else used.codes
     seen, refit = _lack_of_fit(table, used, fit.prior)
     above = sum(
-        _lack_of_fit(_simulated(refit, used, g), used, fit.prior)[0] >= seen
+        _lack_of_fit(simulated_labels(refit, used, g), used, fit.prior)[0] >= seen
         for _ in range(n_resamples)
     )
     p = (1 + above) / (1 + n_resamples)
@@ -105,7 +105,9 @@ def _lack_of_fit(
     return 2 * (full - fit.log_likelihood - float(n @ ways)), fit
 
 
-def _simulated(fit: DecisionFit, labels: Categories, g: np.random.Generator) -> NDArray[np.int64]:
+def simulated_labels(
+    fit: DecisionFit, labels: Categories, g: np.random.Generator
+) -> NDArray[np.int64]:
     """Return labels drawn from a fit, with the gaps of others."""
     n, k = len(labels.codes), labels.n_classes
     truth = g.choice(k, n, p=fit.prior / fit.prior.sum())

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annostat.concentration import Concentration, ConcentrationComparison
+from annostat.concentration.result import WORDS
 from annostat.plotting.figures import COLOURS, axes_of, spelt_out
 from annostat.results.text import p_text, percent
 
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["plot_concentration"]
-
-WORDS = {"squared": "squared error", "absolute": "absolute error", "asis": "loss"}
 
 
 def plot_concentration(
