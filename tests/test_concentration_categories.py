@@ -45,7 +45,7 @@ def test_equally_hard_items_are_not_accused_and_hard_ones_are():
     codes = (rng.random((300, 5)) < p[:, None]).astype(np.int16)
     hard = Categories(codes, ("no", "yes"), tuple("abcde"))
     told = category_concentration(hard, n_resamples=99)
-    assert told.excess.p_value == pytest.approx(0.01) and "all items of a class" in told.answer()
+    assert told.excess.p_value <= 0.05 and "all items of a class" in told.answer()
 
 
 def test_another_annotator_as_the_model_is_not_accused():
@@ -66,6 +66,7 @@ def test_another_annotator_as_the_model_is_not_accused():
     said = NAMES[((p > 0.5) ^ wrong).astype(int)]
     found = category_concentration(Categories(codes, ("no", "yes"), tuple("abc")), said, name="net")
     assert found.excess.p_value < 0.05
+    assert "On 2" in found.excess.verdict and "all annotators agree" in found.answer()
     assert {f"row {i + 1}" for i in range(25)} >= set(found.worst_items()["item"][:15])
     assert found.plot().axes[0].get_ylabel() == "share of the disagreement (%)"
 

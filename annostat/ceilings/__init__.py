@@ -9,6 +9,7 @@ from annostat._names import attach
 if TYPE_CHECKING:
     from annostat.ceilings.by_value import reliability_by_profile
     from annostat.ceilings.categories import category_bounds, published_categories
+    from annostat.ceilings.category_plan import CategoryPlan, plan_categories
     from annostat.ceilings.category_result import CategoryBounds
     from annostat.ceilings.differences import unbiased_pair_mae
     from annostat.ceilings.finding_result import FindingBounds
@@ -30,6 +31,7 @@ __all__ = [
     "Bounds",
     "CategoryBounds",
     "CategoryLaw",
+    "CategoryPlan",
     "DiceCeiling",
     "FindingBounds",
     "MaeFloor",
@@ -46,6 +48,7 @@ __all__ = [
     "dice_ceiling",
     "finding_bounds",
     "mae_floor",
+    "plan_categories",
     "point_bounds",
     "published_categories",
     "published_points",
@@ -60,6 +63,7 @@ __getattr__, __dir__ = attach(
         "Bounds": "annostat.ceilings.floors",
         "CategoryBounds": "annostat.ceilings.category_result",
         "CategoryLaw": "annostat.ceilings.law_of_p",
+        "CategoryPlan": "annostat.ceilings.category_plan",
         "DiceCeiling": "annostat.ceilings.masks",
         "FindingBounds": "annostat.ceilings.finding_result",
         "MaeFloor": "annostat.ceilings.mae_result",
@@ -76,6 +80,7 @@ __getattr__, __dir__ = attach(
         "dice_ceiling": "annostat.ceilings.masks",
         "finding_bounds": "annostat.ceilings.findings",
         "mae_floor": "annostat.ceilings.mae_hull",
+        "plan_categories": "annostat.ceilings.category_plan",
         "point_bounds": "annostat.ceilings.points",
         "published_categories": "annostat.ceilings.categories",
         "published_points": "annostat.ceilings.points",

@@ -307,7 +307,7 @@ class Mixture:
             )
             weights = -found.ineqlin.marginals
             weights = weights / weights.sum()
-            new = _root(weights, gain, p, pi)
+            new = best_score(weights, gain, p, pi)
             if abs(new - theta) < 1e-7:
                 break
             theta = new
@@ -417,7 +417,7 @@ def mixture_of(labels: Categories, rng: Rng = 0) -> Mixture:
     return Mixture(cells, rng=rng)
 
 
-def _root(weights: FloatArray, gain: Gain, p: FloatArray, pi: float) -> float:
+def best_score(weights: FloatArray, gain: Gain, p: FloatArray, pi: float) -> float:
     """Return the best score of a metric under one law of p."""
 
     def f(theta: float) -> float:

@@ -17,7 +17,8 @@ from annostat.errors import AnnostatError
     type=float,
     default=0.05,
     show_default=True,
-    help="Wanted half-width of the interval of the mae, relative to the mae.",
+    help="Wanted half-width of the interval of the mae, relative to the mae; of categories as it "
+    "is.",
 )
 @click.option("--core", metavar="NAME", help="Plan from a law instead of pilot data.")
 @click.option("--mae", type=float, metavar="X", help="E|X| of that law, in frames.")
@@ -38,12 +39,13 @@ from annostat.errors import AnnostatError
 @click.option(
     "--for",
     "aim",
-    type=click.Choice(("floor", "rmse", "interchange")),
+    type=click.Choice(("floor", "rmse", "interchange", "agreement", "accuracy", "f1", "kappa")),
     default="floor",
     show_default=True,
-    help="The floor of the mean error, that of the RMSE (values), or a model in an annotator's "
-    "place (--model).",
+    help="The floor of the mean error, that of the RMSE (values), a model in an annotator's "
+    "place (--model); of categories κ of two annotators (agreement), or a ceiling.",
 )
+@click.option("--positive", metavar="A,B", help="Classes that count as positive (categories).")
 @click.option("--distance", metavar="NAME", help="As in annostat interchange.")
 @click.option(
     "--margin", type=float, metavar="X", help="Of interchange; 0 is better than a reader."
@@ -63,6 +65,8 @@ def plan(**options: Any) -> None:
         return of_interchange(options)
     if options["aim"] == "rmse":
         return of_rmse(options)
+    if options["aim"] != "floor":
+        return of_categories(options)
     from annostat.noise import NoiseModel, plan_rounds
 
     source: Any
@@ -137,3 +141,23 @@ def of_rmse(options: dict[str, Any]) -> None:
         rounds, half_width=options["half_width"], level=options["level"], rng=options["seed"]
     )
     publish({"": result}, options, by=None, read=read_of(rounds))
+
+
+def of_categories(options: dict[str, Any]) -> None:
+    """Plan the interval of κ, or of a ceiling, of categories."""
+    from annostat.ceilings import plan_categories
+    from annostat.cli.categories import load_categories, positive_of
+
+    if options["core"] is not None or options["by"] or options["plot_file"]:
+        raise AnnostatError("a plan of categories is made from pilot data: leave out --core, --by")
+    absent = {"kind": "categories", "order": (), "counts": False, "exchangeable": False}
+    labels = load_categories({**options, **absent}).without_models()
+    result = plan_categories(
+        labels,
+        aim=options["aim"],
+        positive=positive_of(options),
+        half_width=options["half_width"],
+        level=options["level"],
+        rng=options["seed"],
+    )
+    publish({"": result}, options, by=None, read=labels.read)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from annostat._version import __version__
 from annostat.arrays import FloatArray, IntArray, digest
@@ -22,7 +23,7 @@ from annostat.labels.taking import in_order
 from annostat.resampling.generators import Rng, as_generator, seed_of
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check, Provenance
-from annostat.results.text import p_text
+from annostat.results.text import counted, p_text
 
 ALPHA = 0.05
 PLACES = {"gini": -2, "worst_share": -3, "half_of_error": -1}
@@ -62,9 +63,10 @@ def category_concentration(
     -------
     Concentration
         With predictions the null is "the model errs as an annotator does": the k + 1 labels of each
-        item are dealt out anew between the model and the annotators, which is exact. Without, it is
-        "all items of a class are equally hard": labels drawn from Dawid and Skene's fit of raters
-        who are alike; it needs four labels per item of two classes. The p-value is one-sided.
+        item are dealt out anew between the model and the annotators, which is exact; the p-value is
+        that of the number of items on which all annotators agree and the model differs. Without,
+        it is "all items of a class are equally hard": labels drawn from Dawid and Skene's fit of raters
+        who are alike; it needs four labels per item of two classes. p-values are one-sided.
 
     Raises
     ------
@@ -90,9 +92,12 @@ def category_concentration(
     used = labels.usable()
     if said is not None and (said < 0).any():
         answered = np.flatnonzero(said >= 0)
-        used, said = used.take(answered), said[answered]
+        used, said, rows = used.take(answered), said[answered], rows[answered]
     if len(used.codes) < FEWEST:
         raise AnnostatError(f"{FEWEST} items with two labels are needed, got {len(used.codes)}")
+    if said is not None:  # of equal losses, those of items on which annotators agree stand first
+        first = np.argsort(~_alone(used.counts, said), kind="stable")
+        used, said, rows = used.take(first), said[first], rows[first]
     g = as_generator(rng)
     losses = _differing(used.counts) if said is None else _missed(used.counts, said)
     if not losses.any():
@@ -106,10 +111,12 @@ def category_concentration(
     null = excess = None
     if draw is not None:
         null, excess = _against(draw, law, source, observed, top, level, sets)
+    if said is not None and excess is not None:
+        excess = replace(excess, **_clear_errors(used.counts, said, sets, g))
     worst = curve.order[: max(int(np.searchsorted(curve.mass, top * curve.mass[-1] - 1e-9)), 1)]
     items = used.items
     if items is None:
-        items = np.array([f"row {i + 1}" for i in rows], dtype=object)[: len(losses)]
+        items = np.array([f"row {i + 1}" for i in rows], dtype=object)
     return Concentration(
         name=name or ("" if said is None else "model"),
         loss="disagreement",
@@ -163,6 +170,37 @@ def _missed(counts: IntArray, said: IntArray) -> FloatArray:
     """Return the share of an item's labels that are not the model's."""
     more = np.column_stack([counts, np.zeros(len(counts), dtype=counts.dtype)])
     return np.asarray(1 - more[np.arange(len(said)), said] / counts.sum(axis=1))
+
+
+def _alone(counts: IntArray, said: IntArray) -> NDArray[np.bool_]:
+    """Return on which items all annotators agree and the model differs."""
+    agreed = counts.max(axis=1) == counts.sum(axis=1)
+    return np.asarray(agreed & (_missed(counts, said) == 1))
+
+
+def _clear_errors(
+    counts: IntArray, said: IntArray, n_resamples: int, g: np.random.Generator
+) -> dict[str, Any]:
+    """Return the verdict: on how many items the model stands alone, and an annotator would.
+
+    Of an item with k equal labels and another one any of the k + 1 is that one, if the model errs
+    as annotators do. Shares of the worst have little to say here: losses take few values.
+    """
+    k = counts.sum(axis=1)
+    alone = _alone(counts, said)
+    missed = _missed(counts, said)
+    # One label differs from all others: the model's, or an annotator's with whom k − 1 differ.
+    apart = alone | ((counts.max(axis=1) == k - 1) & (missed < 1) & (counts.max(axis=1) > 0))
+    apart &= alone | (np.abs(missed - 1 / k) < 1e-9)
+    chance = np.where(apart, 1 / (k + 1), 0.0)[apart]
+    n, expected = int(alone.sum()), float(chance.sum())
+    above = sum(int((g.random(len(chance)) < chance).sum()) >= n for _ in range(n_resamples))
+    p = (1 + above) / (1 + n_resamples)
+    told = (
+        f"On {counted(n, 'item')} all annotators agree and the model differs, where another "
+        f"annotator would on {expected:.1f} ({p_text(p)}, one-sided)"
+    )
+    return {"p_value": p, "verdict": told}
 
 
 def _numbers(curve: Curve, top: float) -> dict[str, float]:

@@ -1,0 +1,336 @@
+"""How many items, labelled how often, a wanted width of κ or of a ceiling takes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.optimize import nnls
+
+from annostat._version import __version__
+from annostat.agreement.categories import estimate_of
+from annostat.agreement.chance import CategorySums, distances, fleiss_expected, of_shares
+from annostat.arrays import FloatArray
+from annostat.ceilings.mixing import GAINS, Cells, Mixture, best_score, mixture_of
+from annostat.errors import AnnostatError, check_choice, check_count, check_level, check_number
+from annostat.labels.categories import Categories
+from annostat.resampling.generators import Rng, as_generator, seed_of
+from annostat.results.estimates import Interval
+from annostat.results.result import Check, Provenance, Result
+from annostat.results.sections import Section
+from annostat.results.text import format_number, plain
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+AIMS = {
+    "agreement": "κ of two annotators",
+    "accuracy": "ceiling of the accuracy",
+    "f1": "ceiling of F1",
+    "kappa": "ceiling of κ",
+}
+LABELS = (2, 3, 5)
+FIRST = 200  # items of the first studies that are simulated
+MOST = 100_000  # items that a plan may ask for
+LARGE = 4000  # items that studies are simulated with at most
+FEWEST = 20  # items of a pilot
+
+
+@dataclass(frozen=True, eq=False)
+class CategoryPlan(Result):
+    """Items and labels that a wanted half-width takes.
+
+    Attributes
+    ----------
+    aim : {"agreement", "accuracy", "f1", "kappa"}
+    positive : str
+    half_width, level : float
+        Wanted half-width of the interval.
+    needed : dict of int to int or None
+        Items by labels per item; None where no number of items is enough.
+    bracket : dict of int to float
+        Half the width of what so many labels leave open, however many items there are.
+    achieved : dict of int to float
+        Mean half-width in studies of that size, simulated from the pilot's law; NaN if it was not
+        simulated.
+    coverage : float
+        Share of these studies' intervals that hold the value of the pilot's law.
+    value : float or None
+        That value: of the coefficient, or the best score.
+    checks : tuple of Check
+    provenance : Provenance
+    """
+
+    aim: str
+    positive: str
+    half_width: float
+    level: float
+    needed: dict[int, int | None]
+    bracket: dict[int, float]
+    achieved: dict[int, float]
+    coverage: float
+    value: float
+    checks: tuple[Check, ...]
+    provenance: Provenance
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {
+            "aim": self.aim,
+            "positive": self.positive,
+            "half_width": self.half_width,
+            "level": self.level,
+            "value": plain(self.value),
+            "needed": self.to_frame().to_dict("records"),
+            "coverage": plain(self.coverage),
+            "checks": [c.to_dict() for c in self.checks],
+            "provenance": self.provenance.to_dict(),
+        }
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row for each number of labels."""
+        import pandas as pd
+
+        rows = [
+            {
+                "n_labels": k,
+                "n_items": n,
+                "total": None if n is None else n * k,
+                "bracket": plain(self.bracket[k]),
+                "achieved": plain(self.achieved[k]),
+            }
+            for k, n in self.needed.items()
+        ]
+        return pd.DataFrame(rows).astype({"n_items": object, "total": object})
+
+    def answer(self) -> str:
+        """Return the sizes that do."""
+        fine = [f"{n:,} items labelled {k} times" for k, n in self.needed.items() if n is not None]
+        what = f"the {self.level:.0%} interval of the {AIMS[self.aim]} ±{self.half_width:g} wide"
+        if not fine:
+            return f"No number of items makes {what} with so few labels each: take more labels."
+        return f"{', or '.join(fine)}: that makes {what}."
+
+    def quote(self) -> str:
+        """Return the cheapest size, and what was simulated."""
+        fine = [(n * k, k, n) for k, n in self.needed.items() if n is not None]
+        if not fine:
+            return ""
+        total, k, n = min(fine)
+        text = f"{n:,} items labelled {k} times ({total:,} labels)"
+        if math.isfinite(self.achieved[k]):
+            text += (
+                f", ±{format_number(self.achieved[k], 0.01)} in studies simulated from the pilot"
+            )
+        return f"{text}."
+
+    def sections(self) -> list[Section]:
+        """Return what a person should read."""
+        rows = []
+        for k, n in self.needed.items():
+            told = "none is enough" if n is None else f"{n:,}"
+            total = "–" if n is None else f"{n * k:,}"
+            left = format_number(self.bracket[k], 0.01)
+            rows.append([f"{k}", told, total, left, format_number(self.achieved[k], 0.01)])
+        columns = ("labels an item", "items", "labels in all", "± left open", "± simulated")
+        return [self.opening(), Section("", columns, rows)]
+
+
+def plan_categories(
+    pilot: Categories,
+    *,
+    aim: str = "agreement",
+    positive: Sequence[object] | object | None = None,
+    half_width: float = 0.05,
+    n_labels: Sequence[int] = LABELS,
+    level: float = 0.95,
+    n_studies: int = 12,
+    rng: Rng = 0,
+) -> CategoryPlan:
+    """Return how many items, labelled how often, give κ or a ceiling a wanted half-width.
+
+    Parameters
+    ----------
+    pilot : Categories
+        20 items with two labels or more.
+    aim : {"agreement", "accuracy", "f1", "kappa"}
+        Fleiss' κ of two annotators, or the ceiling of a metric.
+    positive : str or sequence of str, optional
+        As in `category_bounds`: the plan is of two classes.
+    half_width : float
+        Wanted half-width of the interval.
+    n_labels : sequence of int
+        How often items may be labelled.
+    level : float
+    n_studies : int
+        Studies that are simulated for each number of labels, twice.
+    rng : None, int or Generator
+
+    Returns
+    -------
+    CategoryPlan
+        Studies are drawn from the law of p that explains the pilot best (minimum χ²), and their
+        intervals made as `category_bounds` makes them. A ceiling is known as a bracket, which items
+        do not narrow and labels do; what is beyond the bracket falls with the root of the items.
+
+    Raises
+    ------
+    AnnostatError
+        If the pilot has fewer than 20 items with two labels, more than two classes and none is
+        named positive, or one class only.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> p = rng.beta(0.4, 0.4, 150)
+    >>> pilot = Categories.from_array((rng.random((150, 3)) < p[:, None]).astype(int))
+    >>> plan = plan_categories(pilot, half_width=0.1, n_studies=5)
+    >>> plan.needed[2] > plan.needed[3] > plan.needed[5]
+    True
+    """
+    check_choice("aim", aim, tuple(AIMS))
+    level = check_level(level)
+    wanted = check_number("half_width", half_width, low=0.0, high=0.5, open_ends=True)
+    counts = [check_count("n_labels", k, low=2) for k in n_labels]
+    studies = check_count("n_studies", n_studies, low=2)
+    base = pilot if positive is None else pilot.binary(positive)
+    used = base.usable()
+    if used.n_classes != 2:
+        raise AnnostatError(
+            f"a plan is of two classes, and there are {used.n_classes}: name the positive ones "
+            "(positive)"
+        )
+    if (used.counts.sum(axis=0) > 0).sum() < 2:
+        raise AnnostatError("all labels of the pilot are of one class: there is nothing to plan")
+    if len(used.codes) < FEWEST:
+        raise AnnostatError(f"a pilot needs {FEWEST} items with two labels, got {len(used.codes)}")
+    p, w = law_of(mixture_of(used, 0))
+    g = as_generator(rng)
+    study = _Studies(p, w, aim, level, studies, g)
+    needed: dict[int, int | None] = {}
+    bracket: dict[int, float] = {}
+    achieved: dict[int, float] = {}
+    hits: list[bool] = []
+    for k in counts:
+        bracket[k] = study.left_open(k)
+        needed[k], achieved[k] = None, math.nan
+        if bracket[k] < wanted:
+            needed[k], achieved[k], held = study.size(k, wanted, bracket[k])
+            hits += held
+    return CategoryPlan(
+        aim,
+        used.classes[1],
+        wanted,
+        level,
+        needed,
+        bracket,
+        achieved,
+        float(np.mean(hits)) if hits else math.nan,
+        study.value,
+        _checks(used),
+        Provenance(
+            __version__,
+            used.digest(),
+            len(used.codes),
+            seed_of(rng),
+            {"aim": aim, "half_width": wanted, "level": level, "n_studies": studies},
+        ),
+    )
+
+
+def law_of(mixture: Mixture) -> tuple[FloatArray, FloatArray]:
+    """Return places and weights of the law of p that explains counts best (minimum χ²)."""
+    c, law = mixture.cells, mixture.law
+    total = c.counts.sum()
+    scale = 1 / np.sqrt(c.counts + 0.5)
+    heavy = 1e3 * math.sqrt(total)
+    design = np.vstack([law * total * scale[:, None], np.full(law.shape[1], heavy)])
+    weights, _ = nnls(design, np.r_[c.counts * scale, heavy], maxiter=5000)
+    held = weights > 0
+    return mixture.coarse[held], np.asarray(weights[held] / weights.sum())
+
+
+class _Studies:
+    """Studies that are drawn from a law of p."""
+
+    def __init__(
+        self,
+        p: FloatArray,
+        w: FloatArray,
+        aim: str,
+        level: float,
+        n_studies: int,
+        g: np.random.Generator,
+    ) -> None:
+        self.p, self.w, self.aim, self.level, self.g = p, w, aim, level, g
+        self.n_studies = n_studies
+        pi = float(w @ p)
+        if aim == "agreement":
+            self.value = (float(w @ p**2) - pi**2) / (pi * (1 - pi))
+        else:
+            self.value = best_score(w, GAINS[aim], p, pi)
+
+    def left_open(self, k: int) -> float:
+        """Return half the width of the bracket that k labels of all items leave."""
+        if self.aim == "agreement":
+            return 0.0
+        cells = Cells.of(np.arange(k + 1), np.full(k + 1, k))
+        mixture = Mixture(cells)
+        mixture.__dict__["whole"] = cells.law(self.p) @ self.w
+        low, high = mixture.bracket(GAINS[self.aim])
+        return (high - low) / 2
+
+    def size(self, k: int, wanted: float, left: float) -> tuple[int | None, float, list[bool]]:
+        """Return the items for a half-width, what they achieve, and which intervals hold."""
+        n = FIRST
+        for _ in range(2):  # the first size is a guess, the second one its correction
+            width, held = self.tried(n, k)
+            ratio = max(width - left, 1e-3) / (wanted - left)
+            needed = max(math.ceil(n * ratio**2), 10)
+            if needed > MOST:
+                return None, math.nan, []
+            if needed > LARGE:
+                return needed, math.nan, held
+            n = needed
+        width, held = self.tried(n, k)
+        return n, width, held
+
+    def tried(self, n: int, k: int) -> tuple[float, list[bool]]:
+        """Return the mean half-width of n items with k labels, and which intervals hold."""
+        widths, held = [], []
+        for _ in range(self.n_studies):
+            x = self.g.binomial(k, self.g.choice(self.p, n, p=self.w))
+            interval = self._interval(x.astype(np.int64), k)
+            if interval is None:
+                continue
+            widths.append((interval.high - interval.low) / 2)
+            held.append(self.value in interval)
+        return (float(np.mean(widths)) if widths else 0.5), held
+
+    def _interval(self, x: Any, k: int) -> Interval | None:
+        if not 0 < x.sum() < k * len(x):
+            return None
+        if self.aim == "agreement":
+            labels = Categories.from_counts(np.column_stack([k - x, x]))
+            d = distances("nominal", labels.classes)
+            ratio = of_shares(CategorySums.of(labels), d, fleiss_expected(d))
+            return estimate_of(ratio, self.level).interval
+        mixture = Mixture(Cells.of(x, np.full(len(x), k)), rng=self.g)
+        low, high = mixture.limits(GAINS[self.aim], self.level)
+        return Interval(low, high, self.level, "")
+
+
+def _checks(labels: Categories) -> tuple[Check, ...]:
+    """Return what the plan does not know."""
+    text = (
+        f"A pilot of {len(labels.codes):,} items knows the law of p roughly: take some more items "
+        "than that."
+    )
+    found = [Check("pilot", None, text)]
+    if labels.cluster is not None:
+        text = "Items that share clusters say less than as many independent ones: take more."
+        found.append(Check("clusters", None, text))
+    return tuple(found)
