@@ -65,8 +65,8 @@ def category_concentration(
         With predictions the null is "the model errs as an annotator does": the k + 1 labels of each
         item are dealt out anew between the model and the annotators, which is exact; the p-value is
         that of the number of items on which all annotators agree and the model differs. Without,
-        it is "all items of a class are equally hard": labels drawn from Dawid and Skene's fit of raters
-        who are alike; it needs four labels per item of two classes. p-values are one-sided.
+        it is "all items of a class are equally hard": labels drawn from Dawid and Skene's fit of
+        raters who are alike; it needs four labels per item of two classes. p-values are one-sided.
 
     Raises
     ------
