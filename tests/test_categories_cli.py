@@ -133,3 +133,54 @@ def test_report_has_both_chapters(run, table, tmp_path):
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "labels.csv: 120 items (clip)" in page  # what was read
     assert "the best possible model has" in page and "image/svg+xml" in page
+
+
+def test_a_class_that_only_the_model_uses_is_no_class_of_the_annotators(run, tmp_path):
+    frame = FRAME.copy()
+    frame.loc[:5, "net"] = "maybe"
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    base = (tmp_path / "t.csv", "--kind", "categories", *READERS, "--model", "net")
+    code, out, _ = run("score", *base)
+    flat = " ".join(out.split())
+    assert code == 0 and "net gives 6 of 120 items a class that no annotator uses" in flat
+    assert "F1 of yes" in flat and "rare class" not in flat
+    code, out, _ = run("concentration", *base, "--resamples", "19")
+    assert code == 0 and "of the disagreement" in " ".join(out.split())
+
+
+def test_probabilities_that_cannot_be_are_refused_with_the_item(run, tmp_path):
+    frame = FRAME.assign(percent=FRAME["p"] * 100, no=0.5, yes=0.6, gap=FRAME["p"])
+    frame.loc[4, "gap"] = np.nan
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    base = ("score", tmp_path / "t.csv", "--kind", "categories", *READERS, "--proba")
+    for proba, told in (
+        ("m=percent", "divide percentages by 100"),
+        ("m=gap", "item 'c004' has none (1 in all)"),
+        ("m=no,yes", "those of item 'c000' sum to 1.1"),
+        ("m=no,yes,gap", "expected (120, 2)"),
+    ):
+        code, out, err = run(*base, proba)
+        assert (code, out) == (2, "") and told in err, err
+
+
+def test_the_second_class_does_not_depend_on_case(run, tmp_path):
+    frame = FRAME.copy()
+    frame["reader_0"] = frame["reader_0"].replace({"yes": " Yes"})
+    frame.loc[3, "reader_1"] = "NO "
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    code, out, _ = run(
+        "bounds", tmp_path / "t.csv", "--kind", "categories", *READERS, "--tidy-names"
+    )
+    assert code == 0 and "an F1 of Yes" in " ".join(out.split())
+
+
+def test_pictures_of_scores_and_bounds(run, table, tmp_path):
+    base = (table, "--kind", "categories", *READERS)
+    code, _, err = run("bounds", *base, "--plot", tmp_path / "b.svg")
+    assert (code, err) == (0, "")
+    assert "chance that an annotator says yes" in (tmp_path / "b.svg").read_text()
+    code, _, err = run(
+        "score", *base, "--model", "net", "--proba", "soft=p", "--plot", tmp_path / "s.svg"
+    )
+    assert (code, err) == (0, "")
+    assert "share of annotators who say it" in (tmp_path / "s.svg").read_text()

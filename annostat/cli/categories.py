@@ -151,7 +151,7 @@ def category_results(options: dict[str, Any], labels: Categories) -> dict[str, A
                 rng=options["seed"],
             )
 
-    return each_stratum(labels.without_models().strata().items(), compute, options["by"])
+    return each_stratum(labels.of_annotators().strata().items(), compute, options["by"])
 
 
 def draw_categories(results: dict[str, Any], labels: Categories, options: dict[str, Any]) -> None:
@@ -164,7 +164,7 @@ def draw_categories(results: dict[str, Any], labels: Categories, options: dict[s
         save_figure,
     )
 
-    parts = labels.without_models().strata()
+    parts = labels.of_annotators().strata()
     for name, target in of_strata(options["plot_file"], results).items():
         result = results[name]
         draw: list[tuple[Callable[..., Any], Any]] = [(plot_category_bounds, result)]
@@ -233,7 +233,7 @@ def score_results(options: dict[str, Any], labels: Categories) -> dict[str, Any]
         hard = {m: text[part.codes[:, part.names.index(m)]] for m in models}
         with progress_bar(name or "scores"):
             return score_categories(
-                part.without_models(),
+                part.of_annotators(),
                 hard,
                 proba={name: f[inside] for name, f in proba.items()},
                 positive=positive_of(options),

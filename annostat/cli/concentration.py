@@ -252,7 +252,7 @@ def of_categories(options: dict[str, Any]) -> None:
         text = np.array([*base.classes, None], dtype=object)
         predictions = text[base.codes[:, base.names.index(models[0])]]
     result = category_concentration(
-        base.without_models(),
+        base.of_annotators(),
         predictions,
         top=fraction(options["top"]),
         name=models[0] if models else "",

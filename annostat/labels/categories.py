@@ -313,6 +313,19 @@ class Categories(LabelSet):
         codes = np.where(self.codes < 0, MISSING, yes[np.maximum(self.codes, 0)])
         return replace(self, codes=codes, classes=("other", " or ".join(wanted)), ordinal=False)
 
+    def of_annotators(self) -> Categories:
+        """Return the labels without models, and without classes that models alone use.
+
+        Grades keep all of their scale.
+        """
+        alone = self.without_models()
+        held = alone.counts.sum(axis=0) > 0
+        if self.ordinal or held.all() or not held.any():
+            return alone
+        place = np.r_[np.cumsum(held) - 1, MISSING]
+        kept = tuple(c for c, there in zip(alone.classes, held, strict=True) if there)
+        return replace(alone, codes=place[alone.codes], classes=kept)
+
     def take(self, rows: NDArray[Any]) -> Categories:
         """Return the items that a mask or an index array selects."""
         return replace(
@@ -412,7 +425,8 @@ def _coded(
             AnnostatWarning,
             stacklevel=6,
         )
-    known = _ordered(sorted(set(joined.values())), order)
+    # By the alphabet, whatever the case: "Yes" comes after "no".
+    known = _ordered(sorted(set(joined.values()), key=lambda c: (c.casefold(), c)), order)
     place = np.array([known.index(joined[name]) for name in different], dtype=np.int16)
     codes = np.full(texts.shape, MISSING, dtype=np.int16)
     codes[there] = place[which]

@@ -188,7 +188,7 @@ def score_categories(
         chosen,
         bounds,
         tuple(_compared(answers, chosen, level)),
-        (*checks, *bounds.checks, *_unanswered(answers)),
+        (*checks, *bounds.checks, *_unanswered(answers), *_own_classes(answers)),
         Provenance(
             __version__,
             used.digest(),
@@ -276,16 +276,30 @@ def _proba_of(name: str, given: ArrayLike, labels: Categories) -> FloatArray:
     shape = (len(labels.codes), labels.n_classes)
     if f.shape != shape:
         raise AnnostatError(f"probabilities of {name!r} have shape {f.shape}, expected {shape}")
-    if not np.isfinite(f).all() or f.min() < 0:
-        raise AnnostatError(f"probabilities of {name!r} must be numbers that are not negative")
+    absent = np.flatnonzero(~np.isfinite(f).all(axis=1))
+    if len(absent):
+        raise AnnostatError(
+            f"probabilities of {name!r} must be there for every item, and "
+            f"{_item(labels, int(absent[0]))} has none ({len(absent)} in all): leave these out"
+        )
+    if f.min() < 0 or f.max() > 1 + SUM:
+        row = int(np.flatnonzero(((f < 0) | (f > 1 + SUM)).any(axis=1))[0])
+        raise AnnostatError(
+            f"probabilities of {name!r} must lie between 0 and 1, and {_item(labels, row)} has "
+            f"{f[row].max():g}: divide percentages by 100"
+        )
     far = np.abs(f.sum(axis=1) - 1)
     if far.max() > SUM:
         row = int(far.argmax())
         raise AnnostatError(
-            f"probabilities of {name!r} must sum to 1; those of item {row + 1} sum to "
+            f"probabilities of {name!r} must sum to 1; those of {_item(labels, row)} sum to "
             f"{f[row].sum():g}"
         )
     return f
+
+
+def _item(labels: Categories, row: int) -> str:
+    return f"item {row + 1}" if labels.items is None else f"item {labels.items[row]!r}"
 
 
 def _reliability(
@@ -363,6 +377,20 @@ def _unanswered(answers: dict[str, _Answers]) -> list[Check]:
             n = len(answer.codes)
             text = f"{name} gives no class for {missing} of {n} items: they count as wrong."
             found.append(Check("unanswered", False, text))
+    return found
+
+
+def _own_classes(answers: dict[str, _Answers]) -> list[Check]:
+    """Return a check for each model that uses a class which no annotator uses."""
+    found = []
+    for name, answer in answers.items():
+        own = int((answer.codes >= answer.labels.n_classes).sum())
+        if own:
+            text = (
+                f"{name} gives {own} of {len(answer.codes)} items a class that no annotator uses: "
+                "they count as wrong. Is it spelt as the annotators spell it?"
+            )
+            found.append(Check("own_classes", False, text))
     return found
 
 
