@@ -509,6 +509,8 @@ SLICE = {
     "ceilings": (Design(100, "beta(.3,.3)", 3), 12),
     "raters": (Design(400, "beta(.3,.3), other thresholds", 3), 10),
     "verdicts": (Design(400, "beta(.3,.3)", 3), 10),
+    "classes": (Design(200, "3 classes, even", 3), 5),
+    "dawid-skene": (Design(400, "equally hard, anonymous", 5), 20),
     "brier": (Design(100, "beta(.3,.3)", 2), 60),
 }
 
@@ -519,7 +521,7 @@ def test_a_slice_of_each_suite_holds(suite):
     rows = run_suite(SUITES, suite, design, repetitions, seed=5)
     for row in rows:
         worst = 0.92 - 3.5 * (0.92 * 0.08 / row["repetitions"]) ** 0.5
-        if str(row["what"]).startswith("interval"):
+        if str(row["what"]).startswith(("interval", "ceiling")):
             assert row["rate"] >= worst, row
         if str(row["what"]).startswith("test"):
             assert row["rate"] <= 0.3, row
