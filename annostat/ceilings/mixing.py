@@ -377,11 +377,49 @@ class Mixture:
         return self._root(value, phi.mean(axis=0) + extra)
 
     def _duals(self, gain: Gain, theta: float, side: int, reach: float) -> FloatArray:
-        """Return φ for each half of the units, of shape (2, n_cells)."""
+        """Return φ for each half of the units, of shape (2, n_cells), certified on the fine grid.
+
+        φ is best at the fitted counts h of the other half: largest h·φ − penalty·h|φ − c| with
+        Σ φ P ≤ g and |φ| ≤ REACH. The dual of that programme has a row for each cell in place of
+        one for each point of the grid: h is made of laws at the cost g, of a spread within the
+        penalty, and of what is left at the cost REACH. Both halves are solved in one call, most of
+        which is not solving.
+        """
         g = -side * gain.at(theta, self.coarse, self.pi)
         fine = -side * gain.at(theta, self.fine, self.pi)
         penalty = PENALTY * reach / math.sqrt(self.cells.n_units)
-        return np.array([self._dual(h, g, fine, penalty) for h in self.halves])
+        m, points = self.law.shape
+        free = np.array([[0.0, np.inf]])
+        bounds = [
+            part
+            for h in self.halves
+            for part in (
+                free.repeat(points, axis=0),
+                np.column_stack([-penalty * h, penalty * h]),
+                free.repeat(2 * m, axis=0),
+            )
+        ]
+        found: Any = linprog(
+            np.tile(np.r_[g, np.zeros(m), np.full(2 * m, REACH)], 2),
+            A_eq=self._both_halves,
+            b_eq=np.concatenate([np.r_[h, 0.0] for h in self.halves]),
+            bounds=np.vstack(bounds).tolist(),
+            method="highs",
+            options=PLAIN,
+        )
+        phi = np.asarray(found.eqlin.marginals, dtype=np.float64).reshape(2, -1)[:, :m]
+        miss = np.maximum((phi @ self.fine_law - fine).max(axis=1), 0.0)
+        return np.asarray(phi - miss[:, None])
+
+    @cached_property
+    def _both_halves(self) -> FloatArray:
+        """What laws, spread and rest add to the counts of cells, for two halves."""
+        m, points = self.law.shape
+        unit = np.eye(m)
+        total = np.r_[np.zeros(points), np.ones(m), np.zeros(2 * m)]
+        half = np.vstack([np.hstack([self.law, unit, unit, -unit]), total])
+        none = np.zeros_like(half)
+        return np.asarray(np.block([[half, none], [none, half]]))
 
     def _root(self, value: NDArray[Any], of_cell: FloatArray) -> float:
         """Return the evidence of units' values, and of the half counts of cells."""
@@ -391,23 +429,6 @@ class Mixture:
         v = np.r_[value, of_cell * size]
         # Signed, so that the search for a limit sees a smooth function.
         return likelihood_root(v, weight) or -likelihood_root(-v, weight)
-
-    def _dual(self, h: FloatArray, g: FloatArray, fine: FloatArray, penalty: float) -> FloatArray:
-        """Return φ: the best at the fitted counts h, certified on the fine grid."""
-        m = len(h)
-        above = np.hstack([self.law.T, np.zeros((len(g), m + 1))])
-        one, unit = np.ones((m, 1)), np.eye(m)
-        spread = np.vstack([np.hstack([unit, -one, -unit]), np.hstack([-unit, one, -unit])])
-        found = linprog(
-            np.r_[-h, 0.0, penalty * h],
-            A_ub=np.vstack([above, spread]),
-            b_ub=np.r_[g, np.zeros(2 * m)],
-            bounds=[(-REACH, REACH)] * m + [(None, None)] + [(0, None)] * m,
-            method="highs",
-            options=PLAIN,
-        )
-        phi = np.asarray(found.x, dtype=np.float64)[:m]
-        return np.asarray(phi - max(float((phi @ self.fine_law - fine).max()), 0.0))
 
 
 def mixture_of(labels: Categories, rng: Rng = 0) -> Mixture:
