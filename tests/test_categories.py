@@ -551,3 +551,31 @@ def test_a_slice_of_each_suite_holds(suite):
             assert row["rate"] >= worst, row
         if str(row["what"]).startswith("test"):
             assert row["rate"] <= 0.3, row
+
+
+def test_a_table_read_in_batches_is_the_table(tmp_path, monkeypatch):
+    from annostat.tables import reading, streaming
+
+    labels, _ = simulated(300, 3, 21)
+    text = np.array(["no", "yes", ""], dtype=object)
+    frame = pd.DataFrame(text[labels.codes], columns=["anna", "ben", "cleo"])
+    frame.loc[::7, "ben"] = None
+    frame.insert(0, "clip", [f"c{i:03d}" for i in range(300)])
+    frame["patient"] = [f"p{i // 3:03d}" for i in range(300)]
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    options = {"item": "clip", "rounds": ["anna", "ben", "cleo"], "cluster": "patient"}
+    whole = read_categories(tmp_path / "t.csv", **options)
+    monkeypatch.setattr(reading, "STREAM_BYTES", 0)
+    monkeypatch.setattr(streaming, "BATCH_ROWS", 64)
+    streamed = read_categories(tmp_path / "t.csv", **options)
+    assert streamed.items is None and streamed.classes == whole.classes
+    assert (streamed.codes == whole.codes).all() and (streamed.cluster == whole.cluster).all()
+    assert "Streamed" in str(streamed.read)
+    a, b = category_bounds(whole), category_bounds(streamed)
+    assert [c.to_dict() for c in a.ceilings] == [c.to_dict() for c in b.ceilings]
+    with pytest.raises(AnnostatError, match="order must name every class"):
+        read_categories(tmp_path / "t.csv", **{**options, "order": ["no"]})
+    frame.loc[299, "clip"] = "c000"
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(AnnostatError, match="1 items stand in more than one row"):
+        read_categories(tmp_path / "t.csv", **options)

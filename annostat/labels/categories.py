@@ -405,7 +405,16 @@ def _coded(
     import pandas as pd
 
     which, names = pd.factorize(texts[there])
-    different = [str(name) for name in names]
+    known, place = classes_of([str(name) for name in names], order, tidy_names=tidy_names)
+    codes = np.full(texts.shape, MISSING, dtype=np.int16)
+    codes[there] = place[which]
+    return known, codes
+
+
+def classes_of(
+    different: list[str], order: Sequence[object] | None, *, tidy_names: bool
+) -> tuple[tuple[str, ...], NDArray[np.int16]]:
+    """Return the classes in their order, and the place of each of the labels that differ."""
     if not different:
         raise AnnostatError("there is no label: every cell is empty")
     if len(different) > MOST_CLASSES:
@@ -423,14 +432,12 @@ def _coded(
             f"labels differ only by case, spaces or Unicode form: {pairs}; if they are the same, "
             f"say {option('tidy-names', True)}",
             AnnostatWarning,
-            stacklevel=6,
+            stacklevel=7,
         )
     # By the alphabet, whatever the case: "Yes" comes after "no".
     known = _ordered(sorted(set(joined.values()), key=lambda c: (c.casefold(), c)), order)
     place = np.array([known.index(joined[name]) for name in different], dtype=np.int16)
-    codes = np.full(texts.shape, MISSING, dtype=np.int16)
-    codes[there] = place[which]
-    return tuple(known), codes
+    return tuple(known), place
 
 
 def _ordered(found: list[str], order: Sequence[object] | None) -> list[str]:

@@ -15,6 +15,7 @@ from annostat.errors import AnnostatError, shown
 from annostat.labels.categories import Categories
 from annostat.labels.layout import Roles
 from annostat.labels.rounds import Rounds
+from annostat.tables.category_streaming import stream_categories
 from annostat.tables.files import (
     check_quotes,
     is_parquet,
@@ -179,6 +180,7 @@ def read_categories(
     Returns
     -------
     Categories
+        Wide files of text above 256 MB are read batch by batch: items are numbered, not named.
 
     Raises
     ------
@@ -210,6 +212,9 @@ def read_categories(
     if not isinstance(source, (str, os.PathLike)):
         return Categories.from_roles(source, roles, **kinds)
     with local(source) as path:
+        text = not (is_parquet(path) or is_workbook(path))
+        if text and rater is None and path.stat().st_size > STREAM_BYTES:
+            return stream_categories(path, roles, **kinds)
         kept = [c for c in (*roles.items, rater, by, cluster) if c]
         table, notes = named_table(path, kept)
         return Categories.from_roles(table, roles, source=path.name, notes=notes, **kinds)

@@ -251,7 +251,7 @@ def _batches(path: Path, roles: Roles) -> Generator[pd.DataFrame, None, None]:
         else:
             text = text_table(path)
             roles.check([c.strip() for c in text.columns], long=False)
-            pieces = _text_batches(path, text.options([c for c in (*roles.items, roles.by) if c]))
+            pieces = text_batches(path, text.options([c for c in (*roles.items, roles.by) if c]))
     with closing(pieces):
         while True:
             with reading(path):  # not around the yield: its filters are not for the caller
@@ -266,7 +266,7 @@ def _batches(path: Path, roles: Roles) -> Generator[pd.DataFrame, None, None]:
                 yield frame.reset_index()[chosen]
 
 
-def _text_batches(path: Path, options: dict[str, Any]) -> Generator[pd.DataFrame, None, None]:
+def text_batches(path: Path, options: dict[str, Any]) -> Generator[pd.DataFrame, None, None]:
     """Yield a table of text, a batch of rows at a time."""
     import pandas as pd
 
