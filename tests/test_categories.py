@@ -554,7 +554,7 @@ def test_a_slice_of_each_suite_holds(suite):
 
 
 def test_a_table_read_in_batches_is_the_table(tmp_path, monkeypatch):
-    from annostat.tables import reading, streaming
+    from annostat.tables import category_streaming, reading
 
     labels, _ = simulated(300, 3, 21)
     text = np.array(["no", "yes", ""], dtype=object)
@@ -566,7 +566,7 @@ def test_a_table_read_in_batches_is_the_table(tmp_path, monkeypatch):
     options = {"item": "clip", "rounds": ["anna", "ben", "cleo"], "cluster": "patient"}
     whole = read_categories(tmp_path / "t.csv", **options)
     monkeypatch.setattr(reading, "STREAM_BYTES", 0)
-    monkeypatch.setattr(streaming, "BATCH_ROWS", 64)
+    monkeypatch.setattr(category_streaming, "BATCH_ROWS", 64)
     streamed = read_categories(tmp_path / "t.csv", **options)
     assert streamed.items is None and streamed.classes == whole.classes
     assert (streamed.codes == whole.codes).all() and (streamed.cluster == whole.cluster).all()

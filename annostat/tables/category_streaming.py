@@ -17,6 +17,8 @@ from annostat.labels.layout import Layout, Roles
 from annostat.tables.files import reading, text_table
 from annostat.tables.streaming import SeenItems, text_batches
 
+BATCH_ROWS = 1 << 16  # text takes 50 bytes a cell
+
 
 def stream_categories(
     path: Path,
@@ -37,7 +39,7 @@ def stream_categories(
         text = text_table(path)
         roles.check([c.strip() for c in text.columns], long=False)
         kept = [c for c in (*roles.items, roles.by, roles.cluster) if c]
-        batches = text_batches(path, text.options(kept))
+        batches = text_batches(path, text.options(kept), BATCH_ROWS)
     with closing(batches):
         while True:
             with reading(path):

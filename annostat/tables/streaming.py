@@ -266,11 +266,13 @@ def _batches(path: Path, roles: Roles) -> Generator[pd.DataFrame, None, None]:
                 yield frame.reset_index()[chosen]
 
 
-def text_batches(path: Path, options: dict[str, Any]) -> Generator[pd.DataFrame, None, None]:
+def text_batches(
+    path: Path, options: dict[str, Any], rows: int = BATCH_ROWS
+) -> Generator[pd.DataFrame, None, None]:
     """Yield a table of text, a batch of rows at a time."""
     import pandas as pd
 
-    with pd.read_csv(path, chunksize=BATCH_ROWS, **options) as batches:
+    with pd.read_csv(path, chunksize=rows, **options) as batches:
         for batch in batches:
             yield batch.rename(columns=str.strip)
 
