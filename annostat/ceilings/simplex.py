@@ -19,6 +19,7 @@ from __future__ import annotations
 import itertools
 import math
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from scipy.optimize import brentq, linprog
@@ -146,14 +147,9 @@ class Simplex:
         mu /= float(self.whole.sum())
         for _ in range(ROUNDS):
             g = self.gain(metric, theta, self.coarse, mu)
-            found = linprog(
-                -self.whole,
-                A_ub=self.law.T,
-                b_ub=-side * g,
-                bounds=(-LOOSE, LOOSE),
-                method="highs",
-                options=PLAIN,
-            )
+            found = solved(-self.whole, A_ub=self.law.T, b_ub=-side * g, bounds=(-LOOSE, LOOSE))
+            if found is None:
+                return top if side > 0 else bottom
             weights = np.maximum(-found.ineqlin.marginals, 0.0)
             weights = weights / weights.sum()
             new = self.best(metric, weights, self.coarse, mu)
@@ -222,18 +218,25 @@ class Simplex:
         above = np.hstack([self.law.T, np.zeros((len(g), m + 1))])
         one, unit = np.ones((m, 1)), np.eye(m)
         spread = np.vstack([np.hstack([unit, -one, -unit]), np.hstack([-unit, one, -unit])])
-        found = linprog(
+        found = solved(
             np.r_[-h, 0.0, penalty * h],
             A_ub=np.vstack([above, spread]),
             b_ub=np.r_[g, np.zeros(2 * m)],
             bounds=[(-REACH, REACH)] * m + [(None, None)] + [(0, None)] * m,
-            method="highs",
-            options=PLAIN,
         )
-        if found.x is None:  # none within reach: a constant below g says nothing, and is valid
+        if found is None:  # a constant below g says nothing, and is valid
             return np.full(m, float(fine.min()))
         phi = np.asarray(found.x, dtype=np.float64)[:m]
         return np.asarray(phi - max(float((phi @ self.fine_law - fine).max()), 0.0))
+
+
+def solved(cost: FloatArray, **programme: Any) -> Any:
+    """Return the solution of a programme, by another way where the first one fails; else None."""
+    for method, options in (("highs", PLAIN), ("highs", {}), ("highs-ipm", {})):
+        found: Any = linprog(cost, method=method, options=options, **programme)  # type: ignore[call-overload]
+        if found.status == 0 and found.x is not None and found.ineqlin.marginals is not None:
+            return found
+    return None
 
 
 def all_cells(labels: Categories) -> tuple[IntArray, IntArray]:
