@@ -579,3 +579,28 @@ def test_a_table_read_in_batches_is_the_table(tmp_path, monkeypatch):
     frame.to_csv(tmp_path / "t.csv", index=False)
     with pytest.raises(AnnostatError, match="1 items stand in more than one row"):
         read_categories(tmp_path / "t.csv", **options)
+
+
+def test_programmes_that_fail_numerically_are_solved_another_way(monkeypatch):
+    from annostat.ceilings import mixing
+
+    labels, _ = simulated(120, 3, 30)
+    expected = category_bounds(labels)["f1"]
+    real, calls = mixing.linprog, []
+
+    def failing(cost, **about):
+        found = real(cost, **about)
+        calls.append(about)
+        if about["options"] == mixing.PLAIN:  # as HiGHS does at times: no multipliers
+            found.status, found.ineqlin.marginals = 4, None
+        return found
+
+    monkeypatch.setattr(mixing, "linprog", failing)
+    found = category_bounds(labels)["f1"]
+    assert len(calls) > 10
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-6)
+    assert found.interval.low == pytest.approx(expected.interval.low, abs=2e-3)
+    monkeypatch.setattr(mixing, "solved", lambda *args, **about: None)
+    nothing = category_bounds(labels)["f1"]  # says nothing, and is not wrong
+    assert (nothing.low, nothing.high) == (0.0, 1.0)
+    assert (nothing.interval.low, nothing.interval.high) == (0.0, 1.0)

@@ -297,14 +297,14 @@ class Mixture:
             p = np.r_[self.coarse, gain.cut(theta, pi)]
             g = gain.at(theta, p, pi)
             # The dual always has a solution; its multipliers are the law's weights.
-            found = linprog(
+            found = solved(
                 -self.whole,
                 A_ub=np.hstack([self.law, self.cells.law(p[-1:])]).T,
                 b_ub=-side * g,
                 bounds=(-LOOSE, LOOSE),
-                method="highs",
-                options=PLAIN,
             )
+            if found is None:
+                return gain.high if side > 0 else gain.low
             weights = -found.ineqlin.marginals
             weights = weights / weights.sum()
             new = best_score(weights, gain, p, pi)
@@ -399,14 +399,14 @@ class Mixture:
                 free.repeat(2 * m, axis=0),
             )
         ]
-        found: Any = linprog(
+        found = solved(
             np.tile(np.r_[g, np.zeros(m), np.full(2 * m, REACH)], 2),
             A_eq=self._both_halves,
             b_eq=np.concatenate([np.r_[h, 0.0] for h in self.halves]),
             bounds=np.vstack(bounds).tolist(),
-            method="highs",
-            options=PLAIN,
         )
+        if found is None:  # a constant below g says nothing, and is valid
+            return np.full((2, m), float(fine.min()))
         phi = np.asarray(found.eqlin.marginals, dtype=np.float64).reshape(2, -1)[:, :m]
         miss = np.maximum((phi @ self.fine_law - fine).max(axis=1), 0.0)
         return np.asarray(phi - miss[:, None])
@@ -436,6 +436,16 @@ def mixture_of(labels: Categories, rng: Rng = 0) -> Mixture:
     clustered = labels.cluster is not None
     cells = Cells.of(labels.counts[:, 1], labels.readings, labels.units if clustered else None)
     return Mixture(cells, rng=rng)
+
+
+def solved(cost: FloatArray, **programme: Any) -> Any:
+    """Return the solution of a programme, by another way where the first one fails; else None."""
+    for method, options in (("highs", PLAIN), ("highs", {}), ("highs-ipm", {})):
+        found: Any = linprog(cost, method=method, options=options, **programme)  # type: ignore[call-overload]
+        told = (found.x, found.ineqlin.marginals, found.eqlin.marginals)
+        if found.status == 0 and all(part is not None for part in told):
+            return found
+    return None
 
 
 def best_score(weights: FloatArray, gain: Gain, p: FloatArray, pi: float) -> float:

@@ -19,14 +19,13 @@ from __future__ import annotations
 import itertools
 import math
 from functools import cached_property
-from typing import Any
 
 import numpy as np
-from scipy.optimize import brentq, linprog
+from scipy.optimize import brentq
 from scipy.special import gammaln, xlogy
 
 from annostat.arrays import FloatArray, IntArray
-from annostat.ceilings.mixing import NEAR, PENALTY, PLAIN, REACH
+from annostat.ceilings.mixing import NEAR, PENALTY, REACH, solved
 from annostat.labels.categories import Categories
 from annostat.resampling.generators import Rng, as_generator
 from annostat.resampling.intervals import t_reach
@@ -228,15 +227,6 @@ class Simplex:
             return np.full(m, float(fine.min()))
         phi = np.asarray(found.x, dtype=np.float64)[:m]
         return np.asarray(phi - max(float((phi @ self.fine_law - fine).max()), 0.0))
-
-
-def solved(cost: FloatArray, **programme: Any) -> Any:
-    """Return the solution of a programme, by another way where the first one fails; else None."""
-    for method, options in (("highs", PLAIN), ("highs", {}), ("highs-ipm", {})):
-        found: Any = linprog(cost, method=method, options=options, **programme)  # type: ignore[call-overload]
-        if found.status == 0 and found.x is not None and found.ineqlin.marginals is not None:
-            return found
-    return None
 
 
 def all_cells(labels: Categories) -> tuple[IntArray, IntArray]:
