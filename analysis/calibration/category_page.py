@@ -46,7 +46,8 @@ def table(results: pd.DataFrame) -> str:
     ]
     of_classes = results[results["suite"] == "classes"]
     keys = ["law", "n", "rounds", "missing", "cluster_size"]
-    for (law, n, k, missing, size), rows in of_classes.groupby(keys, sort=False):  # type: ignore[misc]
+    for _, rows in of_classes.groupby(keys, sort=False):
+        law, n, k, missing, size = rows[keys].iloc[0]
         words = f"{law}, {missing:.0%} missing" if missing else str(law)
         words += f", clusters of {size}" if size > 1 else ""
         cells = " | ".join(cell(rows, what) for what in CLASSES.values())
