@@ -33,7 +33,15 @@ from annostat.datasets.lidc_database import (
 from annostat.errors import AnnostatError
 from annostat.masks import outlines_mask
 
-__all__ = ["build", "build_masks", "main", "min_distance", "write_masks", "write_table"]
+__all__ = [
+    "build",
+    "build_masks",
+    "main",
+    "min_distance",
+    "write_gzip",
+    "write_masks",
+    "write_table",
+]
 
 FILE_NAME = "lidc_readings.csv.gz"
 MASK_FILE = "lidc_masks.npz"
@@ -136,9 +144,14 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
     for column, digits in DECIMALS.items():
         # Shortest text of the rounded number: 1.8, not 1.8000 or 1.79999.
         table[column] = [f"{v:.{digits}f}".rstrip("0").rstrip(".") for v in table[column]]
+    write_gzip(table.to_csv(index=False, lineterminator="\n"), path)
+
+
+def write_gzip(text: str, path: Path) -> None:
+    """Write a gzipped text, whole or not at all, without a clock or a name in its header."""
     buffer = io.BytesIO()
     with gzip.GzipFile(filename="", mode="wb", fileobj=buffer, compresslevel=9, mtime=0) as stream:
-        stream.write(table.to_csv(index=False, lineterminator="\n").encode())
+        stream.write(text.encode())
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".part")
     partial.write_bytes(buffer.getvalue())

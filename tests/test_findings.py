@@ -20,6 +20,7 @@ from annostat.ceilings.finding_checks import refuse_votes
 from annostat.ceilings.findings import f1_of_two
 from annostat.ceilings.mixing import binomial
 from annostat.ceilings.seen_mixing import FINE, Seen, SeenMixture, f1_gain, froc_gain
+from annostat.datasets import lidc_findings
 from annostat.labels import Findings, match_findings
 from annostat.labels.matching import Rule
 from annostat.report import make_report
@@ -426,3 +427,29 @@ def test_a_slice_of_the_calibration(suite):
     for row in rows:
         if row["what"].startswith("interval"):
             assert row["rate"] >= 0.8, row
+
+
+def test_lidc_findings():
+    findings = lidc_findings()
+    assert findings.n_marks == 6778 and len(findings.items) == 1018 and findings.exchangeable
+    assert len(set(findings.cluster)) == 1010
+    assert findings.marks.sum() / 4 == 1694.5
+    assert (findings.marks.sum(axis=1) == 0).any()  # scans on which nobody marked any
+    matched = match_findings(findings, "distance 200")
+    assert np.bincount(matched.counts).tolist() == [0, 769, 491, 481, 896]
+    # No reading of a nodule is lost by dealing, and no reader has two.
+    pairs = pd.DataFrame({"n": findings.classes, "r": findings.reader})
+    assert not pairs.duplicated().any()
+    found = finding_bounds(findings, "distance 200", false_positives=())
+    assert f"{found.f1.two_raters.value:.3f}" == "0.719"
+    assert f"{found.f1.low:.2f} {found.f1.high:.2f}" == "0.77 0.82"
+    assert abs(found.f1.low - 0.765) < 0.002 and abs(found.f1.high - 0.820) < 0.002
+    assert f"{found.votes['own']:.3f} {found.votes['others']:.3f}" == "0.843 0.758"
+
+
+def test_the_example_at_the_command_line(capsys):
+    from annostat.cli import main
+
+    main(["findings", "--example", "lidc-findings", "--froc", "none"])
+    text = capsys.readouterr().out
+    assert "1,018 scans" in text and "two readers" in text and "0.843, not possible" in text

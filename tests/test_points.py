@@ -288,3 +288,21 @@ def test_a_slice_of_the_calibration(suite):
             assert row["rate"] >= 0.85, row
         if row["what"].startswith("test: no"):
             assert row["rate"] <= 0.2, row
+
+
+def test_interchange_takes_points():
+    from annostat.interchange import interchange
+
+    rng = np.random.default_rng(3)
+    truth = rng.uniform(0, 100, (60, 1, 2, 2))
+    points = Points.from_array(truth + rng.normal(0, 1, (60, 3, 2, 2)), unit="mm")
+    found = interchange(points, {"net": truth[:, 0], "far": truth[:, 0] + 9.0})
+    assert found.unit == "mm" and found.n_clusters == 60 and found.n_items == 120
+    z = points.values
+    d = np.sqrt(((z[:, :, None] - z[:, None]) ** 2).sum(axis=-1))
+    assert found.among.value == pytest.approx(d.sum() / (120 * 6))
+    assert found.answer().startswith("net is better") and "far is worse" in found.answer()
+    further = interchange(points, {"far": truth[:, 0] + 9.0}, distance="further", threshold=5.0)
+    assert further.models[0].change.value > 0.9
+    with pytest.raises(AnnostatError, match="Leave it out"):
+        interchange(points, {"copy": z[:, 0]})

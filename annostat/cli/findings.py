@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @screen_options
 @run_options
 @click.argument("source", metavar="TABLE", required=False)
+@click.option("--example", type=click.Choice(["lidc-findings"]), help="Bundled data instead.")
 @click.option(
     "--match",
     metavar="RULE",
@@ -56,6 +57,10 @@ def findings(**options: Any) -> None:
     from annostat.ceilings import finding_bounds
 
     labels = load(options)
+    if options["example"] and options["match"] is None:
+        from annostat.datasets.marks import SAME_NODULE
+
+        options["match"] = f"distance {SAME_NODULE:g}"
     none = options["froc"].strip().lower() == "none"
     rates = () if none else tuple(numbers_of("--froc", options["froc"]) or ())
 
@@ -75,8 +80,14 @@ def findings(**options: Any) -> None:
 
 def load(options: dict[str, Any]) -> Findings:
     """Read the findings that the options name."""
+    if options["example"]:
+        if options["source"]:
+            raise AnnostatError("give either TABLE or --example, not both")
+        from annostat.datasets import lidc_findings
+
+        return lidc_findings()
     if not options["source"]:
-        raise AnnostatError("no input: give a table of marks, one row for each")
+        raise AnnostatError("no input: give a table of marks, or --example lidc-findings")
     from annostat.tables import read_findings
 
     found = read_findings(

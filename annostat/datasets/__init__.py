@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from annostat.datasets.echonet import EchoNet, Trace, read_echonet
     from annostat.datasets.lidc_database import LidcDatabase, read_lidc
     from annostat.datasets.lidc_tables import lidc, lidc_masks, lidc_table
-    from annostat.datasets.marks import lidc_centres
+    from annostat.datasets.marks import lidc_centres, lidc_findings
     from annostat.datasets.mask_files import read_masks, read_masks_and_models
     from annostat.datasets.ratings import lidc_ratings, vader
     from annostat.datasets.scaling import scaling_points
@@ -34,6 +34,7 @@ __all__ = [
     "iter_frames",
     "lidc",
     "lidc_centres",
+    "lidc_findings",
     "lidc_masks",
     "lidc_ratings",
     "lidc_table",
@@ -63,6 +64,7 @@ __getattr__, __dir__ = attach(
         "iter_frames": "annostat.datasets.video",
         "lidc": "annostat.datasets.lidc_tables",
         "lidc_centres": "annostat.datasets.marks",
+        "lidc_findings": "annostat.datasets.marks",
         "lidc_masks": "annostat.datasets.lidc_tables",
         "lidc_ratings": "annostat.datasets.ratings",
         "lidc_table": "annostat.datasets.lidc_tables",

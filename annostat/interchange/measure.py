@@ -89,7 +89,7 @@ def interchange(
 
     Parameters
     ----------
-    rounds : Rounds, MaskRounds or array
+    rounds : Rounds, Points, MaskRounds or array
         Labels of two or more annotators: numbers of shape (n_items, n_readers) with NaN where one
         is missing, codes of categories or grades as such numbers, masks, or points of shape
         (n_items, n_readers, n_axes). Items with fewer than two labels are left out. A data frame

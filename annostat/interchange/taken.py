@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from annostat.arrays import FloatArray, digest
 from annostat.errors import AnnostatError, check_choice, check_numbers, check_squares, shown
 from annostat.interchange.cells import Columns
-from annostat.labels import MaskRounds, Rounds
+from annostat.labels import MaskRounds, Points, Rounds
 from annostat.labels.categories import Categories, as_texts
 from annostat.labels.read import Read
 from annostat.labels.taking import aligned, in_order
@@ -80,6 +80,8 @@ def take(labels: Any, predictions: Any, label: int | None, unit: str) -> Taken:
         return _masks(labels, predictions, label)
     if label is not None:
         raise AnnostatError("label is for masks of several structures; these labels are no masks")
+    if isinstance(labels, Points):
+        return _landmarks(labels, predictions, unit)
     if isinstance(labels, np.ndarray) and labels.ndim == 3:
         return _points(labels, predictions, unit)
     if isinstance(labels, np.ndarray) and labels.dtype.kind in "OUST":
@@ -209,6 +211,42 @@ def _points(values: NDArray[Any], predictions: Any, unit: str) -> Taken:
     whole = digest(repr(z.shape), z, *(f for f, _ in models.values()))
     return Taken(
         "points", columns, names, None, None, unit, False, (), len(z) - len(rows), whole, models
+    )
+
+
+def _landmarks(points: Points, predictions: Any, unit: str) -> Taken:
+    """Return points with names; of several landmarks each is a row, and its item the cluster."""
+    readers = points.without_models()
+    n, k, m, d = readers.values.shape
+    models = {}
+    for name, given in _mapping(predictions, readers.names).items():
+        f = check_numbers(f"predictions of {name!r}", given)
+        if f.size != n * m * d:
+            raise AnnostatError(
+                f"predictions of {name!r} must have shape {(n, m, d)}, got {f.shape}"
+            )
+        models[name] = f.reshape(n * m, d)
+    z = readers.values.transpose(0, 2, 1, 3).reshape(n * m, k, d)
+    found = _points(z, models, unit or readers.unit)
+    rows = np.flatnonzero(np.isfinite(z).all(axis=2).sum(axis=1) >= 2)
+    item, mark = rows // m, rows % m
+    names = np.array([str(i + 1) for i in range(n)] if points.items is None else points.items)
+    cluster = readers.cluster
+    if m > 1 and cluster is None:
+        cluster = names
+    labelled = [
+        f"{names[i]}, {readers.landmarks[j]}" if m > 1 else str(names[i])
+        for i, j in zip(item, mark, strict=True)
+    ]
+    return replace(
+        found,
+        names=readers.names,
+        items=np.array(labelled, dtype=object),
+        cluster=None if cluster is None else cluster[item],
+        exchangeable=readers.exchangeable,
+        notes=readers.notes,
+        digest=digest(readers.digest(), *models.values()),
+        read=readers.read,
     )
 
 
