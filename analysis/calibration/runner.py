@@ -72,10 +72,10 @@ def run_suites(
             rows = one(suite, design, 5 if quick else repetitions, seed=seed)
             click.echo(f"{suite}: {design}")
             for row in rows:
-                click.echo(
-                    f"  {row['what']:44s}{row['rate']:7.3f}  ({row['relative_width']})"
-                    f"  clear {row['clear']:.2f}: {row['rate_clear']:.3f}"
-                )
+                line = f"  {row['what']:44s}{row['rate']:7.3f}  ({row['relative_width']})"
+                if "clear" in row:
+                    line += f"  clear {row['clear']:.2f}: {row['rate_clear']:.3f}"
+                click.echo(line)
             yield rows
 
 
