@@ -35,11 +35,17 @@ def run_suite(
             "cluster_size": design.cluster_size,
             "repetitions": len(seen),
             "rate": round(float(np.mean([o.hit for o in seen])), 4),
-            "relative_width": round(float(np.median([o.width for o in seen])), 4),
+            "relative_width": width(seen),
             **unwarned(seen),
         }
         for what, seen in rows.items()
     ]
+
+
+def width(seen: Sequence[Outcome]) -> float:
+    """Return the median width of the intervals that are printed; NaN where there is none."""
+    widths = [o.width for o in seen if o.printed]
+    return round(float(np.median(widths)), 4) if widths else math.nan
 
 
 def unwarned(seen: Sequence[Outcome]) -> dict[str, float]:
