@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
-from annostat.agreement.profile import _spread, floor_for, precision_profile
+from annostat.agreement.profile import ONE_SIDED, _skew_bias, _spread, floor_for, precision_profile
 from annostat.agreement.variance_forms import basis, fit_form
 from annostat.datasets import lidc
 from annostat.errors import AnnostatError
@@ -193,3 +193,35 @@ def test_the_profile_is_drawn():
     assert ax.lines[0].get_ydata() == pytest.approx([p.noise_sd.value for p in found.points])
     with pytest.raises(AnnostatError, match="no points to draw"):
         plot_profile(replace(found, points=(), note="heavy"))
+
+
+@pytest.mark.parametrize("k", [2, 3])
+def test_skew_moves_the_profile_by_what_the_formula_says(k):
+    # Constant σ and Gaussian means: κ₃·(σ³·f)'/(k·f·σ²) = 2·σ·|m − μ|/(k·var m).
+    g = np.random.default_rng(3)
+    y = g.normal(0, 2, 40_000)
+    data, _, _ = _spread(Rounds.from_array(y[:, None] + g.normal(size=(40_000, k))))
+    form = fit_form("constant", data)
+    sigma, at = form.parameters[0] ** 0.5, np.quantile(data.mean, (0.1, 0.3, 0.7, 0.9))
+    expected = 2 * sigma * np.abs(at - data.mean.mean()) / (k * data.mean.var())
+    # The density is a kernel's, of width 1.3·s·n^(−1/7), whose variance adds to that of the means.
+    smoothed = expected / (1 + 1.3**2 * 40_000 ** (-2 / 7))
+    assert _skew_bias(data, form, at, float(k)) == pytest.approx(smoothed, rel=0.05, abs=0.01)
+    # And exponential errors move it so, the noise being a quarter of the spread: what is odd about
+    # the mean, as the kurtosis has the rest.
+    spread, z_quantile = np.sqrt(16 + 1 / k), stats.norm.ppf(0.8)
+    z = g.normal(0, 4, (800_000, 1)) + g.exponential(size=(800_000, k)) - 1
+    m, s = z.mean(axis=1), z.var(axis=1, ddof=1)
+    low, high = (s[np.abs(m - q * z_quantile * spread) < 0.3].mean() for q in (-1, 1))
+    assert (high - low) / 2 == pytest.approx(2 * z_quantile / (k * spread), rel=0.15)
+
+
+def test_where_skew_would_move_the_noise_by_half_no_interval_is_printed():
+    g = np.random.default_rng(1)
+    size = g.lognormal(np.log(8), 0.6, (400, 1))
+    found = precision_profile(Rounds.from_array(size * (1 + g.normal(0, 0.15, (400, 2)))))
+    bare = [p for p in found.points if p.noise_sd.interval is None]
+    assert bare and len(bare) < len(found.points)
+    assert {p.noise_sd.note for p in bare} == {ONE_SIDED}
+    assert all(np.isfinite(p.noise_sd.value) for p in bare)
+    assert ONE_SIDED in found.to_text() and found.floor.interval is not None

@@ -15,7 +15,7 @@ import numpy as np
 
 import annostat
 from analysis.calibration.designs import Design
-from analysis.calibration.outcomes import Outcome, Suite, covered, held
+from analysis.calibration.outcomes import Outcome, Suite, covered, held, warned
 from analysis.calibration.runner import command_of
 from annostat.agreement import (
     NEW,
@@ -94,8 +94,10 @@ def unequal(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
     rounds, truth, _ = drawn(design, rng)
     _, bias, sd = parts(design)
     found: dict[str, Outcome] = {}
+    doubts = []
     for words, model in (("", None), (", model", truth + rng.normal(0, OWN_SD, design.n))):
         seen = unequal_raters(rounds, model=model)
+        doubts.append(seen.tails)
         named = seen.kinds[: design.rounds]
         for name, j in (("quiet", 0), ("noisy", -1)):
             found[f"interval: noise of the {name} rater{words}"] = held(
@@ -111,7 +113,7 @@ def unequal(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
     found["interval: one of them"] = held(kind.rmse_floor, square**0.5)
     share = TRUTH_SD**2 / (TRUTH_SD**2 + square)
     found["interval: R² against one of them"] = held(kind.r2_ceiling, share)
-    return found
+    return warned(found, doubts)
 
 
 def few(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
@@ -209,7 +211,7 @@ def profile(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
         outcomes[f"interval: σ at the {place}% quantile"] = held(
             point.noise_sd, float(sd(np.array(point.value)))
         )
-    return outcomes
+    return warned(outcomes, [found.tails])
 
 
 def hierarchical(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
@@ -242,7 +244,7 @@ def hierarchical(design: Design, rng: np.random.Generator) -> dict[str, Outcome]
     )
     outcomes["test: shared difficulty"] = Outcome(found.difficulty.passed is False)
     outcomes["test: heavy tails"] = Outcome(found.tails.passed is False)
-    return outcomes
+    return warned(outcomes, [found.tails])
 
 
 def new_rater(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -34,10 +35,26 @@ def run_suite(
             "cluster_size": design.cluster_size,
             "repetitions": len(seen),
             "rate": round(float(np.mean([o.hit for o in seen])), 4),
-            "relative_width": round(float(np.median([o.width for o in seen])), 4),
+            "relative_width": width(seen),
+            **unwarned(seen),
         }
         for what, seen in rows.items()
     ]
+
+
+def width(seen: Sequence[Outcome]) -> float:
+    """Return the median width of the intervals that are printed; NaN where there is none."""
+    widths = [o.width for o in seen if o.printed]
+    return round(float(np.median(widths)), 4) if widths else math.nan
+
+
+def unwarned(seen: Sequence[Outcome]) -> dict[str, float]:
+    """Return in which share of sets an interval stands without a warning, and its rate there."""
+    clear = [o.hit for o in seen if o.printed and not o.warned]
+    return {
+        "clear": round(len(clear) / len(seen), 4),
+        "rate_clear": round(float(np.mean(clear)), 4) if clear else math.nan,
+    }
 
 
 def run_suites(
@@ -61,7 +78,10 @@ def run_suites(
             rows = one(suite, design, 5 if quick else repetitions, seed=seed)
             click.echo(f"{suite}: {design}")
             for row in rows:
-                click.echo(f"  {row['what']:44s}{row['rate']:7.3f}  ({row['relative_width']})")
+                line = f"  {row['what']:44s}{row['rate']:7.3f}  ({row['relative_width']})"
+                if "clear" in row:
+                    line += f"  clear {row['clear']:.2f}: {row['rate_clear']:.3f}"
+                click.echo(line)
             yield rows
 
 

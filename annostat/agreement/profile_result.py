@@ -41,7 +41,8 @@ class PrecisionProfile(Result):
         "heavy_tails" of the differences on the profile's scale: where it fails, the intervals may
         be too short.
     points : tuple of ProfilePoint
-        At quantiles of the values; empty where `note` says why.
+        At quantiles of the values; empty where `note` says why. Limits hold errors skewed to
+        either side; a value at which those would move σ² by half has none, and a note.
     exponent : Estimate
         p of the power form, σ ∝ y^p; 1 is noise in proportion to the value.
     relative : Estimate or None
@@ -83,9 +84,14 @@ class PrecisionProfile(Result):
         unit = f" {self.unit}" if self.unit else ""
         ends = [
             f"{p.noise_sd.short()}{unit} at {format_number(p.value, digits=3)}{unit}"
-            for p in (self.points[0], self.points[-1])
+            for p in self._ends()
         ]
         return f"The noise goes with the value: an SD of {' and of '.join(ends)}."
+
+    def _ends(self) -> tuple[ProfilePoint, ProfilePoint]:
+        """Return the first and the last point with an interval, of all if none has one."""
+        told = [p for p in self.points if p.noise_sd.interval is not None] or list(self.points)
+        return told[0], told[-1]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
@@ -115,7 +121,10 @@ class PrecisionProfile(Result):
         if self.note:
             lines.append(f"No profile is drawn: {self.note}." if not self.points else self.note)
         if self.points:
-            lines.append("The profile is for symmetric errors: skewed ones would bend its ends.")
+            bare = [format_number(p.value) for p in self.points if p.noise_sd.interval is None]
+            if bare:
+                note = next(p.noise_sd.note for p in self.points if p.noise_sd.interval is None)
+                lines.append(f"At {', '.join(bare)}: {note}.")
         rows = [
             [format_number(p.value), p.noise_sd.short(), p.noise_sd.range()] for p in self.points
         ]

@@ -40,9 +40,10 @@ def plot_profile(result: PrecisionProfile, *, ax: Axes | None = None) -> Axes:
     y = np.array([p.value for p in result.points])
     sd = [p.noise_sd for p in result.points]
     low, high = (np.array([getattr(e, end) for e in sd], dtype=float) for end in ("low", "high"))
-    level = next(e.interval.level for e in sd if e.interval is not None)
-    label = f"{percent(level)} interval"
-    ax.fill_between(y, low, high, color=COLOURS[0], alpha=0.25, lw=0, label=label)
+    levels = [e.interval.level for e in sd if e.interval is not None]
+    if levels:
+        label = f"{percent(levels[0])} interval"
+        ax.fill_between(y, low, high, color=COLOURS[0], alpha=0.25, lw=0, label=label)
     ax.plot(y, [e.value for e in sd], color=COLOURS[0], lw=1.6, label=f"{result.forms[0]} law")
     if result.floor.interval is not None:
         floor = f"floor of the RMSE, {result.floor.short()}"
