@@ -1,4 +1,4 @@
-"""The table of several classes in docs/calibration.md, from docs/studies/categories.csv alone.
+"""The table of several classes in docs/suites.md, from docs/studies/categories.csv alone.
 
     python -m analysis.calibration.category_page
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-PAGE = Path("docs/calibration.md")
+PAGE = Path("docs/suites.md")
 RESULTS = Path("docs/studies/categories.csv")
 MARKED = re.compile(r"(<!-- classes -->\n).*?(<!-- end of classes -->)", re.DOTALL)
 CLASSES = {

@@ -86,7 +86,15 @@ TABLES = {
             ),
         ),
     ),
-    "abandonment": Table("picks", ((percent, {"`abandonment` rejects": "test: abandonment"}),)),
+    "abandonment": Table(
+        "picks",
+        (
+            (
+                percent,
+                {"`abandonment` rejects": "test: abandonment", "`skew` rejects": "test: skew"},
+            ),
+        ),
+    ),
     "plan": Table(
         "plan",
         (
