@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import click
 
-from annostat.cli.common import Command, add, json_option, publish
+from annostat.cli.common import Command, add, json_option, publish, screen_options
 
 
 def selftest_options(command: Any) -> Any:
     """Add the options of the command."""
     return add(
         command,
-        click.option("--all", "everything", is_flag=True, help="Show every number."),
         click.option("--quick", is_flag=True, help="Without the simulated studies."),
         click.option("--report", "report_file", metavar="FILE.html", help="Write a page."),
         json_option,
@@ -21,6 +21,7 @@ def selftest_options(command: Any) -> Any:
 
 
 @click.command("selftest", cls=Command)
+@screen_options
 @selftest_options
 def selftest(**options: Any) -> None:
     """Compare this installation with certified and published numbers.
@@ -40,4 +41,4 @@ def selftest(**options: Any) -> None:
         )
     publish({"": result}, options, by=None)
     if not result.ok:
-        raise click.exceptions.Exit(1)
+        sys.exit(1)

@@ -33,7 +33,7 @@ def coverage(n_sets: int, seed: int) -> Iterator[Row]:
         rho = icc(rounds, interval="f")["icc_1_1"].interval
         for which, (interval, value) in enumerate(((sd, SIGMA), (rho, reliability))):
             hits[which] += interval is not None and interval.low <= value <= interval.high
-    low, high = (float(v) for v in stats.binom.ppf([RARE, 1 - RARE], n_sets, 0.95))
+    low, high = (float(stats.binom.ppf(p, n_sets, 0.95)) for p in (RARE, 1 - RARE))
     for name, count in zip(("SD of the noise", "ICC(1,1)"), hits, strict=True):
         yield Row(
             COVERED,

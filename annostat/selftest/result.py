@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from annostat.results.cite import TOOL, Cited
 from annostat.results.result import Check, Provenance, Result
 from annostat.results.sections import Section
 from annostat.results.text import counted, plain
@@ -121,6 +122,14 @@ class SelfTest(Result):
         least = f"; least agreement {min(digits):.1f} digits" if digits else ""
         return f"{right} of {len(self.rows)} numbers within their tolerance{least}."
 
+    def cited(self) -> Cited:
+        """Return the sentences for a paper or a file of installations."""
+        versions = ", ".join(f"{name} {version}" for name, version in self.machine.items())
+        groups = "; ".join(dict.fromkeys(row.group for row in self.rows))
+        methods = f"The installation was checked against known numbers ({groups}; {versions})."
+        methods += f" All were computed by {TOOL}."
+        return Cited(methods, self.quote())
+
     def sections(self) -> list[Section]:
         """Return what a person should read."""
         machine = ", ".join(f"{name} {version}" for name, version in self.machine.items())
@@ -132,7 +141,14 @@ class SelfTest(Result):
             least = f"{min(digits):.1f}" if digits else "in range"
             rows.append([group, str(len(own)), str(sum(r.ok for r in own)), least])
         single = [
-            [r.what, r.source, f"{r.expected:.15g}", f"{r.found:.15g}", _range(r), _mark(r)]
+            [
+                r.what,
+                r.source,
+                f"{r.expected:.15g}",
+                f"{r.found:.{15 if math.isfinite(r.digits) else 6}g}",
+                _range(r),
+                _mark(r),
+            ]
             for r in self.rows
         ]
         columns = ("what", "source", "expected", "found", "digits or range", "ok")
