@@ -22,6 +22,7 @@ ABOUT = {
         "plan": "how many items and annotations do I need?",
         "audit": "which clips and labels are broken?",
         "report": "one page with all of the above, to send",
+        "selftest": "does this installation give the certified numbers?",
     },
 }
 SUMMARIES = {name: text for group in ABOUT.values() for name, text in group.items()}
