@@ -31,6 +31,7 @@ __all__ = [
     "MAX_READERS",
     "LidcDatabase",
     "Outline",
+    "group_readings",
     "min_distance",
     "opened",
     "read_lidc",
