@@ -11,6 +11,7 @@ from annostat import AnnostatError
 from annostat.agreement import category_agreement, category_confusion
 from annostat.consensus import merge_categories
 from annostat.consensus.decisions import curvature, fit_decisions
+from annostat.datasets import vader
 from annostat.labels import Categories
 
 # Dawid & Skene (1979), table 1: 45 patients; observer 1 three times, then observers 2 to 5.
@@ -302,3 +303,9 @@ def test_merge_command(run, table, tmp_path):
     assert code == 2 and "needs items with three labels" in err
     code, _, err = run("merge")
     assert code == 2 and "no input" in err
+
+
+def test_labels_of_a_model_that_fails_are_not_the_headline():
+    found = merge_categories(vader(), method="dawid-skene")
+    assert any(check.passed is False for check in found.checks)
+    assert found.answer().startswith("Dawid and Skene's model does not hold here: take the most")

@@ -124,6 +124,11 @@ class MergedCategories(Result):
         if self.method == MAJORITY:
             split = int((self.probability.max(axis=1) < 1).sum())
             return f"{text}; annotators differ on {counted(split, 'item')}."
+        if any(check.passed is False for check in self.checks):
+            text = (
+                "Dawid and Skene's model does not hold here: take the most frequent labels "
+                f"({MAJORITY}). {text}"
+            )
         if not self.n_changed:
             return f"{text}; where one label is the most frequent, it is that one."
         return f"{text}; {self.n_changed:,} are not the most frequent one."
