@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.optimize import nnls
 
 from annostat._version import __version__
 from annostat.agreement.categories import estimate_of
 from annostat.agreement.chance import CategorySums, distances, fleiss_expected, of_shares
 from annostat.arrays import FloatArray
-from annostat.ceilings.mixing import GAINS, Cells, Mixture, best_score, mixture_of
+from annostat.ceilings.mixing import GAINS, Cells, Mixture, best_score, mixture_of, two_classes
 from annostat.errors import AnnostatError, check_choice, check_count, check_level, check_number
 from annostat.labels.categories import Categories
 from annostat.resampling.generators import Rng, as_generator, seed_of
@@ -196,13 +195,7 @@ def plan_categories(
     wanted = check_number("half_width", half_width, low=0.0, high=0.5, open_ends=True)
     counts = [check_count("n_labels", k, low=2) for k in n_labels]
     studies = check_count("n_studies", n_studies, low=2)
-    base = pilot if positive is None else pilot.binary(positive)
-    used = base.usable()
-    if used.n_classes != 2:
-        raise AnnostatError(
-            f"a plan is of two classes, and there are {used.n_classes}: name the positive ones "
-            "(positive)"
-        )
+    used = two_classes(pilot, positive, "a plan")
     if (used.counts.sum(axis=0) > 0).sum() < 2:
         raise AnnostatError("all labels of the pilot are of one class: there is nothing to plan")
     if len(used.codes) < FEWEST:
@@ -243,12 +236,7 @@ def plan_categories(
 
 def law_of(mixture: Mixture) -> tuple[FloatArray, FloatArray]:
     """Return places and weights of the law of p that explains counts best (minimum χ²)."""
-    c, law = mixture.cells, mixture.law
-    total = c.counts.sum()
-    scale = 1 / np.sqrt(c.counts + 0.5)
-    heavy = 1e3 * math.sqrt(total)
-    design = np.vstack([law * total * scale[:, None], np.full(law.shape[1], heavy)])
-    weights, _ = nnls(design, np.r_[c.counts * scale, heavy], maxiter=5000)
+    weights = mixture.cells.weights(mixture.cells.counts, mixture.law)
     held = weights > 0
     return mixture.coarse[held], np.asarray(weights[held] / weights.sum())
 
@@ -278,9 +266,7 @@ class _Studies:
         if self.aim == "agreement":
             return 0.0
         cells = Cells.of(np.arange(k + 1), np.full(k + 1, k))
-        mixture = Mixture(cells)
-        mixture.__dict__["whole"] = cells.law(self.p) @ self.w
-        low, high = mixture.bracket(GAINS[self.aim])
+        low, high = Mixture(cells).bracket(GAINS[self.aim], cells.law(self.p) @ self.w)
         return (high - low) / 2
 
     def size(self, k: int, wanted: float, left: float) -> tuple[int | None, float, list[bool]]:

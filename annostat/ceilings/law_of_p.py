@@ -11,7 +11,7 @@ import numpy as np
 from annostat._version import __version__
 from annostat.agreement.category_raters import rater_tests
 from annostat.arrays import FloatArray
-from annostat.ceilings.mixing import Gain, Mixture, mixture_of
+from annostat.ceilings.mixing import Gain, Mixture, mixture_of, two_classes
 from annostat.errors import AnnostatError, check_level, check_number
 from annostat.labels.categories import Categories
 from annostat.resampling.generators import Rng, seed_of
@@ -194,13 +194,7 @@ def category_law(
     level = check_level(level)
     edge = check_number("margin", margin, low=0.0, high=0.5, open_ends=True)
     points = [check_number("thresholds", t, low=0, high=1, open_ends=True) for t in thresholds]
-    base = labels if positive is None else labels.binary(positive)
-    used = base.usable()
-    if used.n_classes != 2:
-        raise AnnostatError(
-            f"the law of p is of two classes, and there are {used.n_classes}: name the positive "
-            "ones (positive)"
-        )
+    used = two_classes(labels, positive, "the law of p")
     if (used.counts.sum(axis=0) > 0).sum() < 2:
         raise AnnostatError("all labels are of one class: there is nothing to tell apart")
     mixture = mixture_of(used, rng)

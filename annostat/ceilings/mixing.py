@@ -14,7 +14,7 @@ empirical likelihood. What was simulated is in `docs/calibration.md`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -29,7 +29,7 @@ from annostat.errors import AnnostatError, check_count
 from annostat.labels.categories import Categories
 from annostat.resampling.generators import Rng, as_generator
 from annostat.resampling.intervals import t_reach
-from annostat.resampling.inverted import likelihood_root
+from annostat.resampling.inverted import evidence, refuted_from
 
 REACH = 6.0  # bound on the values of φ
 PENALTY = 1.25  # of φ's spread, in half-widths of the interval
@@ -231,13 +231,18 @@ class Cells:
         blocks = [binomial(np.arange(k + 1), int(k), p) for k in np.unique(self.size).tolist()]
         return np.asarray(self.weight_of_size[:, None] * np.vstack(blocks))
 
-    def fitted(self, counts: FloatArray, law: FloatArray) -> FloatArray:
-        """Return the nearest probabilities of cells under independent labels (minimum χ²)."""
+    def weights(self, counts: FloatArray, law: FloatArray) -> FloatArray:
+        """Return the weights of places, up to their sum, that explain counts best (minimum χ²)."""
         total = counts.sum()
         scale = 1 / np.sqrt(counts + 0.5)
         heavy = 1e3 * math.sqrt(total)
         design = np.vstack([law * total * scale[:, None], np.full(law.shape[1], heavy)])
-        weights, _ = nnls(design, np.r_[counts * scale, heavy], maxiter=5000)
+        found, _ = nnls(design, np.r_[counts * scale, heavy], maxiter=5000)
+        return np.asarray(found)
+
+    def fitted(self, counts: FloatArray, law: FloatArray) -> FloatArray:
+        """Return the nearest probabilities of cells under independent labels (minimum χ²)."""
+        weights = self.weights(counts, law)
         return np.asarray(law @ weights / weights.sum())
 
 
@@ -258,15 +263,7 @@ class Mixture:
         counts = cells.counts + cells.half_counts
         self.pi = float(counts @ cells.share / counts.sum())
         self.rough = counts / counts.sum()
-        # Units stand in the order of their cells, so that no result depends on that of rows.
-        n_units = cells.n_units
-        first = np.full(n_units, len(cells.size))
-        np.minimum.at(first, cells.unit, cells.cell)
-        shuffled = as_generator(rng).permutation(np.resize([0, 1], n_units))
-        half = np.empty(n_units, dtype=np.int64)
-        clustered = n_units < cells.n_items
-        half[np.arange(n_units) if clustered else np.argsort(first, kind="stable")] = shuffled
-        self.half = half[cells.unit]
+        self.half = halves_of(cells.unit, cells.cell, len(cells.size), rng)
 
     @cached_property
     def whole(self) -> FloatArray:
@@ -283,14 +280,18 @@ class Mixture:
         )
         return first, second
 
-    def bracket(self, gain: Gain) -> tuple[float, float]:
-        """Return the least and the largest best score of all laws that give the fitted counts."""
-        low, high = sorted((self._end(gain, -1), self._end(gain, 1)))
+    def bracket(self, gain: Gain, whole: FloatArray | None = None) -> tuple[float, float]:
+        """Return the least and the largest best score of all laws that give the fitted counts.
+
+        `whole` are the probabilities of cells, where they are known and not fitted.
+        """
+        of_cells = self.whole if whole is None else whole
+        low, high = sorted(self._end(gain, side, of_cells) for side in (-1, 1))
         return low, high
 
-    def _end(self, gain: Gain, side: int) -> float:
+    def _end(self, gain: Gain, side: int, whole: FloatArray) -> float:
         """Return one end: the root of one law after the other, each the best at the last root."""
-        pi = float(self.whole @ self.cells.share)
+        pi = float(whole @ self.cells.share)
         theta = gain.low if side > 0 else gain.high
         for _ in range(STEPS):
             # With the place where g bends on the grid, the programme is exact there.
@@ -298,7 +299,7 @@ class Mixture:
             g = gain.at(theta, p, pi)
             # The dual always has a solution; its multipliers are the law's weights.
             found = solved(
-                -self.whole,
+                -whole,
                 A_ub=np.hstack([self.law, self.cells.law(p[-1:])]).T,
                 b_ub=-side * g,
                 bounds=(-LOOSE, LOOSE),
@@ -332,19 +333,9 @@ class Mixture:
         def excess(theta: float) -> float:
             return self.statistic(gain, theta, side, reach) - reach
 
-        # From the bracket outwards, in steps of about a half-width, to a value that is refuted.
+        # The half counts may refute the bracket's end a little.
         step = reach / math.sqrt(self.cells.n_units)
-        inner, at_inner = near, excess(near)
-        if at_inner > 0:  # the half counts may refute the bracket's end a little
-            return near
-        while abs(far - inner) > NEAR:
-            outer = inner + side * step
-            outer = far if (outer - far) * side > 0 else outer
-            at_outer = excess(outer)
-            if at_outer > 0:
-                return float(brentq(excess, inner, outer, xtol=NEAR))
-            inner, step = outer, 2 * step
-        return far
+        return refuted_from(excess, near, far, step=step, xtol=NEAR)
 
     def paired(self, gain: Gain, theta: float, side: int, reach: float, of: FloatArray) -> float:
         """Return the evidence that the best model beats another one, or (side 1) falls short of it.
@@ -426,9 +417,20 @@ class Mixture:
         c = self.cells
         size = c.n_items / c.n_units
         weight = np.r_[np.ones(c.n_units), c.half_counts / size]
-        v = np.r_[value, of_cell * size]
-        # Signed, so that the search for a limit sees a smooth function.
-        return likelihood_root(v, weight) or -likelihood_root(-v, weight)
+        return evidence(np.r_[value, of_cell * size], weight)
+
+
+def two_classes(
+    labels: Categories, positive: Sequence[object] | object | None, what: str
+) -> Categories:
+    """Return the usable labels as two classes; `what` says for what, in an error."""
+    used = (labels if positive is None else labels.binary(positive)).usable()
+    if used.n_classes != 2:
+        raise AnnostatError(
+            f"{what} is of two classes, and there are {used.n_classes}: name the positive ones "
+            "(positive)"
+        )
+    return used
 
 
 def mixture_of(labels: Categories, rng: Rng = 0) -> Mixture:
@@ -450,12 +452,26 @@ def solved(cost: FloatArray, **programme: Any) -> Any:
 
 def best_score(weights: FloatArray, gain: Gain, p: FloatArray, pi: float) -> float:
     """Return the best score of a metric under one law of p."""
+    return root_between(lambda theta: float(weights @ gain.at(theta, p, pi)), gain.low, gain.high)
 
-    def f(theta: float) -> float:
-        return float(weights @ gain.at(theta, p, pi))
 
-    if f(gain.low) <= 0:
-        return gain.low
-    if f(gain.high) >= 0:
-        return gain.high
-    return float(brentq(f, gain.low, gain.high, xtol=1e-10))
+def root_between(f: Callable[[float], float], low: float, high: float) -> float:
+    """Return the root of a decreasing function, or the end of the range beyond which it lies."""
+    if f(low) <= 0:
+        return low
+    return high if f(high) >= 0 else float(brentq(f, low, high, xtol=1e-10))
+
+
+def halves_of(unit: IntArray, cell: IntArray, n_cells: int, rng: Rng) -> IntArray:
+    """Return the half, 0 or 1, of each item's unit, dealt at random.
+
+    Units stand in the order of their cells, so that no result depends on that of rows.
+    """
+    n_units = int(unit.max()) + 1
+    first = np.full(n_units, n_cells)
+    np.minimum.at(first, unit, cell)
+    shuffled = as_generator(rng).permutation(np.resize([0, 1], n_units))
+    half = np.empty(n_units, dtype=np.int64)
+    clustered = n_units < len(cell)
+    half[np.arange(n_units) if clustered else np.argsort(first, kind="stable")] = shuffled
+    return np.asarray(half[unit])

@@ -28,7 +28,7 @@ from scipy.optimize import brentq, linprog, nnls
 from annostat.arrays import FloatArray, IntArray
 from annostat.ceilings.mixing import LOOSE, NEAR, PENALTY, PLAIN, REACH, STEPS, binomial
 from annostat.resampling.intervals import t_reach
-from annostat.resampling.inverted import likelihood_root
+from annostat.resampling.inverted import evidence, refuted_from
 
 HALF = 0.5  # weight of a pseudo-image with one finding
 MULTIPLIERS = tuple(np.geomspace(0.03, 20, 15).tolist())  # λ
@@ -171,17 +171,7 @@ class SeenMixture:
         def excess(theta: float) -> float:
             return self.statistic(gain, theta, side, reach, free) - reach
 
-        step = reach / math.sqrt(n)
-        inner, at_inner = near, excess(near)
-        if at_inner > 0:
-            return near
-        while abs(far - inner) > NEAR:
-            outer = inner + side * step
-            outer = far if (outer - far) * side > 0 else outer
-            if excess(outer) > 0:
-                return float(brentq(excess, inner, outer, xtol=NEAR))
-            inner, step = outer, 2 * step
-        return far
+        return refuted_from(excess, near, far, step=reach / math.sqrt(n), xtol=NEAR)
 
     def statistic(
         self, gain: Gain, theta: float, side: int, reach: float, free: float = 0.0
@@ -200,8 +190,7 @@ class SeenMixture:
             pseudo.append(phi - side * each)
         extra = np.concatenate(pseudo)
         weight = np.r_[np.ones(s.n_units), np.full(len(extra), HALF / len(s.sizes))]
-        v = np.r_[value, extra]
-        return likelihood_root(v, weight) or -likelihood_root(-v, weight)
+        return evidence(np.r_[value, extra], weight)
 
     def _dual(
         self, k: int, h: FloatArray, gain: Gain, theta: float, side: int, reach: float

@@ -21,21 +21,27 @@ import math
 from functools import cached_property
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import gammaln, xlogy
 
 from annostat.arrays import FloatArray, IntArray
-from annostat.ceilings.mixing import NEAR, PENALTY, REACH, solved
+from annostat.ceilings.mixing import (
+    LOOSE,
+    NEAR,
+    PENALTY,
+    REACH,
+    halves_of,
+    root_between,
+    solved,
+)
 from annostat.labels.categories import Categories
-from annostat.resampling.generators import Rng, as_generator
+from annostat.resampling.generators import Rng
 from annostat.resampling.intervals import t_reach
-from annostat.resampling.inverted import likelihood_root
+from annostat.resampling.inverted import evidence, refuted_from
 
 STEPS = {3: (24, 96), 4: (12, 40)}  # steps of an edge, of the coarse and the fine grid
 MOST_CELLS = 200  # of counts; with more, the programme chases noise
 PER_CELL = 2.0  # items for each cell that there must be
 EM_STEPS = 400
-LOOSE = 1e4
 ROUNDS = 30  # of the search for an end of a bracket
 
 
@@ -80,13 +86,7 @@ class Simplex:
         # Grades between 0 and 1: κ does not depend on their unit, and g stays within reach of φ.
         self.grades = np.arange(self.k_classes) / (self.k_classes - 1)
         self.mu = float(self.rough @ (self.cells @ self.grades / sizes))
-        first = np.full(self.n_units, m)
-        np.minimum.at(first, self.unit, self.cell)
-        shuffled = as_generator(rng).permutation(np.resize([0, 1], self.n_units))
-        half = np.empty(self.n_units, dtype=np.int64)
-        clustered = self.n_units < self.n_items
-        half[np.arange(self.n_units) if clustered else np.argsort(first, kind="stable")] = shuffled
-        self.half = half[self.unit]
+        self.half = halves_of(self.unit, self.cell, m, rng)
 
     def law_of(self, p: FloatArray) -> FloatArray:
         """Return P(cell | p), of shape (n_cells, len(p))."""
@@ -161,14 +161,9 @@ class Simplex:
         self, metric: str, weights: FloatArray, p: FloatArray, mu: float | None = None
     ) -> float:
         """Return the best score of a metric under one law of p."""
-        bottom, top = self.range_of(metric)
-
-        def f(theta: float) -> float:
-            return float(weights @ self.gain(metric, theta, p, mu))
-
-        if f(bottom) <= 0:
-            return bottom
-        return top if f(top) >= 0 else float(brentq(f, bottom, top, xtol=1e-10))
+        return root_between(
+            lambda theta: float(weights @ self.gain(metric, theta, p, mu)), *self.range_of(metric)
+        )
 
     def limits(
         self, metric: str, level: float, *, bracket: tuple[float, float] | None = None
@@ -188,16 +183,7 @@ class Simplex:
             return self.statistic(metric, theta, side, reach) - reach
 
         step = reach / math.sqrt(self.n_units)
-        inner, at_inner = near, excess(near)
-        if at_inner > 0:
-            return near
-        while abs(far - inner) > NEAR:
-            outer = inner + side * step
-            outer = far if (outer - far) * side > 0 else outer
-            if excess(outer) > 0:
-                return float(brentq(excess, inner, outer, xtol=NEAR))
-            inner, step = outer, 2 * step
-        return far
+        return refuted_from(excess, near, far, step=step, xtol=NEAR)
 
     def statistic(self, metric: str, theta: float, side: int, reach: float) -> float:
         """Return the evidence that the best score lies above θ (side -1) or below it (side 1)."""
@@ -208,8 +194,7 @@ class Simplex:
         value = np.bincount(self.unit, phi[self.half, self.cell], self.n_units)
         size = self.n_items / self.n_units
         weight = np.r_[np.ones(self.n_units), self.half_counts / size]
-        v = np.r_[value, phi.mean(axis=0) * size]
-        return likelihood_root(v, weight) or -likelihood_root(-v, weight)
+        return evidence(np.r_[value, phi.mean(axis=0) * size], weight)
 
     def dual(self, h: FloatArray, g: FloatArray, fine: FloatArray, penalty: float) -> FloatArray:
         """Return φ: the best at the fitted counts h, certified on the fine grid."""

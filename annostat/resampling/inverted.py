@@ -9,6 +9,7 @@ these do (`docs/calibration.md`).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from scipy.optimize import brentq
@@ -104,6 +105,41 @@ def ratio_limits(
     if high < top and excess(high) < 0:
         high = top if excess(top) < 0 else float(brentq(excess, high, top, xtol=NEAR))
     return low, high
+
+
+def evidence(v: FloatArray, weight: FloatArray) -> float:
+    """Return `likelihood_root` with the sign of the mean: smooth where a search crosses 0."""
+    return likelihood_root(v, weight) or -likelihood_root(-v, weight)
+
+
+def refuted_from(
+    excess: Callable[[float], float], near: float, far: float, *, step: float, xtol: float
+) -> float:
+    """Return the first value between `near` and `far` that is refuted, or `far`.
+
+    The search goes from `near` in steps that double. Where `near` itself is refuted it is returned.
+
+    Parameters
+    ----------
+    excess : callable
+        Of a value: positive where it is refuted, and increasing towards `far`.
+    near, far : float
+    step : float
+        Of the first step.
+    xtol : float
+        How exactly the value is found.
+    """
+    if excess(near) > 0:
+        return near
+    side = 1 if far > near else -1
+    inner = near
+    while abs(far - inner) > xtol:
+        outer = inner + side * step
+        outer = far if (outer - far) * side > 0 else outer
+        if excess(outer) > 0:
+            return float(brentq(excess, inner, outer, xtol=xtol))
+        inner, step = outer, 2 * step
+    return far
 
 
 def likelihood_root(v: FloatArray, weight: FloatArray) -> float:
