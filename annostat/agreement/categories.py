@@ -24,7 +24,7 @@ from annostat.agreement.chance import (
 )
 from annostat.errors import check_level
 from annostat.labels.categories import Categories
-from annostat.resampling.inverted import ratio_limits
+from annostat.resampling.inverted import METHOD, ratio_limits
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check, Provenance, Result, check_section
 from annostat.results.sections import Section
@@ -33,7 +33,6 @@ from annostat.results.text import counted
 if TYPE_CHECKING:
     import pandas as pd
 
-METHOD = "inverted t and likelihood tests over {units}, two half pseudo-items"
 RARE = 10  # items with a class below which little can be said of it
 MOST_SHOWN = 12  # classes whose specific agreement is listed
 
@@ -279,7 +278,7 @@ def estimate_of(ratio: Ratio, level: float, units: str = "items") -> Estimate:
     error = None
     if n > 1:
         error = float(np.std((ratio.o - u * ratio.e) / ratio.expected, ddof=1) / math.sqrt(n))
-    interval = Interval(1 - high, 1 - low, level, METHOD.format(units=units))
+    interval = Interval(1 - high, 1 - low, level, METHOD.format(units))
     note = "no agreement can be excluded" if interval.low <= 0 and interval.high >= 1 else ""
     return Estimate(1 - u, error or None, interval, note=note)
 

@@ -95,7 +95,7 @@ class CategorySums:
     @classmethod
     def of(cls, labels: Categories) -> CategorySums:
         """Return the sums of labels; clusters are units."""
-        return cls(labels, labels.units, int(labels.units.max()) + 1)
+        return cls(labels, labels.units, labels.n_units)
 
     @cached_property
     def counts(self) -> FloatArray:

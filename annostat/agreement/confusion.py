@@ -12,16 +12,14 @@ from annostat._version import __version__
 from annostat.arrays import FloatArray
 from annostat.errors import AnnostatError, check_level
 from annostat.labels.categories import Categories
-from annostat.resampling.inverted import ratio_limits
-from annostat.results.estimates import Estimate, Interval
+from annostat.resampling.inverted import ratio_of
+from annostat.results.estimates import Estimate
 from annostat.results.result import Check, Provenance, Result
 from annostat.results.sections import Section
 from annostat.results.text import percent
 
 if TYPE_CHECKING:
     import pandas as pd
-
-METHOD = "inverted t and likelihood tests over {}, two half pseudo-items"
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,11 +176,9 @@ def category_confusion(
         r = used.counts.astype(np.float64)
         n = used.readings.astype(np.float64)
         pairs = r[:, :, None] * (r[:, None, :] - np.eye(k)) / (n - 1)[:, None, None]
-    unit = used.units
-    n_units = int(unit.max()) + 1
     units = "items" if used.cluster is None else "clusters"
-    sums = np.zeros((n_units, k, k))
-    np.add.at(sums, unit, pairs)
+    sums = np.zeros((used.n_units, k, k))
+    np.add.at(sums, used.units, pairs)
     shares = {
         (used.classes[a], used.classes[b]): _share(
             sums[:, a, b], sums[:, a].sum(axis=1), level, units
@@ -206,7 +202,5 @@ def _share(o: FloatArray, e: FloatArray, level: float, units: str) -> Estimate:
     if not e.sum() > 0:
         return Estimate(math.nan, note="nobody says this class")
     size = float(e[e > 0].mean())
-    low, high = ratio_limits(o, e, level=level, pseudo=((0.0, size), (size, size)), top=1.0)
-    u = float(o.sum() / e.sum())
-    error = float(np.std(o - u * e, ddof=1) / e.mean() / math.sqrt(len(o))) if len(o) > 1 else None
-    return Estimate(u, error or None, Interval(low, high, level, METHOD.format(units)))
+    pseudo = (0.0, size), (size, size)
+    return ratio_of(o, e, level=level, units=units, pseudo=pseudo, top=1.0)

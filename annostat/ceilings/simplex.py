@@ -67,8 +67,7 @@ class Simplex:
         self.k_classes = labels.n_classes
         self.cells, self.cell = all_cells(labels)
         self.n_items = len(labels.counts)
-        self.unit = np.unique(labels.units, return_inverse=True)[1]
-        self.n_units = int(self.unit.max()) + 1
+        self.unit, self.n_units = labels.units, labels.n_units
         coarse, fine = STEPS[self.k_classes]
         self.coarse, self.fine = (
             simplex_grid(self.k_classes, coarse),
@@ -233,5 +232,4 @@ def fits_simplex(labels: Categories) -> bool:
     if k not in STEPS:
         return False
     cells = sum(math.comb(int(s) + k - 1, k - 1) for s in np.unique(labels.readings))
-    units = int(labels.units.max()) + 1
-    return cells <= min(MOST_CELLS, units / PER_CELL)
+    return cells <= min(MOST_CELLS, labels.n_units / PER_CELL)

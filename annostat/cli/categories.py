@@ -163,6 +163,7 @@ def draw_categories(results: dict[str, Any], labels: Categories, options: dict[s
         plot_confusion,
         save_figure,
     )
+    from annostat.plotting.figures import side_by_side
 
     parts = labels.of_annotators().strata()
     for name, target in of_strata(options["plot_file"], results).items():
@@ -180,24 +181,13 @@ def draw_categories(results: dict[str, Any], labels: Categories, options: dict[s
 def draw_scores(results: dict[str, Any], path: str) -> None:
     """Draw the scores of models and, where they give probabilities, their reliability."""
     from annostat.plotting import plot_category_scores, plot_reliability, save_figure
+    from annostat.plotting.figures import side_by_side
 
     for name, target in of_strata(path, results).items():
         draw: list[tuple[Callable[..., Any], Any]] = [(plot_category_scores, results[name])]
         if any(m.calibration for m in results[name].models):
             draw.append((plot_reliability, results[name]))
         save_figure(side_by_side(draw), target)
-
-
-def side_by_side(draw: list[tuple[Callable[..., Any], Any]]) -> Any:
-    """Return a figure with a panel for each function and its result."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(1.6 + 4.8 * len(draw), 4.0), layout="constrained")
-    for ax, (plot, result) in zip(
-        figure.subplots(1, len(draw), squeeze=False)[0], draw, strict=True
-    ):
-        plot(result, ax=ax)
-    return figure
 
 
 def scored_categories(options: dict[str, Any]) -> tuple[dict[str, Any], Read | None]:

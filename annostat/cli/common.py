@@ -123,7 +123,7 @@ def table_options(
             multiple=True,
             help="Column (or rater) that is a model, and no round; may be given again.",
         ),
-        click.option("--by", metavar="C", help="Column of a stratum: one result for each."),
+        by_option,
         click.option(
             "--period",
             metavar="C",
@@ -134,13 +134,21 @@ def table_options(
         click.option("--length", metavar="C", help="Column or number: frames of the clip."),
         cluster_option,
         missing_option,
-        click.option(
-            "--tidy-names",
-            is_flag=True,
-            help="Take names that differ only by case, spaces or .0 for one.",
-        ),
+        tidy_names_option,
         exclude_option,
     )
+
+
+def by_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the option of strata."""
+    text = "Column of a stratum: one result for each."
+    return click.option("--by", metavar="C", help=text)(command)
+
+
+def tidy_names_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the option that joins names which look alike."""
+    text = "Take names that differ only by case, spaces or .0 for one."
+    return click.option("--tidy-names", is_flag=True, help=text)(command)
 
 
 def exclude_option(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -8,6 +8,7 @@ import click
 
 from annostat.cli.common import (
     Command,
+    by_option,
     each_stratum,
     of_strata,
     publish,
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 )
 @click.option("--sizes", is_flag=True, help="The last half of --geometry is a size, or a duration.")
 @click.option("--classes", metavar="C", help="Column of the class: other classes never match.")
-@click.option("--by", metavar="C", help="Column of a stratum: one result for each.")
+@by_option
 @click.option(
     "--froc",
     metavar="S,S...",

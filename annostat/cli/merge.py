@@ -10,6 +10,7 @@ from annostat.cli.categories import class_options, load_categories, positive_of
 from annostat.cli.common import (
     Command,
     add,
+    by_option,
     cluster_option,
     each_stratum,
     exclude_option,
@@ -20,6 +21,7 @@ from annostat.cli.common import (
     publish,
     run_options,
     screen_options,
+    tidy_names_option,
 )
 from annostat.errors import AnnostatError
 
@@ -50,14 +52,10 @@ def merge_options(command: Any) -> Any:
         ),
         click.option("--rater", metavar="C", help="Column of the rater (long table)."),
         click.option("--value", metavar="C", help="Column of the label (long table)."),
-        click.option("--by", metavar="C", help="Column of a stratum: one result for each."),
+        by_option,
         cluster_option,
         missing_option,
-        click.option(
-            "--tidy-names",
-            is_flag=True,
-            help="Take names that differ only by case, spaces or .0 for one.",
-        ),
+        tidy_names_option,
         exclude_option,
         class_options,
         click.option("--exchangeable", is_flag=True, help="Annotators have no identity."),

@@ -9,6 +9,7 @@ import click
 from annostat.cli.common import (
     Command,
     add,
+    by_option,
     cluster_option,
     column_or_number,
     each_stratum,
@@ -68,7 +69,7 @@ def readers_options(command: Any) -> Any:
 )
 @click.option("--size", metavar="W,H[,D]", help="Size of the images: points outside are refused.")
 @click.option("--unit", default="", metavar="TEXT", help="Unit of the coordinates.")
-@click.option("--by", metavar="C", help="Column of a stratum: one result for each.")
+@by_option
 @click.option(
     "--threshold",
     "thresholds",

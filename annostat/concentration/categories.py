@@ -12,21 +12,21 @@ from numpy.typing import ArrayLike, NDArray
 
 from annostat._version import __version__
 from annostat.arrays import FloatArray, IntArray, digest
-from annostat.concentration.curve import FEWEST, Curve, codes_of, estimates_of
-from annostat.concentration.null import Simulated
+from annostat.concentration.curve import FEWEST, Curve, codes_of, estimates_of, numbers_of
+from annostat.concentration.null import PLACES, Simulated, summary
 from annostat.concentration.result import Concentration, Excess, Null, grid_of
 from annostat.consensus.categories import fitted_model
 from annostat.consensus.goodness import simulated_labels
 from annostat.errors import AnnostatError, check_count, check_level, check_number, shown
-from annostat.labels.categories import Categories, label_text
-from annostat.labels.taking import in_order
+from annostat.labels.answers import answers_of
+from annostat.labels.answers import codes_of as class_codes
+from annostat.labels.categories import Categories
 from annostat.resampling.generators import Rng, as_generator, seed_of
-from annostat.results.estimates import Estimate, Interval
+from annostat.results.estimates import Estimate
 from annostat.results.result import Check, Provenance
 from annostat.results.text import counted, p_text
 
 ALPHA = 0.05
-PLACES = {"gini": -2, "worst_share": -3, "half_of_error": -1}
 OF_ANNOTATORS = "the label of another annotator"
 EQUALLY_HARD = "all items of a class equally hard"
 
@@ -88,7 +88,17 @@ def category_concentration(
     sets = check_count("n_resamples", n_resamples, low=19)
     keep = labels.readings >= 2
     rows = labels.order[keep[labels.order]]
-    said = None if predictions is None else _codes(predictions, labels)[rows]
+    said = None
+    if predictions is not None:
+        who = name or "model"
+        texts = answers_of(who, predictions, labels)
+        if not any(t in labels.classes for t in texts):
+            others = sorted({t for t in texts if t})
+            raise AnnostatError(
+                f"predictions give no class of the labels: they have {shown(others)}, the labels "
+                f"have {shown(labels.classes)}"
+            )
+        said = class_codes(texts, labels.classes)[rows]
     used = labels.usable()
     if said is not None and (said < 0).any():
         answered = np.flatnonzero(said >= 0)
@@ -104,7 +114,7 @@ def category_concentration(
         who = "annotators never differ" if said is None else "the model agrees with every label"
         raise AnnostatError(f"{who}: there is no disagreement to share out")
     curve = Curve.of(losses)
-    observed = _numbers(curve, top)
+    observed = numbers_of(curve, top)
     codes = codes_of(used.cluster, len(losses))
     gini, worst_share, half = estimates_of(curve, top, codes, level)
     draw, law, source = _null_of(used, said, g)
@@ -140,24 +150,6 @@ def category_concentration(
             {"top": top, "level": level, "n_simulated": sets},
         ),
     )
-
-
-def _codes(predictions: Any, labels: Categories) -> IntArray:
-    """Return a model's classes as codes; one that no annotator uses is a class of its own."""
-    values = np.asarray(in_order("predictions", predictions, labels.items), dtype=object).ravel()
-    if len(values) != len(labels.codes):
-        raise AnnostatError(
-            f"predictions: {len(values)} answers for {len(labels.codes)} items; give one for each"
-        )
-    place = {c: i for i, c in enumerate(labels.classes)}
-    texts = ["" if v is None or v != v else label_text(v) for v in values]
-    if not any(t in place for t in texts):
-        others = sorted({t for t in texts if t})
-        raise AnnostatError(
-            f"predictions give no class of the labels: they have {shown(others)}, the labels have "
-            f"{shown(labels.classes)}"
-        )
-    return np.array([place.get(t, -1 if not t else len(place)) for t in texts], dtype=np.int64)
 
 
 def _differing(counts: IntArray) -> FloatArray:
@@ -201,14 +193,6 @@ def _clear_errors(
         f"annotator would on {expected:.1f} ({p_text(p)}, one-sided)"
     )
     return {"p_value": p, "verdict": told}
-
-
-def _numbers(curve: Curve, top: float) -> dict[str, float]:
-    return {
-        "gini": curve.gini,
-        "worst_share": float(curve.share(top)),
-        "half_of_error": curve.fraction(0.5),
-    }
 
 
 def _null_of(
@@ -257,25 +241,12 @@ def _against(
     for i in range(n_resamples):
         losses = draw()
         if losses.any():
-            c = Curve.of(losses)
-            sets[i] = np.r_[c.share(grid), c.gini, c.fraction(0.5)]
+            sets[i] = summary(Curve.of(losses), grid)
     mean = sets.mean(axis=0)
     done = Simulated(grid, mean, sets - mean, sets)
-    low, high = done.band(level)
-    spread = sets.std(axis=0, ddof=1)
-    expected = {
-        key: Estimate(
-            float(mean[j]),
-            float(spread[j]),
-            Interval(float(low[j]), float(high[j]), level, "range of simulated labels"),
-        )
-        for key, j in PLACES.items()
-    }
+    expected = done.ranges(level, "range of simulated labels")
     null = Null(law, source, {key: float(mean[j]) for key, j in PLACES.items()}, expected, done)
-    p = {
-        key: (1 + int((sets[:, PLACES[key]] >= observed[key] - 1e-12).sum())) / (n_resamples + 1)
-        for key in ("worst_share", "gini")
-    }
+    p = {key: done.p_value(observed[key], PLACES[key]) for key in ("worst_share", "gini")}
     note = "no interval: observed less expected"
     gap = {key: Estimate(observed[key] - expected[key].value, note=note) for key in p}
     share = p["worst_share"]

@@ -117,6 +117,15 @@ class Curve:
         return np.array(shares), np.array(ginis)
 
 
+def numbers_of(curve: Curve, top: float) -> dict[str, float]:
+    """Return the Gini, the share of the worst, and the fraction that holds half of the error."""
+    return {
+        "gini": curve.gini,
+        "worst_share": float(curve.share(top)),
+        "half_of_error": curve.fraction(0.5),
+    }
+
+
 def losses_of(errors: ArrayLike, loss: str, items: NDArray[np.object_] | None = None) -> FloatArray:
     """Return the losses of errors, checked: finite, non-negative, three or more, not all zero."""
     check_choice("loss", loss, LOSSES)

@@ -18,12 +18,14 @@ from annostat.concentration.curve import (
     codes_of,
     estimates_of,
     losses_of,
+    numbers_of,
     weights_of,
 )
 from annostat.concentration.laws import SHAPES, Gaussians, Law, law_gini, law_half, law_share
 from annostat.concentration.lists import overlap
 from annostat.concentration.null import (
     CORE,
+    PLACES,
     Both,
     Fitted,
     Simulated,
@@ -173,11 +175,7 @@ def concentration(
     if predictions is not None and rounds is None:
         raise AnnostatError("predictions are held against rounds: give both")
     curve = Curve.of(losses, w)
-    observed = {
-        "gini": curve.gini,
-        "worst_share": float(curve.share(top)),
-        "half_of_error": curve.fraction(0.5),
-    }
+    observed = numbers_of(curve, top)
     gini, worst_share, half = estimates_of(curve, top, codes, level)
     checks: list[Check] = [_dominance(curve)]
     null = excess = None
@@ -312,20 +310,9 @@ def _null(
     source: Both | Fitted | Law, words: str, done: Simulated, loss: str, top: float, level: float
 ) -> Null:
     """Put the simulated sets into words."""
-    low, high = done.band(level)
-    expected = done.expected
-    places = {"gini": -2, "worst_share": -3, "half_of_error": -1}
-    spread = done.gaps.std(axis=0, ddof=1)
-    ranges = {
-        key: Estimate(
-            float(expected[j]),
-            float(spread[j]),
-            Interval(float(low[j]), float(high[j]), level, "range of simulated noise"),
-        )
-        for key, j in places.items()
-    }
+    ranges = done.ranges(level, "range of simulated noise")
     if isinstance(source, (Both, Fitted)):
-        population = {key: float(done.law[j]) for key, j in places.items()}
+        population = {key: float(done.law[j]) for key, j in PLACES.items()}
         law = FAMILY if isinstance(source, Both) else describe(source.fit.model)
         return Null(law, words, population, ranges, done)
     population = {

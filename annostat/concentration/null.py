@@ -37,7 +37,7 @@ from annostat.noise.problem import make_problem
 from annostat.noise.result import NoiseFit, fit_problem
 from annostat.resampling.generators import as_generator
 from annostat.resampling.parallel import Progress
-from annostat.results.estimates import Estimate
+from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check, Provenance
 from annostat.results.text import p_text
 
@@ -46,6 +46,8 @@ PER_ERROR = 4.0  # steps of the lattice in the median error of real values
 WHOLE_MEDIAN = 25.0  # whole numbers whose median error is beyond are put on that lattice too
 WIDEST = 2000  # steps in the widest difference, at most
 N_WINDOWS = 6
+# Where the numbers of `summary` stand behind the shares at the grid, whose last is that of `top`.
+PLACES = {"gini": -2, "worst_share": -3, "half_of_error": -1}
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +81,19 @@ class Simulated:
         limits = np.quantile(self.gaps, [(1 - level) / 2, (1 + level) / 2], axis=0)
         low, high = np.clip(self.law + limits, 0.0, 1.0)
         return low, high
+
+    def ranges(self, level: float, method: str) -> dict[str, Estimate]:
+        """Return what noise gives on average, with the range in which it lies."""
+        low, high = self.band(level)
+        spread = self.gaps.std(axis=0, ddof=1)
+        return {
+            key: Estimate(
+                float(self.expected[j]),
+                float(spread[j]),
+                Interval(float(low[j]), float(high[j]), level, method),
+            )
+            for key, j in PLACES.items()
+        }
 
     def p_value(self, observed: float, which: int) -> float:
         """Return the one-sided p of an observed number: how often noise exceeds as much."""

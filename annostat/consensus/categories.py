@@ -181,7 +181,7 @@ def _dawid_skene(
     names = (ALL,) if labels.exchangeable else labels.names
     shape = curvature(said, n.astype(np.float64), fit, prior_moves=True)
     covariance = None if shape is None else _covariance(shape, where, n, labels)
-    units = int(labels.units.max()) + 1
+    units = labels.n_units
     how = f"sandwich, {units} {'items' if labels.cluster is None else 'clusters'}"
     spread = np.full((len(names), k), np.nan)
     of_prior = np.full(k, np.nan)
@@ -222,9 +222,8 @@ def _covariance(
     """Return the covariance of all parameters: the sandwich over items, or clusters."""
     if labels.cluster is None:
         return covariance_of(shape, shape.score, n.astype(np.float64))
-    units = labels.units
-    sums = np.zeros((int(units.max()) + 1, shape.score.shape[1]))
-    np.add.at(sums, units, shape.score[where])
+    sums = np.zeros((labels.n_units, shape.score.shape[1]))
+    np.add.at(sums, labels.units, shape.score[where])
     return covariance_of(shape, sums)
 
 

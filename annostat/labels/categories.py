@@ -247,6 +247,11 @@ class Categories(LabelSet):
         _, unit = np.unique(self.cluster.astype(str), return_inverse=True)
         return np.asarray(unit, dtype=np.int64)
 
+    @property
+    def n_units(self) -> int:
+        """Number of independent units."""
+        return int(self.units.max()) + 1
+
     @cached_property
     def order(self) -> IntArray:
         """Positions of the items in the order of their names."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,6 +86,17 @@ def new_figure(size: tuple[float, float]) -> tuple[Figure, Axes]:
 
     figure = NewFigure(figsize=size, layout="constrained")
     return figure, figure.subplots()
+
+
+def side_by_side(draw: Sequence[tuple[Callable[..., Any], Any]]) -> Figure:
+    """Return a figure with a panel for each function and the result that it draws."""
+    from matplotlib.figure import Figure as NewFigure
+
+    figure = NewFigure(figsize=(1.6 + 4.8 * len(draw), 4.0), layout="constrained")
+    panels = figure.subplots(1, len(draw), squeeze=False)[0]
+    for ax, (plot, result) in zip(panels, draw, strict=True):
+        plot(result, ax=ax)
+    return figure
 
 
 def shown(figure: Figure) -> Figure:

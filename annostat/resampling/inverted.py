@@ -16,7 +16,9 @@ from scipy.optimize import brentq
 
 from annostat.arrays import FloatArray
 from annostat.resampling.intervals import t_reach
+from annostat.results.estimates import Estimate, Interval
 
+METHOD = "inverted t and likelihood tests over {}, two half pseudo-items"
 HALF = 0.5  # weight of a pseudo-item
 NEAR = 1e-6  # how exactly a limit is found
 MOST_UNITS = 1000  # beyond these the two tests agree, and the first one is enough
@@ -105,6 +107,22 @@ def ratio_limits(
     if high < top and excess(high) < 0:
         high = top if excess(top) < 0 else float(brentq(excess, high, top, xtol=NEAR))
     return low, high
+
+
+def ratio_of(
+    o: FloatArray,
+    e: FloatArray,
+    *,
+    level: float,
+    units: str,
+    pseudo: tuple[tuple[float, float], ...] = (),
+    top: float = 2.0,
+) -> Estimate:
+    """Return u = Σo/Σe with its standard error and `ratio_limits`; e must not sum to 0."""
+    u = float(o.sum() / e.sum())
+    low, high = ratio_limits(o, e, level=level, pseudo=pseudo, top=top)
+    error = float(np.std(o - u * e, ddof=1) / e.mean() / math.sqrt(len(o))) if len(o) > 1 else None
+    return Estimate(u, error or None, Interval(low, high, level, METHOD.format(units)))
 
 
 def evidence(v: FloatArray, weight: FloatArray) -> float:

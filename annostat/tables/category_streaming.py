@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from annostat.labels.categories import MISSING, MOST_CLASSES, Categories, as_tex
 from annostat.labels.columns import as_labels
 from annostat.labels.layout import Layout, Roles
 from annostat.tables.files import reading, text_table
-from annostat.tables.streaming import SeenItems, text_batches
+from annostat.tables.streaming import SeenItems, read_each, text_batches
 
 BATCH_ROWS = 1 << 16  # text takes 50 bytes a cell
 
@@ -40,27 +39,22 @@ def stream_categories(
         roles.check([c.strip() for c in text.columns], long=False)
         kept = [c for c in (*roles.items, roles.by, roles.cluster) if c]
         batches = text_batches(path, text.options(kept), BATCH_ROWS)
-    with closing(batches):
-        while True:
-            with reading(path):
-                batch = next(batches, None)
-            if batch is None:
-                break
-            if layout is None:
-                layout = Layout.resolve(batch, roles, categories=True)
-                if layout.rater is not None:
-                    raise AnnostatError(
-                        "a long table this large cannot be read batch by batch: turn it into one "
-                        "column per rater"
-                    )
-                seen = SeenItems(layout.item, roles.by)
-            seen.add(batch)
-            coded.append(_codes(batch[layout.rounds].to_numpy(dtype=object), roles, place))
-            rows = np.array([f"row {start + 1} and on"] * len(batch), dtype=object)
-            for name, column in (("cluster", roles.cluster), ("stratum", roles.by)):
-                if column is not None:
-                    about[name].append(as_labels(batch[column], column, rows))
-            start += len(batch)
+    for batch in read_each(path, batches):
+        if layout is None:
+            layout = Layout.resolve(batch, roles, categories=True)
+            if layout.rater is not None:
+                raise AnnostatError(
+                    "a long table this large cannot be read batch by batch: turn it into one "
+                    "column per rater"
+                )
+            seen = SeenItems(layout.item, roles.by)
+        seen.add(batch)
+        coded.append(_codes(batch[layout.rounds].to_numpy(dtype=object), roles, place))
+        rows = np.array([f"row {start + 1} and on"] * len(batch), dtype=object)
+        for name, column in (("cluster", roles.cluster), ("stratum", roles.by)):
+            if column is not None:
+                about[name].append(as_labels(batch[column], column, rows))
+        start += len(batch)
     if layout is None or not start:
         raise AnnostatError(f"{path.name} has no rows")
     seen.refuse_duplicates()

@@ -252,18 +252,26 @@ def _batches(path: Path, roles: Roles) -> Generator[pd.DataFrame, None, None]:
             text = text_table(path)
             roles.check([c.strip() for c in text.columns], long=False)
             pieces = text_batches(path, text.options([c for c in (*roles.items, roles.by) if c]))
+    for frame in read_each(path, pieces):
+        if chosen is None:
+            yield frame
+        elif frame.columns.isin(chosen).sum() == len(chosen):
+            yield frame[chosen]
+        else:  # some of them are in the index that pandas stored
+            yield frame.reset_index()[chosen]
+
+
+def read_each(
+    path: Path, pieces: Generator[pd.DataFrame, None, None]
+) -> Generator[pd.DataFrame, None, None]:
+    """Yield the pieces of a table; what goes wrong while one is read is told of the file."""
     with closing(pieces):
         while True:
             with reading(path):  # not around the yield: its filters are not for the caller
                 frame = next(pieces, None)
             if frame is None:
                 return
-            if chosen is None:
-                yield frame
-            elif frame.columns.isin(chosen).sum() == len(chosen):
-                yield frame[chosen]
-            else:  # some of them are in the index that pandas stored
-                yield frame.reset_index()[chosen]
+            yield frame
 
 
 def text_batches(

@@ -17,11 +17,12 @@ from annostat.ceilings.categories import category_bounds
 from annostat.ceilings.category_result import CategoryBounds, Ceiling
 from annostat.ceilings.mixing import GAINS, Mixture, mixture_of
 from annostat.errors import AnnostatError, check_choice, check_level, shown
+from annostat.labels.answers import answers_of, codes_of
 from annostat.labels.categories import MISSING, Categories, label_text
 from annostat.labels.taking import in_order
 from annostat.resampling.generators import Rng, seed_of
 from annostat.resampling.intervals import t_interval, t_reach
-from annostat.resampling.inverted import ratio_limits
+from annostat.resampling.inverted import ratio_of
 from annostat.resampling.multiplicity import holm
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check, Provenance
@@ -36,7 +37,6 @@ from annostat.truth.category_result import (
     ScoreDifference,
 )
 
-METHOD = "inverted t and likelihood tests over {}, two half pseudo-items"
 ALPHA = 0.05
 MOST_SHOWN = 12  # classes whose calibration is listed
 COPIED = 20  # items that a copy must have been seen on
@@ -47,8 +47,7 @@ class _Answers:
     """What a model says of each item, beside the shares of the labels."""
 
     def __init__(self, labels: Categories, codes: IntArray) -> None:
-        self.labels, self.unit = labels, labels.units
-        self.n_units = int(self.unit.max()) + 1
+        self.labels, self.unit, self.n_units = labels, labels.units, labels.n_units
         self.answered = codes >= 0
         shares = labels.counts / labels.readings[:, None]
         n = np.arange(len(codes))
@@ -244,25 +243,18 @@ def _codes_of(
     name: str, given: Any, labels: Categories, base: Categories, positive: Any
 ) -> IntArray:
     """Return a model's classes as codes of the labels; -1 where it gives none."""
-    values = np.asarray(in_order(name, given, labels.items), dtype=object).ravel()
-    if len(values) != len(labels.codes):
+    texts = answers_of(name, given, labels)
+    others = {t for t in texts if t and t not in labels.classes}
+    of_base = positive is None and others & set(base.classes)
+    classes = (base if of_base else labels).classes
+    if not any(t in classes for t in texts):
         raise AnnostatError(
-            f"model {name!r} has {len(values)} answers for {len(labels.codes)} items"
+            f"model {name!r} gives no class of the labels: it has {shown(sorted(others))}, they "
+            f"have {shown(labels.classes)}"
         )
-    place = {c: i for i, c in enumerate(labels.classes)}
-    texts = ["" if v is None or v != v else label_text(v) for v in values]
-    others = sorted({t for t in texts if t and t not in place})
-    if others and positive is None and set(others) & set(base.classes):
-        place, others = {c: i for i, c in enumerate(base.classes)}, []
-    if not any(t in place for t in texts):
-        raise AnnostatError(
-            f"model {name!r} gives no class of the labels: it has {shown(others)}, they have "
-            f"{shown(labels.classes)}"
-        )
-    codes = np.array([place.get(t, MISSING if not t else len(place)) for t in texts])
+    codes = codes_of(texts, classes)
     if positive is None or labels is base:
-        # A class that only the model uses is wrong for every label.
-        return np.asarray(codes, dtype=np.int64)
+        return codes
     wanted = positive if isinstance(positive, (list, tuple, set, frozenset)) else [positive]
     yes = np.isin(np.array([*labels.classes, ""]), [label_text(w) for w in wanted])
     return np.where(codes < 0, MISSING, yes[np.maximum(codes, 0)]).astype(np.int64)
@@ -316,12 +308,9 @@ def _score(answer: _Answers, metric: str, level: float) -> Estimate:
     o, e, pseudo = answer.ratio(metric)
     if not e.sum() > 0:
         return Estimate(math.nan, note="undefined: neither model nor labels are of the class")
-    u = float(o.sum() / e.sum())
     top = 2.0 if metric == "kappa" else 1.0
-    low, high = ratio_limits(o, e, level=level, pseudo=pseudo, top=top)
     units = "items" if answer.n_units == len(answer.unit) else "clusters"
-    error = float(np.std(o - u * e, ddof=1) / e.mean() / math.sqrt(len(o))) if len(o) > 1 else None
-    return Estimate(1 - u, error or None, Interval(1 - high, 1 - low, level, METHOD.format(units)))
+    return ratio_of(o, e, level=level, units=units, pseudo=pseudo, top=top).complement()
 
 
 def _copy_of(labels: Categories, answer: _Answers) -> str:
@@ -422,8 +411,7 @@ def excess_brier(labels: Categories, proba: FloatArray, *, level: float = 0.95) 
     square = (proba * proba).sum(axis=1)
     each = k * square - 2 * (proba * r).sum(axis=1) + k  # Σ_j ‖f − z_j‖²
     u = ((whole * whole).sum(axis=1) - each) / (k * (k - 1))
-    unit = labels.units
-    n = int(unit.max()) + 1
+    unit, n = labels.units, labels.n_units
     sums, sizes = np.bincount(unit, u, n), np.bincount(unit, minlength=n).astype(np.float64)
     value = float(u.mean())
     extra = np.array([float(((proba - e) ** 2).sum(axis=1).mean()) for e in np.eye(proba.shape[1])])

@@ -19,7 +19,7 @@ from annostat.arrays import FloatArray, IntArray
 from annostat.errors import check_count, check_level
 from annostat.labels.categories import Categories
 from annostat.resampling.intervals import t_reach
-from annostat.resampling.inverted import ratio_limits
+from annostat.resampling.inverted import METHOD, ratio_limits
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Result
 from annostat.results.sections import Section
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 BINS = 10
 FEWEST = 10  # items of a bin
-METHOD = "inverted t and likelihood tests over units, two half pseudo-items"
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +194,7 @@ def calibrated(
     k = labels.readings.astype(np.float64)
     r = labels.counts[:, q].astype(np.float64)
     bins = _bins(f, check_count("n_bins", n_bins, low=1))
-    unit = labels.units
-    n_units = int(unit.max()) + 1
+    unit, n_units = labels.units, labels.n_units
     both = (r * (r - 1)) / (k * (k - 1))  # both of two labels, without bias for p²
     square = f * f - 2 * f * r / k + both
     n_bins = int(bins.max()) + 1
@@ -209,7 +207,7 @@ def calibrated(
         mean = float(o.sum() / e.sum())
         top = float(e.mean())
         low, high = ratio_limits(o, e, level=level, pseudo=((0.0, top), (top, top)), top=1.0)
-        share = Estimate(mean, None, Interval(low, high, level, METHOD))
+        share = Estimate(mean, None, Interval(low, high, level, METHOD.format("units")))
         # Mean of p² less the square of the mean of p, which has the noise of the bin.
         error = float(((o - mean * e) ** 2).sum()) / e.sum() ** 2
         spread = math.sqrt(max(float(both[inside].mean()) - mean**2 + error, 0.0))
