@@ -14,11 +14,17 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from analysis.build_lidc import write_gzip
-from annostat.datasets.lidc_database import MAX_READERS, group_readings, opened, read_tables
+from annostat.datasets.lidc_database import (
+    MAX_READERS,
+    group_readings,
+    opened,
+    outlines_of,
+    points_of,
+    read_tables,
+)
 from annostat.errors import AnnostatError
 
 FILE_NAME = "lidc_findings.csv.gz"
@@ -27,12 +33,7 @@ FILE_NAME = "lidc_findings.csv.gz"
 def findings_of(database: Path) -> pd.DataFrame:
     """Return one row for each reading of a nodule, and one for each scan without any."""
     scans, annotations, contours, _ = read_tables(database)
-    outlines: dict[int, list[np.ndarray]] = {}
-    for row in contours.to_dict("records"):
-        xy = np.array(str(row["coords"]).replace("\n", ",").split(","), dtype=np.int64)
-        xy = xy.reshape(-1, 2)
-        z = np.full(len(xy), float(row["image_z_position"]))
-        outlines.setdefault(int(row["annotation_id"]), []).append(np.c_[xy, z])
+    outlines = outlines_of(contours)
     readings = {int(str(scan)): list(part["id"]) for scan, part in annotations.groupby("scan_id")}
     rows: list[dict[str, object]] = []
     of_patient: dict[str, int] = {}
@@ -42,9 +43,7 @@ def findings_of(database: Path) -> pd.DataFrame:
         of_patient[patient] = of_patient.get(patient, 0) + 1
         about = {"patient_id": patient, "scan": f"{patient}/{of_patient[patient]}"}
         pixel = float(scan["pixel_spacing"])
-        points = [
-            np.concatenate(outlines[i]) * (pixel, pixel, 1.0) for i in readings.get(scan["id"], [])
-        ]
+        points = [points_of(outlines[i], pixel) for i in readings.get(scan["id"], [])]
         groups = group_readings(points, float(scan["slice_thickness"])) if points else []
         empty = True
         for group in groups:

@@ -34,6 +34,8 @@ __all__ = [
     "group_readings",
     "min_distance",
     "opened",
+    "outlines_of",
+    "points_of",
     "read_lidc",
     "read_tables",
 ]
@@ -157,12 +159,7 @@ def build(database: Path) -> LidcDatabase:
     import pandas as pd
 
     scans, annotations, contours, zvals = read_tables(database)
-    outlines: dict[int, list[Outline]] = {}
-    for row in contours.to_dict("records"):
-        words = str(row["coords"]).replace("\n", ",").split(",")
-        xy = np.array(words, dtype=np.int64).reshape(-1, 2)
-        outline = Outline(bool(row["inclusion"]), float(row["image_z_position"]), xy)
-        outlines.setdefault(int(row["annotation_id"]), []).append(outline)
+    outlines = outlines_of(contours)
     slices_of = {
         int(str(scan)): np.unique(z.to_numpy()) for scan, z in zvals.groupby("scan_id")["val"]
     }
@@ -181,10 +178,7 @@ def build(database: Path) -> LidcDatabase:
         pixel_mm = float(scan["pixel_spacing"])
         slices = slices_of[scan["id"]]
         spacing_mm = float(np.median(np.diff(slices)))
-        points = [
-            np.concatenate([np.c_[o.xy * pixel_mm, np.full(len(o.xy), o.z_mm)] for o in reading])
-            for reading in drawn
-        ]
+        points = [points_of(reading, pixel_mm) for reading in drawn]
         for group in group_readings(points, float(scan["slice_thickness"])):
             # Every group takes a number, also one that is left out: identifiers stay the same
             # if the rule of what to keep ever changes.
@@ -234,6 +228,22 @@ def read_tables(
             ),
             query("SELECT scan_id, val FROM zvals"),
         )
+
+
+def outlines_of(contours: pd.DataFrame) -> dict[int, list[Outline]]:
+    """Return the outlines of each reading, by its number in the database."""
+    outlines: dict[int, list[Outline]] = {}
+    for row in contours.to_dict("records"):
+        words = str(row["coords"]).replace("\n", ",").split(",")
+        xy = np.array(words, dtype=np.int64).reshape(-1, 2)
+        outline = Outline(bool(row["inclusion"]), float(row["image_z_position"]), xy)
+        outlines.setdefault(int(row["annotation_id"]), []).append(outline)
+    return outlines
+
+
+def points_of(outlines: Sequence[Outline], pixel_mm: float) -> NDArray[np.float64]:
+    """Return the points of a reading's outlines in mm, of shape (n_points, 3)."""
+    return np.concatenate([np.c_[o.xy * pixel_mm, np.full(len(o.xy), o.z_mm)] for o in outlines])
 
 
 def measure(
