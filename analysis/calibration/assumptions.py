@@ -6,17 +6,16 @@ how often a 95% interval held the truth (the mean over designs, and the least an
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
+from analysis.calibration.page import placed
 from annostat.files import write_text
 
 PAGE = Path("docs/assumptions.md")
 STUDIES = Path("docs/studies")
-MARKED = re.compile(r"(<!-- table: raters -->\n).*?(<!-- end of table -->)", re.DOTALL)
 GAUSS, HEAVY, SKEW, SHARED = r"gauss|laplace", "t3", "skew", "shared"
 ALIKE = r"(?!.*(bias|ratio))"
 
@@ -297,7 +296,7 @@ def filled(text: str, table: pd.DataFrame) -> str:
         held = "; ".join(h.told(table) for h in row.holds)
         lines.append(f"| {row.raters} | {row.shows} | {row.printed} | {held} |")
     body = "\n".join(lines)
-    return MARKED.sub(lambda m: f"{m[1]}\n{body}\n\n{m[2]}", text)
+    return placed(text, "raters", body)
 
 
 def results() -> pd.DataFrame:

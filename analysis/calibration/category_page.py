@@ -8,14 +8,14 @@ The file is what ``python -m analysis.calibration.categories classes dawid-skene
 from __future__ import annotations
 
 import math
-import re
 from pathlib import Path
 
 import pandas as pd
 
+from analysis.calibration.page import placed
+
 PAGE = Path("docs/suites.md")
 RESULTS = Path("docs/studies/categories.csv")
-MARKED = re.compile(r"(<!-- classes -->\n).*?(<!-- end of classes -->)", re.DOTALL)
 CLASSES = {
     "agreement": "interval: agreement",
     "Fleiss' κ": "interval: fleiss",
@@ -57,7 +57,7 @@ def table(results: pd.DataFrame) -> str:
 
 def filled(page: str, results: pd.DataFrame) -> str:
     """Return the page with its table made anew."""
-    return MARKED.sub(lambda found: f"{found[1]}{table(results)}\n\n{found[2]}", page)
+    return placed(page, "classes", table(results))
 
 
 def main() -> None:

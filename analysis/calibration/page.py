@@ -488,6 +488,13 @@ TABLES = {
 }
 
 
+def placed(page: str, name: str, body: str) -> str:
+    """Return a page with one of its tables made anew."""
+    return MARKED.sub(
+        lambda found: f"{found[1]}\n{body}\n\n{found[3]}" if found[2] == name else found[0], page
+    )
+
+
 def filled(page: str, results: pd.DataFrame) -> str:
     """Return the page with its tables made anew, between the markers that name them."""
     return MARKED.sub(
