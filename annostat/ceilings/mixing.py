@@ -21,20 +21,22 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq, linprog, nnls
+from scipy.optimize import brentq, nnls
 from scipy.special import gammaln, xlogy
 
 from annostat.arrays import FloatArray, IntArray
+from annostat.ceilings.certificates import (
+    PENALTY,
+    Certificates,
+    Extreme,
+    Grids,
+)
 from annostat.errors import AnnostatError, check_count
 from annostat.labels.categories import Categories
 from annostat.resampling.generators import Rng, as_generator
 from annostat.resampling.intervals import t_reach
 from annostat.resampling.inverted import evidence, refuted_from
 
-REACH = 6.0  # bound on the values of φ
-PENALTY = 1.25  # of φ's spread, in half-widths of the interval
-LOOSE = 1e4  # bound on the multipliers of a bracket
-PLAIN: Any = {"presolve": False}  # small programmes: it costs more than it saves
 NEAR = 1e-3  # how exactly a limit is found
 STEPS = 25  # most programmes for one end of a bracket
 Gainer = Callable[[float, FloatArray, float], FloatArray]
@@ -264,6 +266,7 @@ class Mixture:
         self.pi = float(counts @ cells.share / counts.sum())
         self.rough = counts / counts.sum()
         self.half = halves_of(cells.unit, cells.cell, len(cells.size), rng)
+        self._by_reach: dict[float, Certificates] = {}
 
     @cached_property
     def whole(self) -> FloatArray:
@@ -293,22 +296,16 @@ class Mixture:
         """Return one end: the root of one law after the other, each the best at the last root."""
         pi = float(whole @ self.cells.share)
         theta = gain.low if side > 0 else gain.high
+        law, p = Extreme(self.law, whole), self.coarse
         for _ in range(STEPS):
-            # With the place where g bends on the grid, the programme is exact there.
-            p = np.r_[self.coarse, gain.cut(theta, pi)]
-            g = gain.at(theta, p, pi)
-            # The dual always has a solution; its multipliers are the law's weights.
-            found = solved(
-                -whole,
-                A_ub=np.hstack([self.law, self.cells.law(p[-1:])]).T,
-                b_ub=-side * g,
-                bounds=(-LOOSE, LOOSE),
-            )
-            if found is None:
+            # With the places where g bends on the grid, the programme is exact there.
+            bend = np.array([gain.cut(theta, pi)])
+            law.add(self.cells.law(bend)[:, 0])
+            p = np.r_[p, bend]
+            weights = law.weights(-side * gain.at(theta, p, pi))
+            if weights is None:
                 return gain.high if side > 0 else gain.low
-            weights = -found.ineqlin.marginals
-            weights = weights / weights.sum()
-            new = best_score(weights, gain, p, pi)
+            new = best_score(weights / weights.sum(), gain, p, pi)
             if abs(new - theta) < 1e-7:
                 break
             theta = new
@@ -333,7 +330,7 @@ class Mixture:
         def excess(theta: float) -> float:
             return self.statistic(gain, theta, side, reach) - reach
 
-        # The half counts may refute the bracket's end a little.
+        self._certificates(reach).forget()
         step = reach / math.sqrt(self.cells.n_units)
         return refuted_from(excess, near, far, step=step, xtol=NEAR)
 
@@ -350,74 +347,50 @@ class Mixture:
             What each item adds to E g_θ if the other model answers: 0 on average at its own score.
         """
         c = self.cells
-        phi = self._duals(gain, theta, side, reach)
+        phi = self._phi(gain, theta, side, reach)
         value = np.bincount(c.unit, phi[self.half, c.cell] + side * of, c.n_units)
         held = np.maximum(c.counts, 1)
         mean = np.where(c.counts > 0, np.bincount(c.cell, of, len(c.size)) / held, float(of.mean()))
-        return self._root(value, phi.mean(axis=0) + side * mean)
+        return self._root(value, phi.mean(axis=0) + side * mean, np.ones(c.n_units))
 
     def statistic(self, gain: Gain, theta: float, side: int, reach: float) -> float:
         """Return the evidence that the best score lies above θ (side -1) or below it (side 1)."""
         c = self.cells
-        phi = self._duals(gain, theta, side, reach)
+        phi = self._phi(gain, theta, side, reach)
         extra = np.zeros(len(c.size))
         if gain.influence is not None:
             yes = float(self.rough @ (c.share >= gain.cut(theta, self.pi)))
             extra = gain.influence(theta, yes, self.pi) * -side * (c.share - self.pi)
+        if c.n_units == c.n_items:  # items of a cell and a half are alike
+            return self._root((phi + extra).ravel(), phi.mean(axis=0) + extra, self._held)
         value = np.bincount(c.unit, phi[self.half, c.cell] + extra[c.cell], c.n_units)
-        return self._root(value, phi.mean(axis=0) + extra)
+        return self._root(value, phi.mean(axis=0) + extra, np.ones(c.n_units))
 
-    def _duals(self, gain: Gain, theta: float, side: int, reach: float) -> FloatArray:
-        """Return φ for each half of the units, of shape (2, n_cells), certified on the fine grid.
-
-        φ is best at the fitted counts h of the other half: largest h·φ − penalty·h|φ − c| with
-        Σ φ P ≤ g and |φ| ≤ REACH. The dual of that programme has a row for each cell in place of
-        one for each point of the grid: h is made of laws at the cost g, of a spread within the
-        penalty, and of what is left at the cost REACH. Both halves are solved in one call, most of
-        which is not solving.
-        """
-        g = -side * gain.at(theta, self.coarse, self.pi)
-        fine = -side * gain.at(theta, self.fine, self.pi)
-        penalty = PENALTY * reach / math.sqrt(self.cells.n_units)
-        m, points = self.law.shape
-        free = np.array([[0.0, np.inf]])
-        bounds = [
-            part
-            for h in self.halves
-            for part in (
-                free.repeat(points, axis=0),
-                np.column_stack([-penalty * h, penalty * h]),
-                free.repeat(2 * m, axis=0),
-            )
-        ]
-        found = solved(
-            np.tile(np.r_[g, np.zeros(m), np.full(2 * m, REACH)], 2),
-            A_eq=self._both_halves,
-            b_eq=np.concatenate([np.r_[h, 0.0] for h in self.halves]),
-            bounds=np.vstack(bounds).tolist(),
+    def _phi(self, gain: Gain, theta: float, side: int, reach: float) -> FloatArray:
+        """Return φ for each half of the units, of shape (2, n_cells)."""
+        return self._certificates(reach).best(
+            -side * gain.at(theta, self.coarse, self.pi), -side * gain.at(theta, self.fine, self.pi)
         )
-        if found is None:  # a constant below g says nothing, and is valid
-            return np.full((2, m), float(fine.min()))
-        phi = np.asarray(found.eqlin.marginals, dtype=np.float64).reshape(2, -1)[:, :m]
-        miss = np.maximum((phi @ self.fine_law - fine).max(axis=1), 0.0)
-        return np.asarray(phi - miss[:, None])
+
+    def _certificates(self, reach: float) -> Certificates:
+        """Return the programmes of a reach; they are kept for the next value of θ."""
+        if reach not in self._by_reach:
+            penalty = PENALTY * reach / math.sqrt(self.cells.n_units)
+            grids = Grids(self.law, self.fine_law)
+            self._by_reach[reach] = Certificates(grids, self.halves, penalty)
+        return self._by_reach[reach]
 
     @cached_property
-    def _both_halves(self) -> FloatArray:
-        """What laws, spread and rest add to the counts of cells, for two halves."""
-        m, points = self.law.shape
-        unit = np.eye(m)
-        total = np.r_[np.zeros(points), np.ones(m), np.zeros(2 * m)]
-        half = np.vstack([np.hstack([self.law, unit, unit, -unit]), total])
-        none = np.zeros_like(half)
-        return np.asarray(np.block([[half, none], [none, half]]))
+    def _held(self) -> FloatArray:
+        """Items of each half in each cell, half after half."""
+        m = len(self.cells.size)
+        return np.bincount(self.half * m + self.cells.cell, minlength=2 * m).astype(np.float64)
 
-    def _root(self, value: NDArray[Any], of_cell: FloatArray) -> float:
+    def _root(self, value: NDArray[Any], of_cell: FloatArray, weight: FloatArray) -> float:
         """Return the evidence of units' values, and of the half counts of cells."""
         c = self.cells
         size = c.n_items / c.n_units
-        weight = np.r_[np.ones(c.n_units), c.half_counts / size]
-        return evidence(np.r_[value, of_cell * size], weight)
+        return evidence(np.r_[value, of_cell * size], np.r_[weight, c.half_counts / size])
 
 
 def two_classes(
@@ -438,16 +411,6 @@ def mixture_of(labels: Categories, rng: Rng = 0) -> Mixture:
     clustered = labels.cluster is not None
     cells = Cells.of(labels.counts[:, 1], labels.readings, labels.units if clustered else None)
     return Mixture(cells, rng=rng)
-
-
-def solved(cost: FloatArray, **programme: Any) -> Any:
-    """Return the solution of a programme, by another way where the first one fails; else None."""
-    for method, options in (("highs", PLAIN), ("highs", {}), ("highs-ipm", {})):
-        found: Any = linprog(cost, method=method, options=options, **programme)  # type: ignore[call-overload]
-        told = (found.x, found.ineqlin.marginals, found.eqlin.marginals)
-        if found.status == 0 and all(part is not None for part in told):
-            return found
-    return None
 
 
 def best_score(weights: FloatArray, gain: Gain, p: FloatArray, pi: float) -> float:

@@ -20,13 +20,19 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
-from scipy.optimize import brentq, linprog, nnls
+from scipy.optimize import brentq, nnls
 
 from annostat.arrays import FloatArray, IntArray
-from annostat.ceilings.mixing import LOOSE, NEAR, PENALTY, PLAIN, REACH, STEPS, binomial
+from annostat.ceilings.certificates import (
+    PENALTY,
+    Extreme,
+    certificate_costs,
+    certificate_programme,
+)
+from annostat.ceilings.mixing import NEAR, STEPS, binomial
+from annostat.ceilings.programme import Programme
 from annostat.resampling.intervals import t_reach
 from annostat.resampling.inverted import evidence, refuted_from
 
@@ -99,6 +105,7 @@ class SeenMixture:
     def __init__(self, seen: Seen) -> None:
         self.seen = seen
         self.coarse = seen.law(COARSE)
+        self._by_size: dict[tuple[int, float], Programme] = {}
 
     @cached_property
     def fitted(self) -> FloatArray:
@@ -125,16 +132,12 @@ class SeenMixture:
 
     def _end(self, gain: Gain, side: int, free: float, high: float) -> float:
         theta = 0.0 if side > 0 else high
+        law = Extreme(self.coarse, self.fitted)
         for _ in range(STEPS):
-            found = linprog(
-                -self.fitted,
-                A_ub=self.coarse.T,
-                b_ub=-side * gain(theta, COARSE) / COARSE,
-                bounds=(-LOOSE, LOOSE),
-                method="highs",
-                options=PLAIN,
-            )
-            mass = -found.ineqlin.marginals / COARSE
+            weights = law.weights(-side * gain(theta, COARSE) / COARSE)
+            if weights is None:
+                return high if side > 0 else 0.0
+            mass = weights / COARSE
 
             def f(th: float, mass: FloatArray = mass) -> float:
                 return float(mass @ gain(th, COARSE)) + free
@@ -171,6 +174,8 @@ class SeenMixture:
         def excess(theta: float) -> float:
             return self.statistic(gain, theta, side, reach, free) - reach
 
+        for programme in self._by_size.values():
+            programme.forget()
         return refuted_from(excess, near, far, step=reach / math.sqrt(n), xtol=NEAR)
 
     def statistic(
@@ -197,23 +202,19 @@ class SeenMixture:
     ) -> FloatArray:
         """Return φ(1), ..., φ(k): the best at the fitted counts, certified on the fine grid."""
         x = np.arange(1, k + 1)
-        share = (h + 1e-9) / (h + 1e-9).sum()
-        penalty = PENALTY * reach / math.sqrt(max(self.seen.n_findings, 1.0))
-        law = binomial(x, k, COARSE) / COARSE
-        unit = np.eye(k)
-        rows = [np.hstack([law.T, np.zeros((len(COARSE), k))])]
-        rows += [np.hstack([unit, -unit]), np.hstack([-unit, -unit])]
-        bounds: list[Any] = [(-REACH, REACH)] * k + [(0, None)] * k
-        found = linprog(
-            np.r_[-share, penalty * share],
-            A_ub=np.vstack(rows),
-            b_ub=np.r_[-side * gain(theta, COARSE) / COARSE, np.zeros(2 * k)],
-            bounds=bounds,
-            method="highs",
-            options=PLAIN,
+        found = self._programme(k, h, reach).solve(
+            certificate_costs(-side * gain(theta, COARSE) / COARSE, k)
         )
-        solved = np.zeros(2 * k) if found.x is None else found.x  # any φ may be certified
-        phi = np.asarray(solved, dtype=np.float64)[:k]
+        phi = np.zeros(k) if found is None else found.multipliers  # any φ may be certified
         over = (phi @ binomial(x, k, FINE) + side * gain(theta, FINE)) / FINE
         # Σ_x (x/k) B(x; k, p) = p: this takes the worst violation off for every p.
         return np.asarray(phi - max(float(over.max()), 0.0) * x / k)
+
+    def _programme(self, k: int, h: FloatArray, reach: float) -> Programme:
+        """Return the programme of k readers; it is kept for the next value of θ."""
+        if (k, reach) not in self._by_size:
+            share = (h + 1e-9) / (h + 1e-9).sum()
+            penalty = PENALTY * reach / math.sqrt(max(self.seen.n_findings, 1.0))
+            law = binomial(np.arange(1, k + 1), k, COARSE) / COARSE
+            self._by_size[k, reach] = certificate_programme(law, share, penalty, centred=False)
+        return self._by_size[k, reach]

@@ -24,15 +24,13 @@ import numpy as np
 from scipy.special import gammaln, xlogy
 
 from annostat.arrays import FloatArray, IntArray
-from annostat.ceilings.mixing import (
-    LOOSE,
-    NEAR,
+from annostat.ceilings.certificates import (
     PENALTY,
-    REACH,
-    halves_of,
-    root_between,
-    solved,
+    Certificates,
+    Extreme,
+    Grids,
 )
+from annostat.ceilings.mixing import NEAR, halves_of, root_between
 from annostat.labels.categories import Categories
 from annostat.resampling.generators import Rng
 from annostat.resampling.intervals import t_reach
@@ -86,6 +84,7 @@ class Simplex:
         self.grades = np.arange(self.k_classes) / (self.k_classes - 1)
         self.mu = float(self.rough @ (self.cells @ self.grades / sizes))
         self.half = halves_of(self.unit, self.cell, m, rng)
+        self._by_reach: dict[float, Certificates] = {}
 
     def law_of(self, p: FloatArray) -> FloatArray:
         """Return P(cell | p), of shape (n_cells, len(p))."""
@@ -143,14 +142,13 @@ class Simplex:
         sizes = self.cells.sum(axis=1)
         mu = float(self.whole @ (self.cells @ self.grades / sizes))
         mu /= float(self.whole.sum())
+        law = Extreme(self.law, self.whole)
         for _ in range(ROUNDS):
             g = self.gain(metric, theta, self.coarse, mu)
-            found = solved(-self.whole, A_ub=self.law.T, b_ub=-side * g, bounds=(-LOOSE, LOOSE))
-            if found is None:
+            weights = law.weights(-side * g)
+            if weights is None:
                 return top if side > 0 else bottom
-            weights = np.maximum(-found.ineqlin.marginals, 0.0)
-            weights = weights / weights.sum()
-            new = self.best(metric, weights, self.coarse, mu)
+            new = self.best(metric, weights / weights.sum(), self.coarse, mu)
             if abs(new - theta) < 1e-7:
                 break
             theta = new
@@ -181,6 +179,7 @@ class Simplex:
         def excess(theta: float) -> float:
             return self.statistic(metric, theta, side, reach) - reach
 
+        self._certificates(reach).forget()
         step = reach / math.sqrt(self.n_units)
         return refuted_from(excess, near, far, step=step, xtol=NEAR)
 
@@ -188,29 +187,19 @@ class Simplex:
         """Return the evidence that the best score lies above θ (side -1) or below it (side 1)."""
         g = -side * self.gain(metric, theta, self.coarse)
         fine = -side * self.gain(metric, theta, self.fine)
-        penalty = PENALTY * reach / math.sqrt(self.n_units)
-        phi = np.array([self.dual(h, g, fine, penalty) for h in self.halves])
+        phi = self._certificates(reach).best(g, fine)
         value = np.bincount(self.unit, phi[self.half, self.cell], self.n_units)
         size = self.n_items / self.n_units
         weight = np.r_[np.ones(self.n_units), self.half_counts / size]
         return evidence(np.r_[value, phi.mean(axis=0) * size], weight)
 
-    def dual(self, h: FloatArray, g: FloatArray, fine: FloatArray, penalty: float) -> FloatArray:
-        """Return φ: the best at the fitted counts h, certified on the fine grid."""
-        m = len(h)
-        above = np.hstack([self.law.T, np.zeros((len(g), m + 1))])
-        one, unit = np.ones((m, 1)), np.eye(m)
-        spread = np.vstack([np.hstack([unit, -one, -unit]), np.hstack([-unit, one, -unit])])
-        found = solved(
-            np.r_[-h, 0.0, penalty * h],
-            A_ub=np.vstack([above, spread]),
-            b_ub=np.r_[g, np.zeros(2 * m)],
-            bounds=[(-REACH, REACH)] * m + [(None, None)] + [(0, None)] * m,
-        )
-        if found is None:  # a constant below g says nothing, and is valid
-            return np.full(m, float(fine.min()))
-        phi = np.asarray(found.x, dtype=np.float64)[:m]
-        return np.asarray(phi - max(float((phi @ self.fine_law - fine).max()), 0.0))
+    def _certificates(self, reach: float) -> Certificates:
+        """Return the programmes of a reach; they are kept for the next value of θ."""
+        if reach not in self._by_reach:
+            penalty = PENALTY * reach / math.sqrt(self.n_units)
+            grids = Grids(self.law, self.fine_law)
+            self._by_reach[reach] = Certificates(grids, self.halves, penalty)
+        return self._by_reach[reach]
 
 
 def all_cells(labels: Categories) -> tuple[IntArray, IntArray]:

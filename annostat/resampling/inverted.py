@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 from scipy.optimize import brentq
@@ -147,15 +148,16 @@ def refuted_from(
     xtol : float
         How exactly the value is found.
     """
-    if excess(near) > 0:
+    known = cache(excess)  # an excess may take long, and the search asks twice for its ends
+    if known(near) > 0:
         return near
     side = 1 if far > near else -1
     inner = near
     while abs(far - inner) > xtol:
         outer = inner + side * step
         outer = far if (outer - far) * side > 0 else outer
-        if excess(outer) > 0:
-            return float(brentq(excess, inner, outer, xtol=xtol))
+        if known(outer) > 0:
+            return float(brentq(known, inner, outer, xtol=xtol))
         inner, step = outer, 2 * step
     return far
 
@@ -182,5 +184,7 @@ def likelihood_root(v: FloatArray, weight: FloatArray) -> float:
     def slope(x: float) -> float:
         return float((weight * v / (1 + x * v)).sum())
 
+    if slope(0.0) <= 0:  # the mean is 0 but for rounding
+        return 0.0
     best = brentq(slope, 0.0, top) if slope(top) < 0 else top
     return math.sqrt(max(2 * float((weight * np.log1p(best * v)).sum()), 0.0))
