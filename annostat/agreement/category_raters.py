@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from annostat.arrays import FloatArray
 from annostat.labels.categories import Categories
-from annostat.resampling.hotelling import hotelling
+from annostat.resampling.hotelling import hotelling_of
 from annostat.resampling.multiplicity import holm
 from annostat.results.result import Check
 from annostat.results.text import p_text
 
 ALPHA = 0.05
+PART = 1 << 16  # items whose vectors are held at once
 FEW = 10  # complete items below which nothing is tested
 
 
@@ -57,12 +60,20 @@ def rater_tests(labels: Categories) -> RaterTests:
     if len(whole.codes) < FEW:
         text = "Whether raters are alike cannot be looked at: few items have a label of all."
         return RaterTests(False, spread, (Check("equal_raters", None, text),))
-    one_hot = (whole.codes[:, :, None] == np.arange(n_classes - 1)).astype(np.float64)
-    marginal = (one_hot[:, 1:] - one_hot[:, :1]).reshape(len(one_hot), -1)
+    first, second = (np.array(side) for side in zip(*pairs, strict=True))
+
+    def marginal(codes: NDArray[np.int16]) -> FloatArray:
+        one_hot = codes[:, :, None] == np.arange(n_classes - 1)
+        apart = np.subtract(one_hot[:, 1:], one_hot[:, :1], dtype=np.float64)
+        return np.asarray(apart.reshape(len(codes), -1))
+
+    def alike(codes: NDArray[np.int16]) -> FloatArray:
+        same = codes[:, first] == codes[:, second]
+        return np.asarray(np.subtract(same[:, 1:], same[:, :-1], dtype=np.float64))
+
     p_values = {"shares": _equal_to_zero(marginal, whole)}
     if k >= 3:
-        same = np.column_stack([whole.codes[:, a] == whole.codes[:, b] for a, b in pairs])
-        p_values["pairs"] = _equal_to_zero(np.diff(same.astype(np.float64), axis=1), whole)
+        p_values["pairs"] = _equal_to_zero(alike, whole)
     known = {name: p for name, p in p_values.items() if p is not None}
     if not known:
         text = "Whether raters are alike cannot be looked at: too few independent items."
@@ -81,7 +92,8 @@ def rater_tests(labels: Categories) -> RaterTests:
             f"({p_text(p)})"
         )
     else:
-        rates = {pair: float(v) for pair, v in zip(pairs, same.mean(axis=0), strict=True)}
+        of = whole.codes.T
+        rates = {(a, b): float((of[a] == of[b]).mean()) for a, b in pairs}
         a, b = max(rates, key=lambda pair: rates[pair])
         c, d = min(rates, key=lambda pair: rates[pair])
         names = labels.names
@@ -94,15 +106,41 @@ def rater_tests(labels: Categories) -> RaterTests:
     return RaterTests(True, spread, (Check("equal_raters", False, text, None, p),))
 
 
-def _equal_to_zero(d: FloatArray, labels: Categories) -> float | None:
-    """Return the p-value of "the means are 0", of sums over clusters; None if it has none."""
+def _equal_to_zero(
+    vectors: Callable[[NDArray[np.int16]], FloatArray], labels: Categories
+) -> float | None:
+    """Return the p-value of "the means are 0", of sums over clusters; None if it has none.
+
+    `vectors` are those of items' codes; those of all items at once would take much memory.
+    """
+    parts = [slice(i, i + PART) for i in range(0, len(labels.codes), PART)]
+    each: Iterable[FloatArray]
     if labels.cluster is not None:
-        d = np.column_stack([np.bincount(labels.units, column) for column in d.T])
-    moving = d.std(axis=0) > 0
+        n, each = labels.n_units, [_over_units(vectors, labels, parts)]
+    else:
+        n, each = len(labels.codes), (vectors(labels.codes[part]) for part in parts)
+    width = vectors(labels.codes[:1]).shape[1]
+    total, products = np.zeros(width), np.zeros((width, width))
+    for d in each:
+        total += d.sum(axis=0)
+        products += d.T @ d
+    mean = total / n
+    covariance = (products - n * np.outer(mean, mean)) / max(n - 1, 1)
+    # Sums of whole numbers: what does not vary does so exactly.
+    moving = n * np.diagonal(products) > np.square(total)
     if not moving.any():
-        return 1.0 if not d.any() else None
-    n, size = len(d), int(moving.sum())
-    if n < 3 * size + 3:
+        return 1.0 if not np.any(products) else None
+    if n < 3 * int(moving.sum()) + 3:
         return None
-    found = hotelling(d[:, moving])
+    found = hotelling_of(n, mean[moving], covariance[np.ix_(moving, moving)])
     return None if found is None else found[1]
+
+
+def _over_units(
+    vectors: Callable[[NDArray[np.int16]], FloatArray], labels: Categories, parts: list[slice]
+) -> FloatArray:
+    """Return the sums of vectors over clusters."""
+    sums = np.zeros((labels.n_units, vectors(labels.codes[:1]).shape[1]))
+    for part in parts:
+        np.add.at(sums, labels.units[part], vectors(labels.codes[part]))
+    return sums

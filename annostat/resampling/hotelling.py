@@ -27,10 +27,14 @@ def hotelling(vectors: FloatArray) -> tuple[float, float] | None:
     n = len(x)
     if n < 2 or not x.shape[1]:
         return None
-    mean = x.mean(axis=0)
-    if n <= x.shape[1] and bool((x != x[0]).any()):
+    return hotelling_of(n, x.mean(axis=0), np.atleast_2d(np.cov(x, rowvar=False)))
+
+
+def hotelling_of(n: int, mean: FloatArray, covariance: FloatArray) -> tuple[float, float] | None:
+    """Return `hotelling` of n vectors with this mean and covariance, of shapes (d,) and (d, d)."""
+    if n <= len(mean) and bool(np.diagonal(covariance).any()):
         return None
-    values, axes = np.linalg.eigh(np.atleast_2d(np.cov(x, rowvar=False)))
+    values, axes = np.linalg.eigh(covariance)
     along = axes.T @ mean
     top = float(values.max(initial=0.0))
     size = max(top, float(along @ along))
