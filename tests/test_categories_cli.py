@@ -1,5 +1,6 @@
 """Categories at the command line: bounds, score, report; published numbers; bad input."""
 
+import io
 import json
 from pathlib import Path
 
@@ -52,9 +53,11 @@ def test_bounds_of_categories_in_text_json_and_picture(run, table, tmp_path):
     assert {c["metric"] for c in found["ceilings"]} >= {"f1", "accuracy", "kappa", "brier"}
 
 
-def test_text_without_a_kind_is_asked_for(run, table):
-    code, out, err = run("bounds", table, *READERS)
-    assert (code, out) == (2, "") and "if these are categories, say --kind categories" in err
+def test_text_that_may_be_something_else_is_asked_about(run, tmp_path):
+    frame = FRAME.assign(reader_0=["1", *FRAME["reader_0"][1:]])
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    code, out, err = run("bounds", tmp_path / "t.csv", *READERS)
+    assert (code, out) == (2, "") and "'reader_1' holds text in 120 rows" in err
 
 
 def test_strata_and_order(run, table):
@@ -184,3 +187,108 @@ def test_pictures_of_scores_and_bounds(run, table, tmp_path):
     )
     assert (code, err) == (0, "")
     assert "share of annotators who say it" in (tmp_path / "s.svg").read_text()
+
+
+ROWS = [("yes", "no"), ("no", "no"), ("yes", "yes"), ("no", "yes"), ("yes", "yes")] * 8
+
+
+@pytest.mark.parametrize(
+    ("suffix", "given"),
+    [(".csv", ()), (".csv", ("--rounds", "anna", "ben")), (".parquet", ()), (".xlsx", ())],
+)
+def test_words_are_taken_for_categories_and_said_to_be(run, tmp_path, suffix, given):
+    table = pd.DataFrame(ROWS, columns=["anna", "ben"]).assign(clip=[f"c{i}" for i in range(40)])
+    path = tmp_path / f"t{suffix}"
+    if suffix == ".xlsx":
+        table.to_excel(path, index=False)
+    elif suffix == ".parquet":
+        table.to_parquet(path)
+    else:
+        table.to_csv(path, index=False)
+    code, out, err = run("bounds", path, *given)
+    assert code == 0, err
+    assert "2 categories: no, yes" in " ".join(out.split())
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["1.5", "2.5"] * 20,  # numbers
+        ["12,5", "13,5"] * 20,  # numbers as somebody writes them
+        ["50 %", "60 %"] * 20,
+        ["yes", "1"] * 20,  # words and numbers
+        ["yes"] * 40,  # one word
+        [f"note {i}" for i in range(40)],  # every cell another
+    ],
+)
+def test_what_may_be_numbers_is_no_category_without_a_word(tmp_path, cells):
+    from annostat.tables.peek import holds_words
+
+    path = tmp_path / "t.csv"
+    pd.DataFrame({"clip": range(40), "a": cells, "b": cells}).to_csv(path, index=False, sep=";")
+    assert not holds_words(path, rounds=["a", "b"])
+    assert not holds_words(path)
+    assert not holds_words(tmp_path / "none.csv", rounds=["a", "b"])
+
+
+def test_words_from_a_pipe_are_asked_about(run, monkeypatch):
+    def piped(frame):
+        text = io.TextIOWrapper(io.BytesIO(frame.to_csv(index=False).encode()))
+        monkeypatch.setattr("sys.stdin", text)
+
+    piped(pd.DataFrame(ROWS, columns=["anna", "ben"]))
+    code, _, err = run("bounds", "-", "--rounds", "anna", "ben")
+    assert code == 2 and "say --kind categories" in err
+    piped(pd.DataFrame({f"r{j}": ["yes", "no"] * 4 for j in range(6)}))
+    code, _, err = run("bounds", "-", "--rounds", *[f"r{j}" for j in range(6)])
+    assert code == 2 and "and 3 more columns" in err
+
+
+def test_probabilities_go_to_the_classes_that_their_columns_name(run, table, tmp_path):
+    frame = FRAME.assign(p_no=(1 - FRAME["p"]).round(4), p_yes=FRAME["p"], q=FRAME["p"])
+    frame.to_csv(tmp_path / "p.csv", index=False)
+    given = ("p_no,p_yes", "p_yes,p_no", "p_yes", "p_no", "q")
+    found = []
+    for columns in given:
+        code, out, err = run(
+            "score", tmp_path / "p.csv", *READERS, "--proba", f"m={columns}", "--json", "-"
+        )
+        assert (code, err) == (0, ""), columns
+        found.append(json.loads(out)["models"][0]["excess_brier"]["value"])
+    assert found == pytest.approx([found[0]] * len(given), abs=1e-9)
+    frame = frame.rename(columns={"p_no": "first", "p_yes": "second"})
+    frame.to_csv(tmp_path / "p.csv", index=False)
+    _, _, err = run("score", tmp_path / "p.csv", *READERS, "--proba", "m=first,second")
+    assert err == "annostat: probabilities of m are taken as first of no, second of yes\n"
+
+
+def test_probabilities_that_were_rounded_are_said_to_be():
+    from annostat.errors import AnnostatError
+    from annostat.labels import Categories
+    from annostat.truth import score_categories
+    from annostat.truth.category_proba import places_of_classes, proba_of
+
+    rng = np.random.default_rng(0)
+    p = rng.dirichlet([0.5] * 3, 200)
+    codes = (rng.random((200, 3))[:, :, None] > p.cumsum(axis=1)[:, None, :-1]).sum(axis=2)
+    labels = Categories(codes.astype(np.int16), ("a", "b", "c"), ("x", "y", "z"))
+    rounded = score_categories(labels, proba={"m": p.round(2)})
+    assert any(c.name == "rounded" and "2 decimals" in c.message for c in rounded.checks)
+    exact = score_categories(labels, proba={"m": p})
+    assert not any(c.name == "rounded" for c in exact.checks)
+    assert rounded["m"].excess_brier.value == pytest.approx(exact["m"].excess_brier.value, abs=5e-3)
+    with pytest.raises(AnnostatError, match="must sum to 1"):
+        score_categories(labels, proba={"m": p * 0.97})
+    with pytest.raises(AnnostatError, match=r"item 1 has -0\.2$"):
+        score_categories(labels, proba={"m": np.tile([-0.2, 0.6, 0.6], (200, 1))})
+    named = pd.DataFrame(p[:, [2, 0, 1]], columns=["p_c", "p_a", "p_b"])
+    assert proba_of("m", named, labels).given == pytest.approx(p)
+    # Of "a or b" against the rest: sums of the columns.
+    merged = score_categories(labels, proba={"m": p}, positive=["b", "c"])
+    two = labels.binary(["b", "c"])
+    direct = score_categories(two, proba={"m": p[:, 1:].sum(axis=1)})
+    assert merged["m"].excess_brier.value == pytest.approx(direct["m"].excess_brier.value)
+    assert merged["m"].scores["f1"].value == direct["m"].scores["f1"].value
+    assert places_of_classes(["p_sure", "p_not_sure"], ["not sure", "sure"]) == [1, 0]
+    assert places_of_classes(["p_1", "p_10"], ["1", "10"]) == [0, 1]
+    assert places_of_classes(["p_x", "p_y"], ["a", "b"]) is None

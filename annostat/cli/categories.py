@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from annostat.labels.read import Read
 
 KINDS = ("categories", "ordinal")
+MOST_PANELS = 6  # classes whose reliability is drawn; the table has all
 PUBLISHED = ("kappa", "f1", "agreement")
 
 
@@ -37,7 +39,7 @@ def category_options(command: Callable[..., Any]) -> Callable[..., Any]:
             type=click.Choice(["auto", "values", *KINDS]),
             default="auto",
             show_default=True,
-            help="What the labels are; auto: values.",
+            help="What the labels are; auto: words are categories, numbers are values.",
         ),
         class_options,
         click.option(
@@ -86,11 +88,22 @@ def class_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def is_of_categories(options: dict[str, Any]) -> bool:
-    """Return whether the options speak of categories or grades."""
+    """Return whether the options speak of categories or grades, or the labels can only be such."""
     said = options["kind"] in KINDS or options["order"] or options["positive"] or options["counts"]
     published = any(options.get(name) is not None for name in PUBLISHED)
     majority = options.get("majority_of", 1) > 1
-    return bool(said or published or options["example"] in RATINGS or majority)
+    if said or published or options["example"] in RATINGS or majority:
+        return True
+    if options["kind"] != "auto" or not options["source"]:
+        return False
+    from annostat.tables.peek import holds_words
+
+    return holds_words(
+        options["source"],
+        rounds=options["rounds"],
+        value=options["value"],
+        missing=options["missing"],
+    )
 
 
 def load_categories(options: dict[str, Any]) -> Categories:
@@ -185,8 +198,9 @@ def draw_scores(results: dict[str, Any], path: str) -> None:
 
     for name, target in of_strata(path, results).items():
         draw: list[tuple[Callable[..., Any], Any]] = [(plot_category_scores, results[name])]
-        if any(m.calibration for m in results[name].models):
-            draw.append((plot_reliability, results[name]))
+        classes = dict.fromkeys(c.of_class for m in results[name].models for c in m.calibration)
+        for of_class in [*classes][:MOST_PANELS]:
+            draw.append((partial(plot_reliability, of_class=of_class), results[name]))
         save_figure(side_by_side(draw), target)
 
 
@@ -258,8 +272,29 @@ def probabilities(options: dict[str, Any], labels: Categories) -> dict[str, Any]
         items = as_names(table, labels.read.item) if labels.read.item else labels.items
         place = {str(item): i for i, item in enumerate(items)}
         values = values[[place[str(item)] for item in labels.items]]
-        found[name] = values[:, 0] if values.shape[1] == 1 else values
+        found[name] = _by_class(name, names, values, labels.of_annotators(), options)
     return found
+
+
+def _by_class(
+    name: str, columns: list[str], values: Any, labels: Categories, options: dict[str, Any]
+) -> Any:
+    """Return columns of probabilities in the order of the classes, by their names or as typed."""
+    from annostat.truth.category_proba import places_of_classes
+
+    classes = labels.classes
+    place = places_of_classes(columns, classes)
+    if len(columns) > 1:
+        if len(columns) != len(classes):
+            return values  # refused where shapes are looked at
+        if place is None:
+            told = ", ".join(f"{c} of {k}" for c, k in zip(columns, classes, strict=True))
+            click.echo(f"annostat: probabilities of {name} are taken as {told}", err=True)
+            return values
+        return values[:, np.argsort(place)]
+    one = values[:, 0]
+    named_first = place == [0] and len(classes) == 2 and not options["positive"]
+    return 1 - one if named_first else one
 
 
 def positive_of(options: dict[str, Any]) -> list[str] | None:

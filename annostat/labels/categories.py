@@ -394,9 +394,8 @@ def as_texts(
     codes, different = pd.factorize(flat)  # text is made of what differs only
     absent = NO_LABEL | {*missing}
     names = np.array([label_text(v) for v in different] + [""], dtype=object)
-    texts = names[codes].reshape(table.shape)
-    there = (codes >= 0).reshape(table.shape) & ~np.isin(texts.astype(str), sorted(absent))
-    return texts, there
+    named = np.array([*(str(name) not in absent for name in names[:-1]), False])
+    return names[codes].reshape(table.shape), named[codes].reshape(table.shape)
 
 
 def _coded(

@@ -41,6 +41,8 @@ MISSING_MARKERS = frozenset(
     )
 )
 # Among names of categories, "NA" and "None" may be classes.
+TIDY = re.compile(r"[a-z0-9_-]+")  # names that `tidy` leaves alone: most, and it takes a while
+MOST_TOLD = 3  # columns whose text is shown
 NO_LABEL = MISSING_MARKERS - {"NA", "None"}
 DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
 NUMBER = re.compile(r"[-+]?\d+(\.\d*)?")
@@ -142,7 +144,7 @@ def as_numbers(
     numbers = pd.to_numeric(column, errors="coerce")
     bad = np.flatnonzero((numbers.isna() & column.notna()).to_numpy())
     if bad.size:
-        cells = [str(column.iloc[i]) for i in bad]
+        cells = column.iloc[bad].astype(str).unique().tolist()
         places = "; ".join(f"{cut(items[i])}: {_short(column.iloc[i])}" for i in bad[:3])
         told = f"column {name!r} holds text in {bad.size} rows; first: {places}"
         raise NotNumbers.of(told, cells, all_text=bool(numbers.isna().all()))
@@ -167,12 +169,15 @@ def as_table(
         return np.column_stack(found)
     cells = [cell for error in refused for cell in error.cells]
     text = all(error.all_text for error in refused)
-    raise NotNumbers.of("; ".join(error.told for error in refused), cells, all_text=text)
+    told = "; ".join(error.told for error in refused[:MOST_TOLD])
+    if len(refused) > MOST_TOLD:
+        told += f"; and {len(refused) - MOST_TOLD} more columns"
+    raise NotNumbers.of(told, cells, all_text=text)
 
 
 def refuse_bytes(column: pd.Series[Any], name: str) -> None:
     """Refuse a column of bytes (binary in Parquet), which are neither text nor numbers."""
-    if column.dtype.kind == "O" and any(isinstance(v, (bytes, bytearray)) for v in column):
+    if column.dtype == object and any(isinstance(v, (bytes, bytearray)) for v in column):
         raise AnnostatError(f"column {name!r} holds bytes: store text or numbers")
 
 
@@ -230,6 +235,8 @@ def refuse_duplicates(items: NDArray[Any]) -> None:
 
 def tidy(name: str) -> str:
     """Return a name as it is compared: Unicode form, spaces, case and a trailing ".0" aside."""
+    if TIDY.fullmatch(name):
+        return name
     text = unicodedata.normalize("NFKC", name)
     return re.sub(r"\s+", " ", text).strip().casefold().removesuffix(".0")
 

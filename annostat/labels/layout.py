@@ -407,7 +407,7 @@ def _rounds_of(
     looks = {c: look_of(frame[c]) for c in free}
     may = [c for c in free if fits(c, looks[c]) and not is_model_name(c)]
     words = fits is may_be_category and all(looks[c] == "text" for c in may)
-    if words and len(may) > 2 and len({frozenset(frame[c].dropna()) for c in may}) == 1:
+    if words and len(may) > 2 and len({frozenset(frame[c].dropna().unique()) for c in may}) == 1:
         return may  # the same words in all of them
     if len(may) == 2 or (len(may) > 2 and are_series(may)):
         broken = [c for c in free if c not in may and looks[c] == "text" and _numbers_in(frame[c])]

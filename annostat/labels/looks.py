@@ -161,20 +161,23 @@ def look_of(column: pd.Series[Any]) -> str:
     if kind in "mM":
         return "dates"
     seen = column.dropna()
-    if kind == "O" and any(isinstance(v, (bytes, bytearray)) for v in seen):
+    if column.dtype == object and any(isinstance(v, (bytes, bytearray)) for v in seen):
         return "bytes"
     if kind not in "iufb":
-        text = seen.astype(str).str.strip()
-        text = text[~text.isin(MISSING_MARKERS)]
+        counts = seen.value_counts()  # what differs is looked at once
+        text = pd.Series(counts.index, dtype=object).astype(str).str.strip()
+        named = ~text.isin(MISSING_MARKERS)
+        text, weight = text[named], counts.to_numpy()[named]
         if text.empty:
             return "empty"
         if text.map(lambda v: DATE.fullmatch(v) is not None).all():
             return "dates"
         numbers = pd.to_numeric(text.str.replace(",", ".", regex=False), errors="coerce")
-        if numbers.isna().mean() > 0.5:
+        if weight[numbers.isna()].sum() > 0.5 * weight.sum():
             unique = text.nunique() == len(column) or is_item_name(column.name)
             return "identifier" if unique else "text"
-        seen = numbers.dropna()
+        cells = seen.astype(str).str.strip().str.replace(",", ".", regex=False)
+        seen = pd.to_numeric(cells, errors="coerce").dropna()
     values = np.asarray(seen.to_numpy(np.float64, na_value=np.nan))
     if not values.size:
         return "empty"

@@ -119,14 +119,19 @@ def plot_category_scores(result: CategoryScores, *, ax: Axes | None = None) -> A
 
 
 def plot_reliability(
-    result: CategoryCalibration | CategoryScores, *, ax: Axes | None = None
+    result: CategoryCalibration | CategoryScores,
+    *,
+    of_class: str | None = None,
+    ax: Axes | None = None,
 ) -> Axes:
     """Draw how often annotators say a class against the probability that a model gives it.
 
     Parameters
     ----------
     result : CategoryCalibration or CategoryScores
-        Of scores: each model with probabilities, its first class.
+        Of scores: each model with probabilities.
+    of_class : str, optional
+        The class; of scores the first one that is known by default.
     ax : matplotlib.axes.Axes, optional
 
     Returns
@@ -135,9 +140,15 @@ def plot_reliability(
         Bars hold the mean of p in a bin; the thin lines reach one SD of p within it, which is what
         the model does not tell apart: labels' noise is in neither.
     """
-    found = [result] if isinstance(result, CategoryCalibration) else []
-    if isinstance(result, CategoryScores):
-        found = [m.calibration[0] for m in result.models if m.calibration]
+    if isinstance(result, CategoryCalibration):
+        known = [result]
+    else:
+        known = [c for m in result.models for c in m.calibration]
+    named = of_class if of_class is not None or not known else known[0].of_class
+    found = [c for c in known if c.of_class == named]
+    if known and not found:
+        classes = ", ".join(dict.fromkeys(c.of_class for c in known))
+        raise AnnostatError(f"no class {named!r} is calibrated (of_class): take one of {classes}")
     if not found:
         raise AnnostatError("no model gives probabilities: there is no reliability to draw")
     ax = axes_of(ax)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from annostat._version import __version__
@@ -19,7 +19,6 @@ from annostat.ceilings.mixing import GAINS, Mixture, mixture_of
 from annostat.errors import AnnostatError, check_choice, check_level, shown
 from annostat.labels.answers import answers_of, codes_of
 from annostat.labels.categories import MISSING, Categories, label_text
-from annostat.labels.taking import in_order
 from annostat.resampling.generators import Rng, seed_of
 from annostat.resampling.intervals import t_interval, t_reach
 from annostat.resampling.inverted import ratio_of
@@ -27,6 +26,7 @@ from annostat.resampling.multiplicity import holm
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check, Provenance
 from annostat.truth.category_calibration import CategoryCalibration, calibrated
+from annostat.truth.category_proba import proba_of
 from annostat.truth.category_result import (
     BELOW,
     BEYOND,
@@ -40,7 +40,6 @@ from annostat.truth.category_result import (
 ALPHA = 0.05
 MOST_SHOWN = 12  # classes whose calibration is listed
 COPIED = 20  # items that a copy must have been seen on
-SUM = 1e-6  # how far probabilities may be from a sum of 1
 
 
 class _Answers:
@@ -159,12 +158,16 @@ def score_categories(
     for name, given in hard.items():
         codes = _codes_of(name, given, labels, base, positive)[rows]
         answers[name] = _Answers(used, codes)
-    probabilities = {name: _proba_of(name, given, labels)[rows] for name, given in soft.items()}
-    for name, f in probabilities.items():
-        if name not in answers and positive is None:
+    yes = None if positive is None else _positive(positive, labels)
+    probabilities: dict[str, FloatArray] = {}
+    checks: list[Check] = []
+    for name, given in soft.items():
+        taken = proba_of(name, given, labels, yes)
+        probabilities[name] = f = taken.given[rows]
+        checks += taken.checks
+        if name not in answers:
             answers[name] = _Answers(used, f.argmax(axis=1).astype(np.int64))
     judge = _Judge(used, bounds, chosen, level, rng)
-    checks: list[Check] = []
     found = []
     for name, answer in answers.items():
         scores = {key: _score(answer, key, level) for key in metrics}
@@ -178,9 +181,8 @@ def score_categories(
         excess: Estimate | None = None
         reliable: tuple[CategoryCalibration, ...] = ()
         if name in probabilities:
-            plain = labels.take(np.flatnonzero(keep)) if labels is not base else used
-            excess = excess_brier(plain, probabilities[name], level=level)
-            reliable = _reliability(plain, probabilities[name], name, level)
+            excess = excess_brier(used, probabilities[name], level=level)
+            reliable = _reliability(used, probabilities[name], name, level)
         found.append(CategoryScore(name, scores, *verdict, excess, reliable))
     return CategoryScores(
         tuple(found),
@@ -255,43 +257,14 @@ def _codes_of(
     codes = codes_of(texts, classes)
     if positive is None or labels is base:
         return codes
-    wanted = positive if isinstance(positive, (list, tuple, set, frozenset)) else [positive]
-    yes = np.isin(np.array([*labels.classes, ""]), [label_text(w) for w in wanted])
+    yes = _positive(positive, labels)
     return np.where(codes < 0, MISSING, yes[np.maximum(codes, 0)]).astype(np.int64)
 
 
-def _proba_of(name: str, given: ArrayLike, labels: Categories) -> FloatArray:
-    """Return probabilities of shape (n_items, n_classes)."""
-    f = np.asarray(in_order(name, given, labels.items), dtype=np.float64)
-    if f.ndim == 1 and labels.n_classes == 2:
-        f = np.column_stack([1 - f, f])
-    shape = (len(labels.codes), labels.n_classes)
-    if f.shape != shape:
-        raise AnnostatError(f"probabilities of {name!r} have shape {f.shape}, expected {shape}")
-    absent = np.flatnonzero(~np.isfinite(f).all(axis=1))
-    if len(absent):
-        raise AnnostatError(
-            f"probabilities of {name!r} must be there for every item, and "
-            f"{_item(labels, int(absent[0]))} has none ({len(absent)} in all): leave these out"
-        )
-    if f.min() < 0 or f.max() > 1 + SUM:
-        row = int(np.flatnonzero(((f < 0) | (f > 1 + SUM)).any(axis=1))[0])
-        raise AnnostatError(
-            f"probabilities of {name!r} must lie between 0 and 1, and {_item(labels, row)} has "
-            f"{f[row].max():g}: divide percentages by 100"
-        )
-    far = np.abs(f.sum(axis=1) - 1)
-    if far.max() > SUM:
-        row = int(far.argmax())
-        raise AnnostatError(
-            f"probabilities of {name!r} must sum to 1; those of {_item(labels, row)} sum to "
-            f"{f[row].sum():g}"
-        )
-    return f
-
-
-def _item(labels: Categories, row: int) -> str:
-    return f"item {row + 1}" if labels.items is None else f"item {labels.items[row]!r}"
+def _positive(positive: Any, labels: Categories) -> NDArray[np.bool_]:
+    """Return which classes count as positive."""
+    wanted = positive if isinstance(positive, (list, tuple, set, frozenset)) else [positive]
+    return np.isin(np.array(labels.classes), [label_text(w) for w in wanted])
 
 
 def _reliability(

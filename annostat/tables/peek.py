@@ -1,0 +1,95 @@
+"""What the first rows of a table say of its labels: words, or numbers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from annostat.errors import AnnostatError
+from annostat.labels.columns import MISSING_MARKERS
+from annostat.labels.looks import look_of, may_be_category, may_be_round
+from annostat.tables.files import is_parquet, is_workbook, open_parquet, read_workbook, text_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ROWS = 200
+MOST_WORDS = 20  # beyond these text is no category that is taken for one without a word
+
+
+def holds_words(
+    path: str | os.PathLike[str],
+    *,
+    rounds: Sequence[str] = (),
+    value: str | None = None,
+    missing: Sequence[str] = (),
+) -> bool:
+    """Return whether the labels of a table can only be categories: words that stand again.
+
+    Parameters
+    ----------
+    path : str or path
+        A table; of what is no file (a pipe, standard input) nothing is said, and nothing read.
+    rounds : sequence of str
+        Columns of the labels; where none is named, all that may hold labels.
+    value : str, optional
+        Column of the labels of a long table.
+    missing : sequence of str
+        Markers of missing labels, beside the usual ones.
+
+    Returns
+    -------
+    bool
+        True if no label among the first rows is a number and there are few different ones. A table
+        that cannot be read is not judged here.
+    """
+    place = Path(path)
+    try:
+        head = _head(place) if place.is_file() else None
+    except (AnnostatError, OSError):
+        return False
+    if head is None:
+        return False
+    head.columns = head.columns.map(lambda c: str(c).strip())
+    names = [value] if value else [str(r).strip() for r in rounds]
+    if not names:
+        looks = {str(c): look_of(head[c]) for c in head.columns}
+        if sum(may_be_round(c, look) for c, look in looks.items()) > 1:
+            return False  # columns of numbers may be meant
+        names = [c for c, look in looks.items() if look == "text" and may_be_category(c, look)]
+    if not names or not set(names) <= set(head.columns) or (len(names) < 2 and not value):
+        return False
+    return _are_words(head[names], {*MISSING_MARKERS, *missing})
+
+
+def _head(path: Path) -> pd.DataFrame:
+    """Return the first rows of a table, text as it stands."""
+    import pandas as pd
+
+    if is_parquet(path):
+        batches = open_parquet(path).iter_batches(batch_size=ROWS)
+        first = next(batches, None)
+        frame: pd.DataFrame = pd.DataFrame() if first is None else first.to_pandas()
+        return frame
+    if is_workbook(path):
+        return read_workbook(path, []).head(ROWS)
+    options = {**text_table(path).options([]), "dtype": str}
+    try:
+        return pd.read_csv(path, nrows=ROWS, **options)
+    except Exception:  # the reader of the whole table says what is wrong with it
+        return pd.DataFrame()
+
+
+def _are_words(labels: pd.DataFrame, missing: set[str]) -> bool:
+    """Return whether cells are few words that stand again, and none a number."""
+    import pandas as pd
+
+    cells = labels.stack().astype(str).str.strip()
+    cells = cells[~cells.isin(missing)]
+    if cells.empty or not pd.to_numeric(cells, errors="coerce").isna().all():
+        return False
+    if cells.str.match(r"[-+.]?\d").any():  # "12,5", "50 %": numbers as somebody writes them
+        return False
+    return 1 < cells.nunique() <= min(MOST_WORDS, len(cells) / 2)
