@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
+MOST_IN_ROW = 3  # panels beside one another
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")  # Okabe & Ito, safe for colour blindness
 
 
@@ -92,9 +93,13 @@ def side_by_side(draw: Sequence[tuple[Callable[..., Any], Any]]) -> Figure:
     """Return a figure with a panel for each function and the result that it draws."""
     from matplotlib.figure import Figure as NewFigure
 
-    figure = NewFigure(figsize=(1.6 + 4.8 * len(draw), 4.0), layout="constrained")
-    panels = figure.subplots(1, len(draw), squeeze=False)[0]
-    for ax, (plot, result) in zip(panels, draw, strict=True):
+    columns = min(len(draw), MOST_IN_ROW)
+    rows = -(-len(draw) // columns)
+    figure = NewFigure(figsize=(1.6 + 4.8 * columns, 4.0 * rows), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for ax in panels[len(draw) :]:
+        ax.remove()
+    for ax, (plot, result) in zip(panels, draw, strict=False):
         plot(result, ax=ax)
     return figure
 

@@ -133,8 +133,8 @@ def places_of_classes(columns: Sequence[str], classes: Sequence[str]) -> list[in
 
 
 def _decimals(f: FloatArray) -> int | None:
-    """Return how many decimals numbers have, None if there are many."""
-    for d in range(1, MOST_DECIMALS):
+    """Return how many decimals numbers have, two at least; None if there are many."""
+    for d in range(2, MOST_DECIMALS):
         if np.allclose(np.round(f, d), f, rtol=0, atol=1e-9):
             return d
     return None
