@@ -217,7 +217,6 @@ def test_words_are_taken_for_categories_and_said_to_be(run, tmp_path, suffix, gi
         ["12,5", "13,5"] * 20,  # numbers as somebody writes them
         ["50 %", "60 %"] * 20,
         ["yes", "1"] * 20,  # words and numbers
-        ["yes"] * 40,  # one word
         [f"note {i}" for i in range(40)],  # every cell another
     ],
 )
@@ -229,6 +228,41 @@ def test_what_may_be_numbers_is_no_category_without_a_word(tmp_path, cells):
     assert not holds_words(path, rounds=["a", "b"])
     assert not holds_words(path)
     assert not holds_words(tmp_path / "none.csv", rounds=["a", "b"])
+
+
+def test_words_that_are_nearly_the_same_in_all_columns_need_no_names(run, tmp_path):
+    frame = pd.DataFrame(ROWS, columns=["anna", "ben"]).assign(cleo=["yes"] * 39 + ["unsure"])
+    frame.loc[0, "anna"] = "unsure"
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    code, out, _ = run("bounds", tmp_path / "t.csv")
+    assert code == 0 and "3 rounds (anna, ben, cleo). 3 categories" in " ".join(out.split())
+    frame.assign(scanner=["GE", "Siemens"] * 20).to_csv(tmp_path / "t.csv", index=False)
+    code, _, err = run("bounds", tmp_path / "t.csv")
+    assert code == 2 and "which columns are rounds of annotation?" in err
+    frame.assign(anna="yes", ben="yes", cleo="yes").to_csv(tmp_path / "t.csv", index=False)
+    code, _, err = run("bounds", tmp_path / "t.csv")
+    assert code == 2 and "all labels are of one class" in err
+
+
+def test_counts_need_no_names_either(run, tmp_path):
+    counts = pd.DataFrame(RNG.multinomial(9, [0.5, 0.3, 0.2], 50), columns=["cat", "dog", "ship"])
+    counts.assign(image=range(50), year=2020).to_csv(tmp_path / "c.csv", index=False)
+    code, out, err = run("bounds", tmp_path / "c.csv", "--counts")
+    assert code == 0, err
+    assert "Columns are classes, and cells count labels: cat, dog, ship." in " ".join(out.split())
+
+
+def test_few_whole_numbers_are_no_picks_without_a_word(run, tmp_path):
+    grades = pd.DataFrame({"a": RNG.integers(1, 6, 60)})
+    grades["b"] = grades["a"] + RNG.integers(-1, 2, 60)
+    grades.to_csv(tmp_path / "g.csv", index=False)
+    code, out, _ = run("fit-afd", tmp_path / "g.csv", "--rounds", "a", "b")
+    assert code == 0 and "if they are grades, take annostat bounds --kind ordinal" in " ".join(
+        out.split()
+    )
+    (grades + 40).assign(length=90).to_csv(tmp_path / "g.csv", index=False)
+    _, out, _ = run("fit-afd", tmp_path / "g.csv", "--rounds", "a", "b", "--length", "length")
+    assert "if they are grades" not in " ".join(out.split())
 
 
 def test_words_from_a_pipe_are_asked_about(run, monkeypatch):

@@ -131,3 +131,19 @@ def kind_of(
         few = found.name == "picks" and np.unique(seen).size <= MOST_GRADES
         return Kind(found.name, found.certain(rounds), few)
     return Kind(check_choice("kind", asked, ("auto", *(kind.name for kind in kinds))), True)
+
+
+def grades_check(rounds: Rounds) -> Check | None:
+    """Return a word on picks that may be grades: few different whole numbers, of no clip's length.
+
+    None where a period or a length says that they are frames or slices.
+    """
+    kind = kind_of(rounds)
+    if kind.sure or not kind.few:
+        return None
+    seen = np.unique(rounds.values[np.isfinite(rounds.values)])
+    message = (
+        f"The labels are {seen.size} different whole numbers, {seen[0]:g} to {seen[-1]:g}, and are "
+        f"taken for picks of a frame or slice; {GRADES}."
+    )
+    return Check("grades", None, message)

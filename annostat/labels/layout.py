@@ -33,6 +33,7 @@ from annostat.labels.columns import (
     as_table,
     refuse_duplicates,
     tidied,
+    tidy,
 )
 from annostat.labels.looks import (
     LONG_RATER_NAMES,
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
 
 # What many programs write where nothing was measured; all of them may be measurements too.
 SENTINELS = (-1.0, -9.0, -99.0, -999.0, -9999.0, -99999.0, 99.0, 999.0, 9999.0, 99999.0)
+MOST_WORDS = 20  # different words of columns that are taken for categories
 MOST_LISTED = 14  # columns that an error lists
 
 
@@ -407,8 +409,8 @@ def _rounds_of(
     looks = {c: look_of(frame[c]) for c in free}
     may = [c for c in free if fits(c, looks[c]) and not is_model_name(c)]
     words = fits is may_be_category and all(looks[c] == "text" for c in may)
-    if words and len(may) > 2 and len({frozenset(frame[c].dropna().unique()) for c in may}) == 1:
-        return may  # the same words in all of them
+    if words and len(may) > 2 and _same_words(frame, may):
+        return may
     if len(may) == 2 or (len(may) > 2 and are_series(may)):
         broken = [c for c in free if c not in may and looks[c] == "text" and _numbers_in(frame[c])]
         if not broken:
@@ -422,6 +424,21 @@ def _rounds_of(
     raise AnnostatError(
         "which columns are rounds of annotation? The table does not say; name them, for example "
         f"{option('rounds', *may[:2])}. Columns: {listed}{more}"
+    )
+
+
+def _same_words(frame: pd.DataFrame, columns: Sequence[str]) -> bool:
+    """Return whether columns hold the same few words; spaces and case do not count.
+
+    A rare word may be missing in some: one word is in all columns, and half of the words of each
+    are in another one too.
+    """
+    each = [{tidy(str(w)) for w in frame[c].dropna().unique()} - {""} for c in columns]
+    if len(set.union(*each)) > MOST_WORDS or not set.intersection(*each):
+        return False
+    others = [set.union(*(w for w in each if w is not words)) for words in each]
+    return all(
+        2 * len(words & rest) >= len(words) for words, rest in zip(each, others, strict=True)
     )
 
 

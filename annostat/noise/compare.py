@@ -12,6 +12,7 @@ from annostat._version import __version__
 from annostat.arrays import FloatArray
 from annostat.errors import AnnostatError, check_choice, check_level
 from annostat.labels.checks import check_rounds
+from annostat.labels.kinds import grades_check
 from annostat.labels.pairs import pair_mae
 from annostat.labels.rounds import Rounds
 from annostat.labels.taking import takes_rounds
@@ -283,6 +284,8 @@ def compare_noise(
     checks = [*check_rounds(seen, level=level, rng=0), *check_sample(best)]
     if (typos := likely_typos(given)) is not None:
         checks.append(typos)
+    if (grades := grades_check(given)) is not None:
+        checks.append(grades)
     if n_tests and not (shared.cells.span == 0).all():
         # Heavy tails look like abandonment to a core without them: the null is the best model
         # of all that know none.

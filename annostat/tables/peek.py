@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from annostat.errors import AnnostatError
 from annostat.labels.columns import MISSING_MARKERS
-from annostat.labels.looks import look_of, may_be_category, may_be_round
+from annostat.labels.layout import MOST_WORDS
+from annostat.labels.looks import (
+    OTHER_NAMES,
+    is_item_name,
+    look_of,
+    may_be_category,
+    may_be_round,
+    plain_name,
+)
 from annostat.tables.files import is_parquet, is_workbook, open_parquet, read_workbook, text_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
 ROWS = 200
-MOST_WORDS = 20  # beyond these text is no category that is taken for one without a word
 
 
 def holds_words(
@@ -64,6 +71,30 @@ def holds_words(
     return _are_words(head[names], {*MISSING_MARKERS, *missing})
 
 
+def count_columns(source: Any, taken: Collection[str | None]) -> list[str] | None:
+    """Return the columns of a table of counts: all whole numbers but what tells items apart.
+
+    None where the table cannot be looked at (a pipe) or fewer than two are left.
+    """
+    import pandas as pd
+
+    if isinstance(source, (str, os.PathLike)):
+        place = Path(source)
+        head = _head(place) if place.is_file() else pd.DataFrame()
+    else:
+        head = pd.DataFrame(source)
+    found = []
+    for name in head.columns:
+        column = str(name).strip()
+        values = pd.to_numeric(head[name], errors="coerce")
+        counts = values.notna().all() and bool((values >= 0).all() and (values % 1 == 0).all())
+        if column in taken or is_item_name(column) or look_of(head[name]) == "row numbers":
+            continue
+        if counts and plain_name(column) not in OTHER_NAMES:
+            found.append(column)
+    return found if len(found) > 1 else None
+
+
 def _head(path: Path) -> pd.DataFrame:
     """Return the first rows of a table, text as it stands."""
     import pandas as pd
@@ -77,7 +108,8 @@ def _head(path: Path) -> pd.DataFrame:
         return read_workbook(path, []).head(ROWS)
     options = {**text_table(path).options([]), "dtype": str}
     try:
-        return pd.read_csv(path, nrows=ROWS, **options)
+        rows: pd.DataFrame = pd.read_csv(path, nrows=ROWS, **options)
+        return rows
     except Exception:  # the reader of the whole table says what is wrong with it
         return pd.DataFrame()
 
@@ -92,4 +124,4 @@ def _are_words(labels: pd.DataFrame, missing: set[str]) -> bool:
         return False
     if cells.str.match(r"[-+.]?\d").any():  # "12,5", "50 %": numbers as somebody writes them
         return False
-    return 1 < cells.nunique() <= min(MOST_WORDS, len(cells) / 2)
+    return int(cells.nunique()) <= min(MOST_WORDS, len(cells) / 2)

@@ -26,6 +26,7 @@ from annostat.tables.files import (
     reading,
     text_table,
 )
+from annostat.tables.peek import count_columns
 from annostat.tables.streaming import stream_rounds
 
 if TYPE_CHECKING:
@@ -175,7 +176,7 @@ def read_categories(
         Whether the labels are grades: numbers, whose order needs no words.
     counts : bool
         Whether the table has a column for each class and counts of labels in its cells: `rounds`
-        are then the classes.
+        are then the classes, all columns of whole numbers where none is named.
 
     Returns
     -------
@@ -208,6 +209,9 @@ def read_categories(
     )
     kinds: dict[str, Any] = {"order": order, "ordinal": ordinal, "exchangeable": exchangeable}
     if counts:
+        if rounds is None:
+            taken = {*roles.items, by, cluster, *models}
+            roles = replace(roles, rounds=count_columns(source, taken))
         return _counted(read_rounds(source, **_as_options(roles)), ordinal or order is not None)
     if not isinstance(source, (str, os.PathLike)):
         return Categories.from_roles(source, roles, **kinds)
