@@ -9,7 +9,7 @@ import pytest
 from annostat import AnnostatError
 from annostat.agreement import category_agreement
 from annostat.ceilings import category_bounds, plan_categories
-from annostat.ceilings.category_plan import law_of
+from annostat.ceilings.category_plan import law_of, law_of_many
 from annostat.ceilings.mixing import Cells, Mixture
 from annostat.labels import Categories
 
@@ -56,6 +56,37 @@ def test_planned_items_give_the_width_of_a_ceiling():
     assert narrow.to_dict()["needed"][0]["n_items"] is None
 
 
+@pytest.mark.parametrize("ordinal", [False, True])
+def test_kappa_of_several_classes_is_planned(ordinal):
+    """The width that is promised is that of studies from the law itself."""
+    rng = np.random.default_rng(8)
+
+    def study(n, k):
+        p = rng.dirichlet([0.3] * 4, n)
+        counts = rng.multinomial(k, p)
+        return Categories.from_counts(counts, classes=tuple("1234"), ordinal=ordinal)
+
+    plan = plan_categories(study(1500, 4), half_width=0.06, n_labels=[2, 4], rng=2)
+    truth = 1 - 4 * 0.3 / (4 * 0.3 + 1)  # of a Dirichlet law, for any distance
+    assert plan.value == pytest.approx(truth, abs=0.04) and plan.positive == ""
+    assert ("of the quadratic κ" in plan.answer()) == ordinal
+    for k, n in plan.needed.items():
+        found = [category_agreement(study(n, k)) for _ in range(15)]
+        limits = [f["fleiss"] for f in found]
+        width = np.mean([(e.interval.high - e.interval.low) / 2 for e in limits])
+        assert width == pytest.approx(0.06, rel=0.2), k
+
+
+def test_the_law_of_many_classes_gives_the_pilots_pairs():
+    rng = np.random.default_rng(3)
+    labels = Categories.from_counts(rng.multinomial(3, rng.dirichlet([0.5] * 3, 4000)))
+    p, w = law_of_many(labels)
+    pairs = np.einsum("i,ia,ib->ab", w, p, p)
+    counts = labels.counts
+    seen = (counts[:, :, None] * (counts[:, None, :] - np.eye(3))).mean(axis=0) / 6
+    assert pairs == pytest.approx(seen, abs=0.01)
+
+
 def test_the_law_that_studies_are_drawn_from_gives_the_pilots_counts():
     x = np.repeat([0, 1, 2, 3], [60, 12, 8, 40])
     mixture = Mixture(Cells.of(x, np.full(120, 3)))
@@ -69,7 +100,7 @@ def test_what_cannot_be_planned_is_refused():
         plan_categories(pilot(10))
     three = Categories.from_array([["a", "b"], ["c", "c"]] * 20)
     with pytest.raises(AnnostatError, match="there are 3: name the positive"):
-        plan_categories(three)
+        plan_categories(three, aim="accuracy")
     with pytest.raises(AnnostatError, match="aim must be"):
         plan_categories(pilot(), aim="rmse")
     with pytest.raises(AnnostatError, match="of one class"):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from annostat._version import __version__
 from annostat.agreement.categories import estimate_of
@@ -36,6 +37,8 @@ FIRST = 200  # items of the first studies that are simulated
 MOST = 100_000  # items that a plan may ask for
 LARGE = 4000  # items that studies are simulated with at most
 FEWEST = 20  # items of a pilot
+SHRUNK = (0.25, 0.5, 0.75, 1.0)  # how far items' shares are drawn towards the mean
+EM_STEPS, TINY = 300, 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +111,10 @@ class CategoryPlan(Result):
     def answer(self) -> str:
         """Return the sizes that do."""
         fine = [f"{n:,} items labelled {k} times" for k, n in self.needed.items() if n is not None]
-        what = f"the {self.level:.0%} interval of the {AIMS[self.aim]} ±{self.half_width:g} wide"
+        of = AIMS[self.aim]
+        if self.provenance.options.get("weights") == "quadratic":
+            of = f"quadratic {of}"
+        what = f"the {self.level:.0%} interval of the {of} ±{self.half_width:g} wide"
         if not fine:
             return f"No number of items makes {what} with so few labels each: take more labels."
         return f"{', or '.join(fine)}: that makes {what}."
@@ -158,7 +164,8 @@ def plan_categories(
     aim : {"agreement", "accuracy", "f1", "kappa"}
         Fleiss' κ of two annotators, or the ceiling of a metric.
     positive : str or sequence of str, optional
-        As in `category_bounds`: the plan is of two classes.
+        As in `category_bounds`. A ceiling is planned for two classes, κ for any number; of grades
+        it is the quadratic one.
     half_width : float
         Wanted half-width of the interval.
     n_labels : sequence of int
@@ -178,8 +185,8 @@ def plan_categories(
     Raises
     ------
     AnnostatError
-        If the pilot has fewer than 20 items with two labels, more than two classes and none is
-        named positive, or one class only.
+        If the pilot has fewer than 20 items with two labels or one class only, or a ceiling is
+        asked for, there are more than two classes and none is named positive.
 
     Examples
     --------
@@ -195,14 +202,17 @@ def plan_categories(
     wanted = check_number("half_width", half_width, low=0.0, high=0.5, open_ends=True)
     counts = [check_count("n_labels", k, low=2) for k in n_labels]
     studies = check_count("n_studies", n_studies, low=2)
-    used = two_classes(pilot, positive, "a plan")
+    if aim == "agreement":
+        used = (pilot if positive is None else pilot.binary(positive)).usable()
+    else:
+        used = two_classes(pilot, positive, "a plan")
     if (used.counts.sum(axis=0) > 0).sum() < 2:
         raise AnnostatError("all labels of the pilot are of one class: there is nothing to plan")
     if len(used.codes) < FEWEST:
         raise AnnostatError(f"a pilot needs {FEWEST} items with two labels, got {len(used.codes)}")
-    p, w = law_of(mixture_of(used, 0))
+    p, w = law_of(mixture_of(used, 0)) if used.n_classes == 2 else law_of_many(used)
     g = as_generator(rng)
-    study = _Studies(p, w, aim, level, studies, g)
+    study = _Studies(p, w, aim, level, studies, g, used)
     needed: dict[int, int | None] = {}
     bracket: dict[int, float] = {}
     achieved: dict[int, float] = {}
@@ -215,7 +225,7 @@ def plan_categories(
             hits += held
     return CategoryPlan(
         aim,
-        used.classes[1],
+        used.classes[1] if used.n_classes == 2 else "",
         wanted,
         level,
         needed,
@@ -229,7 +239,13 @@ def plan_categories(
             used.digest(),
             len(used.codes),
             seed_of(rng),
-            {"aim": aim, "half_width": wanted, "level": level, "n_studies": studies},
+            {
+                "aim": aim,
+                "half_width": wanted,
+                "level": level,
+                "n_studies": studies,
+                "weights": study.weights,
+            },
         ),
     )
 
@@ -239,6 +255,27 @@ def law_of(mixture: Mixture) -> tuple[FloatArray, FloatArray]:
     weights = mixture.cells.weights(mixture.cells.counts, mixture.law)
     held = weights > 0
     return mixture.coarse[held], np.asarray(weights[held] / weights.sum())
+
+
+def law_of_many(labels: Categories) -> tuple[FloatArray, FloatArray]:
+    """Return places on the simplex, of shape (n_places, K), and weights of a law of p.
+
+    The likeliest law whose places are the items' shares of the classes, as they are and drawn
+    towards the mean (EM): items with few labels look further apart than their p are.
+    """
+    counts, times = np.unique(labels.counts, axis=0, return_counts=True)
+    mean = labels.counts.sum(axis=0) / labels.counts.sum()
+    shares = counts / counts.sum(axis=1, keepdims=True)
+    places = np.unique(np.vstack([mean + s * (shares - mean) for s in SHRUNK]).round(6), axis=0)
+    places /= places.sum(axis=1, keepdims=True)
+    logs = counts @ np.log(np.maximum(places, TINY)).T
+    likely = np.exp(logs - logs.max(axis=1, keepdims=True))
+    w = np.full(len(places), 1 / len(places))
+    for _ in range(EM_STEPS):
+        joint = likely * w
+        w = times @ (joint / joint.sum(axis=1, keepdims=True)) / times.sum()
+    held = w > TINY
+    return places[held], np.asarray(w[held] / w[held].sum())
 
 
 class _Studies:
@@ -252,14 +289,20 @@ class _Studies:
         level: float,
         n_studies: int,
         g: np.random.Generator,
+        labels: Categories,
     ) -> None:
         self.p, self.w, self.aim, self.level, self.g = p, w, aim, level, g
         self.n_studies = n_studies
-        pi = float(w @ p)
+        self.classes, self.ordinal = labels.classes, labels.ordinal
+        self.weights = "quadratic" if labels.ordinal and labels.n_classes > 2 else "nominal"
+        self.distance = distances(self.weights, labels.classes)
+        self.places = np.column_stack([1 - p, p]) if p.ndim == 1 else p
         if aim == "agreement":
-            self.value = (float(w @ p**2) - pi**2) / (pi * (1 - pi))
+            shares = w @ self.places
+            apart = float(np.einsum("i,ia,ab,ib->", w, self.places, self.distance, self.places))
+            self.value = 1 - apart / float(shares @ self.distance @ shares)
         else:
-            self.value = best_score(w, GAINS[aim], p, pi)
+            self.value = best_score(w, GAINS[aim], p, float(w @ p))
 
     def left_open(self, k: int) -> float:
         """Return half the width of the bracket that k labels of all items leave."""
@@ -288,23 +331,23 @@ class _Studies:
         """Return the mean half-width of n items with k labels, and which intervals hold."""
         widths, held = [], []
         for _ in range(self.n_studies):
-            x = self.g.binomial(k, self.g.choice(self.p, n, p=self.w))
-            interval = self._interval(x.astype(np.int64), k)
+            counts = self.g.multinomial(k, self.places[self.g.choice(len(self.w), n, p=self.w)])
+            interval = self._interval(counts, k)
             if interval is None:
                 continue
             widths.append((interval.high - interval.low) / 2)
             held.append(self.value in interval)
         return (float(np.mean(widths)) if widths else 0.5), held
 
-    def _interval(self, x: Any, k: int) -> Interval | None:
-        if not 0 < x.sum() < k * len(x):
+    def _interval(self, counts: NDArray[np.int64], k: int) -> Interval | None:
+        if (counts.sum(axis=0) > 0).sum() < 2:
             return None
         if self.aim == "agreement":
-            labels = Categories.from_counts(np.column_stack([k - x, x]))
-            d = distances("nominal", labels.classes)
-            ratio = of_shares(CategorySums.of(labels), d, fleiss_expected(d))
+            labels = Categories.from_counts(counts, classes=self.classes, ordinal=self.ordinal)
+            expected = fleiss_expected(self.distance)
+            ratio = of_shares(CategorySums.of(labels), self.distance, expected)
             return estimate_of(ratio, self.level).interval
-        mixture = Mixture(Cells.of(x, np.full(len(x), k)), rng=self.g)
+        mixture = Mixture(Cells.of(counts[:, 1], np.full(len(counts), k)), rng=self.g)
         low, high = mixture.limits(GAINS[self.aim], self.level)
         return Interval(low, high, self.level, "")
 
