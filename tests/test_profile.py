@@ -11,7 +11,7 @@ from annostat.agreement.variance_forms import basis, fit_form
 from annostat.datasets import lidc
 from annostat.errors import AnnostatError
 from annostat.labels.rounds import Rounds
-from annostat.noise.hull import heavy_tails
+from annostat.noise.tails import heavy_tails
 
 
 def drawn(seed, n, k=2, relative=0.12, constant=0.5, bias=0.0):

@@ -22,11 +22,15 @@ HEADS = ("RMSE floor", "MAE floor", "R² ceiling", "r ceiling")
 
 @dataclass(frozen=True)
 class RaterNoise:
-    """Bias of a rater about the mean of these raters, and SD of the rater's noise."""
+    """Bias of a rater about the mean of these raters, and SD of the rater's noise.
+
+    `light` is the interval of that SD for tails no heavier than exponential ones.
+    """
 
     name: str
     bias: Estimate
     noise_sd: Estimate
+    light: Interval | None = None
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,8 @@ class UnequalRaters(Result):
     equal : Check
         "equal_noise": whether the raters' noises are equal. Never assumed above.
     tails : Check
-        "heavy_tails": where it fails, all these intervals may be too short.
+        "heavy_tails": where it fails, or heavy tails are not refuted, all these intervals are
+        widened to them.
     n_items : int
         Items with all labels, from which all this comes.
     notes : tuple of str
