@@ -24,7 +24,7 @@ from scipy import special
 from annostat.agreement.covariances import TAILS, shrunken
 from annostat.agreement.difficulty import shared_difficulty
 from annostat.agreement.hierarchy_result import Hierarchy
-from annostat.agreement.label_kinds import RaterNoise, unbounded_note
+from annostat.agreement.label_kinds import RaterNoise, unbounded_note, unlike
 from annostat.agreement.location_scale import WIDEST, Fitted, Table, fit, log_likelihood, within
 from annostat.agreement.variances import Variances
 from annostat.arrays import FloatArray
@@ -176,14 +176,16 @@ def _described(
 ) -> Hierarchy:
     reading = _Reading(table, f, law, level, rounds.unit)
     tails = reading.tails()
+    own = tails.of_few(rounds.n_rounds)
     noise = [reading.noise(j) for j in range(rounds.n_rounds)]
     raters = tuple(
-        RaterNoise(name, reading.bias(j), tails.widened(sigma), sigma.interval)
+        RaterNoise(name, reading.bias(j), own.widened(sigma), sigma.interval)
         for j, (name, sigma) in enumerate(zip(rounds.names, noise, strict=True))
     )
     at_random, new, spread = reading.floors()
-    square = float(np.exp(-f.log_w).mean())
-    part = tails.of_part(square / (square + float(np.mean(f.beta**2))))
+    square = np.exp(-f.log_w)
+    noise_share = float(square.mean() / (square.mean() + np.mean(f.beta**2)))
+    part = tails.of_few(unlike(square)).of_part(noise_share)
     return Hierarchy(
         raters,
         part.widened(at_random),

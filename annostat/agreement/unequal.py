@@ -43,6 +43,7 @@ from annostat.agreement.label_kinds import (
     UnequalRaters,
     kind_of,
     unbounded_note,
+    unlike,
 )
 from annostat.agreement.rater_noise import (
     FEWEST,
@@ -58,7 +59,7 @@ from annostat.arrays import FloatArray
 from annostat.errors import AnnostatError, check_level, check_numbers
 from annostat.labels.rounds import Rounds
 from annostat.labels.taking import takes_rounds
-from annostat.noise.tails import Tails, tails_of_labels
+from annostat.noise.tails import tails_of_labels
 from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.intervals import t_reach
 from annostat.results.estimates import Estimate, Interval
@@ -142,15 +143,16 @@ def unequal_raters(
     variances = noise[:k] if k > 2 and noise[:k].max() > 0 else np.ones(k)
     tails = tails_of_labels(debiased, variances, units, level=level)
     named = [seen.named(g, j) for j, g in enumerate(each)]
+    own = tails.of_few(k)
     raters = tuple(
-        RaterNoise(name, seen.bias(j), tails.widened(sigma), sigma.interval)
+        RaterNoise(name, seen.bias(j), own.widened(sigma), sigma.interval)
         for j, (name, (sigma, _)) in enumerate(zip(rounds.names, named, strict=True))
     )
     kinds = [
-        kind_of(name, tails.widened(sigma), tails.share_widened(share))
+        kind_of(name, own.widened(sigma), own.share_widened(share))
         for name, (sigma, share) in zip(rounds.names, named, strict=True)
     ]
-    part = tails.of_part(seen.share_of_noise())
+    part = tails.of_few(1.0 if k == 2 else unlike(noise[:k])).of_part(seen.share_of_noise())
     sigma, share = seen.one_of_them()
     kinds.append(kind_of(ONE_OF_THEM, part.widened(sigma), part.share_widened(share)))
     if k >= 3:

@@ -60,13 +60,21 @@ class Tails:
             return sigma
         return replace(sigma, interval=Interval(low, high, i.level, f"{i.method}, {HELD}"))
 
+    def of_few(self, raters: float) -> Tails:
+        """Return the same of an SD which rests on one in so many of the raters behind these tails.
+
+        What a sample's SD lacks of its law's is less alike in each rater than in all together.
+        """
+        power = math.sqrt(raters)
+        return Tails(self.check, self.low**power, self.high**power)
+
     def of_part(self, share: float) -> Tails:
         """Return the same of an SD of which this `share` of the square has these tails."""
         low, high = (math.sqrt(1 + share * (f**2 - 1)) for f in (self.low, self.high))
         return Tails(self.check, low, high)
 
     def share_widened(self, share: Estimate) -> Estimate:
-        """Return τ²/(τ² + SD²) with the limits that those of `widened` give it, τ being as it is."""
+        """Return τ²/(τ² + SD²) with the limits that `widened` gives it, τ as it is."""
         i, value = share.interval, share.value
         if i is None or not 0 < value < 1 or self.low == self.high == 1:
             return share
