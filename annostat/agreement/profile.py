@@ -171,7 +171,9 @@ def precision_profile(rounds: Rounds, *, level: float = 0.95) -> PrecisionProfil
         raise AnnostatError("all labels of each item are equal: their noise has no profile")
     fits, quasi = _fit(data, level)
     heavy = _tails(data, fits.kept[0], pairs, level)
-    fits = replace(fits, tails=heavy)
+    # Tails that show are in the squares too, and take the profile from the first sentence.
+    unseen = heavy if heavy.check.passed is None else None
+    fits = replace(fits, tails=unseen)
     table = {name: value for value, name in quasi}
     standard = data.square / np.maximum(fits.kept[0].variance(data.mean), 1e-300)
     w = data.freedom * standard
@@ -196,7 +198,7 @@ def precision_profile(rounds: Rounds, *, level: float = 0.95) -> PrecisionProfil
         note = NONE_COVERS
     points: tuple[ProfilePoint, ...] = ()
     if not note:
-        drawn = replace(_fit(moved, level)[0], tails=heavy)
+        drawn = replace(_fit(moved, level)[0], tails=unseen)
         at = np.quantile(data.mean, POINTS)
         bias = _skew_bias(data, fits.kept[0], at, 1 / float(np.mean(1 / numbers)))
         points = tuple(

@@ -38,8 +38,8 @@ class PrecisionProfile(Result):
     constant : Check
         "constant_noise".
     tails : Check
-        "heavy_tails" of the differences on the profile's scale: where it fails, or heavy tails are
-        not refuted, limits are widened to them.
+        "heavy_tails" of the differences on the profile's scale: where it fails, the intervals may
+        be too short; where it is undecided, limits are widened to heavy tails.
     points : tuple of ProfilePoint
         At quantiles of the values; empty where `note` says why. Limits hold errors skewed to
         either side; a value at which those would move σ² by half has none, and a note.
