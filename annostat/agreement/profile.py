@@ -95,7 +95,7 @@ class Fits:
         )
         sigma = math.sqrt(values[0]) * self.scale
         found = Estimate(sigma, sigma * float(errors[0]) / 2, limits, unit)
-        return found if self.tails is None else self.tails.widened(found)
+        return found if self.tails is None else self.tails.added(found)
 
     def mean_variance(self, y: FloatArray, unit: str, *, test_set: bool = False) -> Estimate:
         """Return √mean σ²(y) with its hull; for labels of a test set √mean E[σ²(Y) | z]."""

@@ -22,6 +22,7 @@ from annostat.arrays import FloatArray
 from annostat.noise import difference_laws as laws
 from annostat.noise.hull import design_effect as effect_of_units
 from annostat.noise.hull import log_likelihood
+from annostat.resampling.intervals import t_reach
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check
 
@@ -40,7 +41,7 @@ class Tails:
         "heavy_tails".
     low, high : float
         Least and largest SD of heavy-tailed laws that the differences do not refute, as multiples
-        of the SD from moments; low ≤ 1 ≤ high, both 1 where no such law is left.
+        of the SD from moments; low ≤ 1 ≤ high, both 1 where no such law is left that would matter.
     """
 
     check: Check
@@ -59,6 +60,25 @@ class Tails:
         if (low, high) == (i.low, i.high):
             return sigma
         return replace(sigma, interval=Interval(low, high, i.level, f"{i.method}, {HELD}"))
+
+    def added(self, sigma: Estimate) -> Estimate:
+        """Return an SD that is read off a fitted curve, with these factors and its limits joined.
+
+        What tails hide from the size of the curve adds to what is not known of its shape: the two
+        reaches are added in squares, on the log scale.
+        """
+        i = sigma.interval
+        if i is None or self.low == self.high == 1:
+            return sigma
+        down = math.hypot(math.log(sigma.value / i.low), math.log(self.low))
+        up = math.hypot(math.log(i.high / sigma.value), math.log(self.high))
+        limits = Interval(
+            sigma.value * math.exp(-down),
+            sigma.value * math.exp(up),
+            i.level,
+            f"{i.method}, {HELD}",
+        )
+        return replace(sigma, interval=limits)
 
     def of_few(self, raters: float) -> Tails:
         """Return the same of an SD which rests on one in so many of the raters behind these tails.
@@ -100,7 +120,8 @@ def tails(sizes: FloatArray, *, design_effect: float = 1.0, level: float = 0.95)
     Returns
     -------
     Tails
-        The check is undecided below 20 differences; the SDs need three, not all of one size.
+        The check is undecided below 20 differences, and where such a law is left whose SD an
+        interval for Gaussian errors would not hold; the SDs need three, not all of one size.
     """
     if len(sizes) < 3 or not np.any(sizes > 0):
         return Tails(_check(len(sizes), 0.0, True))
@@ -115,12 +136,14 @@ def tails(sizes: FloatArray, *, design_effect: float = 1.0, level: float = 0.95)
     # Give-ups that nobody has seen could be as far away as one likes: they are no yardstick.
     bar = float(best[t.heavy | t.light].max()) + math.log(1 - level)
     inside = loglik[rows] >= bar
-    check = _check(len(sizes), gain, bool(inside.any()))
-    if not inside.any():
-        return Tails(check)
     moment = math.sqrt(float(np.mean(sizes**2)) / 2) / mean
-    found = (sd[:, None] * scales)[inside] / moment
-    return Tails(check, min(float(found.min()), 1.0), max(float(found.max()), 1.0))
+    found = np.append((sd[:, None] * scales)[inside] / moment, 1.0)
+    low, high = float(found.min()), float(found.max())
+    # What an interval for Gaussian errors holds need not be ruled out.
+    reach = t_reach(math.inf, level) * math.sqrt(design_effect / (2 * len(sizes)))
+    matters = max(high, 1 / low) > math.exp(reach)
+    check = _check(len(sizes), gain, matters)
+    return Tails(check, low, high) if matters else Tails(check)
 
 
 def heavy_tails(sizes: FloatArray, *, design_effect: float = 1.0) -> Check:
@@ -147,9 +170,9 @@ def _check(n: int, gain: float, possible: bool) -> Check:
         return Check(name, False, text, gain)
     if possible:
         text = (
-            "Tails so heavy that squares hardly have a variance are not ruled out: limits by label "
-            "and of the precision profile hold them, and so does that of the MAE; others of a "
-            "standard deviation or correlation hold for tails up to exponential ones."
+            "Heavy tails (Student t with 3 to 4 degrees of freedom) are not ruled out: limits by "
+            "label and of the MAE hold them; others of a standard deviation or correlation hold "
+            "for tails up to exponential ones."
         )
         return Check(name, None, text, gain)
     return Check(name, True, "The tails are light enough for a standard deviation.", gain)
