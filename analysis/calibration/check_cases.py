@@ -31,7 +31,12 @@ from annostat.scaling import compare_scaling
 from annostat.truth import compare_masks, score_models, trained_on_one
 
 ALPHA, SIMULATED = 0.05, 39
-TOLD = ("point_bias", "habit_size", "excess")  # tests whose result is told, and fails nothing
+TOLD = (
+    "point_bias",
+    "habit_size",
+    "excess",
+    "abandonment",
+)  # tests whose result is told, and fails nothing
 Draw = Callable[["Case", np.random.Generator, bool], Iterable[Check]]
 
 
