@@ -11,7 +11,7 @@ from annostat.agreement.variance_forms import basis, fit_form
 from annostat.datasets import lidc
 from annostat.errors import AnnostatError
 from annostat.labels.rounds import Rounds
-from annostat.noise.hull import heavy_tails
+from annostat.noise.tails import Tails, heavy_tails, tails
 
 
 def drawn(seed, n, k=2, relative=0.12, constant=0.5, bias=0.0):
@@ -137,8 +137,12 @@ def test_heavy_tails_are_told():
     g = np.random.default_rng(8)
     t3 = np.abs(np.diff(g.standard_t(3, (1500, 2)), axis=1)[:, 0])
     assert heavy_tails(t3).passed is False
-    for law in (g.laplace, g.normal):
-        assert heavy_tails(np.abs(law(size=1500) - law(size=1500))).passed is True
+    gauss, laplace = (
+        np.abs(np.diff(law(size=(1500, 2)), axis=1)[:, 0]) for law in (g.normal, g.laplace)
+    )
+    assert heavy_tails(gauss).passed is True and tails(gauss) == Tails(heavy_tails(gauss))
+    # Laplace errors are still within reach of t with four degrees of freedom.
+    assert heavy_tails(laplace).passed is None
     assert heavy_tails(t3[:5]).passed is None
 
 

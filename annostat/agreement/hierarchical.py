@@ -24,14 +24,14 @@ from scipy import special
 from annostat.agreement.covariances import TAILS, shrunken
 from annostat.agreement.difficulty import shared_difficulty
 from annostat.agreement.hierarchy_result import Hierarchy
-from annostat.agreement.label_kinds import RaterNoise, unbounded_note
+from annostat.agreement.label_kinds import RaterNoise, unbounded_note, unlike
 from annostat.agreement.location_scale import WIDEST, Fitted, Table, fit, log_likelihood, within
 from annostat.agreement.variances import Variances
 from annostat.arrays import FloatArray
 from annostat.errors import AnnostatError, check_choice, check_level
 from annostat.labels.rounds import Rounds
 from annostat.labels.taking import takes_rounds
-from annostat.noise.hull import tails_of_labels
+from annostat.noise.tails import Tails, tails_of_labels
 from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.intervals import t_reach
 from annostat.results.estimates import Estimate, Interval
@@ -122,8 +122,14 @@ def _joined(plain: Hierarchy, hard: Hierarchy) -> Hierarchy:
         method = f"{a.interval.method}, with and without shared difficulty"
         return replace(a, interval=Interval(low, high, a.interval.level, method))
 
+    def light(a: RaterNoise, b: RaterNoise) -> Interval | None:
+        plain = [replace(r.noise_sd, interval=r.light) for r in (a, b)]
+        return both(*plain).interval
+
     raters = tuple(
-        replace(a, bias=both(a.bias, b.bias), noise_sd=both(a.noise_sd, b.noise_sd))
+        replace(
+            a, bias=both(a.bias, b.bias), noise_sd=both(a.noise_sd, b.noise_sd), light=light(a, b)
+        )
         for a, b in zip(plain.raters, hard.raters, strict=True)
     )
     return replace(
@@ -169,16 +175,26 @@ def _described(
     rounds: Rounds, table: Table, f: Fitted, law: str, difficulty: Check, level: float
 ) -> Hierarchy:
     reading = _Reading(table, f, law, level, rounds.unit)
+    tails = reading.tails()
+    own = tails.of_few(rounds.n_rounds)
+    noise = [reading.noise(j) for j in range(rounds.n_rounds)]
     raters = tuple(
-        RaterNoise(name, reading.bias(j), reading.noise(j)) for j, name in enumerate(rounds.names)
+        RaterNoise(name, reading.bias(j), own.widened(sigma), sigma.interval)
+        for j, (name, sigma) in enumerate(zip(rounds.names, noise, strict=True))
     )
+    at_random, new, spread = reading.floors()
+    square = np.exp(-f.log_w)
+    noise_share = float(square.mean() / (square.mean() + np.mean(f.beta**2)))
+    part = tails.of_few(unlike(square)).of_part(noise_share)
     return Hierarchy(
         raters,
-        *reading.floors(),
+        part.widened(at_random),
+        part.widened(new),
+        spread,
         law,
         f.spread,
         difficulty,
-        reading.tails(),
+        tails.check,
         len(rounds.values),
         reading.equal(rounds.names),
     )
@@ -210,10 +226,11 @@ class _Reading:
             found = max(found, robust + shrunken(0.0, prior, n) / n)
         return found
 
-    def tails(self) -> Check:
-        """Return whether the standardised differences have tails too heavy for their SDs."""
+    def tails(self) -> Tails:
+        """Return how heavy the tails of the standardised differences are."""
         off = np.where(self.table.seen, self.table.z - self.f.beta, np.nan)
-        return tails_of_labels(off, np.exp(-self.f.log_w), self.table.units)
+        variances = np.exp(-self.f.log_w)
+        return tails_of_labels(off, variances, self.table.units, level=self.level)
 
     def bias(self, j: int) -> Estimate:
         """Return the bias of a rater about the mean of all."""

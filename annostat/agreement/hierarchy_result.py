@@ -32,8 +32,8 @@ class Hierarchy(Result):
     difficulty_sd : float
         SD of the log of the items' difficulty, 0 for "gauss".
     difficulty, tails : Check
-        "shared_difficulty" and "heavy_tails"; where the second fails, intervals of noise SDs may
-        be too short.
+        "shared_difficulty" and "heavy_tails"; where the second fails, or heavy tails are not
+        refuted, intervals of noise SDs are widened to them.
     n_items : int
     equal : Check
         "equal_noise": whether the raters' noises are equal. Never assumed above.

@@ -6,6 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from annostat.arrays import FloatArray
 from annostat.errors import AnnostatError
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check, Result, check_section
@@ -22,11 +25,15 @@ HEADS = ("RMSE floor", "MAE floor", "R² ceiling", "r ceiling")
 
 @dataclass(frozen=True)
 class RaterNoise:
-    """Bias of a rater about the mean of these raters, and SD of the rater's noise."""
+    """Bias of a rater about the mean of these raters, and SD of the rater's noise.
+
+    `light` is the interval of that SD for tails no heavier than exponential ones.
+    """
 
     name: str
     bias: Estimate
     noise_sd: Estimate
+    light: Interval | None = None
 
 
 @dataclass(frozen=True)
@@ -70,7 +77,8 @@ class UnequalRaters(Result):
     equal : Check
         "equal_noise": whether the raters' noises are equal. Never assumed above.
     tails : Check
-        "heavy_tails": where it fails, all these intervals may be too short.
+        "heavy_tails": where it fails, or heavy tails are not refuted, all these intervals are
+        widened to them.
     n_items : int
         Items with all labels, from which all this comes.
     notes : tuple of str
@@ -156,6 +164,12 @@ def kind_of(name: str, rmse: Estimate, r2: Estimate) -> LabelKind:
     error = r2.standard_uncertainty
     spread = error / (2 * root) if error is not None and root > 0 else None
     return LabelKind(name, rmse, r2, Estimate(root, spread, limits, note=r2.note))
+
+
+def unlike(variances: FloatArray) -> float:
+    """Return k·Σσ⁴/(Σσ²)²: the raters for each one that the mean of σ² rests on, 1 if all alike."""
+    total = float(np.sum(variances))
+    return len(variances) * float(np.sum(variances**2)) / total**2 if total > 0 else 1.0
 
 
 def unbounded_note(k: int) -> str:

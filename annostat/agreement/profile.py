@@ -45,7 +45,8 @@ from annostat.arrays import FloatArray
 from annostat.errors import AnnostatError, check_level, check_numbers
 from annostat.labels.rounds import Rounds
 from annostat.labels.taking import takes_rounds
-from annostat.noise.hull import design_effect, heavy_tails
+from annostat.noise.hull import design_effect
+from annostat.noise.tails import Tails, tails
 from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.intervals import t_reach
 from annostat.results.estimates import Estimate, Interval
@@ -70,7 +71,7 @@ class Fits:
     """The forms kept, and what their intervals need.
 
     `seen` is the dispersion of the data; `dispersion` is shrunken, and holds the design effect of
-    clusters.
+    clusters. `tails` are those of the differences on the scale of the best form.
     """
 
     kept: tuple[FormFit, ...]
@@ -79,6 +80,7 @@ class Fits:
     t: float
     level: float
     scale: float
+    tails: Tails | None = None
 
     def hull(self, rows: list[tuple[float, float]], unit: str) -> Estimate:
         """Return the root of the first variance, within the hull of all: (variance, log error)."""
@@ -92,7 +94,8 @@ class Fits:
             "hull of quasi-likelihood intervals of the forms kept",
         )
         sigma = math.sqrt(values[0]) * self.scale
-        return Estimate(sigma, sigma * float(errors[0]) / 2, limits, unit)
+        found = Estimate(sigma, sigma * float(errors[0]) / 2, limits, unit)
+        return found if self.tails is None else self.tails.added(found)
 
     def mean_variance(self, y: FloatArray, unit: str, *, test_set: bool = False) -> Estimate:
         """Return √mean σ²(y) with its hull; for labels of a test set √mean E[σ²(Y) | z]."""
@@ -167,6 +170,10 @@ def precision_profile(rounds: Rounds, *, level: float = 0.95) -> PrecisionProfil
     if not np.any(data.square > 0):
         raise AnnostatError("all labels of each item are equal: their noise has no profile")
     fits, quasi = _fit(data, level)
+    heavy = _tails(data, fits.kept[0], pairs, level)
+    # Tails that show are in the squares too, and take the profile from the first sentence.
+    unseen = heavy if heavy.check.passed is None else None
+    fits = replace(fits, tails=unseen)
     table = {name: value for value, name in quasi}
     standard = data.square / np.maximum(fits.kept[0].variance(data.mean), 1e-300)
     w = data.freedom * standard
@@ -191,24 +198,19 @@ def precision_profile(rounds: Rounds, *, level: float = 0.95) -> PrecisionProfil
         note = NONE_COVERS
     points: tuple[ProfilePoint, ...] = ()
     if not note:
-        drawn, _ = _fit(moved, level)
+        drawn = replace(_fit(moved, level)[0], tails=unseen)
         at = np.quantile(data.mean, POINTS)
         bias = _skew_bias(data, fits.kept[0], at, 1 / float(np.mean(1 / numbers)))
         points = tuple(
             ProfilePoint(float(y) * data.scale, _with_skew(drawn.at(float(y), used.unit), float(b)))
             for y, b in zip(at, bias, strict=True)
         )
-    sizes = (
-        pairs.sizes / np.sqrt(2 * np.maximum(fits.kept[0].variance(data.mean), 1e-300))[pairs.rows]
-    )
-    units = np.unique(data.units[pairs.rows], return_inverse=True)[1]
-    effect = design_effect(sizes, units, freedom + 1)
     return PrecisionProfile(
         tuple(form.name for form in fits.kept),
         table,
         floor,
         constant_noise(data, level),
-        heavy_tails(sizes, design_effect=effect),
+        heavy.check,
         points,
         _exponent(fits, data),
         _relative(fits, data),
@@ -334,6 +336,15 @@ def _fit(data: Spread, level: float) -> tuple[Fits, list[tuple[float, str]]]:
     t = t_reach(max(data.n_units - 1, 1), level)
     quasi = [(criterion[i] - least, fits[i].name) for i in ranked]
     return Fits(kept, phi, wide * _clustering(data, kept[0]), t, level, data.scale), quasi
+
+
+def _tails(data: Spread, form: FormFit, pairs: _Pairs, level: float) -> Tails:
+    """Return how heavy the tails of the differences are on the scale of a form."""
+    spread = np.sqrt(2 * np.maximum(form.variance(data.mean), 1e-300))
+    sizes = pairs.sizes / spread[pairs.rows]
+    units = np.unique(data.units[pairs.rows], return_inverse=True)[1]
+    effect = design_effect(sizes, units, float(data.freedom.mean()) + 1)
+    return tails(sizes, design_effect=effect, level=level)
 
 
 def _dispersion(data: Spread, form: FormFit) -> float:

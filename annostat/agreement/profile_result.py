@@ -39,7 +39,7 @@ class PrecisionProfile(Result):
         "constant_noise".
     tails : Check
         "heavy_tails" of the differences on the profile's scale: where it fails, the intervals may
-        be too short.
+        be too short; where it is undecided, limits are widened to heavy tails.
     points : tuple of ProfilePoint
         At quantiles of the values; empty where `note` says why. Limits hold errors skewed to
         either side; a value at which those would move σ² by half has none, and a note.

@@ -20,8 +20,9 @@ learned from none of these labels. Standard errors are shrunken (`covariances`);
 that exists, cut at 0 and, for two rounds, at the upper limit of Var D. Plain t intervals are too
 low only, and cover 69 to 96% at n = 8 to 20; these hold 92 to 100% (Laplace errors, SD ratios 1 and
 3, biases to 2 SD) and 83 to 100% where errors are skewed or an item's difficulty is shared, the
-least at n = 8 for the noisiest of three. Student's t with 3 degrees of freedom: 70 to 98%; see the
-check of tails.
+least at n = 8 for the noisiest of three. Student's t with 3 degrees of freedom made that 70 to 98%:
+limits are widened to the SDs of heavy-tailed laws that the differences do not refute
+(`annostat.noise.tails`).
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ from annostat.agreement.label_kinds import (
     UnequalRaters,
     kind_of,
     unbounded_note,
+    unlike,
 )
 from annostat.agreement.rater_noise import (
     FEWEST,
@@ -57,7 +59,7 @@ from annostat.arrays import FloatArray
 from annostat.errors import AnnostatError, check_level, check_numbers
 from annostat.labels.rounds import Rounds
 from annostat.labels.taking import takes_rounds
-from annostat.noise.hull import tails_of_labels
+from annostat.noise.tails import tails_of_labels
 from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.intervals import t_reach
 from annostat.results.estimates import Estimate, Interval
@@ -136,27 +138,32 @@ def unequal_raters(
     noise = np.zeros(m.k)
     noise[:k] = [max(m.value(g), 0.0) for g in each]
     seen = _Seen(m, k, noise, level, rounds.unit)
-    raters = tuple(
-        RaterNoise(name, seen.bias(j), seen.named(each[j])[0])
-        for j, name in enumerate(rounds.names)
-    )
-    kinds = [
-        kind_of(name, *seen.named(g, j))
-        for j, (name, g) in enumerate(zip(rounds.names, each, strict=True))
-    ]
-    kinds.append(kind_of(ONE_OF_THEM, *seen.one_of_them()))
-    if k >= 3:
-        new = seen.new_rater(each)
-        kinds.append(kind_of(NEW, new, seen.share_of_new(new)))
-    notes = (f"{lost} items that lack a label were left out",) if lost else ()
     debiased = columns[full][:, :k] - columns[full][:, :k].mean(axis=0)
     units = np.arange(len(debiased)) if codes is None else codes
     variances = noise[:k] if k > 2 and noise[:k].max() > 0 else np.ones(k)
+    tails = tails_of_labels(debiased, variances, units, level=level)
+    named = [seen.named(g, j) for j, g in enumerate(each)]
+    own = tails.of_few(k)
+    raters = tuple(
+        RaterNoise(name, seen.bias(j), own.widened(sigma), sigma.interval)
+        for j, (name, (sigma, _)) in enumerate(zip(rounds.names, named, strict=True))
+    )
+    kinds = [
+        kind_of(name, own.widened(sigma), own.share_widened(share))
+        for name, (sigma, share) in zip(rounds.names, named, strict=True)
+    ]
+    part = tails.of_few(1.0 if k == 2 else unlike(noise[:k])).of_part(seen.share_of_noise())
+    sigma, share = seen.one_of_them()
+    kinds.append(kind_of(ONE_OF_THEM, part.widened(sigma), part.share_widened(share)))
+    if k >= 3:
+        new = part.widened(seen.new_rater(each))
+        kinds.append(kind_of(NEW, new, seen.share_of_new(new)))
+    notes = (f"{lost} items that lack a label were left out",) if lost else ()
     return UnequalRaters(
         raters,
         tuple(kinds),
         equal_noise(m, each, rounds.names, level),
-        tails_of_labels(debiased, variances, units),
+        tails.check,
         m.n_items,
         notes,
     )
@@ -195,8 +202,14 @@ class _Seen:
             found = Interval(found.low * scale, found.high * scale, found.level, found.method)
         return Estimate(value * scale, error * scale, found, self.unit, note)
 
-    def named(self, g: OfCovariance, j: int | None = None) -> tuple[Estimate, Estimate]:
-        """Return σ_j, and ρ_j if the rater is given."""
+    def share_of_noise(self) -> float:
+        """Return the share of the noise in the square of the floor against one of these raters."""
+        noise = max(self.m.value(lambda _, s: _within(s, self.k)), 0.0)
+        square = noise + float(np.var(self.m.mean[: self.k]))
+        return noise / square if square > NO_NOISE else 1.0
+
+    def named(self, g: OfCovariance, j: int) -> tuple[Estimate, Estimate]:
+        """Return σ_j and ρ_j."""
         m = self.m
         top = math.inf
         if m.k == 2:
@@ -210,8 +223,6 @@ class _Seen:
             error = m.error(difference, self.noise)
             top = log_limits(total, error, self.df, self.level)[1]
         sigma = self._root(m.value(g), m.error(g, self.noise), top)
-        if j is None:
-            return sigma, sigma
 
         def share(mean: NDArray[Any], s: NDArray[Any]) -> NDArray[Any]:
             return np.asarray(g(mean, s) / s[..., j, j])
@@ -334,6 +345,9 @@ def _without_identity(rounds: Rounds, level: float) -> UnequalRaters:
     v = Variances.of(rounds)
     sigma = v.scale * math.sqrt(max(float(v.within(v.sums.totals)), 0.0))
     limits = noise_interval(v, level=level)
+    codes = cluster_codes(rounds.cluster)
+    units = np.arange(len(rounds.values)) if codes is None else codes
+    tails = tails_of_labels(rounds.values, np.ones(rounds.n_rounds), units, level=level)
     note = "" if limits is not None else "no interval: one unit, or labels that are all equal"
     rho = v.sums.value(v.reliability) if sigma > 0 else 1.0
     inner = reliability_interval(v, level=level)
@@ -341,11 +355,10 @@ def _without_identity(rounds: Rounds, level: float) -> UnequalRaters:
         inner = Interval(max(inner.low, 0.0), max(inner.high, 0.0), level, inner.method)
     kind = kind_of(
         ONE_OF_THEM,
-        Estimate(sigma, None, limits, rounds.unit, note),
-        Estimate(max(rho, 0.0), None, inner, note="" if inner is not None else note),
+        tails.widened(Estimate(sigma, None, limits, rounds.unit, note)),
+        tails.share_widened(
+            Estimate(max(rho, 0.0), None, inner, note="" if inner is not None else note)
+        ),
     )
     text = "Whether raters differ cannot be told: the order of the rounds has no identity."
-    codes = cluster_codes(rounds.cluster)
-    units = np.arange(len(rounds.values)) if codes is None else codes
-    tails = tails_of_labels(rounds.values, np.ones(rounds.n_rounds), units)
-    return UnequalRaters((), (kind,), Check("equal_noise", None, text), tails, v.n_items)
+    return UnequalRaters((), (kind,), Check("equal_noise", None, text), tails.check, v.n_items)

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from annostat.agreement.profile import FEWEST, constancy, precision_profile
 from annostat.agreement.profile_result import PrecisionProfile
+from annostat.agreement.small import FEW
 from annostat.agreement.variances import Variances
 from annostat.errors import AnnostatError
 from annostat.labels.rounds import Rounds
@@ -136,11 +137,16 @@ def without_interval(e: Estimate) -> Estimate:
 def check_tails(
     v: Variances, profile: PrecisionProfile | None, others: Iterable[Check]
 ) -> list[Check]:
-    """Return the failed check of heavy tails, if one fails; `others` are those without a profile.
+    """Return the check of heavy tails, unless it passes; `others` are those without a profile.
 
-    On the scale of the profile where there is one.
+    On the scale of the profile where there is one. Few items have a check of their own.
     """
     if profile is None and v.dominated:
         return [Check("heavy_tails", False, NONE_HOLDS)]
     found = list(others) if profile is None else [profile.tails]
-    return [c for c in found if c.name == "heavy_tails" and c.passed is False][:1]
+    few = v.sums.n_units < FEW
+    return [
+        c
+        for c in found
+        if c.name == "heavy_tails" and not c.passed and not (few and c.passed is None)
+    ][:1]

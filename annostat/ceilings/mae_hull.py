@@ -42,7 +42,8 @@ from annostat.labels.pairs import pair_mae
 from annostat.labels.rounds import Rounds
 from annostat.labels.taking import takes_rounds
 from annostat.noise.brackets import Bracket, bracket, lattice_floor
-from annostat.noise.hull import REFUTED, FamilyFit, Hull, heavy_tails, hull
+from annostat.noise.hull import REFUTED, FamilyFit, Hull, hull
+from annostat.noise.tails import heavy_tails
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check
 from annostat.results.text import p_text
@@ -244,7 +245,8 @@ def _named(
     """Return the floor against a label of each rater."""
     found = {}
     for rater in () if raters is None else raters.raters:
-        sigma = rater.noise_sd
+        # Errors of heavy tails are smaller beside their SD: the families have that in them.
+        sigma = replace(rater.noise_sd, interval=rater.light)
         if sigma.interval is None:
             found[rater.name] = sigma.scaled(GAUSS)
             continue

@@ -57,6 +57,12 @@ class Law:
     rate: float = 0.0
     half_width: float = 1.0
 
+    @property
+    def sd(self) -> float:
+        """SD of X, from three degrees of freedom on."""
+        wide = self.rate * self.half_width**2 / 3
+        return math.sqrt(float(self.weights @ self.nodes**2) + wide)
+
     def shifted(self, delta: float) -> float:
         """Return E|X + δ| = E max(|X|, |δ|), δ in units of E|X|."""
         d = abs(delta)

@@ -13,7 +13,6 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +22,9 @@ from annostat.arrays import FloatArray
 from annostat.noise import difference_laws as laws
 from annostat.noise.difference_laws import FAMILIES, REACH, STEP, UNIFORM, Law
 from annostat.resampling.intervals import t_reach
-from annostat.results.result import Check
 
 LOWEST, HIGHEST, CELLS = -300, 200, 600  # of log m, and of log |d|, in steps about log mean |d|
 POINTS = 2048
-FEWEST_FOR_TAILS, TAILS = 20, 2.0
 EDGE = 1e-9  # |d| below this share of the mean is taken for this
 AIC_WITHIN = 2.0
 FEW_CELLS, MANY_CELLS, PER_CELL, REFUTED = 12, 20, 5, 0.01
@@ -160,57 +157,6 @@ def design_effect(sizes: FloatArray, units: NDArray[np.int64], k: float) -> floa
     total = np.bincount(units, off)
     independent = float(off @ off)
     return max(float(total @ total) / independent if independent > 0 else 1.0, k / 2)
-
-
-def heavy_tails(sizes: FloatArray, *, design_effect: float = 1.0) -> Check:
-    """Return whether the tails are too heavy for the interval of a standard deviation.
-
-    The log-likelihood of Student's t with at most 4 degrees of freedom, whose squares have no
-    variance, less that of the best law with tails no heavier than Laplace's or than t's with 6.
-    More than 2 fails: in 0 to 5% for Gaussian, Laplace and (n ≤ 200) t₅ errors, in 15, 55 and 99%
-    for t₃ with 50, 200 and 1,000 items.
-    """
-    name = "heavy_tails"
-    if len(sizes) < FEWEST_FOR_TAILS or not np.any(sizes > 0):
-        return Check(name, None, "Too few differences to tell how heavy their tails are.")
-    t = laws.table()
-    best = log_likelihood(sizes / sizes.mean())[0].max(axis=1) / design_effect
-    heavy, light = t.heavy, t.light
-    gain = float(best[heavy].max() - best[light].max())
-    if gain <= TAILS:
-        return Check(name, True, "The tails are light enough for a standard deviation.", gain)
-    text = (
-        "The tails are so heavy that squares hardly have a variance: the interval of a standard "
-        "deviation or correlation may be too short (60 to 90% instead of 95%); that of the MAE "
-        "holds."
-    )
-    return Check(name, False, text, gain)
-
-
-def tails_of_labels(values: FloatArray, variances: FloatArray, units: NDArray[np.int64]) -> Check:
-    """Return `heavy_tails` of all pairs of labels, in units of their raters' noise.
-
-    Parameters
-    ----------
-    values : float64 array of shape (n, k)
-        Labels less the biases of their raters, NaN where missing.
-    variances : float64 array of shape (k,)
-        Noise variance of each rater; where two of them are 0 their differences are left out.
-    units : int64 array of shape (n,)
-    """
-    sizes, places = [np.zeros(0)], [np.zeros(0, dtype=np.int64)]
-    for a, b in combinations(range(values.shape[1]), 2):
-        scale = math.sqrt((variances[a] + variances[b]) / 2)
-        d = np.abs(values[:, a] - values[:, b])
-        there = np.isfinite(d)
-        if scale > 0:
-            sizes.append(d[there] / scale)
-            places.append(units[there])
-    every = np.concatenate(sizes)
-    codes = np.unique(np.concatenate(places), return_inverse=True)[1]
-    labels = float(np.isfinite(values).sum()) / len(values)
-    effect = design_effect(every, codes, labels) if every.size else 1.0
-    return heavy_tails(every, design_effect=effect)
 
 
 def log_likelihood(sizes: FloatArray) -> tuple[FloatArray, FloatArray]:
