@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from annostat.errors import AnnostatError, shown
-from annostat.interchange.taken_findings import Counts
+from annostat.interchange.counts import Counts
 from annostat.labels import Findings
 from annostat.labels.matching import match_findings
 

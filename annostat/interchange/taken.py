@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from annostat.arrays import FloatArray, digest
-from annostat.errors import AnnostatError, check_choice, check_numbers, check_squares, shown
+from annostat.errors import AnnostatError, check_choice, check_numbers, check_squares, option, shown
 from annostat.interchange.cells import Columns
+from annostat.interchange.counts import Counts
 from annostat.labels import MaskRounds, Rounds
 from annostat.labels.categories import Categories, as_texts
 from annostat.labels.read import Read
 from annostat.labels.taking import aligned, in_order
 from annostat.resampling import cluster_codes
-
-if TYPE_CHECKING:
-    from annostat.interchange.taken_findings import Counts
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +86,11 @@ def by_model(predictions: Any, names: tuple[str, ...]) -> dict[str, Any]:
     """Return predictions by model, none of them named as an annotator."""
     if hasattr(predictions, "to_frame") and not hasattr(predictions, "columns"):  # a series
         predictions = predictions.to_frame(predictions.name or "model")
+    if predictions is None:
+        raise AnnostatError(
+            "predictions: there is no model to put in an annotator's place; give its labels, or "
+            f"name the reader that is one ({option('model', 'net')})"
+        )
     if not hasattr(predictions, "items"):
         raise AnnostatError(
             "predictions must be a mapping from the names of models to one label per item, got "
