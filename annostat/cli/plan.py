@@ -39,19 +39,37 @@ from annostat.errors import AnnostatError
 @click.option(
     "--for",
     "aim",
-    type=click.Choice(("floor", "rmse", "interchange", "agreement", "accuracy", "f1", "kappa")),
+    type=click.Choice(
+        ("floor", "rmse", "verdict", "interchange", "agreement", "accuracy", "f1", "kappa")
+    ),
     default="floor",
     show_default=True,
-    help="The floor of the mean error, that of the RMSE (values), a model in an annotator's "
-    "place (--model); of categories κ of two annotators (agreement), or a ceiling.",
+    help="The floor of the mean error, that of the RMSE (values), a verdict of score, a model in "
+    "an annotator's place (--model); of categories κ of two annotators (agreement), or a ceiling.",
 )
 @click.option("--positive", metavar="A,B", help="Classes that count as positive (categories).")
 @click.option("--distance", metavar="NAME", help="As in annostat interchange.")
 @click.option(
-    "--margin", type=float, metavar="X", help="Of interchange; 0 is better than a reader."
+    "--margin",
+    type=float,
+    metavar="X",
+    help="Of interchange (0 is better than a reader), or of the verdict at the floor.",
+)
+@click.option(
+    "--error",
+    type=float,
+    metavar="X",
+    help="Verdict: error of the model against the truth. [default: half the margin]",
+)
+@click.option(
+    "--learned",
+    type=float,
+    default=0.0,
+    metavar="S",
+    help="Verdict below the floor: share of the labels' noise that the model has learned.",
 )
 @click.option("--change", type=float, metavar="X", help="γ that is presumed. [default: pilot's]")
-@click.option("--plot", "plot_file", metavar="FILE", help="Of interchange: width against items.")
+@click.option("--plot", "plot_file", metavar="FILE", help="Width, or power, against items.")
 @click.option(
     "--power", type=float, default=0.8, show_default=True, help="Wanted chance of the claim."
 )
@@ -59,8 +77,14 @@ def plan(**options: Any) -> None:
     """Say how many annotations a wanted width or a wanted claim needs.
 
     ROUNDS is a table of pilot data; without it, name a law of picks by --core and --mae. With
-    --for interchange --model M: items and readers to show that M is as good as an annotator.
+    --for interchange --model M: items and readers to show that M is as good as an annotator. With
+    --for verdict: items and labels for a verdict of annostat score, at the floor (--margin), above
+    it (--error) or below it (--learned).
     """
+    if options["aim"] != "verdict" and (options["error"] is not None or options["learned"]):
+        raise AnnostatError("--error and --learned are of a verdict: add --for verdict")
+    if options["aim"] == "verdict":
+        return of_verdict(options)
     if options["aim"] == "interchange":
         return of_interchange(options)
     if options["aim"] == "rmse":
@@ -126,6 +150,32 @@ def of_interchange(options: dict[str, Any]) -> None:
 
         figure, ax = new_figure((5.2, 3.9))
         plot_interchange_plan(result, ax=ax)
+        save_figure(figure, options["plot_file"])
+    publish({"": result}, options, by=None, read=read_of(rounds))
+
+
+def of_verdict(options: dict[str, Any]) -> None:
+    """Plan a verdict of `score` on values or picks."""
+    from annostat.truth import plan_verdict
+
+    if options["core"] is not None or options["by"]:
+        raise AnnostatError("--for verdict plans from pilot data: leave out --core and --by")
+    rounds = load(options, unit="", collapse=False)
+    result = plan_verdict(
+        rounds,
+        margin=options["margin"],
+        error=options["error"],
+        learned=options["learned"],
+        power=options["power"],
+        level=options["level"],
+        rng=options["seed"],
+    )
+    if options["plot_file"]:
+        from annostat.plotting import plot_verdict_plan, save_figure
+        from annostat.plotting.figures import new_figure
+
+        figure, ax = new_figure((5.2, 3.9))
+        plot_verdict_plan(result, ax=ax)
         save_figure(figure, options["plot_file"])
     publish({"": result}, options, by=None, read=read_of(rounds))
 
