@@ -73,7 +73,7 @@ def verdicts(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
     sd = moments(replace(design, n=1, rounds=2), scale=1.0)[1]
     pilot, _ = replace(design, rounds=2).sample(rng, scale=1.0, spread=SPREAD)
     k = design.rounds
-    given = {
+    given: dict[str, Any] = {
         "n_labels": (k,),
         "items": (500,),
         "n_resamples": STUDIES,
