@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
+import functools
+from pathlib import Path
 from typing import Any
 
 import click
 
-from annostat.cli.common import Command, input_options, load, load_all, publish, read_of
+from annostat.cli.common import (
+    EXAMPLES,
+    RATINGS,
+    Command,
+    json_option,
+    load,
+    load_all,
+    publish,
+    read_of,
+    run_options,
+    table_options,
+)
 from annostat.errors import AnnostatError
 
 
 @click.command("plan", cls=Command)
-@input_options
+@functools.partial(table_options, examples=(*EXAMPLES, *RATINGS, "lidc-masks"))
+@run_options
+@json_option
+@click.option(
+    "--kind",
+    type=click.Choice(("auto", "masks")),
+    default="auto",
+    show_default=True,
+    help="What the pilot is; auto: masks if it is a folder or a file of masks.",
+)
 @click.option(
     "--half-width",
     type=float,
-    default=0.05,
-    show_default=True,
-    help="Wanted half-width of the interval of the mae, relative to the mae; of categories as it "
-    "is.",
+    metavar="X",
+    help="Wanted half-width of the interval of the mae, relative to the mae; of categories and of "
+    "the ceiling of Dice as it is. [default: 0.05; 0.01 for masks]",
 )
 @click.option("--core", metavar="NAME", help="Plan from a law instead of pilot data.")
 @click.option("--mae", type=float, metavar="X", help="E|X| of that law, in frames.")
@@ -76,11 +97,15 @@ from annostat.errors import AnnostatError
 def plan(**options: Any) -> None:
     """Say how many annotations a wanted width or a wanted claim needs.
 
-    ROUNDS is a table of pilot data; without it, name a law of picks by --core and --mae. With
-    --for interchange --model M: items and readers to show that M is as good as an annotator. With
-    --for verdict: items and labels for a verdict of annostat score, at the floor (--margin), above
-    it (--error) or below it (--learned).
+    ROUNDS is a table of pilot data, or a folder or file of masks; without it, name a law of picks
+    by --core and --mae. With --for interchange --model M: items and readers to show that M is as
+    good as an annotator. With --for verdict: items and labels for a verdict of annostat score, at
+    the floor (--margin), above it (--error) or below it (--learned).
     """
+    if is_of_masks(options):
+        return of_masks(options)
+    if options["half_width"] is None:
+        options["half_width"] = 0.05
     if options["aim"] != "verdict" and (options["error"] is not None or options["learned"]):
         raise AnnostatError("--error and --learned are of a verdict: add --for verdict")
     if options["aim"] == "verdict":
@@ -152,6 +177,41 @@ def of_interchange(options: dict[str, Any]) -> None:
         plot_interchange_plan(result, ax=ax)
         save_figure(figure, options["plot_file"])
     publish({"": result}, options, by=None, read=read_of(rounds))
+
+
+MASK_FILES = (".npz", ".npy")
+
+
+def is_of_masks(options: dict[str, Any]) -> bool:
+    """Whether the pilot is masks."""
+    if options["kind"] == "masks" or options["example"] == "lidc-masks":
+        return True
+    path = None if options["source"] is None else Path(options["source"])
+    return path is not None and (path.is_dir() or path.suffix.lower() in MASK_FILES)
+
+
+def of_masks(options: dict[str, Any]) -> None:
+    """Plan the interval of the ceiling of Dice."""
+    from annostat.ceilings import plan_masks
+    from annostat.datasets import lidc_masks
+    from annostat.datasets.mask_files import read_masks_and_models
+
+    if options["aim"] != "floor":
+        raise AnnostatError(f"--for {options['aim']} is not of masks: they have --for floor")
+    given = [n for n in ("models", "rater", "value", "by", "core", "margin") if options[n]]
+    if given:
+        raise AnnostatError(f"a plan of masks takes no --{given[0].removesuffix('s')}")
+    if options["example"]:
+        if options["source"] or options["example"] != "lidc-masks":
+            raise AnnostatError("masks: give a folder or file of masks, or --example lidc-masks")
+        rounds = lidc_masks()
+    elif options["source"]:
+        rounds, _ = read_masks_and_models([options["source"]], {}, tidy_names=options["tidy_names"])
+    else:
+        raise AnnostatError("no input: give a folder or file of masks, or --example lidc-masks")
+    width = 0.01 if options["half_width"] is None else options["half_width"]
+    result = plan_masks(rounds, half_width=width, level=options["level"], rng=options["seed"])
+    publish({"": result}, options, by=None)
 
 
 def of_verdict(options: dict[str, Any]) -> None:
