@@ -525,7 +525,8 @@ def test_small_and_constant_data():
 def test_every_distance_is_declared_whole():
     for d in DISTANCES:
         assert d.kinds and d.label and d.unit in ("labels", "square", "none")
-        assert (d.between is None) != (d.spaced is None) or d.name == "further"
+        ways = [d.between, d.spaced, d.on_counts]
+        assert sum(way is not None for way in ways) == 1 or d.name == "further"
 
 
 def test_biases_are_those_of_the_two_way_layout():

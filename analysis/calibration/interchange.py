@@ -18,12 +18,14 @@ import pandas as pd
 
 import annostat
 from analysis.calibration.designs import Design
+from analysis.calibration.interchange_findings import place_findings, true_findings
 from analysis.calibration.outcomes import Outcome
 from analysis.calibration.raters import unit_errors
 from analysis.calibration.runner import outcomes_of, run_suites
 from annostat import AnnostatError
 from annostat.files import write_text
 from annostat.interchange import DISTANCES, Interchange, interchange
+from annostat.labels import Points
 
 RESULTS = Path("docs/studies/interchange.csv")
 PAGE = Path("docs/interchange.md")
@@ -99,6 +101,8 @@ def measured(distance: str, a: np.ndarray, b: np.ndarray) -> np.ndarray:
 @functools.cache
 def true_values(law: str, own: float, cluster_size: int) -> tuple[float, float]:
     """Return E d(f, Z) and E d(Z, Z′) over readers and items, by drawing both anew each time."""
+    if law.startswith("1-f1"):
+        return true_findings(law, own, cluster_size)
     design = Design(POINTS, law, 2, 0.0, cluster_size)
     z, f = cells(design, own, np.random.default_rng(20261129), fresh=True)
     a, b = z[:, 0], z[:, 1]
@@ -111,10 +115,11 @@ def true_values(law: str, own: float, cluster_size: int) -> tuple[float, float]:
 def fair(law: str, cluster_size: int) -> float:
     """Return the model's error for which γ is 0."""
     low, high = 0.0, 4.0
+    more_is_better = law.startswith("1-f1")
     for _ in range(14):
         middle = (low + high) / 2
         a, b = true_values(law, middle, cluster_size)
-        low, high = (middle, high) if a < b else (low, middle)
+        low, high = (middle, high) if (a < b) != more_is_better else (low, middle)
     return (low + high) / 2
 
 
@@ -136,6 +141,8 @@ def place(
     design: Design, own: float, margin: float | None, rng: np.random.Generator
 ) -> Interchange:
     """Return what annostat says of a model on one data set."""
+    if design.law.startswith("1-f1"):
+        return place_findings(design, own, margin, rng)
     z, f = cells(Design(**{**vars(design), "law": design.law.replace("sparse ", "")}), own, rng)
     z = holed(z, design, rng)
     distance = words(design)[0]
@@ -147,7 +154,8 @@ def place(
     rounds: object = z
     if design.cluster_size > 1:
         codes = np.arange(design.n) // design.cluster_size
-        rounds = annostat.Rounds.from_array(z, cluster=[f"c{c}" for c in codes])
+        of = Points if z.ndim == 3 else annostat.Rounds
+        rounds = of.from_array(z, cluster=[f"c{c}" for c in codes])
     return interchange(rounds, {"model": f}, **options)  # type: ignore[arg-type]
 
 
@@ -156,7 +164,10 @@ def index(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
     law = design.law.replace("sparse ", "").replace(" these", "")
     outcomes: dict[str, Outcome] = {}
     zero = fair(law, design.cluster_size)
-    for name, own in (("good", GOOD * zero), ("fair", zero), ("worse", 1.3 * zero)):
+    models = (("good", GOOD * zero), ("fair", zero), ("worse", 1.3 * zero))
+    if law.startswith("1-f1"):  # a factor of odds, more is better
+        models = (("good", 1.6 * zero), ("fair", zero), ("worse", zero / 1.6))
+    for name, own in models:
         to_model, among = true_values(law, own, design.cluster_size)
         gamma = to_model - among
         margin = gamma if name == "worse" else None
@@ -267,6 +278,33 @@ SUITES = {
             for n in SIZES
         ],
     ),
+    "points": (
+        index,
+        [
+            Design(n, f"radial, {r}, gauss", k)
+            for r in ("bias", "scale")
+            for k in (3, 5)
+            for n in SIZES
+        ]
+        + [Design(n, f"radial, {r}, laplace", 5) for r in ("alike", "both") for n in SIZES]
+        + [
+            Design(n, f"radial, {r}, gauss", k, missing, cluster)
+            for r in ("alike", "both")
+            for k, missing, cluster in ((5, 0.3, 1), (5, 0.0, 5))
+            for n in (50, 200)
+        ],
+    ),
+    "findings": (
+        index,
+        [Design(n, "1-f1, alike these, plain", 2) for n in SIZES]
+        + [
+            Design(n, f"1-f1, {r}, plain", k)
+            for r in ("alike", "bias", "scale")
+            for k in (3, 5)
+            for n in SIZES
+        ]
+        + [Design(n, f"1-f1, {r}, plain", 5, 0.0, 5) for r in ("alike", "bias") for n in (50, 200)],
+    ),
     "masks": (masks, [Design(n, "1-dice, alike, gauss", k) for k in (2, 3, 5) for n in (20, 50)]),
 }
 
@@ -349,10 +387,15 @@ def main(
         write_text(PAGE, found)
         return
     rows: list[dict[str, object]] = []
+    others = pd.DataFrame()
+    if suites and out.exists():  # what other suites found stays
+        others = pd.read_csv(out)
+        others = others[~others["suite"].isin(suites)]
     for found in run_suites(SUITES, suites, quick, repetitions, seed, run=run):
         rows += found
         if not quick:
-            write_text(out, pd.DataFrame(rows).to_csv(index=False))
+            whole = pd.concat([others, pd.DataFrame(rows)], ignore_index=True)
+            write_text(out, whole.to_csv(index=False))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import pandas as pd
 from analysis.calibration.tables import (
     Table,
     bias,
+    count,
     coverage,
     curve,
     drawn,
@@ -104,6 +105,28 @@ TABLES = {
             (percent, {"at most a tenth more": "promise: half-width"}),
             (coverage, {"E\\|D\\| of the study": "interval: E|D| of the study"}),
             (mean, {"coverage said": "said: coverage"}),
+        ),
+        (("noise", "pilot"), noise),
+    ),
+    "verdict plan": Table(
+        "verdict plan",
+        (
+            (
+                share,
+                {
+                    "said at the floor": "test: at the floor, as planned",
+                    "error is the margin": "test: wrongly at the floor, as planned",
+                },
+            ),
+            (count, {"items": "said: items, at the floor"}),
+            (
+                share,
+                {
+                    "said below": "test: below the floor, as planned",
+                    "without a leak": "test: wrongly below the floor, as planned",
+                },
+            ),
+            (count, {"items, below": "said: items, below the floor"}),
         ),
         (("noise", "pilot"), noise),
     ),

@@ -5,14 +5,16 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from scipy import special
 
-from analysis.calibration.designs import LAWS, Design
+from analysis.calibration.designs import LAWS, Design, moments
 from analysis.calibration.outcomes import LEVEL, Outcome, held
 from annostat.labels import pair_mae
 from annostat.noise import plan_rounds
+from annostat.truth import AT, BELOW, Labels, Verdict, judge, mean_estimate, plan_verdict
 
 HALF_WIDTH = 0.05
 ALLOWED = 1.1  # a half-width that is a tenth too wide is still what was wanted
@@ -51,7 +53,61 @@ def plan(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
     }
 
 
+MARGIN, ERROR, LEARNED = 0.7, 0.35, 0.35  # of the SD of a label's error; share of its noise
+POWER = 0.8
+STUDIES = 300  # behind a simulated curve
+
+
+def said(study: Design, rng: np.random.Generator, u: float, learned: float, sd: float) -> Verdict:
+    """Return the verdict on a model that errs by u SD and has learned a share of the noise."""
+    rounds, truth = study.sample(rng, scale=1.0, spread=SPREAD)
+    noise = rounds.values - truth[:, None]
+    f = truth + u * sd * rng.normal(size=study.n) + learned * noise.mean(axis=1)
+    products = Labels.of(rounds).products(f)
+    df = study.n - 1
+    return judge(mean_estimate(products), None, None, df=df, margin=MARGIN * sd, level=LEVEL)
+
+
+def verdicts(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
+    """Plan a verdict from a pilot of n items, then draw and judge the study that it asks for."""
+    sd = moments(replace(design, n=1, rounds=2), scale=1.0)[1]
+    pilot, _ = replace(design, rounds=2).sample(rng, scale=1.0, spread=SPREAD)
+    k = design.rounds
+    given: dict[str, Any] = {
+        "n_labels": (k,),
+        "items": (500,),
+        "n_resamples": STUDIES,
+        "rng": int(rng.integers(2**31)),
+    }
+    at = plan_verdict(pilot, margin=MARGIN * sd, error=ERROR * sd, **given)
+    below = plan_verdict(pilot, learned=LEARNED, **given)
+    outcomes = {}
+    for name, planned, u, learned, want in (
+        ("at the floor", at, ERROR, 0.0, AT),
+        ("wrongly at the floor", at, MARGIN, 0.0, AT),
+        ("below the floor", below, 0.0, LEARNED, BELOW),
+        ("wrongly below the floor", below, 0.0, 0.0, BELOW),
+    ):
+        n = planned.needed[k]
+        if n is None:
+            continue
+        found = said(replace(design, n=n), rng, u, learned, sd)
+        outcomes[f"test: {name}, as planned"] = Outcome(found.name == want)
+        if not name.startswith("wrongly"):
+            outcomes[f"said: items, {name}"] = Outcome(False, error=float(n))
+    return outcomes
+
+
 SUITES = {
+    "verdict plan": (
+        verdicts,
+        [
+            Design(n, law, k)
+            for law in ("gaussian", "laplace", "t3", "shared difficulty")
+            for n in (50, 200)
+            for k in (2, 3)
+        ],
+    ),
     "plan": (
         plan,
         [Design(n, law) for law in LAWS for n in (50, 200)]

@@ -97,6 +97,11 @@ def mean(row: pd.Series) -> str:
     return f"{100 * row.relative_bias:.1f}"
 
 
+def count(row: pd.Series) -> str:
+    """Return the mean of a number that was said."""
+    return NOTHING if pd.isna(row.relative_bias) else f"{row.relative_bias:,.0f}"
+
+
 def thousandths(row: pd.Series) -> str:
     """Return the bias in thousandths of the truth."""
     return NOTHING if pd.isna(row.relative_bias) else f"{1000 * row.relative_bias:+.1f}"

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from annostat.ceilings.law_of_p import CategoryLaw, category_law
     from annostat.ceilings.mae_hull import mae_floor
     from annostat.ceilings.mae_result import MaeFloor
+    from annostat.ceilings.mask_plan import MaskPlan, RatersPlan, plan_masks
     from annostat.ceilings.masks import DiceCeiling, dice_ceiling
     from annostat.ceilings.measured import MeasuredBounds
     from annostat.ceilings.point_result import PointBounds
@@ -35,10 +36,12 @@ __all__ = [
     "DiceCeiling",
     "FindingBounds",
     "MaeFloor",
+    "MaskPlan",
     "MeasuredBounds",
     "PointBounds",
     "Published",
     "PublishedReading",
+    "RatersPlan",
     "Readings",
     "bounds",
     "bounds_from_summary",
@@ -49,6 +52,7 @@ __all__ = [
     "finding_bounds",
     "mae_floor",
     "plan_categories",
+    "plan_masks",
     "point_bounds",
     "published_categories",
     "published_points",
@@ -67,10 +71,12 @@ __getattr__, __dir__ = attach(
         "DiceCeiling": "annostat.ceilings.masks",
         "FindingBounds": "annostat.ceilings.finding_result",
         "MaeFloor": "annostat.ceilings.mae_result",
+        "MaskPlan": "annostat.ceilings.mask_plan",
         "MeasuredBounds": "annostat.ceilings.measured",
         "PointBounds": "annostat.ceilings.point_result",
         "Published": "annostat.ceilings.published",
         "PublishedReading": "annostat.ceilings.published",
+        "RatersPlan": "annostat.ceilings.mask_plan",
         "Readings": "annostat.ceilings.readings",
         "bounds": "annostat.ceilings.values",
         "bounds_from_summary": "annostat.ceilings.summary",
@@ -81,6 +87,7 @@ __getattr__, __dir__ = attach(
         "finding_bounds": "annostat.ceilings.findings",
         "mae_floor": "annostat.ceilings.mae_hull",
         "plan_categories": "annostat.ceilings.category_plan",
+        "plan_masks": "annostat.ceilings.mask_plan",
         "point_bounds": "annostat.ceilings.points",
         "published_categories": "annostat.ceilings.categories",
         "published_points": "annostat.ceilings.points",

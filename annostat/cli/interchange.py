@@ -27,6 +27,8 @@ from annostat.cli.common import (
     value_options,
     without,
 )
+from annostat.cli.marks import EXAMPLES as MARKS
+from annostat.cli.marks import kind_of_marks, mark_options, of_marks, refuse_others
 from annostat.cli.masks import named_model, numbers, patients_of
 from annostat.cli.score import labels_and_models, strata_of
 from annostat.errors import AnnostatError
@@ -43,6 +45,7 @@ EXAMPLES = {
     "lidc": "largest_slice",
     "lidc-malignancy": "malignancy",
     "lidc-masks": "",
+    **dict.fromkeys(MARKS, ""),
 }
 SHUFFLE = 0  # seed of the order of readings in the examples
 MASK_FILES = (".npz", ".nii", ".gz", ".mha", ".mhd", ".nrrd", ".png", ".tif", ".tiff")
@@ -57,6 +60,10 @@ NAMES = (
     "hd95",
     "surface",
     "further",
+    "radial",
+    "1-f1",
+    "1-f1-image",
+    "unmatched",
 )
 
 
@@ -89,7 +96,7 @@ def mask_options(command: Any) -> Any:
             "--raters", metavar="A B ...", multiple=True, help="Masks: which are of raters."
         ),
         click.option("--labels", metavar="1,2,...", help="Masks: structures of label maps."),
-        click.option("--spacing", metavar="X|ROW,COLUMN", help="Masks: size of a pixel, in mm."),
+        click.option("--spacing", metavar="X|ROW,COLUMN", help="Masks, points: size of a pixel."),
         click.option(
             "--patients", metavar="FILE.csv", help="Masks: table of items and their patients."
         ),
@@ -104,7 +111,8 @@ def mask_options(command: Any) -> Any:
 @click.option(
     "--distance",
     type=click.Choice(NAMES),
-    help="Between two labels. [default: absolute; 1-dice for masks]",
+    help="Between two labels. [default: absolute; 1-dice for masks, radial for points, 1-f1 for "
+    "findings]",
 )
 @click.option("--than", type=float, metavar="X", help="With --distance further: further than X.")
 @click.option(
@@ -133,6 +141,7 @@ def mask_options(command: Any) -> Any:
     help="Round whose labels of these items the models were trained on: it is left out.",
 )
 @mask_options
+@mark_options
 @run_options
 @json_option
 @click.option("--plot", "plot_file", metavar="FILE", help="Draw the models (png, svg, pdf).")
@@ -143,17 +152,23 @@ def interchange(ctx: click.Context, /, **options: Any) -> None:
     """Say whether models are as good as an annotator, by putting them in an annotator's place.
 
     ROUNDS is a table (CSV, TSV, Parquet) with two or more rounds of annotation of the same items
-    and a column for each model, or a folder or file of masks as annostat masks takes them, with
-    --model NAME=PATH.
+    and a column for each model; a long table of points (--kind points) or marks (--kind findings),
+    whose model is one of the readers, or has a table of its own (--predictions); or a folder or
+    file of masks as annostat masks takes them, with --model NAME=PATH.
     """
     results: dict[str, Interchange]
     read: Read | None = None
-    if is_masks(options):
+    kind = kind_of_marks(options)
+    if options["more"] and (kind or not is_masks(options)):
+        raise AnnostatError("give one table of ROUNDS, or folders of masks")
+    if kind:
+        results, by, read = of_marks(kind, options, said(options))
+    elif is_masks(options):
+        refuse_others("masks", options)
         results, by = of_masks(options), "structure"
         by = by if len(results) > 1 else ""
     else:
-        if options["more"]:
-            raise AnnostatError("give one table of ROUNDS, or folders of masks")
+        refuse_others("numbers", options)
         rounds, predictions = labels(options)
         read = read_of(rounds)
         by = options["by"]

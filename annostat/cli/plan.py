@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
+import functools
+from pathlib import Path
 from typing import Any
 
 import click
 
-from annostat.cli.common import Command, input_options, load, load_all, publish, read_of
+from annostat.cli.common import (
+    EXAMPLES,
+    RATINGS,
+    Command,
+    json_option,
+    load,
+    load_all,
+    publish,
+    read_of,
+    run_options,
+    table_options,
+)
 from annostat.errors import AnnostatError
 
 
 @click.command("plan", cls=Command)
-@input_options
+@functools.partial(table_options, examples=(*EXAMPLES, *RATINGS, "lidc-masks"))
+@run_options
+@json_option
+@click.option(
+    "--kind",
+    type=click.Choice(("auto", "masks")),
+    default="auto",
+    show_default=True,
+    help="What the pilot is; auto: masks if it is a folder or a file of masks.",
+)
 @click.option(
     "--half-width",
     type=float,
-    default=0.05,
-    show_default=True,
-    help="Wanted half-width of the interval of the mae, relative to the mae; of categories as it "
-    "is.",
+    metavar="X",
+    help="Wanted half-width of the interval of the mae, relative to the mae; of categories and of "
+    "the ceiling of Dice as it is. [default: 0.05; 0.01 for masks]",
 )
 @click.option("--core", metavar="NAME", help="Plan from a law instead of pilot data.")
 @click.option("--mae", type=float, metavar="X", help="E|X| of that law, in frames.")
@@ -39,28 +60,56 @@ from annostat.errors import AnnostatError
 @click.option(
     "--for",
     "aim",
-    type=click.Choice(("floor", "rmse", "interchange", "agreement", "accuracy", "f1", "kappa")),
+    type=click.Choice(
+        ("floor", "rmse", "verdict", "interchange", "agreement", "accuracy", "f1", "kappa")
+    ),
     default="floor",
     show_default=True,
-    help="The floor of the mean error, that of the RMSE (values), a model in an annotator's "
-    "place (--model); of categories κ of two annotators (agreement), or a ceiling.",
+    help="The floor of the mean error, that of the RMSE (values), a verdict of score, a model in "
+    "an annotator's place (--model); of categories κ of two annotators (agreement), or a ceiling.",
 )
 @click.option("--positive", metavar="A,B", help="Classes that count as positive (categories).")
 @click.option("--distance", metavar="NAME", help="As in annostat interchange.")
 @click.option(
-    "--margin", type=float, metavar="X", help="Of interchange; 0 is better than a reader."
+    "--margin",
+    type=float,
+    metavar="X",
+    help="Of interchange (0 is better than a reader), or of the verdict at the floor.",
+)
+@click.option(
+    "--error",
+    type=float,
+    metavar="X",
+    help="Verdict: error of the model against the truth. [default: half the margin]",
+)
+@click.option(
+    "--learned",
+    type=float,
+    default=0.0,
+    metavar="S",
+    help="Verdict below the floor: share of the labels' noise that the model has learned.",
 )
 @click.option("--change", type=float, metavar="X", help="γ that is presumed. [default: pilot's]")
-@click.option("--plot", "plot_file", metavar="FILE", help="Of interchange: width against items.")
+@click.option("--plot", "plot_file", metavar="FILE", help="Width, or power, against items.")
 @click.option(
     "--power", type=float, default=0.8, show_default=True, help="Wanted chance of the claim."
 )
 def plan(**options: Any) -> None:
     """Say how many annotations a wanted width or a wanted claim needs.
 
-    ROUNDS is a table of pilot data; without it, name a law of picks by --core and --mae. With
-    --for interchange --model M: items and readers to show that M is as good as an annotator.
+    ROUNDS is a table of pilot data, or a folder or file of masks; without it, name a law of picks
+    by --core and --mae. With --for interchange --model M: items and readers to show that M is as
+    good as an annotator. With --for verdict: items and labels for a verdict of annostat score, at
+    the floor (--margin), above it (--error) or below it (--learned).
     """
+    if is_of_masks(options):
+        return of_masks(options)
+    if options["half_width"] is None:
+        options["half_width"] = 0.05
+    if options["aim"] != "verdict" and (options["error"] is not None or options["learned"]):
+        raise AnnostatError("--error and --learned are of a verdict: add --for verdict")
+    if options["aim"] == "verdict":
+        return of_verdict(options)
     if options["aim"] == "interchange":
         return of_interchange(options)
     if options["aim"] == "rmse":
@@ -126,6 +175,67 @@ def of_interchange(options: dict[str, Any]) -> None:
 
         figure, ax = new_figure((5.2, 3.9))
         plot_interchange_plan(result, ax=ax)
+        save_figure(figure, options["plot_file"])
+    publish({"": result}, options, by=None, read=read_of(rounds))
+
+
+MASK_FILES = (".npz", ".npy")
+
+
+def is_of_masks(options: dict[str, Any]) -> bool:
+    """Whether the pilot is masks."""
+    if options["kind"] == "masks" or options["example"] == "lidc-masks":
+        return True
+    path = None if options["source"] is None else Path(options["source"])
+    return path is not None and (path.is_dir() or path.suffix.lower() in MASK_FILES)
+
+
+def of_masks(options: dict[str, Any]) -> None:
+    """Plan the interval of the ceiling of Dice."""
+    from annostat.ceilings import plan_masks
+    from annostat.datasets import lidc_masks
+    from annostat.datasets.mask_files import read_masks_and_models
+
+    if options["aim"] != "floor":
+        raise AnnostatError(f"--for {options['aim']} is not of masks: they have --for floor")
+    given = [n for n in ("models", "rater", "value", "by", "core", "margin") if options[n]]
+    if given:
+        raise AnnostatError(f"a plan of masks takes no --{given[0].removesuffix('s')}")
+    if options["example"]:
+        if options["source"] or options["example"] != "lidc-masks":
+            raise AnnostatError("masks: give a folder or file of masks, or --example lidc-masks")
+        rounds = lidc_masks()
+    elif options["source"]:
+        rounds, _ = read_masks_and_models([options["source"]], {}, tidy_names=options["tidy_names"])
+    else:
+        raise AnnostatError("no input: give a folder or file of masks, or --example lidc-masks")
+    width = 0.01 if options["half_width"] is None else options["half_width"]
+    result = plan_masks(rounds, half_width=width, level=options["level"], rng=options["seed"])
+    publish({"": result}, options, by=None)
+
+
+def of_verdict(options: dict[str, Any]) -> None:
+    """Plan a verdict of `score` on values or picks."""
+    from annostat.truth import plan_verdict
+
+    if options["core"] is not None or options["by"]:
+        raise AnnostatError("--for verdict plans from pilot data: leave out --core and --by")
+    rounds = load(options, unit="", collapse=False)
+    result = plan_verdict(
+        rounds,
+        margin=options["margin"],
+        error=options["error"],
+        learned=options["learned"],
+        power=options["power"],
+        level=options["level"],
+        rng=options["seed"],
+    )
+    if options["plot_file"]:
+        from annostat.plotting import plot_verdict_plan, save_figure
+        from annostat.plotting.figures import new_figure
+
+        figure, ax = new_figure((5.2, 3.9))
+        plot_verdict_plan(result, ax=ax)
         save_figure(figure, options["plot_file"])
     publish({"": result}, options, by=None, read=read_of(rounds))
 

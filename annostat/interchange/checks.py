@@ -12,19 +12,23 @@ from scipy import special
 from annostat.arrays import FloatArray
 from annostat.errors import AnnostatError
 from annostat.interchange.contains import refuse_made_of, shared_noise
+from annostat.interchange.contains_findings import refuse_made_of_marks
 from annostat.interchange.contains_masks import refuse_merged_masks
 from annostat.interchange.distances import Distance
 from annostat.interchange.spread import Units, across, mean_first
 from annostat.interchange.taken import Taken
-from annostat.resampling import holm
+from annostat.resampling import cluster_codes, holm
+from annostat.resampling.hotelling import equal_means
 from annostat.results.result import Check
 from annostat.results.text import counted, format_number, p_text, percent
 
 FEW_UNITS = 30
 FEW_READERS, MANY_READERS = 5, 20
 FEW_EVENTS = 15
+FEW_FINDINGS = 10
 COUNTED = ("differ", "further")  # distances of 0 and 1
 HEAVY = 6.0  # kurtosis of the labels' differences beyond which mean squares have no interval
+NOT_MADE = "is none of the readers, nor made of them."
 NEVER = 1e-4  # p below which shared noise is no chance
 
 
@@ -45,8 +49,12 @@ def check_models(taken: Taken, distance: Distance) -> list[Check]:
             checks += _of_numbers(taken, name, f, distance)
         elif taken.kind == "masks":
             refuse_merged_masks(name, f, given, taken.columns, taken.names)
+        elif taken.counts is not None:
+            doubt = refuse_made_of_marks(name, taken.counts, taken.names)
+            text = f"{doubt[0].upper()}{doubt[1:]}." if doubt else f"{name} {NOT_MADE}"
+            checks.append(Check("contains_rounds", not doubt, text))
         else:
-            _of_points(taken, name, f, given)
+            checks += _of_points(taken, name, f, given)
     if not any(c.name == "missing_predictions" for c in checks):
         checks.append(Check("missing_predictions", True, "Every model labels every item."))
     return checks
@@ -58,10 +66,22 @@ def _of_numbers(taken: Taken, name: str, f: FloatArray, distance: Distance) -> l
     doubt = refuse_made_of(name, f, z, taken.names, nominal=nominal)
     if doubt:
         return [Check("contains_rounds", False, f"{doubt[0].upper()}{doubt[1:]}.")]
-    fine = f"{name} is none of the readers, nor made of them."
     if nominal:
+        fine = f"{name} {NOT_MADE}"
         return [Check("contains_rounds", True, fine)]
     products, usable = shared_noise(f, z, exchangeable=taken.exchangeable)
+    return [_seen(taken, name, products, usable)]
+
+
+def _seen(taken: Taken, name: str, products: FloatArray, usable: NDArray[np.bool_]) -> Check:
+    """Return whether a model errs with the labels, from its products; refuse one that surely does.
+
+    Parameters
+    ----------
+    products : float64 array of shape (n_items,)
+        Of each item, with the mean E(f − Y)² if the model has not seen the labels.
+    usable : bool array of shape (n_items,)
+    """
     codes = None if taken.codes is None else taken.codes[usable]
     units = Units.of_means(products[usable], codes)
     p = units.spread(mean_first).p_below(0.0)
@@ -73,15 +93,32 @@ def _of_numbers(taken: Taken, name: str, f: FloatArray, distance: Distance) -> l
         )
     if p is not None and p < 0.025:
         text = f"{name} may have seen these labels: it errs with them ({p_text(p)}, one-sided)."
-        return [Check("contains_rounds", False, text, p_value=p)]
-    return [Check("contains_rounds", True, fine, p_value=p)]
+        return Check("contains_rounds", False, text, p_value=p)
+    text = f"{name} {NOT_MADE}"
+    return Check("contains_rounds", True, text, p_value=p)
 
 
-def _of_points(taken: Taken, name: str, f: FloatArray, given: NDArray[np.bool_]) -> None:
+def _of_points(taken: Taken, name: str, f: FloatArray, given: NDArray[np.bool_]) -> list[Check]:
+    """Look at every coordinate: a model that has one of them from the readers contains them."""
+    z = np.stack(list(taken.columns.labels), axis=1)
+    z = np.where(taken.columns.seen[..., None], z, np.nan)
+    f = np.where(given[:, None], f, np.nan)
+    part = np.zeros(len(z), dtype=np.int64) if taken.part is None else taken.part
+    doubt, products = "", np.zeros(len(z))
+    usable = given.copy()
     for axis in range(f.shape[1]):
-        z = np.column_stack([p[:, axis] for p in taken.columns.labels])
-        if axis == 0 and np.isfinite(z).any():
-            refuse_made_of(name, np.where(given, f[:, axis], np.nan), z, taken.names, nominal=False)
+        found = refuse_made_of(name, f[:, axis], z[..., axis], taken.names, nominal=False)
+        doubt = doubt or found
+        for code in np.unique(part):  # readers have other biases at other landmarks
+            rows = part == code
+            of_part, known = shared_noise(
+                f[rows, axis], z[rows, :, axis], exchangeable=taken.exchangeable
+            )
+            products[rows] += of_part
+            usable[rows] &= known
+    if doubt:
+        return [Check("contains_rounds", False, f"{doubt[0].upper()}{doubt[1:]}.")]
+    return [_seen(taken, name, products, usable)]
 
 
 def check_readers(taken: Taken, readers: str, distance: Distance) -> list[Check]:
@@ -234,6 +271,49 @@ def check_events(taken: Taken, among: FloatArray, distance: Distance, level: flo
         f"simulation it held 89% instead of {percent(level)}. Do not quote it; label more items."
     )
     return [Check("rare_events", False, text, float(events))]
+
+
+def check_findings(taken: Taken, level: float) -> list[Check]:
+    """Return whether readers share findings enough, and mark as much as each other."""
+    counts = taken.counts
+    if counts is None:
+        return []
+    places = [counts.findings.names.index(name) for name in taken.names]
+    shared = [int(counts.both[:, j, m].sum()) for j, m in combinations(places, 2)]
+    found = []
+    if max(shared) < FEW_FINDINGS:
+        text = (
+            f"No two readers share more than {counted(max(shared), 'finding')}: nothing can be "
+            "said of F1 with so few. Do not quote it; read more images."
+        )
+        found.append(Check("few_findings", False, text, float(max(shared))))
+    else:
+        text = f"Readers share {max(shared):,} findings."
+        found.append(Check("few_findings", True, text, float(max(shared))))
+    if taken.exchangeable:
+        return found
+    whole = counts.findings.saw[:, places].all(axis=1)
+    marks = counts.marks[whole][:, places].astype(np.float64)
+    if taken.cluster is not None and len(marks):
+        codes = cluster_codes(counts.findings.cluster)
+        if codes is not None:
+            code = np.unique(codes[whole], return_inverse=True)[1]
+            marks = np.column_stack([np.bincount(code, column) for column in marks.T])
+    test = equal_means(marks) if len(marks) > 1 else None
+    if test is None:
+        return found
+    if test[1] >= 1 - level:
+        text = f"Readers mark as much as each other ({p_text(test[1])})."
+        return [*found, Check("appetite", True, text, *test)]
+    per = counts.marks[:, places].sum(axis=0) / counts.findings.saw[:, places].sum(axis=0)
+    listed = ", ".join(
+        f"{n} {format_number(float(v), digits=3)}" for n, v in zip(taken.names, per, strict=True)
+    )
+    text = (
+        f"Readers differ in how much they mark (per image: {listed}; {p_text(test[1])}): look at "
+        "each reader's place."
+    )
+    return [*found, Check("appetite", False, text, *test)]
 
 
 def check_margin(margin: float | None, among: float, unit: str) -> list[Check]:

@@ -9,13 +9,15 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from annostat.arrays import FloatArray
+from annostat.arrays import FloatArray, IntArray
 from annostat.errors import AnnostatError, check_choice, check_number
 from annostat.masks import count_pairs, scores_of, surface_distances
 from annostat.results.text import squared
 
 # Labels of m items by one and by another, of shape (m, ...), and the m distances between them.
 Between: TypeAlias = Callable[[NDArray[Any], NDArray[Any]], FloatArray]
+# Marks of the one, of the other, and those on the same finding, of m images each.
+OnCounts: TypeAlias = Callable[[IntArray, IntArray, IntArray], FloatArray]
 # The same with the size of a pixel of each item, (m, n_axes) or None.
 Surface: TypeAlias = Callable[[NDArray[Any], NDArray[Any], FloatArray | None], FloatArray]
 
@@ -30,7 +32,7 @@ class Distance:
         How it is asked for.
     label : str
         What changes, in words: "the disagreement", "1 − Dice".
-    kinds : tuple of {"numbers", "masks", "points"}
+    kinds : tuple of {"numbers", "masks", "points", "findings"}
         The labels that it takes.
     unit : {"labels", "square", "none"}
         Whether it is in the unit of the labels, in its square, or a pure number.
@@ -43,11 +45,19 @@ class Distance:
         Whether it lies between 0 and 1.
     ratio : bool
         Whether verdicts on readers that are a sample rest on the ratio of mean distances.
-    perfect : tuple of two floats or None
+    perfect : tuple of two floats, callable or None
         What a perfect model differs from a label by, over what two labels differ by: the least and
-        the most that is possible; None where nothing general is known.
+        the most that is possible, or a function of the latter that returns them; None where nothing
+        general is known.
     threshold : float or None
         Of "further than".
+    on_counts : callable or None
+        Of findings: takes the marks of the one, of the other, and those that are the same finding,
+        int64 of shape (m,) each, and returns m distances.
+    counted_in : callable or None
+        Of findings whose distance is a ratio of sums over images: its denominators.
+    weight : callable or None
+        What the mean is weighted by, as `between`: the distance is the ratio of the sums.
     """
 
     name: str
@@ -58,8 +68,15 @@ class Distance:
     spaced: Surface | None = None
     share: bool = False
     ratio: bool = False
-    perfect: tuple[float, float] | None = None
+    perfect: tuple[float, float] | Callable[[float], tuple[float, float]] | None = None
     threshold: float | None = None
+    on_counts: OnCounts | None = None
+    counted_in: OnCounts | None = None
+    weight: Between | None = None
+
+    def perfect_at(self, among: float) -> tuple[float, float] | None:
+        """Return `perfect` where two labels differ by `among`."""
+        return self.perfect(among) if callable(self.perfect) else self.perfect
 
     def unit_of(self, labels: str) -> str:
         """Return the unit of the distance, given that of the labels."""
@@ -116,7 +133,27 @@ def of_surfaces(place: int) -> Surface:
     return between
 
 
-NUMBERS, MASKS, POINTS = ("numbers",), ("masks",), ("points",)
+def unmatched(a: IntArray, b: IntArray, both: IntArray) -> FloatArray:
+    """Return the marks that only one of two has."""
+    return np.asarray(a + b - 2 * both, dtype=np.float64)
+
+
+def all_marks(a: IntArray, b: IntArray, both: IntArray) -> FloatArray:
+    """Return the marks of two."""
+    return np.asarray(a + b, dtype=np.float64)
+
+
+def one_minus_f1(a: IntArray, b: IntArray, both: IntArray) -> FloatArray:
+    """Return 1 − F1 of each image; two empty ones are alike."""
+    return np.asarray(unmatched(a, b, both) / np.maximum(a + b, 1))
+
+
+def best_detector(among: float) -> tuple[float, float]:
+    """Return 1 − F1 of the best detector over that of two readers, whose F1 is f: f to √f."""
+    return 1 / (1 + max(1 - among, 0.0) ** 0.5), 1.0
+
+
+NUMBERS, MASKS, POINTS, FINDINGS = ("numbers",), ("masks",), ("points",), ("findings",)
 # A perfect model is the middle of the law of labels. By the triangle inequality it is at least half
 # as far from one label as two labels are from each other, and at most as far (Jensen); three
 # quarters for symmetric one-peaked errors; exactly half of a mean square without bias.
@@ -156,13 +193,32 @@ DISTANCES = (
         "radial", "the radial disagreement", POINTS, between=radial, ratio=True, perfect=(0.5, 1.0)
     ),
     Distance("further", "the share further than", (*NUMBERS, *POINTS), "none", share=True),
+    Distance(
+        "1-f1",
+        "1 − F1",
+        FINDINGS,
+        "none",
+        share=True,
+        perfect=best_detector,
+        on_counts=unmatched,
+        counted_in=all_marks,
+    ),
+    Distance(
+        "1-f1-image",
+        "the mean 1 − F1 of an image",
+        FINDINGS,
+        "none",
+        share=True,
+        on_counts=one_minus_f1,
+    ),
+    Distance("unmatched", "the unmatched marks of an image", FINDINGS, on_counts=unmatched),
 )
 NAMES = tuple(d.name for d in DISTANCES)
-DEFAULTS = {"numbers": "absolute", "masks": "1-dice", "points": "radial"}
+DEFAULTS = {"numbers": "absolute", "masks": "1-dice", "points": "radial", "findings": "1-f1"}
 
 
 def distance_of(
-    asked: str | Distance | Between | None, kind: str, threshold: float | None = None
+    asked: str | Distance | Callable[..., Any] | None, kind: str, threshold: float | None = None
 ) -> Distance:
     """Return the distance that was asked for, by name, as a function or as a `Distance`.
 
@@ -171,8 +227,9 @@ def distance_of(
     asked : str, Distance, callable or None
         A callable takes two arrays of shape (m, ...), the labels of m items by two annotators, and
         returns m numbers: it is called once for each two annotators, and never with a missing
-        label. None is the usual one of the kind.
-    kind : {"numbers", "masks", "points"}
+        label. Of findings it takes three arrays of m images: the marks of the one, of the other,
+        and those that are the same finding. None is the usual one of the kind.
+    kind : {"numbers", "masks", "points", "findings"}
     threshold : float, optional
         Of "further", in the unit of the labels.
     """
@@ -184,7 +241,10 @@ def distance_of(
         found = asked
     elif callable(asked):
         name = getattr(asked, "__name__", "a function")
-        return Distance(name, f"the disagreement ({name})", (kind,), "none", asked)
+        words = f"the disagreement ({name})"
+        if kind == "findings":
+            return Distance(name, words, (kind,), "none", on_counts=asked)
+        return Distance(name, words, (kind,), "none", asked)
     else:
         check_choice("distance", asked, NAMES)
         [found] = [d for d in DISTANCES if d.name == asked]

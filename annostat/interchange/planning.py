@@ -9,7 +9,6 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import special
 
 from annostat.errors import (
     AnnostatError,
@@ -23,7 +22,7 @@ from annostat.interchange.result import Interchange
 from annostat.interchange.spread import MANY_UNITS, Units, difference
 from annostat.interchange.words import rounded_up, unit_of
 from annostat.resampling import Rng, as_generator
-from annostat.resampling.intervals import t_reach
+from annostat.resampling.intervals import noncentral_t, t_reach
 from annostat.results.result import Result
 from annostat.results.sections import Section
 from annostat.results.text import format_number, hang, percent, plain
@@ -233,6 +232,11 @@ def plan_interchange(
     names = [m.name for m in pilot.models]
     name = names[0] if model is None else check_choice("model", model, names)
     [found] = [m for m in pilot.models if m.name == name]
+    if pilot.distance.counted_in is not None:
+        raise AnnostatError(
+            f"distance {pilot.distance.name!r} is a ratio of sums, which has no plan here: make "
+            "the pilot with distance='1-f1-image', which needs about as many images"
+        )
     parts = components_of(pilot, name)
     if not parts.true(1, 4) > 0:
         raise AnnostatError("the pilot's items all say the same: there is no variance to plan with")
@@ -301,7 +305,7 @@ class _Plan:
         true, seen, df = self.variances(n, k)
         shift = (self.margin - self.gamma) / math.sqrt(true)
         cut = t_reach(df, 2 * self.level - 1) * math.sqrt(seen / true)
-        return float(1 - special.nctdtr(df, shift, cut))
+        return 1 - noncentral_t(df, shift, cut)
 
     def needed(self, k: int, wanted: float) -> int | None:
         """Return the least number of items with that power, None if no number is enough."""

@@ -1,8 +1,10 @@
 """The individual equivalence index from sums over items, and how far it may be off.
 
 Every statistic here is a function of A = Σ mean_j d(f, z_j), B = Σ mean d(z_j, z_l) and the number
-of items n: γ = (A − B)/n, the log ratio log(A/B). What an item, or a reader, adds to these sums
-gives the variance over items (or clusters) and the jackknife over readers in one pass.
+of items N = M: γ = A/N − B/M, the log ratio log((A/N)/(B/M)). Distances that are ratios of sums,
+as 1 − F1 of pooled counts, have their own N = Σ mean_j w(f, z_j) and M = Σ mean w(z_j, z_l). What
+an item, or a reader, adds to these sums gives the variance over items (or clusters) and the
+jackknife over readers in one pass.
 """
 
 from __future__ import annotations
@@ -24,39 +26,39 @@ from annostat.results.estimates import Estimate, Interval
 # fair model in up to 10% of simulated studies instead of 5%.
 MANY_UNITS = 100
 
-Statistic = Callable[[FloatArray], FloatArray]  # of sums (A, B, n) along the last axis
+Statistic = Callable[[FloatArray], FloatArray]  # of sums (A, B, N, M) along the last axis
 
 
 def difference(t: FloatArray) -> FloatArray:
-    """Return γ = (A − B)/n."""
-    return np.asarray((t[..., 0] - t[..., 1]) / t[..., 2])
+    """Return γ = A/N − B/M."""
+    return np.asarray(t[..., 0] / t[..., 2] - t[..., 1] / t[..., 3])
 
 
 def log_ratio(t: FloatArray) -> FloatArray:
-    """Return log(A/B)."""
-    return np.asarray(np.log(t[..., 0] / t[..., 1]))
+    """Return log((A/N)/(B/M))."""
+    return np.asarray(np.log(t[..., 0] / t[..., 1] * (t[..., 3] / t[..., 2])))
 
 
 def log_among(t: FloatArray) -> FloatArray:
-    """Return log(B/n)."""
-    return np.asarray(np.log(t[..., 1] / t[..., 2]))
+    """Return log(B/M)."""
+    return np.asarray(np.log(t[..., 1] / t[..., 3]))
 
 
 def mean_first(t: FloatArray) -> FloatArray:
-    """Return A/n."""
+    """Return A/N."""
     return np.asarray(t[..., 0] / t[..., 2])
 
 
 def _slopes(g: Statistic, t: FloatArray) -> FloatArray:
     """Return the derivatives of a statistic, by name: they are simple and exact."""
-    a, b, n = t
+    a, b, n, m = t
     if g is difference:
-        return np.array([1 / n, -1 / n, -(a - b) / n**2])
+        return np.array([1 / n, -1 / m, -a / n**2, b / m**2])
     if g is log_ratio:
-        return np.array([1 / a, -1 / b, 0.0])
+        return np.array([1 / a, -1 / b, -1 / n, 1 / m])
     if g is log_among:
-        return np.array([0.0, 1 / b, -1 / n])
-    return np.array([1 / n, 0.0, -a / n**2])
+        return np.array([0.0, 1 / b, 0.0, -1 / m])
+    return np.array([1 / n, 0.0, -a / n**2, 0.0])
 
 
 def across(columns: NDArray[Any]) -> FloatArray:
@@ -70,17 +72,17 @@ class Units:
 
     Attributes
     ----------
-    sums : float64 array of shape (n_units, 3)
-        A, B and the number of items.
-    by_reader : three float64 arrays of shape (n_units, n_readers), or None
+    sums : float64 array of shape (n_units, 4)
+        A, B and what these are counted in: the number of items twice, or the sums of weights.
+    by_reader : four float64 arrays of shape (n_units, n_readers), or None
         The part of these that comes from the pairs of readers with this reader, each pair counting
-        with both; None where readers are no sample.
+        with both; None where readers are no sample. Without weights the last two are one array.
     n_readers : int
     clustered : bool
     """
 
     sums: FloatArray
-    by_reader: tuple[FloatArray, FloatArray, FloatArray] | None
+    by_reader: tuple[FloatArray, FloatArray, FloatArray, FloatArray] | None
     n_readers: int
     clustered: bool
 
@@ -93,6 +95,7 @@ class Units:
         codes: NDArray[np.int64] | None,
         *,
         readers: bool,
+        weights: tuple[FloatArray, FloatArray] | None = None,
     ) -> Units:
         """Return the units of cells: distances to a model, and sums among the labels.
 
@@ -104,37 +107,70 @@ class Units:
             Σ_l d(z_j, z_l), 0 where there is no label.
         readers : bool
             Whether readers are a sample too.
+        weights : two arrays as `to_model` and `among`, optional
+            Weights of these, where the distance is a ratio of sums.
         """
         m = across(seen)
         pairs = m * (m - 1)
-        first = across(to_model)
-        sums = np.column_stack([first / m, across(among) / pairs, np.ones(len(m))])
-        parts: tuple[FloatArray, FloatArray, FloatArray] | None = None
+        one = np.ones(len(m))
+        counted = (one, one)
+        if weights is not None:
+            counted = across(weights[0]) / m, across(weights[1]) / pairs
+        sums = np.column_stack([across(to_model) / m, across(among) / pairs, *counted])
+        parts: tuple[FloatArray, FloatArray, FloatArray, FloatArray] | None = None
         if readers:
             # Pairs with reader j: Σ ½(a_j + a_l) = ½[(m − 2)a_j + Σa], each counting 2/(m(m − 1)).
             scale = (1 / pairs)[:, None]
-            half = ((m - 2)[:, None] * to_model + first[:, None]) * (seen * scale)
-            parts = half, 2 * scale * among, (2 / m)[:, None] * seen
+            share = seen * scale
+
+            def half(a: FloatArray) -> FloatArray:
+                return np.asarray(((m - 2)[:, None] * a + across(a)[:, None]) * share)
+
+            if weights is None:
+                items = (2 / m)[:, None] * seen
+                parts = half(to_model), 2 * scale * among, items, items
+            else:
+                parts = (
+                    half(to_model),
+                    2 * scale * among,
+                    half(weights[0]),
+                    2 * scale * weights[1],
+                )
         if codes is not None:
             codes = np.unique(codes, return_inverse=True)[1]
             n = int(codes.max()) + 1
             sums = _add_up(sums, codes, n)
             if parts is not None:
-                a, b, c = (_add_up(part, codes, n) for part in parts)
-                parts = a, b, c
+                a, b, c = (_add_up(part, codes, n) for part in parts[:3])
+                parts = a, b, c, c if weights is None else _add_up(parts[3], codes, n)
         return cls(sums, parts, seen.shape[1], codes is not None)
 
     @classmethod
     def of_means(
-        cls, first: FloatArray, codes: NDArray[np.int64] | None, second: FloatArray | None = None
+        cls,
+        first: FloatArray,
+        codes: NDArray[np.int64] | None,
+        second: FloatArray | None = None,
+        weights: tuple[FloatArray, FloatArray] | None = None,
     ) -> Units:
         """Return the units of plain means over items: A and B are sums of `first` and `second`."""
         n = len(first)
-        sums = np.column_stack([first, np.zeros(n) if second is None else second, np.ones(n)])
+        counted = (np.ones(n), np.ones(n)) if weights is None else weights
+        sums = np.column_stack([first, np.zeros(n) if second is None else second, *counted])
         if codes is not None and n:
             codes = np.unique(codes, return_inverse=True)[1]
             sums = _add_up(sums, codes, int(codes.max()) + 1)
         return cls(sums, None, 1, codes is not None)
+
+    def against(self, other: Units) -> Units:
+        """Return the units with another model for the labels: B and M are its A and N."""
+        sums = np.column_stack(
+            [self.sums[:, 0], other.sums[:, 0], self.sums[:, 2], other.sums[:, 2]]
+        )
+        parts = None
+        if self.by_reader is not None and other.by_reader is not None:
+            parts = self.by_reader[0], other.by_reader[0], self.by_reader[2], other.by_reader[2]
+        return Units(sums, parts, self.n_readers, self.clustered)
 
     @property
     def n_units(self) -> int:
@@ -187,12 +223,14 @@ class Units:
         """Return what each cell adds to a statistic, about the unit's mean, and each reader."""
         if self.by_reader is None:
             return np.zeros((self.n_units, 1)), np.zeros(1)
-        a, b, n = self.by_reader
-        of_a, of_b, of_n = _slopes(g, self.sums.sum(axis=0))
+        a, b, n, m = self.by_reader
+        of_a, of_b, of_n, of_m = _slopes(g, self.sums.sum(axis=0))
+        if m is n:
+            of_n, of_m = of_n + of_m, 0.0
         cells = of_a * a
-        cells += of_b * b
-        if of_n:
-            cells += of_n * n
+        for slope, part in ((of_b, b), (of_n, n), (of_m, m)):
+            if slope:
+                cells += slope * part
         totals = np.ones(len(cells)) @ cells
         cells -= (across(cells) / self.n_readers)[:, None]
         return cells, np.asarray(totals)

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annostat.arrays import FloatArray, digest
-from annostat.errors import AnnostatError, check_choice, check_numbers, check_squares, shown
+from annostat.errors import AnnostatError, check_choice, check_numbers, check_squares, option, shown
 from annostat.interchange.cells import Columns
-from annostat.labels import MaskRounds, Points, Rounds
+from annostat.interchange.counts import Counts
+from annostat.labels import MaskRounds, Rounds
 from annostat.labels.categories import Categories, as_texts
 from annostat.labels.read import Read
 from annostat.labels.taking import aligned, in_order
@@ -25,7 +26,7 @@ class Taken:
 
     Attributes
     ----------
-    kind : {"numbers", "masks", "points"}
+    kind : {"numbers", "masks", "points", "findings"}
     columns : Columns
     names : tuple of str
         Annotators.
@@ -41,8 +42,13 @@ class Taken:
     digest : str
     models : mapping of str to (array of shape (n_items, ...), bool array of shape (n_items,))
         What each model says, and where.
+    read : Read or None
     usual : str
         The distance that is meant if none is named; empty for that of the kind.
+    part : int64 array of shape (n_items,) or None
+        The landmark of a row, where rows are several landmarks of an item.
+    counts : Counts or None
+        Of findings: what readers and models marked, and marked alike.
     """
 
     kind: str
@@ -58,6 +64,8 @@ class Taken:
     models: Mapping[str, tuple[NDArray[Any], NDArray[np.bool_]]]
     read: Read | None = None
     usual: str = ""
+    part: NDArray[np.int64] | None = None
+    counts: Counts | None = None
 
     @property
     def codes(self) -> NDArray[np.int64] | None:
@@ -74,32 +82,15 @@ class Taken:
         return f"row {i + 1}" if self.items is None else str(self.items[i])
 
 
-def take(labels: Any, predictions: Any, label: int | None, unit: str) -> Taken:
-    """Return labels of any kind and the models' predictions of the same items."""
-    if isinstance(labels, MaskRounds):
-        return _masks(labels, predictions, label)
-    if label is not None:
-        raise AnnostatError("label is for masks of several structures; these labels are no masks")
-    if isinstance(labels, Points):
-        return _landmarks(labels, predictions, unit)
-    if isinstance(labels, np.ndarray) and labels.ndim == 3:
-        return _points(labels, predictions, unit)
-    if isinstance(labels, np.ndarray) and labels.dtype.kind in "OUST":
-        names = [f"round_{j + 1}" for j in range(labels.shape[-1])]
-        labels = Categories.from_array(labels, names=names)
-    if isinstance(labels, Categories):
-        return _classes(labels, predictions)
-    if not isinstance(labels, Rounds):
-        labels = Rounds.from_array(labels)
-    if unit:
-        labels = replace(labels, unit=unit)
-    return _numbers(labels, predictions)
-
-
-def _mapping(predictions: Any, names: tuple[str, ...]) -> dict[str, Any]:
+def by_model(predictions: Any, names: tuple[str, ...]) -> dict[str, Any]:
     """Return predictions by model, none of them named as an annotator."""
     if hasattr(predictions, "to_frame") and not hasattr(predictions, "columns"):  # a series
         predictions = predictions.to_frame(predictions.name or "model")
+    if predictions is None:
+        raise AnnostatError(
+            "predictions: there is no model to put in an annotator's place; give its labels, or "
+            f"name the reader that is one ({option('model', 'net')})"
+        )
     if not hasattr(predictions, "items"):
         raise AnnostatError(
             "predictions must be a mapping from the names of models to one label per item, got "
@@ -114,11 +105,11 @@ def _mapping(predictions: Any, names: tuple[str, ...]) -> dict[str, Any]:
     return found
 
 
-def _classes(labels: Categories, predictions: Any) -> Taken:
+def of_classes(labels: Categories, predictions: Any) -> Taken:
     """Return labels that are positions in a list of classes, −1 where there is none."""
     classes, graded = list(labels.classes), labels.ordinal
     models = {}
-    for name, given in _mapping(predictions, labels.names).items():
+    for name, given in by_model(predictions, labels.names).items():
         models[name] = _positions(in_order(name, given, labels.items), classes)
         if graded and (models[name] >= len(classes)).any():
             raise AnnostatError(
@@ -134,7 +125,7 @@ def _classes(labels: Categories, predictions: Any) -> Taken:
         exchangeable=labels.exchangeable,
         notes=labels.notes,
     )
-    return replace(_numbers(rounds, models), usual="linear" if graded else "differ")
+    return replace(of_numbers(rounds, models), usual="linear" if graded else "differ")
 
 
 def _positions(given: Any, classes: list[str]) -> FloatArray:
@@ -146,7 +137,8 @@ def _positions(given: Any, classes: list[str]) -> FloatArray:
     return np.array(found, dtype=np.float64).reshape(texts.shape)
 
 
-def _numbers(rounds: Rounds, predictions: Any) -> Taken:
+def of_numbers(rounds: Rounds, predictions: Any) -> Taken:
+    """Return numbers, and the predictions in their order."""
     if rounds.weights is not None:
         raise AnnostatError(
             "interchange needs every item, but these rounds are collapsed into counts: read the "
@@ -156,7 +148,7 @@ def _numbers(rounds: Rounds, predictions: Any) -> Taken:
     used = rounds.usable()
     rows = rounds.usable_rows
     models = {}
-    for name, given in _mapping(predictions, rounds.names).items():
+    for name, given in by_model(predictions, rounds.names).items():
         f = check_numbers(f"predictions of {name!r}", aligned(name, given, rounds))
         if f.shape != (len(rounds.values),):
             raise AnnostatError(
@@ -189,68 +181,8 @@ def _numbers(rounds: Rounds, predictions: Any) -> Taken:
     )
 
 
-def _points(values: NDArray[Any], predictions: Any, unit: str) -> Taken:
-    z = check_numbers("rounds", values)
-    if z.shape[1] < 2:
-        raise AnnostatError(f"points must have shape (n_items, n_readers, n_axes), got {z.shape}")
-    seen = np.asarray(np.isfinite(z).all(axis=2))
-    rows = np.flatnonzero(seen.sum(axis=1) >= 2)
-    if not rows.size:
-        raise AnnostatError("no item has two labels, so that readers cannot be compared")
-    names = tuple(f"reader_{j + 1}" for j in range(z.shape[1]))
-    models = {}
-    for name, given in _mapping(predictions, names).items():
-        f = check_numbers(f"predictions of {name!r}", given)
-        if f.shape != (len(z), z.shape[2]):
-            raise AnnostatError(
-                f"predictions of {name!r} must have shape ({len(z)}, {z.shape[2]}), got {f.shape}"
-            )
-        f = f[rows]
-        models[name] = (f, np.asarray(np.isfinite(f).all(axis=1)))
-    columns = Columns([z[rows, j] for j in range(z.shape[1])], seen[rows])
-    whole = digest(repr(z.shape), z, *(f for f, _ in models.values()))
-    return Taken(
-        "points", columns, names, None, None, unit, False, (), len(z) - len(rows), whole, models
-    )
-
-
-def _landmarks(points: Points, predictions: Any, unit: str) -> Taken:
-    """Return points with names; of several landmarks each is a row, and its item the cluster."""
-    readers = points.without_models()
-    n, k, m, d = readers.values.shape
-    models = {}
-    for name, given in _mapping(predictions, readers.names).items():
-        f = check_numbers(f"predictions of {name!r}", given)
-        if f.size != n * m * d:
-            raise AnnostatError(
-                f"predictions of {name!r} must have shape {(n, m, d)}, got {f.shape}"
-            )
-        models[name] = f.reshape(n * m, d)
-    z = readers.values.transpose(0, 2, 1, 3).reshape(n * m, k, d)
-    found = _points(z, models, unit or readers.unit)
-    rows = np.flatnonzero(np.isfinite(z).all(axis=2).sum(axis=1) >= 2)
-    item, mark = rows // m, rows % m
-    names = np.array([str(i + 1) for i in range(n)] if points.items is None else points.items)
-    cluster = readers.cluster
-    if m > 1 and cluster is None:
-        cluster = names
-    labelled = [
-        f"{names[i]}, {readers.landmarks[j]}" if m > 1 else str(names[i])
-        for i, j in zip(item, mark, strict=True)
-    ]
-    return replace(
-        found,
-        names=readers.names,
-        items=np.array(labelled, dtype=object),
-        cluster=None if cluster is None else cluster[item],
-        exchangeable=readers.exchangeable,
-        notes=readers.notes,
-        digest=digest(readers.digest(), *models.values()),
-        read=readers.read,
-    )
-
-
-def _masks(rounds: MaskRounds, predictions: Any, label: int | None) -> Taken:
+def of_masks(rounds: MaskRounds, predictions: Any, label: int | None) -> Taken:
+    """Return one structure of masks."""
     if rounds.n_raters < 2:
         raise AnnostatError(f"masks must come from two or more raters, got {rounds.n_raters}")
     if label is None:
@@ -266,9 +198,9 @@ def _masks(rounds: MaskRounds, predictions: Any, label: int | None) -> Taken:
         raise AnnostatError("no item has two masks, so that readers cannot be compared")
     if not isinstance(predictions, MaskRounds):
         several = None if rounds.labels == (1,) else list(rounds.labels)
-        given = _mapping(predictions, rounds.names)
+        given = by_model(predictions, rounds.names)
         predictions = MaskRounds.from_arrays(given, labels=several, items=list(rounds.items))
-    _mapping(dict.fromkeys(predictions.names), rounds.names)
+    by_model(dict.fromkeys(predictions.names), rounds.names)
     shape = predictions.values.shape[1:]
     if predictions.labels != rounds.labels:
         raise AnnostatError(

@@ -177,8 +177,9 @@ def match_findings(findings: Findings, match: str | Rule | None = None) -> Match
     group = np.arange(m)
     size = np.bincount(component, minlength=1)
     edges = np.bincount(component[i], minlength=len(size))
-    pairs = np.unique(np.column_stack([component, reader]), axis=0)
-    twice = np.bincount(pairs[:, 0].astype(np.int64), minlength=len(size)) < size
+    width = len(findings.names)
+    pairs = np.unique(component.astype(np.int64) * width + reader)
+    twice = np.bincount(pairs // width, minlength=len(size)) < size
     plain = ~twice & (edges == size * (size - 1) // 2)  # all near each other, no reader twice
     first = np.full(len(size), m, dtype=np.int64)
     np.minimum.at(first, component, np.arange(m))

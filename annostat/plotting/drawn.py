@@ -37,13 +37,14 @@ from annostat.plotting.findings import plot_findings
 from annostat.plotting.interchange import plot_interchange, plot_interchange_plan
 from annostat.plotting.masks import plot_masks
 from annostat.plotting.noise import plot_noise
+from annostat.plotting.plans import plot_verdict_plan
 from annostat.plotting.points import plot_success
 from annostat.plotting.profile import plot_profile
 from annostat.plotting.scaling import plot_scaling
 from annostat.plotting.truth import plot_scores
 from annostat.plotting.values import plot_bounds
 from annostat.scaling import ScalingComparison
-from annostat.truth import MaskComparison, Scores
+from annostat.truth import MaskComparison, Scores, VerdictPlan
 from annostat.truth.category_calibration import CategoryCalibration
 from annostat.truth.category_result import CategoryScores
 
@@ -68,6 +69,7 @@ PANEL: dict[type, tuple[Callable[..., Any], tuple[float, float]]] = {
     FindingBounds: (plot_findings, (6.4, 4.0)),
     PrecisionProfile: (plot_profile, (5.2, 3.9)),
     ScalingComparison: (plot_scaling, (7.5, 5.0)),
+    VerdictPlan: (plot_verdict_plan, (5.2, 3.9)),
 }
 # Several panels: a figure of its own.
 FIGURE: dict[type, Callable[..., Any]] = {

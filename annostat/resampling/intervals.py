@@ -26,6 +26,15 @@ def t_reach(df: float, level: float) -> float:
     return float(special.ndtri(tail) if math.isinf(df) else special.stdtrit(df, tail))
 
 
+def noncentral_t(df: float, shift: float, limit: float) -> float:
+    """Return P(T ≤ limit) of a noncentral t; far out, where SciPy's may be NaN, by a normal law."""
+    found = float(special.nctdtr(df, shift, limit))
+    if math.isnan(found):  # Abramowitz & Stegun 26.7.10
+        wide = math.sqrt(1 + limit**2 / (2 * df))
+        found = float(special.ndtr((limit * (1 - 1 / (4 * df)) - shift) / wide))
+    return found
+
+
 def wilson(share: float, n: float, level: float, method: str = "Wilson") -> Interval:
     """Return Wilson's interval of a share of n, which need not be a whole number."""
     z = t_reach(math.inf, level)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     )
     from annostat.truth.masks import MaskComparison, MaskScore, compare_masks
     from annostat.truth.means import fieller, mean_estimate, unit_sums
+    from annostat.truth.planning import PlannedVerdict, VerdictPlan, plan_verdict
     from annostat.truth.points import PointScores, score_points
     from annostat.truth.products import Labels, cross_products, half_products
     from annostat.truth.result import Leakage, ModelScore, Scores
@@ -44,11 +45,13 @@ __all__ = [
     "MaskComparison",
     "MaskScore",
     "ModelScore",
+    "PlannedVerdict",
     "PointScores",
     "Scores",
     "TrainedOnOne",
     "TripleCollocation",
     "Verdict",
+    "VerdictPlan",
     "calibrated",
     "compare_masks",
     "compare_models",
@@ -61,6 +64,7 @@ __all__ = [
     "half_products",
     "judge",
     "mean_estimate",
+    "plan_verdict",
     "score_categories",
     "score_findings",
     "score_models",
@@ -87,12 +91,14 @@ __getattr__, __dir__ = attach(
         "MaskScore": "annostat.truth.masks",
         "ModelScore": "annostat.truth.result",
         "OPEN": "annostat.truth.verdicts",
+        "PlannedVerdict": "annostat.truth.planning",
         "PointScores": "annostat.truth.points",
         "Scores": "annostat.truth.result",
         "TWO": "annostat.truth.verdicts",
         "TrainedOnOne": "annostat.truth.trained",
         "TripleCollocation": "annostat.truth.instruments",
         "Verdict": "annostat.truth.verdicts",
+        "VerdictPlan": "annostat.truth.planning",
         "calibrated": "annostat.truth.category_calibration",
         "compare_masks": "annostat.truth.masks",
         "compare_models": "annostat.truth.comparison",
@@ -105,6 +111,7 @@ __getattr__, __dir__ = attach(
         "half_products": "annostat.truth.products",
         "judge": "annostat.truth.verdicts",
         "mean_estimate": "annostat.truth.means",
+        "plan_verdict": "annostat.truth.planning",
         "score_categories": "annostat.truth.categories",
         "score_findings": "annostat.truth.findings",
         "score_models": "annostat.truth.score",
