@@ -11,10 +11,12 @@ import pytest
 from annostat import Rounds
 from annostat.agreement.variances import Variances
 from annostat.ceilings.differences import Differences, rater_variances
+from annostat.errors import AnnostatError, positions_of
 from annostat.labels.biases import pair_biases
 from annostat.labels.pairs import ROUNDING, ratio_of_sums, unit_sums
 from annostat.labels.ranks import sign_test, sign_tests
 from annostat.resampling.sums import Sums
+from annostat.truth.comparison import _of_models, _studentised
 
 
 def labels(n=60, k=7, seed=0, missing=0.2):
@@ -103,3 +105,26 @@ def test_sums_by_cluster():
     total = np.zeros((codes.max() + 1, 3))
     np.add.at(total, codes, columns)
     assert (Sums.of(columns, codes).columns == total).all()
+
+
+@pytest.mark.parametrize("clustered", [False, True])
+def test_models_compared_by_their_own_sums_are_those_compared_by_pairs(clustered):
+    """Products of the models' columns against five columns for each pair, on the same resamples."""
+    g = np.random.default_rng(4)
+    table = 1e3 + g.normal(0, 1, (90, 5)) ** 2
+    there = g.random(90) > 0.2
+    codes = np.sort(g.integers(0, 30, 90)) if clustered else None
+    pairs = [
+        np.where(there, table[:, a] - table[:, b], np.nan) for a, b in combinations(range(5), 2)
+    ]
+    plain = _studentised(pairs, codes, 50, 0, 1)
+    ours = _of_models(np.where(there[:, None], table, 0.0), there, codes, 50, 0, 1)
+    assert ours == pytest.approx(plain, rel=1e-7, abs=1e-9)
+
+
+def test_columns_are_found_by_name():
+    assert positions_of("round", ["b", "a"], ["a", "b", "a"]) == [1, 0]
+    with pytest.raises(AnnostatError, match="round: there is no column 'c'"):
+        positions_of("round", ["c"], ["a", "b"])
+    with pytest.raises(AnnostatError, match="there is no column"):
+        positions_of("round", [["a"]], ["a", "b"])
