@@ -41,7 +41,7 @@ case(
 case(
     "ceilings.dice_ceiling",
     "raters",
-    (3, 6, 12),
+    (6, 12, 24),
     of(lambda k: data.masks(20, k)[0], ceilings.dice_ceiling),
     PAIRS,
 )
@@ -209,7 +209,12 @@ case(
 case("scaling.log_slope", "points", ITEMS, of_all(_scores, log_slope))
 
 # ---- beats
-case("cardiac.pick_frames", "clips", SMALL, of(data.curves, cardiac.pick_frames, method="blind"))
+case(
+    "cardiac.pick_frames",
+    "clips",
+    (30, 100, 300),
+    of(data.curves, cardiac.pick_frames, method="blind"),
+)
 case("cardiac.pick_blind", "frames", SMALL, of(lambda n: data.curves(1, n)[0], cardiac.pick_blind))
 case(
     "cardiac.pick_nearest",
@@ -229,7 +234,7 @@ case(
 case(
     "cardiac.first_frames",
     "clips",
-    SMALL,
+    (1_000, 3_000, 10_000),
     of(lambda n: np.abs(data.curves(n, 40)), cardiac.first_frames, n_resamples=200),
 )
 case(
@@ -253,12 +258,14 @@ case(
 case(
     "cardiac.disc_volumes",
     "frames",
-    SMALL,
+    (30, 100, 300),
     of(lambda n: np.tile(data.masks(1)[1][:1], (n, 1, 1)), cardiac.disc_volumes),
 )
 case(
     "cardiac.ejection_fraction",
     "clips",
     MANY,
-    of_all(lambda n: np.add(data.values(n).values.T, [[500.0], [0.0]]), cardiac.ejection_fraction),
+    of_all(
+        lambda n: np.add(data.values(n).values.T, [[500.0], [200.0]]), cardiac.ejection_fraction
+    ),
 )

@@ -73,7 +73,10 @@ case(
     "ceilings.bounds", "rounds", (30, 100, 300), of(lambda k: data.values(100, k), an.bounds), PAIRS
 )
 case(
-    "ceilings.bounds", "clusters", ITEMS, of(lambda n: data.values(9 * n, per_cluster=9), an.bounds)
+    "ceilings.bounds",
+    "clusters",
+    (300, 3_000, 30_000),
+    of(lambda n: data.values(9 * n, per_cluster=9), an.bounds),
 )
 case("ceilings.mae_floor", "items", ITEMS, of(data.values, ceilings.mae_floor))
 case("labels.check_rounds", "items", ITEMS, of(data.values, labels.check_rounds))
