@@ -10,7 +10,7 @@ import difflib
 import math
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -30,6 +30,7 @@ __all__ = [
     "check_squares",
     "is_interrupt",
     "option",
+    "positions_of",
     "printable",
     "shown",
 ]
@@ -163,7 +164,7 @@ def check_choice(name: str, value: object, choices: Sequence[str]) -> str:
     raise AnnostatError(f"{name} must be one of {', '.join(choices)}, got {value!r}{hint}")
 
 
-def check_column(name: str, column: object, columns: Sequence[str]) -> str:
+def check_column(name: str, column: object, columns: Collection[str]) -> str:
     """Return `column` if the table has it; otherwise name the nearest one it has."""
     if column in columns:
         return str(column)
@@ -172,6 +173,15 @@ def check_column(name: str, column: object, columns: Sequence[str]) -> str:
     raise AnnostatError(
         f"{name}: there is no column {column!r}{hint} (columns: {shown(columns, 12)})"
     )
+
+
+def positions_of(name: str, wanted: Iterable[object], columns: Sequence[str]) -> list[int]:
+    """Return where the wanted columns are, each of which is checked as by `check_column`."""
+    # From the end, so that a name that stands twice is where it stands first.
+    places = {columns[i]: i for i in range(len(columns) - 1, -1, -1)}
+    return [
+        places[check_column(name, c, places if isinstance(c, str) else columns)] for c in wanted
+    ]
 
 
 def check_level(level: float) -> float:

@@ -227,7 +227,7 @@ def test_streamed_counts_of_any_integer(tmp_path_factory, dtype, data):
 
 
 def test_wide_differences_are_counted(tmp_path, monkeypatch):
-    monkeypatch.setattr("annostat.tables.streaming.COUNT_ROWS", 4)
+    monkeypatch.setattr("annostat.tables.counts.COUNT_ROWS", 4)
     path = tmp_path / "t.parquet"
     b = [5, -5, 10_000_000, 0, 0, 0, 3, 3, 3, 5]
     pd.DataFrame({"a": [0] * 10, "b": b}).to_parquet(path)

@@ -26,7 +26,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize
 
 from annostat.arrays import FloatArray
 
@@ -107,7 +106,9 @@ def fit(
         gradient[:k] += total
         return -value + total**2 / 2, gradient
 
-    found = optimize.minimize(
+    from scipy.optimize import minimize  # 0.3 s to load; not every command comes here
+
+    found = minimize(
         down,
         x,
         jac=True,

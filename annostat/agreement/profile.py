@@ -31,7 +31,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -302,12 +301,10 @@ def _spread(rounds: Rounds) -> tuple[Spread, FloatArray, _Pairs]:
     square = np.nansum((v.centred * v.scale) ** 2, axis=1) / (k - 1) * inflation / scale**2
     codes = cluster_codes(rounds.cluster)
     units = np.arange(len(k)) if codes is None else np.unique(codes, return_inverse=True)[1]
-    found = [
-        (np.flatnonzero(np.isfinite(d)), np.abs(d[np.isfinite(d)]) / scale)
-        for a, b in combinations(range(rounds.n_rounds), 2)
-        for d in [adjusted[:, a] - adjusted[:, b]]
-    ]
-    pairs = _Pairs(*(np.concatenate(part) for part in zip(*found, strict=True)))
+    one, other = np.triu_indices(rounds.n_rounds, 1)
+    d = (adjusted[:, one] - adjusted[:, other]).T
+    seen = np.isfinite(d)
+    pairs = _Pairs(np.nonzero(seen)[1], np.abs(d[seen]) / scale)
     return Spread(mean / scale, square, k - 1, units, positive, scale), k, pairs
 
 

@@ -20,7 +20,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize
 
 from annostat.arrays import FloatArray
 
@@ -213,6 +212,8 @@ def _two(y: FloatArray, s: FloatArray, w: FloatArray) -> FloatArray:
 
     share = float(grid[i])
     if slope(low) < 0 < slope(high):
-        share = float(optimize.brentq(slope, low, high, xtol=1e-15))
+        from scipy.optimize import brentq  # as in `location_scale`
+
+        share = float(brentq(slope, low, high, xtol=1e-15))
     size = at(share)[1]
     return np.array([share * size, (1 - share) * size / middle])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from itertools import combinations
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -64,23 +64,37 @@ class Differences:
 
     def shared_limit(self, level: float) -> float:
         """Return the upper limit of mean_j E|X_j + β_j| where difficulty is shared."""
-        halves = np.zeros(len(self.sizes))
-        for s, b in zip(self.sigmas, self.bias, strict=True):
-            halves += np.maximum(self.sizes * s / math.sqrt(2), abs(b)) / len(self.sigmas)
-        return self._upper(halves, level)
+        # A sum over raters of max(size·σ/√2, |β|) is linear between the sizes where one of them
+        # turns from its bias to its noise: sums over the raters in this order serve every size.
+        slopes, bias = self.sigmas / math.sqrt(2), np.abs(self.bias)
+        turns = np.divide(bias, slopes, out=np.full(bias.size, np.inf), where=slopes > 0)
+        order = np.argsort(turns)
+        noisy = np.concatenate([[0.0], np.cumsum(slopes[order])])
+        biased = np.concatenate([np.cumsum(bias[order][::-1])[::-1], [0.0]])
+        turned = np.searchsorted(turns[order], self.sizes)
+        halves = (self.sizes * noisy[turned] + biased[turned]) / bias.size
+        return self._upper(self._mean(halves), level)
 
     def half_limit(self, level: float) -> float:
         """Return the upper limit of E|D|/√2, in the units of `sizes`."""
-        return self._upper(self.sizes / math.sqrt(2), level)
+        return self._upper(self._half, level)
 
-    def _upper(self, sizes: FloatArray, level: float) -> float:
-        sums = Sums.of(np.column_stack([np.ones(len(sizes)), sizes]), self.units)
+    @cached_property
+    def _half(self) -> tuple[float, float]:
+        return self._mean(self.sizes / math.sqrt(2))
+
+    def _mean(self, sizes: FloatArray) -> tuple[float, float]:
+        """Return the mean over all pairs, and its standard error over units."""
+        counts = np.bincount(self.units)
+        sums = Sums(np.column_stack([counts, np.bincount(self.units, sizes)]), True)
 
         def mean(t: NDArray[Any]) -> NDArray[Any]:
             return np.asarray(t[..., 1] / t[..., 0])
 
-        error, value = sums.standard_error(mean), sums.value(mean)
-        return float(log_t_limits(value, error, self.n_units - 1, level)[1])
+        return sums.value(mean), sums.standard_error(mean)
+
+    def _upper(self, mean: tuple[float, float], level: float) -> float:
+        return float(log_t_limits(*mean, self.n_units - 1, level)[1])
 
     @classmethod
     def of(cls, rounds: Rounds, v: Variances, raters: UnequalRaters | None) -> Differences:
@@ -90,8 +104,10 @@ class Differences:
         shrink = math.sqrt(v.degrees / (v.n_labels - v.n_items)) if v.n_effects else 1.0
         codes = cluster_codes(rounds.cluster)
         units = np.arange(n) if codes is None else codes
-        pairs = list(combinations(range(k), 2))
-        d = np.column_stack([(z[:, a] - z[:, b]) / shrink for a, b in pairs])
+        one, other = np.triu_indices(k, 1)
+        d = z[:, one]
+        d -= z[:, other]
+        d /= shrink
         seen = np.isfinite(d)
         bias = np.zeros(2 if k == 2 else k)
         sigmas = np.ones(len(bias))
@@ -99,14 +115,9 @@ class Differences:
         if not rounds.exchangeable:
             bias = v.effects * v.scale
             if k > 2:
-                square = np.array(
-                    [
-                        np.nanmean(np.where(s, x, np.nan) ** 2) if s.any() else np.nan
-                        for x, s in zip(d.T, seen.T, strict=True)
-                    ]
-                )
-                sigmas = np.sqrt(rater_variances(pairs, square, seen.sum(axis=0), k))
-                d = d * [math.sqrt(2 / (sigmas[a] ** 2 + sigmas[b] ** 2)) for a, b in pairs]
+                counts, total = seen.sum(axis=0), np.nansum(d**2, axis=0)
+                sigmas = np.sqrt(rater_variances(total, counts, k))
+                d *= np.sqrt(2 / (sigmas[one] ** 2 + sigmas[other] ** 2))
                 r = d[seen]
                 kurtosis = float(np.mean(r**4) / np.mean(r**2) ** 2)
                 light = kurtosis < 3 and bool(sigmas.max() > APART * sigmas.min())
@@ -114,21 +125,25 @@ class Differences:
                 errors = [r.bias.standard_uncertainty or 0.0 for r in raters.raters]
                 error = float(np.mean(errors))
         rows = np.broadcast_to(units[:, None], d.shape)[seen]
-        places = np.unique(rows, return_inverse=True)[1]
+        there = np.zeros(int(units.max()) + 1, dtype=bool)
+        there[rows] = True
+        places = (np.cumsum(there) - 1)[rows]
         return cls(np.abs(d[seen]), places, k, bias, error, sigmas, light)
 
 
-def rater_variances(
-    pairs: list[tuple[int, int]], square: FloatArray, counts: FloatArray, k: int
-) -> FloatArray:
-    """Return σ_j² from E D_jl² = σ_j² + σ_l² by least squares, none below 1% of their mean."""
-    there = np.isfinite(square)
-    design = np.zeros((len(pairs), k))
-    for row, (a, b) in enumerate(pairs):
-        design[row, [a, b]] = 1.0
-    root = np.sqrt(counts[there])
-    found = np.linalg.lstsq(design[there] * root[:, None], square[there] * root, rcond=None)[0]
-    mean = float(np.average(square[there], weights=counts[there])) / 2
+def rater_variances(total: FloatArray, counts: NDArray[np.int64], k: int) -> FloatArray:
+    """Return σ_j² from E D_jl² = σ_j² + σ_l² by least squares, none below 1% of their mean.
+
+    `total` and `counts` are ΣD² and the number of differences of each pair of raters, in the order
+    of `numpy.triu_indices(k, 1)`; the normal equations need no matrix of pairs × raters.
+    """
+    one, other = np.triu_indices(k, 1)
+    normal, right = np.zeros((k, k)), np.zeros((k, k))
+    normal[one, other] = normal[other, one] = counts
+    right[one, other] = right[other, one] = total
+    normal[np.diag_indices(k)] = normal.sum(axis=1)
+    found = np.linalg.lstsq(normal, right.sum(axis=1), rcond=None)[0]
+    mean = float(total.sum() / counts.sum()) / 2
     return np.asarray(np.maximum(found, 0.01 * mean))
 
 

@@ -74,7 +74,7 @@ class Command(click.Command):
                 raise click.UsageError(f"{option} needs {what}", ctx)
             has_input = any(not _is_option(a) for a in spread[:1]) or "--example" in args
             least = 3 if option == "--rounds" else 2
-            if not has_input and len(values) >= least and Path(values[-1]).is_file():
+            if not has_input and len(values) >= least and Path(values[-1]).exists():
                 spread.append(values.pop())
             for value in values:
                 spread += [option, value]

@@ -252,16 +252,21 @@ def simulate(
         curves, counts = dealt_anew(source, loss, grid, weights, n_resamples, rng)
         # The fit that all searches start from is one to all sets together, the observed one too.
         fit = fit_differences(counts.mean(axis=0))
-        problem = fit.problem
+        problem, n_sets = fit.problem, len(counts)
+
+        def drawn_again(numbers: range, _: np.random.Generator) -> FloatArray:
+            return counts[numbers.start : numbers.stop]
+
     else:
         model = law_of_all(source.fit, errors, published=source.published)
         sets = SimulatedSets(source.fit.problem, model, n_resamples, rng)
-        fit, problem, counts = source.fit, sets.problem, sets.counts
+        fit, problem = source.fit, sets.problem
+        drawn_again, n_sets = sets.draw, sets.n_sets
         drawn = draw_counts(Lattice.of(model), n, weights, n_resamples, rng)
         curves = summaries(step_losses(drawn.shape[1], loss), drawn, grid)
     refits = fit.refit(
-        lambda numbers, _: counts[numbers.start : numbers.stop],
-        len(counts),
+        drawn_again,
+        n_sets,
         rng=0,
         n_jobs=n_jobs,
         problem=problem,

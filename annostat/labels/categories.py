@@ -17,8 +17,8 @@ from annostat.errors import (
     AnnostatError,
     AnnostatWarning,
     check_choice,
-    check_column,
     option,
+    positions_of,
     shown,
 )
 from annostat.labels.columns import NO_LABEL, alike, as_labels, canonical_order, tidied
@@ -341,7 +341,7 @@ class Categories(LabelSet):
 
     def choose(self, names: Sequence[str]) -> Categories:
         """Return the labels of some raters, in the order given."""
-        columns = [self.names.index(check_column("rater", n, self.names)) for n in names]
+        columns = positions_of("rater", names, self.names)
         return replace(self, codes=self.codes[:, columns], names=tuple(map(str, names)))
 
     def to_frame(self) -> pd.DataFrame:

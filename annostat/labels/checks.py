@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,9 +15,10 @@ from scipy import special
 
 from annostat.arrays import FloatArray
 from annostat.errors import AnnostatError, check_level, check_numbers, option
+from annostat.labels.biases import pair_biases
 from annostat.labels.characteristic import check_characteristic_function
 from annostat.labels.pairs import ROUNDING, PairTable, ratio_of_sums, unit_sums
-from annostat.labels.ranks import RANK_MIN_UNITS, association, midranks, row_ranks, sign_test
+from annostat.labels.ranks import RANK_MIN_UNITS, association, midranks, row_ranks
 from annostat.labels.rounds import Rounds
 from annostat.resampling.generators import Rng, as_generator
 from annostat.results.result import Check
@@ -120,31 +120,18 @@ def _check_bias(rounds: Rounds, table: PairTable, alpha: float) -> Check:
             None,
             "Bias between raters cannot be looked at: the order of the rounds has no identity.",
         )
-    pairs: list[tuple[float, float, int, int]] = []
-    for a, b in combinations(range(rounds.n_rounds), 2):
-        d = rounds.values[:, b] - rounds.values[:, a]
-        seen = np.isfinite(d)
-        codes = None if table.codes is None else table.codes[seen]
-        w, d = table.weights[seen], d[seen]
-        if not w.sum() > 0:
-            continue
-        mean, se, units = ratio_of_sums(d, np.ones_like(d), w, codes)
-        if units < 2:
-            continue
-        sums, counts = unit_sums(d, w, codes)
-        p = sign_test(float(counts[sums > 0].sum()), float(counts[sums < 0].sum()))
-        if se > ROUNDING * abs(mean):
-            p = min(p, 2 * float(special.stdtr(units - 1, -abs(mean) / se)))
-        pairs.append((min(1.0, 2 * p), mean, a, b))
+    biases = pair_biases(rounds.values, table.weights, table.codes)
+    pairs = biases.p.size
     if not pairs:
         return Check(name, None, "Bias between rounds cannot be looked at: too few items.")
-    p = _bonferroni([entry[0] for entry in pairs])
-    _, mean, a, b = min(pairs, key=lambda entry: (entry[0], -abs(entry[1])))
+    worst = int(np.lexsort((-np.abs(biases.mean), biases.p))[0])
+    p, mean = min(1.0, pairs * float(biases.p[worst])), float(biases.mean[worst])
+    a, b = int(biases.first[worst]), int(biases.second[worst])
     size = f"{format_number(abs(mean), digits=3)}{_unit(rounds)}"
     names = rounds.names[a], rounds.names[b]
     how = "the smaller of a t and a sign test, doubled"
-    if len(pairs) > 1:
-        how += f", over {len(pairs)} pairs"
+    if pairs > 1:
+        how += f", over {pairs} pairs"
     if p >= alpha:
         which = "the two rounds" if rounds.n_rounds == 2 else f"{names[0]} and {names[1]}"
         text = (

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annostat.arrays import FloatArray, IntArray, digest
-from annostat.errors import AnnostatError, check_choice, check_column, option, shown
+from annostat.errors import AnnostatError, check_choice, check_column, option, positions_of, shown
 from annostat.labels.columns import as_labels, as_names, as_numbers, canonical_order
 from annostat.labels.long_tables import (
     chosen_raters,
@@ -299,7 +299,7 @@ class Findings(LabelSet):
 
     def choose(self, names: Sequence[str]) -> Findings:
         """Return the marks of some readers, in the order given."""
-        columns = [self.names.index(check_column("rater", n, self.names)) for n in names]
+        columns = positions_of("rater", names, self.names)
         new = np.full(len(self.names), -1)
         new[columns] = np.arange(len(columns))
         kept = np.flatnonzero(new[self.reader] >= 0)

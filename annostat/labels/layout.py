@@ -124,12 +124,13 @@ class Roles:
             seen: set[str] = set()
             twice = sorted({c for c in columns if c in seen or seen.add(c)})  # type: ignore[func-returns-value]
             raise AnnostatError(f"the table names a column twice: {shown(twice)}")
+        known = dict.fromkeys(columns)  # in order, and a look-up that does not grow with them
         for column, role in self.named.items():
-            check_column(role, column, columns)
+            check_column(role, column, known)
         if not long:
             for role, names in (("rounds", self.rounds or ()), ("models", self.models)):
                 for name in names:
-                    check_column(role, str(name), columns)
+                    check_column(role, str(name), known)
 
 
 @dataclass

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annostat.arrays import Bytes, digest
-from annostat.errors import AnnostatError, check_column, shown
+from annostat.errors import AnnostatError, check_column, positions_of, shown
 from annostat.labels.mask_arrays import as_array, as_masks, check_labels, check_spacing
 from annostat.labels.vocabulary import LabelSet, rows_of
 
@@ -159,7 +159,7 @@ class MaskRounds(LabelSet):
 
     def choose(self, names: Sequence[str]) -> MaskRounds:
         """Return the masks of some raters; items that none of them drew are dropped."""
-        rows = [self.names.index(check_column("rater", name, self.names)) for name in names]
+        rows = positions_of("rater", names, self.names)
         chosen = replace(
             self,
             values=self.values[rows],

@@ -18,6 +18,7 @@ from annostat.errors import (
     check_numbers,
     check_squares,
     option,
+    positions_of,
     shown,
 )
 from annostat.labels.columns import as_labels, as_names, as_numbers, canonical_order
@@ -320,7 +321,7 @@ class Points(LabelSet):
 
     def choose(self, names: Sequence[str]) -> Points:
         """Return the points of some readers, in the order given."""
-        columns = [self.names.index(check_column("rater", n, self.names)) for n in names]
+        columns = positions_of("rater", names, self.names)
         return replace(self, values=self.values[:, columns], names=tuple(map(str, names)))
 
     def landmark(self, name: str) -> Points:

@@ -51,5 +51,11 @@ def association(
 
 def sign_test(above: float, below: float) -> float:
     """Return the two-sided exact p-value for equal chances; 1 if there is nothing to count."""
-    low, n = min(above, below), above + below
-    return min(1.0, 2 * float(special.betainc(n - low, low + 1, 0.5))) if n else 1.0
+    return float(sign_tests(np.array(above), np.array(below)))
+
+
+def sign_tests(above: FloatArray, below: FloatArray) -> FloatArray:
+    """Return the p-value of `sign_test` for arrays of counts."""
+    low, n = np.minimum(above, below), above + below
+    p = 2 * special.betainc(np.maximum(n - low, 0.5), low + 1, 0.5)
+    return np.asarray(np.where(n > 0, np.minimum(p, 1.0), 1.0))

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annostat.arrays import digest
-from annostat.errors import AnnostatError, check_column, check_numbers, cut, shown
+from annostat.errors import AnnostatError, check_numbers, cut, positions_of, shown
 from annostat.labels.columns import as_labels, canonical_order
 from annostat.labels.layout import Layout, Roles
 from annostat.labels.looks import is_item_name
@@ -303,7 +303,7 @@ class Rounds(LabelSet):
 
     def choose(self, names: Sequence[str]) -> Rounds:
         """Return some of the rounds, in the order given."""
-        columns = [self.names.index(check_column("round", name, self.names)) for name in names]
+        columns = positions_of("round", names, self.names)
         return replace(self, values=self.values[:, columns], names=tuple(map(str, names)))
 
     def picks(self) -> Rounds:

@@ -2,72 +2,144 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from annostat.arrays import FloatArray
-from annostat.errors import AnnostatError
 from annostat.noise.cells import Cells, canonical, unique_rows
 from annostat.noise.model import NoiseModel
 from annostat.noise.problem import Problem
 from annostat.resampling.generators import Rng, as_generator
 
+AT_ONCE = 1 << 20  # items that are drawn one by one at a time
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """How often some patterns were drawn: of set `of[i]`, `times[i]` times the pattern `row[i]`."""
+
+    patterns: NDArray[np.int64]
+    of: NDArray[np.int64]
+    row: NDArray[np.int64]
+    times: NDArray[np.int64]
+
 
 class SimulatedSets:
-    """Sets of items drawn from a fitted law, with the data's own pattern of missing cells."""
+    """Sets of items drawn from a fitted law, with the data's own pattern of missing cells.
+
+    All annotators have one law, so that of an item only its period (and clip length) and the
+    number of its picks matter. The differences of items with two picks are drawn as what they are,
+    counts of each |d| from one multinomial law: the cost does not grow with the items. Items with
+    more picks, and few items of a kind, are drawn one by one.
+
+    Parameters
+    ----------
+    p : Problem
+        Whose items are imitated.
+    law : NoiseModel
+        What is drawn from; its period and length are each item's own.
+    n_sets : int
+    rng : Rng
+
+    Attributes
+    ----------
+    problem : Problem
+        With the cells of all sets; their counts are those of the first one.
+    n_sets : int
+    """
 
     def __init__(self, p: Problem, law: NoiseModel, n_sets: int, rng: Rng) -> None:
-        rounds, c = p.rounds, p.cells
+        c = p.cells
         generator = as_generator(rng)
-        rows = np.repeat(np.arange(len(rounds.values)), rounds.row_weights)
-        if rows.size * n_sets > 40_000_000:
-            raise AnnostatError(
-                f"{rows.size:,} items are too many to simulate {n_sets} times; test a sample"
-            )
-        absent = np.isnan(rounds.values)[rows].T  # a row for each round: whole rows add up fast
-        group = c.group[c.of_item][rows]
-        laws = []
-        for g in range(c.period.size):
-            model = replace(law, period=float(c.period[g]))
-            if p.by_length:
-                model = replace(model, length=int(c.length[g]))
-            laws.append((model, np.flatnonzero(group == g)))
-        tables, far = [], np.iinfo(np.int64).max
-        for _ in range(n_sets):
-            z = np.empty(absent.shape, dtype=np.int64)
-            for model, mine in laws:
-                z[:, mine] = model.sample_errors((mine.size, len(z)), rng=generator).T
-            z[absent] = far
-            z -= z.min(axis=0) - 1
-            z[absent] = 0
-            tables.append(np.vstack([group, z]))
-        drawn, of_row = unique_rows(np.concatenate(tables, axis=1).T)
-        # Few patterns are distinct: the same one is put into its canonical form only once.
-        cells, of_drawn = unique_rows(
-            np.column_stack([drawn[:, 0], canonical(drawn[:, 1:] - 1) + 1])
-        )
-        of_row = of_drawn[of_row]
+        width = int(c.readings.max())
+        # Whole items of each group and number of picks.
+        kinds = np.bincount(c.group * (width + 1) + c.readings, weights=c.count)
+        found: list[Drawn] = []
+        model, of = law, -1
+        for kind in np.flatnonzero(kinds):
+            g, k = divmod(int(kind), width + 1)
+            if g != of:
+                model, of = replace(law, period=float(c.period[g])), g
+                if p.by_length:
+                    model = replace(model, length=int(c.length[g]))
+            n = int(kinds[kind])
+            parts = pairs_drawn if k == 2 and 4 * n > model.core_pmf.size else items_drawn
+            for patterns, counts in parts(model, n, k, n_sets, generator):
+                table = np.zeros((len(patterns), 1 + width), dtype=np.int64)
+                table[:, 0] = g
+                table[:, 1 : 1 + k] = patterns + 1
+                sets, rows = np.nonzero(counts)
+                found.append(Drawn(table, sets, rows, counts[sets, rows]))
+        offsets = np.cumsum([0, *(len(d.patterns) for d in found)])
+        cells, index = unique_rows(np.concatenate([d.patterns for d in found]))
+        of_set = np.concatenate([d.of for d in found])
+        order = np.argsort(of_set, kind="stable")
+        self._cell = np.concatenate(
+            [index[d.row + offset] for d, offset in zip(found, offsets, strict=False)]
+        )[order]
+        self._times = np.concatenate([d.times for d in found])[order].astype(np.float64)
+        self._start = np.searchsorted(of_set[order], np.arange(n_sets + 1))
+        self.n_sets, self._n_cells = n_sets, len(cells)
         present = cells[:, 1:] > 0
-        counts = np.zeros((n_sets, len(cells)))
-        for b, index in enumerate(of_row.reshape(n_sets, -1)):
-            counts[b] = np.bincount(index, minlength=len(cells))
-        self.counts: FloatArray = counts
         new = replace(
             c,
             z=cells[:, 1:][present] - 1,
             rater=np.zeros(int(present.sum()), dtype=np.int64),
             start=np.concatenate([[0], np.cumsum(present.sum(axis=1))]).astype(np.int64),
             group=np.ascontiguousarray(cells[:, 0]),
-            count=counts[0],
+            count=self.counts(0),
             span=cells[:, 1:].max(axis=1) - 1,
         )
         self.problem: Problem = replace(p, cells=new)
 
+    def counts(self, number: int) -> FloatArray:
+        """Return how often each cell was drawn in one set."""
+        mine = slice(self._start[number], self._start[number + 1])
+        cell, times = self._cell[mine], self._times[mine]
+        return np.asarray(np.bincount(cell, times, self._n_cells), dtype=np.float64)
+
     def draw(self, numbers: range, _: np.random.Generator) -> FloatArray:
         """Return the counts of some sets, one row each."""
-        return np.asarray(self.counts[numbers.start : numbers.stop])
+        return np.array([self.counts(number) for number in numbers])
+
+
+def pairs_drawn(
+    model: NoiseModel, n: int, _: int, n_sets: int, generator: np.random.Generator
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Yield the patterns of two picks, and how often each occurs among n items of each set."""
+    d, q = model.difference_pmf()
+    law = q[d >= 0]
+    law[1:] *= 2
+    # What a convolution leaves of a mass of 0 may be negative; what a power tail hides is left out.
+    law = np.maximum(law, 0.0)
+    counts = generator.multinomial(n, law / law.sum(), size=n_sets)
+    seen = np.flatnonzero(counts.any(axis=0))
+    yield np.column_stack([np.zeros_like(seen), seen]), counts[:, seen]
+
+
+def items_drawn(
+    model: NoiseModel, n: int, k: int, n_sets: int, generator: np.random.Generator
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Yield patterns of k picks, and how often each occurs, of items drawn one by one in parts."""
+    together = max(1, AT_ONCE // n)
+    for first in range(0, n_sets, together):
+        sets = min(together, n_sets - first)
+        for begin in range(0, n, AT_ONCE):
+            size = min(AT_ONCE, n - begin)
+            z = model.sample_errors((sets * size, k), rng=generator)
+            z -= z.min(axis=1, keepdims=True)
+            # Few patterns are distinct: the same one is put into its canonical form only once.
+            rough, of_item = unique_rows(z)
+            patterns, of_rough = unique_rows(canonical(rough))
+            of_set = np.repeat(np.arange(sets), size)
+            key = of_set * len(patterns) + of_rough[of_item]
+            counts = np.zeros((n_sets, len(patterns)), dtype=np.int64)
+            drawn = np.bincount(key, minlength=sets * len(patterns))
+            counts[first : first + sets] = drawn.reshape(sets, -1)
+            yield patterns, counts
 
 
 def pairs_of(cells: Cells) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -18,12 +18,13 @@ from annostat.noise import kernels
 from annostat.noise.abandonment import Abandonment, get_abandonment
 from annostat.noise.cells import FAR, Cells
 from annostat.noise.families import Family
-from annostat.noise.model import find_support, mirror
+from annostat.noise.model import find_support
 from annostat.results.text import counted
 
 MAX_RATE = 0.5  # beyond this the "abandonment" would be the rule and the core the exception
 FULL_SCAN = 80  # up to this many windows, all of them are tried
 WIDE = 4 * FAR  # a power tail up to here is cheap: it is followed as far as the data go
+MANY_PERIODS, SCALE_STEP = 64, 0.02  # beyond so many periods supports are found for scales in steps
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,17 +95,15 @@ class Problem:
     def extra(self) -> FloatArray:
         """Correction for two abandoned picks of one clip, which share its truth (order ε²)."""
         c = self.cells
-        values = np.zeros(c.group.size)
-        if self.abandonment.alone > 0 and self.by_length:
-            for g, length in enumerate(c.length):
-                half = (length - np.arange(length)) / float(length) ** 2
-                both = np.convolve(mirror(half), mirror(half))[2 * (length - 1) :]
-                mine = (c.group == g) & (c.readings == 2)
-                d = c.span[mine]
-                once = np.where(d < length, half[np.minimum(d, length - 1)], 0.0)
-                twice = np.where(d < both.size, both[np.minimum(d, both.size - 1)], 0.0)
-                values[mine] = once - twice
-        return values
+        if not (self.abandonment.alone > 0 and self.by_length):
+            return np.zeros(c.group.size)
+        d, length = c.span.astype(np.float64), c.length[c.group].astype(np.float64)
+        # Two picks of one clip: the law of a difference of two uniform points. Of two clips: the
+        # sum of four such points, whose ways are counted by inclusion and exclusion.
+        once = np.maximum(length - d, 0.0) / length**2
+        m = 2 * (length - 1) - d
+        twice = (_triples(m) - 4 * _triples(m - length)) / length**4
+        return np.where(c.readings == 2, once - twice, 0.0)
 
     def data(self, window: int = 0, count: FloatArray | None = None) -> tuple[Any, Any]:
         """Return the kernels' `data` for a window."""
@@ -219,14 +218,19 @@ class Problem:
             # One pick that is far off is the give-ups' to explain: the power tail of the core goes
             # as far as all but 5% of the items need, else a typo would set the cost of each law.
             cap = min(cap, max(FAR, 16 * self.cells.bulk))
-        support = []
-        for period, span in zip(self.cells.period, spans, strict=True):
-            scaled = theta.copy()
-            scaled[0] /= period
-            tail_cap = cap if self.family.tail_index >= 0 else max(light, 4096)
-            reach = find_support(self.family, scaled, tail=1e-13, cap=tail_cap)
-            support.append(reach if carried else max(reach, span + reach // 2))
-        return replace(self, support=np.array(support, dtype=np.int64))
+        scales = theta[0] / self.cells.period
+        if scales.size > MANY_PERIODS:  # a support that is a little too wide does no harm
+            scales = np.exp(np.ceil(np.log(scales) / SCALE_STEP) * SCALE_STEP)
+        tail_cap = cap if self.family.tail_index >= 0 else max(light, 4096)
+        distinct, of = np.unique(scales, return_inverse=True)
+        found = []
+        for scale in distinct:
+            scaled = np.concatenate([[scale], theta[1:]])
+            found.append(find_support(self.family, scaled, tail=1e-13, cap=tail_cap))
+        support = np.array(found, dtype=np.int64)[of]
+        if not carried:
+            support = np.maximum(support, spans + support // 2)
+        return replace(self, support=support)
 
     def of_sets(self, cells: Cells, u: FloatArray) -> Problem:
         """Return the problem of sets drawn from the law at u, with the cells of all of them.
@@ -239,6 +243,11 @@ class Problem:
         if self.family.tail_index < 0 or self.support.max() <= WIDE:
             return drawn
         return replace(drawn, support=np.minimum(self.support, drawn.with_support(u).support))
+
+
+def _triples(m: FloatArray) -> FloatArray:
+    """Return the number of ways to write m as a sum of four whole numbers, 0 for negative m."""
+    return np.where(m >= 0, (m + 1) * (m + 2) * (m + 3) / 6, 0.0)
 
 
 def cell_log_likelihoods(problem: Problem, u: FloatArray, window: int) -> FloatArray:

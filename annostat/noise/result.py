@@ -288,7 +288,7 @@ class NoiseFit(Result):
                 abandonment_rate=float(row["abandonment_rate"]),
                 window=window if self.model.window else None,
             )
-            seen = np.bincount(distance, weights=sets.counts[b][cell]).astype(np.float64)
+            seen = np.bincount(distance, weights=sets.counts(b)[cell]).astype(np.float64)
             law = replace(self, model=model).difference_law(bins.size - 1)
             values[b] = deviance(seen, law, bins)
         p_value = (1 + int((values >= observed).sum())) / (n_resamples + 1)

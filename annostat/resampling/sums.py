@@ -55,9 +55,8 @@ class Sums:
         """Return the sums of items, added up by cluster if there are any."""
         if codes is None:
             return cls(np.ascontiguousarray(columns, dtype=np.float64))
-        total = np.zeros((int(codes.max()) + 1, columns.shape[1]))
-        np.add.at(total, codes, columns)
-        return cls(total, True)
+        total = [np.bincount(codes, column) for column in columns.T]
+        return cls(np.ascontiguousarray(np.transpose(total)), True)
 
     @property
     def n_units(self) -> int:

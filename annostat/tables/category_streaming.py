@@ -13,8 +13,9 @@ from annostat.errors import AnnostatError, shown
 from annostat.labels.categories import MISSING, MOST_CLASSES, Categories, as_texts, classes_of
 from annostat.labels.columns import as_labels
 from annostat.labels.layout import Layout, Roles
+from annostat.tables.counts import SeenItems
 from annostat.tables.files import reading, text_table
-from annostat.tables.streaming import SeenItems, read_each, text_batches
+from annostat.tables.streaming import read_each, text_batches
 
 BATCH_ROWS = 1 << 16  # text takes 50 bytes a cell
 

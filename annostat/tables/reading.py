@@ -26,6 +26,7 @@ from annostat.tables.files import (
     reading,
     text_table,
 )
+from annostat.tables.parts import folder_rounds, is_parted, parquet_folder, parted_rounds
 from annostat.tables.peek import count_columns
 from annostat.tables.streaming import stream_rounds
 
@@ -63,7 +64,8 @@ def read_rounds(
     source : path, data frame or mapping of columns
         A table; text tables may be compressed (.gz, .bz2, .xz, .zip), in UTF-8 or UTF-16, with
         commas, semicolons, tabs or bars between cells, and decimal commas. "-" is standard input.
-        Data frames of pandas, polars or pyarrow.
+        Data frames of pandas, polars or pyarrow; of Dask, and a folder of Parquet files (by
+        Dask), reduced part by part where the parts are.
     item : str or sequence of str, optional
         Column (or columns together) that names the items. Without it a usual name ("patient",
         "case", "FileName", ...) or the only text column is taken, else the row number.
@@ -95,8 +97,8 @@ def read_rounds(
         True if the order of the rounds carries no identity.
     collapse : bool, optional
         Stream the file and keep one row per pattern of differences, with its multiplicity.
-        Default: for wide files above 256 MiB without a cluster column. Item identifiers and the
-        level of the values are lost.
+        Default: for wide files (and folders) above 256 MiB without a cluster column. Item
+        identifiers and the level of the values are lost.
 
     Returns
     -------
@@ -132,15 +134,24 @@ def read_rounds(
         missing=missing,
         tidy_names=tidy_names,
     )
+    plain = cluster is None and rater is None
+    if collapse and not plain:
+        raise AnnostatError("collapse needs a wide table without a cluster column")
+    if is_parted(source):
+        name = "a data frame of Dask"
+        return parted_rounds(source, roles, units, collapse=bool(collapse), source=name)
     if not isinstance(source, (str, os.PathLike)):
         return Rounds.from_roles(source, roles, **units)
-    with local(source) as path:
-        large = path.stat().st_size > STREAM_BYTES
+    if files := parquet_folder(source):
         if collapse is None:
-            collapse = large and cluster is None and rater is None and not models
+            large = sum(f.stat().st_size for f in files) > STREAM_BYTES
+            collapse = large and plain and not models
+        name = os.path.basename(os.path.normpath(source))
+        return folder_rounds(files, roles, units, collapse=collapse, source=name)
+    with local(source) as path:
+        if collapse is None:
+            collapse = path.stat().st_size > STREAM_BYTES and plain and not models
         if collapse:
-            if cluster is not None or rater is not None:
-                raise AnnostatError("collapse needs a wide table without a cluster column")
             return stream_rounds(path, roles, units)
         kept = [c for c in (*roles.items, rater, by, cluster) if c]
         table, notes = named_table(path, kept)

@@ -1,7 +1,8 @@
 """Run the benchmarks: python -m tests.bench [FILE ...] [pytest-benchmark's options].
 
 ``--benchmark-autosave`` keeps a run and ``--benchmark-compare`` shows the change since the last
-one kept: run both on two commits to compare them.
+one kept: run both on two commits to compare them. ``growth`` is a suite of its own: exponents and
+peak memory (``python -m tests.bench growth --help``).
 """
 
 import sys
@@ -26,6 +27,10 @@ OPTIONS = [
 ]
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["growth"]:
+        from tests.bench.growth.measure import main
+
+        sys.exit(main(sys.argv[2:]))
     named = [a for a in sys.argv[1:] if not a.startswith("-")]
     options = [a for a in sys.argv[1:] if a.startswith("-")]
     files = [str(HERE / f"bench_{name.removeprefix('bench_')}.py") for name in named]

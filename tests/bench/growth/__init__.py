@@ -1,0 +1,1 @@
+"""How cost grows: python -m tests.bench growth (see `main`)."""
