@@ -22,9 +22,18 @@ SLICE = {
 }
 
 
-@pytest.mark.parametrize("suite", list(SUITES))
-def test_a_slice_of_each_suite_holds(suite):
-    design, repetitions = SLICE[suite]
+HEAVY = {
+    "unequal": (Design(50, "t3", 3), 40),
+    "profile": (Design(50, "t3, constant"), 30),
+    "hierarchy": (Design(50, "t3, bias 1, ratio 3", 3), 20),
+}
+
+
+@pytest.mark.parametrize(
+    ("suite", "design", "repetitions"),
+    [(suite, *of) for given in (SLICE, HEAVY) for suite, of in given.items()],
+)
+def test_a_slice_of_each_suite_holds(suite, design, repetitions):
     rows = run_suite(SUITES, suite, design, repetitions, seed=5)
     intervals = [r for r in rows if str(r["what"]).startswith("interval")]
     assert intervals

@@ -694,7 +694,8 @@ def test_level_reaches_checks_and_intervals(level, t):
     rounds = Rounds.from_array(z)
     assert check_rounds(rounds, rng=0)[0].passed == (level < 0.95)
     scores = score_models(rounds, {"m": truth + 1}, level=level, **FAST)
-    rest = {c.name: c for c in scores.checks if c.name != "leakage"}
+    # Sixty items rule no heavy tails out, which `score` says besides.
+    rest = {c.name: c for c in scores.checks if c.name not in ("leakage", "heavy_tails")}
     assert rest == {c.name: c for c in check_rounds(rounds, level=level, rng=0)}
     m = scores.models[0]
     assert m.verdict.level == level
