@@ -32,6 +32,14 @@ SLICE = {
         (Design(100, "radial, alike these, gauss", 2), 30),
         (Design(200, "differ, alike these, gauss", 2), 30),
     ],
+    "points": [
+        (Design(50, "radial, alike, gauss", 5), 30),
+        (Design(100, "radial, alike, gauss", 5, 0.0, 5), 20),
+    ],
+    "findings": [
+        (Design(50, "1-f1, alike these, plain", 2), 30),
+        (Design(50, "1-f1, alike, plain", 3), 20),
+    ],
     "masks": [(Design(20, "1-dice, alike, gauss", 3), 12)],
 }
 

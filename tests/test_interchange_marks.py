@@ -221,3 +221,19 @@ def test_mistakes_are_one_line(tmp_path, capsys, args, words):
         )
     error = capsys.readouterr().err
     assert stop.value.code == 2 and words in error and error.count("\n") == 1, error
+
+
+def test_one_cluster_has_no_verdict():
+    t = landmarks().query("image == 'e00'")
+    found = interchange(read_points(t, models=["net"]))
+    assert found.models[0].standing.name == "not resolved"
+    assert found.models[0].change.interval is None
+
+
+def test_messages_name_the_item_and_the_readers():
+    t = landmarks()
+    t.loc[3, "x"] = np.nan
+    with pytest.raises(AnnostatError, match="first: item 'e00', ben, apex"):
+        read_points(t, models=["net"])
+    with pytest.raises(AnnostatError, match=r"got 1 \(anna\)"):
+        read_points(landmarks().query("reader in ['anna', 'net']"), models=["net"])

@@ -25,9 +25,8 @@ def test_that_many_items_give_that_width():
         assert np.mean(widths) == pytest.approx(0.008, rel=0.25), (k, n)
     assert plan.achieved == pytest.approx(0.008, rel=0.3)
     json.dumps(plan.to_dict(), allow_nan=False)
-    assert "that makes the 95% interval of the ceiling of Dice ±0.008" in " ".join(
-        str(plan).split()
-    )
+    text = " ".join(str(plan).split())
+    assert "that makes the 95% interval of the ceiling of Dice ±0.008" in text
     assert len(plan.to_frame()) == 8
 
 

@@ -90,7 +90,7 @@ def stand(change: Spread, ratio: Spread | None, margin: Margin, level: float) ->
         within = change.p_below(margin.distance)
     alpha = 1 - level
     upper = change.upper(level)
-    if not judged.known and not math.isnan(judged.value):  # all items say the same
+    if judged.variance >= 0 and not judged.known:  # all items say the same
         name = BETTER if judged.value < 0 else WORSE if judged.value > 0 else OPEN
     elif better is not None and better < alpha:
         name = BETTER

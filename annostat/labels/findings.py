@@ -201,7 +201,8 @@ class Findings(LabelSet):
         everyone = np.r_[raters, np.array(of_seen[1] or [], dtype=object)]
         kept, left = chosen_raters(everyone, rounds, models)
         if len(kept) - len(models) < 2:
-            raise AnnostatError(f"at least two readers are needed, got {shown(kept) or 'none'}")
+            people = [n for n in kept if n not in models]
+            raise AnnostatError(f"at least two readers are needed, got {shown(people) or 'none'}")
         rows = np.flatnonzero(np.isin(raters.astype(str), kept))
         table, names, raters = table.iloc[rows], names[rows], raters[rows]
         different = np.unique(np.r_[names, of_seen[0]].astype(str)).astype(object)

@@ -99,8 +99,13 @@ class Points(LabelSet):
         if np.isinf(values).any():
             raise AnnostatError("coordinates must be finite, or NaN where there is no point")
         here = np.isfinite(values)
-        if (here.any(axis=3) != here.all(axis=3)).any():
-            raise AnnostatError("a point must have all its coordinates, or none")
+        if (half := here.any(axis=3) != here.all(axis=3)).any():
+            i, j, mark = np.argwhere(half)[0]
+            item = f"row {i + 1}" if self.items is None else repr(str(self.items[i]))
+            raise AnnostatError(
+                f"a point must have all its coordinates, or none; first: item {item}, "
+                f"{self.names[j]}, {self.landmarks[mark]}"
+            )
         check_squares(float(np.nanmax(np.abs(values), initial=0.0)))
         self._check_about(n)
 
@@ -225,7 +230,7 @@ class Points(LabelSet):
         if len(kept) - len(models) < 2:
             raise AnnostatError(
                 f"at least two readers are needed, got {len(kept) - len(models)} "
-                f"({shown(kept) or 'none'})"
+                f"({shown([n for n in kept if n not in models]) or 'none'})"
             )
         rows = np.flatnonzero(np.isin(raters.astype(str), kept))
         table, names, raters = table.iloc[rows], names[rows], raters[rows]
