@@ -251,3 +251,14 @@ def test_a_backend_that_was_chosen_gets_all_tasks():
     assert not parallel._elsewhere()
     with joblib.parallel_config(backend="multiprocessing"):
         assert parallel._elsewhere()
+
+
+def test_codes_of_text_need_no_pandas(monkeypatch):
+    import sys
+
+    from annostat.resampling.clusters import cluster_codes
+
+    labels = np.array(["b", "a", "b", "c", "a", ""], dtype=object)
+    expected = cluster_codes(labels)
+    monkeypatch.delitem(sys.modules, "pandas")
+    assert expected.tolist() == cluster_codes(labels).tolist() == [0, 1, 0, 2, 1, 3]
