@@ -180,13 +180,13 @@ case(
 case(
     "noise.fit_noise",
     "periods",
-    (200, 400, 800, 1_600),
+    (100, 200, 400),
     of(lambda n: data.picks(n, period=np.linspace(0.02, 0.04, n)), an.fit_noise),
 )
 case(
     "noise.fit_noise",
     "lengths",
-    (200, 400, 800, 1_600),
+    (100, 200, 400),
     of(lambda n: data.picks(n, length=np.arange(n) + 1_000), an.fit_noise, window="length"),
 )
 
@@ -207,6 +207,7 @@ case(
         lambda n: data.picks(n, period=np.linspace(0.02, 0.04, n)),
         an.compare_noise,
         cores="laplace",
+        n_tests=19,
     ),
 )
 case("noise.plan_rounds", "items", SMALL, of(data.picks, an.plan_rounds))
