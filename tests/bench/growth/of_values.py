@@ -187,7 +187,7 @@ case(
     "noise.fit_noise",
     "lengths",
     (100, 200, 400),
-    of(lambda n: data.picks(n, length=np.arange(n) + 1_000), an.fit_noise, window="length"),
+    of(lambda n: data.picks(n, length=np.arange(n) + 4_000), an.fit_noise, window="length"),
 )
 
 
