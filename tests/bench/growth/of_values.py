@@ -202,7 +202,7 @@ case("noise.compare_noise", "items", ITEMS, of(data.picks, an.compare_noise))
 case(
     "noise.compare_noise",
     "periods",
-    (50, 100, 200),
+    (200, 400, 800),
     of(
         lambda n: data.picks(n, period=np.linspace(0.02, 0.04, n)),
         an.compare_noise,
