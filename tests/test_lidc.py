@@ -283,3 +283,14 @@ def test_masks_of_one_slice_by_hand(script):
         [[1, 1, 1, 0], [1, 0, 1, 0], [1, 1, 1, 0], [0, 0, 0, 0]],
         [[0, 0, 0, 0], [0, 1, 1, 1], [0, 1, 1, 1], [0, 1, 1, 1]],
     ]
+
+
+def test_rounds_of_the_bundled_table_are_those_that_pandas_makes():
+    from annostat.datasets.lidc_tables import MEASURES, rounds_of
+
+    table = lidc_table()
+    for measure in MEASURES:
+        ours, plain = lidc(measure), rounds_of(table, measure)
+        assert ours.digest() == plain.digest()
+        assert ours.values.tobytes() == plain.values.tobytes()
+        assert (ours.items.tolist(), ours.read) == (plain.items.tolist(), plain.read)

@@ -220,3 +220,45 @@ def test_order_progress_and_the_callers_backend():
 def test_codes_in_order_of_appearance():
     assert cluster_codes(["b", "a", "b"]).tolist() == [0, 1, 0]
     assert cluster_codes(None) is None
+
+
+@pytest.mark.parametrize("worth, pooled", [(1.0, False), (0.0, True)])
+def test_little_work_is_not_handed_to_workers(worth, pooled, monkeypatch):
+    """With all cores, the first of many tasks tells whether workers are worth it."""
+    import joblib
+
+    from annostat.resampling import parallel
+
+    monkeypatch.setattr(parallel, "WORTH_WORKERS", worth)
+    pools, seen = [], []
+    pool = joblib.Parallel
+    monkeypatch.setattr(joblib, "Parallel", lambda **o: pools.append(o) or pool(**o))
+    tasks = range(20)
+    found = parallel.map_parallel(
+        lambda i: i * i, tasks, n_jobs=-1, progress=lambda done, total: seen.append((done, total))
+    )
+    assert found == [i * i for i in tasks]
+    assert seen == [(i + 1, 20) for i in tasks]
+    assert bool(pools) is pooled
+    assert parallel.map_parallel(abs, [-1, -2], n_jobs=-1) == [1, 2] and pools  # few: not tried
+
+
+def test_a_backend_that_was_chosen_gets_all_tasks():
+    import joblib
+
+    from annostat.resampling import parallel
+
+    assert not parallel._elsewhere()
+    with joblib.parallel_config(backend="multiprocessing"):
+        assert parallel._elsewhere()
+
+
+def test_codes_of_text_need_no_pandas(monkeypatch):
+    import sys
+
+    from annostat.resampling.clusters import cluster_codes
+
+    labels = np.array(["b", "a", "b", "c", "a", ""], dtype=object)
+    expected = cluster_codes(labels)
+    monkeypatch.delitem(sys.modules, "pandas")
+    assert expected.tolist() == cluster_codes(labels).tolist() == [0, 1, 0, 2, 1, 3]

@@ -15,7 +15,7 @@ from annostat._version import __version__
 from annostat.arrays import FloatArray
 from annostat.cardiac.common import Resampling, digest_of, distance_row, render_rows
 from annostat.errors import AnnostatError, check_choice, check_count, check_numbers
-from annostat.resampling.bootstraps import bootstrap, bootstrap_interval
+from annostat.resampling.bootstraps import bootstrap, bootstrap_interval, serial_product
 from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.generators import Rng, seed_of
 from annostat.resampling.intervals import t_interval, t_reach
@@ -275,11 +275,13 @@ def _one(
         wide = units / np.maximum(units - 1, 1)
         return np.asarray(np.sqrt(np.maximum(square, 0.0) * wide) / count)
 
+    every = np.hstack([sizes, sums, squares, products, sizes_squared])
+
     def refit(w: FloatArray) -> FloatArray:
-        count = w @ sizes
+        count, total, *parts = np.split(serial_product(w, every), 5, axis=1)
         with np.errstate(invalid="ignore", divide="ignore"):
-            means = (w @ sums) / count
-            errors = error_of(means, count, (w @ squares, w @ products, w @ sizes_squared))
+            means = total / count
+            errors = error_of(means, count, (parts[0], parts[1], parts[2]))
         # A frame that none of the drawn clips has keeps its mean.
         means = np.where(np.isfinite(means), means, mean)
         return np.hstack([hinges.fit(means), means, errors])

@@ -13,7 +13,7 @@ from scipy import ndimage
 from annostat.errors import AnnostatError, check_count
 from annostat.labels.mask_arrays import as_masks, box_of, check_labels
 from annostat.masks.scores import DISTANCES, Overlap, overlap
-from annostat.resampling.bootstraps import bootstrap, bootstrap_interval
+from annostat.resampling.bootstraps import bootstrap, bootstrap_interval, serial_product
 from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.generators import Rng
 from annostat.results.estimates import Estimate
@@ -281,11 +281,12 @@ def _mean_change(
     value = float(delta[there].mean())
     if not n_resamples or delta.size < 2:
         return Estimate(value, None, None, unit)
-    filled = np.where(there, delta, 0.0)
+    both = np.column_stack([np.where(there, delta, 0.0), there])
 
     def mean(w: NDArray[np.float64]) -> NDArray[np.float64]:
+        total = serial_product(w, both)
         with np.errstate(invalid="ignore"):
-            return np.asarray((w @ filled) / (w @ there))
+            return np.asarray(total[:, 0] / total[:, 1])
 
     drawn = bootstrap(mean, delta.size, n_resamples=n_resamples, cluster=codes, rng=rng)
     kept = drawn[np.isfinite(drawn)]

@@ -109,18 +109,25 @@ def bootstrap_sums(
     n_resamples, rng, n_jobs
         As for `bootstrap`.
     """
+    return bootstrap(
+        lambda w: serial_product(w, columns),
+        len(columns),
+        n_resamples=n_resamples,
+        rng=rng,
+        n_jobs=n_jobs,
+    )
+
+
+def serial_product(w: FloatArray, columns: FloatArray) -> FloatArray:
+    """Return w @ columns in pieces for which OpenBLAS starts no threads."""
     n, p = columns.shape
     rows = max(1, SERIAL_PRODUCT // max(columns.size, 1))
     items = max(1, SERIAL_PRODUCT // max(p, 1))
-
-    def sums(w: FloatArray) -> FloatArray:
-        total = np.zeros((len(w), p))
-        for i in range(0, len(w), rows):
-            for j in range(0, n, items):
-                total[i : i + rows] += w[i : i + rows, j : j + items] @ columns[j : j + items]
-        return total
-
-    return bootstrap(sums, len(columns), n_resamples=n_resamples, rng=rng, n_jobs=n_jobs)
+    total = np.zeros((len(w), p))
+    for i in range(0, len(w), rows):
+        for j in range(0, n, items):
+            total[i : i + rows] += w[i : i + rows, j : j + items] @ columns[j : j + items]
+    return total
 
 
 def bootstrap_interval(

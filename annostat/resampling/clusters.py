@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,9 +27,14 @@ def cluster_codes(labels: Sequence[object] | NDArray[Any] | None) -> NDArray[np.
     """Return codes 0..C-1 for cluster labels, in order of first appearance."""
     if labels is None:
         return None
+    names = np.asarray(labels, dtype=object)
+    if "pandas" not in sys.modules and all(type(name) is str for name in names.flat):
+        # Half a second of loading pandas is more than it would spare.
+        places = {name: i for i, name in enumerate(dict.fromkeys(names.tolist()))}
+        return np.array([places[name] for name in names.tolist()], dtype=np.int64)
     import pandas as pd
 
-    codes, _ = pd.factorize(np.asarray(labels, dtype=object))
+    codes, _ = pd.factorize(names)
     if (codes < 0).any():
         raise AnnostatError(f"cluster is missing in {int((codes < 0).sum())} rows")
     return codes.astype(np.int64)

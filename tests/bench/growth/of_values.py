@@ -180,14 +180,14 @@ case(
 case(
     "noise.fit_noise",
     "periods",
-    (200, 400, 800, 1_600),
+    (100, 200, 400),
     of(lambda n: data.picks(n, period=np.linspace(0.02, 0.04, n)), an.fit_noise),
 )
 case(
     "noise.fit_noise",
     "lengths",
-    (200, 400, 800, 1_600),
-    of(lambda n: data.picks(n, length=np.arange(n) + 1_000), an.fit_noise, window="length"),
+    (100, 200, 400),
+    of(lambda n: data.picks(n, length=np.arange(n) + 4_000), an.fit_noise, window="length"),
 )
 
 
@@ -202,11 +202,12 @@ case("noise.compare_noise", "items", ITEMS, of(data.picks, an.compare_noise))
 case(
     "noise.compare_noise",
     "periods",
-    (50, 100, 200),
+    (200, 400, 800),
     of(
         lambda n: data.picks(n, period=np.linspace(0.02, 0.04, n)),
         an.compare_noise,
         cores="laplace",
+        n_tests=19,
     ),
 )
 case("noise.plan_rounds", "items", SMALL, of(data.picks, an.plan_rounds))
