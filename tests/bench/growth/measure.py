@@ -83,23 +83,28 @@ def measured(case, *, quick=False):
     }
 
 
-def run(*, pattern="", quick=False, say=print):
-    """Measure all cases whose name has the pattern."""
-    cases = []
+def run(*, pattern="", quick=False, say=print, keep=lambda results: None):
+    """Measure all cases whose name has the pattern; what is known is kept after each."""
+    results = {
+        "versions": {
+            "annostat": annostat.__version__,
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "scipy": scipy.__version__,
+            "numba": numba.__version__,
+        },
+        "commit": commit(),
+        "quick": quick,
+        "cases": [],
+    }
     for case in CASES:
         if not re.search(pattern, case.name):
             continue
         row = measured(case, quick=quick)
-        cases.append(row)
+        results["cases"].append(row)
         say(line(row))
-    versions = {
-        "annostat": annostat.__version__,
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "scipy": scipy.__version__,
-        "numba": numba.__version__,
-    }
-    return {"versions": versions, "commit": commit(), "quick": quick, "cases": cases}
+        keep(results)
+    return results
 
 
 def commit():
@@ -138,7 +143,8 @@ def table(results):
     head += ["|---|---|--:|--:|--:|--:|--:|--:|"]
     rows = [
         f"| `{r['function']}` | {r['axis']} | {r['sizes'][0]:,} | {r['sizes'][-1]:,} | "
-        f"{shown(r['cpu_s'][0])} to {shown(r['cpu_s'][-1])} | {power(r)} | {r['limit']:g} | "
+        f"{shown(r['cpu_s'][0])} to {shown(r['cpu_s'][-1])} | "
+        f"{power(r) if r['holds'] else f'**{power(r)}**'} | {r['limit']:g} | "
         f"{r['peak_mb']:.3g} |"
         for r in results["cases"]
     ]
@@ -189,9 +195,14 @@ def main(arguments):
         body = table(json.loads(options.page.read_text("utf-8")))
         PAGE.write_text(placed(PAGE.read_text("utf-8"), "growth", body), "utf-8")
         return 0
-    results = run(pattern=options.only, quick=options.quick, say=lambda s: print(s, flush=True))
-    if options.json:
-        options.json.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+
+    def keep(results):
+        if options.json:
+            options.json.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+
+    results = run(
+        pattern=options.only, quick=options.quick, say=lambda s: print(s, flush=True), keep=keep
+    )
     over = [r for r in results["cases"] if not r["holds"]]
     for row in over:
         print(f"grows faster than declared: {row['function']}, {row['axis']}", file=sys.stderr)

@@ -40,6 +40,13 @@ case(
 )
 case(
     "ceilings.dice_ceiling",
+    "raters, up to 8 (all subsets)",
+    (2, 4, 8),
+    of(lambda k: data.masks(20, k)[0], ceilings.dice_ceiling),
+    3.0,
+)
+case(
+    "ceilings.dice_ceiling",
     "raters",
     (6, 12, 24),
     of(lambda k: data.masks(20, k)[0], ceilings.dice_ceiling),

@@ -185,7 +185,14 @@ case(
 )
 case(
     "noise.fit_noise",
-    "lengths",
+    "lengths, from 1,000",
+    (100, 200, 400),
+    of(lambda n: data.picks(n, length=np.arange(n) + 1_000), an.fit_noise, window="length"),
+    1.5,
+)
+case(
+    "noise.fit_noise",
+    "lengths, from 4,000",
     (100, 200, 400),
     of(lambda n: data.picks(n, length=np.arange(n) + 4_000), an.fit_noise, window="length"),
 )
@@ -202,7 +209,7 @@ case("noise.compare_noise", "items", ITEMS, of(data.picks, an.compare_noise))
 case(
     "noise.compare_noise",
     "periods",
-    (200, 400, 800),
+    (100, 200, 400, 800),
     of(
         lambda n: data.picks(n, period=np.linspace(0.02, 0.04, n)),
         an.compare_noise,
