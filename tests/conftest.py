@@ -11,6 +11,7 @@ settings.register_profile("local", deadline=None)
 settings.register_profile(
     "ci", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
+os.environ.pop("COLUMNS", None)  # of the shell, or of workers: screens are as wide as they say
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 

@@ -54,7 +54,8 @@ def test_the_screen_and_all_files(table, tmp_path, capsys):
     words = ["Read", "Answer", "Quote", "Checks", "model  ", "In the place of", "More"]
     places = [text.index(w) for w in words]
     assert places == sorted(places)
-    assert "net is better than a reader like these" in text and "old is worse" in text
+    flat = " ".join(text.split())
+    assert "net is better than a reader like these" in flat and "old is worse" in flat
     data = json.loads(out["json"].read_text())
     jsonschema.validate(data, SCHEMA)
     assert data["read"]["models"] == ["net", "old"] and len(data["models"]) == 2
@@ -191,3 +192,18 @@ def test_a_chapter_says_the_answer_and_shows_the_plot():
     assert "&lt;net&gt;" in page and "<net>" not in page
     for words in ("a perfect model", "alternative-annotator test", "Two readers differ by"):
         assert words in page
+
+
+def test_words_are_put_in_place_without_a_distance(run, tmp_path):
+    rng = np.random.default_rng(0)
+    p = rng.beta(0.4, 0.4, 150)
+    words = np.array(["benign", "malignant"])
+    frame = pd.DataFrame({n: words[(rng.random(150) < p).astype(int)] for n in ("a", "b", "c")})
+    frame["net"] = words[(p > 0.5).astype(int)]
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    given = (tmp_path / "t.csv", "--rounds", "a", "b", "c", "--model", "net")
+    alone = run("interchange", *given)
+    assert alone == run("interchange", *given, "--distance", "differ") and alone[0] == 0
+    assert "2 categories: benign, malignant." in " ".join(alone[1].split())
+    code, out, _ = run("interchange", *given, "--order", "benign", "malignant", "--json", "-")
+    assert code == 0 and json.loads(out)["distance"] == "linear"

@@ -111,8 +111,14 @@ def mask_options(command: Any) -> Any:
 @click.option(
     "--distance",
     type=click.Choice(NAMES),
-    help="Between two labels. [default: absolute; 1-dice for masks, radial for points, 1-f1 for "
-    "findings]",
+    help="Between two labels. [default: absolute; differ for words, 1-dice for masks, radial for "
+    "points, 1-f1 for findings]",
+)
+@click.option(
+    "--order",
+    metavar="A B ...",
+    multiple=True,
+    help="Words that are grades, from the lowest to the highest. [default distance: linear]",
 )
 @click.option("--than", type=float, metavar="X", help="With --distance further: further than X.")
 @click.option(
@@ -246,9 +252,17 @@ def labels(options: dict[str, Any]) -> tuple[Rounds | Categories, dict[str, np.n
         return held_out(options)
     if not (options["models"] or options["prediction_files"]):
         raise AnnostatError("no model: name its column by --model, or its file by --predictions")
-    if options["distance"] != "differ" or not options["source"]:
+    if not options["source"]:
         return labels_and_models(options)
-    return categories(options)
+    if options["order"] or options["distance"] == "differ":
+        return categories(options)
+    if options["distance"] is None and not options["prediction_files"]:
+        from annostat.tables.peek import holds_words
+
+        about = {"rounds": options["rounds"], "value": options["value"]}
+        if holds_words(options["source"], missing=options["missing"], **about):
+            return categories(options)
+    return labels_and_models(options)
 
 
 def categories(options: dict[str, Any]) -> tuple[Categories, dict[str, np.ndarray]]:
@@ -271,6 +285,7 @@ def categories(options: dict[str, Any]) -> tuple[Categories, dict[str, np.ndarra
         missing=options["missing"],
         tidy_names=options["tidy_names"],
         exchangeable=options["exchangeable"],
+        order=list(options["order"]) or None,
     )
     if options["exclude"]:
         both = without(both, options["exclude"])

@@ -13,7 +13,7 @@ from annostat.results.cite import TOOL, Cited, ci
 from annostat.results.estimates import Estimate
 from annostat.results.result import Check, Result, told_failed
 from annostat.results.sections import Section
-from annostat.results.text import format_number, format_p, hang, percent
+from annostat.results.text import format_number, format_p, hang, p_text, percent
 
 POINTS = "percentage points"
 
@@ -100,7 +100,9 @@ def answer(result: Said) -> str:
                 f"{m.name} is interchangeable with {whom(result)} within {margin_words(result, m)}"
             )
         elif name in (BETTER, WORSE):
-            clauses.append(f"{m.name} is {name.removesuffix('a reader')}{whom(result)}")
+            p = m.standing.p_better if name == BETTER else m.standing.p_worse
+            told = "" if p is None else f" ({p_text(p)}, one-sided)"
+            clauses.append(f"{m.name} is {name.removesuffix('a reader')}{whom(result)}{told}")
         else:
             least = m.standing.least_margin
             tail = (

@@ -60,6 +60,12 @@ case(
     PAIRS,
 )
 case(
+    "ceilings.plan_masks",
+    "items",
+    (10, 20, 40),
+    of(lambda n: data.masks(n)[0], ceilings.plan_masks, n_resamples=2),
+)
+case(
     "consensus.consensus",
     "items",
     (30, 100, 300),

@@ -168,6 +168,13 @@ def _plan_interchange(n):
 
 case("interchange.plan_interchange", "items", (50, 100, 200), _plan_interchange)
 
+case(
+    "truth.plan_verdict",
+    "items",
+    (50, 100, 200),
+    of(data.values, truth.plan_verdict, margin=0.3, items=(50,), n_labels=(2,), n_resamples=20),
+)
+
 # ---- picks
 case("noise.fit_noise", "items", MANY, of(data.picks, an.fit_noise))
 case(
