@@ -354,8 +354,10 @@ def _sentinels(values: FloatArray, names: Sequence[str]) -> list[str]:
     notes = []
     for code in SENTINELS:
         held = values == code
+        if not held.any():
+            continue
         rest = values[~held & np.isfinite(values)]
-        if not held.any() or rest.size < 2:
+        if rest.size < 2:
             continue
         low, high = float(rest.min()), float(rest.max())
         if (code < 0 <= low) or max(low - code, code - high) > high - low:
