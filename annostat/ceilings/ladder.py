@@ -130,13 +130,26 @@ def measure_item(masks: NDArray[np.bool_], present: NDArray[np.bool_], rng: Any)
     losses = {(1, 1): float(pairs.mean())}
     if all_drew and m > 2:
         d = np.stack([signed_distance(mask) for mask in cut]).reshape(m, -1)
+        # Where all raters are half a pixel inside, or outside, so is every mean outline.
+        inside = (d >= 0.5).all(axis=0)
+        band = d[:, ~(inside | (d <= -0.5).all(axis=0))]
+        sure = float(inside.sum())
         keys = rungs_of(min(m, MAX_RATERS))
-        losses |= {key: rung_of(d, *key, rng) for key in keys if key != (1, 1)}
+        losses |= {key: rung_of(band, sure, *key, rng) for key in keys if key != (1, 1)}
     return MeasuredItem(m, all_drew, losses, pairs, float(1 - pairs.mean()), by_rater)
 
 
-def rung_of(d: FloatArray, k: int, l: int, rng: np.random.Generator) -> float:  # noqa: E741
-    """Return the mean of 1 − Dice of the mean outlines of k and of l others of m raters."""
+def rung_of(
+    d: FloatArray,
+    sure: float,
+    k: int,
+    l: int,  # noqa: E741
+    rng: np.random.Generator,
+) -> float:
+    """Return the mean of 1 − Dice of the mean outlines of k and of l others of m raters.
+
+    `d` are signed distances where raters differ, of shape (m, pixels); `sure` pixels are inside all.
+    """
     splits = list(splits_of(len(d), k, l, rng))
     a, b = np.zeros((2, len(splits), len(d)))
     for row, (first, second) in enumerate(splits):
@@ -145,7 +158,8 @@ def rung_of(d: FloatArray, k: int, l: int, rng: np.random.Generator) -> float:  
     # The share of each pixel within the mean boundary; of one rater it is the mask itself.
     first_share, second_share = (np.clip(w @ d + 0.5, 0.0, 1.0) for w in (a, b))
     apart = np.abs(first_share - second_share).sum(axis=1)
-    return float(np.mean(apart / (first_share.sum(axis=1) + second_share.sum(axis=1))))
+    both = first_share.sum(axis=1) + second_share.sum(axis=1) + 2 * sure
+    return float(np.mean(apart / both))
 
 
 def splits_of(m: int, k: int, other: int, rng: np.random.Generator) -> Any:
