@@ -14,11 +14,15 @@ import click
 import numpy as np
 import pandas as pd
 
-from analysis.calibration.check_cases import CASES, Case
+from analysis.calibration.check_cases import CASES
+from analysis.calibration.check_draws import Case
 from analysis.calibration.page import placed
 from annostat.files import write_text
 from annostat.resampling import spawn
 
+SEEN = 0.2  # power below which the page says that a check does not see it
+MANY = 100  # sets from which on their number goes without saying
+KEYS = ["check", "where", "n", "rounds", "law", "wrong"]
 PAGE, STUDY = Path("docs/checks.md"), Path("docs/studies/checks.csv")
 
 
@@ -50,19 +54,31 @@ def told(rate: float, repetitions: int) -> str:
 
 
 def filled(text: str, table: pd.DataFrame) -> str:
-    """Return the page with its table."""
-    lines = [
+    """Return the page with its tables: of what is seen, and of what is not."""
+    head = (
         "| check | printed by | items × raters | nothing is wrong | fails in | what is wrong | "
-        "fails in |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    keys = ["check", "where", "n", "rounds", "law", "wrong"]
-    for key, pair in table.groupby(keys, sort=False):
+        "fails in |"
+    )
+    lines = {seen: [head, "|---|---|---|---|---|---|---|"] for seen in (True, False)}
+    for key, pair in table.groupby(KEYS, sort=False):
         check, where, n, k, law, wrong = key
         pair = pair.sort_values("is_wrong")
         size, power = (told(*of) for of in zip(pair.rate, pair.repetitions, strict=True))
-        lines.append(f"| `{check}` | {where} | {n:,} × {k} | {law} | {size} | {wrong} | {power} |")
-    return placed(text, "checks", "\n".join(lines))
+        many = "" if pair.repetitions.iloc[0] >= MANY else f" ({pair.repetitions.iloc[0]} sets)"
+        row = f"| `{check}` | {where} | {n:,} × {k} | {law} | {size} | {wrong} | {power}{many} |"
+        lines[bool(pair.rate.iloc[1] >= SEEN)].append(row)
+    text = placed(text, "checks", "\n".join(lines[True]))
+    return placed(text, "unseen", "\n".join(lines[False]))
+
+
+def joined(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
+    """Return results in the order of the cases, new ones in place of old ones."""
+    both = pd.concat([old, new], ignore_index=True)
+    both = both.drop_duplicates([*KEYS, "is_wrong"], keep="last")
+    keys = list(both[KEYS].itertuples(index=False, name=None))
+    order = [(c.check, c.where, c.n, c.rounds, c.law, c.wrong) for c in CASES]
+    rows = [i for case in order for i, key in enumerate(keys) if key == case]
+    return both.loc[sorted(rows, key=lambda i: (order.index(keys[i]), both.is_wrong[i]))]
 
 
 @click.command()
@@ -80,6 +96,9 @@ def main(
         write_text(PAGE, filled(PAGE.read_text(encoding="utf-8"), pd.read_csv(STUDY)))
         return
     found: list[dict[str, object]] = []
+    old = pd.DataFrame(columns=[*KEYS, "is_wrong"])
+    if out is not None and Path(out).exists():  # what other cases found stays
+        old = pd.read_csv(out)
     for case in CASES:
         if (names and case.check not in names) or (quick and case.slow > 1):
             continue
@@ -88,7 +107,7 @@ def main(
         words = f"{case.check:26s}{case.n:6d} × {case.rounds:<3d}{case.law:14s}"
         click.echo(f"{words}{size:7.3f}{power:7.3f}")
         if out is not None:
-            pd.DataFrame(found).to_csv(out, index=False)
+            joined(old, pd.DataFrame(found)).to_csv(out, index=False)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ items differ in difficulty, 112 × 112 pixels.
 from __future__ import annotations
 
 import functools
+import itertools
 
 import numpy as np
 from scipy import stats
@@ -17,11 +18,14 @@ from analysis.calibration.designs import Design
 from analysis.calibration.outcomes import Outcome, held
 from analysis.calibration.runner import command_of
 from annostat.ceilings import dice_ceiling
+from annostat.interchange import interchange
+from annostat.interchange.verdicts import BETTER
 from annostat.labels import MaskRounds
 from annostat.masks import dice
 from annostat.truth import compare_masks
 
 SIDE, ANGLES = 112, 180
+PLACED = ("true masks", "a fresh rater")
 OFFSETS = np.arange(-1.0, 1.01, 0.25)
 Y, X = np.indices((SIDE, SIDE)).astype(np.float64)
 
@@ -151,6 +155,46 @@ def verdicts(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
     return outcomes
 
 
+@functools.cache
+def true_changes(law: str, rounds: int) -> dict[str, float]:
+    """Return γ of true outlines and of one more rater, from 400 items, by the name of the model."""
+    masks, models = drawn(Design(400, law, rounds), np.random.default_rng(20261129), models=True)
+    pairs = list(itertools.combinations(masks, 2))
+    among = float(np.mean([1 - dice(a, b).mean() for a, b in pairs]))
+    return {
+        name: float(np.mean([1 - dice(models[name], m).mean() for m in masks])) - among
+        for name in PLACED
+    }
+
+
+def places(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
+    """γ of 1 − Dice as drawn and in shape, of true outlines and of one more rater without a habit.
+
+    That rater has the noise of these (no ratio): in shape its γ is 0.
+    """
+    masks, models = drawn(design, rng, models=True)
+    rounds = MaskRounds.from_arrays({f"r{j}": m for j, m in enumerate(masks)})
+    asked = {name: models[name] for name in PLACED}
+    found = interchange(rounds, asked, distance="1-dice", readers="these")
+    law, _, *rest = design.law.split(", ")
+    shape = true_changes(", ".join([law, "0 px", *rest]), design.rounds)
+    as_drawn = true_changes(design.law, design.rounds)
+    fails = [c for c in found.checks if c.name == "habit_size"]
+    outcomes = {"given: shape": Outcome(found.habits is not None)}
+    outcomes["test: verdict rests on habits"] = Outcome(fails[0].passed is False)
+    for m in found.models:
+        outcomes[f"interval: γ, {m.name}"] = held(m.change, as_drawn[m.name])
+        outcomes[f"test: better, {m.name}"] = Outcome(m.standing.name == BETTER)
+        if found.habits is not None:
+            here = found.habits.in_shape[m.name]
+            outcomes[f"interval: γ in shape, {m.name}"] = held(here.change, shape[m.name])
+            outcomes[f"test: better in shape, {m.name}"] = Outcome(here.standing.name == BETTER)
+    if found.habits is not None:
+        mean = as_drawn["a fresh rater"] - shape["a fresh rater"]
+        outcomes["interval: γ, reader of mean size"] = held(found.habits.mean_reader, mean)
+    return outcomes
+
+
 SUITES = {
     "habits": (
         ceilings,
@@ -167,6 +211,22 @@ SUITES = {
                 (30, "gauss, 1 px, small"),
             )
         ],
+    ),
+    "mask places": (
+        places,
+        [
+            Design(n, f"{law}, {span} px", k)
+            for k in (2, 3, 5)
+            for law, span, n in (
+                ("gauss", 0, 30),
+                ("gauss", 1, 30),
+                ("gauss", 2, 30),
+                ("gauss", 4, 30),
+                ("gauss", 4, 10),
+                ("laplace", 2, 30),
+            )
+        ]
+        + [Design(30, "gauss, 1 px, small", k) for k in (2, 3)],
     ),
     "mask verdicts": (
         verdicts,

@@ -1,8 +1,9 @@
 """Concentration of unlike rounds and of clusters: ``python -m analysis.calibration.unlike``.
 
 The law of a design names what noise there is: "first t3" is heavy-tailed in the round that the
-errors are against and Gaussian in the other, "second t3" the other way round; in clusters the items
-of a patient share their difficulty (a lognormal factor of 0.7).
+errors are against and Gaussian in the other, "second t3" the other way round, "first skew" is
+one-sided (exponential) in the first; in clusters the items of a patient share their difficulty (a
+lognormal factor of 0.7).
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ def noise(design: Design, rng: np.random.Generator) -> tuple[np.ndarray, list[st
     errors = rng.normal(size=(design.n, 2))
     for j in heavy:
         errors[:, j] = rng.standard_t(3, design.n) / 3**0.5
+    if design.law == "first skew":
+        errors[:, 0] = rng.exponential(size=design.n) - 1
     if design.law == "laplace":
         errors = rng.laplace(size=errors.shape) / 2**0.5
     size = design.cluster_size

@@ -141,8 +141,8 @@ class ShiftSums:
         """Number of units."""
         return self.count.size
 
-    def losses(self, scale: float = 1.0) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Return (named, at random, aligned) losses: of all units, then without each of them."""
+    def means(self) -> tuple[FloatArray, FloatArray]:
+        """Return habits in nodes and curves: means of all units, then without each of them."""
         left = np.concatenate([[0.0], self.count])
         n = self.count.sum() - left
         habit = self.habit.sum(axis=0) - np.concatenate(
@@ -151,7 +151,11 @@ class ShiftSums:
         curve = self.curve.sum(axis=0) - np.concatenate(
             [np.zeros((1, *self.curve.shape[1:])), self.curve]
         )
-        return perfect_losses(habit / n[:, None] / self.step, curve / n[:, None, None], scale)
+        return habit / n[:, None] / self.step, curve / n[:, None, None]
+
+    def losses(self, scale: float = 1.0) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return (named, at random, aligned) losses: of all units, then without each of them."""
+        return perfect_losses(*self.means(), scale)
 
     def gap(self, loss: FloatArray, level: float) -> Estimate:
         """Return the ceiling at random less a model's Dice, whose 1 − Dice by item is given."""
@@ -284,11 +288,16 @@ def displaced(d: FloatArray, mean: FloatArray, basis: FloatArray) -> FloatArray:
     return np.asarray(found.T)
 
 
-def shift_curves(d: FloatArray, step: int) -> FloatArray:
-    """Return 1 − Dice of {d_j > t/2} and {d_k > −t/2} for each pair and t in whole steps."""
+def shift_curves(
+    d: FloatArray, step: int, pairs: Sequence[tuple[int, int]] | None = None
+) -> FloatArray:
+    """Return 1 − Dice of {d_j > t/2} and {d_k > −t/2} for each pair and t in whole steps.
+
+    Without `pairs`, of any two outlines.
+    """
     d = d.reshape(len(d), -1)
     shifts = step * np.arange(-REACH, REACH + 1)
-    pairs = list(itertools.combinations(range(len(d)), 2))
+    pairs = list(itertools.combinations(range(len(d)), 2)) if pairs is None else pairs
     out = np.ones((len(pairs), shifts.size))
     for i, t in enumerate(shifts):
         inner, outer = d > t / 2, d > -t / 2
@@ -298,6 +307,46 @@ def shift_curves(d: FloatArray, step: int) -> FloatArray:
             if size:
                 out[p, i] = 1 - 2 * np.count_nonzero(inner[j] & outer[k]) / size
     return out
+
+
+def drawn_apart(masks: NDArray[np.bool_], n_readers: int) -> tuple[FloatArray, FloatArray]:
+    """Return how masks of one item depart from the mean of the readers, who come first.
+
+    Returns
+    -------
+    float64 arrays of shape (k,) and (n_readers, 4 or 0)
+        By how many pixels each mask lies outside of the readers' mean outline, and the waves that
+        move each reader's outline off it; of volumes no waves.
+    """
+    d = outlines_of(masks[:n_readers], 2)
+    mean = d.mean(axis=0)
+    area = masks.reshape(len(masks), -1).sum(axis=1).astype(np.float64)
+    size = (area - area[:n_readers].mean()) / length_of(mean)
+    if masks.ndim != 3:
+        return size, np.zeros((n_readers, 0))
+    return size, displaced(d, mean, directions(mean))[:, 1:]
+
+
+def sizes_of(
+    habit: FloatArray, unit: NDArray[np.int64], level: float, over: str
+) -> tuple[Estimate, ...]:
+    """Return mean sizes of shape (n, m), their t intervals over units (items or patients)."""
+    n_units = int(unit.max()) + 1
+    dof = n_units - 1
+    mean = habit.mean(axis=0)
+    left = by_unit(habit - mean, unit)
+    error = np.sqrt(n_units / dof * (left**2).sum(axis=0)) / len(habit)
+    return tuple(
+        Estimate(
+            float(v), float(e), t_interval(float(v), float(e), dof, level, f"t over {over}"), "px"
+        )
+        for v, e in zip(mean, error, strict=True)
+    )
+
+
+def nodes_apart(size: FloatArray) -> int:
+    """Return the pixels from node to node of curves that reach over these mean sizes."""
+    return max(1, math.ceil(float(np.ptp(size)) / 4))
 
 
 def mask_habits(
@@ -323,49 +372,34 @@ def mask_habits(
     if rounds.exchangeable or n_units < 3:
         return None
     over = "items" if codes is None else "clusters"
-    flat = rounds.values.ndim == 4
 
     def sized(i: int) -> tuple[FloatArray, FloatArray]:
-        masks = rounds.values[:, i] == place
-        d = outlines_of(masks, 2)
-        mean = d.mean(axis=0)
-        area = masks.reshape(len(masks), -1).sum(axis=1).astype(np.float64)
-        habit = (area - area.mean()) / length_of(mean)
-        local = displaced(d, mean, directions(mean))[:, 1:] if flat else np.zeros((len(d), 0))
-        return habit, local
+        return drawn_apart(rounds.values[:, i] == place, len(rounds.values))
 
     found = map_parallel(sized, items.tolist(), n_jobs=n_jobs, progress=progress)
     habit, local = np.stack([f[0] for f in found]), np.stack([f[1] for f in found])
-    step = max(1, math.ceil(float(np.ptp(habit.mean(axis=0))) / 4))
+    step = nodes_apart(habit.mean(axis=0))
 
     def curved(i: int) -> FloatArray:
         masks = rounds.values[:, i] == place
         return shift_curves(outlines_of(masks, REACH * step // 2 + 2), step)
 
     curve = np.stack(map_parallel(curved, items.tolist(), n_jobs=n_jobs, progress=progress))
-    sums = ShiftSums(
-        np.bincount(unit).astype(np.float64), _by(habit, unit), _by(curve, unit), step, unit, over
-    )
-    dof = n_units - 1
-    mean = habit.mean(axis=0)
-    left = _by(habit - mean, unit)
-    error = np.sqrt(n_units / dof * (left**2).sum(axis=0)) / len(items)
-    size = tuple(
-        Estimate(
-            float(v), float(e), t_interval(float(v), float(e), dof, level, f"t over {over}"), "px"
-        )
-        for v, e in zip(mean, error, strict=True)
-    )
+    count = np.bincount(unit).astype(np.float64)
+    sums = ShiftSums(count, by_unit(habit, unit), by_unit(curve, unit), step, unit, over)
+    size = sizes_of(habit, unit, level, over)
     one_of_them, named = _ceilings(sums, len(rounds.names), level)
-    checks = [_size_check(rounds.names, size, sums, level)]
-    if flat and n_units >= LOCAL_FROM:
-        checks.append(_local_check(rounds.names, _by(local, unit) / sums.count[:, None, None]))
+    text = "the ceilings allow for it."
+    checks = [size_check(rounds.names, size, sums.habit / count[:, None], level, text)]
+    if local.size and n_units >= LOCAL_FROM:
+        text = "not taken out of the ceilings, which are a few thousandths too low."
+        checks.append(place_check(rounds.names, by_unit(local, unit) / count[:, None, None], text))
     return MaskHabits(
         rounds.names, size, one_of_them, named, len(items), items, tuple(checks), sums
     )
 
 
-def _by(x: FloatArray, unit: NDArray[np.int64]) -> FloatArray:
+def by_unit(x: FloatArray, unit: NDArray[np.int64]) -> FloatArray:
     """Return sums of rows by unit."""
     out = np.zeros((int(unit.max()) + 1, *x.shape[1:]))
     np.add.at(out, unit, x)
@@ -395,11 +429,18 @@ def _ceilings(sums: ShiftSums, m: int, level: float) -> tuple[Estimate, tuple[Es
     return one_of_them, (Estimate(1 - float(middle[0][0, 0]), None, own, "", note),) * 2
 
 
-def _size_check(
-    names: Sequence[str], size: Sequence[Estimate], sums: ShiftSums, level: float
+def size_check(
+    names: Sequence[str], size: Sequence[Estimate], x: FloatArray, level: float, then: str
 ) -> Check:
-    """Test whether raters draw alike in size: two-way ANOVA, raters after items (patients)."""
-    x = sums.habit / sums.count[:, None]
+    """Test whether raters draw alike in size: two-way ANOVA, raters after items (patients).
+
+    Parameters
+    ----------
+    x : float64 array of shape (n_units, m)
+        Mean sizes by unit.
+    then : str
+        What is said of habits that are shown.
+    """
     u, m = x.shape
     effect = x.mean(axis=0) - x.mean()
     rest = x - x.mean(axis=1, keepdims=True) - effect
@@ -411,15 +452,20 @@ def _size_check(
     if p >= 1 - level or abs(size[largest].value) < SEEN:
         return Check("habit_size", True, f"Raters draw alike in size ({p_text(p)}).", f, p)
     said = ", ".join(f"{n} {s.value:+.1f}" for n, s in zip(names, size, strict=True))
-    text = (
-        f"Raters differ in size (px outside of the mean outline: {said}; {p_text(p)}): the "
-        "ceilings allow for it."
-    )
+    text = f"Raters differ in size (px outside of the mean outline: {said}; {p_text(p)}): {then}"
     return Check("habit_size", None, text, f, p)
 
 
-def _local_check(names: Sequence[str], x: FloatArray) -> Check:
-    """Test whether raters differ in where along the outline they draw: t of each wave."""
+def place_check(names: Sequence[str], x: FloatArray, then: str) -> Check:
+    """Test whether raters differ in where along the outline they draw: t of each wave.
+
+    Parameters
+    ----------
+    x : float64 array of shape (n_units, m, 4)
+        Mean waves by unit.
+    then : str
+        What is said of habits that are shown: "such habits are ...".
+    """
     u = len(x)
     best, worst = 1.0, ("", "", 0.0)
     pairs = list(itertools.combinations(range(x.shape[1]), 2))
@@ -441,7 +487,7 @@ def _local_check(names: Sequence[str], x: FloatArray) -> Check:
         )
     text = (
         f"{worst[0]} differ by {worst[2]:.1f} px in {worst[1]} of the outline ({p_text(p_all)}): "
-        "such habits are not taken out of the ceilings, which are a few thousandths too low."
+        f"such habits are {then}"
     )
     return Check("habit_place", False, text, worst[2], p_all)
 

@@ -19,7 +19,7 @@ from annostat.errors import (
     check_number,
     shown,
 )
-from annostat.interchange.cells import Columns, check_symmetry, sums_among, to_model
+from annostat.interchange.cells import check_symmetry, sums_among, to_model
 from annostat.interchange.checks import (
     check_biases,
     check_events,
@@ -32,6 +32,8 @@ from annostat.interchange.checks import (
     refuse_heavy_tails,
 )
 from annostat.interchange.distances import NAMES, Distance, distance_of
+from annostat.interchange.habits import find_habits
+from annostat.interchange.places import share_between
 from annostat.interchange.result import Interchange
 from annostat.interchange.spread import (
     Units,
@@ -190,11 +192,23 @@ def interchange(
     checks += check_readers(taken, speaks_of, found)
     checks += check_biases(taken, level)
     checks += check_findings(taken, level)
+    habits, seen = find_habits(
+        taken,
+        found,
+        {m.name: m for m in models},
+        sample=study.sample,
+        margin=wanted,
+        level=level,
+    )
+    checks += seen
     by_item = {name: study.by_item(name, cells[name]) for name in cells}
     perfect = None
     ends = found.perfect_at(differ.value)
     if ends is not None:
         perfect = tuple(sorted(-(1 - c) * differ.value for c in ends))
+    if habits is not None:
+        perfect = habits.perfect
+        models = [replace(m, share=share_between(m.change.value, perfect)) for m in models]
     return Interchange(
         tuple(models),
         differ,
@@ -225,6 +239,7 @@ def interchange(
         units.n_units if units.clustered else None,
         by_item,
         level,
+        habits,
     )
 
 
@@ -288,20 +303,9 @@ def _without(taken: Taken, trained_on: str | Sequence[str] | None) -> Taken:
     rows = np.flatnonzero(seen.sum(axis=1) >= 2)
     if not rows.size:
         raise AnnostatError("no item has two labels that the models were not trained on")
-    columns = Columns(
-        [taken.columns.labels[j][rows] for j in kept],
-        seen[rows],
-        None if taken.columns.spacing is None else taken.columns.spacing[rows],
-    )
     note = f"Left out, as the models were trained on their labels: {shown(names)}."
     return replace(
-        taken,
-        columns=columns,
-        names=tuple(taken.names[j] for j in kept),
-        items=None if taken.items is None else taken.items[rows],
-        cluster=None if taken.cluster is None else taken.cluster[rows],
+        taken.at(rows, kept),
         notes=(*taken.notes, note),
         left_out=taken.left_out + len(taken.columns.seen) - len(rows),
-        models={name: (f[rows], where[rows]) for name, (f, where) in taken.models.items()},
-        part=None if taken.part is None else taken.part[rows],
     )

@@ -162,7 +162,12 @@ def share_of(
     """
     if perfect is None or not among > 0 or math.isnan(change):
         return None
-    ends = [-change / ((1 - c) * among) for c in perfect if c < 1]
+    return share_between(change, [-(1 - c) * among for c in perfect])
+
+
+def share_between(change: float, perfect: Sequence[float]) -> tuple[float, float] | None:
+    """Return the same from the changes that a perfect model may have; None unless these are < 0."""
+    ends = [change / end for end in perfect if end < 0]
     if len(ends) < 2:
         return None
     return min(ends), max(ends)

@@ -9,6 +9,7 @@ import numpy as np
 
 from annostat.arrays import FloatArray
 from annostat.interchange.distances import Distance
+from annostat.interchange.habits import Habits
 from annostat.interchange.places import QUANTITIES, Difference, ModelPlace
 from annostat.interchange.taken import Taken
 from annostat.interchange.words import Said
@@ -44,6 +45,8 @@ class Interchange(Said):
     by_item : mapping of str to float64 array of shape (n_items, 2)
         Of each model: mean distance to the annotators, and mean distance among these.
     level : float
+    habits : Habits or None
+        What readers' habits do to the changes, of masks whose readers draw larger and smaller.
     """
 
     title: ClassVar[str] = "In an annotator's place"
@@ -61,6 +64,7 @@ class Interchange(Said):
     n_clusters: int | None
     by_item: dict[str, FloatArray]
     level: float
+    habits: Habits | None = None
 
     @property
     def n_items(self) -> int:
@@ -83,6 +87,7 @@ class Interchange(Said):
             "among": self.among.to_dict(),
             "perfect": None if self.perfect is None else list(self.perfect),
             "models": [m.to_dict() for m in self.models],
+            "habits": None if self.habits is None else self.habits.to_dict(),
             "comparisons": [c.to_dict() for c in self.comparisons],
             "checks": [c.to_dict() for c in self.checks],
             "provenance": self.provenance.to_dict(),

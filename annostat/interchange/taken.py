@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -76,6 +76,25 @@ class Taken:
     def values(self) -> FloatArray:
         """Numbers as an array of shape (n_items, n_raters)."""
         return np.column_stack(list(self.columns.labels))
+
+    def at(self, rows: NDArray[np.int64], kept: Sequence[int] | None = None) -> Taken:
+        """Return some items, and some of the annotators."""
+        kept = range(len(self.names)) if kept is None else kept
+        spacing = self.columns.spacing
+        columns = Columns(
+            [self.columns.labels[j][rows] for j in kept],
+            self.columns.seen[rows][:, list(kept)],
+            None if spacing is None else spacing[rows],
+        )
+        return replace(
+            self,
+            columns=columns,
+            names=tuple(self.names[j] for j in kept),
+            items=None if self.items is None else self.items[rows],
+            cluster=None if self.cluster is None else self.cluster[rows],
+            models={name: (f[rows], where[rows]) for name, (f, where) in self.models.items()},
+            part=None if self.part is None else self.part[rows],
+        )
 
     def named(self, i: int) -> str:
         """Return the name of an item."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from annostat.interchange.distances import Distance
+from annostat.interchange.habits import Habits
 from annostat.interchange.places import Difference, ModelPlace, Place
 from annostat.interchange.spread import MANY_UNITS
 from annostat.interchange.taken import Taken
@@ -32,6 +33,7 @@ class Said(Result):
     taken: Taken
     level: float
     n_clusters: int | None
+    habits: Habits | None
 
     def answer(self) -> str:
         """Return the verdicts as a sentence."""
@@ -187,6 +189,8 @@ def sections(result: Said) -> list[Section]:
     found = [result.opening(*result.taken.notes), _models(result)]
     if any(m.places for m in result.models):
         found.append(_places(result))
+    if result.habits is not None:
+        found.append(_habits(result, result.habits))
     if result.comparisons:
         found.append(_comparisons(result))
     reference = [m for m in result.models if m.alternative is not None]
@@ -259,15 +263,39 @@ def _places(result: Said) -> Section:
     columns = ["in the place of", _heading(result), "verdict (Holm)"]
     rows = []
     for m in result.models:
-        for p in m.places:
+        shape = None if result.habits is None else result.habits.in_shape[m.name].places
+        for at, p in enumerate(m.places):
             rows.append(
                 [
                     f"{m.name}, {p.reader}" if several else p.reader,
                     shown(result, p.change).cell(),
                     _of_place(result, p, m),
+                    *([] if shape is None else [shape[at].change.cell()]),
                 ]
             )
+    columns += [] if result.habits is None else ["in shape"]
     return Section("In the place of each reader", columns, rows)
+
+
+def _habits(result: Said, habits: Habits) -> Section:
+    """Return how much larger each draws, and changes without habits."""
+    rows = [[n, s.cell(), "", ""] for n, s in zip(habits.names, habits.size, strict=True)]
+    for m in result.models:
+        size, shape = habits.models[m.name], habits.in_shape[m.name]
+        verdict = short_verdict(result, shape.standing.name, shape.standing.least_margin, shape)
+        rows.append([m.name, size.cell(), shape.change.cell(), verdict])
+    mean = habits.mean_reader
+    text = (
+        f"In shape: each outline is shifted by the mean habit of who drew it ({habits.n_items:,} "
+        f"items that all readers drew); two readers then differ by {habits.aligned:.3g}. As drawn "
+        f"a reader of mean size has a change of {mean.short()} ({mean.range()})."
+    )
+    return Section(
+        "Habits: what is size, and what is shape",
+        ("", "draws larger by, px", "change in shape", "verdict in shape"),
+        rows,
+        hang("", text),
+    )
 
 
 def _of_place(result: Said, place: Place, model: ModelPlace) -> str:

@@ -139,6 +139,40 @@ def pair_slopes(law, d, weight, slopes):
 
 
 @njit(**FLAGS)
+def flat_probability(law, reach, d):
+    """Return `pair_probability` of a law that is constant farther than `reach` from its middle."""
+    middle, last = law.size // 2, law.size - 1 - d
+    total, near = 0.0, 0
+    if d <= 2 * reach:
+        first, end = max(middle - reach - d, 0), min(middle + reach, last)
+        for i in range(first, end + 1):
+            total += law[i] * law[i + d]
+        near = end + 1 - first
+    elif d <= middle + reach:  # one of the two is in the core, or the other one is: the same sum
+        first, end = middle - reach, min(middle + reach, last)
+        for i in range(first, end + 1):
+            total += law[i]
+        total *= 2.0 * law[0]
+        near = 2 * (end + 1 - first)
+    return total + law[0] * law[0] * (last + 1 - near)
+
+
+@njit(**FLAGS)
+def flat_slopes(law, reach, d, weight, slopes):
+    """Add what `pair_slopes` adds; beyond `reach`, where only their sum matters, in one place."""
+    middle, last = law.size // 2, law.size - 1 - d
+    near = 0.0
+    for i in range(max(middle - reach, d), middle + reach + 1):
+        slopes[i] += weight * law[i - d]
+        near += law[i - d]
+    total = law[0] * min(last + 1, middle - reach)
+    for i in range(middle - reach, min(middle + reach, last) + 1):
+        total += law[i]
+    total += law[0] * max(last - middle - reach, 0)
+    slopes[0] += weight * (total - near)
+
+
+@njit(**FLAGS)
 def cell_products(laws, z, rater, reach, before):
     """Write products of the first 1, ..., k − 1 factors f(z − y), for each y, into `before`.
 
@@ -183,7 +217,13 @@ def cell_slopes(laws, z, rater, before, weight, slopes):
 def mix_law(pmf, rate, base, triangle, law):
     """Write (1 − rate)·core + rate·abandoned on −half..half."""
     half = law.size // 2
-    for x in range(half + 1):
+    first = half + 1
+    if triangle == 0 and 2 * half < base:  # beyond the core all are as likely
+        first = min(first, pmf.size)
+        wide = rate / base
+        law[: half + 1 - first] = wide
+        law[half + first :] = wide
+    for x in range(first):
         value = (1.0 - rate) * pmf[x] if x < pmf.size else 0.0
         if rate > 0.0:
             value += rate * abandoned_pmf(x, base, triangle)

@@ -12,6 +12,8 @@ from annostat.noise.kernels.law import (
     cell_products,
     cell_slopes,
     core_law,
+    flat_probability,
+    flat_slopes,
     mix_law,
     pair_probability,
     pair_slopes,
@@ -42,7 +44,7 @@ def workspace(law, cells):
 
 
 @njit(**FLAGS)
-def law_slopes(law, cells, keep, d_keep, slopes):
+def law_slopes(law, cells, keep, d_keep, flat, slopes):
     """Log-likelihood of cells under given laws, and its derivative by the laws.
 
     Parameters
@@ -51,6 +53,9 @@ def law_slopes(law, cells, keep, d_keep, slopes):
     cells : Cells
     keep, d_keep : float
         A cell has probability keep·P(law) + constant; the derivative of `keep` by the rate.
+    flat : int
+        How far from its middle the law is constant, −1 if it is not: pairs then cost no more for
+        a wide window, and all slopes beyond are added up in the first place.
     slopes : float64 (raters, 2M + 1)
         Receives the derivative by the laws.
 
@@ -77,7 +82,7 @@ def law_slopes(law, cells, keep, d_keep, slopes):
         if d >= width:
             p_law = 0.0
         elif pair:
-            p_law = pair_probability(one, d)
+            p_law = pair_probability(one, d) if flat < 0 else flat_probability(one, flat, d)
         else:
             p_law = cell_products(law, z[i:j], rater[i:j], width - d, before)
         p = keep * p_law + constant[c]
@@ -88,8 +93,10 @@ def law_slopes(law, cells, keep, d_keep, slopes):
         rate_slope += count * (d_keep * p_law + slope[c]) / p
         if d < width:
             weight = count * keep / p
-            if pair:
+            if pair and flat < 0:
                 pair_slopes(one, d, 2.0 * weight, its_slopes)
+            elif pair:
+                flat_slopes(one, flat, d, 2.0 * weight, its_slopes)
             else:
                 cell_slopes(law, z[i:j], rater[i:j], before, weight, slopes)
     return total, rate_slope
@@ -143,6 +150,23 @@ def group_cells(spec, u, p, g, first, room):
     return Cells(p.z, p.rater, p.start, p.count, constant, slope, first, last)
 
 
+@njit(**FLAGS)
+def flat_from(pmf, d_pmf, half):
+    """Return beyond which error a law is constant, if that is far less than `half`, else −1.
+
+    Only give-ups, all of them equally likely, are left where the core's law is 0.
+    """
+    x = np.int64(pmf.size - 1)
+    while x > 0 and pmf[x] == 0.0:
+        moved = 0.0
+        for j in range(d_pmf.shape[0]):
+            moved += abs(d_pmf[j, x])
+        if moved > 0.0:
+            break
+        x -= 1
+    return x if 2 * x + 1 < half else np.int64(-1)
+
+
 @entry(POINT)
 def evaluate(fill, spec, u, data, grad):
     """Return the log-likelihood at u and write its gradient.
@@ -163,7 +187,10 @@ def evaluate(fill, spec, u, data, grad):
         pmf, d_pmf, law = group_laws(fill, spec, u, p, g)
         slopes = np.zeros(law.shape)
         half, s = law.shape[1] // 2, p.support[g]
-        value, rate_slope = law_slopes(law, cells, 1.0 - p.together * rate, -p.together, slopes)
+        wavy = p.alone > 0.0 and (triangle == 1 or 2 * half >= p.base[g])
+        flat = np.int64(-1) if wavy else flat_from(pmf[0], d_pmf[0], half)
+        kept_together = 1.0 - p.together * rate
+        value, rate_slope = law_slopes(law, cells, kept_together, -p.together, flat, slopes)
         total += value
         for r in range(raters):
             for j in range(n):
@@ -175,7 +202,10 @@ def evaluate(fill, spec, u, data, grad):
                     grad[n + rated + r - 1] += kept * slope
             if p.alone > 0.0:
                 base, moved = p.base[g], 0.0
-                for x in range(-half, half + 1):
+                last = half if flat < 0 else flat
+                if flat >= 0:
+                    moved = slopes[r, 0] * abandoned_pmf(half, base, triangle)
+                for x in range(-last, last + 1):
                     y = abs(x)
                     wide = abandoned_pmf(y, base, triangle)
                     moved += slopes[r, half + x] * (wide - (pmf[r, y] if y <= s else 0.0))

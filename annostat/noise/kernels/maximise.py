@@ -9,6 +9,9 @@ from annostat.noise.kernels.likelihood import objective
 from annostat.noise.kernels.types import CLIMB, FLAGS, MAX_STEPS, entry, set_diagonal
 
 
+CRAWL = 12  # halvings of a step, after which a gain that small is the last
+
+
 @njit(**FLAGS)
 def invert(matrix, size, inverse):
     """Invert a symmetric positive definite matrix; return False if it is not."""
@@ -186,7 +189,10 @@ def maximise(points, space, u, metric, goal):
         for i in range(n):
             u[i] = trial[i]
             grad[i] = new_grad[i]
+        crawls = _halving >= CRAWL and new_value - value < 1e-6
         value = new_value
+        if crawls:  # along a corner of the likelihood, where no step gets far
+            return value, False
     return value, False
 
 

@@ -69,7 +69,7 @@ def fit_unimodal(cells, weights, law, max_steps, tolerance):
             law[0, m + w] = height
             law[0, m - w] = height
         slopes[:] = 0.0
-        value, _ = law_slopes(law, cells, 1.0, 0.0, slopes)
+        value, _ = law_slopes(law, cells, 1.0, 0.0, np.int64(-1), slopes)
         ahead = slopes[0, m]
         largest = 0.0
         for w in range(m + 1):

@@ -1,0 +1,291 @@
+"""Readers with habits of size, and what these do to γ of 1 − Dice.
+
+One reader draws outside of an edge and another inside. Both terms of γ hold that: two readers
+differ by their habits too, and a model without one looks better than a reader although it follows
+edges no better. Outlines are shifted by the mean habit of their reader (and of the model), as the
+ceilings of masks do: γ of shifted outlines is that of shape alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from annostat.arrays import FloatArray
+from annostat.ceilings.habits import (
+    BRACKET,
+    LOCAL_FROM,
+    REACH,
+    ShiftSums,
+    by_unit,
+    cubic,
+    drawn_apart,
+    nodes_apart,
+    outlines_of,
+    place_check,
+    shift_curves,
+    size_check,
+    sizes_of,
+)
+from annostat.interchange.cells import sums_among
+from annostat.interchange.distances import Distance
+from annostat.interchange.places import ModelPlace
+from annostat.interchange.study import Study
+from annostat.interchange.taken import Taken
+from annostat.interchange.verdicts import BETTER, OPEN, WITHIN, WORSE, Margin
+from annostat.resampling.intervals import t_interval
+from annostat.results.estimates import Estimate
+from annostat.results.result import Check
+
+FEW = 3  # items (clusters) below which habits cannot be told
+NOWHERE = -1e6  # signed distance of a mask that is empty
+UPHELD = {BETTER: (BETTER,), WITHIN: (BETTER, WITHIN), WORSE: (WORSE,), OPEN: (OPEN,)}
+IN_CHANGES = "they are in the changes."
+
+
+@dataclass(frozen=True, eq=False)
+class Habits:
+    """What habits of size do to γ.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Readers.
+    size : tuple of Estimate
+        By how many pixels each reader draws outside of the mean of all; they sum to 0.
+    models : mapping of str to Estimate
+        The same of models.
+    in_shape : mapping of str to ModelPlace
+        Models in a reader's place, each outline shifted by the habit of its reader or model.
+    aligned : float
+        What two readers differ by, their outlines shifted.
+    mean_reader : Estimate
+        γ of a reader who is like the others, but draws as large as the mean of all.
+    perfect : tuple of two floats
+        Where the change of a perfect model lies, that draws as large as suits readers best.
+    n_items : int
+        Items that all readers drew.
+    """
+
+    names: tuple[str, ...]
+    size: tuple[Estimate, ...]
+    models: Mapping[str, Estimate]
+    in_shape: Mapping[str, ModelPlace]
+    aligned: float
+    mean_reader: Estimate
+    perfect: tuple[float, float]
+    n_items: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        shape = {
+            name: {"size_px": self.models[name].to_dict(), "in_shape": place.to_dict()}
+            for name, place in self.in_shape.items()
+        }
+        return {
+            "n_items": self.n_items,
+            "readers": {n: s.to_dict() for n, s in zip(self.names, self.size, strict=True)},
+            "aligned": self.aligned,
+            "mean_reader": self.mean_reader.to_dict(),
+            "perfect": list(self.perfect),
+            "models": shape,
+        }
+
+
+def find_habits(
+    taken: Taken,
+    distance: Distance,
+    places: Mapping[str, ModelPlace],
+    *,
+    sample: bool,
+    margin: Margin,
+    level: float,
+) -> tuple[Habits | None, list[Check]]:
+    """Return what habits do to γ, where they are shown, and checks of habits of size and place.
+
+    None, and no check, of labels other than masks, of anonymous readers, and where fewer than three
+    items (clusters), or less than half of them, were drawn by all readers. Of distances other than
+    1 − Dice there are checks alone.
+
+    Parameters
+    ----------
+    places : mapping of str to ModelPlace
+        The models, their outlines as they were drawn.
+    """
+    if taken.kind != "masks" or taken.exchangeable:
+        return None, []
+    labels = taken.columns.labels
+    axes = tuple(range(1, labels[0].ndim))
+    drew = np.stack([z.any(axis=axes) for z in labels], axis=1) & taken.columns.seen
+    rows = np.flatnonzero(drew.all(axis=1))
+    if not rows.size or 2 * rows.size < len(drew):
+        return None, []
+    taken = taken.at(rows)
+    codes = taken.codes
+    unit = np.arange(rows.size) if codes is None else codes
+    over = "items" if codes is None else "clusters"
+    if int(unit.max()) + 1 < FEW:
+        return None, []
+    k = len(taken.names)
+    drawn = [drawn_apart(_masks(taken, i), k) for i in range(rows.size)]
+    habit = np.stack([size for size, _ in drawn])
+    local = np.stack([waves for _, waves in drawn])
+    count = np.bincount(unit).astype(np.float64)
+    size = sizes_of(habit[:, :k], unit, level, over)
+    x = by_unit(habit[:, :k], unit) / count[:, None]
+    check = size_check(taken.names, size, x, level, IN_CHANGES)
+    seen = [replace(check, message=check.message.replace("Raters", "Readers", 1))]
+    if local.size and len(count) >= LOCAL_FROM:
+        x = by_unit(local, unit) / count[:, None, None]
+        check = place_check(taken.names, x, "in the changes, those of shape too.")
+        seen.append(replace(check, message=check.message.replace("Raters", "Readers", 1)))
+    if seen[0].passed or distance.name != "1-dice":
+        return None, seen
+    shifted = _Shifted(taken, habit, unit, over, level)
+    study = Study(taken, distance, shifted.among(), sample, margin, level)
+    in_shape = {}
+    for m, (name, (_, given)) in enumerate(taken.models.items()):
+        cells = shifted.to_model(m, given)
+        in_shape[name] = study.place(name, cells, given, study.units(name, cells, given))
+    among = sums_among(taken.columns, distance)
+    found = Habits(
+        taken.names,
+        size,
+        shifted.models(),
+        in_shape,
+        shifted.aligned,
+        shifted.mean_reader(),
+        shifted.perfect(float(among.mean()) / (k - 1)),
+        rows.size,
+    )
+    return found, [_told(found, seen[0], places, among, k), *seen[1:]]
+
+
+def _masks(taken: Taken, i: int) -> NDArray[np.bool_]:
+    """Return the masks of an item: the readers', then the models'."""
+    models = (f for f, _ in taken.models.values())
+    return np.stack([z[i] for z in (*taken.columns.labels, *models)]).astype(bool)
+
+
+class _Shifted:
+    """1 − Dice of outlines shifted against each other, by item, and by how much readers differ."""
+
+    def __init__(
+        self,
+        taken: Taken,
+        habit: FloatArray,
+        unit: NDArray[np.int64],
+        over: str,
+        level: float,
+    ) -> None:
+        self.names = tuple(taken.models)
+        self.k = len(taken.names)
+        self.given = [given for _, given in taken.models.values()]
+        self.habit, self.unit, self.over, self.level = habit, unit, over, level
+        there = [np.ones(len(habit), dtype=bool)] * self.k + self.given
+        self.mean = np.array([h[t].mean() for h, t in zip(habit.T, there, strict=True)])
+        self.step = nodes_apart(self.mean)
+        k, m = self.k, len(self.names)
+        self.pairs = list(combinations(range(k), 2))
+        both = self.pairs + [(j, k + q) for q in range(m) for j in range(k)]
+        curves = [
+            shift_curves(_outlines(_masks(taken, i), REACH * self.step // 2 + 2), self.step, both)
+            for i in range(len(habit))
+        ]
+        self.curve = np.stack(curves)
+        count = np.bincount(unit).astype(np.float64)
+        of_pairs = by_unit(self.curve[:, : len(self.pairs)], unit)
+        self.sums = ShiftSums(count, by_unit(habit[:, :k], unit), of_pairs, self.step, unit, over)
+
+    def at(self, pair: int, shift: float) -> FloatArray:
+        """Return 1 − Dice of each item, a pair shifted by so many pixels."""
+        place = np.full(len(self.curve), shift / self.step + REACH)
+        return cubic(self.curve[:, pair], place)
+
+    def among(self) -> FloatArray:
+        """Return sums of 1 − Dice to the other readers, habits taken out, shape (n, k)."""
+        out = np.zeros((len(self.curve), self.k))
+        for p, (j, other) in enumerate(self.pairs):
+            loss = self.at(p, self.mean[j] - self.mean[other])
+            out[:, j] += loss
+            out[:, other] += loss
+        self.aligned = float(out.mean()) / (self.k - 1)
+        return out
+
+    def to_model(self, m: int, given: NDArray[np.bool_]) -> FloatArray:
+        """Return 1 − Dice of a model to each reader, habits taken out, shape (n, k)."""
+        first = len(self.pairs) + m * self.k
+        apart = self.mean[: self.k] - self.mean[self.k + m]
+        cells = np.column_stack([self.at(first + j, apart[j]) for j in range(self.k)])
+        return np.where(given[:, None], cells, np.nan)
+
+    def models(self) -> dict[str, Estimate]:
+        """Return by how many pixels each model draws outside of the mean of readers."""
+        found = {}
+        for m, (name, given) in enumerate(zip(self.names, self.given, strict=True)):
+            unit = np.unique(self.unit[given], return_inverse=True)[1]
+            own = self.habit[given, self.k + m, None]
+            value = Estimate(float(self.mean[self.k + m]), None, None, "px")
+            enough = unit.size and unit.max() + 1 >= FEW
+            found[name] = sizes_of(own, unit, self.level, self.over)[0] if enough else value
+        return found
+
+    def mean_reader(self) -> Estimate:
+        """Return γ of a reader without a habit: each reader's outline, shifted to the mean size."""
+        habit, curve = self.sums.means()
+        change = np.zeros(len(habit))
+        for p, (j, other) in enumerate(self.pairs):
+            places = np.stack([-habit[:, other], habit[:, j], np.zeros(len(habit))], axis=1)
+            y = np.broadcast_to(curve[:, p, None], (*places.shape, curve.shape[2]))
+            shifted = cubic(y, places + REACH)
+            change += shifted[:, :2].mean(axis=1) - shifted[:, 2]
+        change /= len(self.pairs)
+        error = float(self.sums.error(change[1:]))
+        method = f"jackknife over {self.over}"
+        held = t_interval(float(change[0]), error, self.sums.n_units - 1, self.level, method)
+        return Estimate(float(change[0]), error, held)
+
+    def perfect(self, among: float) -> tuple[float, float]:
+        """Return the change of a perfect model at its best size, least and most."""
+        low, high = (float(self.sums.losses(share * 2**0.5)[1][0]) for share in BRACKET)
+        return low - among, high - among
+
+
+def _outlines(masks: NDArray[np.bool_], margin: int) -> FloatArray:
+    """Return signed distances of masks of which models' may be empty."""
+    there = masks.reshape(len(masks), -1).any(axis=1)
+    known = outlines_of(masks[there], margin)
+    out = np.full((len(masks), *known.shape[1:]), NOWHERE)
+    out[there] = known
+    return out
+
+
+def _told(
+    found: Habits, seen: Check, places: Mapping[str, ModelPlace], among: FloatArray, k: int
+) -> Check:
+    """Return the check of size with what habits do to γ, failed where a verdict rests on them."""
+    two = float(among.mean()) / (k - 1)
+    text = seen.message.removesuffix(IN_CHANGES)
+    text += (
+        f"that is {two - found.aligned:.2g} of the {two:.3g} by which two differ, and a reader of "
+        f"mean size would have a change of {found.mean_reader.short()}."
+    )
+    doubted = [
+        name
+        for name, place in places.items()
+        if found.in_shape[name].standing.name not in UPHELD[place.standing.name]
+        and place.standing.name != OPEN
+    ]
+    for name in doubted:
+        e = found.in_shape[name].change
+        held = f" ({e.range()})" if e.interval is not None else ""
+        text += (
+            f" As drawn {name} is {places[name].standing.name}, in shape this is not shown: with "
+            f"all habits taken out its change is {e.short()}{held}."
+        )
+    return Check("habit_size", False if doubted else None, text, seen.statistic, seen.p_value)

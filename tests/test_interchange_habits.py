@@ -1,0 +1,210 @@
+"""Masks of readers with habits in a reader's place: plain twin, squares, invariances."""
+
+import itertools
+import json
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+from scipy import stats
+
+from analysis.calibration.designs import Design
+from analysis.calibration.habits import SUITES, drawn
+from analysis.calibration.runner import run_suite
+from annostat.ceilings.habits import REACH, outlines_of, shift_curves
+from annostat.cli import main
+from annostat.interchange import interchange
+from annostat.labels import MaskRounds
+
+SCHEMA = json.loads(
+    (Path(__file__).parent.parent / "docs" / "interchange.schema.json").read_text(encoding="utf-8")
+)
+
+
+def rounds_of(masks, **options):
+    return MaskRounds.from_arrays({f"r{j}": m for j, m in enumerate(masks)}, **options)
+
+
+def outlines(law="gauss, 4 px", n=12, k=3, seed=1):
+    masks, models = drawn(Design(n, law, k), np.random.default_rng(seed), models=True)
+    return masks, {name: models[name] for name in ("true masks", "a fresh rater")}
+
+
+def squares_of(*halves, side=80, n=4):
+    """Squares of half-widths about the middle, n items of each reader."""
+    y, x = np.indices((side, side)) - (side - 1) / 2
+    far = np.maximum(abs(y), abs(x))
+    return [np.stack([far < half + i for i in range(n)]) for half in halves]
+
+
+def size_of(found):
+    return next(c for c in found.checks if c.name == "habit_size")
+
+
+# ---------------------------------------------------------------- plain twin
+
+
+def plain_at(curve, t):
+    """The value of a curve at a shift of t nodes: a polynomial through four nodes."""
+    t += REACH
+    first = min(max(int(np.floor(t)), 1), len(curve) - 3) - 1
+    at = np.arange(first, first + 4)
+    return np.polyval(np.polyfit(at - t, curve[at], 3), 0.0)
+
+
+def plain(masks, model):
+    """γ in shape with its interval, and γ of the reader of mean size, with loops."""
+    k, n = len(masks), len(masks[0])
+    area = np.array([[m[i].sum() for i in range(n)] for m in (*masks, model)], dtype=float)
+    size = np.zeros_like(area)
+    for i in range(n):
+        d = outlines_of(np.stack([m[i] for m in masks]), 2).mean(axis=0)
+        length = (np.clip(d + 1, 0, 1) - np.clip(d, 0, 1)).sum()
+        size[:, i] = (area[:, i] - area[:k, i].mean()) / length
+    h = size.mean(axis=1)
+    step = max(1, int(np.ceil((h.max() - h.min()) / 4)))
+    change, mean_reader = np.zeros(n), np.zeros(n)
+    for i in range(n):
+        stack = np.stack([m[i] for m in (*masks, model)])
+        curves = shift_curves(outlines_of(stack, REACH * step // 2 + 2), step)
+        curve = dict(zip(itertools.combinations(range(k + 1), 2), curves, strict=True))
+        aligned = {p: plain_at(c, (h[p[0]] - h[p[1]]) / step) for p, c in curve.items()}
+        readers = list(itertools.combinations(range(k), 2))
+        change[i] = np.mean([aligned[j, k] for j in range(k)])
+        change[i] -= np.mean([aligned[p] for p in readers])
+        mean_reader[i] = np.mean(
+            [
+                (plain_at(curve[j, o], -h[o] / step) + plain_at(curve[j, o], h[j] / step)) / 2
+                - curve[j, o][REACH]
+                for j, o in readers
+            ]
+        )
+    error = change.std(ddof=1) / np.sqrt(n)
+    reach = stats.t.ppf(0.975, n - 1) * error
+    return change.mean(), reach, mean_reader.mean()
+
+
+@pytest.mark.parametrize("k", [2, 3])
+def test_plain_loops_say_the_same(k):
+    masks, models = outlines(k=k)
+    found = interchange(rounds_of(masks), models, readers="these")
+    for name, model in models.items():
+        value, reach, mean_reader = plain(masks, model)
+        e = found.habits.in_shape[name].change
+        assert e.value == pytest.approx(value, abs=1e-12)
+        assert e.interval.high - e.value == pytest.approx(reach, rel=1e-9)
+        assert found.habits.mean_reader.value == pytest.approx(mean_reader, abs=1e-12)
+
+
+# ---------------------------------------------------------------- known answers
+
+
+def test_squares_that_differ_in_size_alone_are_alike_in_shape():
+    small, middle, large = squares_of(20, 21, 22)
+    found = interchange(rounds_of([small, large]), {"model": middle})
+    habits = found.habits
+    assert [s.value for s in habits.size] == pytest.approx([-1, 1], abs=0.02)
+    # Areas grow with squares: 42² is 4 pixels less than the mean of 40² and 44², of 170 around.
+    assert habits.models["model"].value == pytest.approx(-4 / 172, abs=0.002)
+    two = found.among.value
+    assert two > 0.08 and abs(habits.aligned) < 0.01 * two  # cubics round the tip off a V
+    assert abs(habits.in_shape["model"].change.value) < 0.01 * two
+    # A reader of mean size is the square in the middle.
+    drawn_change = found.models[0].change.value
+    assert drawn_change < -0.04
+    assert habits.mean_reader.value == pytest.approx(drawn_change, abs=0.01 * two)
+
+
+def test_a_fresh_rater_is_better_by_size_alone():
+    masks, models = outlines(n=30, k=2, seed=3)
+    found = interchange(rounds_of(masks), {"net": models["a fresh rater"]})
+    assert found.models[0].standing.name == "better than a reader"
+    assert found.habits.in_shape["net"].standing.name == "not resolved"
+    check = size_of(found)
+    assert check.passed is False and "r0 +1.9, r1 -1.9" in check.message
+    assert "As drawn net is better than a reader, in shape this is not shown" in check.message
+    text = str(found)
+    assert "what is size, and what is shape" in text and "verdict in shape" in text
+    low, high = found.models[0].share
+    assert 0.7 < low < high < 0.95
+    masks, models = outlines("gauss, 0 px", n=30, k=2, seed=3)
+    found = interchange(rounds_of(masks), {"net": models["a fresh rater"]})
+    assert found.habits is None and size_of(found).passed and "shape" not in str(found)
+
+
+def test_order_and_names_do_not_matter():
+    masks, models = outlines()
+    one = interchange(rounds_of(masks), models, readers="these").habits
+    turned = {name: models[name] for name in reversed(models)}
+    two = interchange(rounds_of(masks[::-1]), turned, readers="these").habits
+    assert one.mean_reader.value == pytest.approx(two.mean_reader.value, abs=1e-12)
+    assert one.aligned == pytest.approx(two.aligned, abs=1e-12)
+    assert one.perfect == pytest.approx(two.perfect, abs=1e-12)
+    for name in models:
+        a, b = one.in_shape[name].change, two.in_shape[name].change
+        assert a.value == pytest.approx(b.value, abs=1e-12)
+        assert a.interval.low == pytest.approx(b.interval.low, abs=1e-12)
+
+
+# ---------------------------------------------------------------- where there is nothing to say
+
+
+def test_other_distances_have_checks_alone_and_anonymous_readers_none():
+    masks, models = outlines()
+    found = interchange(rounds_of(masks), models, distance="1-iou")
+    assert found.habits is None and size_of(found).passed is None
+    assert size_of(found).message.endswith("they are in the changes.")
+    found = interchange(rounds_of(masks, exchangeable=True), models)
+    assert found.habits is None and not any(c.name.startswith("habit") for c in found.checks)
+    found = interchange(rounds_of([m[:2] for m in masks]), {"m": models["true masks"][:2]})
+    assert found.habits is None and not any(c.name.startswith("habit") for c in found.checks)
+
+
+def test_a_model_that_leaves_an_item_empty_and_gaps_of_readers():
+    masks, models = outlines(n=16)
+    model = models["true masks"].copy()
+    model[0] = False
+    masks[1][2] = False
+    found = interchange(rounds_of(masks), {"net": model})
+    assert found.habits.n_items == 15
+    place = found.habits.in_shape["net"]
+    assert place.n_items == 15 and np.isfinite(place.change.value)
+    kept = [m[3:] for m in masks]
+    whole = interchange(rounds_of(kept), {"net": model[3:]}).habits
+    assert place.change.value > whole.in_shape["net"].change.value  # the empty mask counts as 1
+
+
+# ---------------------------------------------------------------- each structure
+
+
+def test_each_structure_has_its_own_habits(tmp_path, capsys):
+    two, models = outlines(n=12, k=3, seed=2)
+    alike, plain_models = outlines("gauss, 0 px", n=12, k=3, seed=2)
+
+    def maps(first, second):
+        return np.concatenate([first * np.uint8(1), second * np.uint8(2)], axis=2)
+
+    readers = {f"r{j}": maps(two[j], alike[j]) for j in range(3)}
+    np.savez(tmp_path / "masks.npz", **readers)
+    name = "a fresh rater"
+    np.savez(tmp_path / "net.npz", net=maps(models[name], plain_models[name]))
+    args = [str(tmp_path / "masks.npz"), "--model", f"net={tmp_path / 'net.npz'}", "--json", "-"]
+    main(["interchange", *args, "--labels", "1,2"])
+    found = json.loads(capsys.readouterr().out)["strata"]
+    assert found["1"]["habits"]["readers"]["r0"]["value"] > 1 and found["2"]["habits"] is None
+    for part in found.values():
+        jsonschema.validate({"read": None, **part}, SCHEMA)
+
+
+# ---------------------------------------------------------------- calibration
+
+
+def test_changes_hold_as_drawn_and_in_shape():
+    rows = run_suite(SUITES, "mask places", Design(12, "gauss, 4 px", 2), 20, seed=5)
+    rate = {row["what"]: row["rate"] for row in rows}
+    for name, hits in rate.items():
+        if name.startswith("interval"):
+            assert hits >= 0.75, name  # fewer: 1 in 300 at a true 92%
+    assert rate["given: shape"] == 1 and rate["test: better, a fresh rater"] >= 0.9
+    assert rate["test: better in shape, a fresh rater"] <= 0.3
