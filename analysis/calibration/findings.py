@@ -19,6 +19,7 @@ from analysis.calibration.outcomes import Outcome, Suite
 from analysis.calibration.runner import command_of
 from annostat.ceilings import finding_bounds
 from annostat.labels import Findings
+from annostat.results import Interval
 
 LARGE = 400_000
 PER_IMAGE = 4.0
@@ -47,8 +48,12 @@ def simulated(
     *,
     odds: tuple[float, ...] = (),
     cluster_size: int = 1,
+    missing: float = 0.0,
 ) -> Findings:
-    """Return marks of k readers on n images, as points far from each other on a line."""
+    """Return marks of k readers on n images, as points far from each other on a line.
+
+    `missing`: share of the images that a reader did not see.
+    """
     units = max(n // cluster_size, 4)
     image_of = np.arange(n) % units
     m = rng.poisson(PER_IMAGE * rng.gamma(1, 1, units)[image_of])
@@ -57,7 +62,8 @@ def simulated(
     if odds:
         o = p / np.maximum(1 - p, 1e-9) * np.array(odds)
         p = o / (1 + o)
-    finding, reader = np.nonzero(rng.random((len(image), k)) < p)
+    saw = rng.random((n, k)) >= missing
+    finding, reader = np.nonzero((rng.random((len(image), k)) < p) & saw[image])
     x = 10.0 * finding + rng.uniform(-0.2, 0.2, len(finding))
     cluster = None
     if cluster_size > 1:
@@ -69,7 +75,7 @@ def simulated(
         reader,
         tuple(f"r{j + 1}" for j in range(k)),
         np.array([f"i{i:05d}" for i in range(n)], dtype=object),
-        np.ones((n, k), dtype=bool),
+        saw,
         cluster=cluster,
     )
 
@@ -101,37 +107,50 @@ def _mean_probability(law: str, odds: tuple[float, ...]) -> np.ndarray:
     if not odds:
         return p
     o = (p / np.maximum(1 - p, 1e-9))[:, None] * np.array(odds)
-    return (o / (1 + o)).mean(axis=1)
+    return np.asarray((o / (1 + o)).mean(axis=1))
+
+
+def of_design(design: Design, rng: np.random.Generator) -> Findings:
+    """Return the marks of a design."""
+    return simulated(
+        design.law,
+        design.n,
+        design.rounds,
+        rng,
+        cluster_size=design.cluster_size,
+        missing=design.missing,
+    )
+
+
+def limits(interval: Interval | None, truth: float) -> Outcome:
+    """Return whether limits hold; those that are not given claim nothing."""
+    if interval is None:
+        return Outcome(True, printed=False)
+    return Outcome(truth in interval, interval.high - interval.low)
 
 
 def f1(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
     """Return whether limits of F1 hold."""
-    labels = simulated(design.law, design.n, design.rounds, rng, cluster_size=design.cluster_size)
+    labels = of_design(design, rng)
     found = finding_bounds(labels, "distance 1", false_positives=())
-    out = {}
     two = found.f1.two_raters
-    for name, truth, interval in (
-        ("two readers", two_readers(design.law), None if two is None else two.interval),
-        ("ceiling", best_f1(design.law), found.f1.interval),
-    ):
-        # Too few findings: nothing is claimed.
-        width = np.nan if interval is None else interval.high - interval.low
-        out[f"interval: {name}"] = Outcome(interval is None or truth in interval, width)
-    return out
+    return {
+        "interval: two readers": limits(
+            None if two is None else two.interval, two_readers(design.law)
+        ),
+        "interval: ceiling": limits(found.f1.interval, best_f1(design.law)),
+    }
 
 
 def froc(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
     """Return whether limits of the best sensitivity hold."""
-    labels = simulated(design.law, design.n, design.rounds, rng)
-    found = finding_bounds(labels, "distance 1", false_positives=RATES)
-    out = {}
-    for s in found.froc:
-        truth = best_sensitivity(design.law, s.false_positives)
-        i = s.interval
-        width = np.nan if i is None else i.high - i.low
-        name = f"interval: sensitivity at {s.false_positives:g}"
-        out[name] = Outcome(i is None or truth in i, width)
-    return out
+    found = finding_bounds(of_design(design, rng), "distance 1", false_positives=RATES)
+    return {
+        f"interval: sensitivity at {s.false_positives:g}": limits(
+            s.interval, best_sensitivity(design.law, s.false_positives)
+        )
+        for s in found.froc
+    }
 
 
 def appetites(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
@@ -143,9 +162,8 @@ def appetites(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
         simulated(law, design.n, k, rng, odds=odds), "distance 1", false_positives=()
     )
     seen = next(c for c in found.checks if c.name == "appetite").passed is False
-    i = found.f1.interval
     return {
-        "interval: ceiling against one at random": Outcome(i is None or best_f1(law, odds) in i),
+        "interval: ceiling against one at random": limits(found.f1.interval, best_f1(law, odds)),
         "test: appetites differ" if not how else "power: appetites differ": Outcome(seen),
     }
 
@@ -159,10 +177,17 @@ SUITES: dict[str, tuple[Suite, list[Design]]] = {
         f1,
         [
             *_grid((50, 300), (2, 3, 4, 5)),
-            *(Design(n, law, k, 0.0, 3) for law in LAWS for k in (2, 3) for n in (90, 300)),
+            *(Design(n, law, k, 0.0, 3) for law in LAWS for k in (2, 3, 5) for n in (90, 300)),
+            *(Design(n, law, k, 0.3) for law in LAWS for k in (3, 5) for n in (50, 300)),
         ],
     ),
-    "froc": (froc, _grid((50, 200), (2, 3, 4))),
+    "froc": (
+        froc,
+        [
+            *_grid((50, 200), (2, 3, 4, 5)),
+            *(Design(n, law, 3, 0.0, 3) for law in LAWS for n in (90, 300)),
+        ],
+    ),
     "appetites": (
         appetites,
         [

@@ -18,6 +18,7 @@ from analysis.calibration.outcomes import Outcome, Suite
 from analysis.calibration.runner import command_of
 from annostat.ceilings import point_bounds
 from annostat.labels import Points
+from annostat.results import Interval
 from annostat.truth import score_points
 
 LARGE = 400_000
@@ -74,11 +75,15 @@ def floors(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
         if x.threshold is not None
     ]
     for name, truth, limit in wanted:
-        i = limit.interval
-        hit = i is None or truth in i
-        out[f"interval: {name}"] = Outcome(hit, np.nan if i is None else (i.high - i.low) / truth)
-    # What the interval of the mean is of: the distance of two readers.
+        out[f"interval: {name}"] = limits(limit.interval, truth, truth)
     return out
+
+
+def limits(interval: Interval | None, truth: float, scale: float = 1.0) -> Outcome:
+    """Return whether limits hold, with their width; those that are not given claim nothing."""
+    if interval is None:
+        return Outcome(True, printed=False)
+    return Outcome(truth in interval, (interval.high - interval.low) / scale)
 
 
 def models(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
@@ -89,8 +94,7 @@ def models(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
     found = score_points(points, given, n_resamples=RESAMPLES, rng=rng)
     out = {}
     for name, square in (("truth", 0.0), ("off", 2.25)):
-        i = found[name].squared_error.interval
-        out[f"interval: {name}"] = Outcome(i is None or square in i)
+        out[f"interval: {name}"] = limits(found[name].squared_error.interval, square)
         out[f"test: {name} is above"] = Outcome(found[name].verdict.name == "above the floor")
     return out
 

@@ -20,7 +20,7 @@ from annostat.ceilings.finding_checks import (
     refuse_votes,
 )
 from annostat.ceilings.finding_result import AtThreshold, FindingBounds, ReaderPoint, Sensitivity
-from annostat.ceilings.seen_mixing import MULTIPLIERS, Seen, SeenMixture, f1_gain, froc_gain
+from annostat.ceilings.seen_mixing import Seen, SeenMixture, f1_gain
 from annostat.errors import AnnostatError, check_level, check_number
 from annostat.labels.findings import Findings
 from annostat.labels.matching import Matched, Rule, match_findings
@@ -32,7 +32,6 @@ from annostat.results.result import Provenance
 LP = "inverted test, certified programme over the law of p"
 FALSE_POSITIVES = (0.125, 0.5, 1.0, 2.0)
 RARE = 10  # findings that two readers marked, below which nothing can be bounded
-TIGHT = 3  # multipliers whose upper limits are tried
 
 
 def finding_bounds(
@@ -193,8 +192,8 @@ def _ceiling(
     else:
         low, high = mixture.bracket(f1_gain)
         if seen.n_units > 1:
-            limits = mixture.limits(f1_gain, level, (low, high))
-            interval = Interval(min(limits[0], low), max(limits[1], high), level, LP)
+            ends = (mixture.limit(f1_gain, -1, low, level), mixture.limit(f1_gain, 1, high, level))
+            interval = Interval(min(ends[0], low), max(ends[1], high), level, LP)
     note = "" if spread is None else "readers differ: from pairs"
     note = note if two.interval is not None else two.note
     if both < RARE:
@@ -206,20 +205,9 @@ def _ceiling(
 def _froc(mixture: SeenMixture, rates: Sequence[float], level: float) -> tuple[Sensitivity, ...]:
     """Return the best sensitivity at false positives per image."""
     found = []
-    n = float(mixture.seen.images.sum())
     for s in rates:
-        brackets = [mixture.bracket(froc_gain(x), x * s * n) for x in MULTIPLIERS]
-        low, high = (min(b[side] for b in brackets) for side in (0, 1))
-        # Any multiplier gives an upper limit; the lower one needs all that may be the least.
-        tight = sorted(range(len(brackets)), key=lambda i: brackets[i][1])[:TIGHT]
-        lows, highs = [], []
-        for i, (x, b) in enumerate(zip(MULTIPLIERS, brackets, strict=True)):
-            sides = (-1, 1) if i in tight else (-1,)
-            ends = mixture.limits(froc_gain(x), level, b, x * s * n, sides)
-            lows.append(ends[0])
-            highs.append(ends[1])
-        interval = Interval(min(*lows, low), max(float(np.nanmin(highs)), high), level, LP)
-        found.append(Sensitivity(float(s), low, high, interval))
+        (low, high), (below, above) = mixture.sensitivity(s, level)
+        found.append(Sensitivity(float(s), low, high, Interval(below, above, level, LP)))
     return tuple(found)
 
 

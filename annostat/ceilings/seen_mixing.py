@@ -19,10 +19,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
-from scipy.optimize import brentq, nnls
+from scipy.optimize import brentq, minimize_scalar, nnls
 
 from annostat.arrays import FloatArray, IntArray
 from annostat.ceilings.certificates import (
@@ -37,7 +37,10 @@ from annostat.resampling.intervals import t_reach
 from annostat.resampling.inverted import evidence, refuted_from
 
 HALF = 0.5  # weight of a pseudo-image with one finding
-MULTIPLIERS = tuple(np.geomspace(0.03, 20, 15).tolist())  # λ
+# λ is p/(1 − p) of the p above which the best detector marks: from nothing but sure findings to
+# all that anybody might mark, however faint.
+MULTIPLIERS = tuple(np.geomspace(2e-4, 2e3, 21).tolist())
+EXACT = 0.02  # of the logarithm of λ
 Gain = Callable[[float, FloatArray], FloatArray]
 
 
@@ -53,6 +56,25 @@ def froc_gain(multiplier: float) -> Gain:
         return np.asarray(np.maximum(p - multiplier * (1 - p), 0.0) - theta * p)
 
     return gain
+
+
+def least_over_multipliers(of: Callable[[float], float]) -> tuple[float, float]:
+    """Return the least value of a function of λ, and that λ: on a grid, then beside the best one.
+
+    Parameters
+    ----------
+    of : callable
+    """
+    values = [of(x) for x in MULTIPLIERS]
+    i = int(np.argmin(values))
+    sides = MULTIPLIERS[max(i - 1, 0)], MULTIPLIERS[min(i + 1, len(values) - 1)]
+    near = minimize_scalar(
+        lambda u: of(math.exp(u)),
+        bounds=(math.log(sides[0]), math.log(sides[1])),
+        method="bounded",
+        options={"xatol": EXACT},
+    )
+    return min((values[i], MULTIPLIERS[i]), (float(near.fun), math.exp(float(near.x))))
 
 
 def _grid(low: float, n_low: int, n_high: int) -> FloatArray:
@@ -127,10 +149,11 @@ class SeenMixture:
         high : float
             The largest root there can be.
         """
-        ends = [self._end(gain, side, free, high) for side in (-1, 1)]
+        ends = [self.end(gain, side, free, high) for side in (-1, 1)]
         return min(ends), max(ends)
 
-    def _end(self, gain: Gain, side: int, free: float, high: float) -> float:
+    def end(self, gain: Gain, side: int, free: float = 0.0, high: float = 1.0) -> float:
+        """Return the least root (side -1) or the largest (side 1); arguments as of `bracket`."""
         theta = 0.0 if side > 0 else high
         law = Extreme(self.coarse, self.fitted)
         for _ in range(STEPS):
@@ -148,24 +171,9 @@ class SeenMixture:
             theta = new
         return theta
 
-    def limits(
-        self,
-        gain: Gain,
-        level: float,
-        bracket: tuple[float, float],
-        free: float = 0.0,
-        sides: tuple[int, ...] = (-1, 1),
-    ) -> tuple[float, float]:
-        """Return the roots that no test refutes; NaN for a side that is left out."""
-        low, high = bracket
-        return (
-            self._limit(gain, -1, 0.0, low, level, free) if -1 in sides else math.nan,
-            self._limit(gain, 1, 1.0, high, level, free) if 1 in sides else math.nan,
-        )
-
-    def _limit(
-        self, gain: Gain, side: int, far: float, near: float, level: float, free: float
-    ) -> float:
+    def limit(self, gain: Gain, side: int, near: float, level: float, free: float = 0.0) -> float:
+        """Return the first root below (side -1) or above (side 1) `near` that a test refutes."""
+        far = 0.0 if side < 0 else 1.0
         n = self.seen.n_units
         if n < 2:
             return far
@@ -177,6 +185,33 @@ class SeenMixture:
         for programme in self._by_size.values():
             programme.forget()
         return refuted_from(excess, near, far, step=reach / math.sqrt(n), xtol=NEAR)
+
+    def sensitivity(
+        self, rate: float, level: float
+    ) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Return the bracket and the limits of the best sensitivity.
+
+        Parameters
+        ----------
+        rate : float
+            False positives per image.
+        level : float
+        """
+        n = float(self.seen.images.sum())
+
+        @cache
+        def end(x: float, side: int) -> float:
+            return self.end(froc_gain(x), side, x * rate * n)
+
+        def limit(x: float, side: int) -> float:
+            return self.limit(froc_gain(x), side, end(x, side), level, x * rate * n)
+
+        low = least_over_multipliers(lambda x: end(x, -1))[0]
+        high, tight = least_over_multipliers(lambda x: end(x, 1))
+        # Any multiplier gives an upper limit; the lower one needs the one that gives the least.
+        below = least_over_multipliers(lambda x: limit(x, -1))[0]
+        high = max(low, high)
+        return (low, high), (min(below, low), max(limit(tight, 1), high))
 
     def statistic(
         self, gain: Gain, theta: float, side: int, reach: float, free: float = 0.0
