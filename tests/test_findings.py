@@ -221,7 +221,7 @@ def test_brackets_hold_the_best_detector_and_certificates_are_certain(seed, k):
         low, high = mixture.bracket(gain, free)
         assert low - 4e-3 <= theta <= high + 4e-3
         for side in (-1, 1):
-            phi = mixture._dual(k, counts[0], gain, theta, side, 2.0)
+            phi = mixture._dual(0, counts[0], gain, theta, side, 2.0)
             over = phi @ binomial(np.arange(1, k + 1), k, FINE) + side * gain(theta, FINE)
             assert (over <= 1e-9).all()
 
@@ -261,7 +261,7 @@ def test_text_json_frame_report_and_votes():
     text = str(found)
     assert "not possible" in text and "Two readers reach" in text and "Matching" in text
     data = json.loads(json.dumps(found.to_dict(), allow_nan=False))
-    assert len(data["thresholds"]) == 3 and len(found.to_frame()) == 2
+    assert len(data["thresholds"]) == 3 and len(found.to_frame()) == 6
     assert "How good any detector" in make_report([found], title="Marks")
     z = match_findings(f, "distance 1").marked
     vote = z.sum(axis=1) >= 2

@@ -4,12 +4,16 @@
 
 `f1`: limits of two readers' F1 and of its ceiling. `froc`: limits of the best sensitivity at false
 positives per image. `appetites`: readers whose odds of marking differ, and how often that is seen.
+`named`: limits of the ceiling against each of them, and whether it is seen that one differs by more
+than his odds. `detectors`: the difference of two detectors on the same images.
 Images hold four findings on average, unequally; what nobody marks is not seen.
 """
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from scipy.optimize import brentq
@@ -19,8 +23,11 @@ from analysis.calibration.outcomes import Outcome, Suite
 from analysis.calibration.runner import command_of
 from annostat.ceilings import finding_bounds
 from annostat.labels import Findings
+from annostat.labels.read import Read
 from annostat.results import Interval
+from annostat.truth import score_findings
 
+Detector = Callable[[np.ndarray], np.ndarray]
 LARGE = 400_000
 PER_IMAGE = 4.0
 RATES = (0.5, 1.0)
@@ -49,10 +56,13 @@ def simulated(
     odds: tuple[float, ...] = (),
     cluster_size: int = 1,
     missing: float = 0.0,
+    noisy: bool = False,
+    detectors: tuple[Detector, ...] = (),
 ) -> Findings:
     """Return marks of k readers on n images, as points far from each other on a line.
 
-    `missing`: share of the images that a reader did not see.
+    `missing`: share of the images that a reader did not see. `noisy`: the first reader's
+    probabilities are halfway to one half. `detectors`: what is marked for which probabilities.
     """
     units = max(n // cluster_size, 4)
     image_of = np.arange(n) % units
@@ -62,8 +72,14 @@ def simulated(
     if odds:
         o = p / np.maximum(1 - p, 1e-9) * np.array(odds)
         p = o / (1 + o)
+    each = np.repeat(p, k, axis=1) if p.shape[1] == 1 else p
+    if noisy:
+        each[:, 0] = 0.25 + 0.5 * each[:, 0]
     saw = rng.random((n, k)) >= missing
-    finding, reader = np.nonzero((rng.random((len(image), k)) < p) & saw[image])
+    if detectors:
+        each = np.column_stack([each, *(d(p.mean(axis=1)) for d in detectors)])
+        saw = np.column_stack([saw, np.ones((n, len(detectors)), dtype=bool)])
+    finding, reader = np.nonzero((rng.random(each.shape) < each) & saw[image])
     x = 10.0 * finding + rng.uniform(-0.2, 0.2, len(finding))
     cluster = None
     if cluster_size > 1:
@@ -73,11 +89,31 @@ def simulated(
         x[:, None],
         image[finding],
         reader,
-        tuple(f"r{j + 1}" for j in range(k)),
+        tuple(f"r{j + 1}" for j in range(each.shape[1])),
         np.array([f"i{i:05d}" for i in range(n)], dtype=object),
         saw,
         cluster=cluster,
     )
+
+
+def flipped(share: float) -> Detector:
+    """Return a detector that marks what is likelier than 0.4, and errs in a share of findings."""
+    return lambda p: np.where(p > 0.4, 1 - share, share)
+
+
+@functools.cache
+def best_named(law: str, odds: float) -> float:
+    """Return the best F1 against a reader whose odds are multiplied."""
+    p = np.minimum(probabilities(law, LARGE, np.random.default_rng(0)), 1 - 1e-9)
+    p = p * odds / (1 - p + p * odds)
+    return float(brentq(lambda t: np.maximum(2 * p - t, 0).sum() - t * p.sum(), 1e-6, 1 - 1e-9))
+
+
+def f1_of(law: str, share: float) -> float:
+    """Return the F1 of `flipped` against one reader."""
+    p = _mean_probability(law, ())
+    d = flipped(share)(p)
+    return float(2 * (d * p).sum() / (d.sum() + p.sum()))
 
 
 @functools.cache
@@ -168,6 +204,52 @@ def appetites(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
     }
 
 
+def named(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
+    """Return whether limits against named readers hold, and whether a noisy one is seen."""
+    law, _, noisy = design.law.partition(", ")
+    k = design.rounds
+    odds = tuple(np.geomspace(0.5, 2.0, k).tolist())
+    drawn = functools.partial(
+        simulated, law, design.n, k, rng, odds=odds, cluster_size=design.cluster_size
+    )
+    found = finding_bounds(drawn(noisy=bool(noisy)), "distance 1", false_positives=())
+    seen = next(c for c in found.checks if c.name == "odds").passed is False
+    if noisy:
+        return {"power: more than odds": Outcome(seen)}
+    ends = {"least": 0, "most": k - 1}
+    limits_of = {
+        f"interval: against the one who marks {word}": limits(
+            found.named[j].interval, best_named(law, odds[j])
+        )
+        for word, j in ends.items()
+    }
+    return limits_of | {"test: more than odds": Outcome(seen)}
+
+
+def detectors(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
+    """Return whether intervals of the difference of two detectors hold, and false alarms."""
+    shares = (0.1, 0.1, 0.25)
+    labels = simulated(
+        design.law,
+        design.n,
+        design.rounds,
+        rng,
+        cluster_size=design.cluster_size,
+        detectors=tuple(flipped(s) for s in shares),
+    )
+    models = labels.names[design.rounds :]
+    read = Read("simulated", design.n, ("image",), labels.names[: design.rounds], models)
+    found = score_findings(replace(labels, read=read), "distance 1", false_positives=())
+    f1 = [f1_of(design.law, s) for s in shares]
+    same, other = found.comparisons[0], found.comparisons[1]
+    return {
+        "interval: F1 of a detector": limits(found.scores[0].f1.interval, f1[0]),
+        "interval: difference of equals": limits(same.difference.interval, 0.0),
+        "interval: difference": limits(other.difference.interval, f1[0] - f1[2]),
+        "power: difference": Outcome(other.p_value is not None and other.p_value < 0.05),
+    }
+
+
 def _grid(sizes: tuple[int, ...], rounds: tuple[int, ...]) -> list[Design]:
     return [Design(n, law, k) for law in LAWS for k in rounds for n in sizes]
 
@@ -195,6 +277,21 @@ SUITES: dict[str, tuple[Suite, list[Design]]] = {
             for law in LAWS[:3]
             for how in ("", ", other odds")
             for n in (50, 200)
+        ],
+    ),
+    "named": (
+        named,
+        [
+            *_grid((50, 200), (2, 3, 5)),
+            *(Design(n, law, 3, 0.0, 3) for law in LAWS for n in (90, 300)),
+            *(Design(n, f"{law}, noisy", k) for law in LAWS[:2] for k in (3, 5) for n in (50, 200)),
+        ],
+    ),
+    "detectors": (
+        detectors,
+        [
+            *_grid((30, 100), (2, 3)),
+            *(Design(n, law, 3, 0.0, 3) for law in LAWS for n in (90, 300)),
         ],
     ),
 }

@@ -20,6 +20,7 @@ from annostat.ceilings.finding_checks import (
     refuse_votes,
 )
 from annostat.ceilings.finding_result import AtThreshold, FindingBounds, ReaderPoint, Sensitivity
+from annostat.ceilings.named_findings import named_ceilings, odds_check
 from annostat.ceilings.seen_mixing import Seen, SeenMixture, f1_gain
 from annostat.errors import AnnostatError, check_level, check_number
 from annostat.labels.findings import Findings
@@ -95,17 +96,19 @@ def finding_bounds(
     refuse_votes(used, matched)
     codes = cluster_codes(used.cluster)
     seen = seen_of(used, matched, codes)
+    unit = np.arange(len(used.items)) if codes is None else codes
     two = f1_of_two(seen, level, clustered=codes is not None)
     mixture = SeenMixture(seen)
     alike = appetite(used, codes, 1 - level)
     f1 = _ceiling(
         mixture, two, level, None if alike.passed is not False else _spread(used, matched)
     )
+    by_odds = odds_check(used, matched, unit, 1 - level)
     fit = _froc(mixture, rates, level) if f1.interval is not None else ()
     return FindingBounds(
         f1,
         fit,
-        _thresholds(used, rule, matched, seen, f1),
+        _thresholds(used, rule, matched, seen, f1, alike=alike.passed is not False),
         _votes(used, matched),
         {k: tuple(map(int, c.sum(axis=0))) for k, c in zip(seen.sizes, seen.counts, strict=True)},
         readers_of(used, matched),
@@ -115,6 +118,7 @@ def finding_bounds(
         len(matched.image),
         (
             alike,
+            *(() if used.exchangeable else (by_odds,)),
             *matching_checks(matched),
             *empty_readers(used),
             phase_check(),
@@ -126,6 +130,7 @@ def finding_bounds(
             None,
             {"match": str(rule), "level": level, "false_positives": rates},
         ),
+        named_ceilings(used, matched, unit, level, alike=by_odds.passed is not False),
     )
 
 
@@ -212,7 +217,7 @@ def _froc(mixture: SeenMixture, rates: Sequence[float], level: float) -> tuple[S
 
 
 def _thresholds(
-    used: Findings, rule: Rule, matched: Matched, seen: Seen, f1: Ceiling
+    used: Findings, rule: Rule, matched: Matched, seen: Seen, f1: Ceiling, *, alike: bool
 ) -> tuple[AtThreshold, ...]:
     strict, loose = rule.others
     rows = []
@@ -220,8 +225,9 @@ def _thresholds(
         m = matched if r is rule else match_findings(used, r)
         s = seen if r is rule else seen_of(used, m, None)
         two = f1_of_two(s, 0.5, clustered=False).value if r is not rule else _value(f1)
-        if max(s.sizes) == 2:
-            low, high = two, math.sqrt(two)
+        if max(s.sizes) == 2 or not alike:
+            more = 0.0 if alike else _spread(used, m)
+            low, high = two, math.sqrt(min(two + more, 1.0))
         else:
             low, high = (f1.low, f1.high) if r is rule else SeenMixture(s).bracket(f1_gain)
         share = float(m.ambiguous.mean())
