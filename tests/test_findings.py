@@ -221,9 +221,35 @@ def test_brackets_hold_the_best_detector_and_certificates_are_certain(seed, k):
         low, high = mixture.bracket(gain, free)
         assert low - 4e-3 <= theta <= high + 4e-3
         for side in (-1, 1):
-            phi = mixture._dual(k, counts[0], gain, theta, side, 2.0)
+            phi = mixture._dual(0, counts[0], gain, theta, side, 2.0)
             over = phi @ binomial(np.arange(1, k + 1), k, FINE) + side * gain(theta, FINE)
             assert (over <= 1e-9).all()
+
+
+@given(st.integers(0, 10_000), st.integers(2, 5), st.sampled_from([0.05, 0.3, 1.0, 3.0]))
+def test_the_best_sensitivity_lies_in_its_bracket(seed, k, rate):
+    """Exact counts of a law of four kinds of findings; the best detector marks the likeliest."""
+    rng = np.random.default_rng(seed)
+    p = np.sort(np.r_[rng.uniform(0.02, 1, 3), rng.uniform(0.001, 0.02)])[::-1]
+    w = rng.uniform(20, 200, 4)
+    counts = (binomial(np.arange(1, k + 1), k, p) @ w)[None]
+    wrong, right = np.cumsum(w * (1 - p)) / 100, np.cumsum(w * p) / (w @ p)
+    best = np.interp(rate, np.r_[0, wrong], np.r_[0, right])
+    mixture = SeenMixture(Seen((k,), (counts,), np.array([[100]])))
+    (low, high), (below, above) = mixture.sensitivity(rate, 0.95)
+    assert low - 5e-3 <= best <= high + 5e-3
+    assert below <= low <= high <= above
+
+
+def test_findings_that_are_all_alike_have_one_froc():
+    """Six readers know that p is 0.7: S*(s) = 0.7/0.3 · s / (0.7 · findings per image)."""
+    counts = (binomial(np.arange(1, 7), 6, np.array([0.7])) @ np.array([4000.0]))[None]
+    mixture = SeenMixture(Seen((6,), (counts,), np.array([[1000]])))
+    for rate in (0.25, 0.5, 1.0):
+        (low, high), _ = mixture.sensitivity(rate, 0.95)
+        best = rate / 0.3 / 4
+        # The grid of p has steps of 0.007: between them a kink is passed on a chord.
+        assert low <= best + 5e-3 and high >= best - 5e-3 and high - low < 0.04
 
 
 def test_text_json_frame_report_and_votes():
@@ -235,7 +261,7 @@ def test_text_json_frame_report_and_votes():
     text = str(found)
     assert "not possible" in text and "Two readers reach" in text and "Matching" in text
     data = json.loads(json.dumps(found.to_dict(), allow_nan=False))
-    assert len(data["thresholds"]) == 3 and len(found.to_frame()) == 2
+    assert len(data["thresholds"]) == 3 and len(found.to_frame()) == 6
     assert "How good any detector" in make_report([found], title="Marks")
     z = match_findings(f, "distance 1").marked
     vote = z.sum(axis=1) >= 2

@@ -4,12 +4,16 @@
 
 `f1`: limits of two readers' F1 and of its ceiling. `froc`: limits of the best sensitivity at false
 positives per image. `appetites`: readers whose odds of marking differ, and how often that is seen.
+`named`: limits of the ceiling against each of them, and whether it is seen that one differs by more
+than his odds. `detectors`: the difference of two detectors on the same images.
 Images hold four findings on average, unequally; what nobody marks is not seen.
 """
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from scipy.optimize import brentq
@@ -19,7 +23,11 @@ from analysis.calibration.outcomes import Outcome, Suite
 from analysis.calibration.runner import command_of
 from annostat.ceilings import finding_bounds
 from annostat.labels import Findings
+from annostat.labels.read import Read
+from annostat.results import Interval
+from annostat.truth import score_findings
 
+Detector = Callable[[np.ndarray], np.ndarray]
 LARGE = 400_000
 PER_IMAGE = 4.0
 RATES = (0.5, 1.0)
@@ -47,8 +55,15 @@ def simulated(
     *,
     odds: tuple[float, ...] = (),
     cluster_size: int = 1,
+    missing: float = 0.0,
+    noisy: bool = False,
+    detectors: tuple[Detector, ...] = (),
 ) -> Findings:
-    """Return marks of k readers on n images, as points far from each other on a line."""
+    """Return marks of k readers on n images, as points far from each other on a line.
+
+    `missing`: share of the images that a reader did not see. `noisy`: the first reader's
+    probabilities are halfway to one half. `detectors`: what is marked for which probabilities.
+    """
     units = max(n // cluster_size, 4)
     image_of = np.arange(n) % units
     m = rng.poisson(PER_IMAGE * rng.gamma(1, 1, units)[image_of])
@@ -57,7 +72,14 @@ def simulated(
     if odds:
         o = p / np.maximum(1 - p, 1e-9) * np.array(odds)
         p = o / (1 + o)
-    finding, reader = np.nonzero(rng.random((len(image), k)) < p)
+    each = np.repeat(p, k, axis=1) if p.shape[1] == 1 else p
+    if noisy:
+        each[:, 0] = 0.25 + 0.5 * each[:, 0]
+    saw = rng.random((n, k)) >= missing
+    if detectors:
+        each = np.column_stack([each, *(d(p.mean(axis=1)) for d in detectors)])
+        saw = np.column_stack([saw, np.ones((n, len(detectors)), dtype=bool)])
+    finding, reader = np.nonzero((rng.random(each.shape) < each) & saw[image])
     x = 10.0 * finding + rng.uniform(-0.2, 0.2, len(finding))
     cluster = None
     if cluster_size > 1:
@@ -67,11 +89,31 @@ def simulated(
         x[:, None],
         image[finding],
         reader,
-        tuple(f"r{j + 1}" for j in range(k)),
+        tuple(f"r{j + 1}" for j in range(each.shape[1])),
         np.array([f"i{i:05d}" for i in range(n)], dtype=object),
-        np.ones((n, k), dtype=bool),
+        saw,
         cluster=cluster,
     )
+
+
+def flipped(share: float) -> Detector:
+    """Return a detector that marks what is likelier than 0.4, and errs in a share of findings."""
+    return lambda p: np.where(p > 0.4, 1 - share, share)
+
+
+@functools.cache
+def best_named(law: str, odds: float) -> float:
+    """Return the best F1 against a reader whose odds are multiplied."""
+    p = np.minimum(probabilities(law, LARGE, np.random.default_rng(0)), 1 - 1e-9)
+    p = p * odds / (1 - p + p * odds)
+    return float(brentq(lambda t: np.maximum(2 * p - t, 0).sum() - t * p.sum(), 1e-6, 1 - 1e-9))
+
+
+def f1_of(law: str, share: float) -> float:
+    """Return the F1 of `flipped` against one reader."""
+    p = _mean_probability(law, ())
+    d = flipped(share)(p)
+    return float(2 * (d * p).sum() / (d.sum() + p.sum()))
 
 
 @functools.cache
@@ -101,37 +143,50 @@ def _mean_probability(law: str, odds: tuple[float, ...]) -> np.ndarray:
     if not odds:
         return p
     o = (p / np.maximum(1 - p, 1e-9))[:, None] * np.array(odds)
-    return (o / (1 + o)).mean(axis=1)
+    return np.asarray((o / (1 + o)).mean(axis=1))
+
+
+def of_design(design: Design, rng: np.random.Generator) -> Findings:
+    """Return the marks of a design."""
+    return simulated(
+        design.law,
+        design.n,
+        design.rounds,
+        rng,
+        cluster_size=design.cluster_size,
+        missing=design.missing,
+    )
+
+
+def limits(interval: Interval | None, truth: float) -> Outcome:
+    """Return whether limits hold; those that are not given claim nothing."""
+    if interval is None:
+        return Outcome(True, printed=False)
+    return Outcome(truth in interval, interval.high - interval.low)
 
 
 def f1(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
     """Return whether limits of F1 hold."""
-    labels = simulated(design.law, design.n, design.rounds, rng, cluster_size=design.cluster_size)
+    labels = of_design(design, rng)
     found = finding_bounds(labels, "distance 1", false_positives=())
-    out = {}
     two = found.f1.two_raters
-    for name, truth, interval in (
-        ("two readers", two_readers(design.law), None if two is None else two.interval),
-        ("ceiling", best_f1(design.law), found.f1.interval),
-    ):
-        # Too few findings: nothing is claimed.
-        width = np.nan if interval is None else interval.high - interval.low
-        out[f"interval: {name}"] = Outcome(interval is None or truth in interval, width)
-    return out
+    return {
+        "interval: two readers": limits(
+            None if two is None else two.interval, two_readers(design.law)
+        ),
+        "interval: ceiling": limits(found.f1.interval, best_f1(design.law)),
+    }
 
 
 def froc(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
     """Return whether limits of the best sensitivity hold."""
-    labels = simulated(design.law, design.n, design.rounds, rng)
-    found = finding_bounds(labels, "distance 1", false_positives=RATES)
-    out = {}
-    for s in found.froc:
-        truth = best_sensitivity(design.law, s.false_positives)
-        i = s.interval
-        width = np.nan if i is None else i.high - i.low
-        name = f"interval: sensitivity at {s.false_positives:g}"
-        out[name] = Outcome(i is None or truth in i, width)
-    return out
+    found = finding_bounds(of_design(design, rng), "distance 1", false_positives=RATES)
+    return {
+        f"interval: sensitivity at {s.false_positives:g}": limits(
+            s.interval, best_sensitivity(design.law, s.false_positives)
+        )
+        for s in found.froc
+    }
 
 
 def appetites(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
@@ -143,10 +198,55 @@ def appetites(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
         simulated(law, design.n, k, rng, odds=odds), "distance 1", false_positives=()
     )
     seen = next(c for c in found.checks if c.name == "appetite").passed is False
-    i = found.f1.interval
     return {
-        "interval: ceiling against one at random": Outcome(i is None or best_f1(law, odds) in i),
+        "interval: ceiling against one at random": limits(found.f1.interval, best_f1(law, odds)),
         "test: appetites differ" if not how else "power: appetites differ": Outcome(seen),
+    }
+
+
+def named(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
+    """Return whether limits against named readers hold, and whether a noisy one is seen."""
+    law, _, noisy = design.law.partition(", ")
+    k = design.rounds
+    odds = tuple(np.geomspace(0.5, 2.0, k).tolist())
+    drawn = functools.partial(
+        simulated, law, design.n, k, rng, odds=odds, cluster_size=design.cluster_size
+    )
+    found = finding_bounds(drawn(noisy=bool(noisy)), "distance 1", false_positives=())
+    seen = next(c for c in found.checks if c.name == "odds").passed is False
+    if noisy:
+        return {"power: more than odds": Outcome(seen)}
+    ends = {"least": 0, "most": k - 1}
+    limits_of = {
+        f"interval: against the one who marks {word}": limits(
+            found.named[j].interval, best_named(law, odds[j])
+        )
+        for word, j in ends.items()
+    }
+    return limits_of | {"test: more than odds": Outcome(seen)}
+
+
+def detectors(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
+    """Return whether intervals of the difference of two detectors hold, and false alarms."""
+    shares = (0.1, 0.1, 0.25)
+    labels = simulated(
+        design.law,
+        design.n,
+        design.rounds,
+        rng,
+        cluster_size=design.cluster_size,
+        detectors=tuple(flipped(s) for s in shares),
+    )
+    models = labels.names[design.rounds :]
+    read = Read("simulated", design.n, ("image",), labels.names[: design.rounds], models)
+    found = score_findings(replace(labels, read=read), "distance 1", false_positives=())
+    f1 = [f1_of(design.law, s) for s in shares]
+    same, other = found.comparisons[0], found.comparisons[1]
+    return {
+        "interval: F1 of a detector": limits(found.scores[0].f1.interval, f1[0]),
+        "interval: difference of equals": limits(same.difference.interval, 0.0),
+        "interval: difference": limits(other.difference.interval, f1[0] - f1[2]),
+        "power: difference": Outcome(other.p_value is not None and other.p_value < 0.05),
     }
 
 
@@ -159,10 +259,17 @@ SUITES: dict[str, tuple[Suite, list[Design]]] = {
         f1,
         [
             *_grid((50, 300), (2, 3, 4, 5)),
-            *(Design(n, law, k, 0.0, 3) for law in LAWS for k in (2, 3) for n in (90, 300)),
+            *(Design(n, law, k, 0.0, 3) for law in LAWS for k in (2, 3, 5) for n in (90, 300)),
+            *(Design(n, law, k, 0.3) for law in LAWS for k in (3, 5) for n in (50, 300)),
         ],
     ),
-    "froc": (froc, _grid((50, 200), (2, 3, 4))),
+    "froc": (
+        froc,
+        [
+            *_grid((50, 200), (2, 3, 4, 5)),
+            *(Design(n, law, 3, 0.0, 3) for law in LAWS for n in (90, 300)),
+        ],
+    ),
     "appetites": (
         appetites,
         [
@@ -170,6 +277,21 @@ SUITES: dict[str, tuple[Suite, list[Design]]] = {
             for law in LAWS[:3]
             for how in ("", ", other odds")
             for n in (50, 200)
+        ],
+    ),
+    "named": (
+        named,
+        [
+            *_grid((50, 200), (2, 3, 5)),
+            *(Design(n, law, 3, 0.0, 3) for law in LAWS for n in (90, 300)),
+            *(Design(n, f"{law}, noisy", k) for law in LAWS[:2] for k in (3, 5) for n in (50, 200)),
+        ],
+    ),
+    "detectors": (
+        detectors,
+        [
+            *_grid((30, 100), (2, 3)),
+            *(Design(n, law, 3, 0.0, 3) for law in LAWS for n in (90, 300)),
         ],
     ),
 }

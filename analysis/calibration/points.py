@@ -4,12 +4,14 @@
 
 `floors`: brackets and limits of mean and RMS radial error and of success rates. `models`: intervals
 of E|f − Y|² by cross products, and how often the truth itself is accused. `biases`: how often
-readers without a bias are said to have one, and readers with one are found.
+readers without a bias are said to have one, and readers with one are found. `oks`: limits of object
+keypoint similarity. `lengths`: the noise of the distance between two landmarks.
 """
 
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 
 import numpy as np
 
@@ -18,6 +20,7 @@ from analysis.calibration.outcomes import Outcome, Suite
 from analysis.calibration.runner import command_of
 from annostat.ceilings import point_bounds
 from annostat.labels import Points
+from annostat.results import Interval
 from annostat.truth import score_points
 
 LARGE = 400_000
@@ -74,11 +77,15 @@ def floors(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
         if x.threshold is not None
     ]
     for name, truth, limit in wanted:
-        i = limit.interval
-        hit = i is None or truth in i
-        out[f"interval: {name}"] = Outcome(hit, np.nan if i is None else (i.high - i.low) / truth)
-    # What the interval of the mean is of: the distance of two readers.
+        out[f"interval: {name}"] = limits(limit.interval, truth, truth)
     return out
+
+
+def limits(interval: Interval | None, truth: float, scale: float = 1.0) -> Outcome:
+    """Return whether limits hold, with their width; those that are not given claim nothing."""
+    if interval is None:
+        return Outcome(True, printed=False)
+    return Outcome(truth in interval, (interval.high - interval.low) / scale)
 
 
 def models(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
@@ -89,10 +96,52 @@ def models(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
     found = score_points(points, given, n_resamples=RESAMPLES, rng=rng)
     out = {}
     for name, square in (("truth", 0.0), ("off", 2.25)):
-        i = found[name].squared_error.interval
-        out[f"interval: {name}"] = Outcome(i is None or square in i)
+        out[f"interval: {name}"] = limits(found[name].squared_error.interval, square)
         out[f"test: {name} is above"] = Outcome(found[name].verdict.name == "above the floor")
     return out
+
+
+def oks(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
+    """Return whether limits of OKS hold: objects of size 10, one constant."""
+    points = drawn(design, rng)[0]
+    points = replace(points, scale=np.full(len(points.values), 10.0))
+    found = point_bounds(points, thresholds=[1.0], oks=0.1, n_resamples=19, rng=rng)["oks"]
+    r = truths(design.law)[2]
+    return {"interval: oks": limits(found.interval, float(np.exp(-(r**2) / 2).mean()))}
+
+
+def lengths(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
+    """Return whether intervals of the noise of a length hold: ends 40 apart in x."""
+    x = noise(design.law, (design.n * 2, design.rounds), rng)
+    z = np.stack([x[: design.n], x[design.n :]], axis=2)
+    z[:, :, 1, 0] += 40.0
+    cluster = None
+    if design.cluster_size > 1:
+        cluster = [f"c{i // design.cluster_size}" for i in range(design.n)]
+    z[rng.random(z.shape[:3]) < design.missing] = np.nan
+    ends = ("point_1", "point_2")
+    found = point_bounds(
+        Points.from_array(z, cluster=cluster),
+        thresholds=[1.0],
+        lengths=[ends],
+        n_resamples=RESAMPLES,
+        rng=rng,
+    ).lengths[0]
+    sd, mae = of_length(design.law)
+    return {
+        "interval: SD of a length": limits(found.sd.interval, sd, sd),
+        "interval: floor of its MAE": limits(found.mae.interval, mae, mae),
+    }
+
+
+@functools.cache
+def of_length(law: str) -> tuple[float, float]:
+    """Return the SD of the noise of a length and its mean absolute value."""
+    x = noise(law, (LARGE, 2), np.random.default_rng(0))
+    away = x[:, 1] - x[:, 0]
+    away[:, 0] += 40.0
+    length = np.sqrt((away**2).sum(axis=1))
+    return float(length.std()), float(np.abs(length - length.mean()).mean())
 
 
 def biases(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
@@ -115,6 +164,8 @@ def _grid(sizes: tuple[int, ...], rounds: tuple[int, ...]) -> list[Design]:
 SUITES: dict[str, tuple[Suite, list[Design]]] = {
     "floors": (floors, _grid((20, 50, 200), (2, 4))),
     "models": (models, _grid((20, 50, 200), (2, 4))),
+    "oks": (oks, _grid((20, 50, 200), (2, 4))),
+    "lengths": (lengths, _grid((20, 50, 200), (2, 4))),
     "biases": (biases, _grid((20, 100), (2, 4))),
 }
 main = command_of(SUITES)

@@ -48,7 +48,8 @@ def appetite(findings: Findings, codes: NDArray[np.int64] | None, alpha: float) 
     )
     text = (
         f"Readers differ in how much they mark (per image: {listed}; {p_text(test[1])}): the "
-        "ceiling is against one of them at random; against a named one it may lie 0.1 or more away."
+        "ceiling is against one of them at random; against a named one it may lie 0.1 or more away "
+        "(F1 against each reader by name)."
     )
     return Check(name, False, text, *test)
 

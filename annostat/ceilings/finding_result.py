@@ -78,6 +78,54 @@ class ReaderPoint:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedCeiling:
+    """The best possible F1 against one reader by name.
+
+    Attributes
+    ----------
+    name : str
+    reached : Estimate
+        F1 of the others' best vote against this reader, which a detector can reach.
+    least : int
+        How many of the others made that vote.
+    low, high : float
+        Bracket of the best detector's, if readers differ by their odds of marking alone; else from
+        what was reached to 1.
+    interval : Interval or None
+    note : str
+    """
+
+    name: str
+    reached: Estimate
+    least: int
+    low: float
+    high: float
+    interval: Interval | None
+    note: str = ""
+
+    @property
+    def ceiling(self) -> Ceiling:
+        """The same as a ceiling."""
+        two = self.reached
+        return Ceiling("f1", "F1", "", two, self.low, self.high, self.interval, note=self.note)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        i = self.interval
+        return {
+            "name": self.name,
+            "reached": self.reached.to_dict(),
+            "least": self.least,
+            "bracket": {"low": plain(self.low), "high": plain(self.high)},
+            "low": None if i is None else plain(i.low),
+            "high": None if i is None else plain(i.high),
+            "level": None if i is None else i.level,
+            "method": None if i is None else i.method,
+            "note": self.note,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class AtThreshold:
     """What follows from another rule of matching.
 
@@ -134,6 +182,8 @@ class FindingBounds(Result):
     n_images, n_findings : int
     checks : tuple of Check
     provenance : Provenance
+    named : tuple of NamedCeiling
+        Against each reader by name; empty where readers are anonymous.
     """
 
     f1: Ceiling
@@ -148,6 +198,14 @@ class FindingBounds(Result):
     n_findings: int
     checks: tuple[Check, ...]
     provenance: Provenance
+    named: tuple[NamedCeiling, ...] = ()
+
+    def __getitem__(self, name: str) -> NamedCeiling:
+        """Return the ceiling against a reader."""
+        for one in self.named:
+            if one.name == name:
+                return one
+        raise KeyError(name)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
@@ -162,13 +220,14 @@ class FindingBounds(Result):
             "votes": plain(dict(self.votes)),
             "counts": {str(k): list(n) for k, n in self.counts.items()},
             "readers": [r.to_dict() for r in self.readers],
+            "named": [r.to_dict() for r in self.named],
             "quote": self.quote(),
             "checks": [c.to_dict() for c in self.checks],
             "provenance": self.provenance.to_dict(),
         }
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row for F1 and one for each point of the FROC."""
+        """Return a row for F1, one for F1 against each reader, one for each point of the FROC."""
         import pandas as pd
 
         one = self.f1.to_dict()
@@ -176,6 +235,7 @@ class FindingBounds(Result):
         rows = [
             {
                 "measure": "F1",
+                "reader": "",
                 "false_positives_per_image": None,
                 "two_readers": None if two is None else two["value"],
                 "bracket_low": one["bracket"]["low"],
@@ -184,12 +244,27 @@ class FindingBounds(Result):
                 "high": one["high"],
             }
         ]
+        for r in self.named:
+            i = r.interval
+            rows.append(
+                {
+                    "measure": "F1",
+                    "reader": r.name,
+                    "false_positives_per_image": None,
+                    "two_readers": r.reached.value,
+                    "bracket_low": r.low,
+                    "bracket_high": r.high,
+                    "low": None if i is None else i.low,
+                    "high": None if i is None else i.high,
+                }
+            )
         for s in self.froc:
             row = s.to_dict()
             bracket = row.pop("bracket")
             rows.append(
                 {
                     "measure": "sensitivity",
+                    "reader": "",
                     "false_positives_per_image": s.false_positives,
                     "two_readers": None,
                     "bracket_low": bracket["low"],
@@ -268,6 +343,21 @@ class FindingBounds(Result):
             () if self.reader == "one reader" else ("These presume readers who mark alike.",),
         )
 
+    def named_table(self) -> Section:
+        """Return the best F1 against each reader by name."""
+        rows = []
+        for r in self.named:
+            others = "the other" if len(self.named) == 2 else f"{r.least} or more others"
+            reach = f"{r.reached.cell()}, by {others}"
+            rows.append([r.name, reach, r.ceiling.best(), r.ceiling.limits(), r.note])
+        line = "Upper ends presume that readers differ by their odds of marking alone."
+        return Section(
+            "F1 against each reader by name",
+            ("reader", "others reach", "best possible", "with its limits", ""),
+            rows,
+            (line,),
+        )
+
     def matching_table(self) -> Section:
         """Return the same at a stricter and a looser rule."""
         rows = []
@@ -316,6 +406,8 @@ class FindingBounds(Result):
         parts = [self.opening(), self.table()]
         if self.froc:
             parts.append(self.froc_table())
+        if self.named:
+            parts.append(self.named_table())
         parts += [self.readers_table(), self.matching_table(), self.counts_table()]
         if self.checks:
             parts.append(check_section(self.checks, when="all"))

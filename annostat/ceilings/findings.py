@@ -20,7 +20,8 @@ from annostat.ceilings.finding_checks import (
     refuse_votes,
 )
 from annostat.ceilings.finding_result import AtThreshold, FindingBounds, ReaderPoint, Sensitivity
-from annostat.ceilings.seen_mixing import MULTIPLIERS, Seen, SeenMixture, f1_gain, froc_gain
+from annostat.ceilings.named_findings import named_ceilings, odds_check
+from annostat.ceilings.seen_mixing import Seen, SeenMixture, f1_gain
 from annostat.errors import AnnostatError, check_level, check_number
 from annostat.labels.findings import Findings
 from annostat.labels.matching import Matched, Rule, match_findings
@@ -32,7 +33,6 @@ from annostat.results.result import Provenance
 LP = "inverted test, certified programme over the law of p"
 FALSE_POSITIVES = (0.125, 0.5, 1.0, 2.0)
 RARE = 10  # findings that two readers marked, below which nothing can be bounded
-TIGHT = 3  # multipliers whose upper limits are tried
 
 
 def finding_bounds(
@@ -96,17 +96,19 @@ def finding_bounds(
     refuse_votes(used, matched)
     codes = cluster_codes(used.cluster)
     seen = seen_of(used, matched, codes)
+    unit = np.arange(len(used.items)) if codes is None else codes
     two = f1_of_two(seen, level, clustered=codes is not None)
     mixture = SeenMixture(seen)
     alike = appetite(used, codes, 1 - level)
     f1 = _ceiling(
         mixture, two, level, None if alike.passed is not False else _spread(used, matched)
     )
+    by_odds = odds_check(used, matched, unit, 1 - level)
     fit = _froc(mixture, rates, level) if f1.interval is not None else ()
     return FindingBounds(
         f1,
         fit,
-        _thresholds(used, rule, matched, seen, f1),
+        _thresholds(used, rule, matched, seen, f1, alike=alike.passed is not False),
         _votes(used, matched),
         {k: tuple(map(int, c.sum(axis=0))) for k, c in zip(seen.sizes, seen.counts, strict=True)},
         readers_of(used, matched),
@@ -116,6 +118,7 @@ def finding_bounds(
         len(matched.image),
         (
             alike,
+            *(() if used.exchangeable else (by_odds,)),
             *matching_checks(matched),
             *empty_readers(used),
             phase_check(),
@@ -127,6 +130,7 @@ def finding_bounds(
             None,
             {"match": str(rule), "level": level, "false_positives": rates},
         ),
+        named_ceilings(used, matched, unit, level, alike=by_odds.passed is not False),
     )
 
 
@@ -193,8 +197,8 @@ def _ceiling(
     else:
         low, high = mixture.bracket(f1_gain)
         if seen.n_units > 1:
-            limits = mixture.limits(f1_gain, level, (low, high))
-            interval = Interval(min(limits[0], low), max(limits[1], high), level, LP)
+            ends = (mixture.limit(f1_gain, -1, low, level), mixture.limit(f1_gain, 1, high, level))
+            interval = Interval(min(ends[0], low), max(ends[1], high), level, LP)
     note = "" if spread is None else "readers differ: from pairs"
     note = note if two.interval is not None else two.note
     if both < RARE:
@@ -206,25 +210,14 @@ def _ceiling(
 def _froc(mixture: SeenMixture, rates: Sequence[float], level: float) -> tuple[Sensitivity, ...]:
     """Return the best sensitivity at false positives per image."""
     found = []
-    n = float(mixture.seen.images.sum())
     for s in rates:
-        brackets = [mixture.bracket(froc_gain(x), x * s * n) for x in MULTIPLIERS]
-        low, high = (min(b[side] for b in brackets) for side in (0, 1))
-        # Any multiplier gives an upper limit; the lower one needs all that may be the least.
-        tight = sorted(range(len(brackets)), key=lambda i: brackets[i][1])[:TIGHT]
-        lows, highs = [], []
-        for i, (x, b) in enumerate(zip(MULTIPLIERS, brackets, strict=True)):
-            sides = (-1, 1) if i in tight else (-1,)
-            ends = mixture.limits(froc_gain(x), level, b, x * s * n, sides)
-            lows.append(ends[0])
-            highs.append(ends[1])
-        interval = Interval(min(*lows, low), max(float(np.nanmin(highs)), high), level, LP)
-        found.append(Sensitivity(float(s), low, high, interval))
+        (low, high), (below, above) = mixture.sensitivity(s, level)
+        found.append(Sensitivity(float(s), low, high, Interval(below, above, level, LP)))
     return tuple(found)
 
 
 def _thresholds(
-    used: Findings, rule: Rule, matched: Matched, seen: Seen, f1: Ceiling
+    used: Findings, rule: Rule, matched: Matched, seen: Seen, f1: Ceiling, *, alike: bool
 ) -> tuple[AtThreshold, ...]:
     strict, loose = rule.others
     rows = []
@@ -232,8 +225,9 @@ def _thresholds(
         m = matched if r is rule else match_findings(used, r)
         s = seen if r is rule else seen_of(used, m, None)
         two = f1_of_two(s, 0.5, clustered=False).value if r is not rule else _value(f1)
-        if max(s.sizes) == 2:
-            low, high = two, math.sqrt(two)
+        if max(s.sizes) == 2 or not alike:
+            more = 0.0 if alike else _spread(used, m)
+            low, high = two, math.sqrt(min(two + more, 1.0))
         else:
             low, high = (f1.low, f1.high) if r is rule else SeenMixture(s).bracket(f1_gain)
         share = float(m.ambiguous.mean())

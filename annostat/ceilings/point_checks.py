@@ -162,11 +162,13 @@ def swap_check(swaps: Sequence[Swap]) -> list[Check]:
     """Return a failed check where landmarks seem swapped."""
     if not swaps:
         return []
-    first = swaps[0]
-    who = " or ".join(first.readers)
+    named = [
+        f"{s.landmarks[0]} and {s.landmarks[1]} of {s.item} by {' or '.join(s.readers)}"
+        for s in swaps
+    ]
     text = (
-        f"{counted(len(swaps), 'pair')} of landmarks seem{'s' if len(swaps) == 1 else ''} swapped; "
-        f"first: {first.landmarks[0]} and {first.landmarks[1]} of {first.item} by {who}. They "
-        "count in the floors: correct the table, or leave these items out."
+        f"{counted(len(swaps), 'pair')} of landmarks seem{'s' if len(swaps) == 1 else ''} swapped: "
+        f"{'; '.join(named)}. They count in the floors: correct the table, or leave these items "
+        "out."
     )
     return [Check("swaps", False, text, float(len(swaps)))]

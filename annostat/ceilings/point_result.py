@@ -29,7 +29,7 @@ class PointLimit:
     ----------
     measure : str
         "mean", "rms": floors of the radial error. "success": a ceiling of the share of points
-        within `threshold` of the reader's.
+        within `threshold` of the reader's. "oks": a ceiling of object keypoint similarity.
     landmark : str
         "all landmarks" for the pooled one.
     two_readers : Estimate
@@ -58,7 +58,7 @@ class PointLimit:
     @property
     def floor(self) -> bool:
         """Whether less is better."""
-        return self.measure != "success"
+        return self.measure in ("mean", "rms")
 
     @property
     def label(self) -> str:
@@ -66,7 +66,7 @@ class PointLimit:
         if self.measure == "success":
             unit = f" {self.unit}" if self.unit else ""
             return f"within {format_number(self.threshold)}{unit}"
-        return {"mean": "mean radial error", "rms": "RMS radial error"}[self.measure]
+        return {"mean": "mean radial error", "rms": "RMS radial error", "oks": "OKS"}[self.measure]
 
     def best(self) -> str:
         """Return the bracket as text."""
@@ -202,6 +202,42 @@ class Swap:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class PointLength:
+    """The distance between two landmarks, and the noise of one reader's.
+
+    Attributes
+    ----------
+    first, second : str
+    mean : float
+        Mean length.
+    sd : Estimate
+        SD of one reader's noise: the floor of the RMSE of lengths against one reader.
+    mae : Estimate
+        Floor of their mean absolute error.
+    from_ends : float
+        The SD that the noise of the ends makes, if they err independently.
+    """
+
+    first: str
+    second: str
+    mean: float
+    sd: Estimate
+    mae: Estimate
+    from_ends: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {
+            "first": self.first,
+            "second": self.second,
+            "mean": plain(self.mean),
+            "sd": self.sd.to_dict(),
+            "mae": self.mae.to_dict(),
+            "from_ends": plain(self.from_ends),
+        }
+
+
 @dataclass(frozen=True)
 class PointBounds(Result):
     """How near any model can come to the points of one reader.
@@ -217,6 +253,7 @@ class PointBounds(Result):
     n_items : int or None
     checks : tuple of Check
     provenance : Provenance
+    lengths : tuple of PointLength
     """
 
     limits: tuple[PointLimit, ...]
@@ -227,6 +264,7 @@ class PointBounds(Result):
     n_items: int | None
     checks: tuple[Check, ...]
     provenance: Provenance
+    lengths: tuple[PointLength, ...] = ()
 
     def __getitem__(self, key: str | tuple[str, str]) -> PointLimit:
         """Return a limit by its measure ("mean", "rms"), or by (measure, landmark)."""
@@ -255,6 +293,7 @@ class PointBounds(Result):
             "ellipses": [x.to_dict() for x in self.ellipses],
             "biases": [x.to_dict() for x in self.biases],
             "swaps": [x.to_dict() for x in self.swaps],
+            "lengths": [x.to_dict() for x in self.lengths],
             "quote": self.quote(),
             "checks": [c.to_dict() for c in self.checks],
             "provenance": self.provenance.to_dict(),
@@ -327,6 +366,22 @@ class PointBounds(Result):
         columns = ("landmark", "floor of the mean", "limits", "floor of the RMS", "limits", "SDs")
         return Section("By landmark, and one reader's noise along its axes", columns, rows)
 
+    def length_table(self) -> Section:
+        """Return the noise of lengths between two landmarks."""
+        unit = f", {self.unit}" if self.unit else ""
+        rows = []
+        for x in self.lengths:
+            spread = max(x.from_ends, 1e-300) / 10
+            ends = format_number(x.from_ends, spread)
+            mean = format_number(x.mean, spread * 10)
+            rows.append([f"{x.first}:{x.second}", mean, x.sd.cell(), x.mae.cell(), ends])
+        columns = ("between", "mean", "floor of the RMSE", "floor of the MAE", "from the ends")
+        line = (
+            "From the ends: what their noise along the line makes, if they err independently; "
+            "less than that stands where both ends are moved together."
+        )
+        return Section(f"Lengths, one reader's noise{unit}", columns, rows, (line,))
+
     def bias_table(self) -> Section:
         """Return the biases between readers that are seen, the surest first."""
         seen = [b for b in self.biases if b.p_value is not None and b.p_value < 0.05]
@@ -349,6 +404,8 @@ class PointBounds(Result):
         parts = [self.opening(), self.table()]
         if len(self.landmarks) > 1 or self.ellipses:
             parts.append(self.by_landmark())
+        if self.lengths:
+            parts.append(self.length_table())
         biases = self.bias_table()
         if biases.rows:
             parts.append(biases)

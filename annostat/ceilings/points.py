@@ -16,7 +16,7 @@ have the mean vector of each pair of readers taken out, unless their order means
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,8 @@ from numpy.typing import NDArray
 
 from annostat._version import __version__
 from annostat.arrays import FloatArray
+from annostat.ceilings.keypoints import constants_of, mean_within, ratio, similarity_limit
+from annostat.ceilings.lengths import lengths_of
 from annostat.ceilings.point_checks import (
     bias_check,
     biases_of,
@@ -32,15 +34,15 @@ from annostat.ceilings.point_checks import (
     swaps_of,
 )
 from annostat.ceilings.point_result import ALL, Ellipse, PointBounds, PointLimit
-from annostat.errors import AnnostatError, check_count, check_level, check_number
+from annostat.errors import AnnostatError, check_count, check_level, check_number, option
 from annostat.labels.points import Points
 from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.generators import Rng, seed_of
 from annostat.resampling.intervals import exp, t_interval
-from annostat.resampling.inverted import ratio_limits
 from annostat.resampling.sums import Sums
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check, Provenance
+from annostat.results.text import plain
 
 NICE = (1.0, 2.0, 5.0, 10.0)
 LONE = 1 / 3  # share of the squares that one unit may hold, or FEW of them in all, for an interval
@@ -52,6 +54,8 @@ def point_bounds(
     points: Points,
     *,
     thresholds: Sequence[float] | None = None,
+    oks: float | str | Mapping[str, float] | None = None,
+    lengths: Sequence[tuple[str, str]] = (),
     level: float = 0.95,
     n_resamples: int = 2000,
     rng: Rng = 0,
@@ -65,6 +69,11 @@ def point_bounds(
     thresholds : sequence of float, optional
         Distances, in the unit of the points, within which a point counts as found; three near the
         median distance of two readers by default.
+    oks : float, "coco", or mapping of str to float, optional
+        Constants κ of object keypoint similarity, one for all landmarks or by landmark, for its
+        ceiling; the points need a `scale`.
+    lengths : sequence of pairs of str
+        Pairs of landmarks whose distance is measured: its noise follows.
     level : float
         Level of the intervals.
     n_resamples : int
@@ -75,7 +84,7 @@ def point_bounds(
     -------
     PointBounds
         Floors of mean and RMS radial error and ceilings of success rates, pooled over landmarks
-        and for each; noise ellipses; biases between readers; landmarks that seem swapped.
+        and for each; noise ellipses; biases between readers; landmarks that seem swapped; lengths.
 
     Raises
     ------
@@ -108,6 +117,11 @@ def point_bounds(
     distance = np.sqrt((d**2).sum(axis=3))
     marks = _thresholds(thresholds, distance)
     codes = cluster_codes(readers.cluster)
+    similar = None if oks is None else _similar(readers, oks)
+
+    def of(x: FloatArray, m: Any, r: FloatArray) -> FloatArray:
+        return np.broadcast_to(x, distance.shape)[:, :, m].reshape(r.shape)
+
     limits: list[PointLimit] = []
     for name in (ALL, *readers.landmarks):
         m = slice(None) if name == ALL else readers.landmarks.index(name)
@@ -116,19 +130,21 @@ def point_bounds(
             continue
         limits += _limits(
             r,
-            np.broadcast_to(inflation, distance.shape)[:, :, m].reshape(r.shape),
+            of(inflation, m, r),
             codes,
             name=name,
             marks=marks,
             unit=readers.unit,
+            similar=None if similar is None else of(similar, m, r),
             level=level,
             n_resamples=n_resamples,
             rng=rng,
         )
+    ellipses = tuple(_ellipses(readers, d, inflation))
     biases = () if readers.exchangeable else biases_of(readers, codes)
     return PointBounds(
         tuple(limits),
-        tuple(_ellipses(readers, d, inflation)),
+        ellipses,
         biases,
         swaps,
         readers.unit,
@@ -143,9 +159,22 @@ def point_bounds(
             readers.digest(),
             len(readers.values),
             seed_of(rng),
-            {"level": level, "thresholds": list(marks), "n_resamples": n_resamples},
+            {"level": level, "thresholds": list(marks), "n_resamples": n_resamples}
+            | ({} if oks is None else {"oks": plain(oks)}),
         ),
+        lengths_of(readers, lengths, ellipses, level=level, n_resamples=n_resamples, rng=rng),
     )
+
+
+def _similar(points: Points, oks: Any) -> FloatArray:
+    """Return 2s²κ² of each item and landmark, of shape (n_items, 1, n_landmarks)."""
+    if points.scale is None:
+        raise AnnostatError(
+            "oks needs the size of the object, the root of its area: name its column "
+            f"({option('scale', 'C')})"
+        )
+    constants = constants_of(oks, points.landmarks)
+    return np.asarray(2 * (points.scale[:, None, None] * constants) ** 2)
 
 
 def _centred(each: FloatArray, *, exchangeable: bool) -> tuple[FloatArray, FloatArray]:
@@ -182,11 +211,15 @@ def _limits(
     name: str,
     marks: Sequence[float],
     unit: str,
+    similar: FloatArray | None,
     level: float,
     n_resamples: int,
     rng: Rng,
 ) -> list[PointLimit]:
-    """Return the floors and ceilings of distances r of shape (n_items, n_pairs)."""
+    """Return the floors and ceilings of distances r of shape (n_items, n_pairs).
+
+    `similar`: 2s²κ² of OKS, of the same shape, if that is asked for.
+    """
     there = np.isfinite(r).any(axis=1)
     r, inflation = r[there], inflation[there]
     unit_of = None if codes is None else np.unique(codes[there], return_inverse=True)[1]
@@ -221,7 +254,10 @@ def _limits(
         ),
     ]
     for t in marks:
-        one, two, gauss = (_share(sums, r, t * f, level) for f in (1.0, 2.0, math.sqrt(2)))
+        one, two, gauss = (
+            mean_within(sums, np.where(np.isfinite(r), (r <= t * f).astype(float), np.nan), level)
+            for f in (1.0, 2.0, math.sqrt(2))
+        )
         interval = None
         if one.interval is not None and two.interval is not None:
             high = min(1.0, math.sqrt(two.interval.high))
@@ -232,28 +268,26 @@ def _limits(
                 "success", name, one, one.value, high, gauss.value, interval, threshold=t, unit=unit
             )
         )
+    if similar is not None:
+        found.append(similarity_limit(sums, r**2 / similar[there], name=name, level=level))
     return found
 
 
-def _ratio(t: NDArray[Any]) -> NDArray[Any]:
-    return np.asarray(t[..., 1] / t[..., 0])
-
-
 def _mean(sums: Sums, level: float, unit: str) -> Estimate:
-    value = sums.value(_ratio)
+    value = sums.value(ratio)
     if sums.n_units < 2:
         return Estimate(value, None, None, unit, f"no interval: it takes two {sums.units}")
-    interval = sums.interval(_ratio, method="t", level=level)
+    interval = sums.interval(ratio, method="t", level=level)
     if interval is not None:
         low = max(interval.low, 0.0)
         interval = Interval(low, interval.high, level, interval.method)
     note = "" if interval is not None else "no interval: all items say the same"
-    return Estimate(value, sums.standard_error(_ratio), interval, unit, note)
+    return Estimate(value, sums.standard_error(ratio), interval, unit, note)
 
 
 def _root_mean(sums: Sums, level: float, unit: str, n_resamples: int, rng: Rng) -> Estimate:
     """Return the root of a mean square, with a bootstrap-t interval of its logarithm."""
-    square = sums.value(_ratio)
+    square = sums.value(ratio)
     value = math.sqrt(square)
     if sums.n_units < 2 or not square > 0:
         why = "all distances are 0" if sums.n_units > 1 else f"it takes two {sums.units}"
@@ -263,7 +297,7 @@ def _root_mean(sums: Sums, level: float, unit: str, n_resamples: int, rng: Rng) 
         why = f"one of {sums.n_units} {sums.units} holds {largest:.0%} of the squares"
         return Estimate(value, None, None, unit, f"no interval: {why}")
     found = sums.interval(
-        lambda t: np.asarray(0.5 * np.log(_ratio(t))),
+        lambda t: np.asarray(0.5 * np.log(ratio(t))),
         level=level,
         n_resamples=n_resamples,
         rng=rng,
@@ -271,27 +305,8 @@ def _root_mean(sums: Sums, level: float, unit: str, n_resamples: int, rng: Rng) 
     )
     if found is None:
         return Estimate(value, 0.0, None, unit, "no interval: all items say the same")
-    error = sums.standard_error(_ratio) / (2 * value)
+    error = sums.standard_error(ratio) / (2 * value)
     return Estimate(value, error, found.through(exp), unit)
-
-
-def _share(sums: Any, r: FloatArray, t: float, level: float) -> Estimate:
-    """Return the share of distances up to t, with an interval by inverted tests."""
-    of = sums(np.where(np.isfinite(r), (r <= t).astype(float), np.nan))
-    value = of.value(_ratio)
-    if of.n_units < 2:
-        return Estimate(value, None, None, "", f"no interval: it takes two {of.units}")
-    size = float(of.columns[:, 0].mean())
-    low, high = ratio_limits(
-        of.columns[:, 1],
-        of.columns[:, 0],
-        level=level,
-        pseudo=((0.0, size), (size, size)),
-        top=1.0,
-    )
-    low, high = min(low, value), max(high, value)
-    name = f"inverted test over {of.units}"
-    return Estimate(value, None, Interval(low, high, level, name))
 
 
 def _scaled(interval: Interval | None, low: float, high: float) -> Interval | None:

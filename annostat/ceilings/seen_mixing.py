@@ -19,10 +19,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
-from scipy.optimize import brentq, nnls
+from scipy.optimize import brentq, minimize_scalar, nnls
 
 from annostat.arrays import FloatArray, IntArray
 from annostat.ceilings.certificates import (
@@ -37,7 +37,10 @@ from annostat.resampling.intervals import t_reach
 from annostat.resampling.inverted import evidence, refuted_from
 
 HALF = 0.5  # weight of a pseudo-image with one finding
-MULTIPLIERS = tuple(np.geomspace(0.03, 20, 15).tolist())  # λ
+# λ is p/(1 − p) of the p above which the best detector marks: from nothing but sure findings to
+# all that anybody might mark, however faint.
+MULTIPLIERS = tuple(np.geomspace(2e-4, 2e3, 21).tolist())
+EXACT = 0.02  # of the logarithm of λ
 Gain = Callable[[float, FloatArray], FloatArray]
 
 
@@ -55,6 +58,25 @@ def froc_gain(multiplier: float) -> Gain:
     return gain
 
 
+def least_over_multipliers(of: Callable[[float], float]) -> tuple[float, float]:
+    """Return the least value of a function of λ, and that λ: on a grid, then beside the best one.
+
+    Parameters
+    ----------
+    of : callable
+    """
+    values = [of(x) for x in MULTIPLIERS]
+    i = int(np.argmin(values))
+    sides = MULTIPLIERS[max(i - 1, 0)], MULTIPLIERS[min(i + 1, len(values) - 1)]
+    near = minimize_scalar(
+        lambda u: of(math.exp(u)),
+        bounds=(math.log(sides[0]), math.log(sides[1])),
+        method="bounded",
+        options={"xatol": EXACT},
+    )
+    return min((values[i], MULTIPLIERS[i]), (float(near.fun), math.exp(float(near.x))))
+
+
 def _grid(low: float, n_low: int, n_high: int) -> FloatArray:
     return np.unique(np.r_[np.geomspace(low, 0.05, n_low), np.linspace(0.05, 1, n_high)])
 
@@ -69,16 +91,19 @@ class Seen:
     Attributes
     ----------
     sizes : tuple of int
-        The numbers k of readers that images have.
+        Groups of images, by the number k of readers; with `odds` by which readers saw them.
     counts : tuple of float64 array of shape (n_units, k)
-        For each k: findings that 1, ..., k readers marked, in the unit's images with k readers.
-    images : int64 array of shape (n_units, n_sizes)
-        Images of each unit with k readers.
+        For each group: findings that 1, ..., k readers marked, in the unit's images of the group.
+    images : int64 array of shape (n_units, n_groups)
+        Images of each unit, by group.
+    odds : tuple of float64 array of shape (k,)
+        For each group what its readers' odds of marking are multiplied by; none: they are alike.
     """
 
     sizes: tuple[int, ...]
     counts: tuple[FloatArray, ...]
     images: IntArray
+    odds: tuple[FloatArray, ...] = ()
 
     @property
     def n_units(self) -> int:
@@ -90,13 +115,38 @@ class Seen:
         """Number of findings that somebody marked."""
         return float(sum(c.sum() for c in self.counts))
 
+    def laws(self, p: FloatArray) -> list[FloatArray]:
+        """Return P(x readers of a group mark | p) for x = 1, ..., k, of shape (k, len(p)) each."""
+        if self.odds:
+            return [marked_by(tilted(p, o[:, None])) for o in self.odds]
+        return [binomial(np.arange(1, k + 1), k, p) for k in self.sizes]
+
     def law(self, p: FloatArray) -> FloatArray:
         """Return the cells' probabilities over p, of shape (n_cells, len(p)); weights by images."""
         share = self.images.sum(axis=0) / self.images.sum()
-        blocks = [
-            s * binomial(np.arange(1, k + 1), k, p) for s, k in zip(share, self.sizes, strict=True)
-        ]
-        return np.vstack(blocks) / p
+        return np.vstack([s * law for s, law in zip(share, self.laws(p), strict=True)]) / p
+
+
+def tilted(p: FloatArray, odds: FloatArray | float) -> FloatArray:
+    """Return the probabilities whose odds are those of p, multiplied."""
+    return np.asarray(p * odds / (1 - p + p * odds))
+
+
+def marked_by(each: FloatArray) -> FloatArray:
+    """Return the probabilities that 1, ..., k of k readers mark (Poisson-binomial).
+
+    Parameters
+    ----------
+    each : float64 array of shape (k, n)
+        Probability of each reader.
+    """
+    k, n = each.shape
+    found = np.zeros((k + 1, n))
+    found[0] = 1.0
+    for p in each:
+        found[1:] = found[1:] * (1 - p) + found[:-1] * p
+        found[0] *= 1 - p
+    return found[1:]
 
 
 class SeenMixture:
@@ -105,7 +155,8 @@ class SeenMixture:
     def __init__(self, seen: Seen) -> None:
         self.seen = seen
         self.coarse = seen.law(COARSE)
-        self._by_size: dict[tuple[int, float], Programme] = {}
+        self._coarse, self._fine = seen.laws(COARSE), seen.laws(FINE)
+        self._by_group: dict[tuple[int, float], Programme] = {}
 
     @cached_property
     def fitted(self) -> FloatArray:
@@ -127,10 +178,11 @@ class SeenMixture:
         high : float
             The largest root there can be.
         """
-        ends = [self._end(gain, side, free, high) for side in (-1, 1)]
+        ends = [self.end(gain, side, free, high) for side in (-1, 1)]
         return min(ends), max(ends)
 
-    def _end(self, gain: Gain, side: int, free: float, high: float) -> float:
+    def end(self, gain: Gain, side: int, free: float = 0.0, high: float = 1.0) -> float:
+        """Return the least root (side -1) or the largest (side 1); arguments as of `bracket`."""
         theta = 0.0 if side > 0 else high
         law = Extreme(self.coarse, self.fitted)
         for _ in range(STEPS):
@@ -148,24 +200,9 @@ class SeenMixture:
             theta = new
         return theta
 
-    def limits(
-        self,
-        gain: Gain,
-        level: float,
-        bracket: tuple[float, float],
-        free: float = 0.0,
-        sides: tuple[int, ...] = (-1, 1),
-    ) -> tuple[float, float]:
-        """Return the roots that no test refutes; NaN for a side that is left out."""
-        low, high = bracket
-        return (
-            self._limit(gain, -1, 0.0, low, level, free) if -1 in sides else math.nan,
-            self._limit(gain, 1, 1.0, high, level, free) if 1 in sides else math.nan,
-        )
-
-    def _limit(
-        self, gain: Gain, side: int, far: float, near: float, level: float, free: float
-    ) -> float:
+    def limit(self, gain: Gain, side: int, near: float, level: float, free: float = 0.0) -> float:
+        """Return the first root below (side -1) or above (side 1) `near` that a test refutes."""
+        far = 0.0 if side < 0 else 1.0
         n = self.seen.n_units
         if n < 2:
             return far
@@ -174,9 +211,36 @@ class SeenMixture:
         def excess(theta: float) -> float:
             return self.statistic(gain, theta, side, reach, free) - reach
 
-        for programme in self._by_size.values():
+        for programme in self._by_group.values():
             programme.forget()
         return refuted_from(excess, near, far, step=reach / math.sqrt(n), xtol=NEAR)
+
+    def sensitivity(
+        self, rate: float, level: float
+    ) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Return the bracket and the limits of the best sensitivity.
+
+        Parameters
+        ----------
+        rate : float
+            False positives per image.
+        level : float
+        """
+        n = float(self.seen.images.sum())
+
+        @cache
+        def end(x: float, side: int) -> float:
+            return self.end(froc_gain(x), side, x * rate * n)
+
+        def limit(x: float, side: int) -> float:
+            return self.limit(froc_gain(x), side, end(x, side), level, x * rate * n)
+
+        low = least_over_multipliers(lambda x: end(x, -1))[0]
+        high, tight = least_over_multipliers(lambda x: end(x, 1))
+        # Any multiplier gives an upper limit; the lower one needs the one that gives the least.
+        below = least_over_multipliers(lambda x: limit(x, -1))[0]
+        high = max(low, high)
+        return (low, high), (min(below, low), max(limit(tight, 1), high))
 
     def statistic(
         self, gain: Gain, theta: float, side: int, reach: float, free: float = 0.0
@@ -187,10 +251,11 @@ class SeenMixture:
         value = np.zeros(s.n_units)
         pseudo = []
         start = 0
-        for k, counts, images in zip(s.sizes, s.counts, s.images.T, strict=True):
+        for group, (counts, images) in enumerate(zip(s.counts, s.images.T, strict=True)):
+            k = counts.shape[1]
             h = self.fitted[start : start + k]
             start += k
-            phi = self._dual(k, h, gain, theta, side, reach)
+            phi = self._dual(group, h, gain, theta, side, reach)
             value += counts @ phi - side * each * images
             pseudo.append(phi - side * each)
         extra = np.concatenate(pseudo)
@@ -198,23 +263,25 @@ class SeenMixture:
         return evidence(np.r_[value, extra], weight)
 
     def _dual(
-        self, k: int, h: FloatArray, gain: Gain, theta: float, side: int, reach: float
+        self, group: int, h: FloatArray, gain: Gain, theta: float, side: int, reach: float
     ) -> FloatArray:
         """Return φ(1), ..., φ(k): the best at the fitted counts, certified on the fine grid."""
-        x = np.arange(1, k + 1)
-        found = self._programme(k, h, reach).solve(
+        fine = self._fine[group]
+        k = len(fine)
+        found = self._programme(group, h, reach).solve(
             certificate_costs(-side * gain(theta, COARSE) / COARSE, k)
         )
         phi = np.zeros(k) if found is None else found.multipliers  # any φ may be certified
-        over = (phi @ binomial(x, k, FINE) + side * gain(theta, FINE)) / FINE
-        # Σ_x (x/k) B(x; k, p) = p: this takes the worst violation off for every p.
-        return np.asarray(phi - max(float(over.max()), 0.0) * x / k)
+        # Σ_x (x/k) P(x | p) is the readers' mean p: this takes the worst violation off everywhere.
+        share = np.arange(1, k + 1) / k
+        over = (phi @ fine + side * gain(theta, FINE)) / (share @ fine)
+        return np.asarray(phi - max(float(over.max()), 0.0) * share)
 
-    def _programme(self, k: int, h: FloatArray, reach: float) -> Programme:
-        """Return the programme of k readers; it is kept for the next value of θ."""
-        if (k, reach) not in self._by_size:
+    def _programme(self, group: int, h: FloatArray, reach: float) -> Programme:
+        """Return the programme of a group; it is kept for the next value of θ."""
+        if (group, reach) not in self._by_group:
             share = (h + 1e-9) / (h + 1e-9).sum()
             penalty = PENALTY * reach / math.sqrt(max(self.seen.n_findings, 1.0))
-            law = binomial(np.arange(1, k + 1), k, COARSE) / COARSE
-            self._by_size[k, reach] = certificate_programme(law, share, penalty, centred=False)
-        return self._by_size[k, reach]
+            law = self._coarse[group] / COARSE
+            self._by_group[group, reach] = certificate_programme(law, share, penalty, centred=False)
+        return self._by_group[group, reach]

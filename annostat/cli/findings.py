@@ -69,9 +69,8 @@ def findings(**options: Any) -> None:
         from annostat.truth import score_findings
 
     def compute(name: str, part: Findings) -> Any:
-        if part.models:
-            return score_findings(part, options["match"], level=options["level"])
-        return finding_bounds(part, options["match"], false_positives=rates, level=options["level"])
+        held = score_findings if part.models else finding_bounds
+        return held(part, options["match"], false_positives=rates, level=options["level"])
 
     results = each_stratum(labels.strata().items(), compute, options["by"])
     if options["plot_file"]:

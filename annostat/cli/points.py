@@ -78,6 +78,19 @@ def readers_options(command: Any) -> Any:
     multiple=True,
     help="Distance within which a point counts as found; may be given again.",
 )
+@click.option(
+    "--oks",
+    metavar="K",
+    help="Ceiling of OKS: a constant, 'coco', or name=k,name=k; with --scale.",
+)
+@click.option("--scale", metavar="C", help="Size of the object, √area: a column or a number.")
+@click.option(
+    "--length",
+    "lengths",
+    metavar="A:B",
+    multiple=True,
+    help="Noise of the distance between two landmarks; may be given again.",
+)
 @click.option("--mre", type=float, metavar="X", help="Published mean distance of two readers.")
 @click.option("--sd", type=float, metavar="X", help="SD of that distance.")
 @click.option("--n", type=int, metavar="N", help="Items behind --mre.")
@@ -109,15 +122,16 @@ def points(**options: Any) -> None:
     if labels.models:
         from annostat.truth import score_points
 
+    asked: dict[str, Any] = {
+        "thresholds": options["thresholds"] or None,
+        "oks": constants_of(options["oks"]),
+        "lengths": [ends_of(text) for text in options["lengths"]],
+        "level": options["level"],
+        "rng": options["seed"],
+    }
+
     def compute(name: str, part: Points) -> Any:
-        if part.models:
-            return score_points(part, level=options["level"], rng=options["seed"])
-        return point_bounds(
-            part,
-            thresholds=options["thresholds"] or None,
-            level=options["level"],
-            rng=options["seed"],
-        )
+        return (score_points if part.models else point_bounds)(part, **asked)
 
     results = each_stratum(labels.strata().items(), compute, options["by"])
     if options["plot_file"]:
@@ -145,6 +159,7 @@ def load(options: dict[str, Any]) -> Points:
         coordinates=listed(options["coordinates"]),
         spacing=spacing_of(options["spacing"]),
         size=numbers_of("--size", options["size"]),
+        scale=None if options["scale"] is None else column_or_number(options["scale"]),
         rounds=list(options["rounds"]) or None,
         models=options["models"],
         by=options["by"],
@@ -178,6 +193,30 @@ def draw(results: dict[str, Any], path: str) -> None:
 def listed(text: str | None) -> list[str] | None:
     """Return the names of a list with commas."""
     return [part.strip() for part in text.split(",")] if text else None
+
+
+def constants_of(text: str | None) -> Any:
+    """Return what --oks says: a number, a name, or constants by landmark."""
+    if text is None or "=" not in text:
+        return None if text is None else column_or_number(text)
+    found = {}
+    for part in text.split(","):
+        name, _, number = part.rpartition("=")
+        try:
+            found[name.strip()] = float(number)
+        except ValueError:
+            raise AnnostatError(
+                f"--oks must be a number, 'coco', or such as left=0.1,right=0.1, got {part!r}"
+            ) from None
+    return found
+
+
+def ends_of(text: str) -> tuple[str, str]:
+    """Return the two landmarks of --length."""
+    first, colon, second = (part.strip() for part in text.partition(":"))
+    if not (first and colon and second):
+        raise AnnostatError(f"--length must name two landmarks, such as apex:base, got {text!r}")
+    return first, second
 
 
 def spacing_of(text: str | None) -> Any:

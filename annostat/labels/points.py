@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from annostat.arrays import FloatArray, digest
 from annostat.errors import (
     AnnostatError,
+    check_choice,
     check_column,
-    check_number,
     check_numbers,
     check_squares,
-    option,
     positions_of,
     shown,
 )
@@ -31,8 +30,17 @@ from annostat.labels.long_tables import (
     positions,
     rater_column,
 )
+from annostat.labels.point_columns import (
+    AXES,
+    axes_of,
+    check_inside,
+    scale_of,
+    spacing_columns,
+    spacing_of,
+    told_of,
+)
 from annostat.labels.read import Read
-from annostat.labels.rounds import as_frame
+from annostat.labels.rounds import Rounds, as_frame
 from annostat.labels.vocabulary import LabelSet
 from annostat.results.text import counted
 
@@ -40,7 +48,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LANDMARK_NAMES = ("landmark", "point", "keypoint", "joint", "landmark_id", "point_id")
-AXES = ("x", "y", "z")
 ONE = "point"  # name of the landmark of a table that names none
 
 
@@ -63,6 +70,9 @@ class Points(LabelSet):
     notes : tuple of str
     read : Read or None
         What was read from a table.
+    scale : float64 array of shape (n_items,) or None
+        Size of the object of each item, the root of its area, in `unit`; object keypoint similarity
+        needs it.
 
     Examples
     --------
@@ -81,6 +91,7 @@ class Points(LabelSet):
     exchangeable: bool = False
     notes: tuple[str, ...] = field(default=())
     read: Read | None = field(default=None, repr=False)
+    scale: FloatArray | None = None
 
     def __post_init__(self) -> None:
         values = np.ascontiguousarray(self.values, dtype=np.float64)
@@ -108,6 +119,11 @@ class Points(LabelSet):
             )
         check_squares(float(np.nanmax(np.abs(values), initial=0.0)))
         self._check_about(n)
+        if self.scale is not None:
+            scale = check_numbers("scale", self.scale)
+            if scale.shape != (n,) or not (scale > 0).all():
+                raise AnnostatError(f"scale must be one number above 0 for each of {n} items")
+            object.__setattr__(self, "scale", scale)
 
     @classmethod
     def from_array(
@@ -129,7 +145,7 @@ class Points(LabelSet):
             `rater_1`, ... and `point_1`, ... by default.
         unit : str
         **columns
-            items, cluster, stratum, exchangeable, notes.
+            items, cluster, stratum, exchangeable, notes, scale.
 
         Raises
         ------
@@ -167,6 +183,7 @@ class Points(LabelSet):
         coordinates: Sequence[str] | None = None,
         spacing: float | str | Sequence[float | str] | None = None,
         size: Sequence[float] | None = None,
+        scale: str | float | None = None,
         rounds: Sequence[str] | None = None,
         models: Sequence[str] = (),
         by: str | None = None,
@@ -193,6 +210,8 @@ class Points(LabelSet):
         size : sequence of float, optional
             Size of the images in the unit of the table's coordinates, one number for each axis:
             points outside are refused.
+        scale : str or float, optional
+            Size of the object, the root of its area: a column, or one number, in `unit`.
         rounds, models : sequence of str
             Readers whose points count (all by default), and readers that are models.
         by, cluster : str, optional
@@ -223,7 +242,7 @@ class Points(LabelSet):
         which = item_columns(item, columns)
         who = rater_column(rater, columns)
         what = column_of("landmark", landmark, LANDMARK_NAMES, columns, needed=False)
-        axes = _axes(coordinates, columns)
+        axes = axes_of(coordinates, columns)
         names = as_names(table, which)
         raters = as_labels(table[who], who, names)
         kept, left = chosen_raters(raters, rounds, models)
@@ -241,8 +260,8 @@ class Points(LabelSet):
         )
         xy = np.column_stack([as_numbers(table[c], c, names, missing) for c in axes])
         if size is not None:
-            _inside(xy, axes, size, names)
-        xy = xy * _spacing(table, spacing, len(axes), names)
+            check_inside(xy, axes, size, names)
+        xy = xy * spacing_of(table, spacing, len(axes), names)
         different = np.unique(names.astype(str)).astype(object)
         items = different[canonical_order(different)]
         points = np.unique(marks.astype(str)).astype(object)
@@ -258,7 +277,7 @@ class Points(LabelSet):
                 f"{which[0]} {items[i]!r}, {who} {kept[j]!r}, {points[m]!r}"
             )
         values[place] = xy
-        used = {*which, who, what, *axes, by, cluster, *_named(spacing)}
+        used = {*which, who, what, *axes, by, cluster, *spacing_columns(spacing), scale}
         read = Read(
             source,
             len(items),
@@ -269,7 +288,7 @@ class Points(LabelSet):
             0,
             by or "",
             tuple(c for c in columns if c not in used),
-            notes=(*notes, *_told(points, what, axes, left)),
+            notes=(*notes, *told_of(points, what, axes, left)),
         )
         per = [per_item(table, c, names, items) for c in (cluster, by)]
         if per[0] is not None:
@@ -285,6 +304,7 @@ class Points(LabelSet):
             exchangeable,
             (),
             read,
+            scale_of(table, scale, names, items),
         )
 
     @property
@@ -321,6 +341,7 @@ class Points(LabelSet):
         return replace(
             self,
             values=self.values[rows],
+            scale=None if self.scale is None else self.scale[rows],
             **self._about(rows),
         )
 
@@ -333,6 +354,37 @@ class Points(LabelSet):
         """Return the points of one landmark."""
         m = self.landmarks.index(check_column("landmark", name, self.landmarks))
         return replace(self, values=self.values[:, :, [m]], landmarks=(name,))
+
+    def lengths(self, first: str, second: str) -> Rounds:
+        """Return the distance between two landmarks of each item, as values of the readers.
+
+        Parameters
+        ----------
+        first, second : str
+            Landmarks.
+
+        Examples
+        --------
+        >>> points = Points.from_array([[[[0, 0], [3, 4]], [[0, 0], [0, 6]]]], landmarks=["a", "b"])
+        >>> points.lengths("a", "b").values.tolist()
+        [[5.0, 6.0]]
+        """
+        a, b = (
+            self.landmarks.index(check_choice("length", name, self.landmarks))
+            for name in (first, second)
+        )
+        if a == b:
+            raise AnnostatError(f"a length is between two landmarks, got {first!r} twice")
+        distance = np.sqrt(((self.values[:, :, a] - self.values[:, :, b]) ** 2).sum(axis=2))
+        return Rounds(
+            distance,
+            self.names,
+            self.items,
+            self.cluster,
+            self.stratum,
+            unit=self.unit,
+            exchangeable=self.exchangeable,
+        )
 
     def to_frame(self) -> pd.DataFrame:
         """Return a long table: item, rater, landmark and coordinates, one row for each point."""
@@ -357,7 +409,8 @@ class Points(LabelSet):
     def digest(self) -> str:
         """Return a hash of everything that a result depends on: 16 hexadecimal digits."""
         about = f"{self.values.shape}{self.landmarks}{self.unit}"
-        return digest(about, self.values, *self._about_text())
+        scale = () if self.scale is None else (self.scale,)
+        return digest(about, self.values, *scale, *self._about_text())
 
     def __repr__(self) -> str:
         n, k, m, d = self.values.shape
@@ -365,76 +418,3 @@ class Points(LabelSet):
             f"<Points: {counted(n, 'item')} × {counted(k, 'reader')} ({shown(self.names)}) × "
             f"{counted(m, 'landmark')}, {d} coordinates{' in ' + self.unit if self.unit else ''}>"
         )
-
-
-def _axes(given: Sequence[str] | None, columns: Sequence[str]) -> tuple[str, ...]:
-    """Return the columns of the coordinates."""
-    if given:
-        given = given.split(",") if isinstance(given, str) else given
-        if len(given) > len(AXES):
-            raise AnnostatError(f"coordinates must be one to three columns, got {given!r}")
-        return tuple(check_column("coordinates", c.strip(), columns) for c in given)
-    found = [column_of(a, None, (a, f"{a}_mm", f"{a}_px"), columns, needed=False) for a in AXES]
-    if found[0] is None or found[1] is None:
-        raise AnnostatError(
-            f"which columns are the coordinates? Name them ({option('coordinates', 'x,y')}); "
-            f"columns: {shown(columns, 12)}"
-        )
-    return tuple(c for c in found if c is not None)
-
-
-def _named(spacing: Any) -> tuple[str, ...]:
-    parts = spacing if isinstance(spacing, (list, tuple)) else (spacing,)
-    return tuple(p for p in parts if isinstance(p, str))
-
-
-def _spacing(table: pd.DataFrame, spacing: Any, d: int, names: NDArray[Any]) -> FloatArray:
-    """Return the factor of each coordinate, of shape (n_rows or 1, d or 1)."""
-    if spacing is None:
-        return np.ones((1, 1))
-    parts = list(spacing) if isinstance(spacing, (list, tuple)) else [spacing]
-    if len(parts) not in (1, d):
-        raise AnnostatError(f"spacing must be one number, or one for each of {d} axes, got {parts}")
-    found = []
-    for part in parts:
-        if isinstance(part, str):
-            column = as_numbers(
-                table[check_column("spacing", part, columns_of(table))], part, names
-            )
-            bad = np.flatnonzero(~(column > 0))
-            if bad.size:
-                raise AnnostatError(
-                    f"spacing must be above 0, but is not in {bad.size} rows; first: "
-                    f"{names[bad[0]]!r}: {column[bad[0]]:g}"
-                )
-            found.append(column)
-        else:
-            value = check_number("spacing", part, low=0, open_ends=True)
-            found.append(np.full(len(table), value))
-    return np.column_stack(found)
-
-
-def _inside(xy: FloatArray, axes: Sequence[str], size: Sequence[float], names: Any) -> None:
-    if len(size) != len(axes):
-        raise AnnostatError(f"size must have one number for each of {len(axes)} axes, got {size}")
-    ends = np.array([check_number("size", s, low=0, open_ends=True) for s in size])
-    bad = np.flatnonzero(((xy < 0) | (xy > ends)).any(axis=1))
-    if bad.size:
-        at = ", ".join(f"{c} {v:g}" for c, v in zip(axes, xy[bad[0]], strict=True))
-        raise AnnostatError(
-            f"{counted(bad.size, 'point')} outside the image (size "
-            f"{' × '.join(f'{s:g}' for s in ends)}); first: {names[bad[0]]!r} at {at}: leave "
-            "a cell empty where there is no point"
-        )
-
-
-def _told(
-    points: NDArray[Any], what: str | None, axes: Sequence[str], left: Sequence[str]
-) -> tuple[str, ...]:
-    told = []
-    if what is not None:
-        told.append(f"{counted(len(points), 'landmark')} ({what}: {shown(points, 6)}).")
-    told.append(f"Coordinates: {', '.join(axes)}.")
-    if left:
-        told.append(f"Readers not used: {shown(left, 8)}.")
-    return tuple(told)

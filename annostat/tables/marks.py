@@ -21,6 +21,7 @@ def read_points(
     coordinates: Sequence[str] | None = None,
     spacing: float | str | Sequence[float | str] | None = None,
     size: Sequence[float] | None = None,
+    scale: str | float | None = None,
     rounds: Sequence[str] | None = None,
     models: Sequence[str] = (),
     by: str | None = None,
@@ -35,8 +36,8 @@ def read_points(
     ----------
     source : path or DataFrame
         One row for each point that a reader put.
-    item, rater, landmark, coordinates, spacing, size, rounds, models, by, cluster, missing, unit, \
-exchangeable
+    item, rater, landmark, coordinates, spacing, size, scale, rounds, models, by, cluster, \
+missing, unit, exchangeable
         As in `Points.from_frame`.
 
     Returns
@@ -63,6 +64,7 @@ exchangeable
         "coordinates": coordinates,
         "spacing": spacing,
         "size": size,
+        "scale": scale,
         "rounds": rounds,
         "models": models,
         "by": by,

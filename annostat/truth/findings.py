@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from scipy import special
 
 from annostat._version import __version__
+from annostat.arrays import FloatArray
 from annostat.ceilings.category_result import Ceiling
 from annostat.ceilings.finding_result import FindingBounds
 from annostat.ceilings.findings import FALSE_POSITIVES, finding_bounds
@@ -16,22 +20,55 @@ from annostat.errors import AnnostatError, check_level
 from annostat.labels.findings import Findings
 from annostat.labels.matching import Rule, match_findings
 from annostat.resampling.clusters import cluster_codes
+from annostat.resampling.intervals import t_interval
 from annostat.resampling.inverted import ratio_limits
+from annostat.resampling.multiplicity import holm
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check, Provenance, Result, check_section
 from annostat.results.sections import Section
+from annostat.results.text import format_p
+from annostat.truth.category_result import ScoreDifference
 
 if TYPE_CHECKING:
     import pandas as pd
 
 BELOW, WITHIN = "below the ceiling", "within the range"
 BEYOND, OPEN = "beyond the ceiling", "not resolved"
+MOST_ROWS = 12  # of a table that is shown unasked
 SAID = {
     BELOW: "below the ceiling: a better detector exists",
     WITHIN: "within the range of the best possible detector: these marks show no better one",
     BEYOND: "beyond the ceiling, which no detector reaches by being right: it has seen these marks",
     OPEN: "not resolved: its limits reach into those of the ceiling",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class AgainstReader:
+    """One detector against one reader by name.
+
+    Attributes
+    ----------
+    reader : str
+    f1 : Estimate
+    ceiling : Ceiling
+        Of any detector against that reader.
+    verdict : str
+    """
+
+    reader: str
+    f1: Estimate
+    ceiling: Ceiling
+    verdict: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {
+            "reader": self.reader,
+            "f1": self.f1.to_dict(),
+            "ceiling": self.ceiling.to_dict(),
+            "verdict": self.verdict,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +84,8 @@ class DetectorScore:
         Per image.
     verdict : str
         "below the ceiling", "within the range", "beyond the ceiling" or "not resolved".
+    named : tuple of AgainstReader
+        Against each reader by name; empty where readers are anonymous.
     """
 
     name: str
@@ -54,6 +93,7 @@ class DetectorScore:
     sensitivity: float
     false_positives: float
     verdict: str
+    named: tuple[AgainstReader, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
@@ -63,6 +103,7 @@ class DetectorScore:
             "sensitivity": self.sensitivity,
             "false_positives_per_image": self.false_positives,
             "verdict": self.verdict,
+            "named": [n.to_dict() for n in self.named],
         }
 
 
@@ -75,11 +116,14 @@ class DetectorScores(Result):
     scores : tuple of DetectorScore
     bounds : FindingBounds
     provenance : Provenance
+    comparisons : tuple of ScoreDifference
+        Of F1, of each two detectors on the same images.
     """
 
     scores: tuple[DetectorScore, ...]
     bounds: FindingBounds
     provenance: Provenance
+    comparisons: tuple[ScoreDifference, ...] = ()
 
     @property
     def checks(self) -> tuple[Check, ...]:
@@ -97,6 +141,7 @@ class DetectorScores(Result):
         """Return plain data."""
         return {
             "models": [s.to_dict() for s in self.scores],
+            "comparisons": [c.to_dict() for c in self.comparisons],
             "bounds": self.bounds.to_dict(),
             "checks": [c.to_dict() for c in self.checks],
             "provenance": self.provenance.to_dict(),
@@ -134,15 +179,32 @@ class DetectorScores(Result):
         best = self.bounds.f1
         rows.append(["best possible", f"{best.best()} ({best.limits()})", "", "", ""])
         columns = ("model", "F1", "sensitivity", "false positives per image", "")
-        return [
-            self.opening(),
-            Section(f"Against {self.bounds.reader}", columns, rows),
-            check_section(self.checks, when="all"),
+        parts = [self.opening(), Section(f"Against {self.bounds.reader}", columns, rows)]
+        named = [
+            [s.name, n.reader, n.f1.cell(), f"{n.ceiling.best()} ({n.ceiling.limits()})", n.verdict]
+            for s in self.scores
+            for n in s.named
         ]
+        if named:
+            names = ("model", "reader", "F1", "best possible", "")
+            when = "all" if len(named) > MOST_ROWS else ""
+            parts.append(Section("Against each reader by name", names, named, when=when))
+        if self.comparisons:
+            rows = [
+                [f"{c.first} − {c.second}", c.difference.cell(), format_p(c.p_adjusted)]
+                for c in self.comparisons
+            ]
+            heads = ("models", "difference of F1", "p (Holm)")
+            parts.append(Section("Models against each other, on the same images", heads, rows))
+        return [*parts, check_section(self.checks, when="all")]
 
 
 def score_findings(
-    findings: Findings, match: str | Rule | None = None, *, level: float = 0.95
+    findings: Findings,
+    match: str | Rule | None = None,
+    *,
+    false_positives: Sequence[float] = FALSE_POSITIVES,
+    level: float = 0.95,
 ) -> DetectorScores:
     """Return how detectors do against one reader, beside what the best possible one would.
 
@@ -152,14 +214,17 @@ def score_findings(
         Two or more readers, and models (`read_findings(models=...)`). All marks of a model count:
         cut its scores where it is used.
     match : str or Rule, optional
+    false_positives : sequence of float
         As in `finding_bounds`.
     level : float
 
     Returns
     -------
     DetectorScores
-        A verdict compares limits: a detector is "below the ceiling" only if its whole interval is
-        below that of the ceiling.
+        Each against one reader at random and against each by name, and two detectors against each
+        other on the same images (t of the linearised difference of F1, Holm). A verdict compares
+        limits: a detector is "below the ceiling" only if its whole interval is below that of the
+        ceiling.
 
     Raises
     ------
@@ -183,56 +248,120 @@ def score_findings(
         raise AnnostatError("no model: name the reader that is one (models=['net'])")
     used = findings.take(np.flatnonzero(findings.without_models().saw.sum(axis=1) >= 2))
     people = used.without_models()
-    bounds = finding_bounds(people, match, false_positives=FALSE_POSITIVES, level=level)
+    bounds = finding_bounds(people, match, false_positives=false_positives, level=level)
     rule = Rule.of(match, findings.kind)
-    scores = [_score(used, name, people.names, rule, bounds, level) for name in models]
+    counts = {name: _counts(used, name, people.names, rule) for name in models}
     about = {"match": str(rule), "level": level, "models": list(models)}
-    provenance = Provenance(__version__, used.digest(), len(used.items), None, about)
-    return DetectorScores(tuple(scores), bounds, provenance)
+    return DetectorScores(
+        tuple(_score(name, c, people.names, bounds, level) for name, c in counts.items()),
+        bounds,
+        Provenance(__version__, used.digest(), len(used.items), None, about),
+        tuple(_compared(counts, level)),
+    )
 
 
-def _score(
-    used: Findings,
-    name: str,
-    readers: tuple[str, ...],
-    rule: Rule,
-    bounds: FindingBounds,
-    level: float,
-) -> DetectorScore:
-    """Return the score of one detector: matched with each reader alone, all of them pooled."""
+class _Counts(NamedTuple):
+    """Marks of a detector against each reader, by unit: float64 arrays of shape (n_units, k)."""
+
+    both: FloatArray
+    of_model: FloatArray
+    of_reader: FloatArray
+    images: int  # pairs of an image and a reader who saw it
+    units: str
+
+    @property
+    def top(self) -> FloatArray:
+        """Twice the matched marks: numerator of F1."""
+        return 2 * self.both
+
+    @property
+    def bottom(self) -> FloatArray:
+        """Marks of both: denominator of F1."""
+        return self.of_model + self.of_reader
+
+
+def _counts(used: Findings, name: str, readers: tuple[str, ...], rule: Rule) -> _Counts:
+    """Return the counts of one detector, matched with each reader alone."""
     codes = cluster_codes(used.cluster)
     unit = np.arange(len(used.items)) if codes is None else codes
     n = int(unit.max()) + 1
-    both, of_model, of_reader = np.zeros(n), np.zeros(n), np.zeros(n)
+    found = np.zeros((3, n, len(readers)))
     images = 0
-    for reader in readers:
+    for j, reader in enumerate(readers):
         pair = used.choose([name, reader])
         here = np.flatnonzero(pair.saw.all(axis=1))
         images += len(here)
         pair = pair.take(here)
         z = match_findings(pair, rule)
         at = unit[here][z.image]
-        both += np.bincount(at, z.marked.all(axis=1), n)
-        of_model += np.bincount(at, z.marked[:, 0], n)
-        of_reader += np.bincount(at, z.marked[:, 1], n)
-    top, bottom = 2 * both, of_model + of_reader
-    value = float(top.sum() / bottom.sum()) if bottom.any() else math.nan
-    size = 2.0 * len(readers)
-    interval = None
-    if n > 1 and bottom.any():
-        low, high = ratio_limits(
-            top, bottom, level=level, pseudo=((0.0, size), (size, size)), top=1.0
-        )
-        over = "images" if codes is None else "clusters"
-        interval = Interval(min(low, value), max(high, value), level, f"inverted test over {over}")
-    f1 = Estimate(value, None, interval, "", "" if interval is not None else "no interval")
+        for row, marked in enumerate((z.marked.all(axis=1), z.marked[:, 0], z.marked[:, 1])):
+            found[row, :, j] = np.bincount(at, marked, n)
+    both, of_model, of_reader = found
+    return _Counts(both, of_model, of_reader, images, "images" if codes is None else "clusters")
+
+
+def _score(
+    name: str, counts: _Counts, readers: tuple[str, ...], bounds: FindingBounds, level: float
+) -> DetectorScore:
+    """Return the score of one detector: against one reader at random, all pooled, and each."""
+    f1 = _f1(counts.top.sum(axis=1), counts.bottom.sum(axis=1), len(readers), counts.units, level)
+    ceilings = {c.name: c for c in bounds.named}
+    named = []
+    for j, reader in enumerate(readers):
+        one = _f1(counts.top[:, j], counts.bottom[:, j], 1, counts.units, level)
+        if reader in ceilings:
+            ceiling = ceilings[reader].ceiling
+            named.append(AgainstReader(reader, one, ceiling, verdict_of(one, ceiling)))
+    wrong = float((counts.of_model - counts.both).sum())
     return DetectorScore(
         name,
         f1,
-        float(both.sum() / max(of_reader.sum(), 1)),
-        float((of_model - both).sum() / max(images, 1)),
+        float(counts.both.sum() / max(counts.of_reader.sum(), 1)),
+        wrong / max(counts.images, 1),
         verdict_of(f1, bounds.f1),
+        tuple(named),
     )
+
+
+def _f1(top: FloatArray, bottom: FloatArray, k: int, units: str, level: float) -> Estimate:
+    """Return F1 from its parts by unit, against k readers."""
+    if not bottom.any():
+        return Estimate(math.nan, None, None, "", "no interval: nothing is marked")
+    value = float(top.sum() / bottom.sum())
+    if len(top) < 2:
+        return Estimate(value, None, None, "", "no interval: it takes two images or patients")
+    size = 2.0 * k
+    low, high = ratio_limits(top, bottom, level=level, pseudo=((0.0, size), (size, size)), top=1.0)
+    method = f"inverted test over {units}"
+    interval = Interval(float(min(low, value)), float(max(high, value)), level, method)
+    return Estimate(value, None, interval)
+
+
+def _compared(counts: dict[str, _Counts], level: float) -> list[ScoreDifference]:
+    """Return the differences of F1 of all pairs of detectors, on the same images.
+
+    The t interval of the linearised difference, units are independent: each is
+    (2·matched − F1·marks) of the one over its mean number of marks, less that of the other.
+    """
+    values, pulls = {}, {}
+    for name, c in counts.items():
+        top, bottom = c.top.sum(axis=1), c.bottom.sum(axis=1)
+        values[name] = float(top.sum() / bottom.sum()) if bottom.any() else math.nan
+        pulls[name] = (top - values[name] * bottom) / bottom.mean() if bottom.any() else top
+    found: list[tuple[str, str, Estimate, float | None]] = []
+    for first, second in itertools.combinations(counts, 2):
+        d, gap = pulls[first] - pulls[second], values[first] - values[second]
+        n = len(d)
+        error = float(d.std(ddof=1) / math.sqrt(n)) if n > 1 else 0.0
+        if not error > 0 or math.isnan(gap):
+            note = "no interval: they never differ" if n > 1 else "no interval: one image"
+            found.append((first, second, Estimate(gap, note=note), None))
+            continue
+        p = 2 * float(special.stdtr(n - 1, -abs(gap) / error))
+        interval = t_interval(gap, error, n - 1, level, f"t, linearised, over {c.units}")
+        found.append((first, second, Estimate(gap, error, interval), p))
+    adjusted = holm([p for *_, p in found])
+    return [ScoreDifference(*pair, q) for pair, q in zip(found, adjusted, strict=True)]
 
 
 def verdict_of(f1: Estimate, ceiling: Ceiling) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -144,6 +144,9 @@ def score_points(
     models: Mapping[str, Any] | None = None,
     *,
     margin: float | None = None,
+    thresholds: Sequence[float] | None = None,
+    oks: float | str | Mapping[str, float] | None = None,
+    lengths: Sequence[tuple[str, str]] = (),
     level: float = 0.95,
     n_resamples: int = 2000,
     rng: Rng = 0,
@@ -158,7 +161,7 @@ def score_points(
         Or (n_items, d) for one landmark, in the unit of the points; NaN where a model has none.
     margin : float, optional
         An error against the truth that counts as none.
-    level, n_resamples, rng
+    thresholds, oks, lengths, level, n_resamples, rng
         As in `point_bounds`.
 
     Returns
@@ -196,7 +199,15 @@ def score_points(
         given[str(name)] = x
     if not given:
         raise AnnostatError("no model: give its points, or name the reader that is one")
-    bounds = point_bounds(readers, level=level, n_resamples=n_resamples, rng=rng)
+    bounds = point_bounds(
+        readers,
+        thresholds=thresholds,
+        oks=oks,
+        lengths=lengths,
+        level=level,
+        n_resamples=n_resamples,
+        rng=rng,
+    )
     labels = _labels(readers)
     codes = cluster_codes(readers.cluster)
     scores = []
