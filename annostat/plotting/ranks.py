@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_ranks"]
 
-LONGEST = 18  # characters of a name
+LONGEST = 20  # characters of a name
 BESIDE = 1.02  # of the width of the axes: where letters stand
 
 
@@ -89,6 +89,6 @@ def plot_ranks(
 
 
 def shortened(name: str) -> str:
-    """Return a name of at most 18 characters, long ones without their middle."""
+    """Return a name of at most 20 characters, long ones without their middle."""
     half = LONGEST // 2
     return name if len(name) <= LONGEST else f"{name[: half - 1]}…{name[-half:]}"
