@@ -122,6 +122,7 @@ def test_simulated_tables_are_current(monkeypatch):
         "picks": make.picks(),
         "ef": make.ejection_fractions(),
         "errors": make.errors().drop(columns="swapped"),
+        "teams": make.teams(),
     }
     for name, table in tables.items():
         kept = pd.read_csv(ROOT / "docs" / "data" / f"{name}.csv")

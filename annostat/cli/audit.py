@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from annostat.cli.common import TYPED, Command, add, json_option, progress_bar, publish
+from annostat.cli.shares import SHARE
 from annostat.errors import AnnostatError, printable
 
 
@@ -69,7 +70,11 @@ def audit_options(command: Any) -> Any:
             "on; FOLDER.audit.jsonl here by default.",
         ),
         click.option(
-            "--level", type=float, default=0.95, show_default=True, help="Level of confidence."
+            "--level",
+            type=SHARE,
+            default=0.95,
+            show_default=True,
+            help="Level of confidence.",
         ),
         click.option(
             "--n-jobs", type=int, default=-1, show_default=True, help="Processes; -1 for all cores."

@@ -19,6 +19,7 @@ from annostat.cli.common import (
     progress_bar,
     without,
 )
+from annostat.cli.shares import SHARE
 from annostat.errors import AnnostatError, check_column, option
 
 if TYPE_CHECKING:
@@ -51,8 +52,8 @@ def category_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="Annotators whose majority is a test label (categories).",
         ),
         click.option("--kappa", type=float, metavar="X", help="Published κ, instead of ROUNDS."),
-        click.option("--f1", type=float, metavar="X", help="Published F1 of two annotators."),
-        click.option("--agreement", type=float, metavar="X", help="Published share of agreement."),
+        click.option("--f1", type=SHARE, metavar="X", help="Published F1 of two annotators."),
+        click.option("--agreement", type=SHARE, metavar="X", help="Published share of agreement."),
         click.option(
             "--classes",
             "n_classes",
@@ -63,7 +64,7 @@ def category_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="Classes behind a published agreement.",
         ),
         click.option(
-            "--prevalence", type=float, metavar="X", help="Share of the positive class, published."
+            "--prevalence", type=SHARE, metavar="X", help="Share of the positive class, published."
         ),
     )
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from annostat.cli.shares import SHARE
 from annostat.errors import UNPRINTABLE, AnnostatError, shown
 from annostat.results.markup import FORMS
 from annostat.results.text import HELD, hang
@@ -179,7 +180,11 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return add(
         command,
         click.option(
-            "--level", type=float, default=0.95, show_default=True, help="Level of confidence."
+            "--level",
+            type=SHARE,
+            default=0.95,
+            show_default=True,
+            help="Level of confidence.",
         ),
         click.option(
             "--seed",

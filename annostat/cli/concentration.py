@@ -24,6 +24,7 @@ from annostat.cli.common import (
     run_options,
     screen_options,
 )
+from annostat.cli.shares import SHARE
 from annostat.errors import AnnostatError, check_column, option
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ def concentration_options(command: Any) -> Any:
         ),
         click.option(
             "--top",
+            type=SHARE,
             default="15%",
             show_default=True,
             metavar="P",
@@ -202,7 +204,7 @@ def concentration(**options: Any) -> None:
         "loss": options["loss"],
         "noise": noise_of(options["noise"]),
         "rounds": rounds,
-        "top": fraction(options["top"]),
+        "top": options["top"],
         "weights": number[options["weights"]] if options["weights"] else None,
         "cluster": table[options["cluster"]].to_numpy() if options["cluster"] else None,
         "items": items,
@@ -254,7 +256,7 @@ def of_categories(options: dict[str, Any]) -> None:
     result = category_concentration(
         base.of_annotators(),
         predictions,
-        top=fraction(options["top"]),
+        top=options["top"],
         name=models[0] if models else "",
         level=options["level"],
         n_resamples=options["resamples"] or 499,
@@ -382,17 +384,6 @@ def numbers(table: pd.DataFrame, column: str, missing: tuple[str, ...] = ()) -> 
     from annostat.labels.columns import RowNames, as_numbers
 
     return as_numbers(table[column], column, RowNames(np.arange(len(table))), missing)
-
-
-def fraction(text: str) -> float:
-    """Return a fraction from "15%" or "0.15"."""
-    try:
-        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    except ValueError:
-        value = -1.0
-    if not 0 < value < 1:
-        raise AnnostatError(f"--top must be a part of the items, such as 15% or 0.15, got {text!r}")
-    return value
 
 
 def noise_of(text: str | None) -> Any:

@@ -31,6 +31,7 @@ from annostat.cli.marks import EXAMPLES as MARKS
 from annostat.cli.marks import kind_of_marks, mark_options, of_marks, refuse_others
 from annostat.cli.masks import named_model, numbers, patients_of
 from annostat.cli.score import labels_and_models, strata_of
+from annostat.cli.shares import MARGIN, PERCENTAGE
 from annostat.errors import AnnostatError
 
 if TYPE_CHECKING:
@@ -123,13 +124,13 @@ def mask_options(command: Any) -> Any:
 @click.option("--than", type=float, metavar="X", help="With --distance further: further than X.")
 @click.option(
     "--margin",
-    type=float,
+    type=MARGIN,
     metavar="X",
     help="Change that counts as none, in the unit of the distance; a share for differ and masks.",
 )
 @click.option(
     "--margin-percent",
-    type=float,
+    type=PERCENTAGE,
     metavar="P",
     help="The same in per cent of what two readers differ by.",
 )

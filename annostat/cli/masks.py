@@ -15,6 +15,7 @@ from annostat.cli.common import (
     run_options,
     screen_options,
 )
+from annostat.cli.shares import NUMBER_OR_SHARE
 from annostat.errors import AnnostatError
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def mask_options(command: Any) -> Any:
         ),
         click.option(
             "--threshold",
-            type=float,
+            type=NUMBER_OR_SHARE,
             metavar="X",
             help="A soft mask is in where its number is at least X. [default: one half]",
         ),

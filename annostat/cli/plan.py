@@ -20,6 +20,7 @@ from annostat.cli.common import (
     run_options,
     table_options,
 )
+from annostat.cli.shares import NUMBER_OR_SHARE, SHARE
 from annostat.errors import AnnostatError
 
 
@@ -36,7 +37,7 @@ from annostat.errors import AnnostatError
 )
 @click.option(
     "--half-width",
-    type=float,
+    type=NUMBER_OR_SHARE,
     metavar="X",
     help="Wanted half-width of the interval of the mae, relative to the mae; of categories and of "
     "the ceiling of Dice as it is. [default: 0.05; 0.01 for masks]",
@@ -45,7 +46,7 @@ from annostat.errors import AnnostatError
 @click.option("--mae", type=float, metavar="X", help="E|X| of that law, in frames.")
 @click.option(
     "--abandonment-rate",
-    type=float,
+    type=SHARE,
     default=0.0,
     show_default=True,
     help="Rate of abandonment of that law.",
@@ -84,7 +85,7 @@ from annostat.errors import AnnostatError
 )
 @click.option(
     "--learned",
-    type=float,
+    type=SHARE,
     default=0.0,
     metavar="S",
     help="Verdict below the floor: share of the labels' noise that the model has learned.",
@@ -92,7 +93,7 @@ from annostat.errors import AnnostatError
 @click.option("--change", type=float, metavar="X", help="γ that is presumed. [default: pilot's]")
 @click.option("--plot", "plot_file", metavar="FILE", help="Width, or power, against items.")
 @click.option(
-    "--power", type=float, default=0.8, show_default=True, help="Wanted chance of the claim."
+    "--power", type=SHARE, default=0.8, show_default=True, help="Wanted chance of the claim."
 )
 def plan(**options: Any) -> None:
     """Say how many annotations a wanted width or a wanted claim needs.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from annostat.cli.common import Command, add, json_option, of_strata, publish, screen_options
+from annostat.cli.shares import NUMBER_OR_SHARE, SHARE
 from annostat.errors import AnnostatError
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def scaling_options(command: Any) -> Any:
         click.option("--floor", type=float, metavar="X", help="Known floor of the loss."),
         click.option(
             "--ceiling",
-            type=float,
+            type=NUMBER_OR_SHARE,
             metavar="X",
             help="Known ceiling of the score: a floor of 1 − X.",
         ),
@@ -75,7 +76,11 @@ def scaling_options(command: Any) -> Any:
             help="Predict the loss at this size, beyond the data too.",
         ),
         click.option(
-            "--level", type=float, default=0.95, show_default=True, help="Level of confidence."
+            "--level",
+            type=SHARE,
+            default=0.95,
+            show_default=True,
+            help="Level of confidence.",
         ),
         click.option("--plot", "plot_file", metavar="FILE", help="Draw the laws (png, svg, pdf)."),
         json_option,

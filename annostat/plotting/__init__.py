@@ -21,6 +21,7 @@ from annostat.plotting.noise import plot_differences, plot_noise, plot_noise_law
 from annostat.plotting.plans import plot_verdict_plan
 from annostat.plotting.points import plot_ellipses, plot_success
 from annostat.plotting.profile import plot_profile
+from annostat.plotting.ranks import plot_ranks
 from annostat.plotting.scaling import plot_scaling
 from annostat.plotting.truth import plot_rmse_floor, plot_scores
 from annostat.plotting.values import plot_bounds
@@ -53,6 +54,7 @@ __all__ = [
     "plot_noise_law",
     "plot_profile",
     "plot_quality",
+    "plot_ranks",
     "plot_reliability",
     "plot_rmse_floor",
     "plot_scaling",

@@ -40,11 +40,12 @@ from annostat.plotting.noise import plot_noise
 from annostat.plotting.plans import plot_verdict_plan
 from annostat.plotting.points import plot_success
 from annostat.plotting.profile import plot_profile
+from annostat.plotting.ranks import plot_ranks
 from annostat.plotting.scaling import plot_scaling
 from annostat.plotting.truth import plot_scores
 from annostat.plotting.values import plot_bounds
 from annostat.scaling import ScalingComparison
-from annostat.truth import MaskComparison, Scores, VerdictPlan
+from annostat.truth import MaskComparison, Ranking, Scores, VerdictPlan
 from annostat.truth.category_calibration import CategoryCalibration
 from annostat.truth.category_result import CategoryScores
 
@@ -67,6 +68,7 @@ PANEL: dict[type, tuple[Callable[..., Any], tuple[float, float]]] = {
     MeanLimits: (plot_deviations, (5.2, 3.9)),
     PointBounds: (plot_success, (6.4, 4.0)),
     FindingBounds: (plot_findings, (6.4, 4.0)),
+    Ranking: (plot_ranks, (4.8, 4.4)),
     PrecisionProfile: (plot_profile, (5.2, 3.9)),
     ScalingComparison: (plot_scaling, (7.5, 5.0)),
     VerdictPlan: (plot_verdict_plan, (5.2, 3.9)),

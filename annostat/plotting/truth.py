@@ -9,6 +9,7 @@ import numpy as np
 from annostat.errors import printable
 from annostat.plotting.agreement import plot_bland_altman
 from annostat.plotting.figures import COLOURS, axes_of, spelt_out
+from annostat.plotting.ranks import plot_ranks, shortened
 from annostat.results.text import percent
 
 if TYPE_CHECKING:
@@ -23,7 +24,9 @@ PANELS = 3  # Bland–Altman panels of one figure
 
 
 def plot_scores(result: Scores, *, height: float = 4.2) -> Figure:
-    """Draw each model against the labels (the first three), and all of them beside the floor.
+    """Draw each of up to three models against the labels, and all of them beside the floor.
+
+    More models are drawn beside the floor and by their ranks only.
 
     Parameters
     ----------
@@ -37,6 +40,13 @@ def plot_scores(result: Scores, *, height: float = 4.2) -> Figure:
     """
     from matplotlib.figure import Figure as NewFigure
 
+    if len(result.models) > PANELS and result.ranking.models:
+        tall = max(height, 0.28 * len(result.models) + 1.2)
+        figure = NewFigure(figsize=(2.6 * height, tall), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        plot_rmse_floor(result, ax=left)
+        plot_ranks(result, ax=right)
+        return figure
     drawn = [(m.name, m.agreement) for m in result.models if m.agreement is not None][:PANELS]
     count = len(drawn) + 1
     figure = NewFigure(figsize=(1.15 * height * count + 0.6, height), layout="constrained")
@@ -51,17 +61,23 @@ def plot_scores(result: Scores, *, height: float = 4.2) -> Figure:
 
 
 def plot_rmse_floor(result: Scores, *, ax: Axes | None = None) -> Axes:
-    """Draw each model's RMSE against one label, its error against the truth, and the floor."""
+    """Draw each model's RMSE against one label, its error against the truth, and the floor.
+
+    The model nearest to the truth is on top.
+    """
     ax = axes_of(ax)
     floor = result.floors["rmse_floor"]
     level = result.models[0].verdict.level
     if floor.interval is not None:
-        ax.axvspan(floor.interval.low, floor.interval.high, color="0.85", lw=0, zorder=0)
-    ax.axvline(floor.value, color="0.4", lw=1.2, ls="--", zorder=1, label=f"floor {floor.short()}")
-    rows = np.arange(len(result.models))
+        low, high = floor.interval.low, floor.interval.high
+        ax.axvspan(low, high, color=COLOURS[1], alpha=0.15, lw=0, zorder=0)
+    ax.axvline(floor.value, color=COLOURS[1], lw=1.2, zorder=1, label=f"floor {floor.short()}")
+    order = {m.name: i for i, m in enumerate(result.ranking.models)}
+    models = sorted(result.models, key=lambda m: order.get(m.name, len(order)))
+    rows = np.arange(len(models))
     series = (
-        ("against one label", [m.rmse for m in result.models], -0.12, "o", COLOURS[0]),
-        ("against the truth", [m.true_rmse for m in result.models], 0.12, "s", COLOURS[1]),
+        ("against one label", [m.rmse for m in models], -0.12, "o", "#4D4D4D"),
+        ("against the truth", [m.true_rmse for m in models], 0.12, "s", COLOURS[0]),
     )
     for label, estimates, shift, marker, colour in series:
         for row, e in zip(rows, estimates, strict=True):
@@ -69,7 +85,7 @@ def plot_rmse_floor(result: Scores, *, ax: Axes | None = None) -> Axes:
                 ax.plot([e.interval.low, e.interval.high], [row + shift] * 2, color=colour, lw=2)
         values = [e.value for e in estimates]
         ax.plot(values, rows + shift, marker, color=colour, ms=6, ls="", label=label, zorder=3)
-    for row, m in zip(rows, result.models, strict=True):
+    for row, m in zip(rows, models, strict=True):
         if np.isnan(m.true_rmse.value):
             ax.annotate(
                 m.verdict.name,
@@ -79,9 +95,9 @@ def plot_rmse_floor(result: Scores, *, ax: Axes | None = None) -> Axes:
                 textcoords="offset points",
                 va="center",
                 fontsize=8,
-                color=COLOURS[1],
+                color=COLOURS[0],
             )
-    ax.set_yticks(rows, [printable(m.name) for m in result.models])
+    ax.set_yticks(rows, [shortened(printable(m.name)) for m in models])
     ax.set_ylim(len(rows) - 0.5, -0.5)
     ax.set_xlim(0, None)
     unit = f" ({result.rounds.unit})" if result.rounds.unit else ""

@@ -8,6 +8,7 @@ import annostat.report.interchange
 import annostat.report.masks
 import annostat.report.models
 import annostat.report.points
+import annostat.report.selftest
 import annostat.report.values  # noqa: F401 (they register their chapters)
 from annostat.report.page import make_report, write_report
 from annostat.report.parts import Part, Picture, part_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from annostat.ceilings.category_result import CategoryBounds
 from annostat.report.parts import Part, Picture, part_of
-from annostat.truth.category_result import CategoryScores
+from annostat.truth.category_result import FEW, CategoryScores
 
 
 @part_of.register
@@ -44,7 +44,7 @@ def _bounds(result: CategoryBounds) -> Part:
 
 @part_of.register
 def _scores(result: CategoryScores) -> Part:
-    from annostat.plotting import plot_category_scores, plot_reliability
+    from annostat.plotting import plot_category_scores, plot_ranks, plot_reliability
 
     key = result.metric
     pictures = [
@@ -55,6 +55,15 @@ def _scores(result: CategoryScores) -> Part:
             caption="Scores of the models against one annotator, and the best that is possible.",
         )
     ]
+    if len(result.models) > FEW:
+        ranks = Picture.of(
+            plot_ranks,
+            result,
+            alt=result.ranking.answer(),
+            caption="The ranks that each model may have; models that share a letter cannot be told "
+            "apart.",
+        )
+        pictures.append(ranks)
     if any(m.calibration for m in result.models):
         pictures.append(
             Picture.of(

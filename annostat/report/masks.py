@@ -9,10 +9,21 @@ from annostat.truth import MaskComparison
 
 @part_of.register
 def _masks(result: MaskComparison) -> Part:
-    from annostat.plotting import plot_disputed, plot_ladder
+    from annostat.plotting import plot_disputed, plot_ladder, plot_ranks
 
     first = next(iter(result.ceilings.values()))
+    ranked = []
+    if len(result.ranking().models) > 1:
+        picture = Picture.of(
+            plot_ranks,
+            result,
+            alt=result.ranking().answer(),
+            caption="The ranks that each model may have; models that share a letter cannot be told "
+            "apart.",
+        )
+        ranked.append(picture)
     pictures = (
+        *ranked,
         Picture.of(
             plot_ladder,
             result,

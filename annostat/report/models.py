@@ -5,11 +5,12 @@ from __future__ import annotations
 from annostat.report.parts import WORST, Part, Picture, part_of
 from annostat.results.sections import Section
 from annostat.truth import Scores
+from annostat.truth.words import FEW
 
 
 @part_of.register
 def _scores(result: Scores) -> Part:
-    from annostat.plotting import plot_bland_altman, plot_rmse_floor
+    from annostat.plotting import plot_bland_altman, plot_ranks, plot_rmse_floor
 
     unit = result.rounds.unit
     pictures = [
@@ -21,6 +22,16 @@ def _scores(result: Scores) -> Part:
             caption="Models beside the floor: nobody's error against one label is less.",
         )
     ]
+    if len(result.models) > FEW:
+        pictures.append(
+            Picture.of(
+                plot_ranks,
+                result,
+                alt=result.ranking.answer(),
+                caption="The ranks that each model may have; models that share a letter cannot be "
+                "told apart.",
+            )
+        )
     for model in result.models:
         if model.agreement is not None:
             limits = f"{model.agreement.lower.short()} to {model.agreement.upper.short()}"

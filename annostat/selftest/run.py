@@ -14,6 +14,7 @@ from annostat.results.result import Provenance
 from annostat.selftest.certified import CERTIFIED, DIGITS, values
 from annostat.selftest.coverage import coverage
 from annostat.selftest.published import published
+from annostat.selftest.reference import line, picks
 from annostat.selftest.result import Row, SelfTest, check_of
 
 NIST = "NIST StRD, one-way analysis of variance"
@@ -60,10 +61,11 @@ def selftest(*, n_sets: int = 200, seed: int = 0) -> SelfTest:
 
     Notes
     -----
-    Certified values: NIST's Statistical Reference Datasets, one-way analysis of variance, with
-    the digits reached (log relative error, McCullough 1998). Published numbers must agree to the
-    last printed digit. The number of intervals that hold the truth must lie in the binomial
-    range outside which one sound program in 5,000 is.
+    Certified values: NIST's Statistical Reference Datasets, one-way analysis of variance and a
+    straight line, with the digits reached (log relative error, McCullough 1998). Published numbers
+    and a fit of picks by a second program must agree to the last printed digit. The number of
+    intervals that hold the truth must lie in the binomial range outside which one sound program in
+    5,000 is.
 
     Examples
     --------
@@ -73,7 +75,8 @@ def selftest(*, n_sets: int = 200, seed: int = 0) -> SelfTest:
     """
     if n_sets < 0:
         raise AnnostatError(f"n_sets must be 0 or more simulated studies, got {n_sets}")
-    rows = (*certified(), *published(), *(coverage(n_sets, seed) if n_sets else ()))
+    known = (*certified(), *line(), *published(), *picks())
+    rows = (*known, *(coverage(n_sets, seed) if n_sets else ()))
     machine = {
         "annostat": __version__,
         "Python": platform.python_version(),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from annostat.truth.planning import PlannedVerdict, VerdictPlan, plan_verdict
     from annostat.truth.points import PointScores, score_points
     from annostat.truth.products import Labels, cross_products, half_products
+    from annostat.truth.ranking import Ranked, Ranking, rank_models
     from annostat.truth.result import Leakage, ModelScore, Scores
     from annostat.truth.score import score_models
     from annostat.truth.trained import TrainedOnOne, trained_on_one
@@ -47,6 +48,8 @@ __all__ = [
     "ModelScore",
     "PlannedVerdict",
     "PointScores",
+    "Ranked",
+    "Ranking",
     "Scores",
     "TrainedOnOne",
     "TripleCollocation",
@@ -65,6 +68,7 @@ __all__ = [
     "judge",
     "mean_estimate",
     "plan_verdict",
+    "rank_models",
     "score_categories",
     "score_findings",
     "score_models",
@@ -93,6 +97,8 @@ __getattr__, __dir__ = attach(
         "OPEN": "annostat.truth.verdicts",
         "PlannedVerdict": "annostat.truth.planning",
         "PointScores": "annostat.truth.points",
+        "Ranked": "annostat.truth.ranking",
+        "Ranking": "annostat.truth.ranking",
         "Scores": "annostat.truth.result",
         "TWO": "annostat.truth.verdicts",
         "TrainedOnOne": "annostat.truth.trained",
@@ -112,6 +118,7 @@ __getattr__, __dir__ = attach(
         "judge": "annostat.truth.verdicts",
         "mean_estimate": "annostat.truth.means",
         "plan_verdict": "annostat.truth.planning",
+        "rank_models": "annostat.truth.ranking",
         "score_categories": "annostat.truth.categories",
         "score_findings": "annostat.truth.findings",
         "score_models": "annostat.truth.score",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,7 +21,6 @@ from annostat.labels.categories import MISSING, Categories, label_text
 from annostat.resampling.generators import Rng, seed_of
 from annostat.resampling.intervals import t_interval, t_reach
 from annostat.resampling.inverted import ratio_of
-from annostat.resampling.multiplicity import holm
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check, Provenance
 from annostat.truth.category_calibration import CategoryCalibration, calibrated
@@ -36,6 +34,7 @@ from annostat.truth.category_result import (
     CategoryScores,
     ScoreDifference,
 )
+from annostat.truth.comparison import paired_differences
 
 ALPHA = 0.05
 MOST_SHOWN = 12  # classes whose calibration is listed
@@ -93,6 +92,7 @@ def score_categories(
     positive: Sequence[object] | object | None = None,
     metric: str | None = None,
     level: float = 0.95,
+    n_resamples: int = 2000,
     rng: Rng = 0,
 ) -> CategoryScores:
     """Score models against labels that are categories, and say whether a better model exists.
@@ -112,6 +112,8 @@ def score_categories(
     metric : {"f1", "accuracy", "kappa"}, optional
         Metric of the verdicts; F1 of two classes, else accuracy.
     level : float
+    n_resamples : int
+        Of the comparisons of models.
     rng : None, int or Generator
 
     Returns
@@ -188,14 +190,14 @@ def score_categories(
         tuple(found),
         chosen,
         bounds,
-        tuple(_compared(answers, chosen, level)),
+        tuple(_compared(answers, chosen, level, n_resamples, rng)),
         (*checks, *bounds.checks, *_unanswered(answers), *_own_classes(answers)),
         Provenance(
             __version__,
             used.digest(),
             len(used.codes),
             seed_of(rng),
-            {"metric": chosen, "level": level},
+            {"metric": chosen, "level": level, "n_resamples": n_resamples},
         ),
     )
 
@@ -304,30 +306,38 @@ def _copy_of(labels: Categories, answer: _Answers) -> str:
     return ""
 
 
-def _compared(answers: dict[str, _Answers], metric: str, level: float) -> list[ScoreDifference]:
+def _compared(
+    answers: dict[str, _Answers], metric: str, level: float, n_resamples: int, rng: Rng
+) -> list[ScoreDifference]:
     """Return the differences of all pairs of models, on the same items."""
-    found: list[tuple[str, str, Estimate, float | None]] = []
-    influence = {}
-    value = {}
-    for name, answer in answers.items():
-        o, e, _ = answer.ratio(metric)
-        u = float(o.sum() / e.sum()) if e.sum() > 0 else math.nan
-        value[name] = 1 - u
-        influence[name] = -(o - u * e) / e.mean()
-    for first, second in itertools.combinations(answers, 2):
-        d = influence[first] - influence[second]
-        gap, n = value[first] - value[second], len(d)
-        error = float(d.std(ddof=1) / math.sqrt(n)) if n > 1 else 0.0
-        if not error > 0 or math.isnan(gap):
-            found.append(
-                (first, second, Estimate(gap, note="no interval: they never differ"), None)
-            )
+    values = {name: ratio_and_pull(answer, metric) for name, answer in answers.items()}
+    pairs = paired_differences(
+        {name: value + pull for name, (value, pull) in values.items()},
+        level=level,
+        n_resamples=n_resamples,
+        rng=rng,
+    )
+    found = []
+    for d in pairs:
+        gap, n = values[d.first][0] - values[d.second][0], len(values[d.first][1])
+        error = d.difference.standard_uncertainty
+        if not error or math.isnan(gap):
+            none = Estimate(gap, note="no interval: they never differ")
+            found.append(ScoreDifference(d.first, d.second, none, None, None))
             continue
         p = 2 * float(special.stdtr(n - 1, -abs(gap) / error))
         interval = t_interval(gap, error, n - 1, level, "t, linearised")
-        found.append((first, second, Estimate(gap, error, interval), p))
-    adjusted = holm([p for *_, p in found])
-    return [ScoreDifference(*pair, q) for pair, q in zip(found, adjusted, strict=True)]
+        together = None if d.p_adjusted is None else max(d.p_adjusted, p)
+        estimate = Estimate(gap, error, interval)
+        found.append(ScoreDifference(d.first, d.second, estimate, p, together))
+    return found
+
+
+def ratio_and_pull(answer: _Answers, metric: str) -> tuple[float, FloatArray]:
+    """Return a score and what each unit adds to it, linearised; the sum of these is 0."""
+    o, e, _ = answer.ratio(metric)
+    u = float(o.sum() / e.sum()) if e.sum() > 0 else math.nan
+    return 1 - u, -(o - u * e) / e.mean()
 
 
 def _unanswered(answers: dict[str, _Answers]) -> list[Check]:

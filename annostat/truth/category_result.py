@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from annostat.ceilings.category_result import CategoryBounds
+from annostat.errors import shown
 from annostat.results.estimates import Estimate
 from annostat.results.result import Check, Provenance, Result, check_section
 from annostat.results.sections import Section
 from annostat.results.text import format_p, p_text, plain
 from annostat.truth.category_calibration import CategoryCalibration
+from annostat.truth.ranking import Ranking, rank_models
 
 if TYPE_CHECKING:
     import pandas as pd
 
+FEW = 3  # models that have a sentence each; more are ranked
 BELOW = "below the ceiling"
 WITHIN = "within the range"
 BEYOND = "beyond the ceiling"
@@ -79,7 +83,7 @@ class ScoreDifference:
     difference : Estimate
         First − second.
     p_value, p_adjusted : float or None
-        Two-sided; by Holm over all pairs.
+        Two-sided; for all pairs together (step-down of the largest |t|; Holm below eight units).
     """
 
     first: str
@@ -97,6 +101,13 @@ class ScoreDifference:
             "p_value": plain(self.p_value),
             "p_adjusted": plain(self.p_adjusted),
         }
+
+
+def better_of(comparisons: Iterable[ScoreDifference], level: float) -> Iterator[tuple[str, str]]:
+    """Yield the pairs of which the first is shown to score higher."""
+    for c in comparisons:
+        if c.p_adjusted is not None and c.p_adjusted < 1 - level:
+            yield (c.first, c.second) if c.difference.value > 0 else (c.second, c.first)
 
 
 @dataclass(frozen=True)
@@ -135,9 +146,28 @@ class CategoryScores(Result):
             "models": [m.to_dict() for m in self.models],
             "ceilings": [c.to_dict() for c in self.bounds.ceilings],
             "comparisons": [c.to_dict() for c in self.comparisons],
+            "ranking": self.ranking.to_dict(),
             "checks": [c.to_dict() for c in self.checks],
             "provenance": self.provenance.to_dict(),
         }
+
+    @property
+    def ranking(self) -> Ranking:
+        """The models by the headline metric; those beyond the ceiling have no rank."""
+        level = float(self.provenance.options["level"])
+        return rank_models(
+            {m.name: m.scores[self.metric] for m in self.models},
+            better_of(self.comparisons, level),
+            what=self._label,
+            level=level,
+            higher_is_better=True,
+            left_out=[m.name for m in self.models if m.verdict == BEYOND],
+        )
+
+    @property
+    def _label(self) -> str:
+        [ceiling] = [c for c in self.bounds.ceilings if c.metric == self.metric]
+        return ceiling.label
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per model and metric."""
@@ -151,8 +181,16 @@ class CategoryScores(Result):
         return pd.DataFrame(rows)
 
     def answer(self) -> str:
-        """Return a sentence for each model."""
+        """Return a sentence for each of few models, else how many have which verdict."""
         lines = []
+        if len(self.models) > FEW:
+            groups: dict[str, list[str]] = {}
+            for m in self.models:
+                groups.setdefault(m.verdict, []).append(m.name)
+            told = [
+                f"{len(names)} {verdict} ({shown(names, 4)})" for verdict, names in groups.items()
+            ]
+            return f"Of {len(self.models)} models: {'; '.join(told)}. {self.ranking.answer()}"
         for m in self.models:
             p = {BELOW: m.p_below, BEYOND: m.p_beyond}.get(m.verdict)
             tail = f" ({p_text(p)}, one-sided)" if p is not None else ""
@@ -162,9 +200,13 @@ class CategoryScores(Result):
     def quote(self) -> str:
         """Return the models' scores in the headline metric, and the ceiling."""
         [ceiling] = [c for c in self.bounds.ceilings if c.metric == self.metric]
-        scores = [f"{m.name} {m.scores[self.metric].cell()}" for m in self.models]
+        models = self.models
+        if len(models) > FEW:
+            models = tuple(sorted(models, key=lambda m: -m.scores[self.metric].value)[:FEW])
+        scores = [f"{m.name} {m.scores[self.metric].cell()}" for m in models]
+        which = "" if len(models) == len(self.models) else ", the best"
         return (
-            f"{ceiling.label} against one annotator: {', '.join(scores)}. "
+            f"{ceiling.label} against one annotator{which}: {', '.join(scores)}. "
             f"Ceiling {ceiling.best()} ({ceiling.limits()})."
         )
 
@@ -184,10 +226,14 @@ class CategoryScores(Result):
             ]
         )
         heads = [best[k].label if k in best else k for k in keys]
-        parts = [
-            self.opening(),
-            Section("Scores against one annotator", ("model", *heads, "verdict"), rows),
-        ]
+        many = len(self.models) > FEW
+        scored = Section("Scores against one annotator", ("model", *heads, "verdict"), rows)
+        parts = [self.opening(), replace(scored, when="all") if many else scored]
+        if many:
+            best_of = best[self.metric]
+            cells = {m.name: [m.scores[self.metric].cell(), m.verdict] for m in self.models}
+            title = f"Ranks by {best_of.label}; best possible {best_of.best()} ({best_of.limits()})"
+            parts[1:1] = self.ranking.tables(title, (best_of.label, "verdict"), cells)
         excess = [m for m in self.models if m.excess_brier is not None]
         if excess:
             table = [
@@ -207,6 +253,7 @@ class CategoryScores(Result):
                 [f"{c.first} − {c.second}", c.difference.cell(), format_p(c.p_adjusted)]
                 for c in self.comparisons
             ]
-            columns = ("models", f"difference of {best[self.metric].label}", "p, Holm")
-            parts.append(Section("Comparisons on the same items", columns, table))
+            columns = ("models", f"difference of {best[self.metric].label}", "p, all pairs")
+            title = "Comparisons on the same items"
+            parts.append(Section(title, columns, table, when="all" if many else ""))
         return [*parts, check_section(self.checks, when="all")]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -13,7 +15,7 @@ from scipy import special
 from annostat.arrays import FloatArray
 from annostat.resampling.bootstraps import bootstrap_sums
 from annostat.resampling.generators import Rng
-from annostat.resampling.multiplicity import holm
+from annostat.resampling.multiplicity import holm, step_down
 from annostat.resampling.sums import FEW_UNITS, Sums, folded
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.text import plain
@@ -32,7 +34,8 @@ class Comparison:
         E(first − Y)² − E(second − Y)²: negative if the first is nearer to the truth. The noise of
         the labels cancels in it.
     p_value, p_adjusted : float or None
-        Two-sided, as it is and adjusted for the number of comparisons (Holm 1979).
+        Two-sided, as it is and for all pairs together (step-down of the largest |t|; Holm below
+        eight units).
     nearer : str
         The model that is nearer to the truth, empty if that is not shown.
     n_items : int
@@ -59,8 +62,30 @@ class Comparison:
         }
 
 
-def compare_models(
-    products: dict[str, FloatArray],
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """The difference of two models on the items that both have.
+
+    Attributes
+    ----------
+    first, second : str
+    difference : Estimate
+        Mean of first − second.
+    p_value, p_adjusted : float or None
+        Two-sided, as it is and for all pairs together.
+    n_items : int
+    """
+
+    first: str
+    second: str
+    difference: Estimate
+    p_value: float | None
+    p_adjusted: float | None
+    n_items: int
+
+
+def paired_differences(
+    columns: Mapping[str, FloatArray],
     *,
     cluster: NDArray[np.int64] | None = None,
     unit: str = "",
@@ -68,18 +93,38 @@ def compare_models(
     n_resamples: int = 2000,
     rng: Rng = 0,
     n_jobs: int | None = 1,
-) -> list[Comparison]:
-    """Compare each two of several models by what each item says about E(f − Y)².
+) -> list[Paired]:
+    """Compare each two of several models by a number that each has of each item.
 
+    Parameters
+    ----------
+    columns : mapping of name to float64 array of shape (n_items,)
+        NaN where a model has none.
+    cluster : int64 array of shape (n_items,), optional
+        Items of one cluster are drawn together.
+    unit : str
+        Of the numbers.
+    level, n_resamples, rng, n_jobs
+        As everywhere.
+
+    Returns
+    -------
+    list of Paired
+        One for each pair, in the order of the models; empty for one model.
+
+    Notes
+    -----
     All pairs share the resamples of one symmetric bootstrap-t (Hall 1992, section 3.6): that of
-    equal tails covers 89 to 93% below 200 items. Below eight units plain t takes its place.
+    equal tails covers 89 to 93% below 200 items. p-values are adjusted by the step-down of the
+    largest |t| in the same resamples (Romano and Wolf 2005). Below eight units plain t and Holm's
+    rule take their place.
     """
-    pairs = list(combinations(products, 2))
+    pairs = list(combinations(columns, 2))
     if not pairs:
         return []
-    differences = [products[a] - products[b] for a, b in pairs]
+    differences = [columns[a] - columns[b] for a, b in pairs]
     found = [mean_estimate(d, cluster, level=level, unit=unit) for d in differences]
-    table = np.column_stack(list(products.values()))
+    table = np.column_stack(list(columns.values()))
     there = np.isfinite(table)
     if (there == there[:, :1]).all():
         drawn = _of_models(
@@ -94,26 +139,68 @@ def compare_models(
             p_values.append(None)
             continue
         if drawn is None:
-            there = np.isfinite(differences[i])
-            n = int(there.sum()) if cluster is None else np.unique(cluster[there]).size
+            seen = np.isfinite(differences[i])
+            n = int(seen.sum()) if cluster is None else np.unique(cluster[seen]).size
             p_values.append(2 * float(special.stdtr(n - 1, -abs(estimate.value) / error)))
             continue
         ts = np.abs(drawn[:, i][np.isfinite(drawn[:, i])])
         t = abs(estimate.value) / error
-        reach = float(np.quantile(ts, level)) * error
+        reach = float(np.quantile(ts, level)) * error if ts.size else math.inf
         units = "items" if cluster is None else "clusters"
         method = f"symmetric bootstrap-t over {units}, shared resamples"
         interval = Interval(estimate.value - reach, estimate.value + reach, level, method)
         found[i] = Estimate(estimate.value, error, interval, unit)
         p_values.append((1 + int(np.sum(ts >= t))) / (1 + ts.size))
-    adjusted = holm(p_values)
+    adjusted = holm(p_values) if drawn is None else _together(found, p_values, drawn)
+    return [
+        Paired(a, b, estimate, p, q, int(np.isfinite(d).sum()))
+        for (a, b), d, estimate, p, q in zip(
+            pairs, differences, found, p_values, adjusted, strict=True
+        )
+    ]
+
+
+def _together(
+    found: list[Estimate], p_values: list[float | None], drawn: FloatArray
+) -> list[float | None]:
+    """Return the p-values of the pairs that have one, adjusted together."""
+    tested = [i for i, p in enumerate(p_values) if p is not None]
+    t = [found[i].value / (found[i].standard_uncertainty or math.nan) for i in tested]
+    adjusted: list[float | None] = [None] * len(found)
+    for i, q in zip(tested, step_down(t, drawn[:, tested]), strict=True):
+        adjusted[i] = max(q, p_values[i] or 0.0)
+    return adjusted
+
+
+def compare_models(
+    products: dict[str, FloatArray],
+    *,
+    cluster: NDArray[np.int64] | None = None,
+    unit: str = "",
+    level: float = 0.95,
+    n_resamples: int = 2000,
+    rng: Rng = 0,
+    n_jobs: int | None = 1,
+) -> list[Comparison]:
+    """Compare each two of several models by what each item says about E(f − Y)².
+
+    See `paired_differences` for the parameters and the method.
+    """
+    found = paired_differences(
+        products,
+        cluster=cluster,
+        unit=unit,
+        level=level,
+        n_resamples=n_resamples,
+        rng=rng,
+        n_jobs=n_jobs,
+    )
     result = []
-    for (a, b), d, estimate, p, q in zip(
-        pairs, differences, found, p_values, adjusted, strict=True
-    ):
-        shown = q is not None and q < 1 - level
-        nearer = (a if estimate.value < 0 else b) if shown else ""
-        result.append(Comparison(a, b, estimate, p, q, nearer, int(np.isfinite(d).sum())))
+    for d in found:
+        shown = d.p_adjusted is not None and d.p_adjusted < 1 - level
+        nearer = (d.first if d.difference.value < 0 else d.second) if shown else ""
+        values = (d.first, d.second, d.difference, d.p_value, d.p_adjusted, nearer, d.n_items)
+        result.append(Comparison(*values))
     return result
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from annostat.ceilings.masks import DiceCeiling
 from annostat.consensus.staple_masks import Staple
-from annostat.errors import shown
+from annostat.errors import AnnostatError, shown
 from annostat.labels.masks import MaskRounds
 from annostat.masks.scores import Overlap
 from annostat.results.cite import TOOL, Cited, ci, methods_of
@@ -18,11 +18,14 @@ from annostat.results.estimates import Estimate
 from annostat.results.result import Check, Provenance, Result, check_section, told_failed
 from annostat.results.sections import Section
 from annostat.results.text import counted, percent, plain
+from annostat.truth.mask_ranks import ALL, DiceDifference, ranking_of_dice
 from annostat.truth.mask_verdicts import MaskVerdict
+from annostat.truth.ranking import Ranking
 
 if TYPE_CHECKING:
     import pandas as pd
 
+FEW = 3  # models that are named in the answer; more are ranked there
 METRICS = ("dice", "iou", "surface_distance", "hausdorff_95")
 
 
@@ -81,6 +84,8 @@ class MaskComparison(Result):
         By label.
     quality : Staple
     models : tuple of MaskScore
+    comparisons : tuple of DiceDifference
+        Each two models, by structure and by the mean over structures.
     """
 
     rounds: MaskRounds
@@ -88,7 +93,37 @@ class MaskComparison(Result):
     ceilings: dict[int, DiceCeiling]
     quality: Staple
     models: tuple[MaskScore, ...]
+    comparisons: tuple[DiceDifference, ...]
     provenance: Provenance
+
+    def ranking(self, label: int | None = None) -> Ranking:
+        """Return the ranks of the models.
+
+        Parameters
+        ----------
+        label : int, optional
+            The structure; by default the mean over structures, where there are several.
+
+        Returns
+        -------
+        Ranking
+            Models that are made of the raters' masks have no rank.
+        """
+        labels = self.rounds.labels
+        if label is not None and label not in labels:
+            raise AnnostatError(f"label must be one of {shown(labels, 9)}, got {label}")
+        one = label if label is not None else (labels[0] if len(labels) == 1 else ALL)
+        dice: dict[str, list[Estimate]] = {}
+        for m in self.models:
+            if one in (ALL, m.label):
+                dice.setdefault(m.name, []).append(m.dice)
+        return ranking_of_dice(
+            dice,
+            self.comparisons,
+            label=one,
+            level=float(self.provenance.options["level"]),
+            left_out=sorted({m.name for m in self.models if m.check.passed is False}),
+        )
 
     @property
     def checks(self) -> tuple[Check, ...]:
@@ -134,6 +169,8 @@ class MaskComparison(Result):
             "ceiling": [ceiling.to_dict() for ceiling in self.ceilings.values()],
             "staple": self.quality.to_dict(),
             "models": [score.to_dict() for score in self.models],
+            "comparisons": [c.to_dict() for c in self.comparisons],
+            "ranking": self.ranking().to_dict(),
             "most_disputed": self.disputed(20).to_dict("records"),
             "checks": [c.to_dict() for c in self.checks],
             "provenance": self.provenance.to_dict(),
@@ -148,6 +185,11 @@ class MaskComparison(Result):
             f"Against one rater, a perfect model has a mean Dice of {', '.join(tops)}: on average, "
             "no model can show more."
         )
+        if len(self.models) > FEW * len(self.rounds.labels):
+            under = len({m.name for m in self.models if (m.gap.low or 0.0) > 0})
+            n = len({m.name for m in self.models})
+            where = " in a structure" if len(self.rounds.labels) > 1 else ""
+            return f"{text} {under} of {n} models are below it{where}. {self.ranking().answer()}"
         below = [f"{m.name}{self._of(m.label)}" for m in self.models if (m.gap.low or 0.0) > 0]
         rest = [f"{m.name}{self._of(m.label)}" for m in self.models if not (m.gap.low or 0.0) > 0]
         if below:
@@ -185,6 +227,30 @@ class MaskComparison(Result):
     def _of(self, label: int) -> str:
         return f" (label {label})" if len(self.rounds.labels) > 1 else ""
 
+    def _overall(self) -> list[Section]:
+        """Return the ranks by the mean over structures, beside those of each structure."""
+        found, labels = self.ranking(), self.rounds.labels
+        of_each = [self.ranking(label) for label in labels]
+        cells = {
+            m.name: [m.value.short(), *(each[m.name].span() for each in of_each)]
+            for m in found.models
+        }
+        heads = ("mean Dice", *(f"rank, label {label}" for label in labels))
+        return found.tables("Ranks over all structures", heads, cells)
+
+    def _models(self, label: int, mine: list[MaskScore], of: str) -> list[Section]:
+        """Return the table of the models of a structure, ranked where there are several."""
+        cells = {m.name: [m.dice.cell(), m.gap.cell(), m.iou.short()] for m in mine}
+        title = f"Models against one rater{of}"
+        columns = ("Dice", "ceiling − Dice", "IoU")
+        found = self.ranking(label)
+        if len(found.models) < 2:
+            rows = [[name, *row] for name, row in cells.items()]
+            return [Section(title, ("model", *columns), rows)]
+        gone = [["", name, *cells[name], ""] for name in found.left_out]
+        tables = found.tables(title, columns, cells)
+        return [replace(table, rows=[*table.rows, *gone]) for table in tables]
+
     def sections(self) -> list[Section]:
         """Return what a person should read."""
         rounds = self.rounds
@@ -198,19 +264,9 @@ class MaskComparison(Result):
             sections += [Section(head.title + of, head.columns, head.rows, lines), *more]
             mine = [m for m in self.models if m.label == label]
             if mine:
-                rows = [
-                    [
-                        m.name,
-                        m.dice.short(),
-                        m.dice.range(),
-                        m.iou.short(),
-                        m.gap.short(),
-                        m.gap.range(),
-                    ]
-                    for m in mine
-                ]
-                columns = ("model", "Dice", "interval", "IoU", "ceiling − Dice", "interval")
-                sections.append(Section(f"Models against one rater{of}", columns, rows))
+                sections += self._models(label, mine, of)
+        if several and len(self.models) > len(rounds.labels):
+            sections[1:1] = self._overall()
         distances = any(o.distances is not None for o in self.pairs.values())
         metrics = METRICS if distances else METRICS[:2]
         unit = rounds.spacing_unit

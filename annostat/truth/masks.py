@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,11 +24,9 @@ from annostat.resampling.generators import Rng, seed_of
 from annostat.resampling.sums import Sums
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check, Provenance
+from annostat.truth.mask_ranks import compare_dice
 from annostat.truth.mask_result import MaskComparison, MaskScore
 from annostat.truth.mask_verdicts import MaskVerdict, mask_verdict
-
-if TYPE_CHECKING:
-    pass
 
 METRICS = ("dice", "iou", "surface_distance", "hausdorff_95")
 
@@ -110,18 +108,22 @@ def compare_masks(
             **options,
         )
     quality = staple(rounds, region=region, level=level)
-    scores = [
-        _score(rounds, predicted, m, ceilings[label], **options)
-        for m in range(predicted.n_raters if predicted is not None else 0)
-        for label in rounds.labels
-        if predicted is not None
-    ]
+    scores: list[MaskScore] = []
+    losses: dict[int, dict[str, FloatArray]] = {label: {} for label in rounds.labels}
+    for m in range(predicted.n_raters if predicted is not None else 0):
+        for label in rounds.labels:
+            if predicted is not None:
+                score, loss = _score(rounds, predicted, m, ceilings[label], **options)
+                scores.append(score)
+                losses[label][score.name] = loss
+    compared = compare_dice(rounds, losses, n_jobs=n_jobs, **options)
     return MaskComparison(
         rounds,
         pairs,
         ceilings,
         quality,
         tuple(scores),
+        tuple(compared),
         Provenance(
             __version__,
             rounds.digest(),
@@ -166,8 +168,8 @@ def _score(
     level: float,
     n_resamples: int,
     rng: Rng,
-) -> MaskScore:
-    """Return how a model does against single raters, on the items of the ceiling."""
+) -> tuple[MaskScore, FloatArray]:
+    """Return how a model does against single raters on the items of the ceiling, and by item."""
     name, label = models.names[m], ceiling.label
     place = rounds.labels.index(label) + 1
     kept = models.drawn[m, ceiling.items]
@@ -217,7 +219,9 @@ def _score(
     else:
         gap = _gap(ceiling, kept, mean_loss, rounds, items, **options)
     check = _verdict(name, ceiling, dice, gap, verdict)
-    return MaskScore(name, label, dice, iou, gap, by_rater, check, verdict)
+    each = np.full(rounds.n_items, np.nan)
+    each[items] = mean_loss
+    return MaskScore(name, label, dice, iou, gap, by_rater, check, verdict), each
 
 
 def _gap(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,12 +17,13 @@ from annostat.results.estimates import Estimate
 from annostat.results.quantities import Quantity
 from annostat.results.result import Check, Provenance, Result, check_section
 from annostat.results.sections import Section
-from annostat.results.text import format_p, plain
+from annostat.results.text import format_number, format_p, plain
 from annostat.truth.comparison import Comparison
 from annostat.truth.floors import Floors
+from annostat.truth.ranking import Ranking, rank_models
 from annostat.truth.trained import TrainedOnOne
-from annostat.truth.verdicts import Verdict
-from annostat.truth.words import answer, cited, judged, quote
+from annostat.truth.verdicts import AT, BELOW, Verdict
+from annostat.truth.words import FEW, answer, cited, judged, quote
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -211,6 +212,7 @@ class Scores(Result):
     perfect : Floors
         What a perfect model has against one label, and whose label that is.
     comparisons : tuple of Comparison
+        Each two models; `ranking` says where each stands among all.
     checks : tuple of Check
     provenance : Provenance
     rounds : Rounds
@@ -242,9 +244,26 @@ class Scores(Result):
             "floors": {name: e.to_dict() for name, e in self.floors.items()},
             "label_of": self.perfect.kind,
             "comparisons": [c.to_dict() for c in self.comparisons],
+            "ranking": self.ranking.to_dict(),
             "checks": [c.to_dict() for c in self.checks],
             "provenance": self.provenance.to_dict(),
         }
+
+    @property
+    def ranking(self) -> Ranking:
+        """The models by their error against the truth; those below the floor have no rank."""
+        better = [
+            (c.first, c.second) if c.nearer == c.first else (c.second, c.first)
+            for c in self.comparisons
+            if c.nearer
+        ]
+        return rank_models(
+            {m.name: m.excess for m in self.models},
+            better,
+            what="mean square error against the truth",
+            level=self.models[0].verdict.level,
+            left_out=[m.name for m in self.models if m.verdict.name == BELOW],
+        )
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per model and quantity."""
@@ -351,7 +370,17 @@ class Scores(Result):
                 *self._notes([q for q in AGAINST_TRUTH if q.unit != "square"]),
             ],
         )
-        sections = [self.opening(*self.rounds.notes), against, truth]
+        opening = self.opening(*self.rounds.notes)
+        sections = [opening, against, truth]
+        many = len(self.models) > FEW
+        if many:
+            cells = {m.name: [m.rmse.short(), m.true_rmse.cell(), short(m)] for m in self.models}
+            heads = ("RMSE, one label", "RMSE, truth", "verdict")
+            ranks = self.ranking.tables(
+                f"Ranks, nearest to the truth first{of(unit)}", heads, cells
+            )
+            folded = [replace(part, when="all") for part in (against, truth)]
+            sections = [opening, *ranks, *folded]
         if self.comparisons:
             rows = [
                 [
@@ -368,6 +397,7 @@ class Scores(Result):
                     "Which is nearer to the truth",
                     ("models", "difference of mean squares", "p", "p adjusted", "nearer"),
                     rows,
+                    when="all" if many else "",
                 )
             )
         told = [m for m in self.models if m.leakage is not None and m.leakage.trained]
@@ -383,6 +413,21 @@ class Scores(Result):
                 Section("Noise that was learned", ("model", "of round", "share", "p"), rows, notes)
             )
         return [*sections, check_section(self.checks, when="all")]
+
+
+def short(model: ModelScore) -> str:
+    """Return a verdict in a cell."""
+    within = model.verdict.margin
+    return (
+        f"at the floor within {format_number(within)}"
+        if model.verdict.name == AT
+        else (model.verdict.name)
+    )
+
+
+def of(unit: str) -> str:
+    """Return the unit in brackets behind a blank."""
+    return f" ({unit})" if unit else ""
 
 
 def _head(q: Quantity, unit: str) -> str:

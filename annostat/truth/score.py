@@ -27,6 +27,7 @@ from annostat.labels.taking import aligned, takes_rounds
 from annostat.noise.compare import in_physical_units
 from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.generators import Rng, seed_of
+from annostat.resampling.multiplicity import holm
 from annostat.resampling.parallel import Progress
 from annostat.results.result import Check, Provenance
 from annostat.results.text import p_text, squared
@@ -283,17 +284,21 @@ def _checks(
                 "if they are the hard ones, it looks better than it is."
             )
             checks.append(Check("missing_predictions", False, text, lost / len(f)))
-    for score in scores:
+    looked = [s for s in scores if s.leakage is not None and not s.leakage.trained]
+    together = holm([s.leakage.p_value if s.leakage else None for s in looked])
+    for score, adjusted in zip(looked, together, strict=True):
         leak = score.leakage
-        if leak is None or leak.trained:
+        if leak is None:
             continue
-        p = p_text(leak.p_value)
+        p = p_text(adjusted)
+        if len(looked) > 1 and adjusted is not None:
+            p += f", adjusted for {len(looked)} models"
         if leak.p_value is None:
             text = (
                 f"whether {score.name} follows one round's noise cannot be told: {leak.share.note}"
             )
             checks.append(Check("leakage", None, text))
-        elif leak.p_value < alpha and leak.share.value > 0:
+        elif adjusted is not None and adjusted < alpha and leak.share.value > 0:
             text = (
                 f"{score.name} follows the noise of {leak.round}: share {leak.share.short()} "
                 f"({leak.share.range()}), {p}. If it was trained on these labels say so "

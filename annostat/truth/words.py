@@ -12,6 +12,7 @@ from annostat.results.cite import TOOL, Cited, ci, methods_of
 from annostat.results.estimates import Estimate
 from annostat.results.result import Check, told_failed
 from annostat.results.text import counted, format_number, p_text, percent
+from annostat.truth.ranking import Ranking
 from annostat.truth.verdicts import ABOVE, AT, BELOW, Verdict
 
 FEW = 3  # models that have a sentence each; more are counted by their verdict
@@ -60,6 +61,11 @@ class Compared(Protocol):
         ...
 
     @property
+    def ranking(self) -> Ranking:
+        """Where each model stands."""
+        ...
+
+    @property
     def checks(self) -> Sequence[Check]:
         """What was looked at."""
         ...
@@ -75,7 +81,7 @@ def answer(scores: Compared) -> str:
         groups.setdefault(m.verdict.name, []).append(m.name)
     ranked = sorted(groups.items(), key=lambda group: -len(group[1]))
     told = [f"{len(names)} {name} ({shown(names, 4)})" for name, names in ranked]
-    return f"Of {len(scores.models)} models: {'; '.join(told)}."
+    return f"Of {len(scores.models)} models: {'; '.join(told)}. {scores.ranking.answer()}"
 
 
 def judged(model: Scored, unit: str) -> str:

@@ -60,8 +60,21 @@ def errors() -> pd.DataFrame:
     return table[["patient", "first", "second", "ours", "theirs", "swapped"]]
 
 
+def teams() -> pd.DataFrame:
+    """Return what twenty teams of a challenge predict for the patients of ef.csv. Simulated."""
+    rng = np.random.default_rng(11)
+    truth = np.clip(np.random.default_rng(7).normal(56, 11, 400), 10, 80)  # that of ef.csv
+    errors = [1, 1, 1.5, 1.5, 2, 2, 2.5, 3, 3, 3.5, 4, 4, 4.5, 5, 5, 6, 6, 7, 8, 10]
+    shared = rng.normal(0, 0.5, 400)
+    table = pd.DataFrame({"patient": [f"P{i:03d}" for i in range(400)]})
+    for name, error in zip(rng.permutation(20) + 1, errors, strict=True):
+        table[f"team{name:02d}"] = (truth + shared + rng.normal(0, error, 400)).round(1)
+    return table[["patient", *sorted(table.columns[1:])]]
+
+
 if __name__ == "__main__":
     picks().to_csv(HERE / "picks.csv", index=False)
     ejection_fractions().to_csv(HERE / "ef.csv", index=False)
     errors().drop(columns="swapped").to_csv(HERE / "errors.csv", index=False)
     errors().query("swapped")[["patient"]].to_csv(HERE / "swapped.csv", index=False)
+    teams().to_csv(HERE / "teams.csv", index=False)
