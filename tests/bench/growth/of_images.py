@@ -48,7 +48,7 @@ case(
 case(
     "ceilings.dice_ceiling",
     "raters",
-    (6, 12, 24),
+    (6, 12, 24, 48),
     of(lambda k: data.masks(20, k)[0], ceilings.dice_ceiling),
     PAIRS,
 )

@@ -149,7 +149,17 @@ def _compare(n, m=3):
 
 
 case("truth.compare_models", "items", ITEMS, _compare)
-case("truth.compare_models", "models", (5, 10, 20, 40), lambda m: _compare(1_000, m), PAIRS)
+case("truth.compare_models", "models", (5, 10, 20, 40, 80), lambda m: _compare(1_000, m), PAIRS)
+
+
+def _rank(m):
+    values = {f"m{i:03d}": an.Estimate(float(i)) for i in range(m)}
+    names = list(values)
+    pairs = [(a, b) for i, a in enumerate(names) for b in names[i + 5 :]]
+    return lambda: truth.rank_models(values, pairs, what="error")
+
+
+case("truth.rank_models", "models", (20, 40, 80), _rank, 4.0)  # letters of groups
 
 
 def _interchange(n, k=4):
