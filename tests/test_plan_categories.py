@@ -120,3 +120,19 @@ def test_command(run, tmp_path):
     assert json.loads(out)["aim"] == "agreement"
     code, _, err = run("plan", "--for", "f1")
     assert code == 2 and "no input" in err
+
+
+def test_grades_at_the_command_line(run, tmp_path):
+    rng = np.random.default_rng(4)
+    p = rng.dirichlet([0.3] * 3, 150)
+    codes = (rng.random((150, 3))[:, :, None] > p.cumsum(axis=1)[:, None, :-1]).sum(axis=2)
+    words = pd.DataFrame(np.array(["low", "mid", "top"])[codes], columns=["a", "b", "c"])
+    words.to_csv(tmp_path / "t.csv", index=False)
+    given = ("plan", tmp_path / "t.csv", "--for", "agreement", "--half-width", "0.1")
+    code, out, err = run(*given, "--order", "low", "mid", "top")
+    assert (code, err) == (0, "") and "of the quadratic κ of two" in " ".join(out.split())
+    pd.DataFrame(codes, columns=["a", "b", "c"]).to_csv(tmp_path / "t.csv", index=False)
+    code, again, _ = run(*given, "--kind", "ordinal", "--rounds", "a", "b", "c")
+    assert code == 0 and "of the quadratic κ of two" in " ".join(again.split())
+    _, nominal, _ = run(*given, "--rounds", "a", "b", "c")
+    assert "of the κ of two" in " ".join(nominal.split())

@@ -30,10 +30,17 @@ from annostat.errors import AnnostatError
 @json_option
 @click.option(
     "--kind",
-    type=click.Choice(("auto", "masks")),
+    type=click.Choice(("auto", "masks", "ordinal")),
     default="auto",
     show_default=True,
-    help="What the pilot is; auto: masks if it is a folder or a file of masks.",
+    help="What the pilot is; auto: masks if it is a folder or a file of masks. Numbers that are "
+    "grades are ordinal.",
+)
+@click.option(
+    "--order",
+    metavar="A B ...",
+    multiple=True,
+    help="Words that are grades, from the lowest to the highest: κ is the quadratic one.",
 )
 @click.option(
     "--half-width",
@@ -261,7 +268,8 @@ def of_categories(options: dict[str, Any]) -> None:
 
     if options["core"] is not None or options["by"] or options["plot_file"]:
         raise AnnostatError("a plan of categories is made from pilot data: leave out --core, --by")
-    absent = {"kind": "categories", "order": (), "counts": False, "exchangeable": False}
+    kind = "ordinal" if options["kind"] == "ordinal" else "categories"
+    absent = {"kind": kind, "counts": False, "exchangeable": False}
     labels = load_categories({**options, **absent}).without_models()
     result = plan_categories(
         labels,
