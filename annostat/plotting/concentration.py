@@ -79,7 +79,10 @@ def plot_concentration(
             text = f"worst {percent(model.top)}: {100 * share:.0f}%"
             if model.null is not None and model.excess is not None:
                 null = 100 * model.null.expected["worst_share"].value
-                text += f"\nnoise: {null:.0f}%, {p_text(model.excess.p_value)}"
+                text += f"\nnoise: {null:.0f}%"
+                # Of a model's classes p is of where it stands alone, and not of this share.
+                if model.loss != "disagreement" or not model.name:
+                    text += f", {p_text(model.excess.p_value)}"
             # In the empty corner, away from the curves and their band.
             place = (0.12, 0.55) if best_first else (0.52, 0.38)
             ax.annotate(
