@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from annostat import NoiseModel, Rounds, compare_noise, fit_noise
+from annostat.noise import kernels
 from annostat.noise.cells import FAR
 from annostat.noise.families import FAMILIES
 from annostat.noise.problem import WIDE, cell_log_likelihoods, make_problem
@@ -153,3 +154,23 @@ def test_few_items_and_items_with_one_pick():
     assert likely_typos(Rounds.from_array([[3, 4]])) is None
     gaps = Rounds.from_array([[3, 4], [7, np.nan], [5, 5], [9, 900.0]])
     assert "row 4" in likely_typos(gaps).message
+
+
+@pytest.mark.parametrize("d", [0, 1, 5, 6, 7, 29, 30, 31, 36, 60])
+def test_a_flat_law_is_summed_by_its_core_alone(d):
+    middle, reach = 30, 3
+    law = np.full((1, 2 * middle + 1), 0.01)
+    law[0, middle - reach : middle + reach + 1] = [0.02, 0.05, 0.1, 0.3, 0.1, 0.05, 0.02]
+    none = np.zeros(1)
+    cells = kernels.Cells(
+        np.array([0, d]), np.zeros(2, np.int64), np.array([0, 2]), np.ones(1), none, none, 0, 1
+    )
+    found = []
+    for flat in (-1, reach):
+        slopes = np.zeros(law.shape)
+        value, _ = kernels.law_slopes(law, cells, 0.7, 0.0, np.int64(flat), slopes)
+        core = slopes[0, middle - reach : middle + reach + 1]
+        found.append([value, *(core + core[::-1]), slopes.sum()])
+    assert found[0] == pytest.approx(found[1], rel=1e-12)
+    plain = sum(law[0, i] * law[0, i + d] for i in range(law.size - d))
+    assert found[1][0] == pytest.approx(np.log(0.7 * plain), rel=1e-12)

@@ -370,6 +370,11 @@ class Bounds(Measured):
         return [self.opening(), self._floors()]
 
     @property
+    def undecided(self) -> bool:
+        """Whether heavy tails, which intervals of squares may not hold, are not ruled out."""
+        return False
+
+    @property
     def doubt(self) -> str:
         """Why floors and ceilings that rest on squares are no headline; empty if they may be."""
         return ""

@@ -50,6 +50,11 @@ class MeasuredBounds(Bounds):
         return "tails are so heavy that its interval may be too short"
 
     @property
+    def undecided(self) -> bool:
+        """Whether heavy tails, which intervals of squares may not hold, are not ruled out."""
+        return any(c.name == "heavy_tails" and c.passed is None for c in self.checks)
+
+    @property
     def _labels(self) -> UnequalRaters | None:
         """What `by_label` says where it applies: single labels, of the population at hand."""
         elsewhere = self.m != 1 or "sd_of_labels" in self.provenance.options

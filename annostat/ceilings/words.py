@@ -21,6 +21,11 @@ class Floors(Protocol):
         ...
 
     @property
+    def undecided(self) -> bool:
+        """Whether heavy tails are not ruled out."""
+        ...
+
+    @property
     def doubt(self) -> str:
         """Why squares are no headline; empty if they may be."""
         ...
@@ -116,6 +121,10 @@ def quote(bounds: Floors) -> str:
         return "Nothing: neither the noise nor the reliability is known."
     text = "; ".join(parts)
     doubt = f" Not the RMSE: {bounds.doubt}." if bounds.doubt and known(mae) else ""
+    if bounds.undecided and known(mae):
+        doubt = (
+            f" Heavy tails are not ruled out; the floor of the MAE holds: {held(mae, bounds.unit)}."
+        )
     return f"{text[0].upper()}{text[1:]}.{doubt}"
 
 

@@ -193,8 +193,9 @@ def _rounded_uniform(theta, w, dw):  # type: ignore[no-untyped-def]
 # Gauss-Legendre nodes and weights on (−½, ½), for laws whose distribution function has no
 # closed derivative in the shape. The cell at 0, where they may be sharp, is the complement.
 # Four nodes do beyond x = 8, where the laws bend little within a cell; an exponential power with a
-# steep edge needs 32 in the first two.
-_RULES = [np.polynomial.legendre.leggauss(n) for n in (10, 4, 32)]
+# steep edge needs 32 in the first two. Power tails bend less and less: three nodes beyond 32 and
+# two beyond 256 keep each probability to 1e-12.
+_RULES = [np.polynomial.legendre.leggauss(n) for n in (10, 4, 32, 3, 2)]
 _NODES, _WEIGHTS = (np.concatenate([rule[i] / 2 for rule in _RULES]) for i in (0, 1))
 
 
@@ -207,7 +208,10 @@ def _rounded_student_t(theta, w, dw):  # type: ignore[no-untyped-def]
     last = w.size
     for x in range(1, last + 1):
         total, total_s, total_nu = 0.0, 0.0, 0.0
-        for i in range(0 if x <= 8 else 10, 10 if x <= 8 else 14 if x < last else 11):
+        first, end = (0, 10) if x <= 8 else (10, 14) if x <= 32 else (46, 49)
+        if x > 256:
+            first, end = 49, 51
+        for i in range(first, end if x < last else first + 1):
             z = (x + _NODES[i]) / s if x < last else (x - 0.5) / s
             q = z * z / nu
             log_term = math.log1p(q)

@@ -187,7 +187,7 @@ def evaluate(fill, spec, u, data, grad):
         pmf, d_pmf, law = group_laws(fill, spec, u, p, g)
         slopes = np.zeros(law.shape)
         half, s = law.shape[1] // 2, p.support[g]
-        wavy = p.alone > 0.0 and (triangle == 1 or 2 * half >= p.base[g])
+        wavy = raters > 1 or (p.alone > 0.0 and (triangle == 1 or 2 * half >= p.base[g]))
         flat = np.int64(-1) if wavy else flat_from(pmf[0], d_pmf[0], half)
         kept_together = 1.0 - p.together * rate
         value, rate_slope = law_slopes(law, cells, kept_together, -p.together, flat, slopes)
@@ -204,7 +204,8 @@ def evaluate(fill, spec, u, data, grad):
                 base, moved = p.base[g], 0.0
                 last = half if flat < 0 else flat
                 if flat >= 0:
-                    moved = slopes[r, 0] * abandoned_pmf(half, base, triangle)
+                    beyond = slopes[r, : half - flat].sum() + slopes[r, half + flat + 1 :].sum()
+                    moved = beyond * abandoned_pmf(half, base, triangle)
                 for x in range(-last, last + 1):
                     y = abs(x)
                     wide = abandoned_pmf(y, base, triangle)

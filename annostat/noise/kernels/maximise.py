@@ -8,7 +8,6 @@ from annostat.jit import njit
 from annostat.noise.kernels.likelihood import objective
 from annostat.noise.kernels.types import CLIMB, FLAGS, MAX_STEPS, entry, set_diagonal
 
-
 CRAWL = 12  # halvings of a step, after which a gain that small is the last
 
 
