@@ -200,7 +200,11 @@ def test_lidc_counts_have_the_figures_of_the_theory():
     """2,637 nodules of 3 mm and more of LIDC-IDRI by how many of four readers marked them."""
     counts = np.array([[769.0, 491, 481, 896]])
     low, high = SeenMixture(Seen((4,), (counts,), np.array([[1018]]))).bracket(f1_gain)
-    assert (low, high) == pytest.approx((0.765, 0.820), abs=1e-3)
+    assert f"{low:.3f} {high:.3f}" == "0.765 0.820"
+    grid = np.unique(np.r_[np.geomspace(1e-4, 0.05, 25), np.linspace(0.05, 1, 4000)])
+    a = binomial(np.arange(1, 5), 4, grid)
+    at_least = linprog(f1_gain(low, grid), A_eq=a, b_eq=counts[0], bounds=(0, None)).fun
+    assert at_least / counts.sum() == pytest.approx(0, abs=1e-4)
     assert f1_of_two(Seen((4,), (counts,), np.array([[1018]])), 0.95, clustered=False).value == (
         pytest.approx(0.719, abs=5e-4)
     )
@@ -468,8 +472,8 @@ def test_lidc_findings():
     assert not pairs.duplicated().any()
     found = finding_bounds(findings, "distance 200", false_positives=())
     assert f"{found.f1.two_raters.value:.3f}" == "0.719"
-    assert f"{found.f1.low:.2f} {found.f1.high:.2f}" == "0.77 0.82"
-    assert abs(found.f1.low - 0.765) < 0.002 and abs(found.f1.high - 0.820) < 0.002
+    # On a grid of p alone the lower end came out 0.766: the worst law lies where g bends.
+    assert f"{found.f1.low:.3f} {found.f1.high:.3f}" == "0.765 0.820"
     assert f"{found.votes['own']:.3f} {found.votes['others']:.3f}" == "0.843 0.758"
 
 

@@ -19,7 +19,6 @@ can be seen from three readers on; where they do not, only the lower end stands.
 from __future__ import annotations
 
 import math
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -228,11 +227,11 @@ def _ends(
 
 def gain_of(odds: float) -> Gain:
     """Return the gain of F1 against the reader whose odds are multiplied by `odds`."""
-    return partial(_named_gain, odds)
 
+    def gain(theta: float, p: FloatArray) -> FloatArray:
+        return f1_gain(theta, tilted(p, odds))
 
-def _named_gain(odds: float, theta: float, p: FloatArray) -> FloatArray:
-    return f1_gain(theta, tilted(p, odds))
+    return Gain(gain, lambda theta: float(tilted(np.array(f1_gain.cut(theta)), 1 / odds)))
 
 
 def _cells(

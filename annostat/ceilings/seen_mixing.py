@@ -20,6 +20,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property
+from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import brentq, minimize_scalar, nnls
@@ -41,12 +42,32 @@ HALF = 0.5  # weight of a pseudo-image with one finding
 # all that anybody might mark, however faint.
 MULTIPLIERS = tuple(np.geomspace(2e-4, 2e3, 21).tolist())
 EXACT = 0.02  # of the logarithm of λ
-Gain = Callable[[float, FloatArray], FloatArray]
 
 
-def f1_gain(theta: float, p: FloatArray) -> FloatArray:
-    """Return (2p − θ)₊ − θp."""
+class Gain(NamedTuple):
+    """A score: its best value is the root in θ of E Σ g(θ, p) = 0, g decreasing in θ.
+
+    Attributes
+    ----------
+    at : callable
+        g of θ and of probabilities p.
+    cut : callable
+        Of θ: the p where g bends, above which the best detector marks.
+    """
+
+    at: Callable[[float, FloatArray], FloatArray]
+    cut: Callable[[float], float]
+
+    def __call__(self, theta: float, p: FloatArray) -> FloatArray:
+        """Return g."""
+        return self.at(theta, p)
+
+
+def _f1(theta: float, p: FloatArray) -> FloatArray:
     return np.asarray(np.maximum(2 * p - theta, 0.0) - theta * p)
+
+
+f1_gain = Gain(_f1, lambda theta: theta / 2)
 
 
 def froc_gain(multiplier: float) -> Gain:
@@ -55,7 +76,7 @@ def froc_gain(multiplier: float) -> Gain:
     def gain(theta: float, p: FloatArray) -> FloatArray:
         return np.asarray(np.maximum(p - multiplier * (1 - p), 0.0) - theta * p)
 
-    return gain
+    return Gain(gain, lambda theta: multiplier / (1 + multiplier))
 
 
 def least_over_multipliers(of: Callable[[float], float]) -> tuple[float, float]:
@@ -184,15 +205,19 @@ class SeenMixture:
     def end(self, gain: Gain, side: int, free: float = 0.0, high: float = 1.0) -> float:
         """Return the least root (side -1) or the largest (side 1); arguments as of `bracket`."""
         theta = 0.0 if side > 0 else high
-        law = Extreme(self.coarse, self.fitted)
+        law, grid = Extreme(self.coarse, self.fitted), COARSE
         for _ in range(STEPS):
-            weights = law.weights(-side * gain(theta, COARSE) / COARSE)
+            bend = gain.cut(theta)
+            if side < 0 and COARSE[0] < bend < 1:  # the least gain lies where g bends
+                grid = np.r_[grid, bend]
+                law.add(self.seen.law(grid[-1:])[:, 0])
+            weights = law.weights(-side * gain(theta, grid) / grid)
             if weights is None:
                 return high if side > 0 else 0.0
-            mass = weights / COARSE
+            mass = weights / grid
 
-            def f(th: float, mass: FloatArray = mass) -> float:
-                return float(mass @ gain(th, COARSE)) + free
+            def f(th: float, mass: FloatArray = mass, p: FloatArray = grid) -> float:
+                return float(mass @ gain(th, p)) + free
 
             new = high if f(high) >= 0 else 0.0 if f(0.0) <= 0 else float(brentq(f, 0.0, high))
             if abs(new - theta) < 1e-7:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.command("findings", cls=Command)
 @screen_options
 @run_options
-@click.argument("source", metavar="TABLE", required=False)
+@click.argument("sources", metavar="TABLE ...", nargs=-1)
 @click.option("--example", type=click.Choice(["lidc-findings"]), help="Bundled data instead.")
 @click.option(
     "--match",
@@ -54,6 +54,7 @@ def findings(**options: Any) -> None:
 
     TABLE is long: one row for each mark, with columns of the image, the reader, and a box (x1, y1,
     x2, y2), an interval (start, end) or a point (x, y). A row without a mark: seen, and empty.
+    Several tables are one for each reader, and so is COCO JSON, or a field names the reader.
     """
     from annostat.ceilings import finding_bounds
 
@@ -81,17 +82,17 @@ def findings(**options: Any) -> None:
 def load(options: dict[str, Any]) -> Findings:
     """Read the findings that the options name."""
     if options["example"]:
-        if options["source"]:
+        if options["sources"]:
             raise AnnostatError("give either TABLE or --example, not both")
         from annostat.datasets import lidc_findings
 
         return lidc_findings()
-    if not options["source"]:
+    if not options["sources"]:
         raise AnnostatError("no input: give a table of marks, or --example lidc-findings")
     from annostat.tables import read_findings
 
     found = read_findings(
-        options["source"],
+        list(options["sources"]),
         item=options["item"] or None,
         rater=options["rater"],
         kind=options["kind"],

@@ -255,7 +255,9 @@ class Findings(LabelSet):
             tuple(kept),
             items,
             saw,
-            None if what is None else as_labels(table[what], what, names)[there],
+            None
+            if what is None
+            else as_labels(table[what].iloc[np.flatnonzero(there)], what, names[there]),
             per[0],
             per[1],
             exchangeable,

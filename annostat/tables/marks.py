@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from annostat.errors import AnnostatError, shown
 from annostat.labels.findings import Findings
 from annostat.labels.points import Points
+from annostat.tables.coco import BOX, is_coco, read_coco
 from annostat.tables.files import local
 from annostat.tables.reading import named_table, read_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def read_points(
@@ -99,12 +106,14 @@ def read_findings(
     missing: Sequence[str] = (),
     exchangeable: bool = False,
 ) -> Findings:
-    """Read findings from a long table: CSV, TSV, Parquet, Excel, or a data frame.
+    """Read findings from a long table: CSV, TSV, Parquet, Excel, a data frame, or COCO JSON.
 
     Parameters
     ----------
-    source : path or DataFrame
-        One row for each mark.
+    source : path, DataFrame, or sequence of paths
+        One row for each mark. Several files are one for each reader, who is called like the file.
+        COCO JSON: a file for each reader, or one whose annotations name the reader (`rater`); its
+        images are what the reader saw, `category` is the class, segmentations are boxes.
     seen : path, DataFrame or sequence of str, optional
         Images that readers saw, so that empty ones count.
     item, rater, kind, geometry, size, classes, rounds, models, by, cluster, missing, exchangeable
@@ -146,8 +155,57 @@ def read_findings(
         "missing": missing,
         "exchangeable": exchangeable,
     }
-    if not isinstance(source, (str, os.PathLike)):
+    paths = list(source) if isinstance(source, (list, tuple)) else [source]
+    if not paths or not all(isinstance(p, (str, os.PathLike)) for p in paths):
         return Findings.from_frame(source, **options)
-    with local(source) as path:
-        table, notes = named_table(path, kept)
-        return Findings.from_frame(table, **options, source=path.name, notes=notes)
+    with ExitStack() as stack:
+        places = [stack.enter_context(local(p)) for p in paths]
+        title = ", ".join(p.name for p in places)
+        if any(is_coco(p) for p in places):
+            return _from_coco(places, options, title)
+        table, notes = _stacked(places, kept, rater)
+        if len(places) > 1:
+            options["rater"] = rater or "reader"
+        return Findings.from_frame(table, **options, source=title, notes=notes)
+
+
+def _stacked(
+    paths: Sequence[Path], kept: list[str], rater: str | None
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Return the rows of all files; several files are one for each reader."""
+    import pandas as pd
+
+    tables, notes = zip(*(named_table(p, kept) for p in paths), strict=True)
+    if len(paths) == 1:
+        return tables[0], notes[0]
+    who = rater or "reader"
+    named = [
+        t if who in t.columns else t.assign(**{who: p.stem})
+        for t, p in zip(tables, paths, strict=True)
+    ]
+    return pd.concat(named, ignore_index=True), tuple(n for some in notes for n in some)
+
+
+def _from_coco(paths: Sequence[Path], options: dict[str, Any], title: str) -> Findings:
+    """Return the findings of COCO files."""
+    import pandas as pd
+
+    others = [p.name for p in paths if not is_coco(p)]
+    if others:
+        raise AnnostatError(f"give COCO files or tables, not both, got {shown(others)} too")
+    given = [n for n in ("item", "kind", "geometry", "size") if options[n] is not None]
+    if given:
+        raise AnnostatError(
+            f"COCO JSON says what images and boxes are: leave out {', '.join(given)}"
+        )
+    found = read_coco(paths, rater=options["rater"])
+    options |= {"item": "image", "rater": "reader", "kind": "box", "geometry": BOX}
+    if options["seen"] is None:
+        options["seen"] = found.seen
+    # Readers who marked nothing stand in no row of the marks, and images neither.
+    marked = set(zip(found.marks["image"], found.marks["reader"], strict=True))
+    empty = [
+        (i, r) not in marked for i, r in zip(found.seen["image"], found.seen["reader"], strict=True)
+    ]
+    table = pd.concat([found.marks, found.seen[empty]], ignore_index=True)
+    return Findings.from_frame(table, **options, source=title, notes=found.notes)
