@@ -28,6 +28,7 @@ SCRIPTS = (
     "floor_regression",
     "theory",
     "house",
+    "gallery",
 )
 
 

@@ -811,7 +811,7 @@ def test_noise_that_grows_with_the_value_has_a_profile(run, tmp_path):
     page = make_report([found])
     assert "Noise SD against the value" in page and "goes with the value" in page
     jsonschema.validate({**found.to_dict(), "read": None}, SCHEMA)
-    assert len(plot_bounds(found).axes) == 2
+    assert len(plot_bounds(found).axes) == 4  # floors have two
     scores = score_models(rounds_of(z), {"Y": size[:, 0]}, n_resamples=99)
     assert scores.floors["rmse_floor"].value == found.rmse_floor.value
     assert scores.floors["r2_ceiling"].value == found.r2_ceiling.value
@@ -820,7 +820,7 @@ def test_noise_that_grows_with_the_value_has_a_profile(run, tmp_path):
     asked = bounds(rounds_of(z), interval="bootstrap-t", n_resamples=200)
     assert asked.profile is None and asked.rmse_floor == asked.noise_sd
     even = bounds(simulate_values(300, noise_sd=2.0, truth_sd=5.0, rng=1), n_resamples=200)
-    assert even.profile is None and len(plot_bounds(even).axes) == 1
+    assert even.profile is None and len(plot_bounds(even).axes) == 3
 
 
 def test_the_share_of_the_truth_by_a_profile_is_one_less_a_ratio_of_variances():

@@ -7,7 +7,7 @@ import click
 import pytest
 
 from annostat.cli import COMMANDS, cli, main
-from annostat.cli.shares import MARGIN, NUMBER_OR_SHARE, PERCENTAGE, SHARE
+from annostat.cli.shares import INSIDE, MARGIN, NUMBER_OR_SHARE, PERCENTAGE, SHARE
 
 DATA = Path(__file__).parent.parent / "docs" / "data"
 SHARES = {"level", "top", "power", "learned", "abandonment_rate", "agreement", "f1", "prevalence"}
@@ -41,13 +41,19 @@ def test_what_is_no_share_is_refused_with_the_cure(text, said):
     assert error.value.message == said
 
 
+@pytest.mark.parametrize("text", ["0", "0%", "1", "100%"])
+def test_levels_lie_inside(text):
+    with pytest.raises(click.BadParameter, match="is not between 0 and 1"):
+        INSIDE.convert(text, None, None)
+
+
 def test_every_share_of_every_command_takes_a_percentage():
     found = set()
     for name in COMMANDS:
         for option in cli.get_command(None, name).params:
             if option.name in SHARES:
                 found.add(option.name)
-                assert option.type is SHARE, (name, option.name)
+                assert option.type in (SHARE, INSIDE), (name, option.name)
     assert found == SHARES
 
 

@@ -24,7 +24,7 @@ from annostat.cli.common import (
     run_options,
     screen_options,
 )
-from annostat.cli.shares import SHARE
+from annostat.cli.shares import INSIDE
 from annostat.errors import AnnostatError, check_column, option
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def concentration_options(command: Any) -> Any:
         ),
         click.option(
             "--top",
-            type=SHARE,
+            type=INSIDE,
             default="15%",
             show_default=True,
             metavar="P",

@@ -20,7 +20,7 @@ from annostat.cli.common import (
     run_options,
     table_options,
 )
-from annostat.cli.shares import NUMBER_OR_SHARE, SHARE
+from annostat.cli.shares import INSIDE, NUMBER_OR_SHARE, SHARE
 from annostat.errors import AnnostatError
 
 
@@ -100,7 +100,7 @@ from annostat.errors import AnnostatError
 @click.option("--change", type=float, metavar="X", help="γ that is presumed. [default: pilot's]")
 @click.option("--plot", "plot_file", metavar="FILE", help="Width, or power, against items.")
 @click.option(
-    "--power", type=SHARE, default=0.8, show_default=True, help="Wanted chance of the claim."
+    "--power", type=INSIDE, default=0.8, show_default=True, help="Wanted chance of the claim."
 )
 def plan(**options: Any) -> None:
     """Say how many annotations a wanted width or a wanted claim needs.

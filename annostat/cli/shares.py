@@ -24,12 +24,14 @@ class Share(Type):
     bounded : bool
         Whether it is a share of something, so that 95 is no share and 95% is meant; without, a
         number is taken as it is (a margin, a threshold, a score).
+    inside : bool
+        Whether 0 and 1 themselves are none.
     """
 
     name = "share"
 
-    def __init__(self, *, bounded: bool = True) -> None:
-        self.bounded = bounded
+    def __init__(self, *, bounded: bool = True, inside: bool = False) -> None:
+        self.bounded, self.inside = bounded, inside
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -50,7 +52,8 @@ class Share(Type):
             number /= 100
             if not math.isfinite(number) or text.count("%") > 1:
                 self.fail(f"{text!r} is no {self.words}, such as 5% or 0.05", param, ctx)
-        if self.bounded and not 0 <= number <= 1:
+        within = 0 < number < 1 if self.inside else 0 <= number <= 1
+        if self.bounded and not within:
             meant = "" if percent or not 1 < number <= 100 else f": write {digits}%"
             self.fail(f"{text!r} is not between 0 and 1 (0% and 100%){meant}", param, ctx)
         return number
@@ -102,6 +105,7 @@ class Margin(Share):
 
 
 SHARE = Share()
+INSIDE = Share(inside=True)
 NUMBER_OR_SHARE = Share(bounded=False)
 PERCENTAGE = Percentage()
 MARGIN = Margin(bounded=False)

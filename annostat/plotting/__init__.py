@@ -24,7 +24,7 @@ from annostat.plotting.profile import plot_profile
 from annostat.plotting.ranks import plot_ranks
 from annostat.plotting.scaling import plot_scaling
 from annostat.plotting.truth import plot_rmse_floor, plot_scores
-from annostat.plotting.values import plot_bounds
+from annostat.plotting.values import plot_bounds, plot_floors
 
 __all__ = [
     "COLOURS",
@@ -44,6 +44,7 @@ __all__ = [
     "plot_ellipses",
     "plot_findings",
     "plot_first_frames",
+    "plot_floors",
     "plot_frame_rates",
     "plot_froc",
     "plot_interchange",

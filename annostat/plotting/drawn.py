@@ -13,6 +13,7 @@ from annostat.cardiac import AfdScore, FirstFrames
 from annostat.ceilings import MeasuredBounds
 from annostat.ceilings.category_result import CategoryBounds
 from annostat.ceilings.finding_result import FindingBounds
+from annostat.ceilings.floors import Bounds
 from annostat.ceilings.law_of_p import CategoryLaw
 from annostat.ceilings.point_result import PointBounds
 from annostat.concentration import Concentration, ConcentrationComparison
@@ -43,7 +44,7 @@ from annostat.plotting.profile import plot_profile
 from annostat.plotting.ranks import plot_ranks
 from annostat.plotting.scaling import plot_scaling
 from annostat.plotting.truth import plot_scores
-from annostat.plotting.values import plot_bounds
+from annostat.plotting.values import plot_bounds, plot_floors
 from annostat.scaling import ScalingComparison
 from annostat.truth import MaskComparison, Ranking, Scores, VerdictPlan
 from annostat.truth.category_calibration import CategoryCalibration
@@ -53,6 +54,7 @@ from annostat.truth.category_result import CategoryScores
 PANEL: dict[type, tuple[Callable[..., Any], tuple[float, float]]] = {
     AfdScore: (plot_afd, (5.2, 3.9)),
     Audit: (plot_contact_sheet, (9.0, 7.6)),
+    Bounds: (plot_floors, (5.2, 3.3)),
     BlandAltman: (plot_bland_altman, (5.2, 3.9)),
     CategoryCalibration: (plot_reliability, (4.4, 4.0)),
     CategoryConfusion: (plot_confusion, (4.6, 4.0)),

@@ -78,7 +78,7 @@ def axes_of(ax: Axes | None) -> Axes:
         return ax
     import matplotlib.pyplot as plt
 
-    return plt.subplots()[1]
+    return plt.subplots(layout="constrained")[1]
 
 
 def new_figure(size: tuple[float, float]) -> tuple[Figure, Axes]:

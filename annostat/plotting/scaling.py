@@ -8,6 +8,7 @@ import numpy as np
 
 from annostat.plotting.figures import COLOURS, axes_of, spelt_out
 from annostat.resampling.intervals import NORMAL_95
+from annostat.results.estimates import Estimate
 from annostat.scaling import LAWS, ScalingComparison, ScalingFit
 
 if TYPE_CHECKING:
@@ -160,6 +161,17 @@ def _draw_floor(ax: Axes, result: ScalingComparison) -> None:
         )
 
 
+def round_to(size: float) -> str:
+    """Return a size with three digits."""
+    return f"{float(f'{size:.3g}'):,g}" if size < 1e6 else f"{size:.3g}"
+
+
+def ends_of(place: Estimate) -> tuple[float, float]:
+    """Return the limits of an estimate."""
+    found = place.interval
+    return (place.value, place.value) if found is None else (found.low, found.high)
+
+
 def _draw_place(ax: Axes, fit: ScalingFit) -> None:
     """Mark the hinge or N½ on the law, with its interval above the axis of sizes."""
     place, what = (fit.hinge, "hinge") if fit.hinge is not None else (fit.n_half, "N½")
@@ -176,7 +188,7 @@ def _draw_place(ax: Axes, fit: ScalingFit) -> None:
     ax.plot([place.value], [height], "D", ms=7, color="white", mec=colour, mew=1.6, zorder=6)
     right = place.value < (low * high) ** 0.5
     ax.annotate(
-        f"{what} {place.short()} ({place.range()})",
+        f"{what} {round_to(place.value)} ({' to '.join(map(round_to, ends_of(place)))})",
         (ends[0 if right else 1], 0.07),
         xycoords=foot,
         ha="left" if right else "right",

@@ -1,4 +1,4 @@
-"""Plot of bounds: what the rounds differ by, and the noise by the value where it goes with it."""
+"""Plots of bounds: floors and ceilings, what rounds differ by, the noise by the value."""
 
 from __future__ import annotations
 
@@ -6,21 +6,83 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from annostat.ceilings.floors import BOUNDS
 from annostat.plotting.agreement import plot_bland_altman, plot_deviations
+from annostat.plotting.figures import COLOURS, axes_of, spelt_out
 from annostat.plotting.profile import plot_profile
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from annostat.ceilings import MeasuredBounds
+    from annostat.ceilings.floors import Bounds
 
-__all__ = ["plot_bounds"]
+__all__ = ["plot_bounds", "plot_floors"]
+
+SCORES = {"rmse": "RMSE", "mae": "MAE", "correlation": "r", "r2": "R²"}
+BEYOND = "0.9"  # the grey where no model is, on average
+
+
+def plot_floors(result: Bounds, *, ax: Axes | None = None) -> Axes:
+    """Draw the floors of RMSE and MAE (lower axis) and the ceilings of r and R² (upper axis).
+
+    Parameters
+    ----------
+    result : Bounds
+        Of rounds, or of published numbers.
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        That of the floors. Grey is where no model is, on average over test sets; bars are the
+        intervals. A number that is unknown has no row.
+    """
+    ax = axes_of(ax)
+    known = [q for q in BOUNDS if not np.isnan(q.of(result).value)]
+    floors = [q for q in known if q.role == "floor"]
+    ceilings = [q for q in known if q.role != "floor"]
+    top = ax.twiny() if ceilings else None
+    for row, q in enumerate((*floors, *ceilings)):
+        on = ax if q.role == "floor" or top is None else top
+        e = q.of(result)
+        ends = (0.0, e.value) if q.role == "floor" else (e.value, 1.0)
+        on.plot(ends, [row, row], color=BEYOND, lw=16, solid_capstyle="butt", zorder=0)
+        if e.interval is not None:
+            on.plot([e.interval.low, e.interval.high], [row, row], color=COLOURS[1], lw=2)
+        on.plot(e.value, row, "|", color=COLOURS[1], ms=16, mew=2.5)
+        on.annotate(
+            e.short(),
+            (e.value, row),
+            (0, 11),
+            textcoords="offset points",
+            ha="center",
+            fontsize=8,
+            color=COLOURS[1],
+        )
+    names = {q.key: SCORES[q.score] for q in known}
+    ax.set_yticks(range(len(known)), [names[q.key] for q in (*floors, *ceilings)])
+    ax.set_ylim(len(known) - 0.4, -0.6)
+    unit = f" ({result.unit})" if result.unit else ""
+    ax.set_xlabel(f"error against one annotation{unit}; grey: no model, on average")
+    ax.set_xlim(0, None if floors else 1)
+    if floors:
+        highest = max(q.of(result).high or q.of(result).value for q in floors)
+        ax.set_xlim(0, 1.35 * highest)
+    if top is not None:
+        least = min(q.of(result).low or q.of(result).value for q in ceilings)
+        top.set_xlim(min(0.5, 0.1 * np.floor(10 * least)), 1)
+        top.set_xlabel("score against one annotation")
+        spelt_out(top)
+    return spelt_out(ax)
 
 
 def plot_bounds(result: MeasuredBounds, *, height: float = 4.8) -> Figure:
-    """Draw the differences of two rounds, or deviations from the mean, and the precision profile.
+    """Draw the floors and ceilings, and beside them what the rounds differ by.
 
-    The profile where `result.profile` has points; beside the other.
+    Differences of two rounds, or deviations from the mean, and the precision profile where
+    `result.profile` has points.
 
     Parameters
     ----------
@@ -35,13 +97,15 @@ def plot_bounds(result: MeasuredBounds, *, height: float = 4.8) -> Figure:
     from matplotlib.figure import Figure as NewFigure
 
     profile = result.profile if result.profile is not None and result.profile.points else None
-    count = 1 if profile is None else 2
+    seen = result.limits is not None or result.deviations is not None
+    count = 1 + seen + (profile is not None)
     figure = NewFigure(figsize=(height * 4 / 3 * count, height), layout="constrained")
     axes = np.atleast_1d(figure.subplots(1, count))
+    plot_floors(result, ax=axes[0])
     if result.limits is not None:
-        plot_bland_altman(result.limits, ax=axes[0])
+        plot_bland_altman(result.limits, ax=axes[1])
     elif result.deviations is not None:
-        plot_deviations(result.deviations, ax=axes[0])
+        plot_deviations(result.deviations, ax=axes[1])
     if profile is not None:
-        plot_profile(profile, ax=axes[1])
+        plot_profile(profile, ax=axes[-1])
     return figure

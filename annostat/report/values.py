@@ -10,12 +10,21 @@ from annostat.report.parts import Part, Picture, part_of
 
 @part_of.register
 def _measured(result: MeasuredBounds) -> Part:
-    from annostat.plotting import plot_bland_altman, plot_deviations, plot_profile
+    from annostat.plotting import plot_bland_altman, plot_deviations, plot_floors, plot_profile
 
     part = _bounds(result)
-    pictures: tuple[Picture, ...] = ()
+    pictures: tuple[Picture, ...] = (
+        Picture.of(
+            plot_floors,
+            result,
+            alt=f"Floor of the RMSE {result.rmse_floor.short()}, ceiling of the correlation "
+            f"{result.correlation_ceiling.short()}.",
+            caption="The best that any model can show, with intervals.",
+            size=(5.2, 3.3),
+        ),
+    )
     if result.limits is not None:
-        pictures = (
+        pictures += (
             Picture.of(
                 plot_bland_altman,
                 result.limits,
@@ -27,7 +36,7 @@ def _measured(result: MeasuredBounds) -> Part:
         )
     elif result.deviations is not None:
         limits = result.deviations.limits
-        pictures = (
+        pictures += (
             Picture.of(
                 plot_deviations,
                 result.deviations,
