@@ -148,7 +148,7 @@ def rung_of(
 ) -> float:
     """Return the mean of 1 − Dice of the mean outlines of k and of l others of m raters.
 
-    `d` are signed distances where raters differ, of shape (m, pixels); `sure` pixels lie inside all.
+    `d` are signed distances where raters differ, of shape (m, pixels); `sure` pixels lie in all.
     """
     splits = list(splits_of(len(d), k, l, rng))
     a, b = np.zeros((2, len(splits), len(d)))
