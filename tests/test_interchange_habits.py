@@ -173,6 +173,20 @@ def test_a_model_that_leaves_an_item_empty_and_gaps_of_readers():
     kept = [m[3:] for m in masks]
     whole = interchange(rounds_of(kept), {"net": model[3:]}).habits
     assert place.change.value > whole.in_shape["net"].change.value  # the empty mask counts as 1
+    assert abs(found.habits.models["net"].value) < 0.5  # and is no habit
+    nothing = interchange(rounds_of(masks), {"net": model & False})
+    assert nothing.habits is None and size_of(nothing).passed is None
+
+
+def test_volumes_have_habits_of_size_alone():
+    z, y, x = np.indices((26, 26, 26)) - 12.5
+    far = np.maximum(np.maximum(abs(z), abs(y)), abs(x))
+    cubes = [np.stack([far < half + i for i in range(4)]) for half in (7, 8, 9)]
+    found = interchange(rounds_of(cubes[::2]), {"net": cubes[1]})
+    # Distances round the edges off: 1 voxel more in each direction is a little more than 1.
+    assert 1 <= found.habits.size[1].value < 1.1
+    assert abs(found.habits.in_shape["net"].change.value) < 0.02 * found.among.value
+    assert not any(c.name == "habit_place" for c in found.checks)
 
 
 # ---------------------------------------------------------------- each structure

@@ -144,9 +144,10 @@ def find_habits(
         x = by_unit(local, unit) / count[:, None, None]
         check = place_check(taken.names, x, "in the changes, those of shape too.")
         seen.append(replace(check, message=check.message.replace("Raters", "Readers", 1)))
-    if seen[0].passed or distance.name != "1-dice":
+    marked = [given & f.any(axis=axes) for f, given in taken.models.values()]
+    if seen[0].passed or distance.name != "1-dice" or not all(m.any() for m in marked):
         return None, seen
-    shifted = _Shifted(taken, habit, unit, over, level)
+    shifted = _Shifted(taken, habit, marked, unit, over, level)
     study = Study(taken, distance, shifted.among(), sample, margin, level)
     in_shape = {}
     for m, (name, (_, given)) in enumerate(taken.models.items()):
@@ -179,15 +180,16 @@ class _Shifted:
         self,
         taken: Taken,
         habit: FloatArray,
+        marked: list[NDArray[np.bool_]],
         unit: NDArray[np.int64],
         over: str,
         level: float,
     ) -> None:
         self.names = tuple(taken.models)
         self.k = len(taken.names)
-        self.given = [given for _, given in taken.models.values()]
+        self.marked = marked  # where each model drew something, so that it has an outline
         self.habit, self.unit, self.over, self.level = habit, unit, over, level
-        there = [np.ones(len(habit), dtype=bool)] * self.k + self.given
+        there = [np.ones(len(habit), dtype=bool)] * self.k + marked
         self.mean = np.array([h[t].mean() for h, t in zip(habit.T, there, strict=True)])
         self.step = nodes_apart(self.mean)
         k, m = self.k, len(self.names)
@@ -227,7 +229,7 @@ class _Shifted:
     def models(self) -> dict[str, Estimate]:
         """Return by how many pixels each model draws outside of the mean of readers."""
         found = {}
-        for m, (name, given) in enumerate(zip(self.names, self.given, strict=True)):
+        for m, (name, given) in enumerate(zip(self.names, self.marked, strict=True)):
             unit = np.unique(self.unit[given], return_inverse=True)[1]
             own = self.habit[given, self.k + m, None]
             value = Estimate(float(self.mean[self.k + m]), None, None, "px")
