@@ -18,6 +18,7 @@ from annostat.ceilings.finding_checks import (
     matching_checks,
     phase_check,
     refuse_votes,
+    unmatched_readers,
 )
 from annostat.ceilings.finding_result import AtThreshold, FindingBounds, ReaderPoint, Sensitivity
 from annostat.ceilings.named_findings import named_ceilings, odds_check
@@ -121,6 +122,7 @@ def finding_bounds(
             *(() if used.exchangeable else (by_odds,)),
             *matching_checks(matched),
             *empty_readers(used),
+            *unmatched_readers(used, matched),
             phase_check(),
         ),
         Provenance(
