@@ -63,7 +63,13 @@ def test_a_reader_who_matches_nobody_is_said(frame):
 
 def test_readers_who_match_are_not_said():
     found = finding_bounds(read_findings(boxes()), false_positives=())
-    assert "no_match" not in failed(found)
+    assert not {"no_match", "repeated"} & set(failed(found))
+
+
+def test_rows_that_stand_twice_are_said():
+    twice = pd.concat([boxes(), boxes().iloc[:2]])
+    found = finding_bounds(read_findings(twice), false_positives=())
+    assert "2 marks of the same reader on the very same place" in failed(found)["repeated"]
 
 
 def test_corners_that_are_read_as_sizes_are_asked_about():
@@ -76,11 +82,6 @@ def test_corners_that_are_read_as_sizes_are_asked_about():
     [
         (of_ben(boxes(), CORNERS, lambda c: c[["x2", "y1", "x1", "y2"]]), {}, "positive size"),
         (boxes().replace({"x1": {boxes()["x1"][3]: np.inf}}), {}, "finite coordinates; first"),
-        (
-            pd.concat([boxes(), boxes().iloc[:2]]),
-            {},
-            "2 marks of the same reader on the same place",
-        ),
         (boxes(), {"seen": ["i00", "i01"]}, "marks not on the list of what was seen; first: 'i02'"),
         (boxes(), {"models": ["net"]}, "there is no reader 'net' .readers: anna, ben, cleo"),
         (boxes(), {"kind": "point"}, "--geometry x,y"),

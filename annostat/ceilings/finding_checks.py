@@ -93,6 +93,25 @@ def empty_readers(findings: Findings) -> list[Check]:
     return [Check("no_marks", False, text)]
 
 
+def repeated_marks(findings: Findings) -> list[Check]:
+    """Return a failed check for marks that one reader made twice on the very same place."""
+    kind = np.zeros(findings.n_marks)
+    if findings.classes is not None:
+        kind = np.unique(findings.classes.astype(str), return_inverse=True)[1].astype(np.float64)
+    rows = np.column_stack([findings.image, findings.reader, kind, findings.geometry])
+    first = np.unique(rows, axis=0, return_index=True)[1]
+    if len(first) == len(rows):
+        return []
+    left = np.delete(np.arange(len(rows)), first)
+    i = int(left.min())
+    text = (
+        f"{counted(len(left), 'mark')} of the same reader on the very same place; first: "
+        f"{findings.items[findings.image[i]]} by {findings.names[findings.reader[i]]}. Rows that "
+        "stand twice count twice: leave each once."
+    )
+    return [Check("repeated", False, text, float(len(left)))]
+
+
 def unmatched_readers(findings: Findings, matched: Matched) -> list[Check]:
     """Return a failed check for readers whose marks match nobody's."""
     z = matched.marked

@@ -18,6 +18,7 @@ from annostat.ceilings.finding_checks import (
     matching_checks,
     phase_check,
     refuse_votes,
+    repeated_marks,
     unmatched_readers,
 )
 from annostat.ceilings.finding_result import AtThreshold, FindingBounds, ReaderPoint, Sensitivity
@@ -121,6 +122,7 @@ def finding_bounds(
             alike,
             *(() if used.exchangeable else (by_odds,)),
             *matching_checks(matched),
+            *repeated_marks(used),
             *empty_readers(used),
             *unmatched_readers(used, matched),
             phase_check(),

@@ -226,7 +226,6 @@ class Findings(LabelSet):
             corners = np.asarray((g[:, half:] > g[:, :half]).all(axis=1))
             g[:, half:] += g[:, :half]
         image, reader = positions(names, items), positions(raters, kept)
-        _refuse_twice(table, there, (*axes, *which, who, *([what] if what else ())))
         _refuse_unlisted(names[there], of_seen, seen)
         saw = np.ones((len(items), len(kept)), dtype=bool)
         if of_seen[1] is not None:
@@ -390,18 +389,6 @@ def _seen(seen: Any, which: Sequence[str], who: str) -> tuple[NDArray[Any], list
     if who not in columns:
         return items, None
     return items, [str(v) for v in as_labels(seen.rename(columns=str)[who], who, items)]
-
-
-def _refuse_twice(table: Any, there: NDArray[np.bool_], columns: Sequence[str]) -> None:
-    """Refuse marks that stand twice in the table."""
-    marks = table.iloc[np.flatnonzero(there)]
-    twice = marks.duplicated(subset=list(dict.fromkeys(columns)))
-    if twice.any():
-        first = ", ".join(str(v) for v in marks[twice].iloc[0][list(dict.fromkeys(columns))])
-        raise AnnostatError(
-            f"{counted(int(twice.sum()), 'mark')} of the same reader on the same place; first: "
-            f"{first}: leave each only once"
-        )
 
 
 def _refuse_unlisted(
