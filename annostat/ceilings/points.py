@@ -34,6 +34,7 @@ from annostat.ceilings.point_checks import (
     precision_check,
     swap_check,
     swaps_of,
+    tails_check,
 )
 from annostat.ceilings.point_result import ALL, Ellipse, PointBounds, PointLimit, Swap
 from annostat.errors import AnnostatError, check_count, check_level, check_number, option
@@ -156,6 +157,7 @@ def point_bounds(
             bias_check(readers, biases, 1 - level),
             precision_check(readers, codes, 1 - level),
             *_of_frames(readers, swaps),
+            *tails_check(distance, codes),
         ),
         Provenance(
             __version__,
