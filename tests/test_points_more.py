@@ -167,7 +167,7 @@ def test_all_swaps_are_named():
     )
     check = next(c for c in point_bounds(points, n_resamples=19).checks if c.name == "swaps")
     assert "3 pairs of landmarks seem swapped" in check.message
-    for said in ("l and r of 7 by ben", "of 9 by cleo", "of 30 by anna"):
+    for said in ("l and r by ben on 7;", "by cleo on 9;", "by anna on 30."):
         assert said in check.message
 
 

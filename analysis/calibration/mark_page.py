@@ -17,6 +17,7 @@ from analysis.calibration.page import placed
 
 PAGE = Path("docs/suites.md")
 RESULTS = Path("docs/studies/marks.csv")
+MOST = 0.9  # of sets: limits that are given in fewer have their share behind them
 LEAST = 0.93  # of 95% intervals, less two standard errors; what is below stands in bold
 KEYS = ["law", "missing", "cluster_size"]
 
@@ -101,22 +102,24 @@ def cell(rows: pd.DataFrame, *, test: bool) -> str:
 
 
 def table(results: pd.DataFrame, wanted: Wanted) -> str:
-    """Return a table: a row for each interval or test, design and number of readers."""
+    """Return a table: a row for each interval or test and kind of design, readers across."""
+    suites = {suite for suite, _ in wanted.whats}
+    readers = sorted(int(k) for k in results[results["suite"].isin(suites)]["rounds"].unique())
     lines = [
-        "| what | law | readers | items or images | % | sets |",
-        "|---|---|---|---|---|---|",
+        f"| what | law | n | {' | '.join(f'{k} readers' for k in readers)} | sets |",
+        f"|---|---|---|{'---|' * len(readers)}---|",
     ]
     for (suite, what), heading in wanted.whats.items():
         rows = results[(results["suite"] == suite) & (results["what"] == what)]
-        for (*key, k), part in rows.groupby([*KEYS, "rounds"], sort=False):
+        for key, part in rows.groupby(KEYS, sort=False):
             law, missing, size = key
             words = f"{law}, {missing:.0%} missing" if missing else str(law)
-            words += f", clusters of {size}" if size > 1 else ""
-            part = part.sort_values("n")
-            sizes = " / ".join(f"{n:,}" for n in part["n"])
+            words += f", clusters of {size}" if int(str(size)) > 1 else ""
+            sizes = " / ".join(f"{n:,}" for n in sorted(part["n"].unique().tolist()))
+            test = not what.startswith("interval")
+            rates = [cell(part[part["rounds"] == k], test=test) or "–" for k in readers]
             sets = int(part["repetitions"].min())
-            rates = cell(part, test=not what.startswith("interval"))
-            lines.append(f"| {heading} | {words} | {k} | {sizes} | {rates} | {sets} |")
+            lines.append(f"| {heading} | {words} | {sizes} | {' | '.join(rates)} | {sets} |")
     return "\n".join(lines)
 
 

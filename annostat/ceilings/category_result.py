@@ -55,7 +55,7 @@ class Ceiling:
         """Width that digits follow: of the interval, else of the bracket."""
         if self.interval is not None:
             return (self.interval.high - self.interval.low) / 4
-        return (self.high - self.low) / 4
+        return max((self.high - self.low) / 4, 1e-3)
 
     def best(self) -> str:
         """Return the bracket as text."""

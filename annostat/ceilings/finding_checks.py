@@ -15,6 +15,8 @@ from annostat.results.result import Check
 from annostat.results.text import counted, format_number, p_text
 
 MANY = 0.05  # share of ambiguous findings that is said
+SOME = 20  # marks from which a reader who matches nobody is said
+NO_MATCH = 0.02  # share of matched marks that is next to none
 ENOUGH = 200  # findings from which a reader may be seen to be a vote of the others
 SPLIT = 50  # of them, those in which the others do not agree
 VOTE = re.compile(r"consensus|majority|vote|adjudicat|staple|\bgt\b|ground.?truth", re.IGNORECASE)
@@ -89,6 +91,45 @@ def empty_readers(findings: Findings) -> list[Check]:
         "were not found empty, leave the reader out."
     )
     return [Check("no_marks", False, text)]
+
+
+def repeated_marks(findings: Findings) -> list[Check]:
+    """Return a failed check for marks that one reader made twice on the very same place."""
+    kind = np.zeros(findings.n_marks)
+    if findings.classes is not None:
+        kind = np.unique(findings.classes.astype(str), return_inverse=True)[1].astype(np.float64)
+    rows = np.column_stack([findings.image, findings.reader, kind, findings.geometry])
+    first = np.unique(rows, axis=0, return_index=True)[1]
+    if len(first) == len(rows):
+        return []
+    left = np.delete(np.arange(len(rows)), first)
+    i = int(left.min())
+    text = (
+        f"{counted(len(left), 'mark')} of the same reader on the very same place; first: "
+        f"{findings.items[findings.image[i]]} by {findings.names[findings.reader[i]]}. Rows that "
+        "stand twice count twice: leave each once."
+    )
+    return [Check("repeated", False, text, float(len(left)))]
+
+
+def unmatched_readers(findings: Findings, matched: Matched) -> list[Check]:
+    """Return a failed check for readers whose marks match nobody's."""
+    z = matched.marked
+    alone = z & (z.sum(axis=1, keepdims=True) == 1)
+    total, lone = z.sum(axis=0), alone.sum(axis=0)
+    found = [
+        (n, int(t))
+        for n, t, a in zip(findings.names, total.tolist(), lone.tolist(), strict=True)
+        if t >= SOME and t - a <= NO_MATCH * t
+    ]
+    if not found:
+        return []
+    said = shown([f"{n} ({t:,})" for n, t in found])
+    text = (
+        f"Of the marks of {said} next to none matches another reader's: are they in another unit "
+        "or order of columns, of images of another size, or are their images called otherwise?"
+    )
+    return [Check("no_match", False, text, float(len(found)))]
 
 
 def phase_check() -> Check:

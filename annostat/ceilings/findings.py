@@ -18,6 +18,8 @@ from annostat.ceilings.finding_checks import (
     matching_checks,
     phase_check,
     refuse_votes,
+    repeated_marks,
+    unmatched_readers,
 )
 from annostat.ceilings.finding_result import AtThreshold, FindingBounds, ReaderPoint, Sensitivity
 from annostat.ceilings.named_findings import named_ceilings, odds_check
@@ -120,7 +122,9 @@ def finding_bounds(
             alike,
             *(() if used.exchangeable else (by_odds,)),
             *matching_checks(matched),
+            *repeated_marks(used),
             *empty_readers(used),
+            *unmatched_readers(used, matched),
             phase_check(),
         ),
         Provenance(

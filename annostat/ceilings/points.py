@@ -29,11 +29,14 @@ from annostat.ceilings.lengths import lengths_of
 from annostat.ceilings.point_checks import (
     bias_check,
     biases_of,
+    far_point_check,
+    frame_check,
     precision_check,
     swap_check,
     swaps_of,
+    tails_check,
 )
-from annostat.ceilings.point_result import ALL, Ellipse, PointBounds, PointLimit
+from annostat.ceilings.point_result import ALL, Ellipse, PointBounds, PointLimit, Swap
 from annostat.errors import AnnostatError, check_count, check_level, check_number, option
 from annostat.labels.points import Points
 from annostat.resampling.clusters import cluster_codes
@@ -47,6 +50,7 @@ from annostat.results.text import plain
 NICE = (1.0, 2.0, 5.0, 10.0)
 LONE = 1 / 3  # share of the squares that one unit may hold, or FEW of them in all, for an interval
 FEW = 5.0
+WIDEST = 10.0  # times the estimate that an upper limit of an RMS may be
 STEPS = (0.5, 1.0, 2.0)  # of a nice number near the median distance: thresholds
 
 
@@ -152,7 +156,8 @@ def point_bounds(
         (
             bias_check(readers, biases, 1 - level),
             precision_check(readers, codes, 1 - level),
-            *swap_check(swaps),
+            *_of_frames(readers, swaps),
+            *tails_check(distance, codes),
         ),
         Provenance(
             __version__,
@@ -164,6 +169,14 @@ def point_bounds(
         ),
         lengths_of(readers, lengths, ellipses, level=level, n_resamples=n_resamples, rng=rng),
     )
+
+
+def _of_frames(points: Points, swaps: Sequence[Swap]) -> list[Check]:
+    """Return what seems wrong with coordinates: one thing, as each of them looks like the next."""
+    frame = frame_check(points)
+    if frame and (frame[0].name == "same_axes" or not swaps):
+        return frame
+    return swap_check(swaps) if swaps else far_point_check(points)
 
 
 def _similar(points: Points, oks: Any) -> FloatArray:
@@ -305,6 +318,8 @@ def _root_mean(sums: Sums, level: float, unit: str, n_resamples: int, rng: Rng) 
     )
     if found is None:
         return Estimate(value, 0.0, None, unit, "no interval: all items say the same")
+    if found.through(exp).high > WIDEST * value:
+        return Estimate(value, None, None, unit, "no interval: few items hold the squares")
     error = sums.standard_error(ratio) / (2 * value)
     return Estimate(value, error, found.through(exp), unit)
 

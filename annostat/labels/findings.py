@@ -43,6 +43,7 @@ SHAPES = (
     ("point", ("x", "y"), False),
     ("point", ("time",), False),
 )
+MANY = 20  # boxes from which sizes may be seen to be corners
 KINDS = ("box", "interval", "point")
 PLURAL = {"box": "boxes", "interval": "intervals", "point": "points"}
 
@@ -208,16 +209,24 @@ class Findings(LabelSet):
         different = np.unique(np.r_[names, of_seen[0]].astype(str)).astype(object)
         items = different[canonical_order(different)]
         g = np.column_stack([as_numbers(table[c], c, names, missing) for c in axes])
-        there = np.isfinite(g).any(axis=1)
+        if (infinite := np.flatnonzero(np.isinf(g).any(axis=1))).size:
+            raise AnnostatError(
+                f"marks must have finite coordinates; first: {names[infinite[0]]!r} by "
+                f"{raters[infinite[0]]}"
+            )
+        there: NDArray[np.bool_] = np.asarray(np.isfinite(g).any(axis=1))
         if (there & ~np.isfinite(g).all(axis=1)).any():
             i = int(np.flatnonzero(there & ~np.isfinite(g).all(axis=1))[0])
             raise AnnostatError(
                 f"a mark must have all of {', '.join(axes)}, or none; first: {names[i]!r}"
             )
+        corners = np.zeros(len(g), dtype=bool)
         if sized:
             half = len(axes) // 2
+            corners = np.asarray((g[:, half:] > g[:, :half]).all(axis=1))
             g[:, half:] += g[:, :half]
         image, reader = positions(names, items), positions(raters, kept)
+        _refuse_unlisted(names[there], of_seen, seen)
         saw = np.ones((len(items), len(kept)), dtype=bool)
         if of_seen[1] is not None:
             saw[:] = False
@@ -227,6 +236,8 @@ class Findings(LabelSet):
         per = [_of_images(table, names, items, c, seen, which) for c in (cluster, by)]
         used = {*which, who, what, *axes, cluster, by}
         told = [f"{there.sum():,} {PLURAL[shape]} ({', '.join(axes)})."]
+        if shape == "box" and there.sum() >= MANY and corners[there].all():
+            told.append("Every width is above its x, every height above its y: are these corners?")
         if left:
             told.append(f"Readers not used: {shown(left, 8)}.")
         if seen is None:
@@ -359,8 +370,9 @@ def _shape(
     for name, wanted, sized in SHAPES:
         if kind in (None, name) and all(w in by_name for w in wanted):
             return name, tuple(by_name[w] for w in wanted), sized if size is None else size
+    such = {"point": "x,y", "interval": "start,end"}.get(kind or "", "x1,y1,x2,y2")
     raise AnnostatError(
-        f"which columns are the marks? Name them ({option('geometry', 'x1,y1,x2,y2')}); columns: "
+        f"which columns are the marks? Name them ({option('geometry', such)}); columns: "
         f"{shown(columns, 12)}"
     )
 
@@ -377,6 +389,20 @@ def _seen(seen: Any, which: Sequence[str], who: str) -> tuple[NDArray[Any], list
     if who not in columns:
         return items, None
     return items, [str(v) for v in as_labels(seen.rename(columns=str)[who], who, items)]
+
+
+def _refuse_unlisted(
+    marked: NDArray[Any], of_seen: tuple[NDArray[Any], list[str] | None], seen: Any
+) -> None:
+    """Refuse marks on images that are not on the list of what was seen."""
+    if seen is None:
+        return
+    unlisted = sorted(set(marked.astype(str)) - set(of_seen[0].astype(str)))
+    if unlisted:
+        raise AnnostatError(
+            f"{counted(len(unlisted), 'image')} with marks not on the list of what was seen; "
+            f"first: {str(unlisted[0])!r}"
+        )
 
 
 def _of_images(

@@ -94,7 +94,10 @@ def chosen_raters(
     known = sorted(set(map(str, raters)))
     for role, names in (("rounds", rounds or ()), ("models", models)):
         for name in names:
-            check_column(role, str(name), known)
+            if str(name) not in known:
+                raise AnnostatError(
+                    f"{role}: there is no reader {str(name)!r} (readers: {shown(known, 12)})"
+                )
     if rounds is not None:
         both = [n for n in rounds if n in models]
         if both:

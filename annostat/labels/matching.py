@@ -9,6 +9,7 @@ so that neither the order of rows nor the names of readers matter.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,8 +45,7 @@ class Rule:
 
     def __post_init__(self) -> None:
         check_choice("match", self.how, RULES)
-        high = 1.0 if self.how == "iou" else float("inf")
-        check_number("match", self.limit, low=0, high=high if high == 1 else 1e300)
+        check_number("match", self.limit, low=0, high=1.0 if self.how == "iou" else math.inf)
         if self.limit == 0 and self.how == "iou":
             raise AnnostatError("match iou must be above 0: marks that do not touch never match")
 

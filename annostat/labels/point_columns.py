@@ -128,3 +128,14 @@ def scale_of(
             f"scale is missing for {counted(bad.size, 'item')}; first: {items[bad[0]]!r}"
         )
     return np.asarray(found)
+
+
+def refuse_cases(what: str, names: NDArray[Any]) -> None:
+    """Refuse names that differ by capitals alone."""
+    first: dict[str, str] = {}
+    for name in map(str, names):
+        other = first.setdefault(name.casefold(), name)
+        if other != name:
+            raise AnnostatError(
+                f"{what}s {other!r} and {name!r} differ by capitals alone: write them alike"
+            )

@@ -17,6 +17,7 @@ from annostat.errors import (
     check_column,
     check_numbers,
     check_squares,
+    option,
     positions_of,
     shown,
 )
@@ -34,6 +35,7 @@ from annostat.labels.point_columns import (
     AXES,
     axes_of,
     check_inside,
+    refuse_cases,
     scale_of,
     spacing_columns,
     spacing_of,
@@ -266,15 +268,19 @@ class Points(LabelSet):
         items = different[canonical_order(different)]
         points = np.unique(marks.astype(str)).astype(object)
         points = points[canonical_order(points)]
+        refuse_cases("landmark", points)
         place = (positions(names, items), positions(raters, kept), positions(marks, points))
         values = np.full((len(items), len(kept), len(points), len(axes)), np.nan)
         flat = np.ravel_multi_index(place, values.shape[:3])
         found, count = np.unique(flat, return_counts=True)
         if (count > 1).any():
             i, j, m = (int(a[0]) for a in np.unravel_index(found[count > 1], values.shape[:3]))
+            several = int((count > 1).sum())
+            cure = "" if what else f": which column is the landmark? ({option('landmark', 'C')})"
             raise AnnostatError(
-                f"{int((count > 1).sum())} points were put twice by the same reader; first: "
-                f"{which[0]} {items[i]!r}, {who} {kept[j]!r}, {points[m]!r}"
+                f"{counted(several, 'point')} {'was' if several == 1 else 'were'} put twice by the "
+                f"same reader; first: {which[0]} {items[i]!r}, {who} {kept[j]!r}, {points[m]!r}"
+                f"{cure}"
             )
         values[place] = xy
         used = {*which, who, what, *axes, by, cluster, *spacing_columns(spacing), scale}
