@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
+from analysis import screens
 from analysis.gallery import TILES, page
 from annostat import plotting
 
@@ -43,3 +45,11 @@ def test_the_page_is_current_and_has_its_pictures():
         with Image.open(DOCS / "images" / "gallery" / name) as picture:
             width, height = picture.size
         assert width >= 450 and height >= 300, name
+
+
+@pytest.mark.parametrize("width", screens.WIDTHS)
+def test_screens_are_what_is_printed(width):
+    svg = screens.path_of(width).read_text(encoding="utf-8")
+    now = [line for line in screens.printed(width) if line]
+    assert screens.words_of(svg) == now and max(map(len, now[1:])) <= width
+    assert f"screens/bounds-{width}.svg" in (DOCS / "start.md").read_text(encoding="utf-8")

@@ -227,3 +227,16 @@ def test_the_ranks_of_the_documentation_are_printed(capsys, monkeypatch):
     )
     shown, out = [b for b in blocks if "team02" in b], capsys.readouterr().out
     assert len(shown) == 2 and all(block in out for block in shown)
+
+
+def test_pages_of_many_models(tmp_path, capsys):
+    data, page = DOCS / "data", tmp_path / "page.html"
+    command = ["score", str(data / "ef.csv"), "--rounds", "first", "second", "--resamples", "99"]
+    main([*command, "--predictions", str(data / "teams.csv"), "--report", str(page)])
+    text = page.read_text("utf-8")
+    assert "The ranks that each model may have" in text and "400 items" in text
+    assert "annostat score" in text and "--predictions" in text
+    main(["masks", "--example", "lidc-masks", "--report", str(page)])
+    text = page.read_text("utf-8")
+    assert "annostat masks --example lidc-masks" in text and "most disputed" in text
+    capsys.readouterr()

@@ -368,6 +368,7 @@ def test_annostat_alone_shows_what_there_is(capsys):
     ("page", "start", "args"),
     [
         ("README.md", "Read    LIDC-IDRI, largest_slice", ["fit-afd", "--example", "lidc"]),
+        ("docs/index.md", "Read    LIDC-IDRI, largest_slice", ["fit-afd", "--example", "lidc"]),
         (
             "docs/values.md",
             "Read    ef.csv: 400 items",

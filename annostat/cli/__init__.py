@@ -42,6 +42,7 @@ COMMANDS = {
     "scaling": "scaling",
     "audit": "audit",
     "report": "report",
+    "app": "app",
     "selftest": "selftest",
 }
 # Options that name files to be written, by the command's argument; all others may name inputs.

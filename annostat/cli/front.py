@@ -22,6 +22,7 @@ ABOUT = {
         "plan": "how many items and annotations do I need?",
         "audit": "which clips and labels are broken?",
         "report": "one page with all of the above, to send",
+        "app": "the same in your browser, on this computer only",
         "selftest": "does this installation give the certified numbers?",
     },
 }

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from annostat.cli.common import (
-    TYPED,
     Command,
     add,
     each_stratum,
@@ -30,6 +29,7 @@ from annostat.cli.common import (
 from annostat.cli.marks import EXAMPLES as MARKS
 from annostat.cli.marks import kind_of_marks, mark_options, of_marks, refuse_others
 from annostat.cli.masks import named_model, numbers, patients_of
+from annostat.cli.pages import report_option, write_page
 from annostat.cli.score import labels_and_models, strata_of
 from annostat.cli.shares import MARGIN, PERCENTAGE
 from annostat.errors import AnnostatError
@@ -153,7 +153,7 @@ def mask_options(command: Any) -> Any:
 @json_option
 @click.option("--plot", "plot_file", metavar="FILE", help="Draw the models (png, svg, pdf).")
 @click.option("--items", "items_file", metavar="FILE.csv", help="Rank the items by the change.")
-@click.option("--report", "report_file", metavar="FILE.html", help="Write a page for people.")
+@report_option
 @click.pass_context
 def interchange(ctx: click.Context, /, **options: Any) -> None:
     """Say whether models are as good as an annotator, by putting them in an annotator's place.
@@ -204,18 +204,7 @@ def written(
 
         for name, path in of_strata(options["items_file"], results).items():
             write_text(path, results[name].items().to_csv(index=False, lineterminator="\n"))
-    if options["report_file"]:
-        import shlex
-
-        from annostat.cli.report import of_stratum, what_was_read
-        from annostat.report import part_of, write_report
-
-        chapters = what_was_read(read)
-        chapters += [of_stratum(part_of(result), name) for name, result in results.items()]
-        typed = shlex.join(["annostat", "interchange", *ctx.meta[TYPED]])
-        write_report(
-            options["report_file"], chapters, title="In an annotator's place", command=typed
-        )
+    write_page(ctx, options["report_file"], results, read, "In an annotator's place")
 
 
 def said(options: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from annostat.cli.common import (
+    TYPED,
     add,
     json_option,
     progress_bar,
@@ -15,6 +16,7 @@ from annostat.cli.common import (
     run_options,
     screen_options,
 )
+from annostat.cli.pages import report_option, write_page
 from annostat.cli.shares import NUMBER_OR_SHARE
 from annostat.errors import AnnostatError
 
@@ -27,6 +29,7 @@ class MaskCommand(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Turn ``--raters A B`` into ``--raters A --raters B`` before click parses it."""
+        ctx.meta[TYPED] = tuple(args)
         spread: list[str] = []
         at = 0
         while at < len(args):
@@ -143,7 +146,9 @@ def mask_options(command: Any) -> Any:
     metavar="FILE",
     help="Draw the ladder and the most disputed items (png, svg, pdf).",
 )
-def masks(**options: Any) -> None:
+@report_option
+@click.pass_context
+def masks(ctx: click.Context, /, **options: Any) -> None:
     """Compare the masks of several raters, and say what Dice any model can reach against them.
 
     One folder or file for each rater, one folder of these, or of a folder for each case, or one
@@ -173,6 +178,7 @@ def masks(**options: Any) -> None:
 
         save_figure(plot_masks(result), options["plot_file"])
     publish({"": result}, options, by=None)
+    write_page(ctx, options["report_file"], {"": result}, None, "Masks of several raters")
 
 
 def load_masks(options: dict[str, Any]) -> tuple[MaskRounds, MaskRounds | None]:

@@ -29,12 +29,12 @@ from annostat.cli.common import (
     table_options,
     value_options,
 )
+from annostat.cli.pages import of_stratum, what_was_read
 from annostat.cli.score import labels_and_models, strata_of
 from annostat.errors import AnnostatError
 from annostat.labels.kinds import KINDS
 
 if TYPE_CHECKING:
-    from annostat.labels.read import Read
     from annostat.labels.rounds import Rounds
     from annostat.report import Part
 
@@ -114,13 +114,6 @@ def category_chapters(options: dict[str, Any]) -> list[Part]:
     return chapters
 
 
-def what_was_read(read: Read | None) -> list[Part]:
-    """Return the chapter that says what was read, where a table was."""
-    from annostat.report import Part
-
-    return [] if read is None else [Part("What was measured", intro=(str(read),))]
-
-
 def chapters_of(
     rounds: Rounds, models: dict[str, np.ndarray], options: dict[str, Any], progress: Any
 ) -> list[Part]:
@@ -164,14 +157,3 @@ def folders(options: dict[str, Any], progress: Any) -> list[Part]:
 
         found.append(part_of(audit_folder(options["audit"], **common)))
     return found
-
-
-def of_stratum(chapter: Part, name: str) -> Part:
-    """Return a chapter whose title and answers name the stratum."""
-    if not name:
-        return chapter
-    return replace(
-        chapter,
-        title=f"{name}: {chapter.title[0].lower()}{chapter.title[1:]}",
-        answer=[f"{name}: {line}" for line in chapter.answer],
-    )

@@ -30,6 +30,7 @@ from annostat.cli.common import (
     screen_options,
     value_options,
 )
+from annostat.cli.pages import report_option, write_page
 from annostat.errors import AnnostatError, check_choice
 from annostat.labels.kinds import KINDS
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from annostat.labels.rounds import Rounds
 
 HELD_OUT = {"lidc-diameter": "diameter_mm", "lidc": "largest_slice"}
+TITLE = "Models against the truth"
 HELD_OUT_NOTE = (
     "There is no model in these data: of the four readings of each nodule two are the labels, and "
     "the two others are held out and scored as if they were models, one alone and the mean of both."
@@ -92,7 +94,9 @@ HELD_OUT_NOTE = (
 )
 @click.option("--plot", "plot_file", metavar="FILE", help="Draw the scores (png, svg, pdf).")
 @click.option("--items", "items_file", metavar="FILE.csv", help="Rank the items by error.")
-def score(**options: Any) -> None:
+@report_option
+@click.pass_context
+def score(ctx: click.Context, /, **options: Any) -> None:
     """Score models against noisy labels, and say whether they are at the floor.
 
     ROUNDS is a table (CSV, TSV, Parquet) with two or more rounds of annotation of the same items
@@ -107,6 +111,7 @@ def score(**options: Any) -> None:
         if options["plot_file"]:
             draw_scores(scores, options["plot_file"])
         publish(scores, options, by=options["by"], read=read)
+        write_page(ctx, options["report_file"], scores, read, TITLE)
         return
     if options["example"]:
         rounds, predictions = held_out_readers(options)
@@ -145,6 +150,7 @@ def score(**options: Any) -> None:
             text = result.items().to_csv(index=False, lineterminator="\n")
             write_text(of_strata(options["items_file"], results)[name], text)
     publish(results, options, by=options["by"], read=read_of(rounds))
+    write_page(ctx, options["report_file"], results, read_of(rounds), TITLE)
 
 
 def labels_and_models(options: dict[str, Any]) -> tuple[Rounds, dict[str, np.ndarray]]:

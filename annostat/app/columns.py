@@ -1,0 +1,129 @@
+"""What a table's columns look like, what they may be, and the command that follows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from annostat.errors import AnnostatError, printable
+from annostat.labels.layout import Layout, Roles
+from annostat.labels.looks import is_model_name, look_of
+from annostat.tables.reading import read_table
+
+SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".xlsx")
+UNUSED = "Not used"
+ROLES = ("Item", "Annotation", "Model", "Patient", "Group", "Frame rate", UNUSED)
+KINDS = {
+    "auto": "Look for me",
+    "values": "Values",
+    "picks": "Picked frames",
+    "categories": "Categories",
+    "ordinal": "Grades",
+}
+SHOWN = 3  # first values of a column
+MOST_COLUMNS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its name, its first values, what it looks like and what it is taken for."""
+
+    name: str
+    values: str
+    look: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table that was looked at."""
+
+    name: str
+    n_rows: int
+    columns: tuple[Column, ...]
+
+
+def looked_at(path: Path, name: str) -> Table:
+    """Return a table's columns with a guess of what each is."""
+    frame = read_table(path)
+    names = [str(c) for c in frame.columns]
+    if len(names) > MOST_COLUMNS:
+        raise AnnostatError(
+            f"{name} has {len(names)} columns, more than the {MOST_COLUMNS} that a page can list: "
+            "use the command line"
+        )
+    found = {c: look_of(frame.iloc[:, i]) for i, c in enumerate(names)}
+    try:
+        layout = Layout.resolve(frame, Roles())
+        items, rounds = layout.item, list(layout.rounds)
+    except AnnostatError:  # several readings: the person decides
+        items = tuple(c for c in names if found[c] in ("identifier", "row numbers"))[:1]
+        rounds = [c for c in names if "numbers" in found[c] and c not in items][:2]
+
+    def role(column: str) -> str:
+        if column in items:
+            return "Item"
+        if column in rounds:
+            return "Annotation"
+        return "Model" if is_model_name(column) and "numbers" in found[column] else UNUSED
+
+    columns = []
+    for i, c in enumerate(names):
+        first = " ".join(str(v) for v in frame.iloc[:SHOWN, i])
+        columns.append(Column(c, printable(first)[:60], found[c], role(c)))
+    return Table(name, len(frame), tuple(columns))
+
+
+def arguments(
+    table: Table, roles: Sequence[str], options: Mapping[str, str]
+) -> tuple[list[str], str]:
+    """Return the arguments of `annostat report`, and what will be read in a sentence.
+
+    Parameters
+    ----------
+    table : Table
+    roles : sequence of str
+        Of each column, from `ROLES`.
+    options : mapping of str to str
+        "kind", "unit" and "exchangeable" of the form; anything else is not looked at.
+
+    Raises
+    ------
+    AnnostatError
+        If a role is unknown, fewer than two columns are annotations, two columns have a role
+        that one may have, or a name begins with a hyphen.
+    """
+    if len(roles) != len(table.columns) or not set(roles) <= set(ROLES):
+        raise AnnostatError("say of each column what it is, with the words of the list")
+    of = {
+        role: [c.name for c, r in zip(table.columns, roles, strict=True) if r == role]
+        for role in ROLES
+    }
+    used = [name for role in ROLES if role != UNUSED for name in of[role]]
+    if odd := [name for name in used if name.startswith("-") or not name.strip()]:
+        raise AnnostatError(f"column {odd[0]!r} begins with a hyphen or is empty: rename it")
+    for role in ("Patient", "Group", "Frame rate"):
+        if len(of[role]) > 1:
+            raise AnnostatError(f"one column may be {role}, got {', '.join(of[role])}")
+    if len(of["Annotation"]) < 2:
+        raise AnnostatError(f"two columns or more must be Annotation, got {len(of['Annotation'])}")
+    kind = options.get("kind", "auto")
+    if kind not in KINDS:
+        raise AnnostatError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
+    args = [*(["--item", *of["Item"]] if of["Item"] else []), "--rounds", *of["Annotation"]]
+    for name in of["Model"]:
+        args += ["--model", name]
+    for role, flag in (("Patient", "--cluster"), ("Group", "--by"), ("Frame rate", "--fps")):
+        if of[role]:
+            args += [flag, of[role][0]]
+    if kind != "auto":
+        args += ["--kind", kind]
+    if unit := options.get("unit", "").strip():
+        args.append(f"--unit={unit}")
+    if options.get("exchangeable"):
+        args.append("--exchangeable")
+    words = f"{table.n_rows:,} rows, {len(of['Annotation'])} rounds ({', '.join(of['Annotation'])})"
+    if of["Model"]:
+        words += f", {len(of['Model'])} models ({', '.join(of['Model'])})"
+    return args, words
