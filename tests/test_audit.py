@@ -875,7 +875,7 @@ def test_the_command_and_its_outputs(clean, tmp_path, capsys, monkeypatch):
         (["e", "--prompts", "none.csv"], "there is no file"),
         (["e", "--errors", "x.csv"], "there is no file"),
         (["e", "--journal", "no/j.jsonl"], "cannot be written"),
-        (["e", "--level", "2"], "level must be"),
+        (["e", "--level", "2"], "'2' is not between 0 and 1"),
         (["e", "--n-jobs", "0"], "n_jobs must be"),
     ],
 )

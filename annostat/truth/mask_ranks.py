@@ -74,7 +74,11 @@ def compare_dice(
         Patients are the units, where they are known.
     losses : mapping of label to mapping of model to float64 array of shape (n_items,)
         1 − Dice, the mean over raters; NaN where a model or a rater has no mask.
+    n_resamples : int
+        With 0 there are no intervals, and nothing is compared.
     """
+    if not n_resamples:
+        return []
     codes = cluster_codes(None if rounds.cluster is None else list(rounds.cluster))
     options: dict[str, Any] = {"level": level, "n_resamples": n_resamples, "rng": rng}
     tables = dict(losses)
