@@ -1,8 +1,10 @@
 """A thin slice of the calibration of masks by raters with habits."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from analysis.calibration import place_page
 from analysis.calibration.designs import Design
 from analysis.calibration.habits import SUITES, drawn, options_of
 from analysis.calibration.runner import run_suite
@@ -32,3 +34,10 @@ def test_masks_are_what_their_names_say():
     masks, models = drawn(design, np.random.default_rng(1), models=True)
     area = masks.sum(axis=(2, 3)).mean(axis=1)
     assert area[0] > area[1] > area[2] and (models["a copy of A"] == masks[0]).all()
+
+
+def test_the_table_of_places_is_that_of_the_results():
+    page, table = place_page.PAGE.read_text(encoding="utf-8"), pd.read_csv(place_page.STUDY)
+    assert place_page.filled(page, table) == page
+    held = table[table.what.str.startswith("interval") & (table.rounds > 2)]
+    assert held.rate.mean() > 0.92

@@ -64,7 +64,7 @@ def filled(text: str, table: pd.DataFrame) -> str:
         check, where, n, k, law, wrong = key
         pair = pair.sort_values("is_wrong")
         size, power = (told(*of) for of in zip(pair.rate, pair.repetitions, strict=True))
-        many = "" if pair.repetitions.iloc[0] >= MANY else f" ({pair.repetitions.iloc[0]} sets)"
+        many = "" if pair.repetitions.iloc[0] >= MANY else f" ({pair.repetitions.iloc[0]:.0f} sets)"
         row = f"| `{check}` | {where} | {n:,} × {k} | {law} | {size} | {wrong} | {power}{many} |"
         lines[bool(pair.rate.iloc[1] >= SEEN)].append(row)
     text = placed(text, "checks", "\n".join(lines[True]))
@@ -73,7 +73,7 @@ def filled(text: str, table: pd.DataFrame) -> str:
 
 def joined(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
     """Return results in the order of the cases, new ones in place of old ones."""
-    both = pd.concat([old, new], ignore_index=True)
+    both = new if old.empty else pd.concat([old, new], ignore_index=True)
     both = both.drop_duplicates([*KEYS, "is_wrong"], keep="last")
     keys = list(both[KEYS].itertuples(index=False, name=None))
     order = [(c.check, c.where, c.n, c.rounds, c.law, c.wrong) for c in CASES]
