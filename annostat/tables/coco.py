@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 READER_FIELDS = ("reader", "rater", "annotator", "annotator_id", "scorer", "user", "created_by")
 BOX = ("x1", "y1", "x2", "y2")
-OUTSIDE = 1.0  # pixels by which a box may leave the image
+OUTSIDE = 0.05  # of an image's side, by which a box may leave it
 STANDARD = ("id", "file_name", "license", "flickr_url", "coco_url", "date_captured")
 
 
@@ -255,15 +255,18 @@ def run_lengths(text: str) -> list[int]:
 
 
 def _check_inside(box: Sequence[float], image: Mapping[str, Any], where: str) -> None:
-    width, height = image.get("width"), image.get("height")
-    if not (_is_number(width) and _is_number(height)):
+    size = _size(image)
+    if size is None:
         return
+    width, height = size
     x1, y1, x2, y2 = box
-    if min(x1, y1) < -OUTSIDE or x2 > width + OUTSIDE or y2 > height + OUTSIDE:  # type: ignore[operator]
+    x_out = x1 < -OUTSIDE * width or x2 > (1 + OUTSIDE) * width
+    y_out = y1 < -OUTSIDE * height or y2 > (1 + OUTSIDE) * height
+    if x_out or y_out:
         corners = ", ".join(f"{v:g}" for v in box)
         raise AnnostatError(
-            f"{where}: its box ({corners}) leaves the image of {width} × {height} pixels: are its "
-            "numbers corners, or of another image's size?"
+            f"{where}: its box ({corners}) leaves the image of {width:g} × {height:g} pixels: are "
+            "its numbers corners, or of another image's size?"
         )
 
 
@@ -271,12 +274,19 @@ def _check_size(
     image: Mapping[str, Any], file: str, known: dict[str, tuple[float, float, str]]
 ) -> None:
     """Refuse files that disagree on the size of an image."""
-    name, width, height = _about(image)["image"], image.get("width"), image.get("height")
-    if not (_is_number(width) and _is_number(height)):
+    size = _size(image)
+    if size is None:
         return
-    before = known.setdefault(name, (width, height, file))  # type: ignore[arg-type]
-    if before[:2] != (width, height):
+    name = _about(image)["image"]
+    before = known.setdefault(name, (*size, file))
+    if before[:2] != size:
         raise AnnostatError(
-            f"image {name!r} has {before[0]} × {before[1]} pixels in {before[2]}, "
-            f"{width} × {height} in {file}: boxes on images of other sizes never match"
+            f"image {name!r} has {before[0]:g} × {before[1]:g} pixels in {before[2]}, "
+            f"{size[0]:g} × {size[1]:g} in {file}: boxes on images of other sizes never match"
         )
+
+
+def _size(image: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Return width and height of an image, if it has them."""
+    width, height = image.get("width", "?"), image.get("height", "?")
+    return (float(width), float(height)) if _is_number(width) and _is_number(height) else None
