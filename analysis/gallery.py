@@ -30,8 +30,9 @@ HEAD = """# Gallery
 
 Every kind of figure with the code that made it, from annotations that come with annostat or the
 simulated tables of `docs/data` (`ef.csv`, `picks.csv`, `teams.csv`). A result draws itself,
-`result.plot()`; functions of `annostat.plotting` draw single panels, on axes of yours with `ax=`.
-`python -m analysis.gallery` makes the page and its pictures, and the test suite runs the code.
+`result.plot()`, and with `size="one"` or `"two"` at the width of a journal's columns; functions of
+`annostat.plotting` draw single panels, on axes of yours with `ax=`. `python -m analysis.gallery`
+makes the page and its pictures, and the test suite runs the code.
 
 ```python
 import numpy as np
@@ -72,7 +73,7 @@ TILES = (
         "In which slice two of LIDC's readers saw a nodule largest, and the laws that explain it.",
         """
 noise = annostat.compare_noise(
-    datasets.lidc(), cores=["student-t"], abandonment=["shared"], physical=False, n_tests=0
+    datasets.lidc(), cores="student-t", abandonment="shared", physical=False, n_tests=0
 )
 plotting.plot_differences(noise)
 """,

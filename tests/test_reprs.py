@@ -101,3 +101,19 @@ def test_a_summary_is_the_screen(capsys, monkeypatch):
     out = capsys.readouterr().out
     assert out == found.to_text(width=100, everything=True) + "\n" and "\nok  " in out
     assert np.max([len(line) for line in out.splitlines()]) <= 100
+
+
+def test_figures_have_the_width_of_a_column():
+    from annostat import AnnostatError, agreement, simulate_values
+
+    found = agreement.bland_altman(simulate_values(60, noise_sd=2.0, truth_sd=5.0, rng=1))
+    one, two = found.plot(size="one"), found.plot(size="two")
+    assert one.get_size_inches()[0] == 3.35 and two.get_size_inches()[0] == 6.89
+    sizes = [t.get_fontsize() for t in one.axes[0].get_xticklabels()]
+    assert set(sizes) == {7} and one.axes[0].xaxis.label.get_fontsize() == 8
+    with pytest.raises(AnnostatError, match="size must be one of"):
+        found.plot(size="three")
+    with pytest.raises(AnnostatError, match="cannot go with ax"):
+        found.plot(size="one", ax=one.axes[0])
+    with pytest.raises(AnnostatError, match="several panels"):
+        bounds(simulate_values(60, noise_sd=2.0, truth_sd=5.0, rng=1)).plot(size="one")

@@ -79,7 +79,7 @@ def plot_category_bounds(result: CategoryBounds, *, ax: Axes | None = None) -> A
         "one annotator" if result.majority_of == 1 else f"the majority of {result.majority_of}"
     )
     ax.set_xlabel(f"score against {against}")
-    ax.legend(frameon=False, fontsize=8, loc="best")
+    ax.legend(frameon=False, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     return ax
 
 
@@ -114,7 +114,7 @@ def plot_category_scores(result: CategoryScores, *, ax: Axes | None = None) -> A
     ax.set_ylim(len(rows) - 0.2, -0.5)
     ax.set_xlim(right=1.0)
     ax.set_xlabel("score against one annotator")
-    ax.legend(frameon=False, fontsize=8, loc="best")
+    ax.legend(frameon=False, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     return ax
 
 

@@ -81,6 +81,6 @@ def plot_quality(result: MergedCategories, *, ax: Axes | None = None) -> Axes:
     ax.set_yticks(range(len(raters)), list(raters))
     ax.invert_yaxis()
     ax.set_xlim(right=1.0)
-    ax.set_xlabel("how often the true class is said, if all items are equally hard")
+    ax.set_xlabel("how often the true class is said,\nif all items are equally hard")
     ax.legend(frameon=False, fontsize=8, loc="best", title="true class")
     return ax

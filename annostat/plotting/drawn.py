@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import matplotlib as mpl
+from matplotlib.legend import Legend
+from matplotlib.text import Text
+
 from annostat.agreement.confusion import CategoryConfusion
 from annostat.agreement.limits import BlandAltman
 from annostat.agreement.mean_limits import MeanLimits
@@ -19,7 +23,7 @@ from annostat.ceilings.point_result import PointBounds
 from annostat.concentration import Concentration, ConcentrationComparison
 from annostat.consensus.category_result import MergedCategories
 from annostat.datasets.audit import Audit
-from annostat.errors import AnnostatError
+from annostat.errors import AnnostatError, check_choice
 from annostat.interchange import Interchange, InterchangePlan
 from annostat.noise import NoiseComparison
 from annostat.plotting.agreement import plot_bland_altman, plot_deviations
@@ -84,8 +88,46 @@ FIGURE: dict[type, Callable[..., Any]] = {
 }
 
 
-def draw(result: Any, *, ax: Any = None, **options: Any) -> Any:
+# Widths of a journal's columns, in inches (85 and 175 mm), and its print, in points.
+WIDTHS = {"one": 3.35, "two": 6.89}
+PRINT: Any = {
+    "font.size": 7,
+    "axes.labelsize": 8,
+    "axes.titlesize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "axes.linewidth": 0.6,
+    "savefig.dpi": 300,
+    "legend.handlelength": 1.2,
+    "legend.columnspacing": 0.8,
+    "legend.handletextpad": 0.4,
+    "legend.borderpad": 0.2,
+}
+LOWEST = 2.5  # inches
+
+
+def draw(result: Any, *, ax: Any = None, size: str = "", **options: Any) -> Any:
     """Draw a result; see `annostat.results.Result.plot`."""
+    if not size:
+        return _drawn(result, ax, None, **options)
+    check_choice("size", size, tuple(WIDTHS))
+    if ax is not None:
+        raise AnnostatError("size: it is that of a figure, and cannot go with ax")
+    if type(result) in FIGURE:
+        name = FIGURE[type(result)].__name__
+        raise AnnostatError(f"size: {name} draws several panels; draw one of them with ax")
+    with mpl.rc_context(PRINT):
+        found = _drawn(result, None, WIDTHS[size], **options)
+        for text in found.findobj(Text):
+            text.set_fontsize(min(text.get_fontsize(), PRINT["axes.labelsize"]))
+        for legend in found.findobj(Legend):
+            for text in legend.get_texts():
+                text.set_fontsize(PRINT["font.size"] - 0.5)
+        return found
+
+
+def _drawn(result: Any, ax: Any, width: float | None, **options: Any) -> Any:
+    """Draw on axes, or in a figure of its own size or of a width."""
     kind = type(result)
     if kind in FIGURE:
         if ax is not None:
@@ -98,6 +140,8 @@ def draw(result: Any, *, ax: Any = None, **options: Any) -> Any:
     function, size = PANEL[kind]
     if ax is not None:
         return function(result, ax=ax, **options)
+    if width is not None:
+        size = (width, max(size[1] * width / size[0], LOWEST))
     figure, ax = new_figure(size)
     function(result, ax=ax, **options)
     return shown(figure)

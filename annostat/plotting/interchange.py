@@ -87,9 +87,7 @@ def plot_interchange(result: Interchange, *, ax: Axes | None = None) -> Axes:
         fontsize=8,
         loc="lower center",
         bbox_to_anchor=(0.5, 1.0),
-        ncols=3,
-        columnspacing=1.0,
-        handletextpad=0.4,
+        ncols=2,
     )
     return spelt_out(ax)
 

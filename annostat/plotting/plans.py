@@ -46,7 +46,7 @@ def plot_verdict_plan(result: VerdictPlan, *, ax: Axes | None = None) -> Axes:
     ax.minorticks_off()
     ax.set_ylim(0, 102)
     ax.set_xlabel("items")
-    ax.set_ylabel(f"power to say {result.words()} (%)")
+    ax.set_ylabel(f"power to say\n{result.words()} (%)")
     ax.annotate(
         f"wanted {percent(result.wanted)}",
         (max(sizes), 100 * result.wanted),

@@ -83,7 +83,9 @@ def plot_ranks(
     ax.set_xlim(0.4, len(rows) + 0.6)
     step = max(1, -(-len(rows) // 12))
     ax.set_xticks(range(1, len(rows) + 1, step))
-    ax.set_xlabel(f"rank by {found.what}, {percent(found.level)} for all together", fontsize=8)
+    ax.set_xlabel(
+        f"rank by {found.what},\n{percent(found.level)} for all pairs together", fontsize=8
+    )
     ax.spines[["top", "right"]].set_visible(False)
     return spelt_out(ax)
 

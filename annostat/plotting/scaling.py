@@ -101,7 +101,7 @@ def plot_scaling(result: ScalingComparison, *, ax: Axes | None = None) -> Axes:
     ax.set_xlabel(result.size_name)
     ax.set_ylabel(result.loss_name)
     ax.set_title(
-        f"Naive slope {result.log_slope.short()}; exponent of the laws not refuted "
+        f"Naive slope {result.log_slope.short()}; exponent of the laws\nnot refuted "
         f"{result.together.exponent.short()} ({result.together.exponent.range()})",
         fontsize=10,
     )

@@ -227,7 +227,9 @@ class Result:
         ax : matplotlib Axes, optional
             Where to draw, if the result has one panel; a new figure by default.
         **options
-            Go to the function of `annostat.plotting` that draws this kind of result.
+            ``size="one"`` or ``"two"``: the width of one or of two columns of a journal, 85 and
+            175 mm, with letters of 7 and 8 points, for results with one panel. Others go to the
+            function of `annostat.plotting` that draws this kind of result.
 
         Returns
         -------
