@@ -7,16 +7,14 @@ it with what is printed now.
 
 from __future__ import annotations
 
-import contextlib
 import html
-import io
 import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
-from analysis.gallery import DOCS, within
-from annostat.cli import main
+from analysis.gallery import DOCS
 from annostat.files import write_text
 
 WIDTHS = (60, 80, 120)
@@ -28,17 +26,20 @@ GUTTER = re.compile(r"^(Read|Answer|Quote|Checks|More)(?=  )")
 
 def printed(width: int) -> list[str]:
     """Return what the command prints at a width, to the end of its first table."""
-    out, before = io.StringIO(), os.environ.get("COLUMNS")
-    os.environ["COLUMNS"] = str(width)
-    try:
-        with within(DOCS / "data"), contextlib.redirect_stdout(out):
-            main(COMMAND)
-    finally:
-        os.environ.pop("COLUMNS")
-        if before is not None:
-            os.environ["COLUMNS"] = before
+    done = subprocess.run(
+        [sys.executable, "-m", "annostat", *COMMAND],
+        cwd=DOCS / "data",
+        env={
+            **os.environ,
+            "COLUMNS": str(width),
+            "PYTHONPATH": os.pathsep.join(map(str, sys.path)),
+        },
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    )
     typed = f"$ annostat {' '.join(COMMAND[:-2])}"
-    opening, table, *_ = out.getvalue().split("\n\n")
+    opening, table, *_ = done.stdout.split("\n\n")
     return [typed, "", *opening.splitlines(), "", *table.splitlines(), "", "…"]
 
 

@@ -20,9 +20,8 @@ from annostat.agreement import (
     precision_profile,
     unequal_raters,
 )
-from annostat.agreement.category_raters import rater_tests
 from annostat.agreement.difficulty import shared_difficulty
-from annostat.ceilings import dice_ceiling, finding_bounds, mae_floor, point_bounds
+from annostat.ceilings import category_bounds, dice_ceiling, finding_bounds, mae_floor, point_bounds
 from annostat.concentration import concentration
 from annostat.interchange import interchange
 from annostat.labels import MaskRounds, Points, check_rounds
@@ -235,7 +234,7 @@ def of_classes(case: Case, rng: np.random.Generator, wrong: bool) -> Iterable[Ch
         return [Check(case.check, not seen[name].hit, "")]
     how = f", {case.wrong}" if wrong else ", alike"
     drawn, _ = categories.drawn(Design(case.n, f"beta(.3,.3){how}", case.rounds), rng)
-    return rater_tests(drawn).checks
+    return category_bounds(drawn).checks
 
 
 def of_findings(case: Case, rng: np.random.Generator, wrong: bool) -> Iterable[Check]:
