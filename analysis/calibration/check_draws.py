@@ -20,7 +20,6 @@ from annostat.agreement import (
     precision_profile,
     unequal_raters,
 )
-from annostat.agreement.difficulty import shared_difficulty
 from annostat.ceilings import category_bounds, dice_ceiling, finding_bounds, mae_floor, point_bounds
 from annostat.concentration import concentration
 from annostat.interchange import interchange
@@ -150,7 +149,7 @@ def of_shape(case: Case, rng: np.random.Generator, wrong: bool) -> Iterable[Chec
 def of_difficulty(case: Case, rng: np.random.Generator, wrong: bool) -> Iterable[Check]:
     """Check whether the labels of an item share a difficulty (log-normal, 0.5)."""
     law = "shared" if wrong else case.law
-    return [shared_difficulty(Rounds.from_array(unit_errors(law, (case.n, case.rounds), rng)))]
+    return hierarchy(Rounds.from_array(unit_errors(law, (case.n, case.rounds), rng))).checks
 
 
 def of_picks(case: Case, rng: np.random.Generator, wrong: bool) -> Iterable[Check]:
