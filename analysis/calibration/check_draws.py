@@ -149,7 +149,7 @@ def of_shape(case: Case, rng: np.random.Generator, wrong: bool) -> Iterable[Chec
 def of_difficulty(case: Case, rng: np.random.Generator, wrong: bool) -> Iterable[Check]:
     """Check whether the labels of an item share a difficulty (log-normal, 0.5)."""
     law = "shared" if wrong else case.law
-    return hierarchy(Rounds.from_array(unit_errors(law, (case.n, case.rounds), rng))).checks
+    return [hierarchy(Rounds.from_array(unit_errors(law, (case.n, case.rounds), rng))).difficulty]
 
 
 def of_picks(case: Case, rng: np.random.Generator, wrong: bool) -> Iterable[Check]:

@@ -22,8 +22,7 @@ from analysis.calibration.designs import Design
 from analysis.calibration.outcomes import Outcome, Suite
 from analysis.calibration.runner import command_of
 from annostat.ceilings import finding_bounds
-from annostat.labels import Findings
-from annostat.labels.read import Read
+from annostat.labels import Findings, Read
 from annostat.results import Interval
 from annostat.truth import score_findings
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from annostat.labels.matching import match_findings
     from annostat.labels.pairs import pair_mae
     from annostat.labels.points import Points
+    from annostat.labels.read import Read
     from annostat.labels.rounds import Rounds
     from annostat.labels.vocabulary import LabelSet
 
@@ -26,6 +27,7 @@ __all__ = [
     "LabelSet",
     "MaskRounds",
     "Points",
+    "Read",
     "Rounds",
     "check_rounds",
     "kind_of",
@@ -43,6 +45,7 @@ __getattr__, __dir__ = attach(
         "LabelSet": "annostat.labels.vocabulary",
         "MaskRounds": "annostat.labels.masks",
         "Points": "annostat.labels.points",
+        "Read": "annostat.labels.read",
         "Rounds": "annostat.labels.rounds",
         "check_rounds": "annostat.labels.checks",
         "kind_of": "annostat.labels.kinds",
