@@ -19,7 +19,6 @@ from analysis.calibration.outcomes import Outcome, covered, held
 from analysis.calibration.runner import command_of
 from annostat.ceilings import dice_ceiling
 from annostat.interchange import interchange
-from annostat.interchange.verdicts import BETTER
 from annostat.labels import MaskRounds
 from annostat.masks import dice
 from annostat.truth import compare_masks
@@ -184,11 +183,13 @@ def places(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
     outcomes["test: verdict rests on habits"] = Outcome(fails[0].passed is False)
     for m in found.models:
         outcomes[f"interval: γ, {m.name}"] = covered(m.change, as_drawn[m.name], 1.0)
-        outcomes[f"test: better, {m.name}"] = Outcome(m.standing.name == BETTER)
+        outcomes[f"test: better, {m.name}"] = Outcome(m.standing.name.startswith("better"))
         if found.habits is not None:
             here = found.habits.in_shape[m.name]
             outcomes[f"interval: γ in shape, {m.name}"] = covered(here.change, shape[m.name], 1.0)
-            outcomes[f"test: better in shape, {m.name}"] = Outcome(here.standing.name == BETTER)
+            outcomes[f"test: better in shape, {m.name}"] = Outcome(
+                here.standing.name.startswith("better")
+            )
     if found.habits is not None:
         mean = as_drawn["a fresh rater"] - shape["a fresh rater"]
         outcomes["interval: γ, reader of mean size"] = covered(found.habits.mean_reader, mean, 1.0)
