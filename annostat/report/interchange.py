@@ -33,7 +33,7 @@ def _interchange(result: Interchange) -> Part:
     return Part.of(
         result,
         title=result.title,
-        answer=[f"{answer[0].upper()}{answer[1:]}"],
+        answer=[answer.replace("whether", "Whether", 1) if answer.startswith("whether") else answer],
         intro=[*result.taken.notes, result.quote()],
         sections=result.sections()[1:],
         more=(worst,),
