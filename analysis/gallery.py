@@ -288,9 +288,7 @@ plotting.plot_findings(marked)
         "For ten of 400 patients the model was given another one's clip: the curve leaves noise.",
         """
 table = pd.read_csv("errors.csv")
-errors = concentration(
-    table["ours"], rounds=readings, name="ours", unit="%", n_resamples=199
-)
+errors = concentration(table["ours"], rounds=readings, name="ours", unit="%", n_resamples=199)
 plotting.plot_concentration(errors)
 """,
     ),

@@ -150,7 +150,7 @@ def interchange(
     >>> labels = truth[:, None] + rng.normal(0, 4, (200, 4))
     >>> found = interchange(labels, {"net": truth + rng.normal(0, 3, 200)}, unit="points")
     >>> print(found.answer())
-    net is better than a reader like these.
+    net is better than a reader like these (p < 0.001, one-sided).
     """
     level = check_level(level)
     check_choice("readers", readers, READERS)

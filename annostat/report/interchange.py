@@ -33,7 +33,9 @@ def _interchange(result: Interchange) -> Part:
     return Part.of(
         result,
         title=result.title,
-        answer=[answer.replace("whether", "Whether", 1) if answer.startswith("whether") else answer],
+        answer=[
+            answer.replace("whether", "Whether", 1) if answer.startswith("whether") else answer
+        ],
         intro=[*result.taken.notes, result.quote()],
         sections=result.sections()[1:],
         more=(worst,),

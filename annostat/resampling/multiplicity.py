@@ -60,7 +60,7 @@ def step_down(statistics: Sequence[float], drawn: FloatArray) -> list[float]:
     >>> import numpy as np
     >>> drawn = np.random.default_rng(0).normal(size=(999, 3))
     >>> [round(p, 2) for p in step_down([0.1, -4.5, 1.0], drawn)]
-    [0.93, 0.0, 0.52]
+    [0.93, 0.0, 0.55]
     """
     t = np.abs(np.asarray(statistics, dtype=np.float64))
     if not t.size:
