@@ -368,6 +368,11 @@ def test_annostat_alone_shows_what_there_is(capsys):
     ("page", "start", "args"),
     [
         ("README.md", "Read    LIDC-IDRI, largest_slice", ["fit-afd", "--example", "lidc"]),
+        (
+            "docs/categories.md",
+            "Read    LIDC-IDRI, malignancy",
+            ["bounds", "--example", "lidc-malignancy", "--positive", "4,5"],
+        ),
         ("docs/index.md", "Read    LIDC-IDRI, largest_slice", ["fit-afd", "--example", "lidc"]),
         (
             "docs/values.md",
