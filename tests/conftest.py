@@ -1,6 +1,7 @@
 """Hypothesis profiles (random locally, the same examples every time in CI); the command line."""
 
 import os
+import shutil
 import signal
 import sys
 
@@ -43,3 +44,29 @@ def run(capsys):
         return code, printed.out, printed.err
 
     return call
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A real browser, which keeps what pages log and ask for."""
+    webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium")
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not (chromium and driver):
+        pytest.skip("needs Debian's chromium and chromium-driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for flag in (
+        "headless=new",
+        "no-sandbox",
+        "disable-gpu",
+        "disable-background-networking",
+        "disable-component-update",
+        "disable-sync",
+        "no-first-run",
+    ):
+        options.add_argument(f"--{flag}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    service = webdriver.ChromeService(executable_path=driver)
+    opened = webdriver.Chrome(options=options, service=service)
+    yield opened
+    opened.quit()

@@ -6,6 +6,7 @@ half of the units and certified on a fine grid; E φ > 0 then proves E g_θ > 0,
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -93,6 +94,28 @@ class Certificates:
         phi = np.array([nothing if s is None else s.multipliers[:m] for s in found])
         miss = np.maximum((phi @ self.grids.fine - fine).max(axis=1), 0.0)
         return np.asarray(phi - miss[:, None])
+
+
+class CertificatesByReach:
+    """The certificates of each reach that a search asks for; they are kept for the next value of θ.
+
+    Parameters
+    ----------
+    grids : Grids
+    n_units : int
+        Independent units: the penalty of φ's spread falls with the root of them.
+    """
+
+    def __init__(self, grids: Grids, n_units: int) -> None:
+        self.grids, self.n_units = grids, n_units
+        self._kept: dict[float, Certificates] = {}
+
+    def of(self, reach: float, halves: tuple[FloatArray, FloatArray]) -> Certificates:
+        """Return the certificates of a reach; `halves` are those of `Certificates`."""
+        if reach not in self._kept:
+            penalty = PENALTY * reach / math.sqrt(self.n_units)
+            self._kept[reach] = Certificates(self.grids, halves, penalty)
+        return self._kept[reach]
 
 
 class Extreme:

@@ -26,8 +26,8 @@ from scipy.special import gammaln, xlogy
 
 from annostat.arrays import FloatArray, IntArray
 from annostat.ceilings.certificates import (
-    PENALTY,
     Certificates,
+    CertificatesByReach,
     Extreme,
     Grids,
 )
@@ -266,7 +266,7 @@ class Mixture:
         self.pi = float(counts @ cells.share / counts.sum())
         self.rough = counts / counts.sum()
         self.half = halves_of(cells.unit, cells.cell, len(cells.size), rng)
-        self._by_reach: dict[float, Certificates] = {}
+        self._by_reach = CertificatesByReach(Grids(self.law, self.fine_law), cells.n_units)
 
     @cached_property
     def whole(self) -> FloatArray:
@@ -373,12 +373,7 @@ class Mixture:
         )
 
     def _certificates(self, reach: float) -> Certificates:
-        """Return the programmes of a reach; they are kept for the next value of θ."""
-        if reach not in self._by_reach:
-            penalty = PENALTY * reach / math.sqrt(self.cells.n_units)
-            grids = Grids(self.law, self.fine_law)
-            self._by_reach[reach] = Certificates(grids, self.halves, penalty)
-        return self._by_reach[reach]
+        return self._by_reach.of(reach, self.halves)
 
     @cached_property
     def _held(self) -> FloatArray:

@@ -25,8 +25,8 @@ from scipy.special import gammaln, xlogy
 
 from annostat.arrays import FloatArray, IntArray
 from annostat.ceilings.certificates import (
-    PENALTY,
     Certificates,
+    CertificatesByReach,
     Extreme,
     Grids,
 )
@@ -84,7 +84,7 @@ class Simplex:
         self.grades = np.arange(self.k_classes) / (self.k_classes - 1)
         self.mu = float(self.rough @ (self.cells @ self.grades / sizes))
         self.half = halves_of(self.unit, self.cell, m, rng)
-        self._by_reach: dict[float, Certificates] = {}
+        self._by_reach = CertificatesByReach(Grids(self.law, self.fine_law), self.n_units)
 
     def law_of(self, p: FloatArray) -> FloatArray:
         """Return P(cell | p), of shape (n_cells, len(p))."""
@@ -194,12 +194,7 @@ class Simplex:
         return evidence(np.r_[value, phi.mean(axis=0) * size], weight)
 
     def _certificates(self, reach: float) -> Certificates:
-        """Return the programmes of a reach; they are kept for the next value of θ."""
-        if reach not in self._by_reach:
-            penalty = PENALTY * reach / math.sqrt(self.n_units)
-            grids = Grids(self.law, self.fine_law)
-            self._by_reach[reach] = Certificates(grids, self.halves, penalty)
-        return self._by_reach[reach]
+        return self._by_reach.of(reach, self.halves)
 
 
 def all_cells(labels: Categories) -> tuple[IntArray, IntArray]:

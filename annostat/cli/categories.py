@@ -95,7 +95,12 @@ def is_of_categories(options: dict[str, Any]) -> bool:
     majority = options.get("majority_of", 1) > 1
     if said or published or options["example"] in RATINGS or majority:
         return True
-    if options["kind"] != "auto" or not options["source"]:
+    return options["kind"] == "auto" and are_words(options)
+
+
+def are_words(options: dict[str, Any]) -> bool:
+    """Return whether the labels of the table can only be categories, by its first rows."""
+    if not options["source"]:
         return False
     from annostat.tables.peek import holds_words
 

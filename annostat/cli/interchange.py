@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from annostat.cli.categories import are_words
 from annostat.cli.common import (
     Command,
     add,
@@ -242,16 +243,9 @@ def labels(options: dict[str, Any]) -> tuple[Rounds | Categories, dict[str, np.n
         return held_out(options)
     if not (options["models"] or options["prediction_files"]):
         raise AnnostatError("no model: name its column by --model, or its file by --predictions")
-    if not options["source"]:
-        return labels_and_models(options)
-    if options["order"] or options["distance"] == "differ":
+    words = options["distance"] is None and not options["prediction_files"] and are_words(options)
+    if options["source"] and (words or options["order"] or options["distance"] == "differ"):
         return categories(options)
-    if options["distance"] is None and not options["prediction_files"]:
-        from annostat.tables.peek import holds_words
-
-        about = {"rounds": options["rounds"], "value": options["value"]}
-        if holds_words(options["source"], missing=options["missing"], **about):
-            return categories(options)
     return labels_and_models(options)
 
 

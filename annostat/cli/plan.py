@@ -157,6 +157,18 @@ def plan(**options: Any) -> None:
     publish({"": result}, options, by=None, read=read)
 
 
+def draw(plot: str, result: Any, options: dict[str, Any]) -> None:
+    """Draw a plan by a function of `annostat.plotting`, if a file is named for it."""
+    if not options["plot_file"]:
+        return
+    from annostat import plotting
+    from annostat.plotting.figures import new_figure
+
+    figure, ax = new_figure((5.2, 3.9))
+    getattr(plotting, plot)(result, ax=ax)
+    plotting.save_figure(figure, options["plot_file"])
+
+
 def of_interchange(options: dict[str, Any]) -> None:
     """Plan a study of a model in an annotator's place."""
     from annostat.interchange import interchange, plan_interchange
@@ -177,13 +189,7 @@ def of_interchange(options: dict[str, Any]) -> None:
         level=options["level"],
         rng=options["seed"],
     )
-    if options["plot_file"]:
-        from annostat.plotting import plot_interchange_plan, save_figure
-        from annostat.plotting.figures import new_figure
-
-        figure, ax = new_figure((5.2, 3.9))
-        plot_interchange_plan(result, ax=ax)
-        save_figure(figure, options["plot_file"])
+    draw("plot_interchange_plan", result, options)
     publish({"": result}, options, by=None, read=read_of(rounds))
 
 
@@ -238,13 +244,7 @@ def of_verdict(options: dict[str, Any]) -> None:
         level=options["level"],
         rng=options["seed"],
     )
-    if options["plot_file"]:
-        from annostat.plotting import plot_verdict_plan, save_figure
-        from annostat.plotting.figures import new_figure
-
-        figure, ax = new_figure((5.2, 3.9))
-        plot_verdict_plan(result, ax=ax)
-        save_figure(figure, options["plot_file"])
+    draw("plot_verdict_plan", result, options)
     publish({"": result}, options, by=None, read=read_of(rounds))
 
 

@@ -142,8 +142,8 @@ def is_workbook(path: Path) -> bool:
         return "xl/workbook.xml" in archive.namelist()
 
 
-def read_workbook(path: Path, keep_text: Sequence[str]) -> pd.DataFrame:
-    """Read the one sheet of a workbook that holds a table."""
+def read_workbook(path: Path, keep_text: Sequence[str], *, rows: int | None = None) -> pd.DataFrame:
+    """Read the one sheet of a workbook that holds a table, or its first rows."""
     import pandas as pd
 
     try:
@@ -154,7 +154,7 @@ def read_workbook(path: Path, keep_text: Sequence[str]) -> pd.DataFrame:
         ) from None
     # Cells keep their kinds: "007" is text there, and 7 a number.
     options: dict[str, Any] = {"dtype": object, "keep_default_na": False, "na_values": [""]}
-    sheets = pd.read_excel(path, sheet_name=None, **options)
+    sheets = pd.read_excel(path, sheet_name=None, nrows=rows, **options)
     full = {name: sheet for name, sheet in sheets.items() if not sheet.empty}
     if len(full) != 1:
         raise AnnostatError(

@@ -105,7 +105,7 @@ def _head(path: Path) -> pd.DataFrame:
         frame: pd.DataFrame = pd.DataFrame() if first is None else first.to_pandas()
         return frame
     if is_workbook(path):
-        return read_workbook(path, []).head(ROWS)
+        return read_workbook(path, [], rows=ROWS)
     options = {**text_table(path).options([]), "dtype": str}
     try:
         rows: pd.DataFrame = pd.read_csv(path, nrows=ROWS, **options)
