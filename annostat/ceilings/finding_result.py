@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from annostat.ceilings.category_result import Ceiling
+from annostat.results.cite import TOOL, Cited, ci
 from annostat.results.estimates import Estimate, Interval
-from annostat.results.result import Check, Provenance, Result, check_section
+from annostat.results.result import Check, Provenance, Result, check_section, told_failed
 from annostat.results.sections import Section
 from annostat.results.text import counted, format_number, percent, plain
 
@@ -296,6 +297,21 @@ class FindingBounds(Result):
             return f"Nothing: {self.f1.note or 'no interval'}."
         reach = "" if two is None else f" Two readers reach {two.cell()}."
         return f"Ceiling of F1 {self.f1.limits()}{level}.{reach}"
+
+    def cited(self) -> Cited | None:
+        """Return the sentences for a paper."""
+        f1 = self.f1
+        if f1.interval is None:
+            return None
+        two = "" if f1.two_raters is None else f"; two readers reached {ci(f1.two_raters)}"
+        return Cited(
+            f"Marks of {counted(len(self.readers), 'reader')} on {counted(self.n_images, 'image')} "
+            f"were matched ({self.rule}), and the highest F1 that any detector can reach against "
+            f"{self.reader} was derived from how many readers marked each finding with {TOOL}; "
+            "where the marks leave a range, both ends are given.",
+            f"Against {self.reader}, no detector can, on average, exceed an F1 of {f1.best()} "
+            f"({percent(f1.interval.level)} CI {f1.limits()}){two}." + told_failed(self.checks),
+        )
 
     def table(self) -> Section:
         """Return F1 of two readers, of the best detector, and of votes."""

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from annostat.results.cite import TOOL, Cited
 from annostat.results.estimates import Estimate, Interval
-from annostat.results.result import Check, Provenance, Result, check_section
+from annostat.results.result import Check, Provenance, Result, check_section, told_failed
 from annostat.results.sections import Section
-from annostat.results.text import format_number, format_p, percent, plain
+from annostat.results.text import counted, format_number, format_p, percent, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -333,6 +334,24 @@ class PointBounds(Result):
         parts = [f"{x.label} {x.limits()}{unit}" for x in found]
         level = found[0].interval.level if found[0].interval else 0.95
         return f"Floor of the {', of the '.join(parts)} ({percent(level)})."
+
+    def cited(self) -> Cited:
+        """Return the sentences for a paper."""
+        unit = f" {self.unit}" if self.unit else ""
+        told = []
+        for x in (x for x in self.limits if x.landmark == ALL and x.floor):
+            held = "no interval"
+            if x.interval is not None:
+                held = f"{percent(x.interval.level)} CI {x.limits()}"
+            told.append(f"{x.label} of {x.best()}{unit} ({held})")
+        n = "" if self.n_items is None else f" of {counted(self.n_items, 'item')}"
+        return Cited(
+            "The least radial error that any model can show against one reader was derived from "
+            f"the distances between readers' points{n} with {TOOL}; where these leave a range, "
+            "both ends are given.",
+            f"Against one reader, no model can, on average, show less than a {' or a '.join(told)}."
+            + told_failed(self.checks),
+        )
 
     def table(self) -> Section:
         """Return the pooled limits as a table."""

@@ -121,7 +121,7 @@ def point_bounds(
     distance = np.sqrt((d**2).sum(axis=3))
     marks = _thresholds(thresholds, distance)
     codes = cluster_codes(readers.cluster)
-    similar = None if oks is None else _similar(readers, oks)
+    similar = None if oks is None else similar_of(readers, oks)
 
     def of(x: FloatArray, m: Any, r: FloatArray) -> FloatArray:
         return np.broadcast_to(x, distance.shape)[:, :, m].reshape(r.shape)
@@ -179,8 +179,8 @@ def _of_frames(points: Points, swaps: Sequence[Swap]) -> list[Check]:
     return swap_check(swaps) if swaps else far_point_check(points)
 
 
-def _similar(points: Points, oks: Any) -> FloatArray:
-    """Return 2s²κ² of each item and landmark, of shape (n_items, 1, n_landmarks)."""
+def similar_of(points: Points, oks: Any) -> FloatArray:
+    """Return 2s²κ² of object keypoint similarity, of shape (n_items, 1, n_landmarks)."""
     if points.scale is None:
         raise AnnostatError(
             "oks needs the size of the object, the root of its area: name its column "

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from annostat.truth.masks import MaskComparison, MaskScore, compare_masks
     from annostat.truth.means import fieller, mean_estimate, unit_sums
     from annostat.truth.planning import PlannedVerdict, VerdictPlan, plan_verdict
-    from annostat.truth.points import PointScores, score_points
+    from annostat.truth.point_result import PointScores
+    from annostat.truth.points import score_points
     from annostat.truth.products import Labels, cross_products, half_products
     from annostat.truth.ranking import Ranked, Ranking, rank_models
     from annostat.truth.result import Leakage, ModelScore, Scores
@@ -96,7 +97,7 @@ __getattr__, __dir__ = attach(
         "ModelScore": "annostat.truth.result",
         "OPEN": "annostat.truth.verdicts",
         "PlannedVerdict": "annostat.truth.planning",
-        "PointScores": "annostat.truth.points",
+        "PointScores": "annostat.truth.point_result",
         "Ranked": "annostat.truth.ranking",
         "Ranking": "annostat.truth.ranking",
         "Scores": "annostat.truth.result",

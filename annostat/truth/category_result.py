@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from annostat.ceilings.category_result import CategoryBounds
 from annostat.errors import shown
+from annostat.results.cite import TOOL, Cited, ci, methods_of
 from annostat.results.estimates import Estimate
-from annostat.results.result import Check, Provenance, Result, check_section
+from annostat.results.result import Check, Provenance, Result, check_section, told_failed
 from annostat.results.sections import Section
-from annostat.results.text import format_p, p_text, plain
+from annostat.results.text import counted, format_p, p_text, plain
 from annostat.truth.category_calibration import CategoryCalibration
 from annostat.truth.ranking import Ranking, rank_models
 
@@ -208,6 +209,22 @@ class CategoryScores(Result):
         return (
             f"{ceiling.label} against one annotator{which}: {', '.join(scores)}. "
             f"Ceiling {ceiling.best()} ({ceiling.limits()})."
+        )
+
+    def cited(self) -> Cited:
+        """Return the sentences for a paper; of many models those of the best."""
+        [ceiling] = [c for c in self.bounds.ceilings if c.metric == self.metric]
+        models = sorted(self.models, key=lambda m: -m.scores[self.metric].value)[:FEW]
+        which = "" if len(models) == len(self.models) else f" of the best of {len(self.models)}"
+        ways = methods_of([m.scores[self.metric] for m in models[:1]])
+        told = [f"{ci(m.scores[self.metric])} for `{m.name}`" for m in models]
+        n = counted(self.provenance.n_items, "item")
+        return Cited(
+            f"Each model's {ceiling.label} against one annotator on {n} was held against its "
+            f"ceiling, derived from the annotators' labels with {TOOL}"
+            f"{f'; intervals: {ways}' if ways else ''}.",
+            f"Against one annotator, the {ceiling.label}{which} was {' and '.join(told)}; the "
+            f"ceiling was {ceiling.best()} ({ceiling.limits()})." + told_failed(self.checks),
         )
 
     def sections(self) -> list[Section]:

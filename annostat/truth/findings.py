@@ -23,10 +23,11 @@ from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.intervals import t_interval
 from annostat.resampling.inverted import ratio_limits
 from annostat.resampling.multiplicity import holm
+from annostat.results.cite import TOOL, Cited, ci, methods_of
 from annostat.results.estimates import Estimate, Interval
-from annostat.results.result import Check, Provenance, Result, check_section
+from annostat.results.result import Check, Provenance, Result, check_section, told_failed
 from annostat.results.sections import Section
-from annostat.results.text import format_p
+from annostat.results.text import counted, format_p
 from annostat.truth.category_result import ScoreDifference
 
 if TYPE_CHECKING:
@@ -140,6 +141,7 @@ class DetectorScores(Result):
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
         return {
+            "quote": self.quote(),
             "models": [s.to_dict() for s in self.scores],
             "comparisons": [c.to_dict() for c in self.comparisons],
             "bounds": self.bounds.to_dict(),
@@ -169,6 +171,28 @@ class DetectorScores(Result):
     def answer(self) -> str:
         """Return one sentence for each detector."""
         return " ".join(f"{s.name} is {SAID[s.verdict]}." for s in self.scores)
+
+    def quote(self) -> str:
+        """Return each detector's F1, and the ceiling."""
+        told = ", ".join(f"{s.name} {s.f1.cell()}" for s in self.scores)
+        best = self.bounds.f1
+        ceiling = f"Ceiling {best.best()} ({best.limits()})."
+        return f"F1 against {self.bounds.reader}: {told}. {ceiling}"
+
+    def cited(self) -> Cited:
+        """Return the sentences for a paper."""
+        ways = methods_of([s.f1 for s in self.scores[:1]])
+        told = [f"{ci(s.f1)} for `{s.name}`" for s in self.scores]
+        best = self.bounds.f1
+        n = counted(self.provenance.n_items, "image")
+        return Cited(
+            f"Detectors were matched with each of {counted(len(self.bounds.readers), 'reader')} on "
+            f"{n} ({self.bounds.rule}); F1 was pooled over readers and held against its ceiling, "
+            f"derived from the readers' marks with {TOOL}"
+            f"{f'; intervals of F1: {ways}' if ways else ''}.",
+            f"Against {self.bounds.reader}, F1 was {' and '.join(told)}; the ceiling was "
+            f"{best.best()} ({best.limits()})." + told_failed(self.checks),
+        )
 
     def sections(self) -> list[Section]:
         """Return what a person should read."""

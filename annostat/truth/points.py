@@ -3,140 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from annostat._version import __version__
 from annostat.arrays import FloatArray
-from annostat.ceilings.point_result import PointBounds
-from annostat.ceilings.points import point_bounds
+from annostat.ceilings.keypoints import mean_within
+from annostat.ceilings.points import point_bounds, similar_of
 from annostat.errors import AnnostatError, check_level, check_number, check_numbers, shown
 from annostat.labels.points import Points
 from annostat.labels.rounds import Rounds
 from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.generators import Rng, seed_of
+from annostat.resampling.sums import Sums
 from annostat.results.estimates import Estimate
-from annostat.results.result import Check, Provenance, Result, check_section
-from annostat.results.sections import Section
+from annostat.results.result import Provenance
 from annostat.truth.means import mean_estimate, root, unit_sums
+from annostat.truth.point_result import PointScore, PointScores
 from annostat.truth.products import Labels, half_products
-from annostat.truth.verdicts import Verdict, judge
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-
-@dataclass(frozen=True, slots=True)
-class PointScore:
-    """One model: its error against a reader, against the truth, and what that says.
-
-    Attributes
-    ----------
-    name : str
-    mean : Estimate
-        Mean radial error against one reader.
-    rms : Estimate
-        RMS radial error against one reader.
-    error : Estimate
-        RMS radial error against the truth, √E|f − Y|².
-    squared_error : Estimate
-        E|f − Y|², not clipped at 0.
-    verdict : Verdict
-    n_items : int
-    """
-
-    name: str
-    mean: Estimate
-    rms: Estimate
-    error: Estimate
-    squared_error: Estimate
-    verdict: Verdict
-    n_items: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data."""
-        return {
-            "name": self.name,
-            "n_items": self.n_items,
-            "mean": self.mean.to_dict(),
-            "rms": self.rms.to_dict(),
-            "error": self.error.to_dict(),
-            "squared_error": self.squared_error.to_dict(),
-            "verdict": self.verdict.name,
-            "evidence": self.verdict.to_dict(),
-        }
-
-
-@dataclass(frozen=True)
-class PointScores(Result):
-    """Models against the points of readers, and against the truth.
-
-    Attributes
-    ----------
-    scores : tuple of PointScore
-    bounds : PointBounds
-    unit : str
-    provenance : Provenance
-    """
-
-    scores: tuple[PointScore, ...]
-    bounds: PointBounds
-    unit: str
-    provenance: Provenance
-
-    @property
-    def checks(self) -> tuple[Check, ...]:
-        """What was checked of the readers."""
-        return self.bounds.checks
-
-    def __getitem__(self, name: str) -> PointScore:
-        """Return the score of a model."""
-        for score in self.scores:
-            if score.name == name:
-                return score
-        raise KeyError(name)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data."""
-        return {
-            "unit": self.unit,
-            "models": [s.to_dict() for s in self.scores],
-            "bounds": self.bounds.to_dict(),
-            "checks": [c.to_dict() for c in self.checks],
-            "provenance": self.provenance.to_dict(),
-        }
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return one row for each model."""
-        import pandas as pd
-
-        rows = []
-        for s in self.scores:
-            row: dict[str, Any] = {"model": s.name, "n_items": s.n_items, "verdict": s.verdict.name}
-            for key in ("mean", "rms", "error"):
-                e: Estimate = getattr(s, key)
-                row |= {key: e.value, f"{key}_low": e.low, f"{key}_high": e.high}
-            rows.append(row)
-        return pd.DataFrame(rows)
-
-    def answer(self) -> str:
-        """Return one sentence for each model."""
-        return " ".join(f"{s.name} is {s.verdict.sentence(self.unit)}." for s in self.scores)
-
-    def sections(self) -> list[Section]:
-        """Return what a person should read."""
-        rows = [[s.name, s.mean.cell(), s.rms.cell(), s.error.cell()] for s in self.scores]
-        mean, rms = self.bounds["mean"], self.bounds["rms"]
-        rows.append(["a perfect model", mean.best(), rms.best(), "0"])
-        columns = ("model", "mean radial error", "RMS radial error", "against the truth, RMS")
-        unit = f", {self.unit}" if self.unit else ""
-        return [
-            self.opening(),
-            Section(f"Against one reader, and against the truth{unit}", columns, rows),
-            check_section(self.checks, when="all"),
-        ]
+from annostat.truth.verdicts import judge
 
 
 def score_points(
@@ -210,6 +96,7 @@ def score_points(
     )
     labels = _labels(readers)
     codes = cluster_codes(readers.cluster)
+    similar = None if oks is None else similar_of(readers, oks)
     scores = []
     for name, f in given.items():
         products, halves = _products(labels, f)
@@ -224,6 +111,8 @@ def score_points(
         square = np.where(of, np.nanmean(flat, axis=1), np.nan)
         mean = np.where(of, np.nanmean(np.sqrt(flat), axis=1), np.nan)
         sums = unit_sums(np.column_stack([np.ones(n), products]), codes)
+        near = np.sqrt(away)
+
         scores.append(
             PointScore(
                 name,
@@ -233,11 +122,34 @@ def score_points(
                 squared,
                 judge(squared, halves, codes, df=sums.n_units - 1, margin=margin, level=level),
                 sums.n_units if codes is None else int(np.isfinite(products).sum()),
+                tuple(
+                    (
+                        x.threshold,
+                        _share(
+                            np.where(np.isfinite(away), near <= x.threshold, np.nan), codes, level
+                        ),
+                    )
+                    for x in bounds.success()
+                    if x.threshold is not None
+                ),
+                None if similar is None else _share(np.exp(-away / similar), codes, level),
             )
         )
     about = {"level": level, "margin": margin, "models": list(given)}
     provenance = Provenance(__version__, readers.digest(), n, seed_of(rng), about)
     return PointScores(tuple(scores), bounds, readers.unit, provenance)
+
+
+def _share(x: FloatArray, codes: Any, level: float) -> Estimate:
+    """Return the mean of values between 0 and 1 of each item, reader and landmark; NaN: none."""
+    flat = x.reshape(len(x), -1)
+    there = np.isfinite(flat).any(axis=1)
+    unit_of = None if codes is None else np.unique(codes[there], return_inverse=True)[1]
+
+    def sums(values: FloatArray) -> Sums:
+        return Sums.of(np.column_stack([np.ones(len(values)), np.nanmean(values, axis=1)]), unit_of)
+
+    return mean_within(sums, flat[there], level)
 
 
 def _labels(points: Points) -> list[list[Labels]]:
