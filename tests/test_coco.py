@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from annostat import AnnostatError
 from annostat.labels import match_findings
+from annostat.labels.finding_shapes import box_around
 from annostat.tables import read_findings
-from annostat.tables.coco import run_lengths
+from annostat.tables.coco import run_lengths, runs_of
 
 IMAGES = [
     {"id": i, "file_name": f"s{i}.png", "width": 100, "height": 80, "patient": f"p{i // 2}"}
@@ -60,8 +61,6 @@ def test_compressed_run_lengths_are_those_of_pycocotools():
 
 @given(st.integers(0, 10_000))
 def test_boxes_around_run_lengths_are_those_of_the_mask(seed):
-    from annostat.tables.coco import _around_runs
-
     rng = np.random.default_rng(seed)
     mask = (rng.random((rng.integers(1, 9), rng.integers(1, 9))) < 0.2).astype(int)
     mask[rng.integers(mask.shape[0]), rng.integers(mask.shape[1])] = 1
@@ -71,7 +70,8 @@ def test_boxes_around_run_lengths_are_those_of_the_mask(seed):
     counts = [0, *counts] if flat[0] else counts
     y, x = np.nonzero(mask)
     for given_counts in (counts, compressed(counts)):
-        box = _around_runs({"size": list(mask.shape), "counts": given_counts}, "here")
+        runs = runs_of({"size": list(mask.shape), "counts": given_counts}, "here")
+        box = box_around(*runs)
         assert box == (x.min(), y.min(), x.max() + 1, y.max() + 1)
 
 

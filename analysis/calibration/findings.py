@@ -57,11 +57,13 @@ def simulated(
     missing: float = 0.0,
     noisy: bool = False,
     detectors: tuple[Detector, ...] = (),
+    score_noise: float | None = None,
 ) -> Findings:
     """Return marks of k readers on n images, as points far from each other on a line.
 
     `missing`: share of the images that a reader did not see. `noisy`: the first reader's
     probabilities are halfway to one half. `detectors`: what is marked for which probabilities.
+    `score_noise`: each mark has a score, the probability and Gaussian noise.
     """
     units = max(n // cluster_size, 4)
     image_of = np.arange(n) % units
@@ -80,6 +82,9 @@ def simulated(
         saw = np.column_stack([saw, np.ones((n, len(detectors)), dtype=bool)])
     finding, reader = np.nonzero((rng.random(each.shape) < each) & saw[image])
     x = 10.0 * finding + rng.uniform(-0.2, 0.2, len(finding))
+    score = None
+    if score_noise is not None:
+        score = (p.mean(axis=1) + rng.normal(0, score_noise, len(p)))[finding]
     cluster = None
     if cluster_size > 1:
         cluster = np.array([f"p{u}" for u in image_of], dtype=object)
@@ -92,6 +97,7 @@ def simulated(
         np.array([f"i{i:05d}" for i in range(n)], dtype=object),
         saw,
         cluster=cluster,
+        score=score,
     )
 
 
@@ -249,6 +255,46 @@ def detectors(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
     }
 
 
+SCORE_NOISE = 0.25  # SD of what a detector's score has on top of the probability
+
+
+def scored(design: Design, rng: np.random.Generator) -> Findings:
+    """Return marks of readers, and of a detector whose score is the probability and some noise."""
+    labels = simulated(
+        design.law,
+        design.n,
+        design.rounds,
+        rng,
+        cluster_size=design.cluster_size,
+        detectors=(lambda p: np.ones(len(p)),),
+        score_noise=SCORE_NOISE,
+    )
+    names = labels.names
+    read = Read("simulated", design.n, ("image",), names[:-1], names[-1:])
+    return replace(labels, read=read)
+
+
+@functools.cache
+def true_sensitivity(law: str, rate: float) -> float:
+    """Return the sensitivity of the detector at false positives per image."""
+    rng = np.random.default_rng(0)
+    p = probabilities(law, LARGE, rng)
+    p = p[np.argsort(-(p + rng.normal(0, SCORE_NOISE, len(p))), kind="stable")]
+    wrong = np.cumsum(1 - p) / len(p) * PER_IMAGE
+    return float(np.interp(rate, wrong, np.cumsum(p) / p.sum()))
+
+
+def curves(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
+    """Return whether limits of the sensitivity of a detector that is cut hold."""
+    found = score_findings(scored(design, rng), "distance 1", false_positives=RATES).scores[0]
+    return {
+        f"interval: sensitivity, cut at {at.rate:g}": limits(
+            at.sensitivity.interval, true_sensitivity(design.law, at.rate)
+        )
+        for at in found.froc
+    }
+
+
 def _grid(sizes: tuple[int, ...], rounds: tuple[int, ...]) -> list[Design]:
     return [Design(n, law, k) for law in LAWS for k in rounds for n in sizes]
 
@@ -288,6 +334,13 @@ SUITES: dict[str, tuple[Suite, list[Design]]] = {
     ),
     "detectors": (
         detectors,
+        [
+            *_grid((30, 100), (2, 3)),
+            *(Design(n, law, 3, 0.0, 3) for law in LAWS for n in (90, 300)),
+        ],
+    ),
+    "curves": (
+        curves,
         [
             *_grid((30, 100), (2, 3)),
             *(Design(n, law, 3, 0.0, 3) for law in LAWS for n in (90, 300)),

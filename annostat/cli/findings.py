@@ -34,11 +34,15 @@ if TYPE_CHECKING:
     help="When marks are one finding: 'iou 0.5' (boxes), 'overlap 0.2' (intervals), 'distance 5'.",
 )
 @click.option("--seen", metavar="FILE", help="Images that readers saw, so that empty ones count.")
-@click.option("--kind", type=click.Choice(["box", "interval", "point"]), help="What a mark is.")
+@click.option(
+    "--kind", type=click.Choice(["box", "interval", "point", "mask"]), help="What a mark is."
+)
 @click.option(
     "--geometry", metavar="C,C...", help="Columns of the marks: x1,y1,x2,y2 or start,end."
 )
 @click.option("--sizes", is_flag=True, help="The last half of --geometry is a size, or a duration.")
+@click.option("--score", metavar="C", help="Column of a model's scores: its FROC beside the best.")
+@click.option("--cut", type=float, metavar="T", help="Leave out a model's marks that score less.")
 @click.option("--classes", metavar="C", help="Column of the class: other classes never match.")
 @by_option
 @click.option(
@@ -63,6 +67,8 @@ def findings(**options: Any) -> None:
         from annostat.datasets.marks import SAME_NODULE
 
         options["match"] = f"distance {SAME_NODULE:g}"
+    if options["cut"] is not None:
+        labels = labels.cut(options["cut"])
     none = options["froc"].strip().lower() == "none"
     rates = () if none else tuple(numbers_of("--froc", options["froc"]) or ())
 
@@ -75,7 +81,7 @@ def findings(**options: Any) -> None:
 
     results = each_stratum(labels.strata().items(), compute, options["by"])
     if options["plot_file"]:
-        draw({n: getattr(r, "bounds", r) for n, r in results.items()}, options["plot_file"])
+        draw(results, options["plot_file"])
     publish(results, options, by=options["by"], read=labels.read)
 
 
@@ -99,6 +105,7 @@ def load(options: dict[str, Any]) -> Findings:
         geometry=listed(options["geometry"]),
         size=True if options["sizes"] else None,
         classes=options["classes"],
+        score=options["score"],
         seen=options["seen"],
         rounds=list(options["rounds"]) or None,
         models=options["models"],
@@ -119,6 +126,6 @@ def draw(results: dict[str, Any], path: str) -> None:
         figure, ax = new_figure((7.2, 3.4))
         ax.remove()
         first, second = figure.subplots(1, 2)
-        plot_findings(results[name], ax=first)
+        plot_findings(getattr(results[name], "bounds", results[name]), ax=first)
         plot_froc(results[name], ax=second)
         save_figure(figure, target)

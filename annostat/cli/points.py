@@ -135,7 +135,7 @@ def points(**options: Any) -> None:
 
     results = each_stratum(labels.strata().items(), compute, options["by"])
     if options["plot_file"]:
-        draw({n: getattr(r, "bounds", r) for n, r in results.items()}, options["plot_file"])
+        draw(results, options["plot_file"])
     publish(results, options, by=options["by"], read=labels.read)
 
 
@@ -178,13 +178,14 @@ def draw(results: dict[str, Any], path: str) -> None:
     from annostat.plotting.figures import new_figure
 
     for name, target in of_strata(path, results).items():
-        flat = any(len(e.covariance) == 2 for e in results[name].ellipses)
+        noise = getattr(results[name], "bounds", results[name])
+        flat = any(len(e.covariance) == 2 for e in noise.ellipses)
         figure, ax = new_figure((7.2, 3.6) if flat else (4.4, 3.6))
         if flat:
             ax.remove()
             first, second = figure.subplots(1, 2)
             plot_success(results[name], ax=first)
-            plot_ellipses(results[name], ax=second)
+            plot_ellipses(noise, ax=second)
         else:
             plot_success(results[name], ax=ax)
         save_figure(figure, target)

@@ -12,6 +12,15 @@ from numpy.typing import NDArray
 from annostat.arrays import FloatArray, IntArray, digest
 from annostat.errors import AnnostatError, check_choice, check_column, option, positions_of, shown
 from annostat.labels.columns import as_labels, as_names, as_numbers, canonical_order
+from annostat.labels.finding_shapes import (
+    BOX,
+    KINDS,
+    MASK,
+    PLURAL,
+    mask_columns,
+    shape_of,
+    sizes_of,
+)
 from annostat.labels.long_tables import (
     chosen_raters,
     column_of,
@@ -23,29 +32,12 @@ from annostat.labels.long_tables import (
 )
 from annostat.labels.read import Read
 from annostat.labels.rounds import as_frame
+from annostat.labels.runs import Runs
 from annostat.labels.vocabulary import LabelSet, joined
 from annostat.results.text import counted
 
 CLASS_NAMES = ("class", "label", "category", "finding_type", "event_type")
-# Columns of a geometry, and how its numbers become corners, or start and end.
-SHAPES = (
-    ("box", ("x1", "y1", "x2", "y2"), False),
-    ("box", ("xmin", "ymin", "xmax", "ymax"), False),
-    ("box", ("left", "top", "right", "bottom"), False),
-    ("box", ("x", "y", "width", "height"), True),
-    ("box", ("x", "y", "w", "h"), True),
-    ("interval", ("start", "end"), False),
-    ("interval", ("onset", "offset"), False),
-    ("interval", ("start", "stop"), False),
-    ("interval", ("onset", "duration"), True),
-    ("interval", ("start", "duration"), True),
-    ("point", ("x", "y", "z"), False),
-    ("point", ("x", "y"), False),
-    ("point", ("time",), False),
-)
 MANY = 20  # boxes from which sizes may be seen to be corners
-KINDS = ("box", "interval", "point")
-PLURAL = {"box": "boxes", "interval": "intervals", "point": "points"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +47,8 @@ class Findings(LabelSet):
     Attributes
     ----------
     kind : str
-        "box" (x1, y1, x2, y2), "interval" (start, end) or "point" (one to three coordinates).
+        "box" (x1, y1, x2, y2), "interval" (start, end), "point" (one to three coordinates), or
+        "mask", whose geometry is the box around it.
     geometry : float64 array of shape (n_marks, g)
     image, reader : int64 arrays of shape (n_marks,)
         Positions in `items` and `names`.
@@ -71,6 +64,10 @@ class Findings(LabelSet):
         True if the order of the readers means nothing.
     notes : tuple of str
     read : Read or None
+    score : float64 array of shape (n_marks,) or None
+        How sure a model is of its marks; NaN where a mark has none.
+    runs : Runs or None
+        The masks, of kind "mask".
     """
 
     kind: str
@@ -86,6 +83,8 @@ class Findings(LabelSet):
     exchangeable: bool = False
     notes: tuple[str, ...] = field(default=())
     read: Read | None = field(default=None, repr=False)
+    score: FloatArray | None = None
+    runs: Runs | None = None
 
     def __post_init__(self) -> None:
         check_choice("kind", self.kind, KINDS)
@@ -94,6 +93,10 @@ class Findings(LabelSet):
         n, k = len(self.items), len(self.names)
         if g.ndim != 2 or len(self.image) != len(g) or len(self.reader) != len(g):
             raise AnnostatError("geometry, image and reader must have one entry for each mark")
+        if (self.kind == "mask") != (self.runs is not None):
+            raise AnnostatError("marks of kind 'mask' need runs, and others have none")
+        if self.runs is not None:
+            self.runs.check(len(g))
         if self.saw.shape != (n, k):
             raise AnnostatError(f"saw must have shape {(n, k)}, got {self.saw.shape}")
         if len(set(self.names)) != k:
@@ -101,7 +104,7 @@ class Findings(LabelSet):
         self._check_about(n)
         if not np.isfinite(g).all():
             raise AnnostatError("marks must have finite coordinates")
-        size = _sizes(self.kind, g)
+        size = sizes_of(self.kind, g)
         if size is not None and (bad := np.flatnonzero((size <= 0).any(axis=1))).size:
             i = bad[0]
             raise AnnostatError(
@@ -128,6 +131,7 @@ class Findings(LabelSet):
         geometry: Sequence[str] | None = None,
         size: bool | None = None,
         classes: str | None = None,
+        score: str | None = None,
         seen: Any = None,
         rounds: Sequence[str] | None = None,
         models: Sequence[str] = (),
@@ -146,14 +150,17 @@ class Findings(LabelSet):
             A row without a geometry says that the reader saw the image.
         item, rater : str, optional
             Columns of the image and the reader, found by their usual names.
-        kind : {"box", "interval", "point"}, optional
+        kind : {"box", "interval", "point", "mask"}, optional
         geometry : sequence of str, optional
-            Columns of the geometry; found by their usual names, such as x1, y1, x2, y2.
+            Columns of the geometry; found by their usual names, such as x1, y1, x2, y2. Of masks:
+            the one column of arrays of shape (height, width), "mask" by default.
         size : bool, optional
             Whether the last half of `geometry` is a size (width and height, duration), and no
             other corner.
         classes : str, optional
             Column of the class: marks of different classes are never one finding.
+        score : str, optional
+            Column of how sure a model is of its marks; readers' may be empty.
         seen : DataFrame or sequence, optional
             Images that the readers saw, so that empty ones count: names, or a table with a column
             of the image and, if readers saw different ones, of the reader. By default every reader
@@ -192,7 +199,12 @@ class Findings(LabelSet):
             raise AnnostatError("the table has no rows")
         columns = columns_of(table)
         which, who = item_columns(item, columns), rater_column(rater, columns)
-        shape, axes, sized = _shape(kind, geometry, size, columns)
+        masks = None
+        if kind == MASK:
+            holds = check_column("geometry", (geometry or (MASK,))[0], columns)
+            table, masks = mask_columns(table, holds)
+            kind, geometry, columns = "box", BOX, [*columns, *BOX]
+        shape, axes, sized = shape_of(kind, geometry, size, columns)
         what = (
             column_of("classes", classes, CLASS_NAMES, columns, needed=False) if classes else None
         )
@@ -234,10 +246,17 @@ class Findings(LabelSet):
             inside = np.isin(readers.astype(str), kept)
             saw[positions(of_seen[0][inside], items), positions(readers[inside], kept)] = True
         per = [_of_images(table, names, items, c, seen, which) for c in (cluster, by)]
-        used = {*which, who, what, *axes, cluster, by}
+        used = {*which, who, what, *axes, cluster, by, score, *([MASK] if masks else [])}
         told = [f"{there.sum():,} {PLURAL[shape]} ({', '.join(axes)})."]
-        if shape == "box" and there.sum() >= MANY and corners[there].all():
+        if masks is not None:
+            told = [f"{there.sum():,} masks."]
+        elif shape == "box" and there.sum() >= MANY and corners[there].all():
             told.append("Every width is above its x, every height above its y: are these corners?")
+        sure = None
+        if score is not None:
+            column = as_numbers(table[check_column("score", score, columns)], score, names, missing)
+            sure = column[there]
+            told.append(f"Scores: {score}.")
         if left:
             told.append(f"Readers not used: {shown(left, 8)}.")
         if seen is None:
@@ -259,7 +278,7 @@ class Findings(LabelSet):
             noun="image",
         )
         return cls(
-            shape,
+            shape if masks is None else MASK,
             g[there],
             image[there],
             reader[there],
@@ -274,6 +293,8 @@ class Findings(LabelSet):
             exchangeable,
             (),
             read,
+            sure,
+            None if masks is None else Runs.of([masks[i] for i in table.index[there]]),
         )
 
     @property
@@ -306,7 +327,7 @@ class Findings(LabelSet):
             geometry=self.geometry[kept],
             image=new[self.image[kept]],
             reader=self.reader[kept],
-            classes=None if self.classes is None else self.classes[kept],
+            **self._about_marks(kept),
             saw=self.saw[at],
             **self._about(at),
         )
@@ -322,14 +343,55 @@ class Findings(LabelSet):
             geometry=self.geometry[kept],
             image=self.image[kept],
             reader=new[self.reader[kept]],
-            classes=None if self.classes is None else self.classes[kept],
+            **self._about_marks(kept),
             names=tuple(map(str, names)),
             saw=self.saw[:, columns],
         )
 
+    def cut(self, score: float) -> Findings:
+        """Return the findings without the marks of models that score less.
+
+        Raises
+        ------
+        AnnostatError
+            If there are no scores, or a mark of a model has none.
+        """
+        sure, of_model = self.scores_of_models()
+        kept = np.flatnonzero(~of_model | (np.where(of_model, sure, 0.0) >= score))
+        return replace(
+            self,
+            geometry=self.geometry[kept],
+            image=self.image[kept],
+            reader=self.reader[kept],
+            **self._about_marks(kept),
+        )
+
+    def scores_of_models(self) -> tuple[FloatArray, NDArray[np.bool_]]:
+        """Return the scores of all marks, and which marks are of models: these need a score."""
+        of_model = np.isin(self.reader, [self.names.index(n) for n in self.models])
+        if self.score is None:
+            raise AnnostatError(f"no scores: name their column ({option('score', 'C')})")
+        if (lacking := np.flatnonzero(of_model & ~np.isfinite(self.score))).size:
+            at = lacking[0]
+            raise AnnostatError(
+                f"{counted(len(lacking), 'mark')} of a model without a score; first: "
+                f"{self.items[self.image[at]]!r} by {self.names[self.reader[at]]}"
+            )
+        return self.score, of_model
+
+    def _about_marks(self, kept: IntArray) -> dict[str, Any]:
+        """Return what else is known of some marks."""
+        return {
+            "classes": None if self.classes is None else self.classes[kept],
+            "score": None if self.score is None else self.score[kept],
+            "runs": None if self.runs is None else self.runs.take(kept),
+        }
+
     def digest(self) -> str:
         """Return a hash of everything that a result depends on: 16 hexadecimal digits."""
-        about = (joined(self.classes), *self._about_text())
+        more = () if self.score is None else (self.score,)
+        runs = () if self.runs is None else self.runs.arrays()
+        about = (joined(self.classes), *self._about_text(), *more, *runs)
         return digest(self.kind, self.geometry, self.image, self.reader, self.saw, *about)
 
     def __repr__(self) -> str:
@@ -338,43 +400,6 @@ class Findings(LabelSet):
             f"<Findings: {self.n_marks:,} {PLURAL[self.kind]} on {images} by {readers} "
             f"({shown(self.names)})>"
         )
-
-
-def _sizes(kind: str, g: FloatArray) -> FloatArray | None:
-    if kind == "point":
-        return None
-    half = g.shape[1] // 2
-    return np.asarray(g[:, half:] - g[:, :half])
-
-
-def _shape(
-    kind: str | None, geometry: Sequence[str] | None, size: bool | None, columns: Sequence[str]
-) -> tuple[str, tuple[str, ...], bool]:
-    """Return the kind of the marks, its columns, and whether their last half is a size."""
-    by_name = {c.casefold(): c for c in reversed(columns)}
-    if kind is not None:
-        check_choice("kind", kind, KINDS)
-    if geometry is not None:
-        given = geometry.split(",") if isinstance(geometry, str) else geometry
-        named = tuple(check_column("geometry", c.strip(), columns) for c in given)
-        guess = {4: "box", 1: "point", 3: "point"}.get(len(named))
-        chosen = kind or guess
-        fits = {"box": (4,), "interval": (2,), "point": (1, 2, 3)}
-        if chosen is None or len(named) not in fits[chosen]:
-            raise AnnostatError(
-                f"geometry has {len(named)} columns ({', '.join(named)}): say what they are "
-                f"({option('kind', 'interval')} for start and end, "
-                f"{option('kind', 'point')} for x and y)"
-            )
-        return chosen, named, bool(size)
-    for name, wanted, sized in SHAPES:
-        if kind in (None, name) and all(w in by_name for w in wanted):
-            return name, tuple(by_name[w] for w in wanted), sized if size is None else size
-    such = {"point": "x,y", "interval": "start,end"}.get(kind or "", "x1,y1,x2,y2")
-    raise AnnostatError(
-        f"which columns are the marks? Name them ({option('geometry', such)}); columns: "
-        f"{shown(columns, 12)}"
-    )
 
 
 def _seen(seen: Any, which: Sequence[str], who: str) -> tuple[NDArray[Any], list[str] | None]:

@@ -21,6 +21,7 @@ from scipy.sparse.csgraph import connected_components
 from annostat.arrays import FloatArray, IntArray
 from annostat.errors import AnnostatError, check_choice, check_number
 from annostat.labels.findings import Findings
+from annostat.labels.runs import Runs, overlap_distance
 from annostat.results.text import format_number
 
 RULES = ("iou", "distance")
@@ -63,7 +64,7 @@ class Rule:
         if text is None:
             if kind == "point":
                 raise AnnostatError("match must say how near points are one finding: 'distance 5'")
-            return cls("iou", 0.5 if kind == "box" else 0.2)
+            return cls("iou", 0.2 if kind == "interval" else 0.5)
         how, _, number = text.strip().partition(" ")
         how = "iou" if how == "overlap" else how
         words = number.split()
@@ -105,6 +106,34 @@ class Rule:
 
 
 @dataclass(frozen=True, eq=False)
+class _Masks:
+    """The rule of masks that overlap; marks are their boxes, and a last column of positions."""
+
+    rule: Rule
+    runs: Runs
+
+    @property
+    def how(self) -> str:
+        return self.rule.how
+
+    @property
+    def far(self) -> float:
+        return self.rule.far
+
+    def distances(self, a: FloatArray, b: FloatArray) -> FloatArray:
+        """Return 1 − IoU of the masks of marks, of shape (..., 5) each; 1 where boxes part."""
+        a, b = np.broadcast_arrays(a, b)
+        touch = ((a[..., :2] < b[..., 2:4]) & (b[..., :2] < a[..., 2:4])).all(axis=-1)
+        found = np.ones(touch.shape)
+        i, j = (x[..., 4][touch].astype(np.int64) for x in (a, b))
+        found[touch] = overlap_distance(self.runs, i, j)
+        return found
+
+
+Measure = Rule | _Masks
+
+
+@dataclass(frozen=True, eq=False)
 class Matched:
     """Findings, and who marked them.
 
@@ -139,8 +168,8 @@ def match_findings(findings: Findings, match: str | Rule | None = None) -> Match
     ----------
     findings : Findings
     match : str or Rule, optional
-        "iou 0.5" (boxes by default), "overlap 0.2" (intervals by default: the same measure in one
-        dimension), or "distance 5", between centres.
+        "iou 0.5" (boxes and masks by default), "overlap 0.2" (intervals by default: the same
+        measure in one dimension), or "distance 5", between centres (of masks: of their boxes).
 
     Returns
     -------
@@ -160,15 +189,9 @@ def match_findings(findings: Findings, match: str | Rule | None = None) -> Match
     >>> match_findings(Findings.from_frame(table), "distance 1").marked.tolist()
     [[True, True], [True, False]]
     """
-    rule = Rule.of(match, findings.kind)
-    g, reader = findings.geometry, findings.reader
-    m = len(g)
-    block = findings.image
-    if findings.classes is not None:
-        kind = np.unique(findings.classes.astype(str), return_inverse=True)[1]
-        block = block * (int(kind.max(initial=0)) + 1) + kind
-    measured = _centres(g, findings.kind) if rule.how == "distance" else g
-    i, j = _near(measured, block, rule)
+    reader, m = findings.reader, findings.n_marks
+    measured, keys, rule = _measured(findings, Rule.of(match, findings.kind))
+    i, j = _near(measured, _blocks(findings), rule)
     other = reader[i] != reader[j]
     doubles = int((~other).sum())
     i, j = i[other], j[other]
@@ -184,12 +207,13 @@ def match_findings(findings: Findings, match: str | Rule | None = None) -> Match
     first = np.full(len(size), m, dtype=np.int64)
     np.minimum.at(first, component, np.arange(m))
     group = np.where(plain[component], first[component], group) if m else group
-    order = np.argsort(component, kind="stable")
+    by_component = np.argsort(component, kind="stable")
     ends = np.cumsum(size)
     for c in np.flatnonzero(~plain).tolist():
-        at = order[ends[c] - size[c] : ends[c]]
+        at = by_component[ends[c] - size[c] : ends[c]]
         two = len(findings.names) == 2
-        found = (_assigned if two else _linked)(measured[at], reader[at], rule)
+        order = _canonical(keys[at], reader[at])
+        found = (_assigned if two else _linked)(measured[at], reader[at], rule, order)
         group[at] = at[found]
     _, finding = np.unique(group, return_inverse=True)
     n = int(finding.max(initial=-1)) + 1
@@ -201,12 +225,40 @@ def match_findings(findings: Findings, match: str | Rule | None = None) -> Match
     return Matched(np.asarray(finding, dtype=np.int64), image, marked, ambiguous, doubles)
 
 
+def near_pairs(findings: Findings, match: str | Rule | None = None) -> tuple[IntArray, IntArray]:
+    """Return the pairs of marks of different readers that may be one finding."""
+    measured, _, rule = _measured(findings, Rule.of(match, findings.kind))
+    i, j = _near(measured, _blocks(findings), rule)
+    other = findings.reader[i] != findings.reader[j]
+    return i[other], j[other]
+
+
+def _blocks(findings: Findings) -> IntArray:
+    """Return a number of each mark; those of different numbers never match."""
+    if findings.classes is None:
+        return findings.image
+    kind = np.unique(findings.classes.astype(str), return_inverse=True)[1]
+    return np.asarray(findings.image * (int(kind.max(initial=0)) + 1) + kind)
+
+
+def _measured(findings: Findings, rule: Rule) -> tuple[FloatArray, FloatArray, Measure]:
+    """Return what distances are of, what marks are told apart by, and the measure."""
+    g = findings.geometry
+    if rule.how == "distance":
+        centres = _centres(g, findings.kind)
+        return centres, centres, rule
+    if findings.runs is None:
+        return g, g, rule
+    keys = np.column_stack([g, findings.runs.moments])
+    return np.column_stack([g, np.arange(len(g))]), keys, _Masks(rule, findings.runs)
+
+
 def _centres(g: FloatArray, kind: str) -> FloatArray:
     half = g.shape[1] // 2
     return g if kind == "point" else (g[:, :half] + g[:, half:]) / 2
 
 
-def _near(g: FloatArray, block: IntArray, rule: Rule) -> tuple[IntArray, IntArray]:
+def _near(g: FloatArray, block: IntArray, rule: Measure) -> tuple[IntArray, IntArray]:
     """Return the pairs of marks within the limit: neighbours along the first axis, then tested."""
     empty = np.zeros(0, dtype=np.int64)
     if len(g) < 2:
@@ -237,15 +289,14 @@ def _near(g: FloatArray, block: IntArray, rule: Rule) -> tuple[IntArray, IntArra
 
 
 def _canonical(g: FloatArray, reader: IntArray) -> IntArray:
-    """Return an order that depends on what marks are: geometry, then all of that reader's."""
+    """Return an order that depends on what marks are: they, then all of that reader's."""
     whole = {r: sorted(map(tuple, g[reader == r].tolist())) for r in set(reader.tolist())}
     keys = [(tuple(row), whole[r]) for row, r in zip(g.tolist(), reader.tolist(), strict=True)]
     return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.int64)
 
 
-def _assigned(g: FloatArray, reader: IntArray, rule: Rule) -> IntArray:
+def _assigned(g: FloatArray, reader: IntArray, rule: Measure, order: IntArray) -> IntArray:
     """Return the group of each mark of two readers: the most matches, the nearest among them."""
-    order = _canonical(g, reader)
     a, b = (order[reader[order] == r] for r in np.unique(reader))
     d = rule.distances(g[a][:, None], g[b][None])
     near = d <= rule.far + 1e-12
@@ -257,9 +308,8 @@ def _assigned(g: FloatArray, reader: IntArray, rule: Rule) -> IntArray:
     return group
 
 
-def _linked(g: FloatArray, reader: IntArray, rule: Rule) -> IntArray:
+def _linked(g: FloatArray, reader: IntArray, rule: Measure, order: IntArray) -> IntArray:
     """Return the group of each mark: average linkage, no reader twice."""
-    order = _canonical(g, reader)
     x, m = g[order], len(g)
     d = rule.distances(x[:, None], x[None])
     _, code = np.unique(reader[order], return_inverse=True)

@@ -38,7 +38,7 @@ from annostat.plotting.categories import (
 from annostat.plotting.concentration import plot_concentration
 from annostat.plotting.confusion import plot_confusion, plot_quality
 from annostat.plotting.figures import new_figure, shown
-from annostat.plotting.findings import plot_findings
+from annostat.plotting.findings import plot_findings, plot_froc
 from annostat.plotting.interchange import plot_interchange, plot_interchange_plan
 from annostat.plotting.masks import plot_masks
 from annostat.plotting.noise import plot_noise
@@ -53,6 +53,8 @@ from annostat.scaling import ScalingComparison
 from annostat.truth import MaskComparison, Ranking, Scores, VerdictPlan
 from annostat.truth.category_calibration import CategoryCalibration
 from annostat.truth.category_result import CategoryScores
+from annostat.truth.findings import DetectorScores
+from annostat.truth.point_result import PointScores
 
 # One panel: drawn on axes, in a figure of this size (inches) where none are given.
 PANEL: dict[type, tuple[Callable[..., Any], tuple[float, float]]] = {
@@ -67,6 +69,7 @@ PANEL: dict[type, tuple[Callable[..., Any], tuple[float, float]]] = {
     CategoryScores: (plot_category_scores, (6.4, 4.0)),
     Concentration: (plot_concentration, (6.4, 4.8)),
     ConcentrationComparison: (plot_concentration, (6.4, 4.8)),
+    DetectorScores: (plot_froc, (6.4, 4.0)),
     FirstFrames: (plot_first_frames, (5.2, 3.9)),
     Interchange: (plot_interchange, (6.4, 3.1)),
     InterchangePlan: (plot_interchange_plan, (6.4, 4.0)),
@@ -74,6 +77,7 @@ PANEL: dict[type, tuple[Callable[..., Any], tuple[float, float]]] = {
     MeanLimits: (plot_deviations, (5.2, 3.9)),
     PointBounds: (plot_success, (6.4, 4.0)),
     FindingBounds: (plot_findings, (6.4, 4.0)),
+    PointScores: (plot_success, (6.4, 4.0)),
     Ranking: (plot_ranks, (4.8, 4.4)),
     PrecisionProfile: (plot_profile, (5.2, 3.9)),
     ScalingComparison: (plot_scaling, (7.5, 5.0)),

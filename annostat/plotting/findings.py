@@ -9,6 +9,7 @@ import numpy as np
 from annostat.ceilings.finding_result import FindingBounds
 from annostat.plotting.figures import COLOURS, axes_of
 from annostat.results.text import percent
+from annostat.truth.findings import DetectorScore, DetectorScores
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,12 +45,13 @@ def plot_findings(result: FindingBounds, *, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def plot_froc(result: FindingBounds, *, ax: Axes | None = None) -> Axes:
-    """Draw the best sensitivity by false positives per image, and two readers.
+def plot_froc(result: FindingBounds | DetectorScores, *, ax: Axes | None = None) -> Axes:
+    """Draw the best sensitivity by false positives per image, two readers, and detectors.
 
     Parameters
     ----------
-    result : FindingBounds
+    result : FindingBounds or DetectorScores
+        Detectors with scores are curves, others points.
     ax : matplotlib.axes.Axes, optional
 
     Returns
@@ -57,6 +59,9 @@ def plot_froc(result: FindingBounds, *, ax: Axes | None = None) -> Axes:
     matplotlib.axes.Axes
     """
     ax = axes_of(ax)
+    scores: tuple[DetectorScore, ...] = ()
+    if isinstance(result, DetectorScores):
+        scores, result = result.scores, result.bounds
     rows = result.froc
     x = [s.false_positives for s in rows]
     known = [s for s in rows if s.interval is not None]
@@ -92,6 +97,10 @@ def plot_froc(result: FindingBounds, *, ax: Axes | None = None) -> Axes:
         ms=4,
         label="a reader against another",
     )
+    for i, s in enumerate(scores[: len(COLOURS) - 1]):
+        curve = [(at.false_positives, at.sensitivity.value) for at in s.froc]
+        at = np.array(curve or [(s.false_positives, s.sensitivity)])
+        ax.plot(at[:, 0], at[:, 1], "s-", color=COLOURS[i + 1], ms=4, lw=1, label=s.name)
     ax.set_ylim(0, 1.02)
     ax.set_xlabel("false positives per image")
     ax.set_ylabel("sensitivity")

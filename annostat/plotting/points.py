@@ -11,6 +11,7 @@ from annostat.ceilings.point_result import ALL, PointBounds
 from annostat.errors import AnnostatError
 from annostat.plotting.figures import COLOURS, axes_of
 from annostat.results.text import percent
+from annostat.truth.point_result import PointScore, PointScores
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,12 +19,15 @@ if TYPE_CHECKING:
 MOST_ELLIPSES = 8
 
 
-def plot_success(result: PointBounds, *, landmark: str = ALL, ax: Axes | None = None) -> Axes:
-    """Draw the ceiling of success rates by threshold: bracket, limits, and two readers.
+def plot_success(
+    result: PointBounds | PointScores, *, landmark: str = ALL, ax: Axes | None = None
+) -> Axes:
+    """Draw the ceiling of success rates by threshold: bracket, limits, two readers, models.
 
     Parameters
     ----------
-    result : PointBounds
+    result : PointBounds or PointScores
+        Models are drawn over all landmarks.
     landmark : str
     ax : matplotlib.axes.Axes, optional
 
@@ -36,6 +40,10 @@ def plot_success(result: PointBounds, *, landmark: str = ALL, ax: Axes | None = 
     AnnostatError
         If there are no success rates, as from published numbers.
     """
+    scores: tuple[PointScore, ...] = ()
+    if isinstance(result, PointScores):
+        scores = result.scores if landmark == ALL else ()
+        result = result.bounds
     rows = result.success(landmark)
     if not rows:
         raise AnnostatError("there are no success rates to draw: published numbers have none")
@@ -61,6 +69,14 @@ def plot_success(result: PointBounds, *, landmark: str = ALL, ax: Axes | None = 
     )
     ax.plot(t, [x.gaussian for x in rows], color=COLOURS[0], lw=1.2, label="Gaussian noise")
     ax.plot(t, [x.two_readers.value for x in rows], "o", color="black", ms=4, label="two readers")
+    for i, s in enumerate(scores[: len(COLOURS) - 1]):
+        y = [share.value for _, share in s.success]
+        reach = [
+            [share.value - (share.low or 0.0) for _, share in s.success],
+            [(share.high or 1.0) - share.value for _, share in s.success],
+        ]
+        marks = [threshold for threshold, _ in s.success]
+        ax.errorbar(marks, y, reach, fmt="s-", color=COLOURS[i + 1], ms=4, lw=1, label=s.name)
     ax.set_ylim(0, 1.02)
     unit = f", {result.unit}" if result.unit else ""
     ax.set_xlabel(f"within this distance of one reader{unit}")

@@ -2,27 +2,32 @@
 
 An annotation is a box, x, y, width and height from the upper left corner; without one it is the
 box around its segmentation: polygons, or run lengths down the columns, also in COCO's compressed
-text. The list of images is what the reader saw, so that empty ones count. Across files an image is
-known by its file name, as numbers differ between files.
+text. Where masks are asked for it is the segmentation itself. The list of images is what the reader
+saw, so that empty ones count. Across files an image is known by its file name, as numbers differ
+between files.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from annostat.errors import AnnostatError, shown
+from annostat.arrays import FloatArray, IntArray
+from annostat.errors import AnnostatError, option, shown
+from annostat.labels.finding_shapes import BOX, MASK, box_around
+from annostat.labels.runs import Runs
 from annostat.results.text import counted
 
 if TYPE_CHECKING:
     import pandas as pd
 
 READER_FIELDS = ("reader", "rater", "annotator", "annotator_id", "scorer", "user", "created_by")
-BOX = ("x1", "y1", "x2", "y2")
 OUTSIDE = 0.05  # of an image's side, by which a box may leave it
 STANDARD = ("id", "file_name", "license", "flickr_url", "coco_url", "date_captured")
 
@@ -49,7 +54,7 @@ def is_coco(path: Path) -> bool:
     return path.suffix.lower() == ".json"
 
 
-def read_coco(paths: Sequence[Path], *, rater: str | None = None) -> Coco:
+def read_coco(paths: Sequence[Path], *, rater: str | None = None, masks: bool = False) -> Coco:
     """Read COCO files.
 
     Parameters
@@ -59,6 +64,9 @@ def read_coco(paths: Sequence[Path], *, rater: str | None = None) -> Coco:
         of results without images, as detectors write them, has the images of the first file.
     rater : str, optional
         Field of the annotations that names the reader; found by its usual names.
+    masks : bool
+        Keep segmentations, in a column "mask" (begin, end, height). A pixel is in a polygon if its
+        centre is.
 
     Raises
     ------
@@ -96,6 +104,10 @@ def read_coco(paths: Sequence[Path], *, rater: str | None = None) -> Coco:
             _check_inside(box, image, where)
             category = names.get(one.get("category_id"), str(one.get("category_id", "")))
             row = {"reader": reader, **dict(zip(BOX, box, strict=True)), "category": category}
+            if _is_number(one.get("score")):
+                row["score"] = float(one["score"])
+            if masks:
+                row[MASK] = segmentation(one, _size(image), where)
             marks.append(_about(image) | row)
         for image in images.values():
             _check_size(image, path.name, known)
@@ -103,12 +115,15 @@ def read_coco(paths: Sequence[Path], *, rater: str | None = None) -> Coco:
     notes = []
     if crowds:
         notes.append(f"{counted(crowds, 'crowd region')} left out.")
-    if from_masks:
-        notes.append(f"{counted(from_masks, 'mask')} taken as the box around it.")
+    if from_masks and not masks:
+        notes.append(
+            f"{counted(from_masks, 'mask')} taken as the box around it "
+            f"({option('kind', 'mask')} keeps the masks)."
+        )
     classes = {m["category"] for m in marks}
     if len(classes) > 1:
         notes.append(f"{len(classes)} categories ({shown(sorted(classes), 4)}).")
-    columns = ["image", "reader", *BOX, "category"]
+    columns = ["image", "reader", *BOX, "category", *([MASK] if masks else [])]
     frame = pd.DataFrame(marks) if marks else pd.DataFrame(columns=columns)
     return Coco(frame, pd.DataFrame(seen), tuple(notes))
 
@@ -193,11 +208,8 @@ def _box(one: Mapping[str, Any], where: str) -> tuple[tuple[float, ...], bool]:
     if not mask:
         raise AnnostatError(f"{where} has neither bbox nor segmentation")
     if isinstance(mask, dict):
-        return _around_runs(mask, where), True
-    try:
-        xy = np.concatenate([np.asarray(p, dtype=np.float64).reshape(-1, 2) for p in mask])
-    except (ValueError, TypeError):
-        raise AnnostatError(f"{where}: a polygon must be [x1, y1, x2, y2, ...]") from None
+        return box_around(*runs_of(mask, where)), True
+    xy = np.concatenate(_polygons(mask, where))
     return (*xy.min(axis=0).tolist(), *xy.max(axis=0).tolist()), True
 
 
@@ -205,8 +217,8 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and value == value
 
 
-def _around_runs(mask: Mapping[str, Any], where: str) -> tuple[float, ...]:
-    """Return the box around a mask of run lengths, down the columns, that begin with 0s."""
+def runs_of(mask: Mapping[str, Any], where: str) -> tuple[IntArray, IntArray, int]:
+    """Return begins and ends of the pixels of run lengths, down the columns, and the height."""
     size, counts = mask.get("size"), mask.get("counts")
     if isinstance(counts, str):
         counts = run_lengths(counts)
@@ -217,16 +229,73 @@ def _around_runs(mask: Mapping[str, Any], where: str) -> tuple[float, ...]:
     ends = np.cumsum(np.asarray(counts, dtype=np.int64))
     if not len(ends) or ends[-1] != height * width:
         raise AnnostatError(f"{where}: run lengths must add up to {height} × {width} pixels")
-    begin, end = ends[:-1:2], ends[1::2]
+    end = ends[1::2]
+    begin = ends[:-1:2][: len(end)]
     used = end > begin
-    begin, last = begin[: len(end)][used[: len(end)]], end[used[: len(end)]] - 1
-    if not len(begin):
+    if not used.any():
         raise AnnostatError(f"{where}: the mask is empty")
-    same = begin // height == last // height
-    top = np.where(same, begin % height, 0).min()
-    bottom = np.where(same, last % height, height - 1).max()
-    left, right = (begin // height).min(), (last // height).max()
-    return float(left), float(top), float(right + 1), float(bottom + 1)
+    return begin[used], end[used], int(height)
+
+
+def segmentation(
+    one: Mapping[str, Any], size: tuple[float, float] | None, where: str
+) -> tuple[IntArray, IntArray, int]:
+    """Return the mask of an annotation: begins and ends of its pixels, and the height.
+
+    Raises
+    ------
+    AnnostatError
+        If it has none, it is of another size than its image, or no pixel's centre is in it.
+    """
+    mask = one.get("segmentation")
+    if not mask:
+        raise AnnostatError(f"{where} has no segmentation: leave out {option('kind', 'mask')}")
+    if isinstance(mask, dict):
+        begin, end, height = runs_of(mask, where)
+        if size is not None and mask["size"] != [size[1], size[0]]:
+            raise AnnostatError(
+                f"{where}: its mask has {mask['size'][1]} × {mask['size'][0]} pixels, its image "
+                f"{size[0]:g} × {size[1]:g}"
+            )
+        return begin, end, height
+    if size is None:
+        raise AnnostatError(f"{where}: a polygon needs the width and height of its image")
+    width, height = (round(v) for v in size)
+    inside = np.zeros((height, width), dtype=bool)
+    for polygon in _polygons(mask, where):
+        inside |= filled(polygon, height, width)
+    begin, end = Runs.of_image(inside)
+    if not len(begin):
+        raise AnnostatError(f"{where}: no pixel's centre is in its polygon")
+    return begin, end, height
+
+
+def filled(polygon: FloatArray, height: int, width: int) -> NDArray[np.bool_]:
+    """Return which pixels' centres are in a polygon (even and odd crossings).
+
+    Examples
+    --------
+    >>> wide = np.array([[0.0, 0.0], [2.0, 0.0], [2.0, 1.0], [0.0, 1.0]])
+    >>> filled(wide, 2, 3).astype(int).tolist()
+    [[1, 1, 0], [0, 0, 0]]
+    """
+    found = np.zeros((height, width), dtype=bool)
+    x, y = polygon.T
+    x2, y2 = np.roll(x, -1), np.roll(y, -1)
+    columns = np.arange(width) + 0.5
+    top, bottom = max(math.floor(y.min()), 0), min(math.ceil(y.max()), height)
+    for row in range(top, bottom):
+        crosses = (y <= row + 0.5) != (y2 <= row + 0.5)
+        at = x[crosses] + (row + 0.5 - y[crosses]) / (y2 - y)[crosses] * (x2 - x)[crosses]
+        found[row] = np.searchsorted(np.sort(at), columns, side="right") % 2 == 1
+    return found
+
+
+def _polygons(mask: Any, where: str) -> list[FloatArray]:
+    try:
+        return [np.asarray(p, dtype=np.float64).reshape(-1, 2) for p in mask]
+    except (ValueError, TypeError):
+        raise AnnostatError(f"{where}: a polygon must be [x1, y1, x2, y2, ...]") from None
 
 
 def run_lengths(text: str) -> list[int]:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from annostat.errors import AnnostatError, shown
+from annostat.labels.finding_shapes import BOX, MASK
 from annostat.labels.findings import Findings
 from annostat.labels.points import Points
-from annostat.tables.coco import BOX, is_coco, read_coco
+from annostat.tables.coco import is_coco, read_coco
 from annostat.tables.files import local
 from annostat.tables.reading import named_table, read_table
 
@@ -98,6 +99,7 @@ def read_findings(
     geometry: Sequence[str] | None = None,
     size: bool | None = None,
     classes: str | None = None,
+    score: str | None = None,
     seen: Any = None,
     rounds: Sequence[str] | None = None,
     models: Sequence[str] = (),
@@ -113,10 +115,12 @@ def read_findings(
     source : path, DataFrame, or sequence of paths
         One row for each mark. Several files are one for each reader, who is called like the file.
         COCO JSON: a file for each reader, or one whose annotations name the reader (`rater`); its
-        images are what the reader saw, `category` is the class, segmentations are boxes.
+        images are what the reader saw, `category` is the class, `score` the score. Segmentations
+        are taken as the boxes around them, and as they are with `kind="mask"`.
     seen : path, DataFrame or sequence of str, optional
         Images that readers saw, so that empty ones count.
-    item, rater, kind, geometry, size, classes, rounds, models, by, cluster, missing, exchangeable
+    item, rater, kind, geometry, size, classes, score, rounds, models, by, cluster, missing, \
+exchangeable
         As in `Findings.from_frame`.
 
     Returns
@@ -147,6 +151,7 @@ def read_findings(
         "geometry": geometry,
         "size": size,
         "classes": classes,
+        "score": score,
         "seen": seen,
         "rounds": rounds,
         "models": models,
@@ -193,13 +198,20 @@ def _from_coco(paths: Sequence[Path], options: dict[str, Any], title: str) -> Fi
     others = [p.name for p in paths if not is_coco(p)]
     if others:
         raise AnnostatError(f"give COCO files or tables, not both, got {shown(others)} too")
-    given = [n for n in ("item", "kind", "geometry", "size") if options[n] is not None]
+    masks = options["kind"] == MASK
+    if options["kind"] == "box":
+        options["kind"] = None
+    refused = ("item", "geometry", "size", *(() if masks else ("kind",)))
+    given = [n for n in refused if options[n] is not None]
     if given:
         raise AnnostatError(
             f"COCO JSON says what images and boxes are: leave out {', '.join(given)}"
         )
-    found = read_coco(paths, rater=options["rater"])
-    options |= {"item": "image", "rater": "reader", "kind": "box", "geometry": BOX}
+    found = read_coco(paths, rater=options["rater"], masks=masks)
+    options |= {"item": "image", "rater": "reader"}
+    options |= {"kind": MASK, "geometry": (MASK,)} if masks else {"kind": "box", "geometry": BOX}
+    if options["score"] is None and "score" in found.marks.columns:
+        options["score"] = "score"
     if options["seen"] is None:
         options["seen"] = found.seen
     # Readers who marked nothing stand in no row of the marks, and images neither.

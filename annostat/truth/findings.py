@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -27,8 +27,9 @@ from annostat.results.cite import TOOL, Cited, ci, methods_of
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check, Provenance, Result, check_section, told_failed
 from annostat.results.sections import Section
-from annostat.results.text import counted, format_p
+from annostat.results.text import counted, format_number, format_p
 from annostat.truth.category_result import ScoreDifference
+from annostat.truth.finding_curve import AtRate, Curve, at_rates, curve_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,6 +88,8 @@ class DetectorScore:
         "below the ceiling", "within the range", "beyond the ceiling" or "not resolved".
     named : tuple of AgainstReader
         Against each reader by name; empty where readers are anonymous.
+    froc : tuple of AtRate
+        Cut by its scores, at false positives per image; empty without scores.
     """
 
     name: str
@@ -95,6 +98,7 @@ class DetectorScore:
     false_positives: float
     verdict: str
     named: tuple[AgainstReader, ...] = ()
+    froc: tuple[AtRate, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
@@ -105,6 +109,7 @@ class DetectorScore:
             "false_positives_per_image": self.false_positives,
             "verdict": self.verdict,
             "named": [n.to_dict() for n in self.named],
+            "froc": [at.to_dict() for at in self.froc],
         }
 
 
@@ -213,6 +218,8 @@ class DetectorScores(Result):
             names = ("model", "reader", "F1", "best possible", "")
             when = "all" if len(named) > MOST_ROWS else ""
             parts.append(Section("Against each reader by name", names, named, when=when))
+        if any(s.froc for s in self.scores):
+            parts.append(self._froc())
         if self.comparisons:
             rows = [
                 [f"{c.first} − {c.second}", c.difference.cell(), format_p(c.p_adjusted)]
@@ -221,6 +228,26 @@ class DetectorScores(Result):
             heads = ("models", "difference of F1", "p (Holm)")
             parts.append(Section("Models against each other, on the same images", heads, rows))
         return [*parts, check_section(self.checks, when="all")]
+
+    def _froc(self) -> Section:
+        """Return the sensitivity of detectors that are cut by their scores, and the best one's."""
+        scored = [s for s in self.scores if s.froc]
+        best = {s.false_positives: s for s in self.bounds.froc}
+        rows = []
+        for i, at in enumerate(scored[0].froc):
+            cells = [
+                s.froc[i].sensitivity.cell() if not i or s.froc[i].cut < s.froc[i - 1].cut else "–"
+                for s in scored
+            ]
+            b = best.get(at.rate)
+            limits = "–" if b is None else f"{b.low:.2f} to {b.high:.2f}"
+            rows.append([format_number(at.rate), *cells, limits])
+        columns = ("false positives per image", *(s.name for s in scored), "best possible")
+        line = (
+            "Each is cut at its lowest score with no more false positives than that; –: no more "
+            "marks."
+        )
+        return Section("Sensitivity, cut by scores", columns, rows, (line,))
 
 
 def score_findings(
@@ -235,8 +262,9 @@ def score_findings(
     Parameters
     ----------
     findings : Findings
-        Two or more readers, and models (`read_findings(models=...)`). All marks of a model count:
-        cut its scores where it is used.
+        Two or more readers, and models (`read_findings(models=...)`). All marks of a model count
+        for its F1: `Findings.cut` leaves out those that score less. Where marks have scores,
+        sensitivity is given at `false_positives` per image too, each at a cut of its own.
     match : str or Rule, optional
     false_positives : sequence of float
         As in `finding_bounds`.
@@ -275,9 +303,16 @@ def score_findings(
     bounds = finding_bounds(people, match, false_positives=false_positives, level=level)
     rule = Rule.of(match, findings.kind)
     counts = {name: _counts(used, name, people.names, rule) for name in models}
+    curves = _curves(used, people.names, rule) if used.score is not None else {}
     about = {"match": str(rule), "level": level, "models": list(models)}
     return DetectorScores(
-        tuple(_score(name, c, people.names, bounds, level) for name, c in counts.items()),
+        tuple(
+            replace(
+                _score(name, c, people.names, bounds, level),
+                froc=_at_rates(curves, name, false_positives, level, counts[name].units),
+            )
+            for name, c in counts.items()
+        ),
         bounds,
         Provenance(__version__, used.digest(), len(used.items), None, about),
         tuple(_compared(counts, level)),
@@ -322,6 +357,27 @@ def _counts(used: Findings, name: str, readers: tuple[str, ...], rule: Rule) -> 
             found[row, :, j] = np.bincount(at, marked, n)
     both, of_model, of_reader = found
     return _Counts(both, of_model, of_reader, images, "images" if codes is None else "clusters")
+
+
+def _curves(used: Findings, readers: tuple[str, ...], rule: Rule) -> dict[str, list[Curve]]:
+    """Return the marks of each detector against each reader, by their scores."""
+    codes = cluster_codes(used.cluster)
+    unit = np.arange(len(used.items)) if codes is None else codes
+    found: dict[str, list[Curve]] = {}
+    for name in used.models:
+        found[name] = []
+        for reader in readers:
+            pair = used.choose([name, reader])
+            here = np.flatnonzero(pair.saw.all(axis=1))
+            at = np.asarray(unit[here], dtype=np.int64)
+            found[name].append(curve_of(pair.take(here), at, int(unit.max()) + 1, rule))
+    return found
+
+
+def _at_rates(
+    curves: dict[str, list[Curve]], name: str, rates: Sequence[float], level: float, units: str
+) -> tuple[AtRate, ...]:
+    return tuple(at_rates(curves[name], rates, level, units=units)) if curves else ()
 
 
 def _score(
