@@ -154,6 +154,7 @@ def plan(**options: Any) -> None:
         rng=options["seed"],
         n_jobs=options["n_jobs"],
     )
+    draw("plot_width_plan", result, options)
     publish({"": result}, options, by=None, read=read)
 
 
@@ -225,6 +226,7 @@ def of_masks(options: dict[str, Any]) -> None:
         raise AnnostatError("no input: give a folder or file of masks, or --example lidc-masks")
     width = 0.01 if options["half_width"] is None else options["half_width"]
     result = plan_masks(rounds, half_width=width, level=options["level"], rng=options["seed"])
+    draw("plot_width_plan", result, options)
     publish({"": result}, options, by=None)
 
 
@@ -258,6 +260,7 @@ def of_rmse(options: dict[str, Any]) -> None:
     result = plan_floor(
         rounds, half_width=options["half_width"], level=options["level"], rng=options["seed"]
     )
+    draw("plot_width_plan", result, options)
     publish({"": result}, options, by=None, read=read_of(rounds))
 
 
@@ -266,7 +269,7 @@ def of_categories(options: dict[str, Any]) -> None:
     from annostat.ceilings import plan_categories
     from annostat.cli.categories import load_categories, positive_of
 
-    if options["core"] is not None or options["by"] or options["plot_file"]:
+    if options["core"] is not None or options["by"]:
         raise AnnostatError("a plan of categories is made from pilot data: leave out --core, --by")
     kind = "ordinal" if options["kind"] == "ordinal" else "categories"
     absent = {"kind": kind, "counts": False, "exchangeable": False}
@@ -279,4 +282,5 @@ def of_categories(options: dict[str, Any]) -> None:
         level=options["level"],
         rng=options["seed"],
     )
+    draw("plot_width_plan", result, options)
     publish({"": result}, options, by=None, read=labels.read)

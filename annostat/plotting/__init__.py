@@ -18,7 +18,7 @@ from annostat.plotting.findings import plot_findings, plot_froc
 from annostat.plotting.interchange import plot_interchange, plot_interchange_plan
 from annostat.plotting.masks import plot_disputed, plot_ladder, plot_masks
 from annostat.plotting.noise import plot_differences, plot_noise, plot_noise_law, plot_windows
-from annostat.plotting.plans import plot_verdict_plan
+from annostat.plotting.plans import plot_verdict_plan, plot_width_plan
 from annostat.plotting.points import plot_ellipses, plot_success
 from annostat.plotting.profile import plot_profile
 from annostat.plotting.ranks import plot_ranks
@@ -62,6 +62,7 @@ __all__ = [
     "plot_scores",
     "plot_success",
     "plot_verdict_plan",
+    "plot_width_plan",
     "plot_windows",
     "save_figure",
 ]

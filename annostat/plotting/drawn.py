@@ -15,10 +15,12 @@ from annostat.agreement.mean_limits import MeanLimits
 from annostat.agreement.profile_result import PrecisionProfile
 from annostat.cardiac import AfdScore, FirstFrames
 from annostat.ceilings import MeasuredBounds
+from annostat.ceilings.category_plan import CategoryPlan
 from annostat.ceilings.category_result import CategoryBounds
 from annostat.ceilings.finding_result import FindingBounds
 from annostat.ceilings.floors import Bounds
 from annostat.ceilings.law_of_p import CategoryLaw
+from annostat.ceilings.mask_plan import MaskPlan
 from annostat.ceilings.point_result import PointBounds
 from annostat.concentration import Concentration, ConcentrationComparison
 from annostat.consensus.category_result import MergedCategories
@@ -26,6 +28,8 @@ from annostat.datasets.audit import Audit
 from annostat.errors import AnnostatError, check_choice
 from annostat.interchange import Interchange, InterchangePlan
 from annostat.noise import NoiseComparison
+from annostat.noise.planning import PlanResult
+from annostat.planning import FloorPlan
 from annostat.plotting.agreement import plot_bland_altman, plot_deviations
 from annostat.plotting.audit import plot_contact_sheet
 from annostat.plotting.cardiac import plot_afd, plot_first_frames
@@ -42,7 +46,7 @@ from annostat.plotting.findings import plot_findings, plot_froc
 from annostat.plotting.interchange import plot_interchange, plot_interchange_plan
 from annostat.plotting.masks import plot_masks
 from annostat.plotting.noise import plot_noise
-from annostat.plotting.plans import plot_verdict_plan
+from annostat.plotting.plans import plot_verdict_plan, plot_width_plan
 from annostat.plotting.points import plot_success
 from annostat.plotting.profile import plot_profile
 from annostat.plotting.ranks import plot_ranks
@@ -81,6 +85,10 @@ PANEL: dict[type, tuple[Callable[..., Any], tuple[float, float]]] = {
     Ranking: (plot_ranks, (4.8, 4.4)),
     PrecisionProfile: (plot_profile, (5.2, 3.9)),
     ScalingComparison: (plot_scaling, (7.5, 5.0)),
+    FloorPlan: (plot_width_plan, (5.2, 3.9)),
+    MaskPlan: (plot_width_plan, (5.2, 3.9)),
+    CategoryPlan: (plot_width_plan, (5.2, 3.9)),
+    PlanResult: (plot_width_plan, (5.2, 3.9)),
     VerdictPlan: (plot_verdict_plan, (5.2, 3.9)),
 }
 # Several panels: a figure of its own.
