@@ -311,6 +311,16 @@ truth.plan_verdict(readings, margin=2, items=(50, 100, 200, 400), n_labels=(2, 3
     ),
     Tile(
         STUDY,
+        "Items for an interval",
+        "The half-width of the floor of the RMSE, planned from a pilot.",
+        """
+from annostat.planning import plan_floor
+
+plotting.plot_width_plan(plan_floor(datasets.lidc(), n_resamples=50))
+""",
+    ),
+    Tile(
+        STUDY,
         "Broken clips and labels",
         "The contact sheet of `annostat audit`, here of simulated clips.",
         """
