@@ -200,6 +200,7 @@ def test_models_as_points_are_joined_by_item_and_landmark():
         (("T", "--kind", "points", "--model", "net", "--margin", "-1"), "margin"),
         (("T", "--kind", "points", "--predictions", "OTHER"), "no item of"),
         (("T", "--kind", "points", "--model", "net", "--predictions", "T"), "is there already"),
+        (("T", "--kind", "points", "--predictions", "FLAT"), "FLAT' has no column y, which the"),
         (("T", "--kind", "findings", "--model", "net"), "must say how near"),
         (("T", "--landmark", "landmark", "--model", "net"), "--landmark is of points"),
         (("--example", "lidc-centres", "--kind", "findings"), "leave out --kind"),
@@ -215,10 +216,12 @@ def test_mistakes_are_one_line(tmp_path, capsys, args, words):
     landmarks().query("reader == 'net'").assign(image="z", reader="n2").to_csv(
         tmp_path / "OTHER", index=False
     )
+    landmarks().query("reader == 'net'").drop(columns=["y", "reader"]).to_csv(
+        tmp_path / "FLAT", index=False
+    )
+    files = ("T", "B", "OTHER", "FLAT")
     with pytest.raises(SystemExit) as stop:
-        main(
-            ["interchange", *(str(tmp_path / a) if a in "TB" or a == "OTHER" else a for a in args)]
-        )
+        main(["interchange", *(str(tmp_path / a) if a in files else a for a in args)])
     error = capsys.readouterr().err
     assert stop.value.code == 2 and words in error and error.count("\n") == 1, error
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -133,6 +133,7 @@ def load(kind: str, options: dict[str, Any]) -> Points | Findings:
         rater=options["rater"],
         models=options["models"],
         keep_text=[c for c in about if c],
+        axes=lambda columns: axes_of(kind, options, columns),
     )
     for text in words:
         click.echo(f"annostat: {text}", err=True)
@@ -173,6 +174,17 @@ def load(kind: str, options: dict[str, Any]) -> Points | Findings:
         )
     labels: Points | Findings = without(found, options["exclude"]) if options["exclude"] else found
     return labels
+
+
+def axes_of(kind: str, options: dict[str, Any], columns: Sequence[str]) -> Sequence[str]:
+    """Return the columns of the marks."""
+    if kind == "points":
+        from annostat.labels import point_columns
+
+        return point_columns.axes_of(listed(options["coordinates"]), columns)
+    from annostat.labels.finding_shapes import shape_of
+
+    return shape_of(None, listed(options["geometry"]), None, columns)[1]
 
 
 def held_out(example: str) -> tuple[Any, Any]:

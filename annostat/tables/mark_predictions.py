@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ def with_models(
     rater: str | None = None,
     models: Sequence[str] = (),
     keep_text: Sequence[str] = (),
+    axes: Callable[[Sequence[str]], Sequence[str]] | None = None,
 ) -> tuple[pd.DataFrame, tuple[str, ...], str, tuple[str, ...], tuple[str, ...]]:
     """Return a long table of marks with the marks of models beneath it.
 
@@ -45,6 +46,8 @@ def with_models(
         these is in it.
     keep_text : sequence of str
         Columns that stay text.
+    axes : callable, optional
+        Returns the columns of the marks from those of the table: every file needs them.
 
     Returns
     -------
@@ -61,7 +64,8 @@ def with_models(
     Raises
     ------
     AnnostatError
-        If a file has no column of items, no item of the labels, or a model that is there already.
+        If a file has no column of items, or not those of the marks, no item of the labels, or a
+        model that is there already.
     """
     import pandas as pd
 
@@ -75,6 +79,7 @@ def with_models(
     which, who = item_columns(item, columns), rater_column(rater, columns)
     labelled = set(map(str, as_names(table, which)))
     there = {str(v).strip() for v in table[who]}
+    marks = () if axes is None else tuple(axes(columns))
     found, parts, words = list(models), [table], []
     for file in files:
         with local(file) as path:
@@ -86,6 +91,11 @@ def with_models(
             raise AnnostatError(
                 f"{os.fspath(file)!r} has no column {shown(which)}, by which items are joined; "
                 f"it has {shown(own, 8)}"
+            )
+        if lacking := [c for c in marks if c not in own]:
+            raise AnnostatError(
+                f"{os.fspath(file)!r} has no column {shown(lacking)}, which the marks of the "
+                f"readers have; it has {shown(own, 8)}"
             )
         twice = [n for n in named if n in there]
         if twice:
