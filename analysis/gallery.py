@@ -130,6 +130,19 @@ agreement.limits_with_mean(diameters, n_resamples=200).plot()
         "agreement.precision_profile(diameters).plot()",
     ),
     Tile(
+        VALUES,
+        "Published numbers",
+        "What each reading of a published SD allows, and a reported score.",
+        """
+from annostat.ceilings import Judged, bounds_from_summary, compare_published
+
+printed = {"sd": 5.7, "n": 50}
+camus = bounds_from_summary(**printed, unit="points")
+claim = compare_published(**printed, score_rmse=5.17, score_n=1277)
+plotting.plot_published(Judged(camus, claim))
+""",
+    ),
+    Tile(
         MODELS,
         "The floor with models",
         "Against one label (grey) no error is below the floor (red); against the truth (blue) it "

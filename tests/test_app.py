@@ -1,6 +1,8 @@
 """The app: addresses with a token, tables that are corrected, pages, the calculator."""
 
+import base64
 import io
+import re
 import tempfile
 import threading
 from pathlib import Path
@@ -142,6 +144,9 @@ def test_the_calculator(client):
     form |= {"score-rmse": "5.17", "score-n": "1277"}
     text = post(client, f"/{TOKEN}/published", form).get_data(as_text=True)
     assert "4.03" in text and "annostat bounds --sd=5.7" in text
+    picture = re.search(r'src="data:image/svg\+xml;base64,([^"]+)"', text)
+    drawn = base64.b64decode(picture[1]).decode()
+    assert drawn.lstrip().startswith("<?xml") and "reported 5.17" in drawn
     some = post(client, f"/{TOKEN}/published", {"sd": "5.7"}).get_data(as_text=True)
     assert "Give the number of patients for an interval." in some
     for form, said in (

@@ -12,14 +12,19 @@ from pathlib import Path
 from annostat.errors import AnnostatError
 
 SECONDS = 1800  # a report of many models and items takes minutes
-PAGE = "page.html"
+PAGE = ("-o", "page.html")
+PICTURE = ("--plot", "picture.svg")
 ERROR = "annostat: error: "
 
 
 def run(
-    command: str, args: Sequence[str], *, table: tuple[str, bytes] | None = None, page: bool = False
+    command: str,
+    args: Sequence[str],
+    *,
+    table: tuple[str, bytes] | None = None,
+    writes: tuple[str, str] | None = None,
 ) -> tuple[str, str]:
-    """Run a command; return what it printed, and the page that it wrote ("" without).
+    """Run a command; return what it printed, and the text that it wrote ("" without).
 
     Parameters
     ----------
@@ -28,8 +33,8 @@ def run(
         Without the table and the output.
     table : tuple of str and bytes, optional
         Name and contents of the table.
-    page : bool
-        Whether the command writes one.
+    writes : tuple of str, optional
+        Option and name of the file that the command writes.
 
     Raises
     ------
@@ -42,8 +47,8 @@ def run(
             (Path(folder) / table[0]).write_bytes(table[1])
             files = [table[0]]
         line = [sys.executable, "-m", "annostat", command, *files, *args]
-        if page:
-            line += ["-o", PAGE]
+        if writes is not None:
+            line += writes
         environment = {**os.environ, "COLUMNS": "80", "NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}
         # A folder of the user's must not stand before the library on the path of the child.
         environment["PYTHONSAFEPATH"] = "1"
@@ -68,5 +73,7 @@ def run(
             raise AnnostatError(
                 told[-1].removeprefix(ERROR) if told else f"{command} ended without an answer"
             )
-        made = (Path(folder) / PAGE).read_text(encoding="utf-8") if page else ""
+        made = ""
+        if writes is not None:
+            made = (Path(folder) / writes[1]).read_text(encoding="utf-8")
         return done.stdout, made

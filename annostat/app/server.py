@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hmac
 import io
 import re
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from annostat.app import columns, published
-from annostat.app.running import run
+from annostat.app.running import PAGE, PICTURE, run
 from annostat.errors import AnnostatError
 
 if TYPE_CHECKING:
@@ -175,7 +176,7 @@ def create_app(*, token: str, limit_mb: float = LIMIT) -> Flask:
         found.options = {k: request.form.get(k, "") for k in ("kind", "unit", "exchangeable")}
         try:
             args, _ = columns.arguments(found.table, found.roles, found.options)
-            _, found.page = run("report", args, table=(found.file, found.data), page=True)
+            _, found.page = run("report", args, table=(found.file, found.data), writes=PAGE)
         except AnnostatError as error:
             if len(found.roles) != len(found.table.columns):
                 found.roles = [c.role for c in found.table.columns]
@@ -205,13 +206,15 @@ def create_app(*, token: str, limit_mb: float = LIMIT) -> Flask:
             "numbers": published.NUMBERS,
             "missing": published.missing(form) if form else [],
             "text": "",
+            "picture": "",
             "line": "",
         }
         if not form:
             return shown("published", **known)
         try:
             args = published.arguments(form)
-            known["text"], _ = run("bounds", args)
+            known["text"], drawn = run("bounds", args, writes=PICTURE)
+            known["picture"] = base64.b64encode(drawn.encode()).decode()
             known["line"] = shlex.join(["annostat", "bounds", *args])
         except AnnostatError as error:
             return shown("published", str(error), **known)

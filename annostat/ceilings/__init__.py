@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from annostat.ceilings.measured import MeasuredBounds
     from annostat.ceilings.point_result import PointBounds
     from annostat.ceilings.points import point_bounds, published_points
-    from annostat.ceilings.published import Published, PublishedReading, compare_published
+    from annostat.ceilings.published import Judged, Published, PublishedReading, compare_published
     from annostat.ceilings.readings import Readings
     from annostat.ceilings.summary import bounds_from_summary
     from annostat.ceilings.values import bounds, reliability_estimate
@@ -35,6 +35,7 @@ __all__ = [
     "CategoryPlan",
     "DiceCeiling",
     "FindingBounds",
+    "Judged",
     "MaeFloor",
     "MaskPlan",
     "MeasuredBounds",
@@ -70,6 +71,7 @@ __getattr__, __dir__ = attach(
         "CategoryPlan": "annostat.ceilings.category_plan",
         "DiceCeiling": "annostat.ceilings.masks",
         "FindingBounds": "annostat.ceilings.finding_result",
+        "Judged": "annostat.ceilings.published",
         "MaeFloor": "annostat.ceilings.mae_result",
         "MaskPlan": "annostat.ceilings.mask_plan",
         "MeasuredBounds": "annostat.ceilings.measured",

@@ -27,10 +27,14 @@ from annostat.cli.common import (
     screen_options,
     value_options,
 )
+from annostat.cli.pages import report_option, write_page
 from annostat.errors import AnnostatError
 
 if TYPE_CHECKING:
     from annostat.labels.rounds import Rounds
+
+
+TITLE = "How good any model can look"
 
 
 @click.command("bounds", cls=Command)
@@ -102,7 +106,9 @@ if TYPE_CHECKING:
     help="Draw the differences, or deviations from the mean, with their limits, and the noise by "
     "the value where it grows (png, svg, pdf).",
 )
-def bounds(**options: Any) -> None:
+@report_option
+@click.pass_context
+def bounds(ctx: click.Context, /, **options: Any) -> None:
     """Say how good any model can look against noisy labels: values, categories, grades.
 
     ROUNDS is a table (CSV, TSV, Parquet) with two or more rounds of annotation of the same items.
@@ -110,7 +116,7 @@ def bounds(**options: Any) -> None:
     --agreement of categories.
     """
     if is_of_categories(options):
-        _of_categories(options)
+        _of_categories(ctx, options)
         return
     summary = options["sd"] is not None or options["correlation"] is not None
     read = None
@@ -135,12 +141,13 @@ def bounds(**options: Any) -> None:
         from annostat.plotting import plot_bounds, save_figure
 
         for name, result in results.items():
-            figure = plot_bounds(result)
+            figure = result.plot() if summary else plot_bounds(result)
             save_figure(figure, of_strata(options["plot_file"], results)[name])
+    write_page(ctx, options["report_file"], results, read, TITLE)
     publish(results, options, by=None if summary else options["by"], read=read)
 
 
-def _of_categories(options: dict[str, Any]) -> None:
+def _of_categories(ctx: click.Context, options: dict[str, Any]) -> None:
     published = published_result(options)
     if published is not None:
         results, read = {"": published}, None
@@ -149,6 +156,7 @@ def _of_categories(options: dict[str, Any]) -> None:
         results, read = category_results(options, labels), read_of(labels.without_models())
         if options["plot_file"]:
             draw_categories(results, labels, options)
+    write_page(ctx, options["report_file"], results, read, TITLE)
     publish(results, options, by=None if published else options["by"], read=read)
 
 
@@ -182,8 +190,6 @@ def _from_summary(options: dict[str, Any]) -> Any:
 
     if options["source"] or options["example"]:
         raise AnnostatError("give either ROUNDS (or --example) or published numbers, not both")
-    if options["plot_file"]:
-        raise AnnostatError("--plot needs rounds: published numbers have no items to draw")
     known = {
         "sd": options["sd"],
         "convention": options["convention"],

@@ -21,6 +21,7 @@ from annostat.plotting.noise import plot_differences, plot_noise, plot_noise_law
 from annostat.plotting.plans import plot_verdict_plan, plot_width_plan
 from annostat.plotting.points import plot_ellipses, plot_success
 from annostat.plotting.profile import plot_profile
+from annostat.plotting.published import plot_published
 from annostat.plotting.ranks import plot_ranks
 from annostat.plotting.scaling import plot_scaling
 from annostat.plotting.truth import plot_rmse_floor, plot_scores
@@ -54,6 +55,7 @@ __all__ = [
     "plot_noise",
     "plot_noise_law",
     "plot_profile",
+    "plot_published",
     "plot_quality",
     "plot_ranks",
     "plot_reliability",

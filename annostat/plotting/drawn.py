@@ -22,6 +22,8 @@ from annostat.ceilings.floors import Bounds
 from annostat.ceilings.law_of_p import CategoryLaw
 from annostat.ceilings.mask_plan import MaskPlan
 from annostat.ceilings.point_result import PointBounds
+from annostat.ceilings.published import Judged
+from annostat.ceilings.readings import Readings
 from annostat.concentration import Concentration, ConcentrationComparison
 from annostat.consensus.category_result import MergedCategories
 from annostat.datasets.audit import Audit
@@ -49,6 +51,7 @@ from annostat.plotting.noise import plot_noise
 from annostat.plotting.plans import plot_verdict_plan, plot_width_plan
 from annostat.plotting.points import plot_success
 from annostat.plotting.profile import plot_profile
+from annostat.plotting.published import plot_published
 from annostat.plotting.ranks import plot_ranks
 from annostat.plotting.scaling import plot_scaling
 from annostat.plotting.truth import plot_scores
@@ -82,6 +85,8 @@ PANEL: dict[type, tuple[Callable[..., Any], tuple[float, float]]] = {
     PointBounds: (plot_success, (6.4, 4.0)),
     FindingBounds: (plot_findings, (6.4, 4.0)),
     PointScores: (plot_success, (6.4, 4.0)),
+    Judged: (plot_published, (6.0, 3.2)),
+    Readings: (plot_published, (6.0, 3.2)),
     Ranking: (plot_ranks, (4.8, 4.4)),
     PrecisionProfile: (plot_profile, (5.2, 3.9)),
     ScalingComparison: (plot_scaling, (7.5, 5.0)),

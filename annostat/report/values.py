@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from annostat.ceilings import Bounds, MeasuredBounds, Readings
+from annostat.ceilings.published import Judged
 from annostat.report.parts import Part, Picture, part_of
 
 
@@ -67,4 +68,24 @@ def _bounds(result: Bounds) -> Part:
 
 @part_of.register
 def _readings(result: Readings) -> Part:
-    return Part.of(result, title="How good a model can look, by the reading of published numbers")
+    title = "How good a model can look, by the reading of published numbers"
+    return Part.of(result, title=title, pictures=_published(result))
+
+
+@part_of.register
+def _judged(result: Judged) -> Part:
+    return Part.of(result, title="Can the reported score be true?", pictures=_published(result))
+
+
+def _published(result: Judged | Readings) -> tuple[Picture, ...]:
+    from annostat.plotting import plot_published
+
+    return (
+        Picture.of(
+            plot_published,
+            result,
+            alt=f"The bound of each reading of the published numbers. {result.answer()}",
+            caption="What each reading of the published numbers allows; grey: no model.",
+            size=(6.0, 3.2),
+        ),
+    )
