@@ -21,6 +21,10 @@ __all__ = ["plot_disputed", "plot_ladder", "plot_masks"]
 TILE, GAP = 1.0, 0.28  # of the contact sheet
 COLUMNS = 4
 STYLES = ("-", "--", "-.", ":")
+MOST_MODELS = 6  # beside a ladder
+MOST_LADDERS = 3  # in one figure
+MARKS = "s^vP<>"
+CLOSE = 0.05  # of the axis, between two ticks
 
 
 def plot_ladder(
@@ -29,13 +33,31 @@ def plot_ladder(
     """Draw the Dice of k raters' mean outline against l others', and where it leads.
 
     The axis of Dice is linear in (1 − D)², so that Gaussian noise of the outline gives a line
-    through the upper left corner. Of a comparison, models are drawn beside the ceiling.
+    through the upper left corner. Of a comparison, models are drawn beside the ceiling: the best
+    six, and how many are not drawn is said.
+
+    Parameters
+    ----------
+    result : DiceCeiling or MaskComparison
+    label : int, optional
+        Structure of a comparison; the first one by default.
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
     """
     ax = axes_of(ax)
     models = []
+    title = ""
     if isinstance(result, MaskComparison):
         kept = result.rounds.labels[0] if label is None else label
         models = [m for m in result.models if m.label == kept]
+        if len(result.rounds.labels) > 1:
+            title = f"label {kept}"
+        if len(models) > MOST_MODELS:
+            title += f"{', ' if title else ''}the best {MOST_MODELS} of {len(models)} models"
+            models = sorted(models, key=lambda m: -m.dice.value)[:MOST_MODELS]
         result = result.ceilings[kept]
 
     def place(dice: float | None) -> float:
@@ -90,18 +112,24 @@ def plot_ladder(
             label="bracket from pairs alone",
         )
     for i, model in enumerate(models):
-        mark, colour = "s^v"[i % 3], COLOURS[1 + 2 * (i % 2)]
-        bar(0.7 - 0.09 * i, model.dice, colour, mark, f"{model.name} (a model, drawn beside)")
+        colours = [c for j, c in enumerate(COLOURS) if j not in (0, 2)]
+        name = f"{model.name}, beside"
+        bar(0.7 - 0.11 * i, model.dice, colours[i % len(colours)], MARKS[i], name)
         top = max(top, place(model.dice.low if model.dice.interval else model.dice.value) * 1.05)
     ax.set_xlim(0, 2.2)
     ax.set_ylim(top, 0)
     steps = [s for s in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2) if top**0.5 / s < 9]
     step = steps[0] if steps else 0.25
-    ticks = 1 - step * np.arange(0, int(top**0.5 / step) + 1)
+    ticks = [1.0]
+    for t in 1 - step * np.arange(1, int(top**0.5 / step) + 1):
+        if place(t) - place(ticks[-1]) > CLOSE * top:  # near 1 they would stand on one another
+            ticks.append(float(t))
     ax.set_yticks([place(t) for t in ticks], [f"{t:g}" for t in np.round(ticks, 4)])
     ax.set_xlabel("1/k + 1/l  (a perfect model against one rater: 1)")
     ax.set_ylabel("mean Dice (axis linear in (1 − D)²)")
-    ax.legend(frameon=False, fontsize=8, loc="lower left")
+    if title:
+        ax.set_title(title, fontsize=10, loc="left")
+    ax.legend(frameon=False, fontsize=8, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.16))
     return spelt_out(ax)
 
 
@@ -168,11 +196,19 @@ def plot_disputed(result: MaskComparison, *, n: int = 12, ax: Axes | None = None
 
 
 def plot_masks(result: MaskComparison) -> Figure:
-    """Return a figure with the ladder and the contact sheet side by side."""
+    """Return a figure with the ladder of each structure and the contact sheet side by side.
+
+    Of more than three structures the first three are drawn, which a title says.
+    """
     from matplotlib.figure import Figure as NewFigure
 
-    figure = NewFigure(figsize=(12.5, 5.2), layout="constrained")
-    left, right = figure.subplots(1, 2, width_ratios=(1, 1.35))
-    plot_ladder(result, ax=left)
-    plot_disputed(result, ax=right)
+    labels = result.rounds.labels
+    shown = labels[:MOST_LADDERS]
+    figure = NewFigure(figsize=(12.5, 5.2 * (1 + 0.75 * (len(shown) - 1))), layout="constrained")
+    grid = figure.add_gridspec(len(shown), 2, width_ratios=(1, 1.35))
+    for row, label in enumerate(shown):
+        plot_ladder(result, label=label, ax=figure.add_subplot(grid[row, 0]))
+    if len(labels) > len(shown):
+        figure.suptitle(f"{len(shown)} of {len(labels)} structures", fontsize=10)
+    plot_disputed(result, ax=figure.add_subplot(grid[:, 1]))
     return figure
