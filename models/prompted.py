@@ -1,0 +1,158 @@
+"""Score masks against what prompts pick: python -m models.prompted ANSWERS MASKS --out FILE.
+
+A vision-language model stands in for people: its curve of the mitral valve (`models.prompts`)
+gives each clip's end-systole and end-diastole, and the average frame distance says how far the
+masks' own picks are from them. The candidate nearest to the reference is the protocol of EchoDFKD;
+it looks at the reference and cannot show a wrong beat, so the blind pick, which looks at nothing
+but the masks, stands beside it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from annostat import AnnostatError
+from annostat.cardiac import AfdScore, beat_length, mask_areas, pick_frames, score_afd
+from annostat.datasets import MaskFolder, read_mask_folder
+from annostat.errors import shown
+from annostat.files import write_text
+from annostat.results import Result, Section
+from models.command import counter, kind_option, run_command
+from models.prompts import picked, read_curve
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, eq=False)
+class Prompted(Result):
+    """Picks of masks against those of prompts.
+
+    Attributes
+    ----------
+    es, ed : AfdScore
+        Of end-systole and end-diastole.
+    names : tuple of str
+        The clips.
+    notes : tuple of str
+        What must be known of them.
+    """
+
+    es: AfdScore
+    ed: AfdScore
+    names: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    def sections(self) -> list[Section]:
+        """Return what a person should read."""
+        lines = [
+            "The reference is what prompts pick, not people; no floor is known for its noise.",
+            *self.notes,
+        ]
+        return [*self.es.sections(), *self.ed.sections(), Section("Reference", [], [], lines)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data, ready for JSON."""
+        return {
+            "es": self.es.to_dict(),
+            "ed": self.ed.to_dict(),
+            "clips": list(self.names),
+            "notes": list(self.notes),
+        }
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per estimate and phase."""
+        import pandas as pd
+
+        parts = {"ES": self.es.to_frame(), "ED": self.ed.to_frame()}
+        return pd.concat(parts, names=["phase"]).reset_index("phase")
+
+
+def score_prompted(
+    curves: dict[str, NDArray[np.float64]],
+    areas: dict[str, NDArray[np.float64]],
+    *,
+    fps: float | None = None,
+    notes: tuple[str, ...] = (),
+) -> Prompted:
+    """Score the picks of areas against those of prompts.
+
+    Parameters
+    ----------
+    curves : dict of str to float64 array of shape (T,)
+        The prompts' curve of each clip, smallest at end-systole.
+    areas : dict of str to float64 array of shape (T,)
+        Of the masks, by the same names in the same order.
+    fps : float, optional
+        Frames per second of all clips; gives milliseconds as well.
+    notes : tuple of str
+        Kept with the result.
+    """
+    found = {}
+    beats = np.array([beat_length(area) for area in areas.values()])
+    for phase in ("ES", "ED"):
+        reference = [picked(curve)[phase.lower()] for curve in curves.values()]
+        own = list(areas.values())
+        found[phase] = score_afd(
+            pick_frames(own, reference=reference, phase=phase),
+            reference,
+            phase=phase,
+            fps=fps,
+            blind=pick_frames(own, phase=phase, method="blind"),
+            beat=beats,
+        )
+    return Prompted(found["ES"], found["ED"], tuple(areas), notes)
+
+
+def areas_of(folder: MaskFolder, name: str, n: int) -> NDArray[np.float64]:
+    """Return the areas (T,) of a clip's masks, cut as EchoDFKD cuts them for the aFD."""
+    masks = folder.raw(name) if folder.kind == "uint8" else folder.probabilities(name)
+    if folder.kind == "binary":
+        masks = masks > 0
+    if len(masks) != n:
+        raise AnnostatError(f"{name!r} has masks of {len(masks)} frames and answers of {n}")
+    return mask_areas(masks)
+
+
+@click.command(context_settings={"show_default": True})
+@click.argument("answers", type=click.Path(path_type=Path))
+@click.argument("masks", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="A .json file.")
+@click.option("--fps", type=click.FloatRange(0, min_open=True), help="Of all clips, for ms.")
+@kind_option
+@click.option("--quiet", is_flag=True)
+def main(answers: Path, masks: Path, out: Path, fps: float | None, kind: str, quiet: bool) -> None:
+    """Compare the frames that masks pick with those that prompts pick."""
+    files = {path.stem: path for path in sorted((answers / "phase").glob("*.npy"))}
+    if not files:
+        raise AnnostatError(
+            f"{os.fspath(answers)!r} has no phase/CLIP.npy: python -m models.prompts --phase "
+            "writes them"
+        )
+    folder = read_mask_folder(masks, kind=kind)
+    names = [name for name in files if name in folder.files]
+    lacking = [name for name in files if name not in folder.files]
+    if not names:
+        raise AnnostatError(f"no masks of {shown(lacking)} in {os.fspath(masks)!r}")
+    notes = (f"no masks of {len(lacking)} clips: {shown(lacking)}",) if lacking else ()
+    curves, areas = {}, {}
+    with counter("Clips", len(names), quiet=quiet) as done:
+        for k, name in enumerate(names):
+            curves[name] = read_curve(files[name])
+            areas[name] = areas_of(folder, name, len(curves[name]))
+            done(k + 1)
+    result = score_prompted(curves, areas, fps=fps, notes=notes)
+    write_text(out, json.dumps(result.to_dict(), indent=2) + "\n")
+    click.echo(str(result))
+
+
+if __name__ == "__main__":
+    run_command(main)
