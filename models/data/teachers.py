@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import os
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -87,6 +88,10 @@ def parse_teacher(text: str, *, device: Any = "cpu") -> Teacher:
         name, equals, value = part.partition("=")
         check_choice(f"option of teacher {kind!r}", name, [*OPTIONS[kind], "quality"])
         options[name] = value
+    if kind == "student":
+        from models.network.weights import find_weights
+
+        where = os.fspath(find_weights(where))
     if kind != "oracle" and not Path(where).exists():
         raise AnnostatError(f"teacher {text!r}: there is no {where!r}")
     quality = _quality(options.pop("quality", "1"))
