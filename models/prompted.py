@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,8 @@ from numpy.typing import NDArray
 from annostat import AnnostatError
 from annostat.cardiac import AfdScore, beat_length, mask_areas, pick_frames, score_afd
 from annostat.datasets import MaskFolder, read_mask_folder
-from annostat.errors import shown
+from annostat.datasets.audit.prompts import read_item_table
+from annostat.errors import check_number, shown
 from annostat.files import write_text
 from annostat.results import Result, Section
 from models.command import counter, kind_option, run_command
@@ -80,7 +82,7 @@ def score_prompted(
     curves: dict[str, NDArray[np.float64]],
     areas: dict[str, NDArray[np.float64]],
     *,
-    fps: float | None = None,
+    fps: float | Sequence[float] | None = None,
     notes: tuple[str, ...] = (),
 ) -> Prompted:
     """Score the picks of areas against those of prompts.
@@ -91,8 +93,8 @@ def score_prompted(
         The prompts' curve of each clip, smallest at end-systole.
     areas : dict of str to float64 array of shape (T,)
         Of the masks, by the same names in the same order.
-    fps : float, optional
-        Frames per second of all clips; gives milliseconds as well.
+    fps : float or sequence of float, optional
+        Frames per second of all clips or of each; gives milliseconds as well.
     notes : tuple of str
         Kept with the result.
     """
@@ -122,14 +124,37 @@ def areas_of(folder: MaskFolder, name: str, n: int) -> NDArray[np.float64]:
     return mask_areas(masks)
 
 
+def read_rates(text: str, names: Sequence[str]) -> float | list[float]:
+    """Return the frames per second of all clips, or of each from a table with a column FPS."""
+    try:
+        return float(text)
+    except ValueError:
+        path = Path(text)
+    if not path.is_file():
+        raise AnnostatError(f"--fps {text!r} is neither a number nor a table")
+    table, item = read_item_table(path, "--fps")
+    column = next((c for c in table.columns if str(c).lower() == "fps"), None)
+    if column is None:
+        raise AnnostatError(f"--fps: {path.name} has no column FPS; it has {shown(table, 8)}")
+    found = dict(zip(table[item], table[column], strict=True))
+    lacking = [name for name in names if name not in found]
+    if lacking:
+        raise AnnostatError(f"{path.name} has no FPS of {len(lacking)} clips: {shown(lacking)}")
+    return [check_number(f"FPS of {name!r}", found[name]) for name in names]
+
+
 @click.command(context_settings={"show_default": True})
 @click.argument("answers", type=click.Path(path_type=Path))
 @click.argument("masks", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="A .json file.")
-@click.option("--fps", type=click.FloatRange(0, min_open=True), help="Of all clips, for ms.")
+@click.option(
+    "--fps",
+    metavar="NUMBER|TABLE",
+    help="Frames per second, for ms: of all clips, or a table as EchoNet's FileList.csv.",
+)
 @kind_option
 @click.option("--quiet", is_flag=True)
-def main(answers: Path, masks: Path, out: Path, fps: float | None, kind: str, quiet: bool) -> None:
+def main(answers: Path, masks: Path, out: Path, fps: str | None, kind: str, quiet: bool) -> None:
     """Compare the frames that masks pick with those that prompts pick."""
     files = {path.stem: path for path in sorted((answers / "phase").glob("*.npy"))}
     if not files:
@@ -149,7 +174,8 @@ def main(answers: Path, masks: Path, out: Path, fps: float | None, kind: str, qu
             curves[name] = read_curve(files[name])
             areas[name] = areas_of(folder, name, len(curves[name]))
             done(k + 1)
-    result = score_prompted(curves, areas, fps=fps, notes=notes)
+    rates = None if fps is None else read_rates(fps, names)
+    result = score_prompted(curves, areas, fps=rates, notes=notes)
     write_text(out, json.dumps(result.to_dict(), indent=2) + "\n")
     click.echo(str(result))
 

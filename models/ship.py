@@ -64,17 +64,18 @@ def main(weights: Path, name: str, cache: Path) -> None:
     if not re.fullmatch(r"[a-z0-9-]+", name):
         raise AnnostatError(f"--name must be of a-z, 0-9 and -, got {name!r}")
     student, facts = read_student(weights)
+    test = score_card(student, Config.from_dict(facts["config"]), cache)
     card = {
         "purpose": PURPOSE,
         "parameters": count_parameters(student),
         "made_with": {"annostat": __version__, "torch": torch.__version__.partition("+")[0]},
-        "test": score_card(student, Config.from_dict(facts["config"]), cache),
+        "test": test,
     }
     SHIPPED.mkdir(exist_ok=True)
     facts = {k: v for k, v in facts.items() if k != "format"}
     path = SHIPPED / f"{name}.safetensors"
     write_weights(path, student.state_dict(), {**facts, "card": card})
-    click.echo(f"{path.relative_to(SHIPPED.parents[1])}: {card['test']['scores']}")
+    click.echo(f"{path.relative_to(SHIPPED.parents[1])}: {test['scores']}")
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ class Judge:
         `cut` then lists those that fill all tokens there are, so that their ends may be lost.
         """
         tokens = self.tokenizer(list(prompts))
-        full = (tokens[:, -1] != 0).tolist()
+        full = (tokens[:, -1] != tokens[:, -2]).tolist()  # others end in padding, whatever it is
         self.cut = [p for p, ended in zip(prompts, full, strict=True) if ended]
         return F.normalize(self.network.encode_text(tokens.to(device)).float(), dim=-1)
 

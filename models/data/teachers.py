@@ -200,7 +200,9 @@ def _deeplab(structure: str, where: str, options: dict[str, str], device: Any) -
     channel = _whole("channel", options.get("channel", "0"))
     network, n, spare = read_deeplab(where, device)
     if channel >= n:
-        raise AnnostatError(f"teacher {where!r} has {n} channels, from 0 on: no channel {channel}")
+        raise AnnostatError(
+            f"channel must be below {n}, the number of channels of teacher {where!r}, got {channel}"
+        )
     if n > 1 and "output" not in options:
         raise AnnostatError(
             f"teacher {where!r} has {n} channels: output=softmax says that a pixel is of one "

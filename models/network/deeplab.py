@@ -189,7 +189,7 @@ def read_deeplab(
         If the file is something else, or a weight is missing, unexpected or of another shape.
     """
     name = os.fspath(path)
-    weights = _stripped(_read(Path(name)))
+    weights = _stripped(_read(Path(name)), name)
     spare = tuple(k for k in weights if k.startswith(EXTRA))
     weights = {k: v for k, v in weights.items() if k not in spare}
     head = weights.get("classifier.4.weight")
@@ -243,7 +243,7 @@ def _read(path: Path) -> Any:
         ) from None
 
 
-def _stripped(found: Any) -> dict[str, Tensor]:
+def _stripped(found: Any, name: str) -> dict[str, Tensor]:
     """Return the weights in what a checkpoint holds, without the prefixes of wrappers."""
     while isinstance(found, dict):
         inner = next((k for k in HOLDERS if isinstance(found.get(k), dict)), None)
@@ -251,7 +251,9 @@ def _stripped(found: Any) -> dict[str, Tensor]:
             break
         found = found[inner]
     if not isinstance(found, dict) or not all(isinstance(v, Tensor) for v in found.values()):
-        raise AnnostatError("a checkpoint of DeepLabV3 holds names and tensors (a state_dict)")
+        raise AnnostatError(
+            f"{name!r} is no checkpoint of DeepLabV3: that holds names and tensors (a state_dict)"
+        )
     weights = {str(k): v for k, v in found.items()}
     for _ in PREFIXES:
         for prefix in PREFIXES:

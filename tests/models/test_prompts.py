@@ -77,7 +77,7 @@ def library(monkeypatch):
 
     def get_tokenizer(name):
         known = list(WORDS)
-        codes = lambda texts: torch.tensor([[known.index(t), 0] for t in texts])  # noqa: E731
+        codes = lambda texts: torch.tensor([[known.index(t), 0, 0] for t in texts])  # noqa: E731
         return codes if "bright" in name else letters
 
     fake = types.ModuleType("open_clip")
@@ -278,6 +278,18 @@ def test_masks_are_scored_against_prompts(tmp_path, capsys):
     assert found["es"]["afd_ms"]["value"] == pytest.approx(20 * found["es"]["afd"]["value"])
     assert found["ed"]["afd"]["value"] == pytest.approx(2, abs=1.5)
     assert found["es"]["blind"]["value"] > 20 and found["es"]["wrong_beat"]["value"] > 0.5
+    rates = [f"c{k}.avi,{25 if k else 50}" for k in range(10)]
+    (tmp_path / "List.csv").write_text("FileName,FPS\n" + "\n".join(rates))
+    given = [str(answers), str(masks), "--out", str(tmp_path / "t.json"), "--fps"]
+    prompted.main([*given, str(tmp_path / "List.csv")], standalone_mode=False)
+    twice = json.loads((tmp_path / "t.json").read_text())["es"]["afd_ms"]["value"]
+    assert 1.7 < twice / found["es"]["afd_ms"]["value"] < 2
+    (tmp_path / "List.csv").write_text("FileName,FPS\nc0,50\n")
+    with pytest.raises(AnnostatError, match=r"List.csv has no FPS of 9 clips: c1, c2"):
+        prompted.main([*given, str(tmp_path / "List.csv")], standalone_mode=False)
+    for wrong, message in (("0", "fps must be positive"), ("x", "neither a number nor a table")):
+        with pytest.raises(AnnostatError, match=message):
+            prompted.main([*given, wrong], standalone_mode=False)
     np.save(answers / "phase" / "c3.npy", curves["c3"][:50])
     with pytest.raises(AnnostatError, match="'c3' has masks of 96 frames and answers of 50"):
         prompted.main([str(answers), str(masks), "--out", "s.json"], standalone_mode=False)
