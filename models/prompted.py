@@ -4,7 +4,8 @@ A vision-language model stands in for people: its curve of the mitral valve (`mo
 gives each clip's end-systole and end-diastole, and the average frame distance says how far the
 masks' own picks are from them. The candidate nearest to the reference is the protocol of EchoDFKD;
 it looks at the reference and cannot show a wrong beat, so the blind pick, which looks at nothing
-but the masks, stands beside it.
+but the masks, stands beside it, and what both would be were the reference blind, any frame of the
+clip alike.
 """
 
 from __future__ import annotations
@@ -21,13 +22,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annostat import AnnostatError
-from annostat.cardiac import AfdScore, beat_length, mask_areas, pick_frames, score_afd
+from annostat.cardiac import (
+    AfdScore,
+    beat_length,
+    mask_areas,
+    pick_frames,
+    pick_nearest,
+    score_afd,
+)
 from annostat.datasets import MaskFolder, read_mask_folder
 from annostat.datasets.audit.prompts import read_item_table
 from annostat.errors import check_number, shown
 from annostat.files import write_text
 from annostat.results import Result, Section
 from models.command import counter, kind_option, run_command
+from models.data.store import clips
 from models.prompts import picked, read_curve
 
 if TYPE_CHECKING:
@@ -44,21 +53,28 @@ class Prompted(Result):
         Of end-systole and end-diastole.
     names : tuple of str
         The clips.
+    chance : dict of str to dict
+        For "es" and "ed" the aFD of both protocols ("nearest", "blind"), in frames, were every
+        frame of a clip the reference alike.
     notes : tuple of str
-        What must be known of them.
+        What must be known of the clips.
     """
 
     es: AfdScore
     ed: AfdScore
     names: tuple[str, ...]
+    chance: dict[str, dict[str, float]]
     notes: tuple[str, ...]
 
     def sections(self) -> list[Section]:
         """Return what a person should read."""
-        lines = [
-            "The reference is what prompts pick, not people; no floor is known for its noise.",
-            *self.notes,
+        lines = ["The reference is what prompts pick, not people; its noise has no known floor."]
+        lines += [
+            f"{phase.upper()}, by a reference that knows nothing: {found['nearest']:.1f} frames, "
+            f"blind {found['blind']:.1f}"
+            for phase, found in self.chance.items()
         ]
+        lines += self.notes
         return [*self.es.sections(), *self.ed.sections(), Section("Reference", [], [], lines)]
 
     def to_dict(self) -> dict[str, Any]:
@@ -67,6 +83,7 @@ class Prompted(Result):
             "es": self.es.to_dict(),
             "ed": self.ed.to_dict(),
             "clips": list(self.names),
+            "chance": self.chance,
             "notes": list(self.notes),
         }
 
@@ -98,20 +115,53 @@ def score_prompted(
     notes : tuple of str
         Kept with the result.
     """
-    found = {}
-    beats = np.array([beat_length(area) for area in areas.values()])
+    own, beats = list(areas.values()), np.array([beat_length(area) for area in areas.values()])
+    picks = [picked(curve) for curve in curves.values()]
+    found, chance, told = {}, {}, list(notes)
     for phase in ("ES", "ED"):
-        reference = [picked(curve)[phase.lower()] for curve in curves.values()]
-        own = list(areas.values())
+        key = phase.lower()
+        reference = [pick[key] for pick in picks]
+        blind = pick_frames(own, phase=phase, method="blind")
         found[phase] = score_afd(
             pick_frames(own, reference=reference, phase=phase),
             reference,
             phase=phase,
             fps=fps,
-            blind=pick_frames(own, phase=phase, method="blind"),
+            blind=blind,
             beat=beats,
         )
-    return Prompted(found["ES"], found["ED"], tuple(areas), notes)
+        chance[key] = by_chance(own, blind, phase)
+        flat = [name for name, p in zip(areas, picks, strict=True) if not p[f"{key}_stands_out"]]
+        if flat:
+            told.append(
+                f"{phase}: no frame of the prompts' curve stands out in {len(flat)} of "
+                f"{clips(len(picks))} ({shown(flat)}): their reference says little"
+            )
+    return Prompted(found["ES"], found["ED"], tuple(areas), chance, tuple(told))
+
+
+def by_chance(
+    areas: Sequence[NDArray[np.float64]], blind: NDArray[np.float64], phase: str
+) -> dict[str, float]:
+    """Return the aFD of both protocols, in frames, if each frame of a clip were its reference.
+
+    Parameters
+    ----------
+    areas : sequence of float64 arrays of shape (T,)
+    blind : float64 array of shape (n_clips,)
+        Blind picks; clips without one are left out, as everywhere.
+    phase : {"ES", "ED"}
+    """
+    nearest, other = [], []
+    for area, frame in zip(areas, blind, strict=True):
+        at = np.arange(len(area))
+        picks = [pick_nearest(area, t, phase=phase) for t in at]
+        if picks[0] is not None and np.isfinite(frame):
+            nearest.append(np.abs(np.array(picks, dtype=np.float64) - at).mean())
+            other.append(np.abs(frame - at).mean())
+    if not nearest:
+        return {"nearest": float("nan"), "blind": float("nan")}
+    return {"nearest": float(np.mean(nearest)), "blind": float(np.mean(other))}
 
 
 def areas_of(folder: MaskFolder, name: str, n: int) -> NDArray[np.float64]:
@@ -167,7 +217,7 @@ def main(answers: Path, masks: Path, out: Path, fps: str | None, kind: str, quie
     lacking = [name for name in files if name not in folder.files]
     if not names:
         raise AnnostatError(f"no masks of {shown(lacking)} in {os.fspath(masks)!r}")
-    notes = (f"no masks of {len(lacking)} clips: {shown(lacking)}",) if lacking else ()
+    notes = (f"no masks of {clips(len(lacking))}: {shown(lacking)}",) if lacking else ()
     curves, areas = {}, {}
     with counter("Clips", len(names), quiet=quiet) as done:
         for k, name in enumerate(names):

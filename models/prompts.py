@@ -24,10 +24,12 @@ from typing import Any
 import click
 import numpy as np
 from numpy.typing import NDArray
+from scipy.signal import peak_prominences
 from torch import Tensor
 
 from annostat import AnnostatError
 from annostat.cardiac import pick_prominent, prompt_curve
+from annostat.cardiac.curves import z_score
 from annostat.datasets import read_mask_folder
 from annostat.errors import shown
 from annostat.files import write_text, write_whole
@@ -38,6 +40,7 @@ from models.data.store import clips as counted
 from models.history import as_csv
 from models.vision import Judge, open_judge
 
+PROMINENCE = 1.5  # standard deviations of a curve, as `pick_prominent` wants
 CLOSED, OPENED = "THE MITRAL VALVE IS CLOSED", "THE MITRAL VALVE IS OPEN"
 
 
@@ -255,8 +258,22 @@ def report(
 
 
 def picked(curve: NDArray[np.float64]) -> dict[str, int]:
-    """Return the frames of end-systole and end-diastole that a curve picks."""
-    return {"es": pick_prominent(curve, phase="ES"), "ed": pick_prominent(curve, phase="ED")}
+    """Return the frames of end-systole and end-diastole that a curve picks.
+
+    `es_stands_out` and `ed_stands_out` are 1 where the pick is a prominent minimum or maximum, and
+    0 where the curve has none and its lowest or highest frame is all there is, often the first or
+    the last one.
+    """
+    out = {phase: pick_prominent(curve, phase=phase.upper()) for phase in ("es", "ed")}
+    stands = {f"{k}_stands_out": int(_stands_out(curve, v, k)) for k, v in out.items()}
+    return out | stands
+
+
+def _stands_out(curve: NDArray[np.float64], frame: int, phase: str) -> bool:
+    up = -z_score(curve) if phase == "es" else z_score(curve)
+    if not 0 < frame < len(up) - 1:
+        return False
+    return bool(peak_prominences(up, [frame])[0][0] >= PROMINENCE)
 
 
 if __name__ == "__main__":

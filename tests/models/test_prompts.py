@@ -17,7 +17,8 @@ from annostat.datasets.audit.prompts import read_prompts
 from models import prompted, prompts
 from models.data.folders import Whole
 from models.data.images import squared
-from models.prompts import CLOSED, OPENED, read_curve
+from models.prompted import by_chance, score_prompted
+from models.prompts import CLOSED, OPENED, picked, read_curve
 from models.vision import open_judge
 from models.world.phantom import make_clip
 from tests.folders import write_camus, write_clip
@@ -271,7 +272,7 @@ def test_masks_are_scored_against_prompts(tmp_path, capsys):
     write_answers(answers, {**curves, "without": curves["c0"]})
     assert run(prompted, answers, masks, "--out", tmp_path / "s.json", "--fps", 50) == 0
     said = capsys.readouterr().out
-    assert "no floor is known" in said and "no masks of 1 clips: without" in said
+    assert "has no known floor" in said and "no masks of 1 clip: without" in said
     found = json.loads((tmp_path / "s.json").read_text())
     assert found["clips"] == list(curves) and found["es"]["n_clips"] == 10
     assert found["es"]["afd"]["value"] == pytest.approx(2, abs=1)
@@ -298,6 +299,30 @@ def test_masks_are_scored_against_prompts(tmp_path, capsys):
     np.save(answers / "phase" / "c3.npy", np.array(["a"]))
     with pytest.raises(AnnostatError, match=r"c3.npy must hold one finite number"):
         read_curve(answers / "phase" / "c3.npy")
+
+
+def test_a_reference_that_knows_nothing():
+    """It scores well with the nearest candidate where beats are short, and a note says so."""
+    t = np.arange(80)
+    areas = {f"c{k}": 60 + 20 * np.cos(2 * np.pi * (t - k) / 16) for k in range(12)}
+    slopes = {name: 0.1 * t for name in areas}  # of no minimum, nor maximum
+    found = score_prompted(slopes, areas)
+    assert "ES: no frame of the prompts' curve stands out in 12 of 12 clips (c0, " in found.notes[0]
+    assert len(found.notes) == 2 and "their reference says little" in str(found)
+    # Any frame is on average a quarter of a beat from the nearest minimum, but for the clip's ends.
+    assert found.chance["es"]["nearest"] == pytest.approx(4, abs=1)
+    assert found.chance["es"]["blind"] > 18
+    good = {name: np.cos(2 * np.pi * (t - k) / 16) for k, name in enumerate(areas)}
+    sound = score_prompted(good, areas)
+    assert sound.notes == () and sound.es.afd.value == 0
+    flat = by_chance([np.ones(9)], np.array([np.nan]), "ES")
+    assert np.isnan(flat["nearest"]) and np.isnan(flat["blind"])
+    assert picked(good["c0"])["es_stands_out"] == 1 and picked(0.1 * t) == {
+        "es": 0,
+        "ed": 79,
+        "es_stands_out": 0,
+        "ed_stands_out": 0,
+    }
 
 
 @pytest.mark.parametrize(
