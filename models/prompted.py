@@ -31,11 +31,11 @@ from annostat.cardiac import (
     score_afd,
 )
 from annostat.datasets import MaskFolder, read_mask_folder
-from annostat.datasets.audit.prompts import read_item_table
-from annostat.errors import check_number, shown
+from annostat.errors import shown
 from annostat.files import write_text
 from annostat.results import Result, Section
 from models.command import counter, kind_option, run_command
+from models.data.rates import read_rates
 from models.data.store import clips
 from models.prompts import picked, read_curve
 
@@ -174,23 +174,14 @@ def areas_of(folder: MaskFolder, name: str, n: int) -> NDArray[np.float64]:
     return mask_areas(masks)
 
 
-def read_rates(text: str, names: Sequence[str]) -> float | list[float]:
-    """Return the frames per second of all clips, or of each from a table with a column FPS."""
+def rates_of(text: str, names: Sequence[str]) -> float | list[float]:
+    """Return the frames per second of all clips, or of each if the text names a table."""
     try:
         return float(text)
     except ValueError:
-        path = Path(text)
-    if not path.is_file():
-        raise AnnostatError(f"--fps {text!r} is neither a number nor a table")
-    table, item = read_item_table(path, "--fps")
-    column = next((c for c in table.columns if str(c).lower() == "fps"), None)
-    if column is None:
-        raise AnnostatError(f"--fps: {path.name} has no column FPS; it has {shown(table, 8)}")
-    found = dict(zip(table[item], table[column], strict=True))
-    lacking = [name for name in names if name not in found]
-    if lacking:
-        raise AnnostatError(f"{path.name} has no FPS of {len(lacking)} clips: {shown(lacking)}")
-    return [check_number(f"FPS of {name!r}", found[name]) for name in names]
+        if not Path(text).is_file():
+            raise AnnostatError(f"--fps {text!r} is neither a number nor a table") from None
+    return read_rates(text, names)
 
 
 @click.command(context_settings={"show_default": True})
@@ -224,7 +215,7 @@ def main(answers: Path, masks: Path, out: Path, fps: str | None, kind: str, quie
             curves[name] = read_curve(files[name])
             areas[name] = areas_of(folder, name, len(curves[name]))
             done(k + 1)
-    rates = None if fps is None else read_rates(fps, names)
+    rates = None if fps is None else rates_of(fps, names)
     result = score_prompted(curves, areas, fps=rates, notes=notes)
     write_text(out, json.dumps(result.to_dict(), indent=2) + "\n")
     click.echo(str(result))

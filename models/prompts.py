@@ -29,7 +29,6 @@ from torch import Tensor
 
 from annostat import AnnostatError
 from annostat.cardiac import pick_prominent, prompt_curve
-from annostat.cardiac.curves import z_score
 from annostat.datasets import read_mask_folder
 from annostat.errors import shown
 from annostat.files import write_text, write_whole
@@ -270,10 +269,10 @@ def picked(curve: NDArray[np.float64]) -> dict[str, int]:
 
 
 def _stands_out(curve: NDArray[np.float64], frame: int, phase: str) -> bool:
-    up = -z_score(curve) if phase == "es" else z_score(curve)
+    up = -curve if phase == "es" else curve
     if not 0 < frame < len(up) - 1:
         return False
-    return bool(peak_prominences(up, [frame])[0][0] >= PROMINENCE)
+    return bool(peak_prominences(up, [frame])[0][0] >= PROMINENCE * curve.std())
 
 
 if __name__ == "__main__":

@@ -92,7 +92,8 @@ def read_student(
         student.load_state_dict(tensors)
     except FileNotFoundError:
         raise AnnostatError(
-            f"there are no weights {os.fspath(path)!r}; {', '.join(shipped_names())} come along"
+            f"there are no weights {os.fspath(path)!r}; by name there are: "
+            f"{', '.join(shipped_names())}"
         ) from None
     except (SafetensorError, KeyError, TypeError, OSError, RuntimeError, ValueError) as error:
         raise AnnostatError(

@@ -286,7 +286,10 @@ def test_masks_are_scored_against_prompts(tmp_path, capsys):
     twice = json.loads((tmp_path / "t.json").read_text())["es"]["afd_ms"]["value"]
     assert 1.7 < twice / found["es"]["afd_ms"]["value"] < 2
     (tmp_path / "List.csv").write_text("FileName,FPS\nc0,50\n")
-    with pytest.raises(AnnostatError, match=r"List.csv has no FPS of 9 clips: c1, c2"):
+    with pytest.raises(AnnostatError, match=r"'List.csv' has no FPS of 9 clips: c1, c2"):
+        prompted.main([*given, str(tmp_path / "List.csv")], standalone_mode=False)
+    (tmp_path / "List.csv").write_text("FileName,rate\nc0,50\n")
+    with pytest.raises(AnnostatError, match=r"needs the columns FileName \(or clip\) and FPS"):
         prompted.main([*given, str(tmp_path / "List.csv")], standalone_mode=False)
     for wrong, message in (("0", "fps must be positive"), ("x", "neither a number nor a table")):
         with pytest.raises(AnnostatError, match=message):

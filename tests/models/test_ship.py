@@ -60,7 +60,9 @@ def test_commands_take_the_name(tmp_path, monkeypatch):
     (tmp_path / "phantom-tiny").write_bytes(b"junk")
     with pytest.raises(AnnostatError, match="weights 'phantom-tiny' cannot be used"):
         load_student("phantom-tiny")
-    with pytest.raises(AnnostatError, match="there are no weights 'tiny'; phantom-tiny come along"):
+    with pytest.raises(
+        AnnostatError, match="there are no weights 'tiny'; by name there are: phantom-tiny"
+    ):
         load_student("tiny")
 
 
