@@ -41,6 +41,8 @@ from models.vision import Judge, open_judge
 
 PROMINENCE = 1.5  # standard deviations of a curve, as `pick_prominent` wants
 CLOSED, OPENED = "THE MITRAL VALVE IS CLOSED", "THE MITRAL VALVE IS OPEN"
+# What a frame shows whose ventricle is blackened, with the sign of each: EchoDFKD's score of masks.
+HIDDEN = {"WALL": 1, "NOTHING": 1, "LEFT VENTRICLE": -1}
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,23 @@ def write_answers(files: Sequence[Path], questions: Questions, found: NDArray[np
             write_whole(path, lambda stream, curve=curve: np.save(stream, curve))  # type: ignore[misc]
 
 
+def read_responses(path: Path) -> dict[str, list[float]]:
+    """Return what `write_answers` wrote of a clip: for each prompt one number for each frame."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        lengths = {len(values) for values in found.values()}
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise AnnostatError(f"{path.name} cannot be read: {error}") from None
+    if len(lengths) != 1:
+        raise AnnostatError(f"{path.name} must hold as many numbers for each prompt")
+    return dict(found)
+
+
+def hidden_score(responses: dict[str, list[float]]) -> float:
+    """Return how well masks hide the left ventricle: the sum over `HIDDEN`, a mean over frames."""
+    return float(sum(sign * np.mean(responses[prompt]) for prompt, sign in HIDDEN.items()))
+
+
 def read_curve(path: Path) -> NDArray[np.float64]:
     """Return a clip's curve whose minimum is end-systole, one number for each frame."""
     try:
@@ -134,10 +153,7 @@ def frames_answered(path: Path) -> int:
     """Return of how many frames a file has answers."""
     if path.suffix == ".npy":
         return len(read_curve(path))
-    try:
-        return len(next(iter(json.loads(path.read_text(encoding="utf-8")).values())))
-    except (OSError, ValueError, TypeError, AttributeError, StopIteration) as error:
-        raise AnnostatError(f"{path.name} cannot be read: {error}") from None
+    return len(next(iter(read_responses(path).values())))
 
 
 @click.command(context_settings={"show_default": True})
@@ -157,6 +173,11 @@ def frames_answered(path: Path) -> int:
     help="Folder of masks, CLIP.npz: what they hold is blackened before the model sees it.",
 )
 @kind_option
+@click.option(
+    "--hidden",
+    is_flag=True,
+    help="How well the masks of --without hide the left ventricle, for each clip.",
+)
 @click.option("--device", default="auto", help="auto, cpu, cuda or cuda:N.")
 @click.option("--quiet", is_flag=True)
 def main(
@@ -171,11 +192,15 @@ def main(
     opened: str,
     masked: Path | None,
     kind: str,
+    hidden: bool,
     device: str,
     quiet: bool,
 ) -> None:
     """Write a model's answers about every clip; clips that are answered are left alone."""
     texts = more + tuple([] if file is None else read_texts(file))
+    if hidden and masked is None:
+        raise AnnostatError("--hidden is about the masks of --without MASKS: give them")
+    texts += tuple(p for p in HIDDEN if p not in texts) if hidden else ()
     questions = Questions(texts, (closed, opened) if phase else ())
     found = clips_in(clips)
     masks = None if masked is None else read_mask_folder(masked, kind=kind)
@@ -231,8 +256,8 @@ def report(
     *,
     quiet: bool = False,
 ) -> None:
-    """Write `clips.csv` and `picks.csv`, and say what became of the clips."""
-    rows, picks = [], []
+    """Write `clips.csv`, `picks.csv` and `scores.csv`, and say what became of the clips."""
+    rows, picks, scores = [], [], []
     for name in names:
         files = questions.files(out, name)
         row: dict[str, Any] = {"clip": name, "frames": "", "error": errors.get(name, "")}
@@ -241,12 +266,16 @@ def report(
                 row["frames"] = frames_answered(files[-1])
                 if questions.valve:
                     picks.append({"clip": name, **picked(read_curve(files[-1]))})
+                if set(HIDDEN) <= set(questions.prompts):
+                    score = hidden_score(read_responses(files[0]))
+                    scores.append({"clip": name, "hidden": round(score, 6)})
             except AnnostatError as error:
                 row["error"] = " ".join(str(error).split())
         rows.append(row)
     write_text(out / "clips.csv", as_csv(rows))
-    if picks:
-        write_text(out / "picks.csv", as_csv(picks))
+    for name, table in (("picks", picks), ("scores", scores)):
+        if table:
+            write_text(out / f"{name}.csv", as_csv(table))
     failed = {row["clip"]: row["error"] for row in rows if row["error"]}
     told = shown(f"{name} ({why})" for name, why in failed.items())
     if len(failed) == len(rows):

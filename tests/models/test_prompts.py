@@ -24,7 +24,9 @@ from models.world.phantom import make_clip
 from tests.folders import write_camus, write_clip
 
 SIZE = 24
-WORDS = {"bright": (1.0, 0.0), "dark": (0.0, 1.0), CLOSED: (1.0, 0.0), OPENED: (0.0, 1.0)}
+BRIGHT, DARK = (1.0, 0.0), (0.0, 1.0)
+WORDS = {"bright": BRIGHT, "dark": DARK, CLOSED: BRIGHT, OPENED: DARK}
+WORDS |= {"WALL": DARK, "NOTHING": DARK, "LEFT VENTRICLE": BRIGHT}
 
 
 class Brightness(nn.Module):
@@ -229,7 +231,8 @@ def test_masks_are_blackened(library, model, tmp_path):
     inside = np.zeros((6, 8, 8), np.uint8)
     inside[:, :4] = 255
     np.savez(masks / "a.npz", inside)
-    asked = (model("bright"), clips, "--prompt", "bright", "--quiet", "--out")
+    folder = model("bright")
+    asked = (folder, clips, "--prompt", "bright", "--quiet", "--out")
     assert run(prompts, *asked, tmp_path / "seen") == 0
     assert run(prompts, *asked, tmp_path / "half", "--without", masks) == 0
     found = [read_prompts(tmp_path / n / "responses").loc["a", "bright"] for n in ("seen", "half")]
@@ -237,6 +240,11 @@ def test_masks_are_blackened(library, model, tmp_path):
     assert found == pytest.approx(grey / np.hypot(grey, 1 - grey), abs=0.01)
     facts = json.loads((tmp_path / "half" / "prompts.json").read_text())
     assert facts["without"] == {"folder": "masks"}
+    again = (folder, clips, "--prompt", "WALL", "--quiet", "--out", tmp_path / "score")
+    assert run(prompts, *again, "--without", masks, "--hidden") == 0
+    cosine = np.array([100, 155]) / np.hypot(100, 155)  # of bright and of dark, half of it black
+    row = (tmp_path / "score" / "scores.csv").read_text().splitlines()[1]
+    assert float(row.removeprefix("a,")) == pytest.approx(2 * cosine[1] - cosine[0], abs=0.02)
     np.savez(masks / "a.npz", inside[:3])
     with pytest.raises(AnnostatError, match=r"have shape \(3, 8, 8\), its frames \(6, 8, 8\)"):
         refused = [str(a) for a in (*asked, tmp_path / "o", "--without", masks)]
@@ -338,6 +346,7 @@ def test_a_reference_that_knows_nothing():
         (("--prompts", "nowhere.txt"), "cannot be read"),
         (("--prompt", "dark", "--weights", "w.pt"), "leave --weights out"),
         (("--prompt", "dark", "--without", "nowhere"), "nowhere"),
+        (("--hidden",), "about the masks of --without"),
     ],
 )
 def test_what_cannot_be_asked_is_told(library, model, tmp_path, given, message):
