@@ -155,7 +155,7 @@ def by_chance(
     nearest, other = [], []
     for area, frame in zip(areas, blind, strict=True):
         at = np.arange(len(area))
-        picks = [pick_nearest(area, t, phase=phase) for t in at]
+        picks = [pick_nearest(area, float(t), phase=phase) for t in at]
         if picks[0] is not None and np.isfinite(frame):
             nearest.append(np.abs(np.array(picks, dtype=np.float64) - at).mean())
             other.append(np.abs(frame - at).mean())
