@@ -94,6 +94,16 @@ def padding_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )
 
 
+def kind_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the option of what the numbers in a folder of masks are."""
+    return click.option(
+        "--kind",
+        type=click.Choice(["uint8", "binary", "logits", "probability"]),
+        default="uint8",
+        help="What the masks' numbers are; models.infer writes uint8.",
+    )(command)
+
+
 def clip_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options of which clips of a student's data it is about."""
     return add(

@@ -2,111 +2,89 @@
 
 The program takes one frame and the cells' states and gives the masks of that frame and the new
 states, so that clips of any length, or a live image, go through it frame by frame. It needs torch
-and nothing of this project: ``torch.export.load("student.pt2").module()``.
+and nothing of this project: ``torch.export.load("student.pt2").module()``. A name that ends in
+``.onnx`` gives an ONNX model, which needs onnxruntime or its like. ``--time`` tells how long a
+frame takes, each way beside the student.
 """
 
 from __future__ import annotations
 
 import io
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 import torch
-from torch import Tensor, nn
 
 from annostat import AnnostatError
 from annostat.files import write_whole
 from models.checkpoints import load_student
 from models.command import run_command
-from models.network.predict import predict
+from models.latency import latency_lines, measure_latency
 from models.network.student import Student
+from models.one_frame import OneFrame, begin, check_masks, export_student
+from models.onnx_export import check_onnx, export_onnx, run_onnx
 
-FRAMES = 6  # of the comparison with the student itself
-CLOSE = 1  # of 255
-
-
-class OneFrame(nn.Module):
-    """A student that is given its states, frame by frame.
-
-    Parameters
-    ----------
-    student : Student
-        In evaluation mode.
-    """
-
-    def __init__(self, student: Student) -> None:
-        super().__init__()
-        self.student = student
-
-    def forward(self, frame: Tensor, states: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        """Return probabilities (1, K, H, W) of a frame (1, 1, H, W), and the states after it.
-
-        `states` are hidden and cell state of each layer in turn, as `begin` makes them.
-        """
-        carried = list(zip(states[::2], states[1::2], strict=True))
-        logits = self.student(frame, carried)
-        return logits[:, 0].sigmoid(), [s for pair in carried for s in pair]
+SUFFIXES = (".pt2", ".onnx")
 
 
-def begin(student: Student, size: int) -> list[Tensor]:
-    """Return the states before a clip's first frame: zeros, (1, F, H, W) of each layer."""
-    states = []
-    for block, cells in enumerate(student.cells):
-        for cell in cells:  # type: ignore[attr-defined]
-            shape = (1, cell.filters, size >> block, size >> block)
-            states += [torch.zeros(shape), torch.zeros(shape)]
-    return states
-
-
-def export_student(student: Student, size: int) -> Any:
-    """Return a student as an exported program for frames of size × size.
-
-    Raises
-    ------
-    AnnostatError
-        If the program's masks are not those of the student.
-    """
-    module = OneFrame(student).eval()
-    frame = torch.zeros(1, 1, size, size, dtype=torch.uint8)
-    with torch.no_grad():
-        program = torch.export.export(module, (frame, begin(student, size)))
-    off = difference(program.module(), student, size)
-    if off > CLOSE:
-        raise AnnostatError(f"the exported program's masks are off by {off} of 255: not written")
-    return program
-
-
-def difference(program: Any, student: Student, size: int) -> int:
-    """Return the largest difference of masks, of 255, between a program and the student itself."""
-    frames = np.random.default_rng(0).integers(0, 256, (FRAMES, size, size)).astype(np.uint8)
-    wanted, states, worst = predict(student, frames), begin(student, size), 0
-    with torch.no_grad():
-        for image, mask in zip(frames, wanted, strict=True):
-            y, states = program(torch.from_numpy(image)[None, None], states)
-            mine = (255 * y[0]).round().numpy().astype(int)
-            worst = max(worst, int(np.abs(mine - mask).max()))
-    return worst
-
-
-@click.command()
-@click.argument("weights", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="A .pt2 file.")
-def main(weights: Path, out: Path) -> None:
-    """Write a student as an exported program, and compare the two."""
-    if out.suffix != ".pt2":
-        raise AnnostatError(f"--out must end in .pt2, got {str(out)!r}")
-    student, config = load_student(weights)
-    program = export_student(student, config.data.size)
+def as_bytes(student: Student, size: int, structures: Sequence[str], suffix: str) -> bytes:
+    """Return a student as the content of a file of that kind, compared with the student itself."""
+    if suffix == ".onnx":
+        model = export_onnx(student, size, structures)
+        check_masks(run_onnx(model), student, size)
+        return model
     stream = io.BytesIO()
-    torch.export.save(program, stream)
-    write_whole(out, lambda file: file.write(stream.getvalue()))
-    states = ", ".join(str(tuple(s.shape)) for s in begin(student, config.data.size))
-    click.echo(
-        f"{out}: frames (1, 1, {config.data.size}, {config.data.size}) of uint8 and the states "
-        f"{states} in; probabilities of {', '.join(config.data.structures)} and the states out"
-    )
+    torch.export.save(export_student(student, size), stream)
+    return stream.getvalue()
+
+
+def programs_of(
+    student: Student, size: int, structures: Sequence[str]
+) -> tuple[dict[str, Callable[..., Any]], str]:
+    """Return the ways to run a student frame by frame, and what is lacking for one of them."""
+    found = {
+        "student": OneFrame(student).eval(),
+        "exported program": export_student(student, size).module(),
+    }
+    try:
+        check_onnx()
+    except AnnostatError as error:
+        return found, f"onnxruntime is not timed: {error}"
+    model = export_onnx(student, size, structures)
+    found["onnxruntime"] = run_onnx(model, threads=torch.get_num_threads())
+    return found, ""
+
+
+@click.command(context_settings={"show_default": True})
+@click.argument("weights", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="A .pt2 or .onnx file.")
+@click.option("--time", "timed", is_flag=True, help="Tell how long a frame takes, each way.")
+@click.option("--threads", type=click.IntRange(1), default=1, help="Of --time.")
+def main(weights: Path, out: Path | None, timed: bool, threads: int) -> None:
+    """Write a student as a program of its own, and compare the two."""
+    if out is None and not timed:
+        raise AnnostatError("give --out FILE.pt2, --out FILE.onnx or --time")
+    if out is not None and out.suffix not in SUFFIXES:
+        raise AnnostatError(f"--out must end in {' or '.join(SUFFIXES)}, got {str(out)!r}")
+    student, config = load_student(weights)
+    size, structures = config.data.size, config.data.structures
+    if out is not None:
+        content = as_bytes(student, size, structures, out.suffix)
+        write_whole(out, lambda file: file.write(content))
+        states = ", ".join(str(tuple(s.shape)) for s in begin(student, size))
+        click.echo(
+            f"{out}: frames (1, 1, {size}, {size}) of uint8 and the states {states} in; "
+            f"probabilities of {', '.join(structures)} and the states out"
+        )
+    if timed:
+        torch.set_num_threads(threads)
+        programs, lacking = programs_of(student, size, structures)
+        for line in latency_lines(measure_latency(programs, student, size), student, size):
+            click.echo(line)
+        if lacking:
+            click.echo(lacking)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ from models.data.store import clips as counted
 from models.history import as_csv
 from models.network.predict import predict_many, together
 from models.network.student import Student
+from models.network.weights import find_weights
 
 
 def masks_of(
@@ -145,6 +146,7 @@ def main(
     quiet: bool,
 ) -> None:
     """Write the masks of every clip; a clip whose masks are there already is left alone."""
+    weights = find_weights(weights)
     student, config = load_student(weights, pick_device(device))
     if stride != config.train.stride:
         say(

@@ -1,9 +1,10 @@
-"""Whose masks lie in a folder: a small file that is written before the first mask."""
+"""Whose masks or answers lie in a folder: a small file that is written before the first one."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,27 @@ from annostat import AnnostatError
 from annostat.errors import shown
 from annostat.files import write_text
 
-NAME = "masks.json"
-FORMAT = "annostat-masks-1"
+
+@dataclass(frozen=True)
+class Kind:
+    """What a folder holds.
+
+    Attributes
+    ----------
+    what, name, form : str
+        In words; the file that says whose; its format.
+    patterns : tuple of str
+        Where such files lie.
+    """
+
+    what: str
+    name: str
+    form: str
+    patterns: tuple[str, ...]
+
+
+MASKS = Kind("masks", "masks.json", "annostat-masks-1", ("*.npz", "*/*.npz"))
+ANSWERS = Kind("answers", "prompts.json", "annostat-prompts-1", ("responses/*.json", "phase/*.npy"))
 
 
 def digest_of(path: Path) -> str:
@@ -21,7 +41,7 @@ def digest_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
-def claim(folder: Path, facts: dict[str, Any]) -> None:
+def claim(folder: Path, facts: dict[str, Any], kind: Kind = MASKS) -> None:
     """Write whose masks a folder is to hold, or go on in a folder that holds these already.
 
     Parameters
@@ -30,6 +50,8 @@ def claim(folder: Path, facts: dict[str, Any]) -> None:
         Made if it is not there.
     facts : dict
         Plain data that tells these masks from others: the weights' digest, the options.
+    kind : Kind
+        Masks, or what else is told from others in the same way.
 
     Raises
     ------
@@ -37,13 +59,13 @@ def claim(folder: Path, facts: dict[str, Any]) -> None:
         If there are masks in the folder, or in a folder of it, that are others or of unknown
         origin.
     """
-    wanted = {"format": FORMAT, **facts}
-    path = folder / NAME
+    wanted = {"format": kind.form, **facts}
+    path = folder / kind.name
     if not path.exists():
-        if any(folder.glob("*.npz")) or any(folder.glob("*/*.npz")):
+        if any(any(folder.glob(pattern)) for pattern in kind.patterns):
             raise AnnostatError(
-                f"--out {str(folder)!r} holds masks and no {NAME} that says whose: give another "
-                "folder"
+                f"--out {str(folder)!r} holds {kind.what} and no {kind.name} that says whose: give "
+                "another folder"
             )
         folder.mkdir(parents=True, exist_ok=True)
         write_text(path, json.dumps(wanted, indent=2) + "\n")
@@ -56,6 +78,6 @@ def claim(folder: Path, facts: dict[str, Any]) -> None:
     if different:
         changes = shown(f"{k} {found.get(k)!r} → {wanted.get(k)!r}" for k in different)
         raise AnnostatError(
-            f"--out {str(folder)!r} holds other masks ({changes}): give another folder, or delete "
-            "it"
+            f"--out {str(folder)!r} holds other {kind.what} ({changes}): give another folder, or "
+            "delete it"
         )

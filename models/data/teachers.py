@@ -5,6 +5,9 @@ A text is ``STRUCTURE=KIND:WHERE,option=value,...``:
 - ``LV=folder:PATH`` masks in files ``CLIP.npz`` (options ``kind=uint8|binary|logits``);
 - ``LV=module:FILE`` TorchScript, or an exported program if the name ends in ``.pt2``: grey frames
   (N, 3, H, W) / 255 in, logits (N, C, H, W) out (options ``channel=0``, ``output=logits``);
+- ``LV=deeplab:FILE`` a state_dict of torchvision's DeepLabV3 on ResNet-50 or -101, such as that of
+  EchoNet-Dynamic; ``mean`` and ``std`` are those its frames were normalised by, in grey levels from
+  0 to 255, one number or three as ``32/33/33`` (options ``channel=0``, ``output=sigmoid|softmax``);
 - ``LV=student:FILE`` weights of `models.train`, used as a teacher in turn;
 - ``LV=oracle`` the phantom's exact masks with chosen defects (options ``bias``, ``noise``,
   ``soft`` in pixels, ``miss``: probability that a frame has no mask, ``seed``).
@@ -17,6 +20,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import os
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -38,10 +42,13 @@ Bytes = NDArray[np.uint8]
 OPTIONS = {
     "folder": ("kind",),
     "module": ("channel", "output"),
+    "deeplab": ("mean", "std", "channel", "output"),
     "student": (),
     "oracle": ("bias", "noise", "soft", "miss", "seed"),
 }
 CHUNK = 32  # frames at once through a module
+# What EchoNet-Dynamic's published network was trained with; its code estimates them from 128 clips.
+ECHONET = "mean=32.09/32.59/33.38,std=50.13/50.49/51.35"
 
 
 @dataclass(frozen=True)
@@ -81,11 +88,14 @@ def parse_teacher(text: str, *, device: Any = "cpu") -> Teacher:
         name, equals, value = part.partition("=")
         check_choice(f"option of teacher {kind!r}", name, [*OPTIONS[kind], "quality"])
         options[name] = value
+    if kind == "student":
+        from models.network.weights import find_weights
+
+        where = os.fspath(find_weights(where))
     if kind != "oracle" and not Path(where).exists():
         raise AnnostatError(f"teacher {text!r}: there is no {where!r}")
     quality = _quality(options.pop("quality", "1"))
-    make = {"folder": _folder, "module": _module, "student": _student, "oracle": _oracle}[kind]
-    masks, clips = make(structure.strip(), where, options, device)
+    masks, clips = MAKERS[kind](structure.strip(), where, options, device)
     return Teacher(structure.strip(), text, masks, quality, _identity(Path(where)), clips)
 
 
@@ -175,6 +185,66 @@ def _module(structure: str, where: str, options: dict[str, str], device: Any) ->
     return masks, None
 
 
+def _deeplab(structure: str, where: str, options: dict[str, str], device: Any) -> Made:
+    import torch
+
+    from models.network.deeplab import read_deeplab
+
+    lacking = [name for name in ("mean", "std") if name not in options]
+    if lacking:
+        raise AnnostatError(
+            f"teacher {where!r} needs {' and '.join(lacking)}, in grey levels from 0 to 255, as "
+            f"its frames were normalised; EchoNet-Dynamic's network: {ECHONET}"
+        )
+    mean, std = (_grey_levels(name, options[name]) for name in ("mean", "std"))
+    channel = _whole("channel", options.get("channel", "0"))
+    network, n, spare = read_deeplab(where, device)
+    if channel >= n:
+        raise AnnostatError(
+            f"channel must be below {n}, the number of channels of teacher {where!r}, got {channel}"
+        )
+    if n > 1 and "output" not in options:
+        raise AnnostatError(
+            f"teacher {where!r} has {n} channels: output=softmax says that a pixel is of one "
+            "class, output=sigmoid that each channel stands for itself"
+        )
+    how = check_choice("output", options.get("output", "sigmoid"), ("sigmoid", "softmax"))
+    if spare:
+        warnings.warn(
+            f"teacher {where!r}: {len(spare)} weights of its aux_classifier, which only training "
+            "uses, are left out",
+            stacklevel=2,
+        )
+    shift, scale = (torch.tensor(v, device=device).view(1, 3, 1, 1) for v in (mean, std))
+
+    @torch.inference_mode()
+    def masks(source: Source) -> Bytes:
+        parts = []
+        for piece in torch.from_numpy(source.frames).split(CHUNK):
+            grey = piece.to(device).float().unsqueeze(1).expand(-1, 3, -1, -1)
+            logits = network((grey - shift) / scale)
+            y = logits.softmax(1) if how == "softmax" else logits.sigmoid()
+            parts.append(to_bytes(y[:, channel].cpu().numpy()))
+        return np.concatenate(parts)
+
+    return masks, None
+
+
+def _grey_levels(name: str, text: str) -> list[float]:
+    """Return one number for each of three colours."""
+    values = [check_number(name, part, low=0.0, high=255.0) for part in text.split("/")]
+    if len(values) not in (1, 3) or (name == "std" and min(values) == 0):
+        raise AnnostatError(
+            f"{name} must be one number or three as 32/33/33, and no std 0, got {text!r}"
+        )
+    if max(values) < 1:
+        raise AnnostatError(
+            f"{name} is in grey levels from 0 to 255, got {text!r}: of frames from 0 to 1, give it "
+            "times 255"
+        )
+    return values * (3 // len(values))
+
+
 def _student(structure: str, where: str, options: dict[str, str], device: Any) -> Made:
     from models.network.predict import predict
     from models.network.weights import read_student
@@ -211,6 +281,15 @@ def _oracle(structure: str, where: str, options: dict[str, str], device: Any) ->
         return out
 
     return masks, None
+
+
+MAKERS: dict[str, Callable[[str, str, dict[str, str], Any], Made]] = {
+    "folder": _folder,
+    "module": _module,
+    "deeplab": _deeplab,
+    "student": _student,
+    "oracle": _oracle,
+}
 
 
 def _quality(text: str) -> Callable[[str], float]:

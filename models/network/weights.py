@@ -13,6 +13,7 @@ from models.network.settings import Net
 from models.network.student import Student
 
 FORMAT = "annostat-student-1"
+SHIPPED = Path(__file__).parents[1] / "weights"  # students that come with the checkout
 
 
 def make_student(net: Net, structures: int, *, engine: str = "auto") -> Student:
@@ -48,10 +49,29 @@ def write_weights(path: Path, weights: dict[str, Any], facts: dict[str, Any]) ->
     write_text(path.with_suffix(".json"), text + "\n")
 
 
+def find_weights(path: str | os.PathLike[str]) -> Path:
+    """Return the file of weights: as given, or that of a student that comes along, by its name."""
+    given = Path(path)
+    shipped = SHIPPED / f"{given.name}.safetensors"
+    alone = given.name == os.fspath(path)
+    return shipped if alone and not given.exists() and shipped.is_file() else given
+
+
+def shipped_names() -> list[str]:
+    """Return the names of the students that come along."""
+    return sorted(path.stem for path in SHIPPED.glob("*.safetensors"))
+
+
 def read_student(
     path: str | os.PathLike[str], device: Any = "cpu"
 ) -> tuple[Student, dict[str, Any]]:
     """Return a trained student, ready for inference, and what `write_weights` wrote with it.
+
+    Parameters
+    ----------
+    path : path
+        A file, or the name of a student that comes along (`shipped_names`).
+    device : device
 
     Raises
     ------
@@ -60,6 +80,7 @@ def read_student(
     """
     from safetensors import SafetensorError, safe_open
 
+    path = find_weights(path)
     try:
         with safe_open(os.fspath(path), framework="pt", device=str(device)) as file:
             facts = json.loads((file.metadata() or {})["annostat"])
@@ -70,7 +91,10 @@ def read_student(
         student = make_student(Net(**config["student"]), len(config["data"]["structures"]))
         student.load_state_dict(tensors)
     except FileNotFoundError:
-        raise AnnostatError(f"there are no weights {os.fspath(path)!r}") from None
+        raise AnnostatError(
+            f"there are no weights {os.fspath(path)!r}; by name there are: "
+            f"{', '.join(shipped_names())}"
+        ) from None
     except (SafetensorError, KeyError, TypeError, OSError, RuntimeError, ValueError) as error:
         raise AnnostatError(
             f"weights {os.fspath(path)!r} cannot be used ({type(error).__name__}: "

@@ -6,7 +6,19 @@ import shutil
 import numpy as np
 import pytest
 
-from models import bench, evaluate, export, film, gpu_check, infer, sweep, train
+from models import (
+    bench,
+    evaluate,
+    export,
+    film,
+    gpu_check,
+    infer,
+    prompted,
+    prompts,
+    ship,
+    sweep,
+    train,
+)
 from models.checkpoints import build_student, save_weights
 from models.command import run_command
 from models.config import Config
@@ -94,12 +106,23 @@ WRONG = {
         ("w.safetensors --out file --cache c --quiet", "file"),
     ],
     "export": [
-        ("w.safetensors --out s.onnx", "--out must end in .pt2"),
+        ("w.safetensors --out s.pth", "--out must end in .pt2 or .onnx"),
         ("nope --out s.pt2", "there are no weights"),
+    ],
+    "prompts": [
+        ("nope clip.npy --out o --phase", "needs --weights FILE"),
+        ("dir clip.npy --out o", "nothing is asked"),
+        ("dir nope --out o --phase", "there are no clips"),
+        ("dir clip.npy --out o --phase", "no open_clip_config.json"),
+    ],
+    "prompted": [("dir dir --out f.json", "no phase/CLIP.npy")],
+    "ship": [
+        ("nope --name a", "there are no weights"),
+        ("w.safetensors --name A", "--name must be of a-z"),
     ],
     "gpu_check": [("exakt --tiny", "did you mean 'exact'")],
 }
-COMMANDS = (train, infer, evaluate, export, film, sweep, bench, gpu_check)
+COMMANDS = (train, infer, evaluate, export, film, sweep, bench, prompts, prompted, ship, gpu_check)
 MODULES = {m.__name__.split(".")[-1]: m for m in COMMANDS}
 CASES = [(name, *case) for name, cases in WRONG.items() for case in cases]
 
