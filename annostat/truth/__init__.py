@@ -129,5 +129,6 @@ __getattr__, __dir__ = attach(
         "trained_on_one": "annostat.truth.trained",
         "triple_collocation": "annostat.truth.instruments",
         "unit_sums": "annostat.truth.means",
+        "upper_limit": "annostat.truth.skewed",
     },
 )
