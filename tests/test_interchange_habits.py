@@ -69,13 +69,13 @@ def plain(masks, model):
         readers = list(itertools.combinations(range(k), 2))
         change[i] = np.mean([plain_loss(moved[k], moved[j]) for j in range(k)])
         change[i] -= np.mean([plain_loss(moved[j], moved[o]) for j, o in readers])
-        mean_reader[i] = np.mean(
-            [
-                (plain_loss(moved[j], as_drawn[o]) + plain_loss(as_drawn[j], moved[o])) / 2
-                - plain_loss(as_drawn[j], as_drawn[o])
-                for j, o in readers
-            ]
-        )
+        whole = np.arange(-5, 6)
+        for j, o in itertools.permutations(range(k), 2):
+            loss = [plain_loss((d[j] > t).astype(float), as_drawn[o]) for t in whole]
+            first = min(int(np.floor(h[j])) + 5, len(whole) - 3) - 1
+            near = slice(first, first + 4)
+            moved_there = np.polyval(np.polyfit(whole[near] - h[j], loss[near], 3), 0.0)
+            mean_reader[i] += (moved_there - loss[5]) / (k * (k - 1))
     error = change.std(ddof=1) / np.sqrt(n)
     reach = stats.t.ppf(0.975, n - 1) * error
     return change.mean(), reach, mean_reader.mean()

@@ -8,6 +8,7 @@ ceilings of masks do: γ of shifted outlines is that of shape alone.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -24,6 +25,7 @@ from annostat.ceilings.habits import (
     TINY,
     ShiftSums,
     by_unit,
+    cubic,
     drawn_apart,
     nodes_apart,
     outlines_of,
@@ -44,7 +46,6 @@ from annostat.results.result import Check
 
 FEW = 3  # items (clusters) below which habits cannot be told
 NOWHERE = -1e6  # signed distance of a mask that is empty
-NODES = np.array([0.0, -0.5, 0.5])  # px about a habit, for what a little more of it would do
 UPHELD = {BETTER: (BETTER,), WITHIN: (BETTER, WITHIN), WORSE: (WORSE,), OPEN: (OPEN,)}
 IN_CHANGES = "they are in the changes."
 
@@ -201,17 +202,17 @@ class _Shifted:
         self.pairs = list(combinations(range(k), 2))
         n, m = len(habit), len(self.names)
         self.apart = np.zeros((n, k + m, k))  # one size
-        self.beside = np.zeros((n, NODES.size, k, k))  # one of two outlines moved, the other not
+        self.reach = math.ceil(float(np.abs(self.mean[:k]).max())) + 2
+        self.beside = np.zeros((n, k, k, 2 * self.reach + 1))  # one moved by whole px, one not
         curves = []
         for i in range(n):
             d = _outlines(_masks(taken, i), REACH * step // 2 + 2)
             curves.append(shift_curves(d[:k], step))
             d = d.reshape(len(d), -1)
-            drawn = covered(d[:k], 0.0)
             self.apart[i] = losses(covered(d, self.mean), covered(d[:k], self.mean[:k]))
-            for q, more in enumerate(NODES):
-                self.beside[i, q] = losses(covered(d[:k], self.mean[:k] + more), drawn)
-                self.beside[i, q] -= losses(drawn, drawn)
+            drawn = (d[:k] > 0).astype(np.float64)
+            for q in range(2 * self.reach + 1):
+                self.beside[i, :, :, q] = losses((d[:k] > q - self.reach).astype(float), drawn)
         count = np.bincount(unit).astype(np.float64)
         of_pairs = by_unit(np.stack(curves), unit)
         self.sums = ShiftSums(count, by_unit(habit[:, :k], unit), of_pairs, step, unit, over)
@@ -238,16 +239,19 @@ class _Shifted:
         return found
 
     def mean_reader(self) -> Estimate:
-        """Return γ of a reader without a habit: each reader's outline, moved to the mean size."""
+        """Return γ of a reader without a habit: each reader's outline, moved to the mean size.
+
+        By cubics between moves by whole pixels: what a small habit costs goes with its square, and
+        pixels covered in part would make twice as much of it.
+        """
         habit = self.sums.means()[0] * self.sums.step  # of all units, then without each of them
-        own = np.concatenate([[0.0 * self.beside[0]], by_unit(self.beside, self.unit)])
+        own = np.concatenate([0.0 * self.beside[:1], by_unit(self.beside, self.unit)])
         left = self.sums.count.sum() - np.concatenate([[0.0], self.sums.count])
-        here, low, high = np.moveaxis((own.sum(axis=0) - own) / left[:, None, None, None], 1, 0)
-        # A parabola: without one unit the habits are a little different.
-        at = ((habit - habit[0]) / NODES[2])[:, :, None]
-        moved = here + at * (high - low) / 2 + at**2 * ((high + low) / 2 - here)
-        moved[:, range(self.k), range(self.k)] = 0.0
-        change = moved.sum(axis=(1, 2)) / (self.k * (self.k - 1))
+        curve = (own.sum(axis=0) - own) / left[:, None, None, None]
+        at = np.broadcast_to(habit[:, :, None] + self.reach, curve.shape[:3])
+        change = cubic(curve, at) - curve[..., self.reach]
+        change[:, range(self.k), range(self.k)] = 0.0
+        change = change.sum(axis=(1, 2)) / (self.k * (self.k - 1))
         error = float(self.sums.error(change[1:]))
         method = f"jackknife over {self.over}"
         held = t_interval(float(change[0]), error, self.sums.n_units - 1, self.level, method)
