@@ -44,7 +44,7 @@ def test_the_sds_are_those_of_a_plain_scan_of_likelihoods():
     scale = np.exp(np.linspace(-2, 2, 4001))
     laplace = [np.sum(np.log((1 + d / s) / (4 * s)) - d / s) for s in scale]
     best = max(max(laplace), *(level.max() for level, _ in scans))
-    inside = np.concatenate([s[level >= best + np.log(0.05)] for level, s in scans])
+    inside = np.concatenate([s[level >= best + np.log(0.02)] for level, s in scans])
     moment = np.sqrt(np.mean(d**2) / 2)
     assert found.high == pytest.approx(inside.max() / moment, rel=0.06)
     assert found.low == pytest.approx(min(inside.min() / moment, 1), rel=0.06)

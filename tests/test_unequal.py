@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from analysis.calibration import raters
+from analysis.calibration.designs import Design
 from annostat.agreement.covariances import Moments
 from annostat.agreement.label_kinds import NEW, ONE_OF_THEM
 from annostat.agreement.rater_noise import limits_of_variance
@@ -20,6 +22,8 @@ from annostat.agreement.unequal import unequal_raters
 from annostat.agreement.variances import Variances
 from annostat.errors import AnnostatError
 from annostat.labels.rounds import Rounds
+from annostat.noise.tails import tails_of_labels
+from annostat.resampling import spawn
 from annostat.results.estimates import Estimate
 
 
@@ -52,7 +56,23 @@ def test_the_variance_of_log_s2_is_that_of_its_formula():
     s = np.sqrt(np.sum(d**2) / (n - 1) / 2)
     reach = stats.t.ppf(0.975, n - 1) * np.sqrt(log_variance_error(v)) / 2
     found = noise_interval(v)
-    assert [found.low, found.high] == pytest.approx([s * np.exp(-reach), s * np.exp(reach)])
+    heavy = tails_of_labels(z - z.mean(axis=0), np.ones(2), np.arange(n))  # its twin: test_tails
+    assert heavy.low < 1 < heavy.high
+    low, high = min(np.exp(-reach), heavy.low), max(np.exp(reach), heavy.high)
+    assert [found.low, found.high] == pytest.approx([s * low, s * high])
+    assert high > np.exp(reach) and found.method.endswith("held for heavy tails")
+
+
+@pytest.mark.parametrize("law", ["t3", "shared"])
+def test_few_items_with_heavy_tails(law):
+    """σ of 29 items, four labels: held in 83 and 91% before limits knew of heavy tails."""
+    held = []
+    for rng in spawn(31, 150):
+        v = Variances.of(raters.drawn(Design(29, law, 4), rng)[0])
+        assert len(v.units) == 29
+        held.append((1.0 in noise_interval(v), 0.8 in reliability_interval(v)))
+    sigma, share = np.mean(held, axis=0)
+    assert sigma >= 0.92 and share >= 0.87  # three standard errors below 97 and 93%
 
 
 def test_three_labels_have_the_excess_of_their_squares():

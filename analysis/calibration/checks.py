@@ -74,7 +74,7 @@ def filled(text: str, table: pd.DataFrame) -> str:
 def joined(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
     """Return results in the order of the cases, new ones in place of old ones."""
     both = new if old.empty else pd.concat([old, new], ignore_index=True)
-    both = both.drop_duplicates([*KEYS, "is_wrong"], keep="last")
+    both = both.drop_duplicates([*KEYS, "is_wrong"], keep="last", ignore_index=True)
     keys = list(both[KEYS].itertuples(index=False, name=None))
     order = [(c.check, c.where, c.n, c.rounds, c.law, c.wrong) for c in CASES]
     rows = [i for case in order for i, key in enumerate(keys) if key == case]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+from collections.abc import Collection
 
 import numpy as np
 from scipy import stats
@@ -55,8 +56,12 @@ def drawn(
     rng: np.random.Generator,
     models: bool = False,
     offsets: np.ndarray | None = None,
+    asked: Collection[str] | None = None,
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Draw masks of the raters (k, n, H, W), and by name models', or truths off by `offsets`."""
+    """Draw masks of the raters (k, n, H, W), and by name models', or truths off by `offsets`.
+
+    Of the models those that are `asked` for, all by default.
+    """
     law, habit, ratio, given = options_of(design)
     k, n = design.rounds, design.n
     small = "small" in given
@@ -84,6 +89,7 @@ def drawn(
                 "mean outline": raters.mean(axis=0),
                 "half truth, half A": 0.5 * radius + 0.5 * raters[0],
             }
+            made = {m: f for m, f in made.items() if asked is None or m in asked}
         if offsets is not None:
             made = {str(q): radius + c for q, c in enumerate(offsets)}
         centre = SIDE / 2 - 0.5 + rng.uniform(-0.5, 0.5, 2)
@@ -156,8 +162,9 @@ def verdicts(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
 
 @functools.cache
 def true_changes(law: str, rounds: int) -> dict[str, float]:
-    """Return γ of true outlines and of one more rater, from 400 items, by the name of the model."""
-    masks, models = drawn(Design(400, law, rounds), np.random.default_rng(20261129), models=True)
+    """Return γ of true outlines and of one more rater, from 10,000 items, by name of the model."""
+    rng = np.random.default_rng(20261129)
+    masks, models = drawn(Design(10_000, law, rounds), rng, models=True, asked=PLACED)
     pairs = list(itertools.combinations(masks, 2))
     among = float(np.mean([1 - dice(a, b).mean() for a, b in pairs]))
     return {
@@ -171,10 +178,9 @@ def places(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
 
     That rater has the noise of these (no ratio): in shape its γ is 0.
     """
-    masks, models = drawn(design, rng, models=True)
+    masks, models = drawn(design, rng, models=True, asked=PLACED)
     rounds = MaskRounds.from_arrays({f"r{j}": m for j, m in enumerate(masks)})
-    asked = {name: models[name] for name in PLACED}
-    found = interchange(rounds, asked, distance="1-dice", readers="these")
+    found = interchange(rounds, models, distance="1-dice", readers="these")
     law, _, *rest = design.law.split(", ")
     shape = true_changes(", ".join([law, "0 px", *rest]), design.rounds)
     as_drawn = true_changes(design.law, design.rounds)

@@ -14,7 +14,16 @@ from analysis.calibration.designs import LAWS, Design, moments
 from analysis.calibration.outcomes import LEVEL, Outcome, held
 from annostat.labels import pair_mae
 from annostat.noise import plan_rounds
-from annostat.truth import AT, BELOW, Labels, Verdict, judge, mean_estimate, plan_verdict
+from annostat.truth import (
+    AT,
+    BELOW,
+    Labels,
+    Verdict,
+    judge,
+    mean_estimate,
+    plan_verdict,
+    upper_limit,
+)
 
 HALF_WIDTH = 0.05
 ALLOWED = 1.1  # a half-width that is a tenth too wide is still what was wanted
@@ -63,9 +72,11 @@ def said(study: Design, rng: np.random.Generator, u: float, learned: float, sd: 
     rounds, truth = study.sample(rng, scale=1.0, spread=SPREAD)
     noise = rounds.values - truth[:, None]
     f = truth + u * sd * rng.normal(size=study.n) + learned * noise.mean(axis=1)
-    products = Labels.of(rounds).products(f)
-    df = study.n - 1
-    return judge(mean_estimate(products), None, None, df=df, margin=MARGIN * sd, level=LEVEL)
+    labels = Labels.of(rounds)
+    products = labels.products(f)
+    square, limit = mean_estimate(products), upper_limit(products, *labels.noise(), level=LEVEL)
+    df, margin = study.n - 1, MARGIN * sd
+    return judge(square, None, None, df=df, margin=margin, level=LEVEL, upper=limit)
 
 
 def verdicts(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:

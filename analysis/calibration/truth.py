@@ -23,6 +23,7 @@ from annostat.truth import (
     mean_estimate,
     trained_on_one,
     unit_sums,
+    upper_limit,
 )
 
 
@@ -61,6 +62,7 @@ def truth(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
             df=units - 1,
             margin=math.sqrt(0.1) * sigma,
             level=LEVEL,
+            upper=upper_limit(products[name], *labels.noise(), codes, level=LEVEL),
         )
         for test, p in (
             ("t", verdict.p_above),

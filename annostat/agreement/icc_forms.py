@@ -127,7 +127,7 @@ def notes_of(forms: Sequence[IccForm]) -> list[str]:
     """Return what must be said below a table of these forms."""
     notes = list(dict.fromkeys(f.estimate.note for f in forms if f.estimate.note))
     methods = {f.name: f.estimate.interval.method for f in forms if f.estimate.interval}
-    if any(method.endswith("for kurtosis") for method in methods.values()):
+    if any("for kurtosis" in method for method in methods.values()):
         notes.append(
             "F intervals presume Gaussian truths, and errors with tails up to exponential ones."
         )

@@ -185,8 +185,9 @@ def bland_altman(
     Returns
     -------
     BlandAltman
-        With the checks "proportional_bias" and "growing_spread": t tests (HC3) of the slopes of
-        the difference, and of its distance from that line, on the mean of both. Where a few
+        With the checks "proportional_bias" and "growing_spread": t tests (HC2, Bell & McCaffrey's
+        degrees of freedom) of the slopes of the difference, and of its distance from that line, on
+        the mean of both. Where a few
         differences carry most of the variance (as in `repeatability`) the bootstrap gives no
         interval of the limits, since none covers.
 

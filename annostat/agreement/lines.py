@@ -37,7 +37,27 @@ class Line:
 
 
 def fit_line(x: FloatArray, y: FloatArray, codes: NDArray[np.int64] | None = None) -> Line:
-    """Return the least-squares line with an HC3 (or cluster-robust) test of its slope."""
+    r"""Return the least-squares line with a robust test of its slope.
+
+    HC2 (whole clusters summed) with the degrees of freedom of Bell & McCaffrey (2002; Imbens &
+    Kolesár 2016): those at which the variance of the estimated variance is that of χ² for errors of
+    one size. A few large x carry the slope and its error alike, and n − 2 would promise too many.
+
+    With v = (x − x̄)/√Σ(x − x̄)², aᵢ = vᵢ/√(1 − hᵢ) and M = A(I − H)Aᵀ, A having a row for each
+    cluster: tr(M)²/tr(M²), from sums over clusters.
+
+    Parameters
+    ----------
+    x, y : float64 arrays of shape (n,)
+    codes : int64 array of shape (n,), optional
+        Codes of clusters.
+
+    Returns
+    -------
+    Line
+        The p-value is NaN where all x are equal, the line goes through all points, or for two units
+        or fewer.
+    """
     centre = float(x.mean())
     u = x - centre
     sxx = float(u @ u)
@@ -46,15 +66,28 @@ def fit_line(x: FloatArray, y: FloatArray, codes: NDArray[np.int64] | None = Non
     slope = float(u @ y) / sxx
     level = float(y.mean())
     residual = y - level - slope * u
-    leverage = 1 / len(x) + u**2 / sxx
-    pull = u * residual / np.maximum(1 - leverage, 1e-12)
-    units = len(x)
-    if codes is not None:
-        _, codes = np.unique(codes, return_inverse=True)
-        pull = np.asarray(np.bincount(codes, weights=pull), dtype=np.float64)
-        units = len(pull)
-    error = math.sqrt(float(pull @ pull)) / sxx
+    v = u / math.sqrt(sxx)
+    a = v / np.sqrt(np.maximum(1 - 1 / len(x) - v**2, 1e-12))
+    unit = np.arange(len(x)) if codes is None else np.unique(codes, return_inverse=True)[1]
+    error = math.sqrt(float(np.sum(_summed(a * residual, unit) ** 2)) / sxx)
+    sums = np.stack([_summed(part, unit) for part in (a**2, a, a * v)])
     p = math.nan
-    if error > 0 and units > 2:
-        p = 2 * float(special.stdtr(units - 2, -abs(slope) / error))
+    if error > 0 and sums.shape[1] > 2:
+        p = 2 * float(special.stdtr(_freedom(sums, len(x)), -abs(slope) / error))
     return Line(level - slope * centre, slope, error, p)
+
+
+def _summed(part: FloatArray, unit: NDArray[np.int64]) -> FloatArray:
+    return np.bincount(unit, part).astype(np.float64)
+
+
+def _freedom(sums: FloatArray, n: int) -> float:
+    """Return tr(M)²/tr(M²) from q, s and t, sums of a², a and a·v over each cluster.
+
+    M has q − s²/n − t² on its diagonal, and −(s·s′/n + t·t′) elsewhere.
+    """
+    q, s, t = sums
+    off = s**2 / n + t**2
+    square = float(np.sum(q**2 - 2 * q * off))
+    square += float(s @ s) ** 2 / n**2 + 2 * float(s @ t) ** 2 / n + float(t @ t) ** 2
+    return float(np.sum(q - off)) ** 2 / square if square > 0 else math.nan

@@ -44,6 +44,7 @@ class Variances:
     centre: float
     centred: FloatArray  # residuals within items, NaN where missing, in units of `scale`
     effects: FloatArray  # mean of each round about the items' means, in units of `scale`
+    units: NDArray[np.int64]  # item or cluster of each row
 
     @classmethod
     def of(cls, rounds: Rounds) -> Variances:
@@ -86,6 +87,7 @@ class Variances:
             centre,
             np.where(seen, residual, np.nan),
             effects,
+            np.arange(len(v)) if codes is None else codes,
         )
 
     @property

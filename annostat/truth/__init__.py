@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from annostat.truth.ranking import Ranked, Ranking, rank_models
     from annostat.truth.result import Leakage, ModelScore, Scores
     from annostat.truth.score import score_models
+    from annostat.truth.skewed import upper_limit
     from annostat.truth.trained import TrainedOnOne, trained_on_one
     from annostat.truth.verdicts import ABOVE, AT, BELOW, OPEN, TWO, Verdict, judge
 
@@ -78,6 +79,7 @@ __all__ = [
     "trained_on_one",
     "triple_collocation",
     "unit_sums",
+    "upper_limit",
 ]
 
 __getattr__, __dir__ = attach(
@@ -128,5 +130,6 @@ __getattr__, __dir__ = attach(
         "trained_on_one": "annostat.truth.trained",
         "triple_collocation": "annostat.truth.instruments",
         "unit_sums": "annostat.truth.means",
+        "upper_limit": "annostat.truth.skewed",
     },
 )

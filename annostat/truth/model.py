@@ -22,6 +22,7 @@ from annostat.truth.instruments import correlation_with_truth
 from annostat.truth.means import fieller, mean_estimate, ratio, root, unit_sums
 from annostat.truth.products import Labels, half_products
 from annostat.truth.result import Leakage, ModelScore
+from annostat.truth.skewed import upper_limit
 from annostat.truth.trained import FEWEST, TrainedOnOne, trained_on_one
 from annostat.truth.verdicts import ABOVE, AT, BELOW, OPEN, TWO, Verdict, judge
 
@@ -107,7 +108,9 @@ def score_model(
         verdict = judge_two_rounds(verdict, limit, held)
     else:
         least = None if margin is None else margin / scale
-        verdict = judge(excess, halves, frame.codes, df=df, level=level, margin=least)
+        noise, labels = frame.labels.noise(trained)
+        limit = upper_limit(products, noise, labels, frame.codes, level=level)
+        verdict = judge(excess, halves, frame.codes, df=df, level=level, margin=least, upper=limit)
         verdict = replace(verdict, upper=verdict.upper * scale, margin=margin)
     kept = frame.labels.without(trained)
     if len(kept.names) >= 2:

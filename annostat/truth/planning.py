@@ -353,11 +353,11 @@ def _checks(
     if difficulty > 2:
         text = (
             "A few items of the pilot carry its noise (tails, or items that are hard): with such "
-            "items the t test errs to the careful side, and the plan by some points of power."
+            "items the tests err to the careful side, and the plan by some points of power."
         )
         found.append(Check("skewed", False, text, difficulty))
     if needed and min(needed) < FEW_ITEMS:
-        text = f"Below {FEW_ITEMS} items the t test of products holds less well: label more."
+        text = f"Below {FEW_ITEMS} items a few large errors are easily missed: label more."
         found.append(Check("small_study", False, text, float(min(needed))))
     if wrongly > OFTEN * (1 - level):
         text = (

@@ -22,6 +22,7 @@ from annostat.results.result import Provenance
 from annostat.truth.means import mean_estimate, root, unit_sums
 from annostat.truth.point_result import PointScore, PointScores
 from annostat.truth.products import Labels, half_products
+from annostat.truth.skewed import upper_limit
 from annostat.truth.verdicts import judge
 
 
@@ -99,7 +100,7 @@ def score_points(
     similar = None if oks is None else similar_of(readers, oks)
     scores = []
     for name, f in given.items():
-        products, halves = _products(labels, f)
+        products, halves, noise = _products(labels, f)
         if not np.isfinite(products).any():
             raise AnnostatError(
                 f"model {name!r} shares no point with two readers ({shown(readers.landmarks)})"
@@ -112,7 +113,7 @@ def score_points(
         mean = np.where(of, np.nanmean(np.sqrt(flat), axis=1), np.nan)
         sums = unit_sums(np.column_stack([np.ones(n), products]), codes)
         near = np.sqrt(away)
-
+        limit = upper_limit(products, *noise, codes, squares=readers.n_dimensions, level=level)
         scores.append(
             PointScore(
                 name,
@@ -120,7 +121,15 @@ def score_points(
                 root(mean_estimate(square, codes, level=level), readers.unit),
                 root(squared, readers.unit),
                 squared,
-                judge(squared, halves, codes, df=sums.n_units - 1, margin=margin, level=level),
+                judge(
+                    squared,
+                    halves,
+                    codes,
+                    df=sums.n_units - 1,
+                    margin=margin,
+                    level=level,
+                    upper=limit,
+                ),
                 sums.n_units if codes is None else int(np.isfinite(products).sum()),
                 tuple(
                     (
@@ -167,14 +176,24 @@ def _labels(points: Points) -> list[list[Labels]]:
     return found
 
 
-def _products(labels: list[list[Labels]], f: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return what each item says about E|f − Y|²: means over its landmarks."""
-    each, halves = [], []
+def _products(
+    labels: list[list[Labels]], f: FloatArray
+) -> tuple[FloatArray, FloatArray, tuple[FloatArray, FloatArray]]:
+    """Return what each item says about E|f − Y|², in halves, and its noise and number of labels.
+
+    Means over its landmarks.
+    """
+    each, halves, noises, counts = [], [], [], []
     for m, row in enumerate(labels):
         if row:
             each.append(sum(x.products(f[:, m, c]) for c, x in enumerate(row)))
             halves.append(sum(half_products(x.values, f[:, m, c]) for c, x in enumerate(row)))
-    return _row_mean(np.column_stack(each)), _row_mean(np.column_stack(halves))
+            noise = sum(x.noise()[0] for x in row)
+            there = np.isfinite(each[-1])
+            noises.append(np.where(there, noise, np.nan))
+            counts.append(np.where(there, row[0].noise()[1], np.nan))
+    mean = [_row_mean(np.column_stack(x)) for x in (each, halves, noises, counts)]
+    return mean[0], mean[1], (mean[2], mean[3])
 
 
 def _row_mean(x: FloatArray) -> FloatArray:

@@ -133,12 +133,22 @@ class Labels:
             return cross_products(rest.values, f, inflation=self.inflation)
         if not rest.names:
             return np.full(len(f), np.nan)
-        # s² of all labels is what their mean cross product with themselves lacks.
-        k = np.isfinite(self.values).sum(axis=1)
-        zero = np.zeros(len(f))
-        mean = np.nansum(self.values, axis=1) / k
-        noise = k * (mean**2 - cross_products(self.values, zero, inflation=self.inflation))
-        return np.asarray((f - rest.values[:, 0]) ** 2 - noise)
+        return np.asarray((f - rest.values[:, 0]) ** 2 - self.noise(trained)[0])
+
+    def noise(self, trained: tuple[int, ...] = ()) -> tuple[FloatArray, FloatArray]:
+        """Return what `products` takes off each item's square for noise, and the labels behind it.
+
+        s²/k of the k labels that the model has not seen; s² of all where it has seen all but one.
+        """
+        rest = self.without(trained)
+        own = rest if len(rest.names) >= 2 else self
+        seen = np.isfinite(own.values)
+        k = seen.sum(axis=1).astype(np.float64)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            mean = np.where(seen, own.values, 0.0).sum(axis=1) / k
+            away = np.where(seen, own.values - mean[:, None], 0.0)
+            s2 = np.where(k >= 2, self.inflation * (away**2).sum(axis=1) / (k - 1), np.nan)
+            return np.asarray(s2 / k if own is rest else s2), k
 
     def learned(self, f: FloatArray, round_: int, trained: tuple[int, ...]) -> FloatArray:
         """Return what each item adds to the share of a round's noise that is in the model.

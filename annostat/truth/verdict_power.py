@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from annostat.arrays import FloatArray
 from annostat.resampling.intervals import noncentral_t, t_reach
+from annostat.truth.skewed import upper
 from annostat.truth.verdicts import ABOVE, AT, BELOW
 
 MOST_ITEMS = 1_000_000
@@ -64,8 +65,19 @@ class VerdictPower:
         if self.claim == ABOVE:
             return 1 - noncentral_t(n - 1, mean * root, one)
         limit = 0.0 if self.margin is None else self.margin**2
-        at = noncentral_t(n - 1, (mean - limit) * root, -one)
+        # The limit for skewed products lies further off than that of t, by as much as in a sample
+        # whose moments are those of the law.
+        far = float(upper(self._squares(k), n, k, level=self.level)) - mean
+        at = noncentral_t(n - 1, (mean - limit) * root, -max(one, far * root))
         return max(at - below, 0.0)
+
+    def _squares(self, k: int) -> FloatArray:
+        """Return the moments of `upper` of a model that has learned nothing."""
+        e2, noise, r = self.error**2, self.sigma**2 / k, self.difficulty
+        spread = 2 * e2**2 + 4 * e2 * noise + (3 * r - 1) * noise**2
+        return np.array(
+            [e2 + noise, noise, spread, (r * (k + 1) / (k - 1) - 1) * noise**2, (r - 1) * noise**2]
+        )
 
     def needed(self, k: int, wanted: float, curve: FloatArray | None) -> int | None:
         """Return the least number of items with that power, None if no number is enough.
@@ -103,12 +115,13 @@ class VerdictPower:
         two = np.array([t_reach(v, self.level) for v in df])
         for start in range(0, n_resamples, AT_ONCE):
             rows = min(AT_ONCE, n_resamples - start)
-            h = self.products(rows * longest, k, g).reshape(rows, longest)
-            mean = h.cumsum(axis=1) / n
+            drawn = self.drawn(rows * longest, k, g)
+            h, b = (x.reshape(rows, longest) for x in drawn)
             with np.errstate(invalid="ignore", divide="ignore"):
-                variance = ((h**2).cumsum(axis=1) / n - mean**2) * n / (n - 1)
-                error = np.sqrt(np.maximum(variance, 0) / n)
-            said[1:] += self.given(mean, one * error, two * error).sum(axis=0)
+                moments = _moments(h + b, b, n)
+                mean, error = _mean(moments, n)
+                limit = upper(moments, n, k, level=self.level) if self.claim == AT else mean
+            said[1:] += self.given(mean, one * error, two * error, limit).sum(axis=0)
         said /= n_resamples
         said[:3] = np.nan
         around = np.cumsum(np.nan_to_num(said))
@@ -119,20 +132,24 @@ class VerdictPower:
         smooth[:3] = np.nan
         return np.asarray(smooth)
 
-    def given(self, mean: FloatArray, one: FloatArray, two: FloatArray) -> NDArray[np.bool_]:
+    def given(
+        self, mean: FloatArray, one: FloatArray, two: FloatArray, limit: FloatArray
+    ) -> NDArray[np.bool_]:
         """Return where the verdict is given, by the rule of `judge`.
 
         Parameters
         ----------
         mean, one, two : float64 arrays
             Means of products, and what a limit of one side, and of two, is from them.
+        limit : float64 array
+            The upper limit that allows for skewness.
         """
         below = mean < -two
         if self.claim == BELOW:
             return np.asarray(below)
         at = np.zeros(np.shape(mean), dtype=bool)
         if self.margin is not None:
-            at = ~below & (mean + one < self.margin**2)
+            at = ~below & (np.maximum(mean + one, limit) < self.margin**2)
         return np.asarray(at if self.claim == AT else ~below & ~at & (mean > one))
 
     def null(self) -> VerdictPower:
@@ -147,18 +164,41 @@ class VerdictPower:
         one, two = t_reach(n - 1, 2 * self.level - 1), t_reach(n - 1, self.level)
         said = 0
         for _ in range(n_resamples):
-            h = self.products(n, k, g)
-            error = h.std(ddof=1) / math.sqrt(n)
-            said += bool(self.given(h.mean(), one * error, two * error))
+            h, b = self.drawn(n, k, g)
+            moments = _moments(h[None] + b, b[None], np.arange(1, n + 1))[:, :, -1]
+            mean, error = _mean(moments, n)
+            limit = upper(moments, n, k, level=self.level)
+            said += bool(self.given(mean, one * error, two * error, limit)[0])
         return said / n_resamples
 
     def products(self, n: int, k: int, g: np.random.Generator) -> FloatArray:
         """Return what each item of a simulated study says."""
+        return self.drawn(n, k, g)[0]
+
+    def drawn(self, n: int, k: int, g: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+        """Return what each item of a simulated study says, and what was taken off for noise."""
         size = np.ones((n, 1))
         if self.difficulty > 1.01:  # variances of items by a gamma law
             shape = 1 / (self.difficulty - 1)
             size = np.sqrt(g.gamma(shape, 1 / shape, (n, 1)))
         x = self.sigma * size * g.normal(size=(n, k))
         u = self.error * g.normal(size=n) + self.learned * x.mean(axis=1)
-        h = u[:, None] - x
-        return np.asarray((h.sum(axis=1) ** 2 - (h**2).sum(axis=1)) / (k * (k - 1)))
+        square = (u - x.mean(axis=1)) ** 2
+        noise = x.var(axis=1, ddof=1) / k
+        return square - noise, noise
+
+
+def _moments(a: FloatArray, b: FloatArray, n: NDArray[np.int64]) -> FloatArray:
+    """Return means, variances and covariance (`upper`) of the first n items of each row."""
+    a_mean, b_mean = a.cumsum(axis=1) / n, b.cumsum(axis=1) / n
+    found = [a_mean, b_mean]
+    for x, y, m in ((a, a, a_mean**2), (b, b, b_mean**2), (a, b, a_mean * b_mean)):
+        spread = ((x * y).cumsum(axis=1) / n - m) * n / np.maximum(n - 1, 1)
+        found.append(np.maximum(spread, 0) if x is y else spread)
+    return np.stack(found)
+
+
+def _mean(moments: FloatArray, n: NDArray[np.int64] | int) -> tuple[FloatArray, FloatArray]:
+    """Return the mean of products, and its standard error."""
+    a, b, aa, bb, ab = moments
+    return a - b, np.asarray(np.sqrt(np.maximum(aa + bb - 2 * ab, 0) / n))

@@ -30,11 +30,11 @@ class Verdict:
     ----------
     name : str
         "above the floor": it errs, E(f − Y)² > 0 by the one-sided t test. "at the floor within the
-        margin": its error against the truth is below the margin by the one-sided t test of
-        equivalence; it may be detectable all the same. "below the floor": the whole two-sided
-        interval of E(f − Y)² is negative, so that model and labels share errors. "not resolved by
-        two rounds": trained on one of them, and its interval is all that is possible. Else "not
-        resolved".
+        margin": the upper limit of its error against the truth, that of t or of χ² for skewed
+        products, whichever is larger, is below the margin; it may be detectable all the same.
+        "below the floor": the whole two-sided interval of E(f − Y)² is negative, so that model and
+        labels share errors. "not resolved by two rounds": trained on one of them, and its interval
+        is all that is possible. Else "not resolved".
     p_above, p_signed_rank, p_sign : float or None
         One-sided p-values of H₀: f = Y against an error of the model. None where undefined. The
         verdict rests on the first; the others hold under heavy tails, for symmetric errors.
@@ -108,6 +108,7 @@ def judge(
     df: int,
     margin: float | None = None,
     level: float = 0.95,
+    upper: float = -math.inf,
 ) -> Verdict:
     """Return the verdict on an estimate of E(f − Y)² whose interval is not clipped.
 
@@ -119,6 +120,9 @@ def judge(
         Products that are symmetric about 0 for a perfect model, for ranks and signs.
     df : int
         Degrees of freedom of the t tests.
+    upper : float
+        One-sided upper limit that allows for the skewness of products (`upper_limit`); the larger
+        of it and of the t limit counts.
     """
     value, error = square.value, square.standard_uncertainty
     ranks = signs = None
@@ -131,11 +135,11 @@ def judge(
         name = ABOVE if value > 0 else AT
         if margin is not None and 0 < value <= margin**2:
             name = AT
-        upper = math.sqrt(max(value, 0.0))
-        return Verdict(name, None, ranks, signs, None, upper, margin, level)
+        limit = math.sqrt(max(value, 0.0))
+        return Verdict(name, None, ranks, signs, None, limit, margin, level)
     t = value / error
     above, below = float(special.stdtr(df, -t)), float(special.stdtr(df, t))
-    limit = value + float(special.stdtrit(df, level)) * error
+    limit = max(value + float(special.stdtrit(df, level)) * error, upper)
     alpha = 1 - level
     if below < alpha / 2:
         name, limit = BELOW, math.nan
@@ -145,8 +149,8 @@ def judge(
         name = ABOVE
     else:
         name = OPEN
-    upper = math.nan if math.isnan(limit) else math.sqrt(max(limit, 0.0))
-    return Verdict(name, above, ranks, signs, below, upper, margin, level)
+    limit = math.nan if math.isnan(limit) else math.sqrt(max(limit, 0.0))
+    return Verdict(name, above, ranks, signs, below, limit, margin, level)
 
 
 def sign_tests(
