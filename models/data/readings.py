@@ -11,7 +11,7 @@ import numpy as np
 
 from annostat import AnnostatError, Estimate, Interval, Rounds, read_rounds
 from annostat.errors import check_number, shown
-from models.data.folders import VIDEOS
+from models.data.clip_files import VIDEOS
 
 
 @dataclass(frozen=True)
