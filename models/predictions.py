@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -61,6 +62,10 @@ class Predictions:
         Expected area of the first structure in pixels, frame by frame.
     drawn : Drawn or None
         The student against what people drew; None if nobody did.
+    ed : float64 array of shape (n,) or None
+        Picked frame of end-diastole within the labelled beat, as `es`.
+    shared : dict of (int, int, int) to bool array of shape (H, W)
+        The student's masks where several people drew: by clip, frame and structure.
     """
 
     names: list[str]
@@ -70,6 +75,8 @@ class Predictions:
     ef: FloatArray
     areas: list[FloatArray] = field(default_factory=list)
     drawn: Drawn | None = None
+    ed: FloatArray | None = None
+    shared: dict[tuple[int, int, int], NDArray[np.bool_]] = field(default_factory=dict)
 
     def frame_errors(self, structure: int = 0) -> list[FloatArray]:
         """Return 1 − Dice of each frame, for each clip."""
@@ -98,7 +105,8 @@ def predictions(
         As in `models.network.predict.predict`.
     quiet : bool
     """
-    counts, outlines, es, ef, areas, drawn = [], [], [], [], [], []
+    counts, outlines, ed, es, ef, areas, drawn = [], [], [], [], [], [], []
+    shared: dict[tuple[int, int, int], NDArray[np.bool_]] = {}
     masks = _masks(student, store, pad=pad, how=how, largest=largest)
     with counter("Masks", len(store), quiet=quiet) as done:
         for k, soft in enumerate(masks):
@@ -112,9 +120,11 @@ def predictions(
             beat = beat_around(clip.facts, area)
             found = beat_of(soft[:, 0], beat)
             areas.append(area)
+            ed.append(blind_pick(area, window_of(clip.facts, area, "ED"), "ED"))
             es.append(found[0])
             ef.append(found[1])
             drawn += _drawn(k, clip, soft, structures)
+            shared |= _shared(k, clip, soft, structures)
             done(k + 1)
     whole = np.stack(outlines) if len(outlines) == len(store) else None
     return Predictions(
@@ -125,6 +135,8 @@ def predictions(
         ef=np.array(ef),
         areas=areas,
         drawn=_table(drawn, store.targets is not None) if drawn else None,
+        ed=np.array(ed),
+        shared=shared,
     )
 
 
@@ -172,6 +184,37 @@ def beat_around(facts: dict[str, Any], area: FloatArray) -> tuple[int, int]:
     return 0 if math.isnan(length) else max(0, min(ed - round(length), es)), ed + 1
 
 
+def window_of(facts: dict[str, Any], area: FloatArray, phase: str = "ES") -> tuple[int, int]:
+    """Return first frame and end of the frames among which a phase is picked.
+
+    For ES this is `beat_around`. For ED it is the beat that ends at the labelled ES, or begins
+    there if ED is labelled after it: ED itself would stand at an end of `beat_around`, where a pick
+    can be late but not early. The labelled ED is looked at only for being before or after ES.
+    """
+    frames, n = labelled(facts), len(area)
+    if phase == "ES" or frames is None:
+        return beat_around(facts, area)
+    ed, es = frames
+    if facts.get("beat") is not None:
+        length = float(facts["beat"][1] - facts["beat"][0])
+    else:
+        length = beat_length(area) if n >= 3 else math.nan
+    if ed <= es:
+        return 0 if math.isnan(length) else max(0, min(es - round(length), ed)), es + 1
+    return es, n if math.isnan(length) else min(n, max(es + round(length), ed + 1))
+
+
+def blind_pick(area: FloatArray, window: tuple[int, int], phase: str = "ES") -> float:
+    """Return the frame that `annostat.cardiac.pick_blind` picks among some, NaN if there is none.
+
+    Of fewer than five frames nothing is picked.
+    """
+    first, last = window
+    part = area[first:last]
+    pick = pick_blind(part, phase=phase) if len(part) >= 5 else None
+    return math.nan if pick is None else float(first + pick.frame)
+
+
 def beat_of(soft: NDArray[np.uint8], beat: Sequence[int] | None) -> tuple[float, float]:
     """Return end-systole and ejection fraction of one clip, from its soft masks (T, H, W).
 
@@ -217,6 +260,19 @@ def _drawn(
             taught = _pairs(ours, clip.targets[t : t + 1, s : s + 1])[0, 0]
         rows.append((k, t, s, mine, taught))
     return rows
+
+
+def _shared(
+    k: int, clip: Example, soft: NDArray[np.uint8], structures: Sequence[str]
+) -> dict[tuple[int, int, int], NDArray[np.bool_]]:
+    """Return the student's masks of the frames and structures that several people drew."""
+    places = Counter((o.frame, o.structure) for o in clip.outlines if o.structure in structures)
+    return {
+        (k, t, s): soft[t, s] >= HALF
+        for (t, name), n in places.items()
+        if n > 1
+        for s in [structures.index(name)]
+    }
 
 
 def _table(rows: list[tuple[Any, ...]], taught: bool) -> Drawn:

@@ -25,12 +25,19 @@ class Readings:
     ef : Rounds or None
         Ejection fractions in percent.
     noise : Estimate or None
-        Mean error of one picked frame, as fitted elsewhere.
+        Mean error of one picked frame of end-systole, as fitted elsewhere.
+    ed : Rounds or None
+        Picked frames of end-diastole.
     """
 
     es: Rounds | None = None
     ef: Rounds | None = None
     noise: Estimate | None = None
+    ed: Rounds | None = None
+
+    def frames(self, phase: str) -> Rounds | None:
+        """Return the picked frames of "ES" or "ED"."""
+        return self.es if phase == "ES" else self.ed
 
 
 def read_readings(path: str | Path, names: Sequence[str], *, unit: str) -> Rounds:
