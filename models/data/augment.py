@@ -65,7 +65,9 @@ def uniform(text: str) -> NDArray[np.float64]:
     return np.frombuffer(digest, dtype="<u8") / 2.0**63 - 1.0
 
 
-def augment(frames: Tensor, targets: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
+def augment(
+    frames: Tensor, targets: Tensor, drawn: Tensor, *, sector: bool = True
+) -> tuple[Tensor, Tensor]:
     """Return changed clips and their targets, both uint8.
 
     Parameters
@@ -74,6 +76,8 @@ def augment(frames: Tensor, targets: Tensor, drawn: Tensor) -> tuple[Tensor, Ten
     targets : uint8 tensor of shape (b, T, K, H, W)
     drawn : float32 tensor of shape (b, 6)
         From `Augmentation.draw`. What comes in at the edges is black, and outside of every target.
+    sector : bool
+        False if no edge of a sector is moved, which spares the work.
     """
     gain, down, right, zoom, *cuts = drawn.unbind(1)
     # A point of the new image is looked up in the old one, in units of half its side.
@@ -89,7 +93,7 @@ def augment(frames: Tensor, targets: Tensor, drawn: Tensor) -> tuple[Tensor, Ten
         return y.view(images.shape)
 
     bright = sample(frames) * gain.view(-1, 1, 1, 1)
-    if any(bool(c.any()) for c in cuts):
+    if sector:
         bright = bright * within(cuts[0], cuts[1], frames.shape[-2:])[:, None]
     moved = sample(targets)
     new, wanted = (a.round().clamp(0, 255).to(torch.uint8) for a in (bright, moved))

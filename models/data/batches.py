@@ -177,7 +177,7 @@ class Batches:
         drawn = torch.from_numpy(augmentation.draw(self.sampling.seed, epoch, names))
         parts = torch.tensor_split(drawn.to(self.device), ends.tolist())
         for (frames, targets), part in zip(batches, parts, strict=True):
-            yield augment(frames, targets, part)
+            yield augment(frames, targets, part, sector=augmentation.sector > 0)
 
     def _fetched(
         self, rows: NDArray[np.int64], ends: NDArray[np.int64]
