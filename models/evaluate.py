@@ -20,7 +20,7 @@ from models.checkpoints import load_student
 from models.command import clip_options, counter, padding_options, pick_device, run_command, say
 from models.data.clips import open_store
 from models.data.outlines import with_outlines
-from models.data.readings import Readings, read_noise, read_readings
+from models.data.readings import Readings, read_noise, read_readings, with_labels
 from models.evaluation import evaluate
 from models.settling import MARGIN
 from models.world.annotators import Noise
@@ -129,6 +129,7 @@ def main(
         None if noise_file is None else read_noise(noise_file),
         None if ed_rounds is None else read_readings(ed_rounds, store.names, unit="frames"),
     )
+    store = with_labels(store, readings)
     result, found = evaluate(
         student, store, config, noise=noise, readings=readings, quiet=quiet, **options
     )

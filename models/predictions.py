@@ -118,7 +118,8 @@ def predictions(
                 outlines.append(soft[frames, 0] >= HALF)
             area = expected_area(soft[:, 0])
             beat = beat_around(clip.facts, area)
-            found = beat_of(soft[:, 0], beat)
+            from_es = frames is not None and frames[1] < frames[0]
+            found = beat_of(soft[:, 0], beat, from_es=from_es)
             areas.append(area)
             ed.append(blind_pick(area, window_of(clip.facts, area, "ED"), "ED"))
             es.append(found[0])
@@ -215,11 +216,14 @@ def blind_pick(area: FloatArray, window: tuple[int, int], phase: str = "ES") -> 
     return math.nan if pick is None else float(first + pick.frame)
 
 
-def beat_of(soft: NDArray[np.uint8], beat: Sequence[int] | None) -> tuple[float, float]:
+def beat_of(
+    soft: NDArray[np.uint8], beat: Sequence[int] | None, *, from_es: bool = False
+) -> tuple[float, float]:
     """Return end-systole and ejection fraction of one clip, from its soft masks (T, H, W).
 
     End-systole is the blind pick on the curve of expected areas (the sum of probabilities), within
-    the labelled beat if there is one; end-diastole the frame of the largest area before it.
+    the labelled beat if there is one; end-diastole the frame of the largest area before it, or
+    after it where clips run from ES to ED (`from_es`), as half of those of CAMUS do.
     """
     first, last = (0, len(soft)) if beat is None else (int(beat[0]), int(beat[1]))
     area = expected_area(soft[first:last])
@@ -227,7 +231,7 @@ def beat_of(soft: NDArray[np.uint8], beat: Sequence[int] | None) -> tuple[float,
     if pick is None:
         return math.nan, math.nan
     es = pick.frame
-    ed = int(np.argmax(area[: es + 1]))
+    ed = es + int(np.argmax(area[es:])) if from_es else int(np.argmax(area[: es + 1]))
     volumes = disc_volumes(soft[first:last][[ed, es]] >= HALF)
     ef = float(ejection_fraction(volumes[:1], volumes[1:])[0]) if volumes[0] > 0 else math.nan
     return float(first + es), ef

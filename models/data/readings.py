@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from annostat import AnnostatError, Estimate, Interval, Rounds, read_rounds
 from annostat.errors import check_number, shown
 from models.data.clip_files import VIDEOS
+from models.data.store import Store
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,23 @@ class Readings:
     def frames(self, phase: str) -> Rounds | None:
         """Return the picked frames of "ES" or "ED"."""
         return self.es if phase == "ES" else self.ed
+
+
+def with_labels(store: Store, readings: Readings) -> Store:
+    """Return a store whose clips without labelled frames have those of the first round.
+
+    Which beat people speak of is then known, as it is where a folder holds tracings.
+    """
+    if readings.es is None or readings.ed is None:
+        return store
+    facts = []
+    for known, ed, es in zip(
+        store.facts, readings.ed.values[:, 0], readings.es.values[:, 0], strict=True
+    ):
+        named = all(isinstance(known.get(n), (int, float)) for n in ("ed", "es"))
+        new = {} if named or not np.isfinite([ed, es]).all() else {"ed": int(ed), "es": int(es)}
+        facts.append({**known, **new})
+    return replace(store, facts=facts)
 
 
 def read_readings(path: str | Path, names: Sequence[str], *, unit: str) -> Rounds:
