@@ -76,7 +76,7 @@ class Remedies:
             worse = [t for t in range(self.n_frames) if _low(self.change(name, t)) > 0]
             told = f"at frame 0, {name} changes it by {cell(self.change(name, 0))}"
             if worse:
-                told += f"; worse for sure at frame{'s' * (len(worse) > 1)} "
+                told += f"; it is worse (95%) at frame{'s' * (len(worse) > 1)} "
                 told += ", ".join(map(str, worse))
             lines.append(told)
         return Section("The first frames", ["frame", *names], rows, lines)

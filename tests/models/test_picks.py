@@ -32,6 +32,16 @@ def test_exact_masks_are_within_a_frame(hearts):
     assert set(picks.to_dict()["protocols"]) == set(PROTOCOLS)
 
 
+@pytest.mark.parametrize("frames", [200, 300])
+def test_longer_clips_are_no_harder(frames):
+    """Six to ten beats: within a frame in the labelled one."""
+    clips = [make_clip(6, k, size=48, frames=frames) for k in range(6)]
+    areas = [expected_area(255 * c.mask("LV").astype(np.uint8)) for c in clips]
+    facts = [{"ed": c.ed, "es": c.es, "fps": c.fps} for c in clips]
+    picks = score_picks(areas, facts, labelled_frames(facts))
+    assert picks.scores["beat"].afd.value < 1 and picks.wrong_beat["beat"] == 0
+
+
 def test_end_diastole_is_picked_from_the_largest_areas(hearts):
     """Within a frame and a half of the label: areas at end-diastole are flat."""
     areas, facts = hearts
