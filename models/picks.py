@@ -23,11 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annostat import Estimate
-from annostat.cardiac import AfdScore, beat_length, pick_nearest, score_afd
+from annostat.cardiac import AfdScore, pick_nearest, score_afd
 from annostat.results import Section, plain
 from models.data.store import clips
 from models.overlap import FloatArray
-from models.predictions import blind_pick, labelled, window_of
+from models.predictions import blind_pick, labelled, length_of_beat, window_of
 
 PROTOCOLS = {
     "beat": "within the labelled beat",
@@ -186,7 +186,7 @@ def score_picks(
     own, known = [areas[k] for k in there], [facts[k] for k in there]
     labels = np.array([reference[k] for k in there], dtype=float)
     rates = _rates(known)
-    lengths = np.array([_beat(f, a) for f, a in zip(known, own, strict=True)])
+    lengths = np.array([length_of_beat(f, a) for f, a in zip(known, own, strict=True)])
     to = labels.tolist()
     truth = None
     if exact is not None:
@@ -205,13 +205,6 @@ def score_picks(
     if not scores:
         return None
     return Picks(scores, wrong, reached, len(there), len(reference) - len(there), phase)
-
-
-def _beat(facts: dict[str, Any], area: FloatArray) -> float:
-    """Return the length of a beat in frames: from the facts, else from the curve."""
-    if facts.get("beat") is not None:
-        return float(facts["beat"][1] - facts["beat"][0])
-    return beat_length(area) if len(area) >= 3 else math.nan
 
 
 def _rates(facts: Sequence[dict[str, Any]]) -> NDArray[np.float64] | None:

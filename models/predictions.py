@@ -167,9 +167,9 @@ def beat_around(facts: dict[str, Any], area: FloatArray) -> tuple[int, int]:
     """Return first frame and end of the beat that the labels are of.
 
     Facts may hold it ("beat"). Otherwise it begins at the labelled ED and is as long as the
-    student's own curve says (`annostat.cardiac.beat_length`); if ES is labelled before ED, the beat
-    ends at ED. Where the curve shows no second beat, or nothing is labelled, the beat reaches to
-    the end of the clip. The labelled ES is looked at only for being before or after ED.
+    student's own curve says (`length_of_beat`); if ES is labelled before ED, the beat ends at ED.
+    Where the curve shows no second beat, or nothing is labelled, the beat reaches to the end of the
+    clip. The labelled ES is looked at only for being before or after ED.
     """
     n = len(area)
     if facts.get("beat") is not None:
@@ -179,10 +179,28 @@ def beat_around(facts: dict[str, Any], area: FloatArray) -> tuple[int, int]:
     if frames is None:
         return 0, n
     ed, es = frames
-    length = beat_length(area) if n >= 3 else math.nan
+    length = length_of_beat(facts, area)
     if es >= ed:
         return ed, n if math.isnan(length) else min(n, max(ed + round(length), es + 1))
     return 0 if math.isnan(length) else max(0, min(ed - round(length), es)), ed + 1
+
+
+def length_of_beat(facts: dict[str, Any], area: FloatArray) -> float:
+    """Return the length of a beat in frames, NaN if a curve shows one beat only.
+
+    Facts may hold it ("beat"). Otherwise it is that of `annostat.cardiac.beat_length`, which looks
+    at lags of up to half of a clip; of longer beats, of which a clip holds less than two, it is the
+    median distance of neighbouring deep minima within the clip.
+    """
+    if facts.get("beat") is not None:
+        return float(facts["beat"][1] - facts["beat"][0])
+    length = beat_length(area) if len(area) >= 3 else math.nan
+    pick = pick_blind(area) if math.isnan(length) and len(area) >= 5 else None
+    if pick is None:
+        return length
+    deep = (float(area.min()) + float(np.median(area))) / 2
+    inner = [t for t in pick.candidates if 0 < t < len(area) - 1 and area[t] < deep]
+    return float(np.median(np.diff(inner))) if len(inner) > 1 else math.nan
 
 
 def window_of(facts: dict[str, Any], area: FloatArray, phase: str = "ES") -> tuple[int, int]:
@@ -196,10 +214,7 @@ def window_of(facts: dict[str, Any], area: FloatArray, phase: str = "ES") -> tup
     if phase == "ES" or frames is None:
         return beat_around(facts, area)
     ed, es = frames
-    if facts.get("beat") is not None:
-        length = float(facts["beat"][1] - facts["beat"][0])
-    else:
-        length = beat_length(area) if n >= 3 else math.nan
+    length = length_of_beat(facts, area)
     if ed <= es:
         return 0 if math.isnan(length) else max(0, min(es - round(length), ed)), es + 1
     return es, n if math.isnan(length) else min(n, max(es + round(length), ed + 1))

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from annostat import Estimate
+from annostat.cardiac import beat_length
 from models.picks import PROTOCOLS, labelled_frames, picks_by, score_picks
-from models.predictions import beat_around, expected_area, window_of
+from models.predictions import beat_around, expected_area, length_of_beat, window_of
 from models.world.phantom import make_clip
 
 
@@ -75,6 +76,19 @@ def test_a_later_beat_may_be_labelled(hearts):
         assert last - first in (40, 41) and first <= es < last and ed in (first, last - 1)
         found = picks_by([area], [{"ed": ed, "es": es}], [es])
         assert found["beat"] == [es] and found["nearest"] == [es]
+
+
+def test_a_clip_of_less_than_two_beats_that_shows_two_end_systoles():
+    """Beats of 77 frames in 150: longer than half of the clip, yet a pick may be in either."""
+    t = np.arange(150)
+    area = 300 + 100 * np.cos(2 * np.pi * (t - 2) / 77) - 0.05 * t  # the second one is smaller
+    assert np.isnan(beat_length(area))
+    facts = {"ed": 2, "es": 40}
+    assert length_of_beat(facts, area) == pytest.approx(77, abs=2)
+    assert beat_around(facts, area)[1] == pytest.approx(79, abs=2)
+    assert abs(picks_by([area], [facts], [40])["beat"][0] - 40) <= 1
+    # Of half a beat nothing is made up.
+    assert np.isnan(length_of_beat({}, area[:60])) and np.isnan(length_of_beat({}, area[:2]))
 
 
 def test_a_clip_of_one_beat_is_taken_whole():
