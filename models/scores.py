@@ -119,7 +119,8 @@ def human_rows(
 
     With the ceiling of them, where several people drew on the same frames.
     """
-    taught = human_overlaps(found, structures, teachers=True)
+    # Where people's labels are the targets there are no teachers beside.
+    taught = human_overlaps(found, structures, teachers=True) if store.kind == "teachers" else {}
     rows = []
     for structure, values in human_overlaps(found, structures).items():
         ceiling = outline_ceiling(store, structure, seed=seed)

@@ -39,6 +39,7 @@ def test_one_command_ends_with_a_page(kind, tmp_path):
     found = json.loads((tmp_path / "scores" / "evaluation.json").read_text())
     outlined = found["scores"]["Dice LV, outlined frames"]
     assert outlined["bound"]["value"] > 0.5 and outlined["human"]["value"] is not None
+    assert (outlined["teachers"] is None) == (kind == "camus")
     assert {"outlines LV", "EF"} & set(found["interchange"])
     assert "perfect model" in (tmp_path / "scores" / "evaluation.html").read_text()
     before = (tmp_path / "run" / "result.json").stat().st_mtime_ns
