@@ -48,7 +48,7 @@ COLUMNS = {
     "bound": "perfect model",
 }
 REAL_COLUMNS = {"human": "against people", "teachers": "against the teachers' masks"}
-ALL_COLUMNS = COLUMNS | REAL_COLUMNS
+ALL_COLUMNS = {"truth": COLUMNS["truth"], **REAL_COLUMNS, **COLUMNS}  # as they stand in a table
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,17 +144,22 @@ class Evaluation(Result):
         )
 
 
+AGAINST = ALL_COLUMNS | {"two": "against both annotators"}
+
+
 def bias_lines(rows: Sequence[Row]) -> list[str]:
     """Return a sentence for each reference from which the ejection fraction is off for sure."""
     out = []
     row = next((r for r in rows if r.name == "Bias of EF"), Row(""))
-    for column in ("truth", "human"):
+    # Two annotators tell it where neither the truth nor a listed value does.
+    columns = [c for c in ("truth", "human") if getattr(row, c) is not None] or ["two"]
+    for column in columns:
         estimate = getattr(row, column)
         if estimate is None or estimate.interval is None or 0 in estimate.interval:
             continue
         word = "low" if estimate.value < 0 else "high"
         out.append(
-            f"The student's EF is too {word}, {ALL_COLUMNS[column]}: by {cell(estimate)} on average"
+            f"The student's EF is too {word}, {AGAINST[column]}: by {cell(estimate)} on average"
         )
     return out
 

@@ -131,6 +131,8 @@ def test_a_biased_ejection_fraction_is_said():
     gap = np.random.default_rng(0).normal(-3, 2, 40)
     row = Row("Bias of EF", human=mean_estimate(gap, signed=True, unit="points"))
     assert "too low, against people: by -3" in bias_lines([row])[0].replace("−", "-")
+    row = Row("Bias of EF", one=row.human, two=mean_estimate(-gap, signed=True))
+    assert "too high, against both annotators: by 3" in bias_lines([row])[0]
     fair = Row("Bias of EF", human=mean_estimate(gap - gap.mean() + 0.1, signed=True))
     assert bias_lines([fair]) == bias_lines([]) == []
 
