@@ -26,7 +26,7 @@ from models.config import Config, Data, Net, Train
 from models.data.clips import open_store
 from models.data.reference import truth_of
 from models.data.store import Store
-from models.evaluate import COLUMNS
+from models.evaluation import COLUMNS
 from models.predictions import Predictions, predictions
 from models.scores import Row, score
 from models.train import train

@@ -6,7 +6,6 @@ needs a licence agreement, is not given.
 
 from __future__ import annotations
 
-import itertools
 import json
 import shutil
 from pathlib import Path
@@ -15,9 +14,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from annostat.errors import AnnostatError
 from annostat.files import write_text
 from models.world.annotators import draw_outlines
+from models.world.folders import discs, write_avi
 from models.world.phantom import CORRUPTIONS, Clip, make_clip
 
 FRAMES, SIZE, OUTLINE_PX = 60, 56, 0.25
@@ -53,7 +52,7 @@ def echo_folder(path: Path, *, seed: int, quick: bool) -> dict[str, Any]:
             corruption=kind if kind in CORRUPTIONS else "",
         )
         name = f"0X{rng.integers(2**63):016X}"
-        write_avi(path / "echonet" / "Videos" / f"{name}.avi", clip)
+        write_avi(path / "echonet" / "Videos" / f"{name}.avi", clip.frames, clip.fps)
         listed.append(list_row(name, clip, ("TRAIN", "TRAIN", "TRAIN", "VAL", "TEST")[index % 5]))
         rows, twice = trace_rows(name, clip, kind, rng)
         traced += rows
@@ -106,38 +105,3 @@ def trace_rows(
             segments = discs(mask)[: -3 if kind == "short trace" else None]
             rows += [[f"{name}.avi", *np.round(s.ravel(), 4), frame] for s in segments]
     return rows, twice
-
-
-def discs(mask: np.ndarray, n: int = 20) -> np.ndarray:
-    """Return the long axis of a mask and n chords across it, shape (1 + n, 2, 2) of x, y."""
-    y, x = np.nonzero(mask)
-    points = np.column_stack([x, y]).astype(float)
-    centre = points.mean(axis=0)
-    axis = np.linalg.svd(points - centre, full_matrices=False)[2][0]
-    axis *= np.sign(axis[1]) or 1.0  # from the apex, which is up, to the base
-    across = np.array([-axis[1], axis[0]])
-    along, side = (points - centre) @ axis, (points - centre) @ across
-    edges = np.linspace(along.min(), along.max(), n + 1)
-    found = [np.stack([centre + edges[0] * axis, centre + edges[-1] * axis])]
-    for low, high in itertools.pairwise(edges):
-        inside = side[(along >= low - 0.5) & (along <= high + 0.5)]
-        foot = centre + (low + high) / 2 * axis
-        found.append(np.stack([foot + inside.min() * across, foot + inside.max() * across]))
-    return np.stack(found)
-
-
-def write_avi(path: Path, clip: Clip) -> None:
-    """Write the frames as EchoNet stores them: motion JPEG in AVI."""
-    try:
-        import av
-    except ImportError:
-        raise AnnostatError('writing clips needs PyAV: pip install "annostat[video]"') from None
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("mjpeg", rate=round(clip.fps))
-        stream.height, stream.width = clip.frames.shape[1:]
-        stream.pix_fmt = "yuvj420p"
-        stream.codec_context.qmin = stream.codec_context.qmax = 2
-        for grey in clip.frames:
-            frame = av.VideoFrame.from_ndarray(np.repeat(grey[..., None], 3, axis=2), "rgb24")
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())

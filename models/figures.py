@@ -10,7 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter
 from numpy.typing import NDArray
 
+from annostat import Estimate
 from annostat.plotting import COLOURS, plot_afd, plot_concentration, plot_first_frames
+from annostat.resampling.intervals import NORMAL_95
 from models.data.store import Example
 from models.predictions import expected_area, labelled
 from models.settling import Settling
@@ -210,8 +212,11 @@ def plot_values(ours: NDArray[np.float64], truth: Sequence[Any], ax: Any) -> Non
     ax.spines[["top", "right"]].set_visible(False)
 
 
-def plot_sweep(rows: Sequence[dict[str, Any]]) -> Figure:
-    """Return mean Dice over the number of parameters, a line for each number of blocks."""
+def plot_sweep(rows: Sequence[dict[str, Any]], ceiling: Estimate | None = None) -> Figure:
+    """Return mean Dice over the number of parameters, a line for each number of blocks.
+
+    A `ceiling`, what a perfect model scores, is a line with its 95% band.
+    """
     figure = Figure(figsize=(6, 4), layout="constrained")
     ax = figure.subplots()
     for colour, b in zip(COLOURS * 2, sorted({row["blocks"] for row in rows}), strict=False):
@@ -228,6 +233,10 @@ def plot_sweep(rows: Sequence[dict[str, Any]]) -> Figure:
                 fontsize=8,
                 color=colour,
             )
+    if ceiling is not None:
+        reach = NORMAL_95 * (ceiling.standard_uncertainty or 0.0)
+        ax.axhspan(ceiling.value - reach, ceiling.value + reach, color="0.5", alpha=0.15, lw=0)
+        ax.axhline(ceiling.value, color="0.35", lw=1, ls="-.", label="perfect model")
     ax.set(xscale="log", xlabel="parameters", ylabel="mean Dice of unseen clips")
     ax.legend(frameon=False, loc="lower right")
     ax.spines[["top", "right"]].set_visible(False)

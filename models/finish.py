@@ -23,7 +23,7 @@ from models.logs import check_tensorboard
 from models.network.predict import predict
 from models.network.student import count_parameters
 from models.predictions import Predictions, predictions
-from models.scores import human_overlaps, overlaps
+from models.scores import human_overlaps, outline_ceiling, overlaps
 from models.trainer import check_settings
 
 
@@ -53,6 +53,7 @@ def finish(
     result: dict[str, Any] = {
         "test": plain(test),
         "against": against,
+        "ceiling": ceilings(store, structures),
         "n_test_clips": len(store),
         "notes": store.messages(),
         "epochs": history.epoch,
@@ -69,6 +70,7 @@ def finish(
         result["tests"][text] = {
             "test": plain(scores),
             "against": reference,
+            "ceiling": ceilings(other, structures),
             "n_test_clips": len(other),
             "notes": other.messages(),
         }
@@ -76,6 +78,12 @@ def finish(
     save_figure(plot_masks(shown, structures), out / "masks.png")
     write_text(out / "result.json", json.dumps(result, indent=2) + "\n")
     return result
+
+
+def ceilings(store: Store, structures: Sequence[str]) -> dict[str, Any]:
+    """Return the Dice of a perfect model against one person, where two drew on the same frames."""
+    found = {s: outline_ceiling(store, s) for s in structures}
+    return {s: plain(c.dice) for s, c in found.items() if c is not None}
 
 
 def reference_scores(

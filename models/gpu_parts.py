@@ -35,6 +35,7 @@ from models.measure import (
     wait,
     warm_steps,
 )
+from models.network.precision import autocast
 from models.network.predict import CLIPS, predict, predict_many
 from models.network.settings import Net, Train
 from models.network.step import Step
@@ -250,7 +251,7 @@ def compile_life(size: Size, device: torch.device) -> Rows:
             )
             net = step.net.eval()
             part = max(size.batch // 3, 1)
-            with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=step.half):
+            with torch.no_grad(), autocast(device, step.half):
                 net(data[0][:part])
             predict(net, data[0][0].cpu().numpy())  # type: ignore[arg-type]
             row = {

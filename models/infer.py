@@ -3,7 +3,8 @@
 Frames go through the network in pieces, the cells' states being carried on, so that memory does
 not grow with the length of a clip. Masks are written as teachers write theirs, in the clip's own
 geometry: one `CLIP.npz` for each clip, uint8 (T, H, W), 255 for certain; with several structures
-one folder for each. `masks.json` says whose masks they are, `clips.csv` what became of each clip.
+one folder for each. A clip that comes from NIfTI has a `CLIP.nii.gz` beside. `masks.json` says
+whose masks they are, `clips.csv` what became of each clip.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from annostat.errors import shown
 from annostat.files import write_text
 from models.checkpoints import load_student
 from models.command import counter, padding_options, pick_device, run_command, say
-from models.data.folders import Whole, clips_in, stored_shape, write_masks
+from models.data.clip_files import Whole
+from models.data.folders import clips_in, stored_shape, write_masks, write_nifti
 from models.data.manifest import claim, digest_of
 from models.data.store import clips as counted
 from models.history import as_csv
@@ -102,6 +104,7 @@ def write_group(student: Student, jobs: Sequence[Job], size: int, **options: Any
     readable = [job for job in jobs if job.clip is not None]
     if not readable:
         return
+    places = [job.clip.nifti for job in readable if job.clip]
     try:
         found = masks_of(student, [job.clip for job in readable if job.clip], size, **options)
     except AnnostatError as error:
@@ -115,8 +118,10 @@ def write_group(student: Student, jobs: Sequence[Job], size: int, **options: Any
     finally:
         for job in jobs:
             job.clip = None  # not all clips of a folder fit into memory
-    for job, masks in zip(readable, found, strict=True):
+    for job, masks, nifti in zip(readable, found, places, strict=True):
         for k, target in enumerate(job.targets):
+            if nifti is not None:
+                write_nifti(target.with_name(f"{job.name}.nii.gz"), masks[:, k], nifti)
             write_masks(target, masks[:, k])
 
 

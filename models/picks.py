@@ -1,12 +1,15 @@
-"""Picked frames of end-systole by three protocols, each named, each beside its own floor.
+"""Picked frames of ES and of ED by three protocols, each named, each beside its own floor.
 
 A clip may hold several beats. Which of them the student's pick is taken from decides the score:
 
-- "beat": the deepest minimum within the labelled beat; of the label only the beat is used;
+- "beat": the deepest minimum of the area within the labelled beat; of the labels only the other
+  phase is used, at which the beat begins or ends;
 - "nearest": the run of small areas that is nearest to the label, and its minimum
   (`annostat.cardiac.pick_nearest`). It looks at the label, so that it cannot be in a wrong beat;
 - "blind": the deepest minimum of the whole clip. Beats of one heart are nearly alike, so that a
   perfect model may well pick another beat than the label is of.
+
+ED is picked in the same way from the largest areas.
 """
 
 from __future__ import annotations
@@ -20,11 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annostat import Estimate
-from annostat.cardiac import AfdScore, beat_length, pick_blind, pick_nearest, score_afd
+from annostat.cardiac import AfdScore, pick_nearest, score_afd
 from annostat.results import Section, plain
 from models.data.store import clips
 from models.overlap import FloatArray
-from models.predictions import beat_around, labelled
+from models.predictions import blind_pick, labelled, length_of_beat, window_of
 
 PROTOCOLS = {
     "beat": "within the labelled beat",
@@ -47,7 +50,8 @@ class Picks:
         Mean frame distance of picks from the true areas, by the same protocol: what a perfect
         model reaches. Empty where the truth is not known.
     n_clips, n_unlabelled : int
-        Clips scored, and those left out since nobody labelled their ES.
+        Clips scored, and those left out since nobody labelled the frame.
+    phase : {"ES", "ED"}
     """
 
     scores: dict[str, AfdScore]
@@ -55,6 +59,7 @@ class Picks:
     exact: dict[str, Estimate]
     n_clips: int
     n_unlabelled: int
+    phase: str = "ES"
 
     def section(self) -> Section:
         """Return what a person should read."""
@@ -72,7 +77,9 @@ class Picks:
             rows.append(row)
         lines = [clips(self.n_clips)]
         if self.n_unlabelled:
-            lines.append(f"left out for want of a labelled ES: {clips(self.n_unlabelled)}")
+            lines.append(
+                f"left out for want of a labelled {self.phase}: {clips(self.n_unlabelled)}"
+            )
         for name, score in self.scores.items():
             if score.n_without_pick:
                 lines.append(f"{PROTOCOLS[name]}: no pick of {clips(score.n_without_pick)}")
@@ -81,11 +88,12 @@ class Picks:
                 "No floor holds for blind picks: with several beats a perfect model may be in "
                 "another one."
             )
-        return Section("Average frame distance of ES", columns, rows, lines)
+        return Section(f"Average frame distance of {self.phase}", columns, rows, lines)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, ready for JSON."""
         return {
+            "phase": self.phase,
             "n_clips": self.n_clips,
             "n_unlabelled": self.n_unlabelled,
             "protocols": {
@@ -109,9 +117,13 @@ def cell(estimate: Estimate | None) -> str:
 
 
 def picks_by(
-    areas: Sequence[FloatArray], facts: Sequence[dict[str, Any]], reference: Sequence[float]
+    areas: Sequence[FloatArray],
+    facts: Sequence[dict[str, Any]],
+    reference: Sequence[float],
+    *,
+    phase: str = "ES",
 ) -> dict[str, FloatArray]:
-    """Return the picks of ES of each protocol, float64 of shape (n,), NaN where there is none.
+    """Return the picks of each protocol, float64 of shape (n,), NaN where there is none.
 
     Parameters
     ----------
@@ -121,22 +133,17 @@ def picks_by(
         "beat", or "ed" and "es": where the labelled beat is.
     reference : sequence of float
         Labelled frames, which the protocol "nearest" looks at.
+    phase : {"ES", "ED"}
     """
     found: dict[str, list[float]] = {name: [] for name in PROTOCOLS}
     for area, known, label in zip(areas, facts, reference, strict=True):
-        first, last = beat_around(known, area)
-        found["beat"].append(first + _blind(area[first:last]))
+        found["beat"].append(blind_pick(area, window_of(known, area, phase), phase))
         near = None
         if len(area) >= 3:
-            near = pick_nearest(area, float(np.clip(label, 0, len(area) - 1)))
+            near = pick_nearest(area, float(np.clip(label, 0, len(area) - 1)), phase=phase)
         found["nearest"].append(math.nan if near is None else float(near))
-        found["blind"].append(_blind(area))
+        found["blind"].append(blind_pick(area, (0, len(area)), phase))
     return {name: np.array(values) for name, values in found.items()}
-
-
-def _blind(area: FloatArray) -> float:
-    pick = pick_blind(area) if len(area) >= 5 else None
-    return math.nan if pick is None else float(pick.frame)
 
 
 def score_picks(
@@ -146,6 +153,7 @@ def score_picks(
     *,
     floor: Estimate | None = None,
     exact: Sequence[FloatArray] | None = None,
+    phase: str = "ES",
     seed: int = 0,
 ) -> Picks | None:
     """Score the student's picks against labelled frames, by each protocol.
@@ -157,12 +165,13 @@ def score_picks(
     facts : sequence of dict
         As in `picks_by`, with "fps".
     reference : sequence of float
-        Labelled frames of ES; NaN where there is none.
+        Labelled frames of the phase; NaN where there is none.
     floor : Estimate, optional
         E|X| of one label: the aFD of a perfect model within the labelled beat. It does not hold
         for blind picks.
     exact : sequence of float64 arrays, optional
         The true areas.
+    phase : {"ES", "ED"}
     seed : int
         Of the bootstraps.
 
@@ -177,10 +186,13 @@ def score_picks(
     own, known = [areas[k] for k in there], [facts[k] for k in there]
     labels = np.array([reference[k] for k in there], dtype=float)
     rates = _rates(known)
-    lengths = np.array([_beat(f, a) for f, a in zip(known, own, strict=True)])
-    truth = None if exact is None else picks_by([exact[k] for k in there], known, labels.tolist())
+    lengths = np.array([length_of_beat(f, a) for f, a in zip(known, own, strict=True)])
+    to = labels.tolist()
+    truth = None
+    if exact is not None:
+        truth = picks_by([exact[k] for k in there], known, to, phase=phase)
     scores, wrong, reached = {}, {}, {}
-    for name, picks in picks_by(own, known, labels.tolist()).items():
+    for name, picks in picks_by(own, known, to, phase=phase).items():
         if not np.isfinite(picks).any():
             continue
         limit = None if name == "blind" else floor
@@ -192,14 +204,7 @@ def score_picks(
             reached[name] = score_afd(truth[name], labels, rng=seed).afd
     if not scores:
         return None
-    return Picks(scores, wrong, reached, len(there), len(reference) - len(there))
-
-
-def _beat(facts: dict[str, Any], area: FloatArray) -> float:
-    """Return the length of a beat in frames: from the facts, else from the curve."""
-    if facts.get("beat") is not None:
-        return float(facts["beat"][1] - facts["beat"][0])
-    return beat_length(area) if len(area) >= 3 else math.nan
+    return Picks(scores, wrong, reached, len(there), len(reference) - len(there), phase)
 
 
 def _rates(facts: Sequence[dict[str, Any]]) -> NDArray[np.float64] | None:
@@ -210,7 +215,7 @@ def _rates(facts: Sequence[dict[str, Any]]) -> NDArray[np.float64] | None:
     return np.array(found, dtype=float)
 
 
-def labelled_es(facts: Sequence[dict[str, Any]]) -> list[float]:
-    """Return the labelled frame of ES of each clip, NaN where ED or ES is not labelled."""
+def labelled_frames(facts: Sequence[dict[str, Any]], phase: str = "ES") -> list[float]:
+    """Return the labelled frame of a phase for each clip, NaN where ED or ES is not labelled."""
     frames = [labelled(f) for f in facts]
-    return [math.nan if f is None else float(f[1]) for f in frames]
+    return [math.nan if f is None else float(f[phase == "ES"]) for f in frames]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -61,6 +62,10 @@ class Predictions:
         Expected area of the first structure in pixels, frame by frame.
     drawn : Drawn or None
         The student against what people drew; None if nobody did.
+    ed : float64 array of shape (n,) or None
+        Picked frame of end-diastole within the labelled beat, as `es`.
+    shared : dict of (int, int, int) to bool array of shape (H, W)
+        The student's masks where several people drew: by clip, frame and structure.
     """
 
     names: list[str]
@@ -70,6 +75,8 @@ class Predictions:
     ef: FloatArray
     areas: list[FloatArray] = field(default_factory=list)
     drawn: Drawn | None = None
+    ed: FloatArray | None = None
+    shared: dict[tuple[int, int, int], NDArray[np.bool_]] = field(default_factory=dict)
 
     def frame_errors(self, structure: int = 0) -> list[FloatArray]:
         """Return 1 − Dice of each frame, for each clip."""
@@ -98,7 +105,8 @@ def predictions(
         As in `models.network.predict.predict`.
     quiet : bool
     """
-    counts, outlines, es, ef, areas, drawn = [], [], [], [], [], []
+    counts, outlines, ed, es, ef, areas, drawn = [], [], [], [], [], [], []
+    shared: dict[tuple[int, int, int], NDArray[np.bool_]] = {}
     masks = _masks(student, store, pad=pad, how=how, largest=largest)
     with counter("Masks", len(store), quiet=quiet) as done:
         for k, soft in enumerate(masks):
@@ -110,11 +118,14 @@ def predictions(
                 outlines.append(soft[frames, 0] >= HALF)
             area = expected_area(soft[:, 0])
             beat = beat_around(clip.facts, area)
-            found = beat_of(soft[:, 0], beat)
+            from_es = frames is not None and frames[1] < frames[0]
+            found = beat_of(soft[:, 0], beat, from_es=from_es)
             areas.append(area)
+            ed.append(blind_pick(area, window_of(clip.facts, area, "ED"), "ED"))
             es.append(found[0])
             ef.append(found[1])
             drawn += _drawn(k, clip, soft, structures)
+            shared |= _shared(k, clip, soft, structures)
             done(k + 1)
     whole = np.stack(outlines) if len(outlines) == len(store) else None
     return Predictions(
@@ -125,6 +136,8 @@ def predictions(
         ef=np.array(ef),
         areas=areas,
         drawn=_table(drawn, store.targets is not None) if drawn else None,
+        ed=np.array(ed),
+        shared=shared,
     )
 
 
@@ -154,9 +167,9 @@ def beat_around(facts: dict[str, Any], area: FloatArray) -> tuple[int, int]:
     """Return first frame and end of the beat that the labels are of.
 
     Facts may hold it ("beat"). Otherwise it begins at the labelled ED and is as long as the
-    student's own curve says (`annostat.cardiac.beat_length`); if ES is labelled before ED, the beat
-    ends at ED. Where the curve shows no second beat, or nothing is labelled, the beat reaches to
-    the end of the clip. The labelled ES is looked at only for being before or after ED.
+    student's own curve says (`length_of_beat`); if ES is labelled before ED, the beat ends at ED.
+    Where the curve shows no second beat, or nothing is labelled, the beat reaches to the end of the
+    clip. The labelled ES is looked at only for being before or after ED.
     """
     n = len(area)
     if facts.get("beat") is not None:
@@ -166,17 +179,66 @@ def beat_around(facts: dict[str, Any], area: FloatArray) -> tuple[int, int]:
     if frames is None:
         return 0, n
     ed, es = frames
-    length = beat_length(area) if n >= 3 else math.nan
+    length = length_of_beat(facts, area)
     if es >= ed:
         return ed, n if math.isnan(length) else min(n, max(ed + round(length), es + 1))
     return 0 if math.isnan(length) else max(0, min(ed - round(length), es)), ed + 1
 
 
-def beat_of(soft: NDArray[np.uint8], beat: Sequence[int] | None) -> tuple[float, float]:
+def length_of_beat(facts: dict[str, Any], area: FloatArray) -> float:
+    """Return the length of a beat in frames, NaN if a curve shows one beat only.
+
+    Facts may hold it ("beat"). Otherwise it is that of `annostat.cardiac.beat_length`, which looks
+    at lags of up to half of a clip; of longer beats, of which a clip holds less than two, it is the
+    median distance of neighbouring deep minima within the clip.
+    """
+    if facts.get("beat") is not None:
+        return float(facts["beat"][1] - facts["beat"][0])
+    length = beat_length(area) if len(area) >= 3 else math.nan
+    pick = pick_blind(area) if math.isnan(length) and len(area) >= 5 else None
+    if pick is None:
+        return length
+    deep = (float(area.min()) + float(np.median(area))) / 2
+    inner = [t for t in pick.candidates if 0 < t < len(area) - 1 and area[t] < deep]
+    return float(np.median(np.diff(inner))) if len(inner) > 1 else math.nan
+
+
+def window_of(facts: dict[str, Any], area: FloatArray, phase: str = "ES") -> tuple[int, int]:
+    """Return first frame and end of the frames among which a phase is picked.
+
+    For ES this is `beat_around`. For ED it is the beat that ends at the labelled ES, or begins
+    there if ED is labelled after it: ED itself would stand at an end of `beat_around`, where a pick
+    can be late but not early. The labelled ED is looked at only for being before or after ES.
+    """
+    frames, n = labelled(facts), len(area)
+    if phase == "ES" or frames is None:
+        return beat_around(facts, area)
+    ed, es = frames
+    length = length_of_beat(facts, area)
+    if ed <= es:
+        return 0 if math.isnan(length) else max(0, min(es - round(length), ed)), es + 1
+    return es, n if math.isnan(length) else min(n, max(es + round(length), ed + 1))
+
+
+def blind_pick(area: FloatArray, window: tuple[int, int], phase: str = "ES") -> float:
+    """Return the frame that `annostat.cardiac.pick_blind` picks among some, NaN if there is none.
+
+    Of fewer than five frames nothing is picked.
+    """
+    first, last = window
+    part = area[first:last]
+    pick = pick_blind(part, phase=phase) if len(part) >= 5 else None
+    return math.nan if pick is None else float(first + pick.frame)
+
+
+def beat_of(
+    soft: NDArray[np.uint8], beat: Sequence[int] | None, *, from_es: bool = False
+) -> tuple[float, float]:
     """Return end-systole and ejection fraction of one clip, from its soft masks (T, H, W).
 
     End-systole is the blind pick on the curve of expected areas (the sum of probabilities), within
-    the labelled beat if there is one; end-diastole the frame of the largest area before it.
+    the labelled beat if there is one; end-diastole the frame of the largest area before it, or
+    after it where clips run from ES to ED (`from_es`), as half of those of CAMUS do.
     """
     first, last = (0, len(soft)) if beat is None else (int(beat[0]), int(beat[1]))
     area = expected_area(soft[first:last])
@@ -184,7 +246,7 @@ def beat_of(soft: NDArray[np.uint8], beat: Sequence[int] | None) -> tuple[float,
     if pick is None:
         return math.nan, math.nan
     es = pick.frame
-    ed = int(np.argmax(area[: es + 1]))
+    ed = es + int(np.argmax(area[es:])) if from_es else int(np.argmax(area[: es + 1]))
     volumes = disc_volumes(soft[first:last][[ed, es]] >= HALF)
     ef = float(ejection_fraction(volumes[:1], volumes[1:])[0]) if volumes[0] > 0 else math.nan
     return float(first + es), ef
@@ -217,6 +279,19 @@ def _drawn(
             taught = _pairs(ours, clip.targets[t : t + 1, s : s + 1])[0, 0]
         rows.append((k, t, s, mine, taught))
     return rows
+
+
+def _shared(
+    k: int, clip: Example, soft: NDArray[np.uint8], structures: Sequence[str]
+) -> dict[tuple[int, int, int], NDArray[np.bool_]]:
+    """Return the student's masks of the frames and structures that several people drew."""
+    places = Counter((o.frame, o.structure) for o in clip.outlines if o.structure in structures)
+    return {
+        (k, t, s): soft[t, s] >= HALF
+        for (t, name), n in places.items()
+        if n > 1
+        for s in [structures.index(name)]
+    }
 
 
 def _table(rows: list[tuple[Any, ...]], taught: bool) -> Drawn:

@@ -7,7 +7,7 @@ people drew on real clips, and with the teachers' masks beside.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -119,7 +119,8 @@ def human_rows(
 
     With the ceiling of them, where several people drew on the same frames.
     """
-    taught = human_overlaps(found, structures, teachers=True)
+    # Where people's labels are the targets there are no teachers beside.
+    taught = human_overlaps(found, structures, teachers=True) if store.kind == "teachers" else {}
     rows = []
     for structure, values in human_overlaps(found, structures).items():
         ceiling = outline_ceiling(store, structure, seed=seed)
@@ -178,6 +179,8 @@ def score(
         for metric, label in METRICS.items()
     ]
     rows.append(pick_row(found.es, annotations.es, known.es, seed=seed))
+    if found.ed is not None:
+        rows.append(pick_row(found.ed, annotations.ed, known.ed, phase="ED", seed=seed))
     rows += value_rows(found.ef, annotations.ef, known.ef, seed=seed)
     return rows
 
@@ -194,7 +197,12 @@ def seen(rounds: Rounds) -> Rounds:
 
 
 def pick_row(
-    picks: FloatArray, rounds: Rounds, truth: Sequence[int] | None = None, *, seed: int = 0
+    picks: FloatArray,
+    rounds: Rounds,
+    truth: Sequence[int] | None = None,
+    *,
+    phase: str = "ES",
+    seed: int = 0,
 ) -> Row:
     """Return the distance of picked frames from the truth and from what two people picked.
 
@@ -204,6 +212,7 @@ def pick_row(
     rounds : Rounds
         Two people's picks of the same clips, NaN where there is none; the floor is made of them.
     truth : sequence of int, optional
+    phase : {"ES", "ED"}
     seed : int
         Of the bootstraps.
     """
@@ -212,7 +221,7 @@ def pick_row(
     options: dict[str, Any] = {"unit": "frames", "seed": seed}
     true = None if truth is None else mean_estimate(np.abs(picks - np.array(truth)), **options)
     both = mean_estimate((one + other) / 2, **options)
-    return Row("aFD of ES", true, mean_estimate(one, **options), both, noise.mae)
+    return Row(f"aFD of {phase}", true, mean_estimate(one, **options), both, noise.mae)
 
 
 def value_rows(
@@ -244,7 +253,7 @@ def value_rows(
 def read_rows(
     found: Predictions,
     facts: Sequence[dict[str, Any]],
-    picks: Picks | None,
+    picks: Mapping[str, Picks | None],
     readings: Readings,
     *,
     seed: int = 0,
@@ -256,19 +265,22 @@ def read_rows(
     found : Predictions
     facts : sequence of dict
         "ef" as listed, in percent; clips without one are left out.
-    picks : Picks or None
-        Against the reference's frames.
+    picks : dict of str to Picks or None
+        Of "ES" and "ED", against the reference's frames.
     readings : Readings
         What several people read of the same clips: then with floors.
     seed : int
         Of the bootstraps.
     """
     rows = []
-    if readings.es is not None:
-        rows.append(pick_row(found.es, readings.es, seed=seed))
-    elif picks is not None and "beat" in picks.scores:
-        afd = picks.scores["beat"].afd
-        rows.append(Row("aFD of ES", human=afd, bound=readings.noise))
+    for phase, ours in (("ES", found.es), ("ED", found.ed)):
+        rounds, scored = readings.frames(phase), picks.get(phase)
+        if rounds is not None and ours is not None:
+            rows.append(pick_row(ours, rounds, phase=phase, seed=seed))
+        elif scored is not None and "beat" in scored.scores:
+            floor = readings.noise if phase == "ES" else None
+            afd = scored.scores["beat"].afd
+            rows.append(Row(f"aFD of {phase}", human=afd, bound=floor))
     if readings.ef is not None:
         return rows + value_rows(found.ef, readings.ef, seed=seed)
     listed = [f.get("ef") for f in facts]

@@ -2,24 +2,29 @@
 
 Each student has a folder of its own, so that the same command goes on where it was stopped, also
 within a student. At the end `sweep.csv`, `sweep.md` and `sweep.png` hold mean Dice and IoU of the
-unseen clips for each number of blocks and layers. With `data.tests` the students are scored on
-other folders, too, also when they are trained already.
+unseen clips for each number of blocks and layers, `scaling.png` and `scaling.json` how Dice goes
+with the size of the student. With `data.tests` the students are scored on other folders, too, also
+when they are trained already.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from annostat import AnnostatError
+from annostat import AnnostatError, Estimate
 from annostat.files import write_text
+from annostat.results import plain
 from models.command import run_command, say, setting_options
 from models.config import load_config
 from models.history import as_csv
+from models.scaling import fit_laws, gflop_of, mean_ceiling, plot_laws, read_ceiling
 from models.train import STOPPED, train
 from models.trainer import Stopped
 
@@ -35,7 +40,7 @@ def numbers(text: str) -> list[int]:
     return sorted(set(found))
 
 
-def rows_of(blocks: int, layers: int, result: dict[str, Any]) -> list[dict[str, Any]]:
+def rows_of(blocks: int, layers: int, result: dict[str, Any], gflop: float) -> list[dict[str, Any]]:
     """Return one line of the table for each set of test clips: the means over structures too."""
     rows = []
     for text, found in {"": result, **result["tests"]}.items():
@@ -45,6 +50,7 @@ def rows_of(blocks: int, layers: int, result: dict[str, Any]) -> list[dict[str, 
             "blocks": blocks,
             "layers": layers,
             "parameters": result["parameters"],
+            "gflop": gflop,
             "clips": found["n_test_clips"],
         }
         for metric in ("dice", "iou"):
@@ -93,6 +99,11 @@ def as_markdown(rows: list[dict[str, Any]]) -> str:
 @click.option("--out", type=click.Path(path_type=Path), default=Path("out/sweep"))
 @click.option("--cache", type=click.Path(path_type=Path), default=Path("out/clips"))
 @click.option("--device", default="auto", help="auto, cpu, cuda or cuda:N.")
+@click.option(
+    "--ceiling",
+    type=click.Path(path_type=Path),
+    help="evaluation.json with what a perfect model scores on these test clips.",
+)
 @click.option("--quiet", is_flag=True)
 def main(
     preset: str | None,
@@ -103,10 +114,14 @@ def main(
     out: Path,
     cache: Path,
     device: str,
+    ceiling: Path | None,
     quiet: bool,
 ) -> None:
     """Train a student for each number of blocks and layers, or go on with them."""
     base = load_config(preset=preset, file=file, settings=settings)
+    structures = base.data.structures
+    given = None if ceiling is None else read_ceiling(ceiling, structures)
+    ceilings: dict[str, Estimate | None] = {"": given}
     rows = []
     for b in numbers(blocks):
         for n in numbers(layers):
@@ -119,18 +134,34 @@ def main(
                 say(f"Stopped in {os.fspath(folder)}; the same command goes on.", quiet=quiet)
                 sys.exit(STOPPED)
             if result:  # the first of several processes
-                rows += rows_of(b, n, result)
+                rows += rows_of(b, n, result, gflop_of(config))
+                for text, part in {"": result, **result["tests"]}.items():
+                    known = mean_ceiling(part.get("ceiling") or {}, structures)
+                    ceilings[text] = ceilings.get(text) or known
                 write_text(out / "sweep.csv", as_csv(rows))
     if rows:
-        from annostat.plotting import save_figure
-        from models.figures import plot_sweep
+        write_summary(out, rows, ceilings)
 
-        write_text(out / "sweep.md", as_markdown(rows))
-        first = rows[0]["tested_on"]
-        save_figure(
-            plot_sweep([row for row in rows if row["tested_on"] == first]), out / "sweep.png"
-        )
-        click.echo(as_markdown(rows), nl=False)
+
+def write_summary(
+    out: Path, rows: list[dict[str, Any]], ceilings: Mapping[str, Estimate | None]
+) -> None:
+    """Write the table and the figures of a sweep that is done."""
+    from annostat.plotting import save_figure
+    from models.figures import plot_sweep
+
+    write_text(out / "sweep.md", as_markdown(rows))
+    first = rows[0]["tested_on"]
+    part = [row for row in rows if row["tested_on"] == first]
+    save_figure(plot_sweep(part, ceilings.get(first)), out / "sweep.png")
+    click.echo(as_markdown(rows), nl=False)
+    found, lines = fit_laws(rows, ceilings)
+    for line in lines:
+        click.echo(line)
+    if found:
+        save_figure(plot_laws(found), out / "scaling.png")
+        each = {t: {k: law.to_dict() for k, law in laws.items()} for t, laws in found.items()}
+        write_text(out / "scaling.json", json.dumps(plain(each), indent=2) + "\n")
 
 
 if __name__ == "__main__":

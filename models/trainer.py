@@ -36,8 +36,10 @@ class Stopped(Exception):
 def batches_of(store: Store, config: Config, world: World, *, fixed: bool = False) -> Batches:
     """Return this process's share of a store's batches."""
     t = config.train
-    sampling = Sampling(t.batch, t.window, t.stride, t.seed, world.rank, world.size)
-    changes = Augmentation(t.gain, t.shift, t.zoom)
+    sampling = Sampling(
+        t.batch, t.window, t.stride, t.seed, world.rank, world.size, 0.0 if fixed else t.tempo
+    )
+    changes = Augmentation(t.gain, t.shift, t.zoom, t.sector)
     return Batches(store, sampling, device=world.device, fixed=fixed, augmentation=changes)
 
 

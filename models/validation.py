@@ -9,8 +9,8 @@ import torch
 
 from models.data.batches import Batches
 from models.network.losses import distillation_loss, overlap_counts
+from models.network.precision import autocast, half_precision
 from models.network.settings import Train
-from models.network.step import half_precision
 from models.network.student import Student
 from models.processes import World
 
@@ -33,7 +33,7 @@ def validate(
     sums = torch.zeros(2 + 2 * len(structures), dtype=torch.float64, device=world.device)
     half = half_precision(world.device, train)
     for frames, targets in batches.epoch(0):
-        with torch.autocast(world.device.type, torch.bfloat16, enabled=half):
+        with autocast(world.device, half):
             logits = net(frames)
         loss = distillation_loss(logits, targets, hard=train.targets == "hard", dice=train.dice)
         sums[0] += loss * len(frames)
@@ -56,7 +56,7 @@ def validate(
 
 
 def _against_people(
-    net: Student, batches: Batches, structures: Sequence[str], half: bool
+    net: Student, batches: Batches, structures: Sequence[str], half: torch.dtype | None
 ) -> torch.Tensor | None:
     """Return twice the intersection and the sum of areas of each structure, (K, 2).
 
@@ -67,7 +67,7 @@ def _against_people(
         return None
     sums = torch.zeros(len(structures), 2, dtype=torch.float64, device=batches.device)
     for part in batches.traced():
-        with torch.autocast(batches.device.type, torch.bfloat16, enabled=half):
+        with autocast(batches.device, half):
             logits = net(part.frames)
         for k, (at, structure) in enumerate(zip(part.at, part.structures, strict=True)):
             s = structures.index(structure)

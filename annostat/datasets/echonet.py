@@ -312,6 +312,28 @@ def read_echonet(folder: str | os.PathLike[str]) -> EchoNet:
     if not path.exists() and not path.is_symlink():
         kind = _kind_of(listed, clips)
         return EchoNet(root, kind, clips, (), videos, (), (), bad_cells, traced=False)
+    variant, traces, missing, bad = _tracings(root, path)
+    return EchoNet(
+        root, variant, clips, tuple(traces), videos, tuple(missing), tuple(bad), bad_cells
+    )
+
+
+def read_tracings(path: str | os.PathLike[str]) -> tuple[Trace, ...]:
+    """Read one `VolumeTracings.csv`, wherever it lies: those of another annotator, say.
+
+    Raises
+    ------
+    AnnostatError
+        If it cannot be read or lacks a column.
+    """
+    file = Path(path)
+    return tuple(_tracings(open_folder(file.parent), file)[1])
+
+
+def _tracings(
+    root: Path, path: Path
+) -> tuple[str, list[Trace], list[tuple[str, str]], list[tuple[str, int]]]:
+    """Return the variant of a list of tracings, the traces, missing phases and bad rows."""
     tracings = read_columns(root, path, ["FileName", "Frame"], ["FileName"])
     if "X1" in tracings.columns:
         columns, variant = ["X1", "Y1", "X2", "Y2"], "dynamic"
@@ -320,13 +342,10 @@ def read_echonet(folder: str | os.PathLike[str]) -> EchoNet:
     lacking = [c for c in columns if c not in tracings.columns]
     if lacking:
         raise AnnostatError(
-            f"VolumeTracings.csv needs the columns X1, Y1, X2, Y2 or X, Y; it has "
+            f"{path.name} needs the columns X1, Y1, X2, Y2 or X, Y; it has "
             f"{shown(tracings.columns, 12)}"
         )
-    traces, missing, bad = _traces(tracings, columns)
-    return EchoNet(
-        root, variant, clips, tuple(traces), videos, tuple(missing), tuple(bad), bad_cells
-    )
+    return variant, *_traces(tracings, columns)
 
 
 def _videos(root: Path) -> Path:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from annostat import AnnostatError
-from models.data.augment import Augmentation, augment
+from models.data.augment import Augmentation, augment, uniform
 from models.data.store import Store
 
 Item = TypeVar("Item")
@@ -32,12 +32,25 @@ def window_start(seed: int, epoch: int | str, name: str, choices: int) -> int:
 
 
 def window_frames(
-    seed: int, epoch: int | str, name: str, length: int, window: int, stride: int
+    seed: int,
+    epoch: int | str,
+    name: str,
+    length: int,
+    window: int,
+    stride: int,
+    tempo: float = 0.0,
 ) -> NDArray[np.int64]:
-    """Return the frames of a clip's window; a clip that is too short swings back and forth."""
-    span = (window - 1) * stride + 1
-    start = window_start(seed, epoch, name, max(length - span + 1, 1))
-    return swinging(start + stride * np.arange(window), length)
+    """Return the frames of a clip's window; a clip that is too short swings back and forth.
+
+    With `tempo` the steps from frame to frame are exp(u) times as long, u uniform between −tempo
+    and tempo: the nearest frames are taken, as of a clip of another frame rate.
+    """
+    steps = stride * np.arange(window)
+    if tempo:
+        factor = np.exp(tempo * uniform(f"{seed}/{epoch}/{name}/tempo")[0])
+        steps = np.rint(factor * steps).astype(np.int64)
+    start = window_start(seed, epoch, name, max(length - int(steps[-1]), 1))
+    return swinging(start + steps, length)
 
 
 def swinging(frames: NDArray[np.int64], length: int) -> NDArray[np.int64]:
@@ -63,7 +76,8 @@ def window_around(frame: int, length: int, window: int, stride: int) -> tuple[An
 class Sampling:
     """Which windows are taken: frames of one, every how many-th, the seed, clips of a batch.
 
-    `batch` is that of all `world` processes together, of which this is number `rank`.
+    `batch` is that of all `world` processes together, of which this is number `rank`. `tempo` is
+    how much the frame rate is changed at random.
     """
 
     batch: int
@@ -72,6 +86,7 @@ class Sampling:
     seed: int = 0
     rank: int = 0
     world: int = 1
+    tempo: float = 0.0
 
 
 class Batches:
@@ -162,7 +177,7 @@ class Batches:
         drawn = torch.from_numpy(augmentation.draw(self.sampling.seed, epoch, names))
         parts = torch.tensor_split(drawn.to(self.device), ends.tolist())
         for (frames, targets), part in zip(batches, parts, strict=True):
-            yield augment(frames, targets, part)
+            yield augment(frames, targets, part, sector=augmentation.sector > 0)
 
     def _fetched(
         self, rows: NDArray[np.int64], ends: NDArray[np.int64]
@@ -191,10 +206,10 @@ class Batches:
 
     def _rows(self, clips: NDArray[np.int64], epoch: int | str) -> NDArray[np.int64]:
         s, by = self.store, self.sampling
+        shape = by.window, by.stride, by.tempo
         return np.stack(
             [
-                s.offsets[c]
-                + window_frames(by.seed, epoch, s.names[c], int(s.lengths[c]), by.window, by.stride)
+                s.offsets[c] + window_frames(by.seed, epoch, s.names[c], int(s.lengths[c]), *shape)
                 for c in clips
             ]
         )

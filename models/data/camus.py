@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annostat import AnnostatError
-from annostat.datasets import Camus, read_camus
+from annostat.datasets import read_camus
+from annostat.datasets.camus import Camus, CamusImage
 from annostat.errors import shown
 from models.data.settings import Data
 from models.data.store import Example, Outline, Recipe, Unreadable
@@ -76,7 +77,25 @@ def _example(
             for t in range(len(labels))
             for k, structure in enumerate(data.structures)
         ]
-    return Example(item, frames, targets.of(data, Source(item, frames)), facts, outlines)
+    return Example(item, frames, _taught(data, targets, item, image, frames), facts, outlines)
+
+
+def _taught(
+    data: Data, targets: Targets, item: str, image: CamusImage, frames: NDArray[np.uint8]
+) -> NDArray[np.uint8] | None:
+    """Return the targets of a clip: teachers see it squared, unless their masks are as stored.
+
+    A folder's masks may be those of the clip's own pixels, as `models.infer` writes them.
+    """
+    stored = Source(item, image.values)
+    folders = [t for t in targets.teachers if t.clips is not None]
+    if not folders or len(folders) < len(targets.teachers):
+        return targets.of(data, Source(item, frames))
+    if any(t.masks(stored).shape != image.values.shape for t in folders):
+        return targets.of(data, Source(item, frames))
+    return targets.of(
+        data, stored, lambda masks: CamusImage(masks, image.spacing_mm).squared(data.size)
+    )
 
 
 def _labels(data: Data, folder: Camus, item: str, shape: tuple[int, ...]) -> NDArray[np.uint8]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from annostat import AnnostatError, Estimate, Interval, Rounds, read_rounds
 from annostat.errors import check_number, shown
-from models.data.folders import VIDEOS
+from models.data.clip_files import VIDEOS
+from models.data.store import Store
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,36 @@ class Readings:
     ef : Rounds or None
         Ejection fractions in percent.
     noise : Estimate or None
-        Mean error of one picked frame, as fitted elsewhere.
+        Mean error of one picked frame of end-systole, as fitted elsewhere.
+    ed : Rounds or None
+        Picked frames of end-diastole.
     """
 
     es: Rounds | None = None
     ef: Rounds | None = None
     noise: Estimate | None = None
+    ed: Rounds | None = None
+
+    def frames(self, phase: str) -> Rounds | None:
+        """Return the picked frames of "ES" or "ED"."""
+        return self.es if phase == "ES" else self.ed
+
+
+def with_labels(store: Store, readings: Readings) -> Store:
+    """Return a store whose clips without labelled frames have those of the first round.
+
+    Which beat people speak of is then known, as it is where a folder holds tracings.
+    """
+    if readings.es is None or readings.ed is None:
+        return store
+    facts = []
+    for known, ed, es in zip(
+        store.facts, readings.ed.values[:, 0], readings.es.values[:, 0], strict=True
+    ):
+        named = all(isinstance(known.get(n), (int, float)) for n in ("ed", "es"))
+        new = {} if named or not np.isfinite([ed, es]).all() else {"ed": int(ed), "es": int(es)}
+        facts.append({**known, **new})
+    return replace(store, facts=facts)
 
 
 def read_readings(path: str | Path, names: Sequence[str], *, unit: str) -> Rounds:

@@ -118,6 +118,8 @@ class Store:
         Clips that are listed and could not be read.
     notes : list of str
         What a reader of scores must know about these clips.
+    people : list of str
+        Who the annotators of the outlines are, by number; empty where nobody knows.
     """
 
     names: list[str]
@@ -129,6 +131,7 @@ class Store:
     outlines: list[list[Outline]] = field(default_factory=list)
     skipped: list[Unreadable] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    people: list[str] = field(default_factory=list)
     offsets: NDArray[np.int64] = field(init=False)
 
     def __post_init__(self) -> None:

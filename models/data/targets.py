@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,14 +73,20 @@ class Targets:
             self.notes.append(f"{lack}, so that nothing is scored against the teachers")
             return
 
-    def of(self, data: Data, source: Source) -> NDArray[np.uint8] | None:
-        """Return the targets of a clip, (T, K, size, size), or None if there are no teachers."""
+    def of(
+        self, data: Data, source: Source, square: Callable[[Any], Any] | None = None
+    ) -> NDArray[np.uint8] | None:
+        """Return the targets of a clip, (T, K, size, size), or None if there are no teachers.
+
+        `square` brings masks of the source's frames to size × size, where pixels are not square.
+        """
         if not self.teachers:
             return None
         parts = []
         for structure in data.structures:
             own = [t for t in self.teachers if t.structure == structure]
-            parts.append(squared(merged(own, source, data.merge), data.size))
+            masks = merged(own, source, data.merge)
+            parts.append(squared(masks, data.size) if square is None else square(masks))
         return np.stack(parts, axis=1)
 
 

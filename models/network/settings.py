@@ -33,8 +33,10 @@ class Train:
     recurrence is run (see `models.network.student.Student`), `graph` whether a GPU's steps are
     captured. The learning rate rises over the first `warm_up` steps. With `accumulate` a batch goes
     through in so many parts, each with its own batch statistics, for want of memory. `gain`,
-    `shift` and `zoom` are how much training clips are changed at random (see
-    `models.data.augment.Augmentation`).
+    `shift`, `zoom` and `sector` are how much training clips are changed at random (see
+    `models.data.augment.Augmentation`), `tempo` how much their frame rate is (see
+    `models.data.batches.window_frames`). `bf16` asks for half precision (see
+    `models.network.precision`).
     """
 
     seed: int = 0
@@ -54,6 +56,8 @@ class Train:
     gain: float = 0.0
     shift: float = 0.0
     zoom: float = 0.0
+    sector: float = 0.0
+    tempo: float = 0.0
     shared_norm: bool = False
     engine: str = "auto"
     bf16: bool = True
@@ -67,7 +71,13 @@ class Train:
         check_choice("train.engine", self.engine, ENGINES)
         for name in ("epochs", "batch", "window", "stride", "patience", "accumulate"):
             check_count(f"train.{name}", getattr(self, name), low=1)
-        for name, high in (("gain", 2.0), ("shift", 0.5), ("zoom", 0.7)):
+        for name, high in (
+            ("gain", 2.0),
+            ("shift", 0.5),
+            ("zoom", 0.7),
+            ("sector", 0.9),
+            ("tempo", 0.7),
+        ):
             check_number(f"train.{name}", getattr(self, name), low=0.0, high=high)
         for name in ("seed", "threads", "warm_up"):
             check_count(f"train.{name}", getattr(self, name), low=0)

@@ -9,21 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from models.network.losses import distillation_loss
+from models.network.precision import LossScale, autocast, half_precision
 from models.network.settings import Train
 
 WARM_UP = 3  # steps before a capture, as the CUDA graphs of torch ask for
 # What an optimiser's state says of the device it was on, and not of the training.
 OF_DEVICE = ("lr", "capturable", "fused", "foreach", "differentiable")
-
-
-def half_precision(device: torch.device, train: Train) -> bool:
-    """Return whether the network runs in bf16: if it is wanted, on a GPU that has it.
-
-    GPUs before Ampere only emulate it; they train in single precision.
-    """
-    if device.type != "cuda" or not train.bf16:
-        return False
-    return torch.cuda.get_device_capability(device) >= (8, 0)
 
 
 class Step:
@@ -55,6 +46,7 @@ class Step:
     ) -> None:
         self.net, self.train, self.device = net, train, device
         self.half = half_precision(device, train)
+        self.scale = LossScale(device) if self.half == torch.float16 else None
         self.parameters = [p for p in net.parameters() if p.requires_grad]
         self.gradients = flat_gradients(self.parameters)
         self.share = share
@@ -91,8 +83,9 @@ class Step:
         return rate * (0.01 + 0.99 * 0.5 * (1 + torch.cos(torch.tensor(done * torch.pi)).item()))
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the optimiser's state and the position in the schedule."""
-        return {"optimiser": self.optimiser.state_dict(), "done": self.done}
+        """Return the optimiser's state, the position in the schedule, and fp16's scale."""
+        state = {"optimiser": self.optimiser.state_dict(), "done": self.done}
+        return state if self.scale is None else {**state, "scale": self.scale.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up a state, also one of another kind of device.
@@ -107,6 +100,8 @@ class Step:
         ]
         self.optimiser.load_state_dict(saved)
         self.done = int(state["done"])
+        if self.scale is not None and "scale" in state:
+            self.scale.load_state_dict(state["scale"])
 
     def _set_rate(self) -> None:
         for group in self.optimiser.param_groups:
@@ -121,11 +116,11 @@ class Step:
         t, total = self.train, torch.zeros((), device=frames.device)
         n = min(t.accumulate, len(frames))
         for part, wanted in zip(frames.chunk(n), targets.chunk(n), strict=True):
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
+            with autocast(self.device, self.half):
                 logits = self.net(part)
             loss = distillation_loss(logits, wanted, hard=t.targets == "hard", dice=t.dice)
             loss = loss * (len(part) / len(frames)) if n > 1 else loss
-            loss.backward()
+            (loss if self.scale is None else loss * self.scale.value).backward()
             total = total + loss.detach() if n > 1 else loss.detach()
         return total
 
@@ -135,10 +130,16 @@ class Step:
             self.share(self.gradients)
 
     def update(self) -> None:
-        """Clip the gradients and move the weights."""
+        """Clip the gradients and move the weights, unless fp16 gradients overflowed."""
+        if self.scale is not None:
+            self.scale.unscale(self.gradients)
+            # Adam, fused, then leaves weights and its own state as they are.
+            self.optimiser.found_inf = self.scale.overflow  # type: ignore[attr-defined]
         if self.train.clip_norm:
             nn.utils.clip_grad_norm_(self.parameters, self.train.clip_norm)
         self.optimiser.step()
+        if self.scale is not None:
+            self.scale.update()
 
 
 def flat_gradients(parameters: list[nn.Parameter]) -> Tensor:

@@ -126,12 +126,15 @@ class Annotations:
         Picked frames of end-systole.
     ef : Rounds
         Ejection fractions in percent.
+    ed : Rounds
+        Picked frames of end-diastole.
     """
 
     noise: Noise
     outlines: NDArray[np.bool_]
     es: Rounds
     ef: Rounds
+    ed: Rounds
 
 
 @dataclass(frozen=True)
@@ -169,12 +172,11 @@ def annotate(truth: Truth, noise: Noise, *, n_rounds: int = 2, seed: int = 0) ->
             truth.outlines.reshape(-1, *pair[1:]), noise_px=noise.outline_px, rng=rng
         )
         outlines[r] = flat.reshape(n, *pair)
-    es = simulate_rounds(
-        noise.picks,
-        n,
-        n_rounds,
-        truth=truth.es,
-        rng=np.random.default_rng([seed, 1]),
+    es, ed = (
+        simulate_rounds(
+            noise.picks, n, n_rounds, truth=frames, rng=np.random.default_rng([seed, stream])
+        )
+        for frames, stream in ((truth.es, 1), (truth.ed, 3))
     )
     ef = simulate_values(
         n,
@@ -188,4 +190,5 @@ def annotate(truth: Truth, noise: Noise, *, n_rounds: int = 2, seed: int = 0) ->
         outlines,
         Rounds.from_array(es.values, items=truth.names, unit="frames"),
         Rounds.from_array(ef.values, items=truth.names, unit="points"),
+        Rounds.from_array(ed.values, items=truth.names, unit="frames"),
     )

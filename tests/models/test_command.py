@@ -90,6 +90,7 @@ WRONG = {
         ("w.safetensors --out e --set data.kind=camus", "folder"),
         ("w.safetensors --out file", "--out 'file' cannot be written"),
         ("w.safetensors --out e --cache c --noise file", "are of real clips"),
+        ("w.safetensors --out e --cache c --outlines dir", "are of real clips"),
     ],
     "sweep": [
         ("--preset phantom-tiny --blocks x", "give numbers of at least 1"),

@@ -16,7 +16,7 @@ from models.config import Config, Data, Net, Train
 from models.data.clips import open_store
 from models.data.readings import Readings, read_noise, read_readings
 from models.data.reference import truth_of
-from models.evaluate import ALL_COLUMNS, bias_lines, evaluate
+from models.evaluation import ALL_COLUMNS, bias_lines, evaluate
 from models.figures import plot_evaluation
 from models.means import mean_estimate
 from models.predictions import Drawn, Predictions, beat_of
@@ -66,6 +66,7 @@ def perfect(store):
         outlines,
         np.array([float(c.facts["es"]) for c in clips]),
         np.array([c.facts["ef"] for c in clips]),
+        ed=np.array([float(c.facts["ed"]) for c in clips]),
     )
 
 
@@ -84,7 +85,8 @@ def test_a_perfect_model_meets_the_bounds(store):
     rows = {
         r.name: r for r in score(perfect(store), store, annotate(truth_of(store), noise, seed=2))
     }
-    assert rows["Dice at ED and ES"].truth.value == 1 and rows["aFD of ES"].truth.value == 0
+    assert rows["Dice at ED and ES"].truth.value == 1
+    assert rows["aFD of ES"].truth.value == rows["aFD of ED"].truth.value == 0
     bias = rows.pop("Bias of EF")
     assert bias.truth.value == 0 and abs(bias.one.value) < 3 * bias.one.standard_uncertainty
     for row in rows.values():
@@ -129,6 +131,8 @@ def test_a_biased_ejection_fraction_is_said():
     gap = np.random.default_rng(0).normal(-3, 2, 40)
     row = Row("Bias of EF", human=mean_estimate(gap, signed=True, unit="points"))
     assert "too low, against people: by -3" in bias_lines([row])[0].replace("−", "-")
+    row = Row("Bias of EF", one=row.human, two=mean_estimate(-gap, signed=True))
+    assert "too high, against both annotators: by 3" in bias_lines([row])[0]
     fair = Row("Bias of EF", human=mean_estimate(gap - gap.mean() + 0.1, signed=True))
     assert bias_lines([fair]) == bias_lines([]) == []
 
@@ -149,10 +153,13 @@ def test_evaluation_of_the_phantom(weights, cache, tmp_path, capsys):
     assert set(found) == {
         "scores",
         "afd",
+        "afd_ed",
         "ef",
         "first_frames",
         "settled",
+        "remedies",
         "concentration",
+        "interchange",
         "notes",
         "provenance",
     }
@@ -164,6 +171,7 @@ def test_evaluation_of_the_phantom(weights, cache, tmp_path, capsys):
         "Dice at ED and ES",
         "IoU at ED and ES",
         "aFD of ES",
+        "aFD of ED",
         "RMSE of EF",
         "Bias of EF",
     }
@@ -173,6 +181,12 @@ def test_evaluation_of_the_phantom(weights, cache, tmp_path, capsys):
             found["scores"][name][c]["value"] is not None for c in ("truth", "one", "two", "bound")
         )
     assert found["provenance"]["options"]["pad"] == 5
+    # An untrained student is worse than a person in everything that it says something of.
+    places = found["interchange"]
+    assert places["outlines LV"]["models"][0]["verdict"] == "worse than a reader"
+    assert found["remedies"]["pad"] == 5 and len(found["remedies"]["means"]["padded"]) == 10
+    page = (tmp_path / "evaluation.html").read_text()
+    assert "In a person's place" in page.replace("&#39;", "'") and "frame 0" in page
     assert (tmp_path / "evaluation.png").stat().st_size > 10_000
     assert "perfect model" in capsys.readouterr().out
 
@@ -186,7 +200,7 @@ def exact_echonet(folder, *, n=12, frames=150, size=32):
     rng = np.random.default_rng(3)
     made, hearts = EchoFolder(), EchoFolder.make(1, n_frames=8, size=size).rows[0]
     (folder / "T").mkdir(parents=True)
-    rows = {"es": [], "ef": []}
+    rows = {"es": [], "ed": [], "ef": []}
     for k in range(n):
         # Of hearts that hardly beat people's outlines would tell ED and ES apart by chance.
         clip = make_clip(5, k, size=size, frames=frames, ef=rng.uniform(35, 70))
@@ -201,7 +215,9 @@ def exact_echonet(folder, *, n=12, frames=150, size=32):
                 made.traces.append((name, frame, chords(drawn)))
         es = clip.es + np.rint(rng.laplace(0, 2, 2))
         ef = clip.ef + rng.normal(0, 5, 2)
+        ed = clip.ed + np.rint(np.random.default_rng([4, k]).laplace(0, 2, 2))
         rows["es"].append(f"{name}.avi,{es[0]:.0f},{es[1]:.0f}")
+        rows["ed"].append(f"{name}.avi,{ed[0]:.0f},{ed[1]:.0f}")
         rows["ef"].append(f"{name},{ef[0]:.2f},{ef[1]:.2f}")
         masks = 255 * clip.mask("LV").astype(np.uint8)
         np.savez_compressed(folder / "T" / f"{name}.npz", masks)
@@ -258,6 +274,10 @@ def test_exact_masks_of_an_echonet_folder(folder, tmp_path):
     assert rows["Dice LV, all frames"].teachers.value == 1
     assert rows["Dice LV, all frames"].human is None
     assert rows["aFD of ES"].human.value < 1.5  # masks of 100 pixels
+    assert rows["aFD of ED"].human.value < 2
+    assert result.places["outlines LV"].taken.names == ("annotator 1", "annotator 2")
+    # Exact masks need no remedy, and a student without memory none against the first frame.
+    assert all(not errors.any() for errors in result.remedies.errors.values())
     assert result.afd.scores["blind"].afd.value > 10
     assert abs(rows["Bias of EF"].human.value) < 5
     text = str(result)
@@ -283,17 +303,27 @@ def test_a_perfect_student_sits_at_the_floor_of_real_clips(folder, tmp_path):
     readings = Readings(
         read_readings(folder / "es.csv", store.names, unit="frames"),
         read_readings(folder / "ef.csv", store.names, unit="points"),
+        ed=read_readings(folder / "ed.csv", store.names, unit="frames"),
     )
     assert readings.es.n_items == 12 and np.isfinite(readings.es.values).all()
     result, _ = evaluate(Exact(store).eval(), store, Config(data), readings=readings)
     rows = {r.name: r for r in result.rows}
-    for name in ("aFD of ES", "RMSE of EF"):
+    for name in ("aFD of ES", "aFD of ED", "RMSE of EF"):
         one, bound = rows[name].one, rows[name].bound
         spread = np.hypot(one.standard_uncertainty, bound.standard_uncertainty or 0)
         assert abs(one.value - bound.value) < 3 * spread, name
     assert result.afd.scores["beat"].floor is not None and result.concentration is not None
     assert result.ef.ceiling is not None and rows["RMSE of EF"].estimated is not None
-    assert "what several people said" in str(result)
+    assert result.afd_ed.scores["beat"].floor is not None
+    # In a person's place it is better than a person, or not worse.
+    assert set(result.places) == {"outlines LV", "ES", "ED", "EF"}
+    for name, place in result.places.items():
+        assert place.models[0].change.value < 0, name
+        assert place.models[0].standing.name != "worse than a reader"
+    assert result.places["outlines LV"].models[0].standing.name == "better than a reader"
+    text = str(result)
+    assert "what several people said" in text and "aFD of ED" in text
+    assert "The student in a person's place" in text
 
 
 def test_readings_of_some_clips(tmp_path):

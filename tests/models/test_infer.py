@@ -12,7 +12,8 @@ from annostat.datasets import read_mask_folder
 from models import infer
 from models.checkpoints import build_student, save_weights
 from models.config import Config
-from models.data.folders import Whole, clips_in
+from models.data.clip_files import Whole
+from models.data.folders import clips_in
 from models.data.images import squared, unsquared
 from models.data.settings import Data
 from models.data.teachers import Source, parse_teacher
@@ -141,6 +142,22 @@ def test_camus_keeps_its_pixels(student, tmp_path):
     both = ((back >= 128) & (labels >= 128)).sum()
     assert 2 * both / ((back >= 128).sum() + (labels >= 128).sum()) > 0.94
     assert masks_of(student, [clip], 32)[0].shape == (12, 2, *clip.frames.shape[1:])
+
+
+def test_nifti_gets_nifti_back(weights, tmp_path):
+    """Of the same frames, beside the masks that can teach."""
+    import nibabel
+
+    frames = np.array(make_clip(1, 0, size=32, frames=9).frames)[:, 3:]
+    affine = np.diag([0.3, -0.3, 1, 1])
+    nibabel.Nifti1Image(frames.T.copy(), affine).to_filename(tmp_path / "heart.nii.gz")
+    out = tmp_path / "masks"
+    assert run(weights, tmp_path / "heart.nii.gz", "--out", out, "--quiet") == 0
+    for structure in ("LV", "LA"):
+        masks = read_mask_folder(out / structure, kind="uint8").raw("heart")
+        back = nibabel.load(out / structure / "heart.nii.gz")
+        assert masks.shape == frames.shape and np.allclose(back.affine, affine)
+        assert np.array_equal(np.asarray(back.dataobj).T, masks)
 
 
 def test_two_files_of_one_name_are_refused(tmp_path):

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from models.network.losses import distillation_loss
+from models.network.precision import LONG, LossScale, half_precision
 from models.network.settings import Train
-from models.network.step import WARM_UP, Average, Captured, Step, flat_gradients, half_precision
+from models.network.step import WARM_UP, Average, Captured, Step, flat_gradients
 from models.network.student import Student
 from tests.models.network.emulation import batch, student
 
@@ -126,12 +127,60 @@ def test_a_state_of_a_cpu_is_taken_up_where_the_rate_is_a_tensor():
 
 
 def test_half_precision_where_it_exists(monkeypatch):
-    assert not half_precision(CPU, Train())
+    assert half_precision(CPU, Train()) is None
     gpu = torch.device("cuda")
-    for capability, wanted in (((7, 0), False), ((8, 0), True), ((9, 0), True)):
+    for capability, wanted in (
+        ((6, 1), None),
+        ((7, 0), torch.float16),
+        ((7, 5), torch.float16),
+        ((8, 0), torch.bfloat16),
+        ((9, 0), torch.bfloat16),
+    ):
         monkeypatch.setattr(torch.cuda, "get_device_capability", lambda d, c=capability: c)
         assert half_precision(gpu, Train()) is wanted
-    assert not half_precision(gpu, Train(bf16=False))
+    assert half_precision(gpu, Train(bf16=False)) is None
+
+
+def scaled_step(scale, **settings):
+    """A step with the scale of a loss, as on a GPU without bf16: Adam fused, the network fp16."""
+    step = new_step(**settings)
+    step.optimiser = torch.optim.Adam(step.parameters, lr=1e-2, fused=True)
+    step.half, step.scale = torch.float16, LossScale(CPU, scale)
+    return step
+
+
+def test_steps_in_fp16_are_those_in_single_precision_to_rounding():
+    plain, half = new_step(), scaled_step(2.0**10)
+    frames, targets = batch(2, 3, 8)
+    plain.differentiate(frames, targets)
+    half.differentiate(frames, targets)
+    scaled = half.gradients / 2**10
+    assert float((scaled - plain.gradients).norm() / plain.gradients.norm()) < 0.02
+    for a, b in zip(steps_of(plain, 6), steps_of(half, 6), strict=True):
+        assert a == pytest.approx(b, rel=0.02)
+    assert half.scale.state_dict() == {"value": 2.0**10, "good": 6}
+
+
+def test_a_step_that_overflows_is_left_out_and_the_scale_is_halved():
+    step = scaled_step(2.0**24)
+    before = [p.detach().clone() for p in step.parameters]
+    step.gradients.fill_(1.0)
+    step.gradients[3] = float("inf")
+    step.update()
+    assert all(torch.equal(a, b) for a, b in zip(before, step.parameters, strict=True))
+    assert step.scale.state_dict() == {"value": 2.0**23, "good": 0}
+    assert all(float(s["step"]) == 0 for s in step.optimiser.state.values())
+    step.gradients.fill_(1.0)
+    step.update()
+    assert not torch.equal(before[0], step.parameters[0])
+    step.scale.good.fill_(LONG - 1)
+    step.update()
+    assert step.scale.state_dict() == {"value": 2.0**24, "good": 0}
+    # The scale comes along with the state, and a state without one is taken up.
+    again = scaled_step(1.0)
+    again.load_state_dict(stored(step.state_dict()))
+    assert again.scale.state_dict() == step.scale.state_dict()
+    again.load_state_dict(stored(new_step().state_dict()))
 
 
 def test_the_average_follows_the_network():
