@@ -30,11 +30,11 @@ from annostat.errors import AnnostatError
 @json_option
 @click.option(
     "--kind",
-    type=click.Choice(("auto", "masks", "ordinal")),
+    type=click.Choice(("auto", "masks", "categories", "ordinal")),
     default="auto",
     show_default=True,
-    help="What the pilot is; auto: masks if it is a folder or a file of masks. Numbers that are "
-    "grades are ordinal.",
+    help="What the pilot is; auto: masks if it is a folder or a file of masks, categories if it "
+    "holds words. Numbers that are grades are ordinal.",
 )
 @click.option(
     "--order",
@@ -231,11 +231,15 @@ def of_masks(options: dict[str, Any]) -> None:
 
 
 def of_verdict(options: dict[str, Any]) -> None:
-    """Plan a verdict of `score` on values or picks."""
+    """Plan a verdict of `score` on values, picks or categories."""
+    from annostat.cli.categories import are_words
     from annostat.truth import plan_verdict
 
     if options["core"] is not None or options["by"]:
         raise AnnostatError("--for verdict plans from pilot data: leave out --core and --by")
+    named = options["kind"] in ("categories", "ordinal") or options["positive"]
+    if named or options["example"] in RATINGS or are_words(options):
+        return of_category_verdict(options)
     rounds = load(options, unit="", collapse=False)
     result = plan_verdict(
         rounds,
@@ -248,6 +252,38 @@ def of_verdict(options: dict[str, Any]) -> None:
     )
     draw("plot_verdict_plan", result, options)
     publish({"": result}, options, by=None, read=read_of(rounds))
+
+
+def of_category_verdict(options: dict[str, Any]) -> None:
+    """Plan the verdict "below the ceiling" on a classifier of the pilot."""
+    import numpy as np
+
+    from annostat.cli.categories import load_categories, positive_of
+    from annostat.truth import plan_category_verdict
+
+    others = ("margin", "error", "learned")
+    if given := [f"--{n}" for n in others if options[n]]:
+        raise AnnostatError(
+            f"{given[0]} is of values: of categories the verdict is below the ceiling, as far as "
+            "the model of the pilot is (--model)"
+        )
+    kind = "ordinal" if options["kind"] == "ordinal" else "categories"
+    absent = {"kind": kind, "counts": False, "exchangeable": False}
+    both = load_categories({**options, **absent})
+    if len(both.models) != 1:
+        raise AnnostatError("--for verdict of categories needs one model in the pilot: --model M")
+    [name] = both.models
+    text = np.array([*both.classes, None], dtype=object)
+    result = plan_category_verdict(
+        both.of_annotators(),
+        {name: text[both.codes[:, both.names.index(name)]]},
+        positive=positive_of(options),
+        power=options["power"],
+        level=options["level"],
+        rng=options["seed"],
+    )
+    draw("plot_verdict_plan", result, options)
+    publish({"": result}, options, by=None, read=both.read)
 
 
 def of_rmse(options: dict[str, Any]) -> None:

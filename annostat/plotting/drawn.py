@@ -59,6 +59,7 @@ from annostat.plotting.values import plot_bounds, plot_floors
 from annostat.scaling import ScalingComparison
 from annostat.truth import MaskComparison, Ranking, Scores, VerdictPlan
 from annostat.truth.category_calibration import CategoryCalibration
+from annostat.truth.category_planning import CategoryVerdictPlan
 from annostat.truth.category_result import CategoryScores
 from annostat.truth.findings import DetectorScores
 from annostat.truth.point_result import PointScores
@@ -94,6 +95,7 @@ PANEL: dict[type, tuple[Callable[..., Any], tuple[float, float]]] = {
     MaskPlan: (plot_width_plan, (5.2, 3.9)),
     CategoryPlan: (plot_width_plan, (5.2, 3.9)),
     PlanResult: (plot_width_plan, (5.2, 3.9)),
+    CategoryVerdictPlan: (plot_verdict_plan, (5.2, 3.9)),
     VerdictPlan: (plot_verdict_plan, (5.2, 3.9)),
 }
 # Several panels: a figure of its own.

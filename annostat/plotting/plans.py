@@ -20,7 +20,7 @@ from annostat.results.text import percent
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from annostat.truth import VerdictPlan
+    from annostat.truth import CategoryVerdictPlan, VerdictPlan
 
 __all__ = ["plot_verdict_plan", "plot_width_plan"]
 
@@ -31,12 +31,12 @@ VERMILLION = "#D55E00"
 MARKERS = "osD^v"
 
 
-def plot_verdict_plan(result: VerdictPlan, *, ax: Axes | None = None) -> Axes:
+def plot_verdict_plan(result: VerdictPlan | CategoryVerdictPlan, *, ax: Axes | None = None) -> Axes:
     """Draw the power of a verdict against the number of items, a line for each number of labels.
 
     Parameters
     ----------
-    result : VerdictPlan
+    result : VerdictPlan or CategoryVerdictPlan
     ax : Axes, optional
         New ones by default.
 

@@ -9,6 +9,7 @@ from annostat._names import attach
 if TYPE_CHECKING:
     from annostat.truth.categories import excess_brier, score_categories
     from annostat.truth.category_calibration import CategoryCalibration, calibrated
+    from annostat.truth.category_planning import CategoryVerdictPlan, plan_category_verdict
     from annostat.truth.category_result import CategoryScores
     from annostat.truth.comparison import Comparison, compare_models
     from annostat.truth.findings import DetectorScores, score_findings
@@ -41,6 +42,7 @@ __all__ = [
     "TWO",
     "CategoryCalibration",
     "CategoryScores",
+    "CategoryVerdictPlan",
     "Comparison",
     "DetectorScores",
     "Labels",
@@ -69,6 +71,7 @@ __all__ = [
     "half_products",
     "judge",
     "mean_estimate",
+    "plan_category_verdict",
     "plan_verdict",
     "rank_models",
     "score_categories",
@@ -90,6 +93,7 @@ __getattr__, __dir__ = attach(
         "BELOW": "annostat.truth.verdicts",
         "CategoryCalibration": "annostat.truth.category_calibration",
         "CategoryScores": "annostat.truth.category_result",
+        "CategoryVerdictPlan": "annostat.truth.category_planning",
         "Comparison": "annostat.truth.comparison",
         "DetectorScores": "annostat.truth.findings",
         "Labels": "annostat.truth.products",
@@ -120,6 +124,7 @@ __getattr__, __dir__ = attach(
         "half_products": "annostat.truth.products",
         "judge": "annostat.truth.verdicts",
         "mean_estimate": "annostat.truth.means",
+        "plan_category_verdict": "annostat.truth.category_planning",
         "plan_verdict": "annostat.truth.planning",
         "rank_models": "annostat.truth.ranking",
         "score_categories": "annostat.truth.categories",
