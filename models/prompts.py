@@ -33,7 +33,8 @@ from annostat.datasets import read_mask_folder
 from annostat.errors import shown
 from annostat.files import write_text, write_whole
 from models.command import counter, kind_option, pick_device, run_command, say
-from models.data.folders import Whole, clips_in
+from models.data.clip_files import Whole
+from models.data.folders import clips_in
 from models.data.manifest import ANSWERS, claim
 from models.data.store import clips as counted
 from models.history import as_csv

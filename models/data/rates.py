@@ -8,7 +8,7 @@ from pathlib import Path
 
 from annostat import AnnostatError
 from annostat.errors import check_number, shown
-from models.data.folders import VIDEOS
+from models.data.clip_files import VIDEOS
 
 
 def read_rates(path: str | Path, names: Sequence[str]) -> list[float]:

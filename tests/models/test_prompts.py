@@ -15,7 +15,7 @@ from annostat import AnnostatError
 from annostat.cardiac import pick_prominent, prompt_curve
 from annostat.datasets.audit.prompts import read_prompts
 from models import prompted, prompts
-from models.data.folders import Whole
+from models.data.clip_files import Whole
 from models.data.images import squared
 from models.prompted import by_chance, score_prompted
 from models.prompts import CLOSED, OPENED, picked, read_curve
