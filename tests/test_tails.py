@@ -73,6 +73,13 @@ def test_an_interval_is_widened_to_both_sides_and_never_narrowed():
         4 / (4 + 0.8**2)
     )
     assert found.of_few(4.0).high == pytest.approx(1.5**2)
+    joined = found.share_added(share).interval  # odds of 4; limits of 3 and 17/3
+    down, up = np.hypot(np.log(4 / 3), 2 * np.log(1.5)), np.hypot(np.log(17 / 12), 2 * np.log(0.8))
+    assert joined.low / (1 - joined.low) == pytest.approx(4 * np.exp(-down))
+    assert joined.high / (1 - joined.high) == pytest.approx(4 * np.exp(up))
+    at_end = annostat.Estimate(0.8, None, annostat.Interval(0.0, 1.0, 0.95, "F"))
+    assert (found.share_added(at_end).low, found.share_added(at_end).high) == (0, 1)
+    assert found.share_added(none) is none
     assert found.of_part(0.0).high == 1 and found.of_part(1.0).high == pytest.approx(1.5)
 
 

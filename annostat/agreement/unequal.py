@@ -154,7 +154,7 @@ def unequal_raters(
     ]
     part = tails.of_few(1.0 if k == 2 else unlike(noise[:k])).of_part(seen.share_of_noise())
     sigma, share = seen.one_of_them()
-    kinds.append(kind_of(ONE_OF_THEM, part.widened(sigma), part.share_widened(share)))
+    kinds.append(kind_of(ONE_OF_THEM, part.widened(sigma), part.share_added(share)))
     if k >= 3:
         new = part.widened(seen.new_rater(each))
         kinds.append(kind_of(NEW, new, seen.share_of_new(new)))

@@ -96,6 +96,25 @@ class Tails:
         low, high = (math.sqrt(1 + share * (f**2 - 1)) for f in (self.low, self.high))
         return Tails(self.check, low, high)
 
+    def share_added(self, share: Estimate) -> Estimate:
+        """Return τ²/(τ² + SD²) with its limits and what tails hide of the SD joined.
+
+        In squares on the scale of the log-odds, as τ is not known either.
+        """
+        i, value = share.interval, share.value
+        if i is None or not 0 < value < 1 or self.low == self.high == 1:
+            return share
+        odds = value / (1 - value)
+        ends = []
+        for limit, sd in ((i.low, self.high), (i.high, self.low)):
+            if not 0 < limit < 1:
+                ends.append(limit)
+                continue
+            away = math.hypot(math.log(limit / (1 - limit) / odds), 2 * math.log(sd))
+            moved = odds * math.exp(math.copysign(away, limit - value))
+            ends.append(moved / (1 + moved))
+        return replace(share, interval=Interval(ends[0], ends[1], i.level, f"{i.method}, {HELD}"))
+
     def share_widened(self, share: Estimate) -> Estimate:
         """Return τ²/(τ² + SD²) with the limits that `widened` gives it, τ as it is."""
         i, value = share.interval, share.value
