@@ -302,9 +302,16 @@ def _spread(rounds: Rounds) -> tuple[Spread, FloatArray, _Pairs]:
     codes = cluster_codes(rounds.cluster)
     units = np.arange(len(k)) if codes is None else np.unique(codes, return_inverse=True)[1]
     one, other = np.triu_indices(rounds.n_rounds, 1)
-    d = (adjusted[:, one] - adjusted[:, other]).T
+    by_rater = np.ascontiguousarray(adjusted.T)
+    d = by_rater[one]
+    d -= by_rater[other]
+    np.abs(d, out=d)
+    d /= scale
     seen = np.isfinite(d)
-    pairs = _Pairs(np.nonzero(seen)[1], np.abs(d[seen]) / scale)
+    if seen.all():
+        pairs = _Pairs(np.tile(np.arange(len(k)), len(one)), d.ravel())
+    else:
+        pairs = _Pairs(np.nonzero(seen)[1], d[seen])
     return Spread(mean / scale, square, k - 1, units, positive, scale), k, pairs
 
 

@@ -105,30 +105,41 @@ class Differences:
         codes = cluster_codes(rounds.cluster)
         units = np.arange(n) if codes is None else codes
         one, other = np.triu_indices(k, 1)
-        d = z[:, one]
-        d -= z[:, other]
+        d = np.take(z, one, axis=1)  # each item's in one row, which an index by itself would not do
+        d -= np.take(z, other, axis=1)
         d /= shrink
         seen = np.isfinite(d)
+        complete = bool(seen.all())
         bias = np.zeros(2 if k == 2 else k)
         sigmas = np.ones(len(bias))
         error, light = 0.0, False
         if not rounds.exchangeable:
             bias = v.effects * v.scale
             if k > 2:
-                counts, total = seen.sum(axis=0), np.nansum(d**2, axis=0)
+                counts, total = seen.sum(axis=0), _square_sums(d, seen)
                 sigmas = np.sqrt(rater_variances(total, counts, k))
                 d *= np.sqrt(2 / (sigmas[one] ** 2 + sigmas[other] ** 2))
-                r = d[seen]
-                kurtosis = float(np.mean(r**4) / np.mean(r**2) ** 2)
+                r = d.ravel() if complete else d[seen]
+                square = r * r
+                kurtosis = float(np.mean(square * square) / np.mean(square) ** 2)
                 light = kurtosis < 3 and bool(sigmas.max() > APART * sigmas.min())
             if raters is not None:
                 errors = [r.bias.standard_uncertainty or 0.0 for r in raters.raters]
                 error = float(np.mean(errors))
-        rows = np.broadcast_to(units[:, None], d.shape)[seen]
         there = np.zeros(int(units.max()) + 1, dtype=bool)
-        there[rows] = True
-        places = (np.cumsum(there) - 1)[rows]
-        return cls(np.abs(d[seen]), places, k, bias, error, sigmas, light)
+        there[units[seen.any(axis=1)]] = True
+        places = np.repeat((np.cumsum(there) - 1)[units], seen.sum(axis=1))
+        return cls(
+            np.abs(d.ravel() if complete else d[seen]), places, k, bias, error, sigmas, light
+        )
+
+
+def _square_sums(d: FloatArray, seen: NDArray[np.bool_]) -> FloatArray:
+    """Return the sums of squares of each column, rows at a time."""
+    total = np.zeros(d.shape[1])
+    for row, there in zip(d, seen, strict=True):
+        total += np.where(there, row * row, 0.0)
+    return total
 
 
 def rater_variances(total: FloatArray, counts: NDArray[np.int64], k: int) -> FloatArray:

@@ -104,10 +104,11 @@ def cosine_moments(table: PairTable, steps: Sequence[float], count: int) -> Cosi
         seen = np.isfinite(z[part])
         sums = np.empty((len(seen), CF_POINTS))
         for g, step in enumerate(steps):
-            turn = np.where(seen, np.exp(1j * step * np.where(seen, z[part], 0.0)), 0.0)
+            # A round in each row: sums over a few rounds are then sums of long rows.
+            turn = np.where(seen, np.exp(1j * step * np.where(seen, z[part], 0.0)), 0.0).T.copy()
             power = turn.copy()
             for j in range(g * count, (g + 1) * count):
-                total = power.sum(axis=1)
+                total = power.sum(axis=0)
                 sums[:, j] = (total.real**2 + total.imag**2 - k[part]) / 2
                 power *= turn
         weighted = sums * w[part, None]

@@ -89,9 +89,10 @@ def design_effect(rounds: Rounds) -> float:
 
     Ratio of the cluster-robust variance to that of independent items (Kish 1965).
     """
-    table = PairTable.of(rounds)
-    if table.codes is None:
+    if rounds.cluster is None:
+        check_squares(float(np.abs(rounds.values[rounds.present]).max()))
         return 1.0
+    table = PairTable.of(rounds)
     mean, se, units = ratio_of_sums(table.abs_sum, table.pairs, table.weights, table.codes)
     _, plain_se, _ = ratio_of_sums(table.abs_sum, table.pairs, table.weights, None)
     if units < 2 or plain_se <= ROUNDING * mean:

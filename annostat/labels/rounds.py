@@ -129,8 +129,10 @@ class Rounds(LabelSet):
                 columns[key] = _numbers_of(key, columns[key], len(array), whole=key != "period")
         for key in ("items", "cluster", "stratum"):
             if columns.get(key) is not None:
-                given = list(columns[key])
-                empty = [i + 1 for i, v in enumerate(given) if v is None or v != v]
+                given = columns[key]
+                whole = isinstance(given, np.ndarray) and given.dtype.kind in "iu"
+                given = given.tolist() if whole else list(given)
+                empty = [] if whole else [i + 1 for i, v in enumerate(given) if v is None or v != v]
                 if empty:
                     raise AnnostatError(f"{key} is empty in {len(empty)} rows; first: {empty[0]}")
                 columns[key] = np.asarray([str(v) for v in given], dtype=object)

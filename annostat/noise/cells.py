@@ -20,7 +20,8 @@ MAX_SPAN = 20_000  # a pmf this wide is the most that is worth an autocorrelatio
 class Cells:
     """Patterns of differences with their counts; fields as described in `kernels`.
 
-    `of_item` gives the cell of each row of the rounds, `effect` the design effect of clusters.
+    `of_item` gives the cell of each row of the rounds, `effect` the design effect of clusters;
+    `digest` and `n_items` are the rounds', kept since many models are fitted to the same ones.
     """
 
     z: NDArray[np.int64]
@@ -34,6 +35,8 @@ class Cells:
     share: NDArray[np.float64]
     of_item: NDArray[np.int64]
     effect: float
+    digest: str
+    n_items: int
 
     @classmethod
     def from_rounds(
@@ -56,7 +59,10 @@ class Cells:
             z = canonical(z)
         period = np.ones(n) if not physical or rounds.period is None else rounds.period
         length = np.zeros(n, dtype=np.int64) if rounds.length is None else rounds.length
-        groups, group = np.unique(np.column_stack([period, length]), axis=0, return_inverse=True)
+        groups, group = np.array([[1.0, 0.0]]), np.zeros(n, dtype=np.int64)
+        if rounds.length is not None or (physical and rounds.period is not None):
+            about = np.column_stack([period, length])
+            groups, group = np.unique(about, axis=0, return_inverse=True)
         # One integer per row, where it fits, makes `unique` ten times as fast as on rows.
         table = np.column_stack([group.ravel(), z + 1])
         cells, of_item = unique_rows(table)
@@ -77,6 +83,8 @@ class Cells:
             share=readings / readings.sum(),
             of_item=of_item,
             effect=design_effect(rounds),
+            digest=rounds.digest(),
+            n_items=rounds.n_items,
         )
 
     @property

@@ -25,6 +25,7 @@ from annostat.resampling.intervals import t_reach
 
 LOWEST, HIGHEST, CELLS = -300, 200, 600  # of log m, and of log |d|, in steps about log mean |d|
 POINTS = 2048
+CHUNK = 1 << 16  # differences that are looked at together: what comes of them stays in the cache
 EDGE = 1e-9  # |d| below this share of the mean is taken for this
 AIC_WITHIN = 2.0
 FEW_CELLS, MANY_CELLS, PER_CELL, REFUTED = 12, 20, 5, 0.01
@@ -164,13 +165,14 @@ def log_likelihood(sizes: FloatArray) -> tuple[FloatArray, FloatArray]:
 
     `sizes` have mean 1. Each is split between its two neighbours on the lattice of log |d|.
     """
-    place = np.log(np.maximum(sizes, EDGE)) / STEP
-    place = np.clip(place, -CELLS, CELLS - 1e-9) + CELLS
-    left = np.floor(place).astype(np.int64)
-    share = place - left
-    counts = np.bincount(left, 1 - share, 2 * CELLS + 1) + np.bincount(
-        left + 1, share, 2 * CELLS + 1
-    )
+    counts = np.zeros(2 * CELLS + 1)
+    for begin in range(0, len(sizes), CHUNK):
+        place = np.log(np.maximum(sizes[begin : begin + CHUNK], EDGE)) / STEP
+        place = np.clip(place, -CELLS, CELLS - 1e-9) + CELLS
+        left = np.floor(place).astype(np.int64)
+        share = place - left
+        counts += np.bincount(left, 1 - share, 2 * CELLS + 1)
+        counts += np.bincount(left + 1, share, 2 * CELLS + 1)
     product = np.conj(np.fft.rfft(counts, POINTS)) * _spectra()
     # Entry l holds Σ_a counts[a]·T[a + l]; scale k of m = e^{k·STEP} is at lag REACH − CELLS − k.
     correlation = np.fft.irfft(product, POINTS, axis=1)
@@ -204,8 +206,15 @@ def fit_test(sizes: FloatArray, row: int, design_effect: float) -> float | None:
     if freedom < 1:
         return None
     cumulative = laws.table().cumulative(row)
-    u = np.interp(np.log(np.maximum(sizes, EDGE)), laws.lattice(), cumulative)
-    seen = np.bincount(np.minimum((u * cells).astype(np.int64), cells - 1), minlength=cells)
+    slopes = np.append(np.diff(cumulative), 0.0)
+    seen = np.zeros(cells, dtype=np.int64)
+    for begin in range(0, n, CHUNK):
+        # The lattice is even, so that its cell is known without a search.
+        place = np.log(np.maximum(sizes[begin : begin + CHUNK], EDGE)) / STEP + REACH
+        place = np.clip(place, 0, len(cumulative) - 1)
+        left = place.astype(np.int64)
+        u = cumulative[left] + slopes[left] * (place - left)
+        seen += np.bincount(np.minimum((u * cells).astype(np.int64), cells - 1), minlength=cells)
     statistic = float(np.sum((seen - n / cells) ** 2) / (n / cells)) / design_effect
     return float(special.chdtrc(freedom, statistic))
 

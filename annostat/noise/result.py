@@ -401,8 +401,8 @@ def fit_problem(
         notes=notes,
         provenance=Provenance(
             __version__,
-            rounds.digest(),
-            rounds.n_items,
+            problem.cells.digest,
+            problem.cells.n_items,
             seed,
             {"core": problem.family.name, "abandonment": problem.abandonment.name, "level": level},
         ),

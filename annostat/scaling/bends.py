@@ -6,10 +6,9 @@ import itertools
 import math
 
 import numpy as np
-from scipy import special
 
 from annostat.arrays import FloatArray
-from annostat.scaling.laws import STEEPEST, Combine, Law, Limits, Power, Smooth
+from annostat.scaling.laws import STEEPEST, Combine, Law, Limits, Power, Smooth, soft_step
 from annostat.scaling.solve import Chart, Points, threshold
 
 NOTHING = 1e-12  # share of a sum of squares below which ramps do not vary
@@ -124,9 +123,9 @@ class Hinge(Law):
     def _grid(self, beyond: float = -math.inf) -> FloatArray:
         """Return hinges that are dense within and at the sizes, and at `beyond` after the last."""
         knots = self.points.knots
-        parts = [np.linspace(a, b, 65)[1:] for a, b in itertools.pairwise(knots)]
-        last = [[beyond]] if beyond > knots[-1] else []
-        return np.concatenate([[knots[0] + 1e-6 * (knots[1] - knots[0])], *parts, *last])
+        within = np.linspace(knots[:-1], knots[1:], 65, axis=1)[:, 1:].ravel()
+        last = [beyond] if beyond > knots[-1] else []
+        return np.concatenate([[knots[0] + 1e-6 * (knots[1] - knots[0])], within, last])
 
     def _union(self, combine: Combine, allowed: float, beyond: float = -math.inf) -> Limits:
         """Return the range of a·flat + b·exponent over all hinges within the allowed rss.
@@ -197,17 +196,27 @@ class Broken(Smooth):
             p, a, b, h, d = theta.T[:, :, None]
             width = np.exp(d)
             t, t_at = (v - h) / width, (at - h) / width
-            bend = width * (np.logaddexp(0, t) - np.logaddexp(0, t_at))
-            on, on_at = special.expit(t), special.expit(t_at)
-            by_width = bend - width * (on * t - on_at * t_at)
-            slopes = [
-                np.ones_like(bend),
-                bend - (v - at),
-                -bend,
-                -(a - b) * (on - on_at),
-                (a - b) * by_width,
-            ]
-            return p - a * (v - at) + (a - b) * bend, np.stack(slopes, axis=1)
+            soft, on = soft_step(t)
+            soft_at, on_at = soft_step(t_at)
+            bend = soft
+            bend -= soft_at
+            bend *= width
+            slopes = np.empty((len(theta), 5, v.size))
+            slopes[:, 0] = 1.0
+            away = v - at
+            np.subtract(bend, away, out=slopes[:, 1])
+            np.negative(bend, out=slopes[:, 2])
+            t *= on
+            t -= on_at * t_at
+            t *= -width
+            t += bend
+            np.multiply(t, a - b, out=slopes[:, 4])
+            on -= on_at
+            np.multiply(on, b - a, out=slopes[:, 3])
+            curve = (a - b) * bend
+            curve -= a * away
+            curve += p
+            return curve, slopes
 
         knots = self.points.knots
         span = float(knots[-1] - knots[0])

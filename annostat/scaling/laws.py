@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from scipy import special
 
 from annostat.arrays import FloatArray
 from annostat.scaling.solve import Chart, Points, Prior, Profile, solve, threshold
@@ -117,7 +116,7 @@ class Smooth(Law):
             return theta[0], float(cost[0])
         pick = theta[[int(np.argmin(cost))]]
         theta, cost = solve(
-            chart, self.points, pick, mask, dof=self.dof, prior=self.prior, tolerance=1e-13
+            chart, self.points, pick, mask, dof=self.dof, prior=self.prior, tolerance=1e-15
         )
         return theta[0], float(cost[0])
 
@@ -266,7 +265,8 @@ def share_chart(at: float) -> Chart:
             there = mix(theta, np.array([at]))
             height, by_exponent = height - there[0], by_exponent - there[1]
             by_share = by_share - there[2]
-        slopes = np.stack([np.ones_like(height), by_exponent, by_share], axis=1)
+        slopes = np.empty((len(theta), 3, v.size))
+        slopes[:, 0], slopes[:, 1], slopes[:, 2] = 1.0, by_exponent, by_share
         return theta[:, :1] + height, slopes
 
     def log_floor(theta: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -306,9 +306,23 @@ def _above(
     e: FloatArray, t: FloatArray, by_exponent: FloatArray, by_place: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Return e + log(1 + exp t) and its slopes, given those of t."""
-    excess = special.expit(t)
-    slopes = [np.ones_like(t), excess * by_exponent, excess * by_place]
-    return e + np.logaddexp(0, t), np.stack(slopes, axis=1)
+    soft, excess = soft_step(t)
+    slopes = np.empty((len(t), 3, t.shape[1]))
+    slopes[:, 0] = 1.0
+    np.multiply(excess, by_exponent, out=slopes[:, 1])
+    np.multiply(excess, by_place, out=slopes[:, 2])
+    return e + soft, slopes
+
+
+def soft_step(t: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return softplus, log(1 + exp t), and its slope 1/(1 + exp −t), from one exponential."""
+    e = np.exp(-np.abs(t))
+    soft = np.log1p(e)
+    soft += np.maximum(t, 0.0)
+    on = np.where(t >= 0, 1.0, e)
+    e += 1.0
+    on /= e
+    return soft, on
 
 
 def _first(theta: FloatArray) -> tuple[FloatArray, FloatArray]:

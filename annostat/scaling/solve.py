@@ -112,16 +112,20 @@ def solve(
     columns = np.flatnonzero(masks.any(axis=0))
     columns = columns[columns > 0] if project else columns
     held = ~masks[:, columns]
+    even = bool((w == 1).all())
+    # Columns in a row are looked at in place, not copied.
+    joined = columns.size > 0 and columns[-1] - columns[0] + 1 == columns.size
+    here = slice(columns[0], columns[-1] + 1) if joined else columns
 
     def look(theta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
         curve, slopes = chart.shape(theta, v)
         error = y - curve
-        slopes = slopes[:, columns]
+        slopes = slopes[:, here]
         if project:
             shift = error @ w / w.sum()
             theta[:, 0] += shift
             error -= shift[:, None]
-            slopes = slopes - (slopes @ w / w.sum())[:, :, None]
+            slopes -= (slopes @ w / w.sum())[:, :, None]
         rss = np.maximum(error**2 @ w, points.n * TINY)
         cost = dof * np.log(rss)
         if prior is not None and chart.log_floor is not None:
@@ -137,7 +141,7 @@ def solve(
     damping = np.full(len(theta), 1e-2)
     unit = np.eye(columns.size)
     for _ in range(max_steps):
-        weighted = slopes * w
+        weighted = slopes if even else slopes * w
         hessian = weighted @ slopes.transpose(0, 2, 1)
         gradient = np.einsum("bin,bn->bi", weighted, error)
         if prior is not None and chart.log_floor is not None:

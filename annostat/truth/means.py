@@ -36,7 +36,10 @@ def mean_estimate(
 
 def unit_sums(columns: FloatArray, cluster: NDArray[np.int64] | None = None) -> Sums:
     """Return the sums over the items whose columns are all there, by cluster."""
-    there = np.isfinite(columns).all(axis=1)
+    finite = np.isfinite(columns)
+    if cluster is None and finite.all():
+        return Sums.of(columns)
+    there = finite.all(axis=1)
     if cluster is None:
         return Sums.of(columns[there])
     if not there.any():

@@ -147,7 +147,7 @@ def _agreement(rounds: Rounds, name: str, f: FloatArray, frame: Frame) -> BlandA
     pairs = np.column_stack([z.ravel(), np.repeat(f, k)])
     seen = np.isfinite(pairs).all(axis=1)
     groups = np.repeat(groups, k)[seen]
-    if len(set(groups)) < 3:
+    if len(set(groups.tolist())) < 3:
         return None
     names = ("label", name if name != "label" else "model")
     both = Rounds.from_array(pairs[seen], names=names, cluster=groups, unit=rounds.unit)
