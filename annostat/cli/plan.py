@@ -173,7 +173,8 @@ def show(plot: str, result: Any, options: dict[str, Any], read: Read | None) -> 
         plotting.save_figure(figure, options["plot_file"])
     ctx = click.get_current_context()
     write_page(ctx, options["report_file"], {"": result}, read, "How many annotations")
-    publish({"": result}, options, by=None, read=read)
+    # A plan has no strata, so that none are offered.
+    publish({"": result}, {k: v for k, v in options.items() if k != "by"}, by=None, read=read)
 
 
 def of_interchange(options: dict[str, Any]) -> None:
