@@ -18,7 +18,7 @@ from annostat.resampling.intervals import t_reach
 from annostat.results.estimates import Estimate
 from annostat.results.result import Result
 from annostat.results.sections import Section
-from annostat.results.text import format_number, hang, percent, plain
+from annostat.results.text import format_number, percent, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,33 +87,37 @@ class FloorPlan(Result):
         rows = [{"half_width": w, "n_rounds": k, "n_items": n} for (w, k), n in self.table.items()]
         return pd.DataFrame(rows)
 
-    def sections(self) -> list[Section]:
-        """Return what a person should read."""
+    def answer(self) -> str:
+        """Return how many items it takes, as a sentence."""
         sizes = ", or ".join(f"{n:,} items labelled {k} times" for k, n in self.needed.items())
-        text = (
+        return (
             f"The {percent(self.level)} interval of the floor of the RMSE is ±"
             f"{percent(self.half_width)} wide with {sizes}."
         )
-        lines = hang("Answer", text)
-        if math.isfinite(self.achieved):
-            quote = (
-                f"{self.needed[self.rounds]:,} items labelled {self.rounds} times: "
-                f"±{100 * self.achieved:.1f}% in the median of {self.n_resamples:,} studies drawn "
-                f"from the pilot, {100 * self.coverage:.0f}% of whose intervals hold its value."
-            )
-            lines += hang("Quote", quote)
+
+    def quote(self) -> str:
+        """Return what studies drawn from the pilot reach."""
+        if not math.isfinite(self.achieved):
+            return ""
+        return (
+            f"{self.needed[self.rounds]:,} items labelled {self.rounds} times: "
+            f"±{100 * self.achieved:.1f}% in the median of {self.n_resamples:,} studies drawn "
+            f"from the pilot, {100 * self.coverage:.0f}% of whose intervals hold its value."
+        )
+
+    def sections(self) -> list[Section]:
+        """Return what a person should read."""
         check = (
-            f"!!  A pilot of {self.n_pilot:,} items knows the tails of the noise roughly (excess "
+            f"A pilot of {self.n_pilot:,} items knows the tails of the noise roughly (excess "
             f"kurtosis {format_number(self.excess_kurtosis, 0.1)}): rare blunders that it does not "
             "hold take more."
         )
-        lines += hang("Checks", check)
         widths = dict.fromkeys(w for w, _ in self.table)
         counts = dict.fromkeys(k for _, k in self.table)
         rows = [[f"±{percent(w)}", *(f"{self.table[w, k]:,}" for k in counts)] for w in widths]
         return [
-            Section(lines=lines),
-            Section("", ("half-width", *(f"items, {k} rounds" for k in counts)), rows),
+            self.opening(),
+            Section("", ("half-width", *(f"items, {k} rounds" for k in counts)), rows, [check]),
         ]
 
 

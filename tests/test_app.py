@@ -228,6 +228,34 @@ def address():
     server.server_close()
 
 
+@pytest.mark.parametrize("name", ["lidc-diameter", "lidc", "lidc-malignancy"])
+def test_a_bundled_table_is_there_to_try(client, name):
+    assert f'value="{name}"' in get(client, f"/{TOKEN}/").text
+    taken = post(client, f"/{TOKEN}/example", {"example": name})
+    assert taken.status_code == 303
+    page = get(client, taken.location).text
+    assert f"{name}.csv: " in page and "<strong>Read</strong> " in page
+    rows, readings = ("896", 4) if name == "lidc-malignancy" else ("1,868", 4)
+    assert f"{rows} items (nodule)" in page and f"{readings} rounds" in page
+    assert page.count("<option selected>Annotation") == 4 and "checked> The order" in page
+    assert "<option selected>Patient" in page
+    wrong = post(client, f"/{TOKEN}/example", {"example": "../../etc/passwd"})
+    assert wrong.status_code == 400 and "example must be one of" in wrong.text
+
+
+def test_what_will_be_read_is_said_before_anything_is_computed(client, small):
+    where = given(client, small).location
+    page = get(client, where).text
+    assert "ef.csv: 40 items (patient), 2 rounds (first, second)" in page
+    form = {"role": ["Item", "Annotation", "Annotation", "Model", "Not used"], "kind": "values"}
+    page = post(client, where, form).text
+    assert "2 rounds (first, second), 1 model (net). Not used: &lt;b&gt;odd" in page
+    form["role"] = ["Item", "Annotation", "Not used", "Not used", "Not used"]
+    page = post(client, where, form).text
+    assert "Not readable so:" in page and "two columns or more must be Annotation" in page
+    assert "<option selected>Annotation" in page and "<h2" not in page
+
+
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [360, 1000])
 def test_in_a_real_browser(browser, address, small, tmp_path, width):
@@ -260,9 +288,13 @@ def test_in_a_real_browser(browser, address, small, tmp_path, width):
     leave(find("main form button"))
     assert "ef.csv: 40 rows" in find("h1").text
     fits()
+    assert "2 rounds (first, second)" in find(".read").text
     choice = find("select[aria-label='what net is']")
     choice.find_element("xpath", "option[.='Model']").click()
     find("input[name=unit]").send_keys("points")
+    leave(find("button[formaction]"))
+    assert "1 model (net)" in find(".read").text
+    fits()
     leave(find("main form button"))
     assert "net is" in find(".answer").text
     fits()

@@ -113,3 +113,48 @@ def test_text_and_pages_show_names_and_obey_none(tmp_path):
         check=False,
     )
     assert done.returncode == 0 and not CONTROL.search(done.stdout.decode())
+
+
+def cut_off(figure):
+    """Return the texts of a figure that it cuts off."""
+    figure.draw_without_rendering()
+    whole = figure.bbox.padded(1)
+    boxes = {}
+    for ax in figure.axes:
+        legend = ax.get_legend()
+        texts = [ax.title, ax.xaxis.label, ax.yaxis.label]
+        texts += [*ax.get_yticklabels(), *(legend.get_texts() if legend else ())]
+        boxes |= {t.get_text(): t.get_window_extent() for t in texts if t.get_visible()}
+    cut = [words for words, b in boxes.items() if words and not whole.containsx(b.x1)]
+    return cut + [words for words, b in boxes.items() if words and not whole.containsx(b.x0)]
+
+
+LONG = [f"A very long name of a network, trained on everything, number {i:02d}" for i in range(14)]
+
+
+@pytest.mark.parametrize("size", ["one", "two", ""])
+@pytest.mark.parametrize("n", [2, 12])
+def test_long_names_and_many_models_stay_inside(size, n):
+    g = np.random.default_rng(5)
+    truth = g.normal(50, 10, 120)
+    labels = Rounds.from_array(truth[:, None] + g.normal(0, 3, (120, 2)), names=LONG[12:], unit="%")
+    models = {name: truth + g.normal(0, 1 + i, 120) for i, name in enumerate(LONG[:n])}
+    found = score_models(labels, models, n_resamples=100)
+    placed = interchange(labels, models, margin=1)
+    for result in (found, found.ranking, placed):
+        figure = result.plot(size=size)
+        assert cut_off(figure) == []
+        if size:
+            assert figure.get_size_inches()[0] == {"one": 3.35, "two": 6.89}[size]
+            sizes = [t.get_fontsize() for ax in figure.axes for t in ax.get_xticklabels()]
+            assert max(sizes) == 7
+    rows = [t.get_text() for t in placed.plot(size=size).axes[0].get_yticklabels()]
+    assert rows == [f"A very lo… number {i:02d}" for i in range(n)]
+
+
+def test_names_that_differ_in_their_middle_are_told_apart():
+    from annostat.plotting.figures import told_apart
+
+    names = [f"Radiologist number {i} of the hospital in the north" for i in range(3)]
+    assert told_apart(names) == [f"…diologist number {i}…" for i in range(3)]
+    assert told_apart(["a", "b"]) == ["a", "b"]

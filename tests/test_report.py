@@ -2,11 +2,12 @@
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from annostat import AnnostatError, Rounds, compare_noise
+from annostat import AnnostatError, Rounds, compare_noise, simulate_masks
 from annostat.cli import main
 from annostat.report import Part, make_report, write_report
 from tests.folders import EchoFolder
@@ -255,3 +256,31 @@ def contrast(one, other):
         linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
         shades.append(float(linear @ [0.2126, 0.7152, 0.0722]))
     return (max(shades) + 0.05) / (min(shades) + 0.05)
+
+
+def test_one_page_has_all_tables_of_a_study(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(Path(__file__).parent.parent / "docs" / "data")
+    page = tmp_path / "study.html"
+    ef = ("report", "ef.csv", "--rounds", "first", "second", "--n-jobs", "1", "-o", page)
+    also = (
+        "picks.csv --rounds first second --by phase --cluster patient --kind values",
+        "--example lidc-malignancy --positive 4,5",
+    )
+    masks = ("--masks", tmp_path / "masks.npz")
+    drawn, _ = simulate_masks(8, 3, noise_px=1.5, rng=1, shape=(32, 32), radius_px=(6, 9))
+    np.savez(masks[1], **dict(zip(drawn.names, drawn.values.astype(np.uint8), strict=True)))
+    code, out, err = run(*ef, *(w for text in also for w in ("--also", text)), *masks)
+    assert code == 0, err
+    text = page.read_text(encoding="utf-8")
+    for title in ("ef: what was measured", "picks, ED: how good", "picks, ES: how good"):
+        assert title in text
+    assert "lidc-malignancy: how good a model can look against these cat" in text
+    assert ">Masks<" in text and out.startswith("Answer  ef: ") and "\nWrote   " in out
+    assert "lidc-malignancy: Against one" in " ".join(out.split())
+    for wrong, words in (
+        ("no.csv", "no.csv"),
+        ("'", "cannot be read"),
+        ("x.csv --title a", "page"),
+    ):
+        code, _, err = run(*ef, "--also", wrong)
+        assert code == 2 and words in err

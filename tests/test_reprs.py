@@ -69,10 +69,12 @@ def test_a_result_draws_itself(name):
 
 
 def test_limits_of_agreement_draw_themselves_and_others_say_why_not():
+    from annostat.plotting.drawn import draw
+
     found = bounds(TWO, interval="t")
     assert found.limits.plot().axes
-    with pytest.raises(AnnostatError, match="no picture of a Readings"):
-        MADE["published"]().plot()
+    with pytest.raises(AnnostatError, match="no picture of a str is known"):
+        draw("a result")
 
 
 def test_html_aligns_numbers_marks_checks_and_folds():
@@ -115,5 +117,9 @@ def test_figures_have_the_width_of_a_column():
         found.plot(size="three")
     with pytest.raises(AnnostatError, match="cannot go with ax"):
         found.plot(size="one", ax=one.axes[0])
-    with pytest.raises(AnnostatError, match="several panels"):
-        bounds(simulate_values(60, noise_sd=2.0, truth_sd=5.0, rng=1)).plot(size="one")
+    several = bounds(simulate_values(60, noise_sd=2.0, truth_sd=5.0, rng=1))
+    for size, width in (("one", 3.35), ("two", 6.89)):  # below one another, and side by side
+        panels = [ax for ax in several.plot(size=size).axes if ax.get_subplotspec()]
+        assert panels[0].figure.get_size_inches()[0] == width
+        rows = {ax.get_subplotspec().rowspan.start for ax in panels}
+        assert len(rows) == {"one": 2, "two": 1}[size]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from annostat.errors import AnnostatError, printable
 from annostat.labels.layout import Layout, Roles
 from annostat.labels.looks import is_model_name, look_of
-from annostat.tables.reading import read_table
+from annostat.tables.reading import read_categories, read_rounds, read_table
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".xlsx")
 UNUSED = "Not used"
@@ -21,6 +22,7 @@ KINDS = {
     "categories": "Categories",
     "ordinal": "Grades",
 }
+PATIENTS = ("patient", "patient_id", "patientid", "subject", "subject_id", "case_id")
 SHOWN = 3  # first values of a column
 MOST_COLUMNS = 200
 
@@ -66,6 +68,8 @@ def looked_at(path: Path, name: str) -> Table:
             return "Item"
         if column in rounds:
             return "Annotation"
+        if column.casefold() in PATIENTS:
+            return "Patient"
         return "Model" if is_model_name(column) and "numbers" in found[column] else UNUSED
 
     columns = []
@@ -75,18 +79,8 @@ def looked_at(path: Path, name: str) -> Table:
     return Table(name, len(frame), tuple(columns))
 
 
-def arguments(
-    table: Table, roles: Sequence[str], options: Mapping[str, str]
-) -> tuple[list[str], str]:
-    """Return the arguments of `annostat report`, and what will be read in a sentence.
-
-    Parameters
-    ----------
-    table : Table
-    roles : sequence of str
-        Of each column, from `ROLES`.
-    options : mapping of str to str
-        "kind", "unit" and "exchangeable" of the form; anything else is not looked at.
+def chosen(table: Table, roles: Sequence[str]) -> dict[str, list[str]]:
+    """Return the columns of each role.
 
     Raises
     ------
@@ -108,6 +102,65 @@ def arguments(
             raise AnnostatError(f"one column may be {role}, got {', '.join(of[role])}")
     if len(of["Annotation"]) < 2:
         raise AnnostatError(f"two columns or more must be Annotation, got {len(of['Annotation'])}")
+    return of
+
+
+def what_is_read(path: Path, table: Table, roles: Sequence[str], options: Mapping[str, str]) -> str:
+    """Return what the columns say when they are read so, in the words of the command line.
+
+    Parameters
+    ----------
+    path : Path
+        The table itself.
+    table, roles, options
+        As in `arguments`.
+
+    Raises
+    ------
+    AnnostatError
+        If the columns cannot be read so.
+    """
+    of = chosen(table, roles)
+    group, patient, rate = (
+        next(iter(of[role]), None) for role in ("Group", "Patient", "Frame rate")
+    )
+    names: dict[str, Any] = {
+        "item": of["Item"] or None,
+        "rounds": of["Annotation"],
+        "models": of["Model"],
+        "by": group,
+        "cluster": patient,
+    }
+    kind = options.get("kind", "auto")
+    labels: Any
+    if kind in ("categories", "ordinal"):
+        labels = read_categories(path, **names, ordinal=kind == "ordinal")
+    else:
+        labels = read_rounds(path, **names, fps=rate, unit=options.get("unit", "").strip())
+    left_out = getattr(labels.without_models().usable().read, "left_out", {})
+    return str(replace(labels.read, left_out=left_out)) if labels.read is not None else ""
+
+
+def arguments(
+    table: Table, roles: Sequence[str], options: Mapping[str, str]
+) -> tuple[list[str], str]:
+    """Return the arguments of `annostat report`, and what will be read in a sentence.
+
+    Parameters
+    ----------
+    table : Table
+    roles : sequence of str
+        Of each column, from `ROLES`.
+    options : mapping of str to str
+        "kind", "unit" and "exchangeable" of the form; anything else is not looked at.
+
+    Raises
+    ------
+    AnnostatError
+        If a role is unknown, fewer than two columns are annotations, two columns have a role
+        that one may have, or a name begins with a hyphen.
+    """
+    of = chosen(table, roles)
     kind = options.get("kind", "auto")
     if kind not in KINDS:
         raise AnnostatError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")

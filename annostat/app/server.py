@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from annostat.app import columns, published
+from annostat.app.examples import EXAMPLES, example_table
 from annostat.app.running import PAGE, PICTURE, run
 from annostat.errors import AnnostatError
 
@@ -130,35 +131,50 @@ def create_app(*, token: str, limit_mb: float = LIMIT) -> Flask:
     @app.errorhandler(413)
     def too_large(_: Exception) -> tuple[str, int]:
         text = f"the table is larger than {limit_mb:g} MB: use the command line"
-        return shown("drop", text, kinds=columns.KINDS)[0], 413
+        return first(text)[0], 413
 
     @app.get(f"{root}/")
     def drop() -> Any:
-        return shown("drop", kinds=columns.KINDS)
+        return first()
+
+    def first(error: str = "") -> Any:
+        return shown("drop", error, kinds=columns.KINDS, examples=EXAMPLES)
+
+    @app.post(f"{root}/example")
+    def take_example() -> Any:
+        name = request.form.get("example", "")
+        try:
+            data = example_table(name)
+            return keep(f"{name}.csv", f"{name}.csv", data, EXAMPLES[name].options)
+        except AnnostatError as error:
+            return first(str(error))
+
+    def keep(name: str, file: str, data: bytes, options: dict[str, str]) -> Any:
+        with tempfile.TemporaryDirectory(prefix="annostat-app-") as folder:
+            path = Path(folder) / file
+            path.write_bytes(data)
+            table = columns.looked_at(path, name)
+        roles = [c.role for c in table.columns]
+        key = memory.add(Held(table, file, data, roles, dict(options)))
+        return redirect(f"{root}/{key}/columns", code=303)
 
     @app.post(f"{root}/table")
     def take() -> Any:
         upload = request.files.get("table")
         kind = request.form.get("kind", "auto")
         if upload is None or not upload.filename:
-            return shown("drop", "choose a table first", kinds=columns.KINDS)
+            return first("choose a table first")
         name = Path(upload.filename.replace("\\", "/")).name
         suffix = Path(name).suffix.lower()
         if suffix not in columns.SUFFIXES:
             text = f"{name}: a table is one of {', '.join(columns.SUFFIXES)}"
-            return shown("drop", text, kinds=columns.KINDS)
+            return first(text)
         stem = re.sub(r"[^A-Za-z0-9_.]", "_", Path(name).stem)[:60].lstrip(".") or "table"
         data = upload.read()
         try:
-            with tempfile.TemporaryDirectory(prefix="annostat-app-") as folder:
-                path = Path(folder) / f"{stem}{suffix}"
-                path.write_bytes(data)
-                table = columns.looked_at(path, name)
+            return keep(name, f"{stem}{suffix}", data, {"kind": kind})
         except AnnostatError as error:
-            return shown("drop", str(error), kinds=columns.KINDS)
-        roles = [c.role for c in table.columns]
-        key = memory.add(Held(table, f"{stem}{suffix}", data, roles, {"kind": kind}))
-        return redirect(f"{root}/{key}/columns", code=303)
+            return first(str(error))
 
     @app.get(f"{root}/<key>/columns")
     def correct(key: str) -> Any:
@@ -167,19 +183,39 @@ def create_app(*, token: str, limit_mb: float = LIMIT) -> Flask:
     def asked(key: str, error: str = "") -> Any:
         found = held(key)
         known = {"kinds": columns.KINDS, "roles": columns.ROLES, "key": key, "held": found}
+        if not error:
+            try:
+                known["read"] = words_of(found)
+            except AnnostatError as refused:
+                known["refused"] = str(refused)
         return shown("columns", error, **known)
+
+    def words_of(found: Held) -> str:
+        with tempfile.TemporaryDirectory(prefix="annostat-app-") as folder:
+            path = Path(folder) / found.file
+            path.write_bytes(found.data)
+            return columns.what_is_read(path, found.table, found.roles, found.options)
+
+    def filled_in(found: Held) -> None:
+        """Take what the form says of a table."""
+        roles = request.form.getlist("role")
+        if len(roles) == len(found.table.columns):
+            found.roles = roles
+        found.options = {k: request.form.get(k, "") for k in ("kind", "unit", "exchangeable")}
+
+    @app.post(f"{root}/<key>/columns")
+    def look_again(key: str) -> Any:
+        filled_in(held(key))
+        return asked(key)
 
     @app.post(f"{root}/<key>/report")
     def compute(key: str) -> Any:
         found = held(key)
-        found.roles = request.form.getlist("role")
-        found.options = {k: request.form.get(k, "") for k in ("kind", "unit", "exchangeable")}
+        filled_in(found)
         try:
             args, _ = columns.arguments(found.table, found.roles, found.options)
             _, found.page = run("report", args, table=(found.file, found.data), writes=PAGE)
         except AnnostatError as error:
-            if len(found.roles) != len(found.table.columns):
-                found.roles = [c.role for c in found.table.columns]
             return asked(key, str(error))
         return redirect(f"{root}/{key}/report", code=303)
 

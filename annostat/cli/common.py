@@ -42,6 +42,7 @@ EXAMPLES = {
 RATINGS = ("lidc-malignancy", "lidc-texture", "vader")  # examples of grades
 
 
+LONGEST = 40  # characters of an option and what it takes, on the help page
 SEVERAL = (
     "--rounds",
     "--item",
@@ -80,6 +81,23 @@ class Command(click.Command):
             for value in values:
                 spread += [option, value]
         return super().parse_args(ctx, spread)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options; those that take one of many words name them beside the help."""
+        rows = []
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
+            if record is None:
+                continue
+            flags, text = record
+            words = getattr(param.type, "choices", ())
+            listed = f"[{'|'.join(map(str, words))}]"
+            if len(flags) > LONGEST and words and listed in flags:
+                flags = flags.replace(listed, "NAME")
+                text = f"{text} One of: {', '.join(map(str, words))}."
+            rows.append((flags, text))
+        with formatter.section("Options"):
+            formatter.write_dl(rows)
 
 
 def _is_option(text: str) -> bool:

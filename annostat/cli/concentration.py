@@ -24,6 +24,7 @@ from annostat.cli.common import (
     run_options,
     screen_options,
 )
+from annostat.cli.pages import report_option, write_page
 from annostat.cli.shares import INSIDE
 from annostat.errors import AnnostatError, check_column, option
 
@@ -131,6 +132,7 @@ def concentration_options(command: Any) -> Any:
 @click.command("concentration", cls=Command)
 @screen_options
 @concentration_options
+@report_option
 def concentration(**options: Any) -> None:
     """Say on which items a model's error sits, and whether noise alone would do that.
 
@@ -228,8 +230,7 @@ def concentration(**options: Any) -> None:
             result = compare_concentration(
                 errors, predictions=predictions, progress=progress, **common
             )
-    draw(result, options)
-    publish({"": result}, options, by=None, read=record(table, before, item, options, errors))
+    show(result, options, record(table, before, item, options, errors))
 
 
 def of_categories(options: dict[str, Any]) -> None:
@@ -262,12 +263,11 @@ def of_categories(options: dict[str, Any]) -> None:
         n_resamples=options["resamples"] or 499,
         rng=options["seed"],
     )
-    draw(result, options)
-    publish({"": result}, options, by=None, read=labels.read)
+    show(result, options, labels.read)
 
 
-def draw(result: Any, options: dict[str, Any]) -> None:
-    """Draw a result, if that was asked for."""
+def show(result: Any, options: dict[str, Any], read: Read | None) -> None:
+    """Write the picture and the page, if they were asked for, and print the result."""
     if options["plot_file"]:
         from annostat.plotting import plot_concentration, save_figure
         from annostat.plotting.figures import new_figure
@@ -275,6 +275,9 @@ def draw(result: Any, options: dict[str, Any]) -> None:
         figure, ax = new_figure((6.4, 4.8))
         plot_concentration(result, best_first=options["best_first"], ax=ax)
         save_figure(figure, options["plot_file"])
+    ctx = click.get_current_context()
+    write_page(ctx, options["report_file"], {"": result}, read, "Where the error sits")
+    publish({"": result}, options, by=None, read=read)
 
 
 def read(options: dict[str, Any]) -> pd.DataFrame:

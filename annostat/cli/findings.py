@@ -16,6 +16,7 @@ from annostat.cli.common import (
     screen_options,
     without,
 )
+from annostat.cli.pages import report_option, write_page
 from annostat.cli.points import listed, numbers_of, readers_options
 from annostat.errors import AnnostatError
 
@@ -53,7 +54,9 @@ if TYPE_CHECKING:
     help="False positives per image at which the best sensitivity is sought; none: no FROC.",
 )
 @readers_options
-def findings(**options: Any) -> None:
+@report_option
+@click.pass_context
+def findings(ctx: click.Context, /, **options: Any) -> None:
     """Say how good any detector can look against the marks of one reader.
 
     TABLE is long: one row for each mark, with columns of the image, the reader, and a box (x1, y1,
@@ -82,6 +85,7 @@ def findings(**options: Any) -> None:
     results = each_stratum(labels.strata().items(), compute, options["by"])
     if options["plot_file"]:
         draw(results, options["plot_file"])
+    write_page(ctx, options["report_file"], results, labels.read, "Marks of several readers")
     publish(results, options, by=options["by"], read=labels.read)
 
 

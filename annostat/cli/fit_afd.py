@@ -17,6 +17,7 @@ from annostat.cli.common import (
     read_of,
     screen_options,
 )
+from annostat.cli.pages import report_option, write_page
 from annostat.errors import AnnostatError
 from annostat.noise.abandonment import ABANDONMENT
 
@@ -74,7 +75,9 @@ if TYPE_CHECKING:
     metavar="FILE.csv",
     help="Rank the items by the probability that somebody gave up.",
 )
-def fit_afd(**options: Any) -> None:
+@report_option
+@click.pass_context
+def fit_afd(ctx: click.Context, /, **options: Any) -> None:
     """Fit the noise of picked frames, and say how good any model can look against them.
 
     ROUNDS is a table (CSV, TSV, Parquet) with two or more rounds of whole-number picks of the
@@ -136,4 +139,5 @@ def fit_afd(**options: Any) -> None:
                 table[list(part.names)] = part.values[[rows[item] for item in table["item"]]]
             text = table.to_csv(index=False, lineterminator="\n")
             write_text(of_strata(options["items_file"], results)[name], text)
+    write_page(ctx, options["report_file"], results, read_of(rounds), "The noise of picks")
     publish(results, options, by=options["by"], read=read_of(rounds))

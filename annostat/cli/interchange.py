@@ -193,13 +193,10 @@ def written(
 ) -> None:
     """Write the files that were asked for."""
     if options["plot_file"]:
-        from annostat.plotting import plot_interchange, save_figure
-        from annostat.plotting.figures import new_figure
+        from annostat.plotting import save_figure
 
         for name, path in of_strata(options["plot_file"], results).items():
-            figure, ax = new_figure((6.4, 1.9 + 0.6 * len(results[name].models)))
-            plot_interchange(results[name], ax=ax)
-            save_figure(figure, path)
+            save_figure(results[name].plot(), path)
     if options["items_file"]:
         from annostat.files import write_text
 

@@ -23,6 +23,7 @@ from annostat.cli.common import (
     screen_options,
     tidy_names_option,
 )
+from annostat.cli.pages import report_option, write_page
 from annostat.errors import AnnostatError
 
 if TYPE_CHECKING:
@@ -72,7 +73,9 @@ def merge_options(command: Any) -> Any:
 @click.command("merge", cls=Command)
 @screen_options
 @merge_options
-def merge(**options: Any) -> None:
+@report_option
+@click.pass_context
+def merge(ctx: click.Context, /, **options: Any) -> None:
     """Merge the labels of several annotators into one for each item.
 
     TABLE holds categories or grades: a column for each annotator, a row for each label, or counts
@@ -101,4 +104,5 @@ def merge(**options: Any) -> None:
 
         for name, target in of_strata(options["plot_file"], results).items():
             save_figure(results[name].plot(), target)
+    write_page(ctx, options["report_file"], results, labels.read, "One label for each item")
     publish(results, options, by=options["by"], read=labels.read)

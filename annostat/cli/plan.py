@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,8 +20,12 @@ from annostat.cli.common import (
     run_options,
     table_options,
 )
+from annostat.cli.pages import report_option, write_page
 from annostat.cli.shares import INSIDE, NUMBER_OR_SHARE, SHARE
 from annostat.errors import AnnostatError
+
+if TYPE_CHECKING:
+    from annostat.labels.read import Read
 
 
 @click.command("plan", cls=Command)
@@ -102,6 +106,7 @@ from annostat.errors import AnnostatError
 @click.option(
     "--power", type=INSIDE, default=0.8, show_default=True, help="Wanted chance of the claim."
 )
+@report_option
 def plan(**options: Any) -> None:
     """Say how many annotations a wanted width or a wanted claim needs.
 
@@ -154,20 +159,22 @@ def plan(**options: Any) -> None:
         rng=options["seed"],
         n_jobs=options["n_jobs"],
     )
-    draw("plot_width_plan", result, options)
-    publish({"": result}, options, by=None, read=read)
+    show("plot_width_plan", result, options, read)
 
 
-def draw(plot: str, result: Any, options: dict[str, Any]) -> None:
-    """Draw a plan by a function of `annostat.plotting`, if a file is named for it."""
-    if not options["plot_file"]:
-        return
-    from annostat import plotting
-    from annostat.plotting.figures import new_figure
+def show(plot: str, result: Any, options: dict[str, Any], read: Read | None) -> None:
+    """Write the files that are named, the plan drawn by a function of `plotting`; print it."""
+    if options["plot_file"]:
+        from annostat import plotting
+        from annostat.plotting.figures import new_figure
 
-    figure, ax = new_figure((5.2, 3.9))
-    getattr(plotting, plot)(result, ax=ax)
-    plotting.save_figure(figure, options["plot_file"])
+        figure, ax = new_figure((5.2, 3.9))
+        getattr(plotting, plot)(result, ax=ax)
+        plotting.save_figure(figure, options["plot_file"])
+    ctx = click.get_current_context()
+    write_page(ctx, options["report_file"], {"": result}, read, "How many annotations")
+    # A plan has no strata, so that none are offered.
+    publish({"": result}, {k: v for k, v in options.items() if k != "by"}, by=None, read=read)
 
 
 def of_interchange(options: dict[str, Any]) -> None:
@@ -190,8 +197,7 @@ def of_interchange(options: dict[str, Any]) -> None:
         level=options["level"],
         rng=options["seed"],
     )
-    draw("plot_interchange_plan", result, options)
-    publish({"": result}, options, by=None, read=read_of(rounds))
+    show("plot_interchange_plan", result, options, read_of(rounds))
 
 
 MASK_FILES = (".npz", ".npy")
@@ -226,8 +232,7 @@ def of_masks(options: dict[str, Any]) -> None:
         raise AnnostatError("no input: give a folder or file of masks, or --example lidc-masks")
     width = 0.01 if options["half_width"] is None else options["half_width"]
     result = plan_masks(rounds, half_width=width, level=options["level"], rng=options["seed"])
-    draw("plot_width_plan", result, options)
-    publish({"": result}, options, by=None)
+    show("plot_width_plan", result, options, None)
 
 
 def of_verdict(options: dict[str, Any]) -> None:
@@ -250,8 +255,7 @@ def of_verdict(options: dict[str, Any]) -> None:
         level=options["level"],
         rng=options["seed"],
     )
-    draw("plot_verdict_plan", result, options)
-    publish({"": result}, options, by=None, read=read_of(rounds))
+    show("plot_verdict_plan", result, options, read_of(rounds))
 
 
 def of_category_verdict(options: dict[str, Any]) -> None:
@@ -296,8 +300,7 @@ def of_rmse(options: dict[str, Any]) -> None:
     result = plan_floor(
         rounds, half_width=options["half_width"], level=options["level"], rng=options["seed"]
     )
-    draw("plot_width_plan", result, options)
-    publish({"": result}, options, by=None, read=read_of(rounds))
+    show("plot_width_plan", result, options, read_of(rounds))
 
 
 def of_categories(options: dict[str, Any]) -> None:
@@ -318,5 +321,4 @@ def of_categories(options: dict[str, Any]) -> None:
         level=options["level"],
         rng=options["seed"],
     )
-    draw("plot_width_plan", result, options)
-    publish({"": result}, options, by=None, read=labels.read)
+    show("plot_width_plan", result, options, labels.read)

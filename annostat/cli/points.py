@@ -22,6 +22,7 @@ from annostat.cli.common import (
     screen_options,
     without,
 )
+from annostat.cli.pages import report_option, write_page
 from annostat.errors import AnnostatError
 
 if TYPE_CHECKING:
@@ -53,6 +54,9 @@ def readers_options(command: Any) -> Any:
             "--plot", "plot_file", metavar="FILE", help="Draw the result (png, svg, pdf)."
         ),
     )
+
+
+TITLE = "Points of several readers"
 
 
 @click.command("points", cls=Command)
@@ -95,7 +99,9 @@ def readers_options(command: Any) -> Any:
 @click.option("--sd", type=float, metavar="X", help="SD of that distance.")
 @click.option("--n", type=int, metavar="N", help="Items behind --mre.")
 @readers_options
-def points(**options: Any) -> None:
+@report_option
+@click.pass_context
+def points(ctx: click.Context, /, **options: Any) -> None:
     """Say how near any model can come to the points of one reader.
 
     TABLE is long: one row for each point, with columns of the item, the reader, the landmark (if
@@ -115,6 +121,7 @@ def points(**options: Any) -> None:
             unit=options["unit"],
             level=options["level"],
         )
+        write_page(ctx, options["report_file"], {"": found}, None, TITLE)
         publish({"": found}, options, by=None)
         return
     labels = load(options)
@@ -136,6 +143,7 @@ def points(**options: Any) -> None:
     results = each_stratum(labels.strata().items(), compute, options["by"])
     if options["plot_file"]:
         draw(results, options["plot_file"])
+    write_page(ctx, options["report_file"], results, labels.read, TITLE)
     publish(results, options, by=options["by"], read=labels.read)
 
 

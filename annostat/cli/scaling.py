@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from annostat.cli.common import Command, add, json_option, of_strata, publish, screen_options
+from annostat.cli.pages import report_option, write_page
 from annostat.cli.shares import NUMBER_OR_SHARE, SHARE
 from annostat.errors import AnnostatError
 
@@ -90,7 +91,9 @@ def scaling_options(command: Any) -> Any:
 @click.command("scaling", cls=Command)
 @screen_options
 @scaling_options
-def scaling(**options: Any) -> None:
+@report_option
+@click.pass_context
+def scaling(ctx: click.Context, /, **options: Any) -> None:
     """Say how a score moves with the size of the model, and where it stops.
 
     TABLE has one row per trained model (several seeds of a size are several rows): its size, and
@@ -130,7 +133,9 @@ def scaling(**options: Any) -> None:
             plot_scaling(result, ax=ax)
             save_figure(figure, of_strata(options["plot_file"], results)[name])
     by = "series" if set(results) != {""} else None
-    publish(results, options, by=by, read=record(frame, options))
+    seen = record(frame, options)
+    write_page(ctx, options["report_file"], results, seen, "How a score moves with size")
+    publish(results, options, by=by, read=seen)
 
 
 def record(frame: Any, options: dict[str, Any]) -> Read:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ from annostat.resampling import Rng, as_generator
 from annostat.resampling.intervals import noncentral_t, t_reach
 from annostat.results.result import Result
 from annostat.results.sections import Section
-from annostat.results.text import format_number, hang, percent, plain
+from annostat.results.text import format_number, percent, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -112,8 +112,13 @@ class InterchangePlan(Result):
 
     def sections(self) -> list[Section]:
         """Return what a person should read."""
-        found = Section(lines=[*hang("Answer", self.answer()), *self._checked()])
-        return [found, self._by_readers("power"), self._by_readers("half_width")]
+        readers = len(self.pilot.taken.names)
+        rough = (
+            f"A pilot of {self.pilot.n_items:,} items and {readers} readers knows its components "
+            "of variance roughly: take the numbers as a range."
+        )
+        tables = [self._by_readers("power"), self._by_readers("half_width")]
+        return [self.opening(), tables[0], replace(tables[1], lines=[rough])]
 
     def answer(self) -> str:
         """Return how many items it takes, as a sentence."""
@@ -130,21 +135,15 @@ class InterchangePlan(Result):
         sizes = [f"{n:,} items{f' with {k} readers' if sample else ''}" for k, n in enough.items()]
         return f"To show {power} that {self.model} {self.claim()}, if {gamma}: {', '.join(sizes)}."
 
-    def _checked(self) -> list[str]:
-        lines = []
-        if self.simulated is not None:
-            s = self.simulated
-            quote = (
-                f"{s.n_items:,} items and {s.n_readers} readers: power "
-                f"{percent(round(s.power, 2))} in {self.n_resamples:,} simulated studies."
-            )
-            lines += hang("Quote", quote)
-        readers = len(self.pilot.taken.names)
-        text = (
-            f"!!  A pilot of {self.pilot.n_items:,} items and {readers} readers knows its "
-            "components of variance roughly: take the numbers as a range."
+    def quote(self) -> str:
+        """Return the power in simulated studies of the smallest size; empty without any."""
+        if self.simulated is None:
+            return ""
+        s = self.simulated
+        return (
+            f"{s.n_items:,} items and {s.n_readers} readers: power "
+            f"{percent(round(s.power, 2))} in {self.n_resamples:,} simulated studies."
         )
-        return [*lines, *hang("Checks", text)]
 
     def _by_readers(self, what: str) -> Section:
         counts = list(dict.fromkeys(p.n_readers for p in self.table))

@@ -92,28 +92,38 @@ class PlanResult(Result):
     n_pairs_fit: int | None = None
     notes: tuple[str, ...] = ()
 
-    def sections(self) -> list[Section]:
-        """Return the answer in a sentence, a table and the notes."""
+    def answer(self) -> str:
+        """Return how many items it takes, as a sentence."""
         n = f"{self.n_pairs.value:,.0f}"
         rng = self.n_pairs.interval
         if rng is not None:
             top = f"to {rng.high:,.0f}" if math.isfinite(rng.high) else "or more"
             n += f" ({percent(rng.level)} interval {rng.low:,.0f} {top})"
-        answer = (
+        return (
             f"Annotate {n} items twice: the {percent(self.level)} interval of the mean error will "
             f"then be about ±{percent(self.half_width)} wide."
         )
+
+    def quote(self) -> str:
+        """Return what simulated studies of that size reach."""
+        width = f"{100 * self.achieved.value:.1f}%"
+        covered = percent(round(self.coverage.value, 4))
+        return (
+            f"{self.n_pairs.value:,.0f} items labelled twice: ±{width} in the median of simulated "
+            f"studies, {covered} of whose intervals hold the truth."
+        )
+
+    def sections(self) -> list[Section]:
+        """Return the answer, a table and the notes."""
         rows = [
             ["CV of |D|", str(self.variation)],
-            ["median half-width", f"±{percent(round(self.achieved.value, 5))} (simulated)"],
-            ["coverage", f"{percent(round(self.coverage.value, 4))} (simulated)"],
         ]
         if self.n_pairs_fit is not None:
             rows.append(["pairs if its family is fitted", f"{self.n_pairs_fit:,}"])
         if self.design_effect != 1:
             rows.append(["design effect", f"{self.design_effect:.2f}"])
         title = f"Plan, from {self.source}" if self.source else "Plan"
-        return [Section(title, ["quantity", "value"], rows, [answer, *self.notes])]
+        return [self.opening(), Section(title, ["quantity", "value"], rows, list(self.notes))]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, ready for JSON."""

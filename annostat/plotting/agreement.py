@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from annostat.agreement import BlandAltman, bland_altman
-from annostat.plotting.figures import COLOURS, axes_of, spelt_out
+from annostat.plotting.figures import CLEAR, COLOURS, axes_of, shortened, spelt_out
 from annostat.results.text import percent
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def plot_bland_altman(result: BlandAltman | Rounds, ax: Axes | None = None) -> A
         if e.interval is not None:
             ax.axhspan(e.interval.low, e.interval.high, color=colour, alpha=0.15, lw=0, zorder=1)
         ax.annotate(
-            f"{name} {e.short()}",
+            f"{name} {e.short()}".replace("-", "−"),
             (1, e.value),
             xycoords=("axes fraction", "data"),
             xytext=(-4, 3),
@@ -64,6 +64,8 @@ def plot_bland_altman(result: BlandAltman | Rounds, ax: Axes | None = None) -> A
             va="bottom",
             color=colour,
             fontsize=8,
+            bbox=CLEAR,
+            zorder=4,
         )
     if any(c.passed is False for c in result.checks):
         grid = np.linspace(result.means.min(), result.means.max(), 200)
@@ -72,7 +74,7 @@ def plot_bland_altman(result: BlandAltman | Rounds, ax: Axes | None = None) -> A
         ax.plot([], [], color=COLOURS[2], lw=1.4, ls=":", label="regression limits")
         ax.legend(frameon=False, fontsize=8, loc="upper left")
     unit = f" ({result.unit})" if result.unit else ""
-    first, second = result.names
+    first, second = map(shortened, result.names)
     if result.log:
         ax.set_xscale("log")
         ax.set_xlabel(f"geometric mean of {first} and {second}")

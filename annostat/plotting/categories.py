@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from annostat.ceilings.category_result import CategoryBounds, Ceiling
 from annostat.ceilings.law_of_p import CategoryLaw
 from annostat.errors import AnnostatError
-from annostat.plotting.figures import COLOURS, axes_of
+from annostat.plotting.figures import COLOURS, axes_of, legend_above, shortened, the_first
 from annostat.results.text import percent
 from annostat.truth.category_calibration import CategoryCalibration
 from annostat.truth.category_result import CategoryScores
@@ -79,7 +79,7 @@ def plot_category_bounds(result: CategoryBounds, *, ax: Axes | None = None) -> A
         "one annotator" if result.majority_of == 1 else f"the majority of {result.majority_of}"
     )
     ax.set_xlabel(f"score against {against}")
-    ax.legend(frameon=False, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
+    legend_above(ax)
     return ax
 
 
@@ -100,21 +100,22 @@ def plot_category_scores(result: CategoryScores, *, ax: Axes | None = None) -> A
     rows = [c for c in result.bounds.ceilings if c.metric in known and not c.floor]
     rows = [c for i, c in enumerate(rows) if c.metric not in {r.metric for r in rows[:i]}]
     _brackets(ax, rows)
-    step = 0.5 / max(len(result.models), 1)
-    for j, model in enumerate(result.models):
+    models, of_all = the_first(result.models)
+    step = 0.5 / max(len(models), 1)
+    for j, model in enumerate(models):
         colour = COLOURS[1:][j % (len(COLOURS) - 1)]
         for y, c in enumerate(rows):
             e, at = model.scores[c.metric], y + 0.15 + step * (j + 0.5)
             if e.interval is not None:
                 ax.plot([e.interval.low, e.interval.high], [at, at], color=colour, lw=1.0)
             mark = MARKS[j % len(MARKS)]
-            label = f"{model.name}: {model.verdict}" if y == 0 else None
+            label = f"{shortened(model.name)}: {model.verdict}" if y == 0 else None
             ax.plot([e.value], [at], mark, color=colour, ms=5, zorder=4, label=label)
     ax.set_yticks(range(len(rows)), [c.label for c in rows])
     ax.set_ylim(len(rows) - 0.2, -0.5)
     ax.set_xlim(right=1.0)
     ax.set_xlabel("score against one annotator")
-    ax.legend(frameon=False, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
+    legend_above(ax, title=of_all)
     return ax
 
 
@@ -156,7 +157,9 @@ def plot_reliability(
     for j, c in enumerate(found):
         colour = COLOURS[j % len(COLOURS)]
         x, y = [b.forecast for b in c.bins], [b.share.value for b in c.bins]
-        ax.plot(x, y, MARKS[j % len(MARKS)] + "-", color=colour, ms=4, lw=1.0, label=c.model)
+        ax.plot(
+            x, y, MARKS[j % len(MARKS)] + "-", color=colour, ms=4, lw=1.0, label=shortened(c.model)
+        )
         for b in c.bins:
             ends = [b.share.value - b.spread, b.share.value + b.spread]
             ax.plot([b.forecast] * 2, ends, color=colour, lw=0.5, alpha=0.5)

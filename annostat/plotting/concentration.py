@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from annostat.concentration import Concentration, ConcentrationComparison
 from annostat.concentration.result import WORDS
-from annostat.plotting.figures import COLOURS, axes_of, spelt_out
+from annostat.plotting.figures import COLOURS, DASHES, axes_of, shortened, spelt_out
 from annostat.results.text import p_text, percent
 
 if TYPE_CHECKING:
@@ -62,14 +62,14 @@ def plot_concentration(
     for i, (name, model) in enumerate(models.items()):
         colour = COLOURS[i % len(COLOURS)]
         share = model.observed["worst_share"]
-        label = f"{name or model.name or 'observed'}, Gini {model.observed['gini']:.2f}"
+        label = f"{shortened(name or model.name or 'observed')}, Gini {model.observed['gini']:.2f}"
         ax.plot(
             at,
             turned("share", model.to_frame()),
             color=colour,
             lw=1.8,
             label=label,
-            ls=("-", "-.", "--", ":")[i // len(COLOURS) % 4],
+            ls=DASHES[i % 4],
         )
         x, y = 100 * model.top, 100 * share
         if best_first:

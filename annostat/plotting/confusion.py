@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from annostat.agreement.confusion import CategoryConfusion
 from annostat.consensus.category_result import MergedCategories
 from annostat.errors import AnnostatError
-from annostat.plotting.figures import COLOURS, axes_of
+from annostat.plotting.figures import COLOURS, axes_of, shortened, told_apart
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,10 +38,10 @@ def plot_confusion(result: CategoryConfusion, *, ax: Axes | None = None) -> Axes
             if not math.isnan(value):
                 colour = "white" if value > DARK else "black"
                 ax.text(j, i, f"{100 * value:.0f}%", ha="center", va="center", color=colour)
-    ax.set_xticks(range(len(result.classes)), list(result.classes))
-    ax.set_yticks(range(len(result.classes)), list(result.classes))
-    ax.set_xlabel(f"{result.second or 'another annotator'} says")
-    ax.set_ylabel(f"{result.first or 'one annotator'} says")
+    ax.set_xticks(range(len(result.classes)), told_apart(result.classes))
+    ax.set_yticks(range(len(result.classes)), told_apart(result.classes))
+    ax.set_xlabel(f"{shortened(result.second or 'another annotator')} says")
+    ax.set_ylabel(f"{shortened(result.first or 'one annotator')} says")
     for spine in ax.spines.values():
         spine.set_visible(False)
     ax.tick_params(length=0)
@@ -78,7 +78,7 @@ def plot_quality(result: MergedCategories, *, ax: Axes | None = None) -> Axes:
                 ax.plot([e.interval.low, e.interval.high], [at, at], color=colour, lw=1.2)
             label = name if y == 0 else None
             ax.plot([e.value], [at], marks[q % len(marks)], color=colour, ms=5, label=label)
-    ax.set_yticks(range(len(raters)), list(raters))
+    ax.set_yticks(range(len(raters)), told_apart(raters))
     ax.invert_yaxis()
     ax.set_xlim(right=1.0)
     ax.set_xlabel("how often the true class is said,\nif all items are equally hard")

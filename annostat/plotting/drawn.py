@@ -5,10 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import matplotlib as mpl
-from matplotlib.legend import Legend
-from matplotlib.text import Text
-
 from annostat.agreement.confusion import CategoryConfusion
 from annostat.agreement.limits import BlandAltman
 from annostat.agreement.mean_limits import MeanLimits
@@ -43,19 +39,20 @@ from annostat.plotting.categories import (
 )
 from annostat.plotting.concentration import plot_concentration
 from annostat.plotting.confusion import plot_confusion, plot_quality
-from annostat.plotting.figures import new_figure, shown
+from annostat.plotting.figures import Panel, new_figure, shown, stacked
 from annostat.plotting.findings import plot_findings, plot_froc
 from annostat.plotting.interchange import plot_interchange, plot_interchange_plan
-from annostat.plotting.masks import plot_masks
-from annostat.plotting.noise import plot_noise
+from annostat.plotting.masks import panels_of_masks, plot_masks
+from annostat.plotting.noise import panels_of_noise, plot_noise
 from annostat.plotting.plans import plot_verdict_plan, plot_width_plan
 from annostat.plotting.points import plot_success
+from annostat.plotting.printed import LOWEST, WIDTHS, printed
 from annostat.plotting.profile import plot_profile
 from annostat.plotting.published import plot_published
 from annostat.plotting.ranks import plot_ranks
 from annostat.plotting.scaling import plot_scaling
-from annostat.plotting.truth import plot_scores
-from annostat.plotting.values import plot_bounds, plot_floors
+from annostat.plotting.truth import panels_of_scores, plot_scores
+from annostat.plotting.values import panels_of_bounds, plot_bounds, plot_floors
 from annostat.scaling import ScalingComparison
 from annostat.truth import MaskComparison, Ranking, Scores, VerdictPlan
 from annostat.truth.category_calibration import CategoryCalibration
@@ -88,7 +85,7 @@ PANEL: dict[type, tuple[Callable[..., Any], tuple[float, float]]] = {
     PointScores: (plot_success, (6.4, 4.0)),
     Judged: (plot_published, (6.0, 3.2)),
     Readings: (plot_published, (6.0, 3.2)),
-    Ranking: (plot_ranks, (4.8, 4.4)),
+    Ranking: (plot_ranks, (4.8, 2.6)),
     PrecisionProfile: (plot_profile, (5.2, 3.9)),
     ScalingComparison: (plot_scaling, (7.5, 5.0)),
     FloorPlan: (plot_width_plan, (5.2, 3.9)),
@@ -98,31 +95,24 @@ PANEL: dict[type, tuple[Callable[..., Any], tuple[float, float]]] = {
     CategoryVerdictPlan: (plot_verdict_plan, (5.2, 3.9)),
     VerdictPlan: (plot_verdict_plan, (5.2, 3.9)),
 }
-# Several panels: a figure of its own.
-FIGURE: dict[type, Callable[..., Any]] = {
-    MaskComparison: plot_masks,
-    MeasuredBounds: plot_bounds,
-    NoiseComparison: plot_noise,
-    Scores: plot_scores,
+# Several panels: a figure of its own, and its panels, which are stacked in a narrow column.
+FIGURE: dict[type, tuple[Callable[..., Any], Callable[..., list[Panel]]]] = {
+    MaskComparison: (plot_masks, panels_of_masks),
+    MeasuredBounds: (plot_bounds, panels_of_bounds),
+    NoiseComparison: (plot_noise, panels_of_noise),
+    Scores: (plot_scores, panels_of_scores),
 }
 
 
-# Widths of a journal's columns, in inches (85 and 175 mm), and its print, in points.
-WIDTHS = {"one": 3.35, "two": 6.89}
-PRINT: Any = {
-    "font.size": 7,
-    "axes.labelsize": 8,
-    "axes.titlesize": 8,
-    "xtick.labelsize": 7,
-    "ytick.labelsize": 7,
-    "axes.linewidth": 0.6,
-    "savefig.dpi": 300,
-    "legend.handlelength": 1.2,
-    "legend.columnspacing": 0.8,
-    "legend.handletextpad": 0.4,
-    "legend.borderpad": 0.2,
-}
-LOWEST = 2.5  # inches
+# What has a row for each model: inches of a row.
+ROWS: dict[type, float] = {Interchange: 0.55, Ranking: 0.24}
+LEAST_ROWS = 2
+
+
+def size_for(result: Any, size: tuple[float, float]) -> tuple[float, float]:
+    """Return the size of a figure, higher where many models have a row each."""
+    many = len(result.models) - LEAST_ROWS if type(result) in ROWS else 0
+    return size[0], size[1] + max(many, 0) * ROWS.get(type(result), 0.0)
 
 
 def draw(result: Any, *, ax: Any = None, size: str = "", **options: Any) -> Any:
@@ -132,35 +122,31 @@ def draw(result: Any, *, ax: Any = None, size: str = "", **options: Any) -> Any:
     check_choice("size", size, tuple(WIDTHS))
     if ax is not None:
         raise AnnostatError("size: it is that of a figure, and cannot go with ax")
-    if type(result) in FIGURE:
-        name = FIGURE[type(result)].__name__
-        raise AnnostatError(f"size: {name} draws several panels; draw one of them with ax")
-    with mpl.rc_context(PRINT):
-        found = _drawn(result, None, WIDTHS[size], **options)
-        for text in found.findobj(Text):
-            text.set_fontsize(min(text.get_fontsize(), PRINT["axes.labelsize"]))
-        for legend in found.findobj(Legend):
-            for text in legend.get_texts():
-                text.set_fontsize(PRINT["font.size"] - 0.5)
-        return found
+    return printed(lambda: _drawn(result, None, WIDTHS[size], **options))
 
 
 def _drawn(result: Any, ax: Any, width: float | None, **options: Any) -> Any:
     """Draw on axes, or in a figure of its own size or of a width."""
     kind = type(result)
     if kind in FIGURE:
+        function, panels = FIGURE[kind]
         if ax is not None:
-            name = FIGURE[kind].__name__
-            raise AnnostatError(f"ax: {name} draws several panels in a figure of its own")
-        return shown(FIGURE[kind](result, **options))
+            raise AnnostatError(
+                f"ax: {function.__name__} draws several panels in a figure of its own"
+            )
+        if width is None:
+            return shown(function(result, **options))
+        return shown(stacked(panels(result, **options), width))
     if kind not in PANEL:
         drawn = ", ".join(sorted(k.__name__ for k in (*PANEL, *FIGURE)))
         raise AnnostatError(f"plot: no picture of a {kind.__name__} is known; there are of {drawn}")
     function, size = PANEL[kind]
+    size = size_for(result, size)
     if ax is not None:
         return function(result, ax=ax, **options)
     if width is not None:
-        size = (width, max(size[1] * width / size[0], LOWEST))
+        many = 0.7 * (size[1] - PANEL[kind][1][1])  # of rows, with smaller letters
+        size = (width, max((size[1] - many) * width / size[0], LOWEST) + many)
     figure, ax = new_figure(size)
     function(result, ax=ax, **options)
     return shown(figure)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from annostat.errors import AnnostatError, printable
 
@@ -12,7 +13,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
+T = TypeVar("T")
 MOST_IN_ROW = 3  # panels beside one another
+# Behind words that stand on data.
+CLEAR = {"boxstyle": "square,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.7}
+LONGEST = 20  # characters of a name
+MOST_LINES = 6  # models of a figure in which each has a line or a mark of its own
+NARROW = 4.5  # inches: less is one column of a journal
+CHARACTER, SYMBOL = 0.53, 5  # width of a legend's character in its height; a symbol's, in them
+DASHES = ("-", "--", "-.", ":")  # what tells lines apart in grey
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")  # Okabe & Ito, safe for colour blindness
 
 
@@ -104,6 +113,100 @@ def side_by_side(draw: Sequence[tuple[Callable[..., Any], Any]]) -> Figure:
     return figure
 
 
+class Panel(NamedTuple):
+    """One of several pictures of a result: what draws it on axes, and its height by its width."""
+
+    draw: Callable[..., Any]
+    ratio: float = 0.75
+
+
+def stacked(panels: Sequence[Panel], width: float) -> Figure:
+    """Return a figure of a width: panels below one another, in pairs where it is wide."""
+    from matplotlib.figure import Figure as NewFigure
+
+    pairs = width > NARROW and len(panels) > 1
+    across = [2 if pairs and (i or len(panels) % 2 == 0) else 1 for i in range(len(panels))]
+    rows: list[list[Panel]] = []
+    for panel, n in zip(panels, across, strict=True):
+        if n == 1 or not rows or len(rows[-1]) == 2 or across[panels.index(rows[-1][0])] == 1:
+            rows.append([])
+        rows[-1].append(panel)
+    # A panel as wide as a pair is as high as they are.
+    heights = [max(p.ratio * width / (2 if pairs else 1) for p in row) for row in rows]
+    figure = NewFigure(figsize=(width, sum(heights)), layout="constrained")
+    grid = figure.add_gridspec(len(rows), 2 if pairs else 1, height_ratios=heights)
+    for i, row in enumerate(rows):
+        for j, panel in enumerate(row):
+            place = grid[i, :] if len(row) == 1 else grid[i, j]
+            panel.draw(ax=figure.add_subplot(place))
+    return figure
+
+
+def size_of(ax: Axes) -> tuple[float, float]:
+    """Return about how wide and high axes are, in inches; the layout is made later."""
+    figure: Any = ax.figure.figure  # of a part of a figure: the whole
+    place = ax.get_position()
+    return float(place.width * figure.get_figwidth()), float(place.height * figure.get_figheight())
+
+
+def shortened(name: str) -> str:
+    """Return a name of at most 20 characters that shows what it holds; without its middle."""
+    name, half = printable(name), LONGEST // 2
+    return name if len(name) <= LONGEST else f"{name[: half - 1]}…{name[-half:]}"
+
+
+def told_apart(names: Sequence[str]) -> list[str]:
+    """Return short names; those that differ only in their middle keep it, and not their ends."""
+    found = [shortened(name) for name in names]
+    if len(set(found)) == len(set(names)):
+        return found
+    start = _alike(names)
+    end = _alike([name[start:][::-1] for name in names])
+    cores = [name[start : len(name) - end] for name in names]
+    # What is alike before the difference says what it is a number of.
+    before = max(0, start - max(LONGEST - 2 - max(map(len, cores)), 0))
+    return [shortened(f"…{names[0][before:start]}{core}…") for core in cores]
+
+
+def _alike(names: Sequence[str]) -> int:
+    """Return how many characters all names begin with."""
+    alike = (len(set(letters)) == 1 for letters in zip(*names, strict=False))
+    return sum(1 for _ in takewhile(bool, alike))
+
+
+def the_first(models: Sequence[T]) -> tuple[Sequence[T], str]:
+    """Return the models that a figure draws, and the words for those that it does not."""
+    kept = models[:MOST_LINES]
+    words = f"the first {len(kept)} of {len(models)} models"
+    return kept, words if len(kept) < len(models) else ""
+
+
+def legend_above(ax: Axes, *, ncols: int = 2, title: str = "") -> None:
+    """Put the legend above the axes, in no more columns than fit."""
+    import matplotlib as mpl
+
+    labels = ax.get_legend_handles_labels()[1]
+    points = CHARACTER * min(8.0, mpl.rcParams["font.size"])
+    room = 1.1 * size_of(ax)[0] * 72 / points  # a little beyond the axes on both sides
+    fitting = 1
+    for n in range(2, ncols + 1):
+        each = -(-len(labels) // n)  # columns are filled one after the other
+        widths = [max(map(len, labels[i : i + each])) for i in range(0, len(labels), each)]
+        if sum(widths) + SYMBOL * len(widths) <= room:
+            fitting = n
+    ax.legend(
+        frameon=False,
+        fontsize=8,
+        loc="lower center",
+        bbox_to_anchor=(0.5, 1.0),
+        ncols=fitting,
+        columnspacing=1.0,
+        handletextpad=0.4,
+        title=title or None,
+        title_fontsize=8,
+    )
+
+
 def shown(figure: Figure) -> Figure:
     """Return a figure that a notebook shows, also where no pyplot made it."""
     from types import MethodType
@@ -117,6 +220,8 @@ def png_of(figure: Figure) -> bytes:
     import io
 
     stream = io.BytesIO()
+    for ax in figure.axes:
+        spelt_out(ax)
     figure.savefig(stream, format="png", dpi=110)
     return stream.getvalue()
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from annostat.ceilings.finding_result import FindingBounds
-from annostat.plotting.figures import COLOURS, axes_of
+from annostat.plotting.figures import COLOURS, axes_of, shortened, the_first
 from annostat.results.text import percent
 from annostat.truth.findings import DetectorScore, DetectorScores
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["plot_findings", "plot_froc"]
+
+MARKS = "sD^vP*"
 
 
 def plot_findings(result: FindingBounds, *, ax: Axes | None = None) -> Axes:
@@ -97,12 +99,22 @@ def plot_froc(result: FindingBounds | DetectorScores, *, ax: Axes | None = None)
         ms=4,
         label="a reader against another",
     )
-    for i, s in enumerate(scores[: len(COLOURS) - 1]):
+    drawn, of_all = the_first(scores)
+    for i, s in enumerate(drawn):
         curve = [(at.false_positives, at.sensitivity.value) for at in s.froc]
         at = np.array(curve or [(s.false_positives, s.sensitivity)])
-        ax.plot(at[:, 0], at[:, 1], "s-", color=COLOURS[i + 1], ms=4, lw=1, label=s.name)
+        ax.plot(
+            at[:, 0],
+            at[:, 1],
+            f"{MARKS[i]}-",
+            color=COLOURS[1 + i % 3],
+            ms=4,
+            lw=1,
+            label=shortened(s.name),
+        )
     ax.set_ylim(0, 1.02)
     ax.set_xlabel("false positives per image")
     ax.set_ylabel("sensitivity")
-    ax.legend(frameon=False, fontsize=8, loc="lower right")
+    title = of_all or None
+    ax.legend(frameon=False, fontsize=8, loc="lower right", title=title, title_fontsize=8)
     return ax

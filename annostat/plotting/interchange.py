@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from annostat.errors import printable
 from annostat.interchange.words import POINTS, counted, short_verdict, shown, unit_of, whom
-from annostat.plotting.figures import axes_of, spelt_out
+from annostat.plotting.figures import axes_of, legend_above, spelt_out, told_apart
 from annostat.results.text import percent
 
 if TYPE_CHECKING:
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_interchange", "plot_interchange_plan"]
 
+PLAIN = [m * 10.0**e for e in range(-6, 7) for m in (1, 1.5, 2, 3, 5, 7)]  # ticks, in digits
 BLUE, VERMILLION, GREEN, BAND = "#0072B2", "#D55E00", "#009E73", "#D9D9D9"
 
 
@@ -67,7 +67,7 @@ def plot_interchange(result: Interchange, *, ax: Axes | None = None) -> Axes:
             va="bottom",
             fontsize=8,
         )
-    ax.set_yticks(range(len(result.models)), [printable(m.name) for m in result.models])
+    ax.set_yticks(range(len(result.models)), told_apart([m.name for m in result.models]))
     ax.set_ylim(len(result.models) - 0.2, -0.7)
     unit = unit_of(result)
     unit = "percentage points" if unit == POINTS else unit
@@ -82,13 +82,7 @@ def plot_interchange(result: Interchange, *, ax: Axes | None = None) -> Axes:
             ha=side,
             fontsize=8,
         )
-    ax.legend(
-        frameon=False,
-        fontsize=8,
-        loc="lower center",
-        bbox_to_anchor=(0.5, 1.0),
-        ncols=2,
-    )
+    legend_above(ax)
     return spelt_out(ax)
 
 
@@ -126,7 +120,13 @@ def plot_interchange_plan(result: InterchangePlan, *, ax: Axes | None = None) ->
     ax.axhline(room, color=VERMILLION, lw=1.2, ls="--", label="margin − γ")
     ax.set_xscale("log")
     ax.set_yscale("log")
-    sizes = [p.n_items for p in result.table]
+    sizes = sorted({p.n_items for p in result.table})
+    ax.set_xticks(sizes, [f"{n:,}" for n in sizes])
+    low, high = ax.get_ylim()
+    ticks = [t for t in PLAIN if low <= t <= high]
+    ax.set_yticks(ticks, [f"{t:g}" for t in ticks])
+    ax.minorticks_off()
+    ax.set_ylim(low, high)
     ax.set_xlim(min(sizes) / 1.4, max(sizes) * 3)
     unit = f" ({result.pilot.unit})" if result.pilot.unit else ""
     ax.set_xlabel("items")

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from annostat.ceilings import DiceCeiling
 from annostat.labels.mask_arrays import box_of
-from annostat.plotting.figures import COLOURS, axes_of, spelt_out
+from annostat.plotting.figures import (
+    COLOURS,
+    DASHES,
+    NARROW,
+    Panel,
+    axes_of,
+    legend_above,
+    shortened,
+    size_of,
+    spelt_out,
+)
 from annostat.results.estimates import Estimate
 from annostat.truth import MaskComparison
 
@@ -20,11 +31,10 @@ __all__ = ["plot_disputed", "plot_ladder", "plot_masks"]
 
 TILE, GAP = 1.0, 0.28  # of the contact sheet
 COLUMNS = 4
-STYLES = ("-", "--", "-.", ":")
 MOST_MODELS = 6  # beside a ladder
 MOST_LADDERS = 3  # in one figure
 MARKS = "s^vP<>"
-CLOSE = 0.05  # of the axis, between two ticks
+CLOSE = 0.07  # of the axis, between two ticks
 
 
 def plot_ladder(
@@ -75,12 +85,12 @@ def plot_ladder(
         for rung in result.ladder:
             first = rung.k == rung.l == 1
             bar(rung.x, rung.dice, "0.45", "o", "k raters against l others" if first else "")
-            # Labels of neighbours on alternating sides.
-            side = 1 if rung.l == 1 else -1
+            # Labels of neighbours away from one another.
+            side = 1 if rung.l == 1 and rung.k < 3 else -1
             ax.annotate(
                 f"{rung.k}:{rung.l}",
                 (rung.x, place(rung.dice.value)),
-                xytext=(9 * side, -2),
+                xytext=(7 * side, 4 if side > 0 else -9),  # the line falls to the right
                 textcoords="offset points",
                 fontsize=8,
                 color="0.35",
@@ -113,7 +123,7 @@ def plot_ladder(
         )
     for i, model in enumerate(models):
         colours = [c for j, c in enumerate(COLOURS) if j not in (0, 2)]
-        name = f"{model.name}, beside"
+        name = f"{shortened(model.name)}, beside"
         bar(0.7 - 0.11 * i, model.dice, colours[i % len(colours)], MARKS[i], name)
         top = max(top, place(model.dice.low if model.dice.interval else model.dice.value) * 1.05)
     ax.set_xlim(0, 2.2)
@@ -127,9 +137,7 @@ def plot_ladder(
     ax.set_yticks([place(t) for t in ticks], [f"{t:g}" for t in np.round(ticks, 4)])
     ax.set_xlabel("1/k + 1/l  (a perfect model against one rater: 1)")
     ax.set_ylabel("mean Dice (axis linear in (1 − D)²)")
-    if title:
-        ax.set_title(title, fontsize=10, loc="left")
-    ax.legend(frameon=False, fontsize=8, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.16))
+    legend_above(ax, title=title)
     return spelt_out(ax)
 
 
@@ -141,6 +149,7 @@ def plot_disputed(result: MaskComparison, *, n: int = 12, ax: Axes | None = None
     worst = result.disputed(n)
     rows = {str(item): i for i, item in enumerate(rounds.items)}
     used: set[int] = set()
+    columns, room = _tiling(ax, len(worst))
     for tile, record in enumerate(worst.to_dict("records")):
         i = rows[str(record["item"])]
         masks = rounds.values[:, i]
@@ -153,7 +162,7 @@ def plot_disputed(result: MaskComparison, *, n: int = 12, ax: Axes | None = None
         height, width = (b.stop - b.start for b in box)
         top, left = (side - height) // 2, (side - width) // 2
         cut[:, top : top + height, left : left + width] = masks[(slice(None), *box)]
-        row, column = divmod(tile, COLUMNS)
+        row, column = divmod(tile, columns)
         x0, y0 = column * (TILE + GAP), -row * (TILE + GAP)
         there = rounds.drawn[:, i]
         share = (cut[there] > 0).mean(axis=0)
@@ -178,21 +187,40 @@ def plot_disputed(result: MaskComparison, *, n: int = 12, ax: Axes | None = None
                 levels=[0.5],
                 linewidths=1.2,
                 colors=[COLOURS[r % 4]],
-                linestyles=[STYLES[r // 4 % 4]],
+                linestyles=[DASHES[(r + r // 4) % 4]],
             )
         name = str(record["item"])
-        short = name if len(name) < 19 else f"…{name[-17:]}"
+        short = name if len(name) <= room else f"…{name[1 - room :]}"
         ax.text(x0, y0 + 0.03, f"{short}  {record['dice']:.2f}", fontsize=7.5, va="bottom")
     for r in sorted(used)[:8]:
-        ax.plot([], [], color=COLOURS[r % 4], ls=STYLES[r // 4 % 4], label=rounds.names[r])
-    n_rows = -(-max(len(worst), 1) // COLUMNS)
-    ax.set_xlim(-0.05, COLUMNS * (TILE + GAP) - GAP + 0.05)
+        ax.plot(
+            [],
+            [],
+            color=COLOURS[r % 4],
+            ls=DASHES[(r + r // 4) % 4],
+            label=shortened(rounds.names[r]),
+        )
+    n_rows = -(-max(len(worst), 1) // columns)
+    ax.set_xlim(-0.05, columns * (TILE + GAP) - GAP + 0.05)
     ax.set_ylim(-n_rows * (TILE + GAP) + GAP - 0.05, 0.2)
     ax.set_aspect("equal")
     ax.set_axis_off()
     ax.set_title("Most disputed items, mean Dice of two raters", fontsize=10, loc="left")
-    ax.legend(frameon=False, fontsize=8, ncols=4, loc="upper left", bbox_to_anchor=(0, 0.0))
+    ncols = 4 if size_of(ax)[0] > NARROW else 2
+    ax.legend(frameon=False, fontsize=8, ncols=ncols, loc="upper left", bbox_to_anchor=(0, 0.0))
     return spelt_out(ax)
+
+
+def _tiling(ax: Axes, n: int) -> tuple[int, int]:
+    """Return how many tiles stand beside one another, and the characters above each of them."""
+    width, height = size_of(ax)
+    pitch = {}
+    for columns in (COLUMNS, 3, 5) if width < NARROW else (COLUMNS,):
+        rows = -(-max(n, 1) // columns)
+        pitch[columns] = min(width / columns, height / (rows + 0.6))
+    columns = max(pitch, key=lambda c: pitch[c])
+    # Letters of 7.5 points, beside two digits of Dice.
+    return columns, min(18, max(4, int(pitch[columns] * 72 / 4.4) - 7))
 
 
 def plot_masks(result: MaskComparison) -> Figure:
@@ -212,3 +240,10 @@ def plot_masks(result: MaskComparison) -> Figure:
         figure.suptitle(f"{len(shown)} of {len(labels)} structures", fontsize=10)
     plot_disputed(result, ax=figure.add_subplot(grid[:, 1]))
     return figure
+
+
+def panels_of_masks(result: MaskComparison) -> list[Panel]:
+    """Return what `plot_masks` draws, panel by panel."""
+    labels = result.rounds.labels[:MOST_LADDERS]
+    ladders = [Panel(partial(plot_ladder, result, label=label), 0.95) for label in labels]
+    return [*ladders, Panel(partial(plot_disputed, result), 1.1)]

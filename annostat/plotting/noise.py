@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from annostat.noise import NoiseComparison, NoiseFit
 from annostat.noise.goodness import pair_counts
-from annostat.plotting.figures import COLOURS, axes_of, spelt_out
+from annostat.plotting.figures import COLOURS, DASHES, Panel, axes_of, spelt_out
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = ["plot_differences", "plot_noise", "plot_noise_law", "plot_windows"]
+
+MARKS = "os^D"
 
 
 def plot_noise(result: NoiseComparison, *, figsize: tuple[float, float] = (12, 4)) -> Figure:
@@ -34,10 +37,14 @@ def plot_noise(result: NoiseComparison, *, figsize: tuple[float, float] = (12, 4
 
     figure = NewFigure(figsize=figsize, layout="constrained")
     axes = figure.subplots(1, 3, width_ratios=(1.5, 1, 1))
-    plot_differences(result, ax=axes[0])
-    plot_noise_law(result, ax=axes[1])
-    plot_windows(result, ax=axes[2])
+    for panel, ax in zip(panels_of_noise(result), axes, strict=True):
+        panel.draw(ax=ax)
     return figure
+
+
+def panels_of_noise(result: NoiseComparison) -> list[Panel]:
+    """Return what `plot_noise` draws, panel by panel."""
+    return [Panel(partial(f, result)) for f in (plot_differences, plot_noise_law, plot_windows)]
 
 
 def plot_differences(result: NoiseComparison, *, ax: Axes | None = None, n_models: int = 3) -> Axes:
@@ -65,9 +72,9 @@ def plot_differences(result: NoiseComparison, *, ax: Axes | None = None, n_model
         label="observed pairs",
         zorder=3,
     )
-    for fit, colour in zip(_kinds(result)[:n_models], COLOURS, strict=False):
+    for fit, colour, dash in zip(_kinds(result)[:n_models], COLOURS, DASHES, strict=False):
         expected = counts.sum() * fit.difference_law(counts.size - 1)
-        ax.plot(d, expected, color=colour, lw=1.4, label=fit.label)
+        ax.plot(d, expected, color=colour, ls=dash, lw=1.4, label=fit.label)
     ax.set_yscale("log")
     ax.set_ylim(max(0.02, 0.3 * float(low.min())), 3 * float(counts.max()))
     unit = result.rounds.unit or "frames"
@@ -106,7 +113,8 @@ def plot_windows(result: NoiseComparison, *, ax: Axes | None = None) -> Axes:
         colour = COLOURS[drawn % len(COLOURS)]
         allowed = values > values.max() - 1.92
         ax.plot(windows, maes, color=colour, lw=0.8, alpha=0.6)
-        ax.plot(windows[allowed], maes[allowed], ".", ms=5, color=colour, label=fit.label)
+        mark = MARKS[drawn % len(MARKS)]
+        ax.plot(windows[allowed], maes[allowed], mark, ms=3, color=colour, label=fit.label)
         drawn += 1
     if best.mae.interval is not None:
         ax.axhspan(best.mae.interval.low, best.mae.interval.high, color="0.9", zorder=0)

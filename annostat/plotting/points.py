@@ -9,7 +9,7 @@ import numpy as np
 
 from annostat.ceilings.point_result import ALL, PointBounds
 from annostat.errors import AnnostatError
-from annostat.plotting.figures import COLOURS, axes_of
+from annostat.plotting.figures import COLOURS, DASHES, axes_of, shortened, the_first
 from annostat.results.text import percent
 from annostat.truth.point_result import PointScore, PointScores
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST_ELLIPSES = 8
+MARKS = "sD^vP*"
 
 
 def plot_success(
@@ -69,19 +70,30 @@ def plot_success(
     )
     ax.plot(t, [x.gaussian for x in rows], color=COLOURS[0], lw=1.2, label="Gaussian noise")
     ax.plot(t, [x.two_readers.value for x in rows], "o", color="black", ms=4, label="two readers")
-    for i, s in enumerate(scores[: len(COLOURS) - 1]):
+    drawn, of_all = the_first(scores)
+    for i, s in enumerate(drawn):
         y = [share.value for _, share in s.success]
         reach = [
             [share.value - (share.low or 0.0) for _, share in s.success],
             [(share.high or 1.0) - share.value for _, share in s.success],
         ]
         marks = [threshold for threshold, _ in s.success]
-        ax.errorbar(marks, y, reach, fmt="s-", color=COLOURS[i + 1], ms=4, lw=1, label=s.name)
+        ax.errorbar(
+            marks,
+            y,
+            reach,
+            fmt=f"{MARKS[i]}-",
+            color=COLOURS[1 + i % 3],
+            ms=4,
+            lw=1,
+            label=shortened(s.name),
+        )
     ax.set_ylim(0, 1.02)
     unit = f", {result.unit}" if result.unit else ""
     ax.set_xlabel(f"within this distance of one reader{unit}")
     ax.set_ylabel("share of points")
-    ax.legend(frameon=False, fontsize=8, loc="lower right")
+    title = of_all or None
+    ax.legend(frameon=False, fontsize=8, loc="lower right", title=title, title_fontsize=8)
     return ax
 
 
@@ -111,8 +123,10 @@ def plot_ellipses(result: PointBounds, *, ax: Axes | None = None) -> Axes:
     for i, ellipse in enumerate(found[:MOST_ELLIPSES]):
         values, axes = np.linalg.eigh(ellipse.covariance)
         x, y = axes @ (np.sqrt(np.maximum(values, 0.0))[:, None] * circle)
-        style = ("-", "--")[i // len(COLOURS) % 2]
-        ax.plot(x, y, style, color=COLOURS[i % len(COLOURS)], lw=1.2, label=ellipse.landmark)
+        style = DASHES[(i + i // len(COLOURS)) % 4]
+        ax.plot(
+            x, y, style, color=COLOURS[i % len(COLOURS)], lw=1.2, label=shortened(ellipse.landmark)
+        )
     ax.axhline(0, color="0.8", lw=0.6, zorder=0)
     ax.axvline(0, color="0.8", lw=0.6, zorder=0)
     ax.set_aspect("equal", adjustable="datalim")

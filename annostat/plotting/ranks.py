@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from annostat.errors import AnnostatError, printable
-from annostat.plotting.figures import COLOURS, axes_of, spelt_out
+from annostat.errors import AnnostatError
+from annostat.plotting.figures import COLOURS, axes_of, spelt_out, told_apart
 from annostat.results.text import percent
 from annostat.truth import MaskComparison, Ranking, Scores
 from annostat.truth.category_result import CategoryScores
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_ranks"]
 
-LONGEST = 20  # characters of a name
 BESIDE = 1.02  # of the width of the axes: where letters stand
 
 
@@ -77,7 +76,7 @@ def plot_ranks(
             fontsize=size,
             annotation_clip=False,
         )
-    ax.set_yticks(rows, [shortened(printable(m.name)) for m in found.models])
+    ax.set_yticks(rows, told_apart([m.name for m in found.models]))
     ax.tick_params(axis="y", labelsize=size)
     ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.set_xlim(0.4, len(rows) + 0.6)
@@ -88,9 +87,3 @@ def plot_ranks(
     )
     ax.spines[["top", "right"]].set_visible(False)
     return spelt_out(ax)
-
-
-def shortened(name: str) -> str:
-    """Return a name of at most 20 characters, long ones without their middle."""
-    half = LONGEST // 2
-    return name if len(name) <= LONGEST else f"{name[: half - 1]}…{name[-half:]}"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from annostat.plotting.figures import COLOURS, axes_of, spelt_out
+from annostat.plotting.figures import COLOURS, axes_of, legend_above, spelt_out
 from annostat.resampling.intervals import NORMAL_95
 from annostat.results.estimates import Estimate
 from annostat.scaling import LAWS, ScalingComparison, ScalingFit
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 __all__ = ["plot_scaling"]
 
 # A colour and a dash of its own for each law, whatever the others are.
-CLEAR = {"boxstyle": "square,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.7}
 STYLES = dict(
     zip(
         LAWS,
@@ -100,17 +99,11 @@ def plot_scaling(result: ScalingComparison, *, ax: Axes | None = None) -> Axes:
     ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
     ax.set_xlabel(result.size_name)
     ax.set_ylabel(result.loss_name)
-    ax.set_title(
-        f"Naive slope {result.log_slope.short()}; exponent of the laws\nnot refuted "
-        f"{result.together.exponent.short()} ({result.together.exponent.range()})",
-        fontsize=10,
-    )
-    ax.legend(
-        frameon=False,
-        fontsize=8,
-        loc="upper right",
-        title="law (Akaike weight)" if result.weighed else "law",
-        title_fontsize=8,
+    together = result.together.exponent
+    legend_above(
+        ax,
+        title=f"Naive slope {result.log_slope.short()}; exponent of the laws\nnot refuted "
+        f"{together.short()} ({together.range()})",
     )
     return spelt_out(ax)
 
@@ -118,7 +111,7 @@ def plot_scaling(result: ScalingComparison, *, ax: Axes | None = None) -> Axes:
 def _standing(result: ScalingComparison, fit: ScalingFit) -> str:
     """Return how a law stands: its weight, or whether it is refuted where nothing is weighed."""
     if result.weighed:
-        return f"{fit.weight:.0%}"
+        return f"weight {fit.weight:.0%}"
     return "not refuted" if fit.name in result.together.laws else "refuted"
 
 
@@ -134,31 +127,14 @@ def _draw_floor(ax: Axes, result: ScalingComparison) -> None:
     fit, given = result.best, result.given_floor
     if fit.floor is not None and fit.floor.value > 0 and fit.name != "power_given_floor":
         colour = STYLES[fit.name][0]
-        ax.axhline(fit.floor.value, color=colour, lw=0.8, ls="-.", zorder=1)
-        ax.annotate(
-            f"floor {fit.floor.short()} ({fit.floor.range()})",
-            (0.01, fit.floor.value),
-            xycoords=("axes fraction", "data"),
-            xytext=(0, 2),
-            textcoords="offset points",
-            fontsize=8,
-            color=colour,
-            bbox=CLEAR,
-        )
+        label = f"floor {fit.floor.short()} ({fit.floor.range()})"
+        ax.axhline(fit.floor.value, color=colour, lw=0.8, ls="-.", zorder=1, label=label)
     if given is not None:
-        ax.axhline(given.value, color="0.35", lw=1, ls="-.", zorder=1)
+        label = f"given floor {given.value:.3g}"
+        ax.axhline(given.value, color="0.35", lw=1, ls="-.", zorder=1, label=label)
         spread = NORMAL_95 * (given.standard_uncertainty or 0.0)
         if spread:
             ax.axhspan(given.value - spread, given.value + spread, color="0.5", alpha=0.15, lw=0)
-        ax.annotate(
-            f"given floor {given.value:.3g}",
-            (0.01, given.value),
-            xycoords=("axes fraction", "data"),
-            xytext=(0, 2),
-            textcoords="offset points",
-            fontsize=8,
-            color="0.25",
-        )
 
 
 def round_to(size: float) -> str:
@@ -185,15 +161,6 @@ def _draw_place(ax: Axes, fit: ScalingFit) -> None:
     ax.vlines(place.value, 0, height, color=colour, lw=0.8, ls=":", zorder=1)
     ax.plot(ends, [0.04, 0.04], color=colour, lw=2.5, alpha=0.6, transform=foot, zorder=5)
     ax.plot([place.value], [0.04], "|", ms=9, mew=2, color=colour, transform=foot, zorder=6)
-    ax.plot([place.value], [height], "D", ms=7, color="white", mec=colour, mew=1.6, zorder=6)
-    right = place.value < (low * high) ** 0.5
-    ax.annotate(
-        f"{what} {round_to(place.value)} ({' to '.join(map(round_to, ends_of(place)))})",
-        (ends[0 if right else 1], 0.07),
-        xycoords=foot,
-        ha="left" if right else "right",
-        fontsize=8,
-        color=colour,
-        bbox=CLEAR,
-        zorder=6,
-    )
+    label = f"{what} {round_to(place.value)} ({' to '.join(map(round_to, ends_of(place)))})"
+    style: Any = {"ms": 7, "color": "white", "mec": colour, "mew": 1.6}
+    ax.plot([place.value], [height], "D", zorder=6, label=label, **style)

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from annostat.errors import printable
 from annostat.plotting.agreement import plot_bland_altman
-from annostat.plotting.figures import COLOURS, axes_of, spelt_out
-from annostat.plotting.ranks import plot_ranks, shortened
+from annostat.plotting.figures import (
+    COLOURS,
+    Panel,
+    axes_of,
+    legend_above,
+    shortened,
+    spelt_out,
+    told_apart,
+)
+from annostat.plotting.ranks import plot_ranks
 from annostat.results.text import percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from annostat.truth import Scores
+    from annostat.truth import ModelScore, Scores
 
 __all__ = ["plot_rmse_floor", "plot_scores"]
 
@@ -40,24 +48,37 @@ def plot_scores(result: Scores, *, height: float = 4.2) -> Figure:
     """
     from matplotlib.figure import Figure as NewFigure
 
-    if len(result.models) > PANELS and result.ranking.models:
-        tall = max(height, 0.28 * len(result.models) + 1.2)
-        figure = NewFigure(figsize=(2.6 * height, tall), layout="constrained")
-        left, right = figure.subplots(1, 2)
-        plot_rmse_floor(result, ax=left)
-        plot_ranks(result, ax=right)
-        return figure
-    drawn = [(m.name, m.agreement) for m in result.models if m.agreement is not None][:PANELS]
-    count = len(drawn) + 1
-    figure = NewFigure(figsize=(1.15 * height * count + 0.6, height), layout="constrained")
+    panels = panels_of_scores(result)
+    count = len(panels)
+    many = len(result.models) > PANELS and bool(result.ranking.models)
+    tall = max(height, 0.28 * len(result.models) + 1.2) if many else height
+    wide = 2.6 * height if many else 1.15 * height * count + 0.6
+    figure = NewFigure(figsize=(wide, tall), layout="constrained")
     axes = np.atleast_1d(figure.subplots(1, count))
-    for (name, agreement), ax in zip(drawn, axes, strict=False):
-        plot_bland_altman(agreement, ax=ax)
-        ax.set_title(name)
-    for ax in axes[1 : len(drawn)]:
+    for panel, ax in zip(panels, axes, strict=True):
+        panel.draw(ax=ax)
+    for ax in axes[1 : count - 1]:
         ax.sharey(axes[0])
-    plot_rmse_floor(result, ax=axes[-1])
     return figure
+
+
+def panels_of_scores(result: Scores) -> list[Panel]:
+    """Return what `plot_scores` draws, panel by panel."""
+    n = len(result.models)
+    floor = partial(plot_rmse_floor, result)
+    if n > PANELS and result.ranking.models:
+        ratio = max(0.75, 0.045 * n)  # a row of a model has a height of its own
+        return [Panel(floor, ratio), Panel(partial(plot_ranks, result), ratio)]
+    drawn = [m for m in result.models if m.agreement is not None][:PANELS]
+    return [*(Panel(partial(_against_labels, m)) for m in drawn), Panel(floor)]
+
+
+def _against_labels(model: ModelScore, *, ax: Axes) -> Axes:
+    """Draw the Bland-Altman plot of one model."""
+    if model.agreement is not None:
+        plot_bland_altman(model.agreement, ax=ax)
+    ax.set_title(shortened(model.name))
+    return spelt_out(ax)
 
 
 def plot_rmse_floor(result: Scores, *, ax: Axes | None = None) -> Axes:
@@ -97,18 +118,10 @@ def plot_rmse_floor(result: Scores, *, ax: Axes | None = None) -> Axes:
                 fontsize=8,
                 color=COLOURS[0],
             )
-    ax.set_yticks(rows, [shortened(printable(m.name)) for m in models])
+    ax.set_yticks(rows, told_apart([m.name for m in models]))
     ax.set_ylim(len(rows) - 0.5, -0.5)
     ax.set_xlim(0, None)
     unit = f" ({result.rounds.unit})" if result.rounds.unit else ""
     ax.set_xlabel(f"RMSE{unit}, {percent(level)} intervals")
-    ax.legend(
-        frameon=False,
-        fontsize=8,
-        loc="lower center",
-        bbox_to_anchor=(0.5, 1.0),
-        ncols=3,
-        columnspacing=1.0,
-        handletextpad=0.4,
-    )
+    legend_above(ax, ncols=3)
     return spelt_out(ax)

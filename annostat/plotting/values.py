@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from annostat.ceilings.floors import BOUNDS
 from annostat.plotting.agreement import plot_bland_altman, plot_deviations
-from annostat.plotting.figures import COLOURS, axes_of, spelt_out
+from annostat.plotting.figures import COLOURS, Panel, axes_of, spelt_out
 from annostat.plotting.profile import plot_profile
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def plot_floors(result: Bounds, *, ax: Axes | None = None) -> Axes:
         )
     names = {q.key: SCORES[q.score] for q in known}
     ax.set_yticks(range(len(known)), [names[q.key] for q in (*floors, *ceilings)])
-    ax.set_ylim(len(known) - 0.4, -0.6)
+    ax.set_ylim(len(known) - 0.4, -0.8)
     unit = f" ({result.unit})" if result.unit else ""
     ax.set_xlabel(f"error against one annotation{unit}; grey: no model, on average")
     ax.set_xlim(0, None if floors else 1)
@@ -96,16 +97,21 @@ def plot_bounds(result: MeasuredBounds, *, height: float = 4.8) -> Figure:
     """
     from matplotlib.figure import Figure as NewFigure
 
-    profile = result.profile if result.profile is not None and result.profile.points else None
-    seen = result.limits is not None or result.deviations is not None
-    count = 1 + seen + (profile is not None)
+    panels = panels_of_bounds(result)
+    count = len(panels)
     figure = NewFigure(figsize=(height * 4 / 3 * count, height), layout="constrained")
-    axes = np.atleast_1d(figure.subplots(1, count))
-    plot_floors(result, ax=axes[0])
-    if result.limits is not None:
-        plot_bland_altman(result.limits, ax=axes[1])
-    elif result.deviations is not None:
-        plot_deviations(result.deviations, ax=axes[1])
-    if profile is not None:
-        plot_profile(profile, ax=axes[-1])
+    for panel, ax in zip(panels, np.atleast_1d(figure.subplots(1, count)), strict=True):
+        panel.draw(ax=ax)
     return figure
+
+
+def panels_of_bounds(result: MeasuredBounds) -> list[Panel]:
+    """Return what `plot_bounds` draws, panel by panel."""
+    panels = [Panel(partial(plot_floors, result))]
+    if result.limits is not None:
+        panels.append(Panel(partial(plot_bland_altman, result.limits)))
+    elif result.deviations is not None:
+        panels.append(Panel(partial(plot_deviations, result.deviations)))
+    if result.profile is not None and result.profile.points:
+        panels.append(Panel(partial(plot_profile, result.profile)))
+    return panels

@@ -7,6 +7,7 @@ import annostat.report.findings
 import annostat.report.interchange
 import annostat.report.masks
 import annostat.report.models
+import annostat.report.plans
 import annostat.report.points
 import annostat.report.selftest
 import annostat.report.values  # noqa: F401 (they register their chapters)

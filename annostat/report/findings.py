@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from annostat.ceilings.finding_result import FindingBounds
 from annostat.report.parts import Part, Picture, part_of
+from annostat.truth.findings import DetectorScores
 
 
 @part_of.register
@@ -44,4 +45,18 @@ def _findings(result: FindingBounds) -> Part:
         checks=result.checks,
         pictures=tuple(pictures),
         provenance=result.provenance,
+        cited=result.cited(),
     )
+
+
+@part_of.register
+def _scores(result: DetectorScores) -> Part:
+    from annostat.plotting import plot_froc
+
+    picture = Picture.of(
+        plot_froc,
+        result,
+        alt=result.answer(),
+        caption="Sensitivity of detectors and of readers beside the best that is possible.",
+    )
+    return Part.of(result, title="Detectors against these marks", pictures=(picture,))

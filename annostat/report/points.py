@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from annostat.ceilings.point_result import PointBounds
 from annostat.report.parts import Part, Picture, part_of
+from annostat.truth.point_result import PointScores
 
 
 @part_of.register
@@ -40,4 +41,23 @@ def _points(result: PointBounds) -> Part:
         checks=result.checks,
         pictures=tuple(pictures),
         provenance=result.provenance,
+        cited=result.cited(),
     )
+
+
+@part_of.register
+def _scores(result: PointScores) -> Part:
+    from annostat.plotting import plot_success
+
+    pictures = []
+    if result.bounds.success():
+        pictures.append(
+            Picture.of(
+                plot_success,
+                result,
+                alt=result.answer(),
+                caption="The share of points that models, two readers and a perfect model put "
+                "within a distance of one reader's.",
+            )
+        )
+    return Part.of(result, title="Models against these points", pictures=pictures)

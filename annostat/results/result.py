@@ -228,8 +228,8 @@ class Result:
             Where to draw, if the result has one panel; a new figure by default.
         **options
             ``size="one"`` or ``"two"``: the width of one or of two columns of a journal, 85 and
-            175 mm, with letters of 7 and 8 points, for results with one panel. Others go to the
-            function of `annostat.plotting` that draws this kind of result.
+            175 mm, with letters of 7 and 8 points; several panels stand below one another. Others
+            go to the function of `annostat.plotting` that draws this kind of result.
 
         Returns
         -------
