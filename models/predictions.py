@@ -107,7 +107,7 @@ def predictions(
     """
     counts, outlines, ed, es, ef, areas, drawn = [], [], [], [], [], [], []
     shared: dict[tuple[int, int, int], NDArray[np.bool_]] = {}
-    masks = _masks(student, store, pad=pad, how=how, largest=largest)
+    masks = masks_of(student, store, range(len(store)), pad=pad, how=how, largest=largest)
     with counter("Masks", len(store), quiet=quiet) as done:
         for k, soft in enumerate(masks):
             clip = store.clip(k)
@@ -116,14 +116,10 @@ def predictions(
             frames = labelled(clip.facts)
             if frames is not None:
                 outlines.append(soft[frames, 0] >= HALF)
-            area = expected_area(soft[:, 0])
-            beat = beat_around(clip.facts, area)
-            from_es = frames is not None and frames[1] < frames[0]
-            found = beat_of(soft[:, 0], beat, from_es=from_es)
+            area, *found = read_masks(soft[:, 0], clip.facts)
             areas.append(area)
-            ed.append(blind_pick(area, window_of(clip.facts, area, "ED"), "ED"))
-            es.append(found[0])
-            ef.append(found[1])
+            for column, value in zip((ed, es, ef), found, strict=True):
+                column.append(value)
             drawn += _drawn(k, clip, soft, structures)
             shared |= _shared(k, clip, soft, structures)
             done(k + 1)
@@ -141,12 +137,26 @@ def predictions(
     )
 
 
-def _masks(student: Student, store: Store, **options: Any) -> Iterator[NDArray[np.uint8]]:
-    """Yield the masks of each clip; on a GPU several clips go through together."""
+def read_masks(
+    soft: NDArray[np.uint8], facts: dict[str, Any]
+) -> tuple[FloatArray, float, float, float]:
+    """Return areas, ED, ES and ejection fraction of one clip's soft masks (T, H, W).
+
+    ED and ES are picked within the labelled beat; NaN where nothing can be said.
+    """
+    frames, area = labelled(facts), expected_area(soft)
+    from_es = frames is not None and frames[1] < frames[0]
+    es, ef = beat_of(soft, beat_around(facts, area), from_es=from_es)
+    return area, blind_pick(area, window_of(facts, area, "ED"), "ED"), es, ef
+
+
+def masks_of(
+    student: Student, store: Store, numbers: Sequence[int], **options: Any
+) -> Iterator[NDArray[np.uint8]]:
+    """Yield the masks of some clips; on a GPU several clips go through together."""
     n = together(student)
-    for start in range(0, len(store), n):
-        part = range(start, min(start + n, len(store)))
-        frames = [np.asarray(store.clip(k).frames) for k in part]
+    for start in range(0, len(numbers), n):
+        frames = [np.asarray(store.clip(k).frames) for k in numbers[start : start + n]]
         yield from predict_many(student, frames, **options)
 
 
