@@ -105,7 +105,8 @@ def predictions(
         As in `models.network.predict.predict`.
     quiet : bool
     """
-    counts, outlines, ed, es, ef, areas, drawn = [], [], [], [], [], [], []
+    counts, outlines, areas, drawn = [], [], [], []
+    read: list[tuple[float, float, float]] = []  # ED, ES, ejection fraction
     shared: dict[tuple[int, int, int], NDArray[np.bool_]] = {}
     masks = masks_of(student, store, range(len(store)), pad=pad, how=how, largest=largest)
     with counter("Masks", len(store), quiet=quiet) as done:
@@ -116,38 +117,38 @@ def predictions(
             frames = labelled(clip.facts)
             if frames is not None:
                 outlines.append(soft[frames, 0] >= HALF)
-            area, *found = read_masks(soft[:, 0], clip.facts)
+            area = expected_area(soft[:, 0])
             areas.append(area)
-            for column, value in zip((ed, es, ef), found, strict=True):
-                column.append(value)
+            read.append(read_masks(soft[:, 0], area, clip.facts))
             drawn += _drawn(k, clip, soft, structures)
             shared |= _shared(k, clip, soft, structures)
             done(k + 1)
+    ed, es, ef = np.array(read, dtype=np.float64).reshape(-1, 3).T
     whole = np.stack(outlines) if len(outlines) == len(store) else None
     return Predictions(
         names=store.names,
         counts=counts,
         outlines=whole,
-        es=np.array(es),
-        ef=np.array(ef),
+        es=es,
+        ef=ef,
         areas=areas,
         drawn=_table(drawn, store.targets is not None) if drawn else None,
-        ed=np.array(ed),
+        ed=ed,
         shared=shared,
     )
 
 
 def read_masks(
-    soft: NDArray[np.uint8], facts: dict[str, Any]
-) -> tuple[FloatArray, float, float, float]:
-    """Return areas, ED, ES and ejection fraction of one clip's soft masks (T, H, W).
+    soft: NDArray[np.uint8], area: FloatArray, facts: dict[str, Any]
+) -> tuple[float, float, float]:
+    """Return ED, ES and ejection fraction of one clip, from its soft masks (T, H, W) and areas.
 
     ED and ES are picked within the labelled beat; NaN where nothing can be said.
     """
-    frames, area = labelled(facts), expected_area(soft)
+    frames = labelled(facts)
     from_es = frames is not None and frames[1] < frames[0]
     es, ef = beat_of(soft, beat_around(facts, area), from_es=from_es)
-    return area, blind_pick(area, window_of(facts, area, "ED"), "ED"), es, ef
+    return blind_pick(area, window_of(facts, area, "ED"), "ED"), es, ef
 
 
 def masks_of(

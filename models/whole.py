@@ -15,7 +15,7 @@ import torch
 from models.data.reference import is_number
 from models.data.store import Store
 from models.network.student import Student
-from models.predictions import labelled, masks_of, read_masks
+from models.predictions import expected_area, labelled, masks_of, read_masks
 from models.processes import World
 
 COLUMNS = ("human_afd_ES", "human_afd_ED", "human_rmse_EF")  # frames, frames, points
@@ -60,10 +60,10 @@ def against_readings(net: Student, store: Store, n: int, world: World) -> dict[s
     sums = np.zeros((len(COLUMNS), 2))
     for k, soft in zip(mine, masks_of(net, store, mine), strict=True):
         facts = store.facts[k]
-        _, ed, es, ef = read_masks(soft[:, 0], facts)
+        ed, es, ef = read_masks(soft[:, 0], expected_area(soft[:, 0]), facts)
         frames = labelled(facts) or (math.nan, math.nan)
         listed = facts.get("ef")
-        square = (ef - float(listed)) ** 2 if is_number(listed) else math.nan
+        square = (ef - listed) ** 2 if is_number(listed) else math.nan
         for row, value in zip(
             sums, (abs(es - frames[1]), abs(ed - frames[0]), square), strict=True
         ):

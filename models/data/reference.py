@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -36,7 +36,7 @@ def truth_of(store: Store) -> Truth:
     return Truth(store.names, np.stack(outlines), ed, es, ef)
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: Any) -> TypeGuard[float]:
     """Return whether a fact is a finite number."""
     return isinstance(value, (int, float)) and math.isfinite(value)
 
