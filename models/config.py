@@ -73,6 +73,7 @@ FREE = (
     "train.threads",
     "train.engine",
     "train.graph",
+    "train.whole_clips",
     "train.tensorboard",
 )
 

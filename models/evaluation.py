@@ -9,7 +9,6 @@ own. Where several people labelled the same clips, the student is put in the pla
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -25,7 +24,7 @@ from annostat.interchange import Interchange
 from annostat.results import Provenance, Result, Section, plain
 from models.config import Config
 from models.data.readings import Readings
-from models.data.reference import truth_of
+from models.data.reference import is_number, truth_of
 from models.data.store import Store, clips
 from models.network.student import Student, count_parameters
 from models.picks import Picks, cell, labelled_frames, score_picks
@@ -303,13 +302,10 @@ def read(
     """
     reference = [f.get("ef") for f in facts] if rounds is None else rounds.values[:, 0].tolist()
     pairs = list(zip(found.ef.tolist(), reference, strict=True))
-    kept = np.array([k for k, p in enumerate(pairs) if known(p[0]) and known(p[1])], dtype=np.int64)
+    kept = np.array(
+        [k for k, p in enumerate(pairs) if is_number(p[0]) and is_number(p[1])], dtype=np.int64
+    )
     table = np.array([pairs[k] for k in kept], dtype=float).T
     # Without any spread there is no correlation: an untrained student's masks are all alike.
     enough = len(kept) >= LEAST and np.ptp(table, axis=1).min() > 0
     return kept, table if enough else None
-
-
-def known(value: Any) -> bool:
-    """Return whether a fact is a finite number."""
-    return isinstance(value, (int, float)) and math.isfinite(value)

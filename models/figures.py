@@ -17,11 +17,23 @@ from models.data.store import Example
 from models.predictions import expected_area, labelled
 from models.settling import Settling
 
+# Columns of the log about whole clips (see `models.whole`), and what they are called.
+READ = {
+    "human_afd_ES": "aFD of ES, frames",
+    "human_afd_ED": "aFD of ED, frames",
+    "human_rmse_EF": "RMSE of EF, points",
+}
+
 
 def plot_curves(history: Sequence[dict[str, Any]]) -> Figure:
-    """Return loss and validation Dice over epochs, the best epoch marked."""
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    """Return loss and validation Dice over epochs, the best epoch marked.
+
+    Where whole clips were scored against what people read, with a panel of that.
+    """
+    read = {name: label for name, label in READ.items() if any(name in row for row in history)}
+    n = 3 if read else 2
+    figure = Figure(figsize=(4.5 * n, 3.6), layout="constrained")
+    left, right, *rest = panels = figure.subplots(1, n)
     epochs = [row["epoch"] for row in history]
     best = min(history, key=lambda row: row["valid_loss"])["epoch"]
     for name, label, colour in (
@@ -43,7 +55,14 @@ def plot_curves(history: Sequence[dict[str, Any]]) -> Figure:
             right.plot(epochs, human, "s--", ms=3, color=colour, label=label)
     right.set(xlabel="epoch", ylabel="Dice of validation windows", ylim=(0, 1))
     right.legend(frameon=False, loc="lower center")
-    for axes in (left, right):
+    for axes in rest:
+        for colour, (name, label) in zip(COLOURS, read.items(), strict=False):
+            values = [row.get(name, np.nan) for row in history]
+            axes.plot(epochs, values, "o-", ms=3, color=colour, label=label)
+        axes.set(xlabel="epoch", ylabel="whole clips against people")
+        axes.set_ylim(bottom=0)
+        axes.legend(frameon=False)
+    for axes in panels:
         axes.axvline(best, color="0.6", lw=1, ls=":")
         axes.spines[["top", "right"]].set_visible(False)
         axes.xaxis.get_major_locator().set_params(integer=True)

@@ -10,20 +10,19 @@ import io
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from models.config import PRESETS, Config
+from models.config import PRESETS
 from models.data.batches import Batches, Sampling
-from models.data.settings import Data
 from models.data.store import Store
+from models.gpu_numbers import exact, fp16
+from models.gpu_sizes import TINY, WHOLE, Part, Rows, Size
 from models.measure import (
-    Batch,
     Compilations,
     count_operations,
     make_step,
@@ -37,84 +36,8 @@ from models.measure import (
 )
 from models.network.precision import autocast
 from models.network.predict import CLIPS, predict, predict_many
-from models.network.settings import Net, Train
 from models.network.step import Step
-from models.network.student import Student
 from models.network.weights import make_student
-
-Rows = list[dict[str, Any]]
-Part = Callable[["Size", torch.device], Rows]
-# How far values and gradients may be from the plain loop in double precision, relative.
-CLOSE = {"float64": 1e-9, "float32": 1e-4, "tf32": 1e-2, "bf16": 5e-2}
-
-
-@dataclass(frozen=True)
-class Size:
-    """How large the parts are: a whole student, or one that a CPU checks in seconds."""
-
-    blocks: int
-    layers: int
-    batch: int
-    window: int
-    sizes: tuple[int, ...]
-    repeats: int
-    steps: int
-    clips: int
-    length: int
-
-    def config(self, size: int | None = None, *, blocks: int = 0, layers: int = 0) -> Config:
-        """Return the settings of a student of this size."""
-        return Config(
-            Data(size=size or self.sizes[0]),
-            Net(blocks=blocks or self.blocks, layers=layers or self.layers),
-            Train(batch=self.batch, window=self.window, schedule="cosine"),
-        )
-
-
-WHOLE = Size(3, 3, 32, 25, (112, 56), 12, 40, 512, 100)
-TINY = Size(2, 1, 2, 3, (16,), 1, 6, 8, 12)
-
-
-def exact(size: Size, device: torch.device) -> Rows:
-    """Compare values and gradients of every engine and precision with the plain loop in float64."""
-    small = replace(size, batch=2, window=4).config(16)
-    frames, targets = random_batch(small, device)
-    torch.manual_seed(0)
-    wanted = make_student(small.student, 1, engine="plain").double().to(device)
-    values, gradients = _differentiated(wanted, (frames, targets), half=False)
-    scale = max(float(g.norm()) for g in gradients)
-    rows: Rows = []
-    before = torch.backends.cudnn.allow_tf32
-    for precision, close in CLOSE.items():
-        torch.backends.cudnn.allow_tf32 = precision in ("tf32", "bf16")
-        for engine in ("plain", "hoisted", "compiled"):
-            kind = torch.float64 if precision == "float64" else torch.float32
-            net = make_student(small.student, 1, engine=engine).to(kind)
-            net.load_state_dict(wanted.state_dict())
-            mine = _differentiated(
-                on_device(net, device), (frames, targets), half=precision == "bf16"
-            )
-            off = float((mine[0] - values).norm() / values.norm())
-            worst = max(float((a - b).norm()) for a, b in zip(mine[1], gradients, strict=True))
-            rows.append(
-                {
-                    "what": f"{engine}, {precision}",
-                    "values_off": off,
-                    "gradients_off": worst / scale,
-                    "ok": max(off, worst / scale) < close,
-                }
-            )
-    torch.backends.cudnn.allow_tf32 = before
-    return rows
-
-
-def _differentiated(net: Student, batch: Batch, *, half: bool) -> tuple[Any, list[Any]]:
-    """Return logits and gradients in float64."""
-    with torch.autocast(batch[0].device.type, torch.bfloat16, enabled=half):
-        y = net(batch[0])
-    (y.double().sigmoid() - batch[1].double() / 255).square().mean().backward()
-    gradients = [p.grad.double() for p in net.parameters() if p.grad is not None]
-    return y.detach().double(), gradients
 
 
 def graph(size: Size, device: torch.device) -> Rows:
@@ -407,10 +330,11 @@ def growth(size: Size, device: torch.device) -> Rows:
 
 
 PARTS: dict[str, tuple[Part, int]] = {  # the part, and its limit in seconds
-    "exact": (exact, 60),
+    "exact": (exact, 50),
+    "fp16": (fp16, 30),
     "moves": (moves, 30),
     "graph": (graph, 45),
-    "speed": (speed, 120),
+    "speed": (speed, 110),
     "compile": (compile_life, 60),
     "feed": (feed, 45),
     "infer": (infer, 30),

@@ -122,7 +122,7 @@ def layout(x: torch.Tensor) -> str:
     return "NCHW" if x.is_contiguous() else str(tuple(x.stride()))
 
 
-class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class Operations(TorchDispatchMode):
     """Counts what would be kernels, and the memory layouts of what convolutions read and write.
 
     Attributes
@@ -134,7 +134,7 @@ class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.kernels: collections.Counter[str] = collections.Counter()
         self.layouts: collections.Counter[str] = collections.Counter()
         self.within = 0

@@ -105,9 +105,10 @@ def predictions(
         As in `models.network.predict.predict`.
     quiet : bool
     """
-    counts, outlines, ed, es, ef, areas, drawn = [], [], [], [], [], [], []
+    counts, outlines, areas, drawn = [], [], [], []
+    read: list[tuple[float, float, float]] = []  # ED, ES, ejection fraction
     shared: dict[tuple[int, int, int], NDArray[np.bool_]] = {}
-    masks = _masks(student, store, pad=pad, how=how, largest=largest)
+    masks = masks_of(student, store, range(len(store)), pad=pad, how=how, largest=largest)
     with counter("Masks", len(store), quiet=quiet) as done:
         for k, soft in enumerate(masks):
             clip = store.clip(k)
@@ -117,36 +118,46 @@ def predictions(
             if frames is not None:
                 outlines.append(soft[frames, 0] >= HALF)
             area = expected_area(soft[:, 0])
-            beat = beat_around(clip.facts, area)
-            from_es = frames is not None and frames[1] < frames[0]
-            found = beat_of(soft[:, 0], beat, from_es=from_es)
             areas.append(area)
-            ed.append(blind_pick(area, window_of(clip.facts, area, "ED"), "ED"))
-            es.append(found[0])
-            ef.append(found[1])
+            read.append(read_masks(soft[:, 0], area, clip.facts))
             drawn += _drawn(k, clip, soft, structures)
             shared |= _shared(k, clip, soft, structures)
             done(k + 1)
+    ed, es, ef = np.array(read, dtype=np.float64).reshape(-1, 3).T
     whole = np.stack(outlines) if len(outlines) == len(store) else None
     return Predictions(
         names=store.names,
         counts=counts,
         outlines=whole,
-        es=np.array(es),
-        ef=np.array(ef),
+        es=es,
+        ef=ef,
         areas=areas,
         drawn=_table(drawn, store.targets is not None) if drawn else None,
-        ed=np.array(ed),
+        ed=ed,
         shared=shared,
     )
 
 
-def _masks(student: Student, store: Store, **options: Any) -> Iterator[NDArray[np.uint8]]:
-    """Yield the masks of each clip; on a GPU several clips go through together."""
+def read_masks(
+    soft: NDArray[np.uint8], area: FloatArray, facts: dict[str, Any]
+) -> tuple[float, float, float]:
+    """Return ED, ES and ejection fraction of one clip, from its soft masks (T, H, W) and areas.
+
+    ED and ES are picked within the labelled beat; NaN where nothing can be said.
+    """
+    frames = labelled(facts)
+    from_es = frames is not None and frames[1] < frames[0]
+    es, ef = beat_of(soft, beat_around(facts, area), from_es=from_es)
+    return blind_pick(area, window_of(facts, area, "ED"), "ED"), es, ef
+
+
+def masks_of(
+    student: Student, store: Store, numbers: Sequence[int], **options: Any
+) -> Iterator[NDArray[np.uint8]]:
+    """Yield the masks of some clips; on a GPU several clips go through together."""
     n = together(student)
-    for start in range(0, len(store), n):
-        part = range(start, min(start + n, len(store)))
-        frames = [np.asarray(store.clip(k).frames) for k in part]
+    for start in range(0, len(numbers), n):
+        frames = [np.asarray(store.clip(k).frames) for k in numbers[start : start + n]]
         yield from predict_many(student, frames, **options)
 
 

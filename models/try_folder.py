@@ -41,6 +41,7 @@ def config_of(kind: str, folder: Path, made: Made, *, quick: bool) -> Config:
             "train.schedule=cosine",
             f"train.epochs={1 if quick else 40}",
             "train.threads=1",
+            "train.whole_clips=2",  # of 150 frames: few, since an epoch is short
         ]
     )
 

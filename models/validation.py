@@ -13,6 +13,7 @@ from models.network.precision import autocast, half_precision
 from models.network.settings import Train
 from models.network.student import Student
 from models.processes import World
+from models.whole import against_readings
 
 
 @torch.no_grad()
@@ -21,7 +22,9 @@ def validate(
 ) -> dict[str, Any]:
     """Return loss and Dice of the fixed validation windows, over all processes.
 
-    Where people drew on frames, `human_dice_...` is the Dice with what they drew.
+    Where people drew on frames, or their labels are the targets, `human_dice_...` and
+    `human_iou_...` are the overlap with what they drew, all their pixels together; where they read
+    frames and ejection fractions, see `models.whole`.
 
     The network is left in evaluation mode, with the first process's statistics.
     """
@@ -47,12 +50,16 @@ def validate(
     row |= {f"dice_{s}": d for s, d in zip(structures, dice, strict=True)}
     if drawn is not None:
         world.sum(drawn)
-        row |= {
-            f"human_dice_{s}": both / total
-            for s, (both, total) in zip(structures, drawn.tolist(), strict=True)
-            if total
-        }
-    return row
+    elif batches.store.kind == "labels":
+        drawn = sums[2:].reshape(-1, 2)
+    if drawn is not None:
+        for s, (both, total) in zip(structures, drawn.tolist(), strict=True):
+            if total:  # both is twice the intersection, total the sum of the areas
+                row |= {
+                    f"human_dice_{s}": both / total,
+                    f"human_iou_{s}": both / (2 * total - both),
+                }
+    return row | against_readings(net, batches.store, train.whole_clips, world)
 
 
 def _against_people(

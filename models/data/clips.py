@@ -15,6 +15,7 @@ from typing import Any
 from annostat import AnnostatError
 from models.data.camus import camus_recipe
 from models.data.echonet import echonet_recipe
+from models.data.reference import with_outlined_ef
 from models.data.settings import Data
 from models.data.store import Example, Recipe, Store, make_store
 from models.data.targets import Targets, targets_of
@@ -59,7 +60,10 @@ def open_store(
         key.pop(name)
     key["teachers"] = targets.identity
     store = make_store(cache, key, make, progress=progress)
-    return dataclasses.replace(store, notes=[*targets.told, *store.notes])
+    store = dataclasses.replace(store, notes=[*targets.told, *store.notes])
+    if data.kind == "phantom" or split == "train":
+        return store
+    return with_outlined_ef(store, data.structures[0])
 
 
 def phantom_clips(data: Data, split: str, group: int, *, device: Any = "cpu") -> Iterator[Clip]:

@@ -109,7 +109,7 @@ class Pooled(nn.Sequential):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return one value of each channel in every pixel."""
-        y: Tensor = super().forward(x)  # type: ignore[no-untyped-call]
+        y: Tensor = super().forward(x)
         return y.expand(-1, -1, *x.shape[-2:])
 
 

@@ -36,7 +36,8 @@ class Train:
     `shift`, `zoom` and `sector` are how much training clips are changed at random (see
     `models.data.augment.Augmentation`), `tempo` how much their frame rate is (see
     `models.data.batches.window_frames`). `bf16` asks for half precision (see
-    `models.network.precision`).
+    `models.network.precision`). After each epoch so many validation clips go through whole, to be
+    scored against what people read of them (`whole_clips`, see `models.whole`).
     """
 
     seed: int = 0
@@ -63,6 +64,7 @@ class Train:
     bf16: bool = True
     graph: bool = True
     threads: int = 0
+    whole_clips: int = 64
     tensorboard: bool = False
 
     def __post_init__(self) -> None:
@@ -79,7 +81,7 @@ class Train:
             ("tempo", 0.7),
         ):
             check_number(f"train.{name}", getattr(self, name), low=0.0, high=high)
-        for name in ("seed", "threads", "warm_up"):
+        for name in ("seed", "threads", "warm_up", "whole_clips"):
             check_count(f"train.{name}", getattr(self, name), low=0)
         check_number("train.rate", self.rate, low=0.0, high=1.0, open_ends=True)
         check_number("train.ema", self.ema, low=0.0, high=0.99999)
