@@ -2,8 +2,9 @@
 
 The law of a design names the noise, how many pixels the largest rater draws outside of the
 smallest, and what else is broken: "gauss, 4 px", "gauss, 2 px, ratio 2", "gauss, 1 px, small",
-"laplace, 2 px", "gauss, 2 px, place 1". Outlines are ellipses that waver (2 px; small ones 1 px),
-items differ in difficulty, 112 × 112 pixels.
+"laplace, 2 px", "gauss, 2 px, place 1", "gauss, 1 px, radius 9", "gauss, 1 px, radius 9, noise
+0.5". Outlines are ellipses that waver (2 px; small ones, whose half axes are 6 px ± 25%, or of the
+radius that is given, 1 px), items differ in difficulty, 112 × 112 pixels.
 """
 
 from __future__ import annotations
@@ -64,15 +65,17 @@ def drawn(
     """
     law, habit, ratio, given = options_of(design)
     k, n = design.rounds, design.n
-    small = "small" in given
-    noise = 1.0 if small else 2.0
+    axes, noise = (18.0, 36.0), 2.0
+    if "small" in given or "radius" in given:
+        middle = given.get("radius", 6.0)
+        axes, noise = (0.75 * middle, 1.25 * middle), given.get("noise", 1.0)
     theta = np.arange(ANGLES) * 2 * np.pi / ANGLES
     place = given.get("place", 0.0) * 2**0.5
     turns = np.arange(k)[:, None] * 2 * np.pi / k
     local = place * np.cos(2 * theta + turns)
     out, others = np.zeros((k, n, SIDE, SIDE), bool), {}
     for i in range(n):
-        a, b = rng.uniform(*((4.5, 7.5) if small else (18, 36)), 2)
+        a, b = rng.uniform(*axes, 2)
         tilt = rng.uniform(0, np.pi)
         radius = a * b / np.hypot(b * np.cos(theta - tilt), a * np.sin(theta - tilt))
         scale = noise * np.exp(rng.normal(0, 0.3) - 0.09)

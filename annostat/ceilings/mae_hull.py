@@ -12,6 +12,7 @@ meets, with the bias between raters and their unequal noise, and what is left wh
     no law fits                  [½, 1]·E|D|               any symmetric law (light tails)
                                  [½, ¾]·E|D|               any unimodal law (heavy tails)
     raters not equally noisy     [½, ¾]·E|D|               unimodal laws, whatever their scales
+    two who may not be so        lower end times (√(1+δ) + √(1−δ))/2, the most unequal they may be
     whole numbers close by       [lattice_floor, ¾]·E|D|   log-concave laws on whole numbers
 
 Every limit takes in the sampling error of E|D|, a log-t interval over units. Below 30 units the
@@ -50,6 +51,7 @@ from annostat.results.text import p_text
 
 LAPLACE, UNIFORM = math.sqrt(1 / 2), math.sqrt(3) / 2  # E|X|/σ
 GAUSS = math.sqrt(2 / math.pi)
+SKEWED = 1 - math.log(2)  # from the mean to the median of exponential errors, in their SDs
 NARROW_STEPS = 4.0  # E|D| in steps of a lattice: below, laws on the real line do not hold
 FINE_STEPS = 50.0  # below, a test of fit sees the lattice
 
@@ -163,6 +165,10 @@ def _floors(
             ends = (min(ends[0], low / 2), max(ends[1], top))
         elif seen.n_units < FEW:
             ends = (min(ends[0], low * 2 / 3), max(ends[1], 0.75 * high))
+    if seen.k == 2 and raters is not None and not unequal:
+        # What a test does not see may be there: E|X| of unequal raters is a smaller part of E|D|.
+        least = max(ends[0] * least_share(raters), low / 2)
+        ends = (min(ends[0], least), ends[1])
     equal = Estimate(value, None, Interval(*ends, level, method), unit, remark)
     if seen.k == 2 and unequal:
         bracketed, method = True, "unimodal laws of raters who differ, from E|D|"
@@ -199,6 +205,21 @@ def _floors(
     )
 
 
+def least_share(raters: UnequalRaters) -> float:
+    r"""Return the mean of E|X_j| of two raters, as unequal as their limits allow, over that of equals.
+
+    (√(1+δ) + √(1−δ))/2 for δ = (σ₁² − σ₂²)/(σ₁² + σ₂²), the largest |δ| within the limits of σ_j as
+    long as both add up to the variance of the difference: 0.89 at a ratio of 3, 0.71 at the least.
+    """
+    total = sum(r.noise_sd.value**2 for r in raters.raters)
+    limits = [r.light for r in raters.raters if r.light is not None]
+    if not total > 0 or not limits:
+        return 1.0
+    ends = [2 * end**2 / total - 1 for i in limits for end in (i.low, i.high)]
+    delta = min(max(abs(e) for e in ends), 1.0)
+    return (math.sqrt(1 + delta) + math.sqrt(1 - delta)) / 2
+
+
 NARROW_NOTE = (
     "The labels are whole numbers that lie close together: the floor of the MAE is that of "
     "log-concave laws on whole numbers."
@@ -212,19 +233,27 @@ def _with_bias(
     """Return the floor against one of the raters at random, mean_j E|X_j + β_j|.
 
     `alone` is E|X|; without a fitted law, E|X + β| is between max(E|X|, |β|) and both of
-    E|X| + |β| and the root of E(X + β)².
+    E|X| + |β| and the root of E(X + β)². Of raters who are not equally noisy (their SDs are known
+    for three and more), β is that of skewed errors to either side too.
     """
     limits = alone.interval
     if limits is None:
         return alone
     size, error = float(np.mean(np.abs(seen.bias))), seen.bias_error
+    # Medians of skewed errors lie off their means, further for those who scatter more.
+    skewed = SKEWED * (seen.sigmas - seen.sigmas.mean())
     if fitted is None:
-        low, high = max(limits.low, size - 2 * error), limits.high + size + 2 * error
+        least = min(float(np.mean(np.abs(seen.bias + side * skewed))) for side in (-1, 1))
+        low, high = max(limits.low, least - 2 * error), limits.high + size + 2 * error
         if raters is not None:
             high = min(high, raters.kind(ONE_OF_THEM).rmse_floor.high or math.inf)
         value = math.hypot(alone.value, size)
     else:
-        moved = [seen.bias * (1 + shift / size) for shift in (-error, 0.0, error)]
+        moved = [
+            seen.bias * (1 + shift / size) + side * skewed
+            for shift in (-error, 0.0, error)
+            for side in ((-1, 0, 1) if skewed.any() else (0,))
+        ]
         found = [fitted.shifted(m, seen.sigmas) for m in moved]
         low = min(f[0] for f in found)
         high = max(*(f[1] for f in found), seen.shared_limit(limits.level))

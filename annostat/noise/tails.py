@@ -4,10 +4,10 @@ The moments of Student's t with 4 degrees of freedom or fewer hardly show in a f
 most samples have too small an SD, and an interval of any moment method is too short (for 3 degrees
 of freedom 76 to 90% with 20 to 300 items). The likelihood of the differences tells what moments do
 not: the SDs of all such laws, at all scales, whose log-likelihood is near the best law's, and an
-interval of the SD is widened to them. Near is χ²₂(1 − 0.4·(1 − level))/2, 98% for a level of 95%:
-samples in which the tails hide are those whose SD is seen too small, and with χ²₂(level)/2 limits
-held 75 to 90% in them, with this 91 to 99%. Where no such law is left within χ²₂(level)/2, as with
-a few hundred Gaussian errors, the interval stays.
+interval of the SD is widened to them. Near is χ²₂(1 − 0.1·(1 − level))/2, 99.5% for a level of
+95%: samples in which the tails hide are those whose SD is seen too small, and with χ²₂(level)/2
+limits held 75 to 90% in them, with 98% 89 to 99%, with this 94 to 100%. Where no such law is left
+within χ²₂(level)/2, as with a few hundred Gaussian errors, the interval stays.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from annostat.results.result import Check
 
 FEWEST, TAILS = 20, 2.0
 LEAST = 3.0  # degrees of freedom of the heaviest law: with fewer the SD is soon infinite
-HIDDEN = 0.4  # of 1 − level, left to samples in which the tails hide
+HIDDEN = 0.1  # of 1 − level, left to samples in which the tails hide
 HELD = "held for heavy tails"
 
 

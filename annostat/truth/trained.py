@@ -37,6 +37,7 @@ from annostat.agreement.rater_noise import (
 )
 from annostat.errors import AnnostatError, check_choice, check_level, check_numbers
 from annostat.labels.rounds import Rounds
+from annostat.noise.tails import HELD, Tails, tails_of_labels
 from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.intervals import t_reach
 from annostat.resampling.sums import Sums
@@ -214,10 +215,13 @@ def trained_on_one(
             f"predictions and labels must share {FEWEST} items or more, got {int(full.sum())}"
         )
     codes = cluster_codes(None if rounds.cluster is None else rounds.cluster[full])
-    return _score(Moments.of(columns[full], codes), trained, rounds, level)
+    labels = columns[full][:, :2] - columns[full][:, :2].mean(axis=0)
+    units = np.arange(len(labels)) if codes is None else codes
+    tails = tails_of_labels(labels, np.ones(2), units, level=level)
+    return _score(Moments.of(columns[full], codes), tails, trained, rounds, level)
 
 
-def _score(m: Moments, trained: str, rounds: Rounds, level: float) -> TrainedOnOne:
+def _score(m: Moments, tails: Tails, trained: str, rounds: Rounds, level: float) -> TrainedOnOne:
     unit, df = rounds.unit, m.n_units - 1
     square_unit = f"{unit}²" if unit else ""
     both = [noise_variance_of(j, 2) for j in (0, 1)]
@@ -238,7 +242,9 @@ def _score(m: Moments, trained: str, rounds: Rounds, level: float) -> TrainedOnO
         ends = (max(seen - spread - t * gap_error, 0.0), log_limits(seen, width, df, level)[1])
     resolved = low > ends[0] or high < ends[1]
     low, high = (min(max(x, ends[0]), ends[1]) for x in (low, high))
-    method = f"t over {m.sums.units}, cut to what is possible"
+    hidden = tails.of_part(m.value(part_learned))
+    low, high, held = _with_tails(value, low, high, hidden)
+    method = f"t over {m.sums.units}, cut to what is possible{held}"
     note = "" if resolved else NOT_RESOLVED
     if value < 0:
         note = "; ".join(x for x in ("the estimate of its square is negative", note) if x)
@@ -268,6 +274,19 @@ def _score(m: Moments, trained: str, rounds: Rounds, level: float) -> TrainedOnO
     )
 
 
+def _with_tails(value: float, low: float, high: float, hidden: Tails) -> tuple[float, float, str]:
+    """Return limits of a mean square, joined with what heavy tails of learned noise hide of it.
+
+    In squares on the log scale. The lower limit may be 0, and stays so.
+    """
+    if not 0 < value < high or hidden.low == hidden.high == 1:
+        return low, high, ""
+    up = math.hypot(math.log(high / value), 2 * math.log(hidden.high))
+    if 0 < low < value:
+        low = value * math.exp(-math.hypot(math.log(value / low), 2 * math.log(hidden.low)))
+    return low, value * math.exp(up), f", {HELD}"
+
+
 def upwards(value: float, error: float, t: float, n: int) -> float:
     """Return the upper reach of a mean square that is only seen less other variances.
 
@@ -283,6 +302,15 @@ def upwards(value: float, error: float, t: float, n: int) -> float:
 def error_of(mean: NDArray[Any], s: NDArray[Any]) -> NDArray[Any]:
     """Return T of the columns: trained round, other round, model."""
     return np.asarray(s[..., 2, 2] - 2 * s[..., 1, 2] + s[..., 0, 1] + _offset(mean))
+
+
+def part_learned(mean: NDArray[Any], s: NDArray[Any]) -> NDArray[Any]:
+    """Return the share c²·σ₁²/T of learned noise in T; all of it where that is not identified."""
+    noise, square = s[..., 0, 0] - s[..., 0, 1], error_of(mean, s)
+    seen = (noise > 0) & (square > 0)
+    learned = np.maximum(s[..., 0, 2] - s[..., 1, 2], 0.0) ** 2
+    share = learned / np.where(seen, noise * square, 1.0)
+    return np.where(seen, np.minimum(share, 1.0), 1.0)
 
 
 def over_floor(mean: NDArray[Any], s: NDArray[Any]) -> NDArray[Any]:
