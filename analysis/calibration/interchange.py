@@ -374,28 +374,26 @@ def filled(page: str, found: pd.DataFrame) -> str:
 @click.command()
 @click.argument("suites", nargs=-1, type=click.Choice(list(SUITES)))
 @click.option("--quick", is_flag=True, help="Few repetitions of every 13th design; writes nothing.")
+@click.option("--lacking", is_flag=True, help="Only designs that the file lacks.")
 @click.option("--repetitions", default=200, show_default=True)
 @click.option("--seed", default=1, show_default=True)
 @click.option("--out", type=Path, default=RESULTS, show_default=True)
 @click.option("--table", is_flag=True, help="Write the page's tables from the file.")
 def main(
-    suites: tuple[str, ...], quick: bool, repetitions: int, seed: int, out: Path, table: bool
+    suites: tuple[str, ...],
+    quick: bool,
+    lacking: bool,
+    repetitions: int,
+    seed: int,
+    out: Path,
+    table: bool,
 ) -> None:
     """Run the suites that are named, or all of them."""
     if table:
         found = filled(PAGE.read_text(encoding="utf-8"), pd.read_csv(out))
         write_text(PAGE, found)
         return
-    rows: list[dict[str, object]] = []
-    others = pd.DataFrame()
-    if suites and out.exists():  # what other suites found stays
-        others = pd.read_csv(out)
-        others = others[~others["suite"].isin(suites)]
-    for found in run_suites(SUITES, suites, quick, repetitions, seed, run=run):
-        rows += found
-        if not quick:
-            whole = pd.concat([others, pd.DataFrame(rows)], ignore_index=True)
-            write_text(out, whole.to_csv(index=False))
+    run_suites(SUITES, suites, quick, repetitions, seed, out=out, lacking=lacking, run=run)
 
 
 if __name__ == "__main__":

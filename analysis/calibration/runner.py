@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 import math
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
 
 import click
 import numpy as np
@@ -14,8 +16,10 @@ import pandas as pd
 from analysis.calibration.designs import Design
 from analysis.calibration.outcomes import Outcome, Suite
 from annostat import AnnostatWarning
+from annostat.files import write_text
 from annostat.resampling import spawn
 
+DESIGN = ["suite", "n", "law", "rounds", "missing", "cluster_size"]
 Suites = Mapping[str, tuple[Suite, list[Design]]]
 
 
@@ -64,17 +68,24 @@ def run_suites(
     repetitions: int,
     seed: int,
     *,
+    out: Path | None = None,
+    lacking: bool = False,
     every: int = 13,
     run: Callable[..., list[dict[str, object]]] | None = None,
-) -> Iterator[list[dict[str, object]]]:
-    """Run the suites that are named, or all of them; print and yield the rows of each design.
+) -> None:
+    """Run the suites that are named, or all of them; print the rows of each design.
 
-    A quick run has five repetitions of every 13th design, or as `every` says. `run` takes the place
-    of `run_suite`: suite, design, repetitions and seed.
+    A quick run has five repetitions of every 13th design, or as `every` says, and writes nothing.
+    Otherwise rows take the place of those of the same design in `out`, all others stay; with
+    `lacking`, designs that have their repetitions there are not run. `run` takes the place of
+    `run_suite`: suite, design, repetitions and seed.
     """
     one = run or functools.partial(run_suite, suites)
+    table = pd.read_csv(out) if out is not None and out.exists() else pd.DataFrame()
     for suite in names or suites:
         for design in suites[suite][1][:: every if quick else 1]:
+            if lacking and _most(table, suite, design) >= repetitions:
+                continue
             rows = one(suite, design, 5 if quick else repetitions, seed=seed)
             click.echo(f"{suite}: {design}")
             for row in rows:
@@ -82,7 +93,33 @@ def run_suites(
                 if "clear" in row:
                     line += f"  clear {row['clear']:.2f}: {row['rate_clear']:.3f}"
                 click.echo(line)
-            yield rows
+            if out is not None and not quick:
+                table = replaced(table, suite, design, rows)
+                write_text(out, table.to_csv(index=False))
+
+
+def _most(table: pd.DataFrame, suite: str, design: Design) -> int:
+    """Return the repetitions of a suite's design; 0 where the table has none."""
+    rows = table[_of_design(table, suite, design)] if len(table) else table
+    return int(rows.repetitions.max()) if len(rows) else 0
+
+
+def _of_design(table: pd.DataFrame, suite: str, design: Design) -> pd.Series:
+    key = pd.Series({"suite": suite, **asdict(design)})
+    return pd.Series((table[DESIGN] == key[DESIGN]).all(axis=1))
+
+
+def replaced(
+    table: pd.DataFrame, suite: str, design: Design, rows: Sequence[Mapping[str, object]]
+) -> pd.DataFrame:
+    """Return the table with the rows of a suite's design in the place of those that it had."""
+    new = pd.DataFrame(list(rows))
+    if table.empty:
+        return new
+    same = _of_design(table, suite, design).to_numpy()
+    last = int(np.flatnonzero(same)[0]) if same.any() else len(table)
+    parts = [table[:last][~same[:last]], new, table[last:][~same[last:]]]
+    return pd.concat([p for p in parts if len(p)], ignore_index=True)
 
 
 def outcomes_of(
@@ -99,7 +136,7 @@ def outcomes_of(
 
 
 def command_of(suites: Suites, *, every: int = 13) -> click.Command:
-    """Return the command that runs suites: names, --quick, --repetitions, --seed, --out.
+    """Return the command that runs suites: names, --quick, --lacking, --repetitions, --seed, --out.
 
     `every` is how many designs a quick run goes on by.
     """
@@ -107,17 +144,19 @@ def command_of(suites: Suites, *, every: int = 13) -> click.Command:
     @click.command()
     @click.argument("names", nargs=-1, type=click.Choice(list(suites)), metavar="[SUITE] ...")
     @click.option("--quick", is_flag=True, help=f"Few repetitions of every {every}th design.")
+    @click.option("--lacking", is_flag=True, help="Only designs that the file lacks.")
     @click.option("--repetitions", default=200, show_default=True)
     @click.option("--seed", default=1, show_default=True)
-    @click.option("--out", type=click.Path(), default=None, help="A CSV file for the results.")
+    @click.option("--out", type=Path, default=None, help="A CSV file for the results.")
     def main(
-        names: tuple[str, ...], quick: bool, repetitions: int, seed: int, out: str | None
+        names: tuple[str, ...],
+        quick: bool,
+        lacking: bool,
+        repetitions: int,
+        seed: int,
+        out: Path | None,
     ) -> None:
         """Run the suites that are named, or all of them."""
-        table: list[dict[str, object]] = []
-        for rows in run_suites(suites, names, quick, repetitions, seed, every=every):
-            table += rows
-            if out is not None:
-                pd.DataFrame(table).to_csv(out, index=False)
+        run_suites(suites, names, quick, repetitions, seed, out=out, lacking=lacking, every=every)
 
     return main
