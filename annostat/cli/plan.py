@@ -286,8 +286,7 @@ def of_category_verdict(options: dict[str, Any]) -> None:
         level=options["level"],
         rng=options["seed"],
     )
-    draw("plot_verdict_plan", result, options)
-    publish({"": result}, options, by=None, read=both.read)
+    show("plot_verdict_plan", result, options, both.read)
 
 
 def of_rmse(options: dict[str, Any]) -> None:
