@@ -42,7 +42,7 @@ def _draws(
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_] | None]:
     """Return units drawn for resamples, two from each word, and which count; None if all do."""
     first = resamples.astype(np.uint64)[:, None] * np.uint64(n)
-    bits: NDArray[np.uint64] = first + np.arange(1, words + 1, dtype=np.uint64)
+    bits = np.asarray(first + np.arange(1, words + 1, dtype=np.uint64), dtype=np.uint64)
     bits *= GOLDEN
     bits += np.array(seed)
     _mix(bits)
