@@ -18,6 +18,7 @@ from annostat.errors import AnnostatError, check_choice, check_level
 from annostat.labels.rounds import Rounds
 from annostat.labels.taking import takes_rounds
 from annostat.resampling.generators import Rng, seed_of
+from annostat.resampling.sums import FEW_UNITS, draw_together
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Provenance, Result
 from annostat.results.sections import Section
@@ -262,6 +263,9 @@ def _beyond(
         "icc_a_1": (apart, apart.absolute_agreement),
         "icc_c_1": (apart, apart.reliability),
     }
+    if method == "bootstrap-t" and apart.sums.n_units >= FEW_UNITS:
+        both = [alike.sums, apart.sums]
+        draw_together(both, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs)
     found = []
     for form in forms:
         e = form.estimate

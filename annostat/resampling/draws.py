@@ -21,30 +21,49 @@ def draw_multiplicities(seed: np.uint64, start: int, out: FloatArray) -> None:
     """Do what the kernel of this name does, number for number, without loading a compiler."""
     n = out.shape[1]
     drawn, good = _draws(seed, np.arange(start, start + len(out)), n, n // 2 + 1)
-    for r in np.flatnonzero(~good[:, :n].all(axis=1)):  # a row that takes a few draws more
+    poor = np.zeros(0, dtype=np.int64) if good is None else ~good[:, :n].all(axis=1)
+    for r in np.flatnonzero(poor):  # a row that takes a few draws more
         more = n
         while (found := _accepted(seed, start + int(r), n, more)).size < n:
             more *= 2
         drawn[r, :n] = found[:n]
-    cells = drawn[:, :n] + (np.arange(len(out)) * n)[:, None]
+    cells = drawn[:, :n]
+    cells += (np.arange(len(out)) * n)[:, None]
     out[:] = np.bincount(cells.ravel(), minlength=out.size).reshape(out.shape)
 
 
 def _accepted(seed: np.uint64, resample: int, n: int, words: int) -> NDArray[np.int64]:
     drawn, good = _draws(seed, np.array([resample]), n, words)
-    return drawn[good]
+    return drawn.ravel() if good is None else drawn[good]
 
 
 def _draws(
     seed: np.uint64, resamples: NDArray[np.int64], n: int, words: int
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Return units drawn for resamples, two from each word, and which of them count."""
+) -> tuple[NDArray[np.int64], NDArray[np.bool_] | None]:
+    """Return units drawn for resamples, two from each word, and which count; None if all do."""
     first = resamples.astype(np.uint64)[:, None] * np.uint64(n)
-    bits = mixed(np.array(seed) + (first + np.arange(1, words + 1, dtype=np.uint64)) * GOLDEN)
-    halves = np.stack([bits >> np.uint64(32), bits & HALF], axis=2).reshape(len(bits), -1)
-    products = halves * np.uint64(n)
-    good = (products & HALF) >= np.uint64(2**32 % n)
-    return (products >> np.uint64(32)).view(np.int64), good
+    bits = np.asarray(first + np.arange(1, words + 1, dtype=np.uint64), dtype=np.uint64)
+    bits *= GOLDEN
+    bits += np.array(seed)
+    _mix(bits)
+    products = np.empty((len(bits), 2 * words), dtype=np.uint64)
+    np.right_shift(bits, np.uint64(32), out=products[:, 0::2])
+    np.bitwise_and(bits, HALF, out=products[:, 1::2])
+    products *= np.uint64(n)
+    good = None if 2**32 % n == 0 else (products & HALF) >= np.uint64(2**32 % n)
+    products >>= np.uint64(32)
+    return products.view(np.int64), good
+
+
+def _mix(z: NDArray[np.uint64]) -> None:
+    """Do what `mixed` does, in place."""
+    other = np.empty_like(z)
+    for shift, factor in ((30, FIRST), (27, SECOND)):
+        np.right_shift(z, np.uint64(shift), out=other)
+        z ^= other
+        z *= factor
+    np.right_shift(z, np.uint64(31), out=other)
+    z ^= other
 
 
 def mixed(z: Any) -> Any:

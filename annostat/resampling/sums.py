@@ -10,7 +10,7 @@ resamples times that of items.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -110,9 +110,7 @@ class Sums:
         drawn = self._drawn.get((n_resamples, rng)) if isinstance(rng, int) else None
         n = GROUPS if self.n_units > FOLD_ABOVE else self.n_units
         if drawn is None:
-            columns = folded(self.columns)
-            products = columns[:, first] * columns[:, second]
-            everything = np.hstack([columns, products])
+            everything = self._with_products()
             drawn = bootstrap_sums(everything, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs)
             if isinstance(rng, int):
                 self._drawn[n_resamples, rng] = drawn
@@ -125,6 +123,12 @@ class Sums:
             variance = second_moment - np.sum(slopes * totals, axis=1) ** 2 / n
             errors = np.sqrt(np.maximum(variance, 0.0) * n / (n - 1))
             return np.real(g(totals)), errors
+
+    def _with_products(self) -> FloatArray:
+        """Return the columns that are resampled: units, or groups of them, and their products."""
+        first, second = np.triu_indices(self.columns.shape[1])
+        columns = folded(self.columns)
+        return np.hstack([columns, columns[:, first] * columns[:, second]])
 
     def interval(
         self,
@@ -171,6 +175,19 @@ class Sums:
             standard_error=wide if math.isfinite(wide) else error,
         )
         return Interval(found.low, found.high, level, f"{found.method}{on} over {self.units}")
+
+
+def draw_together(
+    sums: Sequence[Sums], *, n_resamples: int, rng: Rng, n_jobs: int | None = 1
+) -> None:
+    """Draw the resamples of several sums over the same units once, for intervals by this seed."""
+    if not isinstance(rng, int) or len({s.n_units for s in sums}) > 1:
+        return  # each draws its own
+    parts = [s._with_products() for s in sums]
+    ends = np.cumsum([part.shape[1] for part in parts])[:-1]
+    drawn = bootstrap_sums(np.hstack(parts), n_resamples=n_resamples, rng=rng, n_jobs=n_jobs)
+    for s, mine in zip(sums, np.split(drawn, ends, axis=1), strict=True):
+        s._drawn[n_resamples, rng] = mine
 
 
 def folded(columns: FloatArray) -> FloatArray:

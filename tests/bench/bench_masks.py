@@ -1,17 +1,18 @@
-"""STAPLE beside SimpleITK, Dice beside the plain NumPy expression; see docs/benchmarks.md."""
+"""STAPLE, Dice and Hausdorff distances beside SimpleITK, NumPy and scikit-image."""
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from annostat.consensus import staple
-from annostat.masks import dice
+from annostat.masks import dice, surface_distances
 
 
 def readers(n, shape, seed=0):
     """A ball, and n readers with wavy outlines and stray pixels."""
     rng = np.random.default_rng(seed)
     z = np.indices(shape, dtype=np.float32)
-    r = np.sqrt(sum((z[i] - shape[i] / 2) ** 2 for i in range(3)))
+    r = np.sqrt(sum((z[i] - shape[i] / 2) ** 2 for i in range(len(shape))))
     size = 0.3 * min(shape)
     return [
         (
@@ -57,3 +58,32 @@ def bench_dice(benchmark, pair):
 def bench_plain_dice(benchmark, pair):
     a, b = pair
     benchmark(lambda: 2 * (a & b).sum((1, 2)) / (a.sum((1, 2)) + b.sum((1, 2))))
+
+
+@pytest.mark.benchmark(group="Hausdorff of 100 × 112 × 112 pairs")
+def bench_surface_distances(benchmark, outlined):
+    """The Hausdorff distance with the mean and the 95th percentile."""
+    benchmark(lambda: [surface_distances(a, b)[1] for a, b in zip(*outlined, strict=True)])
+
+
+@pytest.mark.benchmark(group="Hausdorff of 100 × 112 × 112 pairs")
+def bench_skimage_hausdorff(benchmark, outlined):
+    """The Hausdorff distance alone, of the same outlines."""
+    metrics = pytest.importorskip("skimage.metrics")
+    found = [metrics.hausdorff_distance(a, b) for a, b in edges(outlined)]
+    assert found == pytest.approx(
+        [surface_distances(a, b)[1] for a, b in zip(*outlined, strict=True)]
+    )
+    benchmark(lambda: [metrics.hausdorff_distance(a, b) for a, b in edges(outlined)])
+
+
+@pytest.fixture(scope="module")
+def outlined():
+    """Two readers of 100 discs."""
+    return [np.stack([readers(2, (112, 112), seed=i)[j] > 0 for i in range(100)]) for j in (0, 1)]
+
+
+def edges(pairs):
+    """Return the outlines of pairs of masks, as both programs take them."""
+    for both in zip(*pairs, strict=True):
+        yield [mask & ~ndimage.binary_erosion(mask) for mask in both]
