@@ -7,6 +7,7 @@ of real clips come from what further people picked, read and drew.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,15 +40,11 @@ from models.world.annotators import Noise
 @click.option("--pick-mae", type=float, default=2.0, help="Mean error of their picks, frames.")
 @click.option("--ef-points", type=float, default=6.0, help="SD of their ejection fractions.")
 @click.option(
-    "--es-rounds",
+    "--rounds",
+    "rounds_file",
     type=click.Path(path_type=Path),
-    help="Table of people's picked frames of ES of real clips: clip, then a column for each round.",
-)
-@click.option("--ed-rounds", type=click.Path(path_type=Path), help="The same of end-diastole.")
-@click.option(
-    "--ef-rounds",
-    type=click.Path(path_type=Path),
-    help="The same of their ejection fractions, in percent.",
+    help="Table of what people read of real clips: clip, then columns es..., ed... (picked frames) "
+    "and ef... (percent), one for each round. A single one is the round after the folder's own.",
 )
 @click.option(
     "--noise",
@@ -74,9 +71,7 @@ def main(
     outline_px: float,
     pick_mae: float,
     ef_points: float,
-    es_rounds: Path | None,
-    ed_rounds: Path | None,
-    ef_rounds: Path | None,
+    rounds_file: Path | None,
     noise_file: Path | None,
     outlines: tuple[Path, ...],
     device: str,
@@ -113,22 +108,22 @@ def main(
     for message in store.messages():
         say(message, quiet=quiet)
     noise = Noise(outline_px, NoiseModel.with_mae("laplace", pick_mae), ef_points)
-    if store.kind == "truth" and any((es_rounds, ed_rounds, ef_rounds, noise_file, outlines)):
+    if store.kind == "truth" and any((rounds_file, noise_file, outlines)):
         raise AnnostatError(
-            "--es-rounds, --ed-rounds, --ef-rounds, --noise and --outlines are of real clips: the "
-            "phantom's annotators are simulated (--outline-px, --pick-mae, --ef-points)"
+            "--rounds, --noise and --outlines are of real clips: the phantom's annotators are "
+            "simulated (--outline-px, --pick-mae, --ef-points)"
         )
     if outlines:
         before = len(store.notes)
         store = with_outlines(store, config.data, outlines)
         for message in store.notes[before:]:
             say(message, quiet=quiet)
-    readings = Readings(
-        None if es_rounds is None else read_readings(es_rounds, store.names, unit="frames"),
-        None if ef_rounds is None else read_readings(ef_rounds, store.names, unit="points"),
-        None if noise_file is None else read_noise(noise_file),
-        None if ed_rounds is None else read_readings(ed_rounds, store.names, unit="frames"),
-    )
+    readings = Readings()
+    if rounds_file is not None:
+        readings, told = read_readings(rounds_file, store)
+        say(told, quiet=quiet)
+    if noise_file is not None:
+        readings = replace(readings, noise=read_noise(noise_file))
     store = with_labels(store, readings)
     result, found = evaluate(
         student, store, config, noise=noise, readings=readings, quiet=quiet, **options

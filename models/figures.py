@@ -41,9 +41,12 @@ def plot_curves(history: Sequence[dict[str, Any]]) -> Figure:
         ("valid_loss", "validation", COLOURS[1]),
     ):
         left.plot(epochs, [row[name] for row in history], "o-", ms=3, color=colour, label=label)
-    left.set(xlabel="epoch", ylabel="loss", yscale="log")
-    for which in (left.yaxis.set_major_formatter, left.yaxis.set_minor_formatter):
-        which(LogFormatter(minor_thresholds=(2, 0.7)))
+    left.set(xlabel="epoch", ylabel="loss")
+    losses = [row[name] for row in history for name in ("train_loss", "valid_loss")]
+    if max(losses) > 2 * min(losses) > 0:  # within less, a logarithmic scale has no round numbers
+        left.set_yscale("log")
+        for which in (left.yaxis.set_major_formatter, left.yaxis.set_minor_formatter):
+            which(LogFormatter(minor_thresholds=(2, 0.7)))
     left.legend(frameon=False)
     structures = [name for name in history[0] if name.startswith("dice_")]
     for colour, name in zip(COLOURS, structures, strict=False):

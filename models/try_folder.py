@@ -48,9 +48,7 @@ def config_of(kind: str, folder: Path, made: Made, *, quick: bool) -> Config:
 
 def people_of(kind: str, folder: Path) -> list[str]:
     """Return the options of `models.evaluate` that say what people said of the test clips."""
-    options = ["--ef-rounds", str(folder / "ef.csv")]
-    if kind != "camus":
-        options += ["--es-rounds", str(folder / "es.csv"), "--ed-rounds", str(folder / "ed.csv")]
+    options = ["--rounds", str(folder / "rounds.csv")]
     for person in {"echonet": (), "synthetic": ("anna", "ben"), "camus": ("second",)}[kind]:
         options += ["--outlines", str(folder / person)]
     return options
@@ -67,7 +65,7 @@ def main(kind: str, out: Path, seed: int, quick: bool, quiet: bool) -> None:
     made = Made(4, 2, 9, frames=40, size=32, seed=seed) if quick else Made(seed=seed)
     folder, run, cache = out / "folder", out / "run", out / "clips"
     told = [] if not quiet else ["--quiet"]
-    if not (folder / "ef.csv").exists():
+    if not (folder / "rounds.csv").exists():
         say(f"Writing {folder}", quiet=quiet)
         write_folder(kind, folder, made)
     config = config_of(kind, folder, made, quick=quick)

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import math
+import re
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from annostat import AnnostatError, Estimate, Interval, Rounds, read_rounds
+from annostat import AnnostatError, Estimate, Interval, Rounds
 from annostat.errors import check_number, shown
+from annostat.labels.columns import as_numbers, as_text
+from annostat.tables import read_table
 from models.data.clip_files import VIDEOS
+from models.data.reference import is_number
 from models.data.store import Store
 
 
@@ -58,35 +64,84 @@ def with_labels(store: Store, readings: Readings) -> Store:
     return replace(store, facts=facts)
 
 
-def read_readings(path: str | Path, names: Sequence[str], *, unit: str) -> Rounds:
-    """Return the rounds of a table for some clips, in their order; NaN where it has none.
+CLIP = ("clip", "filename")  # columns that name the clips, in any case
+UNITS = {"es": "frames", "ed": "frames", "ef": "points"}
+EXPECTED = (
+    "name the clips in clip (or FileName) and what was read in columns es…, ed… (picked frames, "
+    "from 0) or ef… (percent), such as clip,es_first,es_second,ef_first,ef_second"
+)
+
+
+def read_readings(path: str | Path, store: Store) -> tuple[Readings, str]:
+    """Return what people read of a store's clips, from one table, and in words what was taken.
 
     Parameters
     ----------
     path : path
-        A table with a column "clip" and one column for each round, the first of which is the
-        reference; names may end in a video's suffix.
-    names : sequence of str
-        The clips.
-    unit : str
+        A table with a column "clip" or "FileName", whose names may end in a video's suffix, and
+        columns whose names begin with the words "es", "ed" (frames, from 0) or "ef" (percent), in
+        any case. Of several columns of a kind each is a round, the first one the reference; a
+        single one is the second round, after the folder's own labels. Other columns are not used.
+    store : Store
+        Rounds have a row for each of its clips, NaN where the table has none.
 
     Raises
     ------
     AnnostatError
-        If the table cannot be read, or holds fewer than two of these clips.
+        If the table cannot be read, has no such columns, a clip twice, or fewer than two of the
+        clips; or if there is a single column and the folder lists nothing to go with it.
     """
-    table = read_rounds(path, item="clip", unit=unit)
-    items = [] if table.items is None else [_name(str(item)) for item in table.items]
-    rows = dict(zip(items, table.values, strict=True))
-    missing = [name for name in names if name not in rows]
-    if len(names) - len(missing) < 2:
+    table = read_table(path, keep_text=[])
+    columns = [str(c) for c in table.columns]
+    clip = next((c for c in columns if c.lower() in CLIP), None)
+    kinds = {kind: [c for c in columns if kind_of(c) == kind] for kind in UNITS}
+    if clip is None or not any(kinds.values()):
+        raise AnnostatError(f"{str(path)!r} has columns {shown(columns)}: {EXPECTED}")
+    items = np.array([_name(text) for text in as_text(table[clip])])
+    again = [name for name, n in Counter(items.tolist()).items() if n > 1]
+    if again:
+        raise AnnostatError(f"{str(path)!r} has more than one row of {shown(again)}: keep one")
+    number = {name: k for k, name in enumerate(items.tolist())}
+    rows = np.array([number.get(name, -1) for name in store.names])
+    missing = [name for name, k in zip(store.names, rows, strict=True) if k < 0]
+    n = len(rows) - len(missing)
+    if n < 2:
         raise AnnostatError(
-            f"{str(path)!r} has readings of {len(names) - len(missing)} of {len(names)} clips, "
-            f"not of {shown(missing)}: its column clip must hold the clips' names"
+            f"{str(path)!r} has readings of {n} of {len(rows)} clips, not of "
+            f"{shown(missing)}: its column {clip} must hold the clips' names"
         )
-    nothing = np.full(len(table.names), np.nan)
-    values = np.stack([rows.get(name, nothing) for name in names])
-    return Rounds.from_array(values, names=list(table.names), items=list(names), unit=unit)
+    found, words = {}, []
+    for kind, names in kinds.items():
+        if not names:
+            continue
+        read = [as_numbers(table[c], c, items)[rows] for c in names]
+        values = np.where(rows[:, None] >= 0, np.column_stack(read), np.nan)
+        if len(names) == 1:
+            own = np.array([_own(facts, kind) for facts in store.facts])
+            if np.isfinite(own).sum() < 2:
+                raise AnnostatError(
+                    f"{str(path)!r} has one column of {kind.upper()}, {names[0]}, and the clips' "
+                    f"folder lists none: a second round is needed, {kind}_second say"
+                )
+            names, values = ["the folder's", *names], np.column_stack([own, values])
+        found[kind] = Rounds.from_array(values, names=names, items=store.names, unit=UNITS[kind])
+        words.append(f"{kind.upper()}: {', '.join(names)}")
+    rest = [c for c in columns if c != clip and not kind_of(c)]
+    words += [f"not used: {shown(rest)}"] if rest else []
+    return Readings(
+        found.get("es"), found.get("ef"), None, found.get("ed")
+    ), f"{Path(path).name}: {'; '.join(words)}"
+
+
+def kind_of(column: str) -> str:
+    """Return "es", "ed" or "ef" if a column's name begins with that word, else nothing."""
+    word = re.match(r"(es|ed|ef)(?![a-z])", column.lower())
+    return word[1] if word else ""
+
+
+def _own(facts: dict[str, Any], kind: str) -> float:
+    value = facts.get(kind)
+    return float(value) if is_number(value) else math.nan
 
 
 def _name(item: str) -> str:

@@ -86,7 +86,7 @@ def write_folder(kind: str, path: Path, made: Made) -> None:
 def write_echonet(path: Path, made: Made) -> None:
     """Write EchoNet-Dynamic's format, two people's tracings of each test clip in one file.
 
-    Beside the folder `data` lie `teacher/`, and `es.csv`, `ed.csv` and `ef.csv`: what two people
+    Beside the folder `data` lie `teacher/`, and `rounds.csv`: what two people
     picked and read of the test clips.
     """
     rng = np.random.default_rng([made.seed, 2])
@@ -120,7 +120,7 @@ def write_synthetic(path: Path, made: Made) -> None:
     """Write EchoNet-Synthetic's format: whole EF, no volumes, no tracings.
 
     Beside the folder `data` lie `teacher/`, what two people drew of the test clips at ED and ES
-    (`anna/CLIP_FRAME.png`, `ben/CLIP_FRAME.png`), and `es.csv`, `ed.csv` and `ef.csv`.
+    (`anna/CLIP_FRAME.png`, `ben/CLIP_FRAME.png`), and `rounds.csv`.
     """
     rng = np.random.default_rng([made.seed, 3])
     listed = [LIST]
@@ -145,7 +145,7 @@ def write_camus(path: Path, made: Made) -> None:
 
     Pixels are half as high as wide, odd patients begin at ES. Beside the folder `data` lie
     `second/`, what another person drew of the test clips at ED and ES in the same format,
-    `teacher/` with a folder for each structure, and `ef.csv`.
+    `teacher/` with a folder for each structure, and `rounds.csv`.
     """
     rng = np.random.default_rng([made.seed, 4])
     patients: dict[str, list[str]] = {name: [] for name in SUBGROUPS}
@@ -188,29 +188,31 @@ def write_camus(path: Path, made: Made) -> None:
             rounds.add(item, clip)
     for name, kept in patients.items():
         write_lines(path / "data" / "database_split" / f"subgroup_{name}.txt", kept)
-    rounds.write(path, names=("ef",))
+    rounds.write(path, kinds=("ef",))
 
 
 class Readings:
-    """What two people pick and read of clips, to be written as tables."""
+    """What two people pick and read of clips, to be written as a table."""
 
     def __init__(self, noise: Noise, rng: np.random.Generator) -> None:
         self.noise, self.rng = noise, rng
-        self.lines: dict[str, list[str]] = {n: ["clip,first,second"] for n in ("es", "ed", "ef")}
+        self.rows: list[tuple[str, dict[str, str]]] = []
 
     def add(self, name: str, clip: Clip) -> None:
         """Let both look at a clip."""
+        row = {}
         for what, true in (("es", clip.es), ("ed", clip.ed)):
             drawn = simulate_rounds(self.noise.picks, 1, 2, truth=[true], rng=self.rng).values[0]
             picks = np.clip(drawn, 0, len(clip.frames) - 1)
-            self.lines[what].append(f"{name},{picks[0]:.0f},{picks[1]:.0f}")
+            row[what] = f"{picks[0]:.0f},{picks[1]:.0f}"
         ef = clip.ef + self.rng.normal(0, self.noise.ef_points, 2)
-        self.lines["ef"].append(f"{name},{ef[0]:.2f},{ef[1]:.2f}")
+        self.rows.append((name, {**row, "ef": f"{ef[0]:.2f},{ef[1]:.2f}"}))
 
-    def write(self, path: Path, names: Sequence[str] = ("es", "ed", "ef")) -> None:
-        """Write the tables."""
-        for name in names:
-            write_lines(path / f"{name}.csv", self.lines[name])
+    def write(self, path: Path, kinds: Sequence[str] = ("es", "ed", "ef")) -> None:
+        """Write the table."""
+        head = ["clip", *(f"{kind}_first,{kind}_second" for kind in kinds)]
+        lines = [[name, *(row[kind] for kind in kinds)] for name, row in self.rows]
+        write_lines(path / "rounds.csv", [",".join(line) for line in (head, *lines)])
 
 
 def row_of(name: str, clip: Clip, split: str, shape: Sequence[int], *, volumes: bool = True) -> str:

@@ -14,8 +14,9 @@ from models import evaluate as evaluate_command
 from models.checkpoints import build_student, save_weights
 from models.config import Config, Data, Net, Train
 from models.data.clips import open_store
-from models.data.readings import Readings, read_noise, read_readings
+from models.data.readings import read_noise, read_readings
 from models.data.reference import truth_of
+from models.data.store import Store
 from models.evaluation import ALL_COLUMNS, bias_lines, evaluate
 from models.figures import plot_evaluation
 from models.means import mean_estimate
@@ -194,13 +195,12 @@ def test_evaluation_of_the_phantom(weights, cache, tmp_path, capsys):
 def exact_echonet(folder, *, n=12, frames=150, size=32):
     """Write an EchoNet folder of phantom clips of several beats, its outlines and its masks.
 
-    On the frames of ED and ES two people drew, off by 0.8 pixels; `es.csv` and `ef.csv` hold what
-    they read.
+    On the frames of ED and ES two people drew, off by 0.8 pixels; `rounds.csv` has what they read.
     """
     rng = np.random.default_rng(3)
     made, hearts = EchoFolder(), EchoFolder.make(1, n_frames=8, size=size).rows[0]
     (folder / "T").mkdir(parents=True)
-    rows = {"es": [], "ed": [], "ef": []}
+    rows = ["clip,es_first,es_second,ed_first,ed_second,EF 1,EF 2"]
     for k in range(n):
         # Of hearts that hardly beat people's outlines would tell ED and ES apart by chance.
         clip = make_clip(5, k, size=size, frames=frames, ef=rng.uniform(35, 70))
@@ -216,13 +216,11 @@ def exact_echonet(folder, *, n=12, frames=150, size=32):
         es = clip.es + np.rint(rng.laplace(0, 2, 2))
         ef = clip.ef + rng.normal(0, 5, 2)
         ed = clip.ed + np.rint(np.random.default_rng([4, k]).laplace(0, 2, 2))
-        rows["es"].append(f"{name}.avi,{es[0]:.0f},{es[1]:.0f}")
-        rows["ed"].append(f"{name}.avi,{ed[0]:.0f},{ed[1]:.0f}")
-        rows["ef"].append(f"{name},{ef[0]:.2f},{ef[1]:.2f}")
+        read = [*(f"{v:.0f}" for v in (*es, *ed)), *(f"{v:.2f}" for v in ef)]
+        rows.append(",".join([f"{name}.avi", *read]))
         masks = 255 * clip.mask("LV").astype(np.uint8)
         np.savez_compressed(folder / "T" / f"{name}.npz", masks)
-    for what, lines in rows.items():
-        (folder / f"{what}.csv").write_text("\n".join(["clip,first,second", *lines]) + "\n")
+    (folder / "rounds.csv").write_text("\n".join(rows) + "\n")
     return made.write(folder / "E", codec="ffv1")
 
 
@@ -300,11 +298,8 @@ def test_a_perfect_student_sits_at_the_floor_of_real_clips(folder, tmp_path):
         kind="echonet", path=str(folder / "E"), size=32, teachers=(f"LV=folder:{folder / 'T'}",)
     )
     store = open_store(data, "test", tmp_path)
-    readings = Readings(
-        read_readings(folder / "es.csv", store.names, unit="frames"),
-        read_readings(folder / "ef.csv", store.names, unit="points"),
-        ed=read_readings(folder / "ed.csv", store.names, unit="frames"),
-    )
+    readings, told = read_readings(folder / "rounds.csv", store)
+    assert told.endswith("ES: es_first, es_second; ED: ed_first, ed_second; EF: EF 1, EF 2")
     assert readings.es.n_items == 12 and np.isfinite(readings.es.values).all()
     result, _ = evaluate(Exact(store).eval(), store, Config(data), readings=readings)
     rows = {r.name: r for r in result.rows}
@@ -326,13 +321,55 @@ def test_a_perfect_student_sits_at_the_floor_of_real_clips(folder, tmp_path):
     assert "The student in a person's place" in text
 
 
+# ---- what people read
+
+
+def clips_of(names, facts=()):
+    n, facts = len(names), list(facts) or [{} for _ in names]
+    return Store(names, np.ones(n, np.int64), np.zeros((n, 4, 4), np.uint8), None, facts)
+
+
 def test_readings_of_some_clips(tmp_path):
     table = tmp_path / "r.csv"
-    table.write_text("clip,first,second\nb.avi,3,4\nz,1,1\na,7,\n")
-    rounds = read_readings(table, ["a", "x.y", "b"], unit="frames")
-    assert np.array_equal(rounds.values, [[7, np.nan], [np.nan] * 2, [3, 4]], equal_nan=True)
+    table.write_text("clip,es_1,es_2,ESV\nb.avi,3,4,9\nz,1,1,9\na,7,,9\n")
+    found, told = read_readings(table, clips_of(["a", "x.y", "b"]))
+    wanted = [[7, np.nan], [np.nan] * 2, [3, 4]]
+    assert np.array_equal(found.es.values, wanted, equal_nan=True)
+    assert found.es.unit == "frames" and found.ed is None and found.ef is None
+    assert told == "r.csv: ES: es_1, es_2; not used: ESV"
     with pytest.raises(AnnostatError, match="readings of 1 of 2 clips, not of c: its column clip"):
-        read_readings(table, ["a", "c"], unit="frames")
+        read_readings(table, clips_of(["a", "c"]))
+
+
+def test_a_single_column_is_the_round_after_the_folders_own(tmp_path):
+    """Such as a second FileList.csv, of which EF alone is taken."""
+    table = tmp_path / "FileList.csv"
+    table.write_text("FileName,EF,ESV,EDV,FPS,Split\na,51.5,30,60,50,TEST\nb,62,30,60,50,TEST\n")
+    store = clips_of(["b", "a", "c"], [{"ef": 60.0}, {"ef": 50.0}, {"ef": 40.0}])
+    found, told = read_readings(table, store)
+    wanted = [[60, 62], [50, 51.5], [40, np.nan]]
+    assert np.array_equal(found.ef.values, wanted, equal_nan=True)
+    assert found.ef.names == ("the folder's", "EF") and found.es is None
+    assert told == "FileList.csv: EF: the folder's, EF; not used: ESV, EDV, FPS, Split"
+    with pytest.raises(AnnostatError, match="one column of EF, EF, and the clips' folder"):
+        read_readings(table, clips_of(["a", "b"]))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("clip,first,second\na,1,2\nb,1,2\n", r"columns clip, first, second: name the clips in"),
+        ("who,es_1,es_2\na,1,2\nb,1,2\n", r"such as clip,es_first,es_second,ef_first"),
+        ("clip,ESV,edition\na,1,2\nb,1,2\n", r"es…, ed… \(picked frames, from 0\) or ef…"),
+        ("clip,es_1,es_2\na,1,2\na,1,2\nb,1,2\n", "more than one row of a: keep one"),
+        ("clip,es_1,es_2\na,1,early\nb,1,2\n", "column 'es_2' holds text"),
+    ],
+)
+def test_tables_of_readings_that_are_refused(text, message, tmp_path):
+    table = tmp_path / "r.csv"
+    table.write_text(text)
+    with pytest.raises(AnnostatError, match=message):
+        read_readings(table, clips_of(["a", "b"]))
 
 
 def test_noise_that_was_fitted_elsewhere(tmp_path):

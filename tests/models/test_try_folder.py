@@ -12,7 +12,7 @@ from models import try_folder
 from models.config import Config
 from models.data.clips import open_store
 from models.data.outlines import with_outlines
-from models.data.readings import Readings, read_readings, with_labels
+from models.data.readings import read_readings, with_labels
 from models.data.settings import Data
 from models.evaluation import evaluate
 from models.try_folder import KINDS
@@ -63,14 +63,9 @@ def stored(kind, path):
         teachers=teachers,
     )
     store = open_store(data, "test", path / "cache")
-    given = {
-        n: read_readings(path / f"{n}.csv", store.names, unit="points" if n == "ef" else "frames")
-        for n in ("es", "ed", "ef")
-        if (path / f"{n}.csv").exists()
-    }
     people = {"echonet": (), "synthetic": ("anna", "ben"), "camus": ("second",)}[kind]
     store = with_outlines(store, data, [path / person for person in people])
-    readings = Readings(given.get("es"), given.get("ef"), None, given.get("ed"))
+    readings, _ = read_readings(path / "rounds.csv", store)
     return with_labels(store, readings), data, readings
 
 
