@@ -284,3 +284,18 @@ def test_one_page_has_all_tables_of_a_study(run, tmp_path, monkeypatch):
     ):
         code, _, err = run(*ef, "--also", wrong)
         assert code == 2 and words in err
+
+
+def test_the_verdict_has_its_picture_on_top():
+    from annostat import score_models
+
+    g = np.random.default_rng(2)
+    truth = g.normal(50, 10, 60)
+    labels = Rounds.from_array(truth[:, None] + g.normal(0, 3, (60, 2)))
+    scores = score_models(labels, {"m": truth + g.normal(0, 1, 60)}, n_resamples=100)
+    text = make_report([labels, scores])
+    top, rest = text.split("<nav", 1)
+    assert top.index('class="answer"') < top.index("<figure") and top.count("<figure") == 1
+    shown = re.findall(r'<img src="([^"]+)"', text)
+    assert len(set(shown)) == len(shown) and "<figure" in rest
+    assert "<figure" not in make_report([labels]).split("<nav")[0]

@@ -89,7 +89,8 @@ def test_html_aligns_numbers_marks_checks_and_folds():
     assert "<strong>Answer</strong> a &lt; b" in html and "&lt;b&gt;" in html
     assert '<strong style="color:#D55E00" title="fails">!!</strong> look' in html
     assert 'title="holds">ok</strong> holds' in html
-    assert html.count('style="text-align:right"') == 3  # the head and two cells of n
+    # The head and two cells of n.
+    assert html.count('style="text-align:right;white-space:nowrap"') == 3
     assert "<details><summary>long</summary><p>many</p></details>" in html and "few" in html
     assert "<td" in bounds(TWO, interval="t")._repr_html_()
 

@@ -106,11 +106,10 @@ class PlanResult(Result):
 
     def quote(self) -> str:
         """Return what simulated studies of that size reach."""
-        width = f"{100 * self.achieved.value:.1f}%"
-        covered = percent(round(self.coverage.value, 4))
         return (
-            f"{self.n_pairs.value:,.0f} items labelled twice: ±{width} in the median of simulated "
-            f"studies, {covered} of whose intervals hold the truth."
+            f"{self.n_pairs.value:,.0f} items labelled twice: ±{100 * self.achieved.value:.1f}% in "
+            f"the median of simulated studies, {percent(round(self.coverage.value, 4))} of whose "
+            "intervals hold the truth."
         )
 
     def sections(self) -> list[Section]:

@@ -23,7 +23,7 @@ STYLES = dict(
         [
             (COLOURS[3], ":"),
             (COLOURS[0], "-"),
-            (COLOURS[2], "-"),
+            (COLOURS[2], (0, (6, 1.5))),
             (COLOURS[1], "-"),
             ("#56B4E9", "--"),
         ],

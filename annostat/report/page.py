@@ -11,13 +11,14 @@ from pathlib import Path
 from annostat._version import __version__
 from annostat.errors import AnnostatError, printable
 from annostat.files import write_text
-from annostat.report.parts import Part, part_of
+from annostat.report.parts import Part, Picture, part_of
 from annostat.results.result import Result
 
 CITATION = (
     "annostat: the metrology of annotation noise, version {} (BSD-3-Clause); see CITATION.cff in "
     "its repository."
 )
+MODELS = "models against"  # in the title of a chapter of verdicts
 LIBRARIES = ("numpy", "scipy", "pandas", "numba", "matplotlib")
 
 
@@ -64,6 +65,7 @@ def make_report(
     parts = _said_once(
         [result if isinstance(result, Part) else part_of(result) for result in results]
     )
+    lead, parts = _led(parts)
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("annostat", "report"),
         autoescape=True,
@@ -74,6 +76,7 @@ def make_report(
     checks = [check for part in parts for check in part.checks]
     versions = [f"{name} {version_of(name)}" for name in LIBRARIES]
     page = environment.get_template("page.html.j2").render(
+        lead=lead,
         parts=parts,
         title=title,
         command=command or "annostat.report.make_report([...])",
@@ -86,6 +89,19 @@ def make_report(
         failed=sum(check.passed is False for check in checks),
     )
     return printable(page, keep="\n")
+
+
+def _led(parts: Sequence[Part]) -> tuple[Picture | None, list[Part]]:
+    """Return the picture beside the answer, and the chapters without it.
+
+    It is the first one of the first verdict on models, else of the first answer.
+    """
+    drawn = [part for part in parts if part.pictures and part.answer]
+    first = next((part for part in drawn if MODELS in part.title.lower()), next(iter(drawn), None))
+    if first is None:
+        return None, list(parts)
+    kept = [replace(p, pictures=tuple(p.pictures)[1:]) if p is first else p for p in parts]
+    return first.pictures[0], kept
 
 
 def _said_once(parts: Sequence[Part]) -> list[Part]:

@@ -71,8 +71,10 @@ def _side(cells: Iterable[str]) -> str:
 
 
 def _row(tag: str, cells: Iterable[str], sides: Iterable[str]) -> str:
+    # A number and its interval are never parted by a line end.
+    styles = {"left": "text-align:left", "right": "text-align:right;white-space:nowrap"}
     told = (
-        f'<{tag} style="text-align:{side}">{escape(cell)}</{tag}>'
+        f'<{tag} style="{styles[side]}">{escape(cell)}</{tag}>'
         for cell, side in zip(cells, sides, strict=True)
     )
     return f"<tr>{''.join(told)}</tr>"
