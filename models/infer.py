@@ -159,6 +159,7 @@ def main(
             f"on every {stride}.; its states expect that speed (--stride {config.train.stride})"
         )
     found = clips_in(clips)
+    refuse_inputs(clips, out)
     structures = config.data.structures
     options = {"pad": pad, "how": how, "largest": largest}
     claim(
@@ -191,6 +192,23 @@ def main(
     say(f"{counted(len(rows) - len(failed))} in {os.fspath(out)}", quiet=quiet)
     if failed:
         say(f"Without masks, see clips.csv: {counted(len(failed))}: {told}")
+
+
+def refuse_inputs(clips: Path, out: Path) -> None:
+    """Refuse to write masks among the clips: one of NIfTI would be replaced by its mask.
+
+    Raises
+    ------
+    AnnostatError
+        If the folder of masks is that of the clips, lies around it, or is a file.
+    """
+    if out.exists() and not out.is_dir():
+        raise AnnostatError(f"--out must be a folder, got the file {os.fspath(out)!r}")
+    place, target = clips.resolve(), out.resolve()
+    if target == place or (target == place.parent and place.is_file()):
+        raise AnnostatError(
+            f"--out {os.fspath(out)!r} holds the clips, which are not replaced: name another folder"
+        )
 
 
 if __name__ == "__main__":

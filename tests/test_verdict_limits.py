@@ -144,3 +144,15 @@ def test_the_plan_knows_the_limit():
     assert abs(np.cov(h + b, b)[0, 1] - moments[4]) < 0.1
     null = plan.null().simulated(50, 3, 2000, np.random.default_rng(3))
     assert null <= 0.065
+
+
+@pytest.mark.parametrize("n", [8, 20, 40, 200])
+def test_an_interval_is_never_below_the_limit_beside_it(n):
+    rng = np.random.default_rng(n)
+    truth = rng.normal(0, 10, n)
+    rounds = Rounds.from_array(truth[:, None] + rng.standard_t(3, (n, 2)))
+    for error in (0.5, 2.0):
+        [m] = score_models(rounds, {"m": truth + rng.normal(0, error, n)}, n_resamples=100).models
+        if m.verdict.name != "below the floor" and m.true_rmse.interval is not None:
+            assert m.true_rmse.high >= m.verdict.upper * (1 - 1e-12)
+            assert m.true_rmse.value in m.true_rmse.interval

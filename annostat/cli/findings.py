@@ -49,7 +49,8 @@ if TYPE_CHECKING:
 @click.option(
     "--froc",
     metavar="S,S...",
-    default="0.125,0.5,1,2",
+    multiple=True,
+    default=("0.125,0.5,1,2",),
     show_default=True,
     help="False positives per image at which the best sensitivity is sought; none: no FROC.",
 )
@@ -72,8 +73,11 @@ def findings(ctx: click.Context, /, **options: Any) -> None:
         options["match"] = f"distance {SAME_NODULE:g}"
     if options["cut"] is not None:
         labels = labels.cut(options["cut"])
-    none = options["froc"].strip().lower() == "none"
-    rates = () if none else tuple(numbers_of("--froc", options["froc"]) or ())
+    asked = options["froc"]
+    none = any(text.strip().lower() == "none" for text in asked)
+    rates: tuple[float, ...] = ()
+    if not none:
+        rates = tuple(s for text in asked for s in numbers_of("--froc", text) or ())
 
     if labels.models:
         from annostat.truth import score_findings

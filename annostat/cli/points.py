@@ -112,8 +112,10 @@ def points(ctx: click.Context, /, **options: Any) -> None:
     if options["mre"] is not None:
         if options["source"] or options["example"]:
             raise AnnostatError("give either TABLE (or --example) or --mre, not both")
-        if options["plot_file"]:
-            raise AnnostatError("--plot needs points: published numbers have none to draw")
+        given = [n for n in ("plot_file", "lengths", "thresholds", "oks", "models") if options[n]]
+        if given:
+            flag = given[0].removesuffix("_file").removesuffix("s")
+            raise AnnostatError(f"--{flag.replace('ok', 'oks')} needs points: --mre is a number")
         found = published_points(
             mre=options["mre"],
             sd=options["sd"],

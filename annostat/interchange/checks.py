@@ -29,6 +29,7 @@ FEW_FINDINGS = 10
 COUNTED = ("differ", "further")  # distances of 0 and 1
 HEAVY = 6.0  # kurtosis of the labels' differences beyond which mean squares have no interval
 NOT_MADE = "is none of the readers, nor made of them."
+NEAR = 0.1  # of what others differ from a reader by, in the median
 NEVER = 1e-4  # p below which shared noise is no chance
 
 
@@ -70,7 +71,33 @@ def _of_numbers(taken: Taken, name: str, f: FloatArray, distance: Distance) -> l
         fine = f"{name} {NOT_MADE}"
         return [Check("contains_rounds", True, fine)]
     products, usable = shared_noise(f, z, exchangeable=taken.exchangeable)
-    return [_seen(taken, name, products, usable)]
+    return [_seen(taken, name, products, usable), *_near_copy(taken, name, f)]
+
+
+def _near_copy(taken: Taken, name: str, f: FloatArray) -> list[Check]:
+    """Return an open check where a model keeps far nearer to one reader than the others do.
+
+    A model that is right differs from a reader by his noise, which is in what others differ from
+    him by, too.
+    """
+    z = taken.values
+    if taken.exchangeable:
+        return []
+    for j, reader in enumerate(taken.names):
+        others = [i for i in range(len(taken.names)) if i != j]
+        own = np.abs(f - z[:, j])
+        apart = np.abs(z[:, others] - z[:, j : j + 1])
+        if not np.isfinite(own).any() or not np.isfinite(apart).any():
+            continue
+        near, far = float(np.nanmedian(own)), float(np.nanmedian(apart))
+        if near < NEAR * far:
+            text = (
+                f"{name} differs from {reader} by {format_number(near, digits=2)} in the median, "
+                f"other readers by {format_number(far, digits=2)}: is it made of that reader's "
+                "labels? If so, leave the reader out."
+            )
+            return [Check("near_copy", None, text, near / far)]
+    return []
 
 
 def _seen(taken: Taken, name: str, products: FloatArray, usable: NDArray[np.bool_]) -> Check:

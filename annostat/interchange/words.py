@@ -274,7 +274,8 @@ def _places(result: Said) -> Section:
                 ]
             )
     columns += [] if result.habits is None else ["in shape"]
-    return Section("In the place of each reader", columns, rows)
+    line = "Intervals hold together and are two-sided; verdicts are one-sided tests (Holm)."
+    return Section("In the place of each reader", columns, rows, (line,))
 
 
 def _habits(result: Said, habits: Habits) -> Section:

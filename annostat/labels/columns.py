@@ -222,7 +222,10 @@ def _cure(cells: Sequence[str], *, all_text: bool = False) -> str:
         return "; decimal commas: write points, or separate cells by semicolons"
     different = list(dict.fromkeys(cells))
     if all_text and 1 < len(different) <= FEW_TEXTS:
-        return f"; if these are categories, say {option('kind', 'categories')}"
+        return (
+            f"; if these are categories, say {option('kind', 'categories')}, if grades, their "
+            f"order ({option('order', *different[:2], '...')})"
+        )
     if len(different) <= 3 and all(len(cell) <= 12 for cell in different):
         return f"; if that means missing: {option('missing', *different)}"
     return "; write plain numbers, or take it for something else"

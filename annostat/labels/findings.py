@@ -357,7 +357,13 @@ class Findings(LabelSet):
             If there are no scores, or a mark of a model has none.
         """
         sure, of_model = self.scores_of_models()
-        kept = np.flatnonzero(~of_model | (np.where(of_model, sure, 0.0) >= score))
+        above = np.where(of_model, sure, 0.0) >= score
+        if of_model.any() and not (of_model & above).any():
+            low, high = (float(f(sure[of_model])) for f in (np.min, np.max))
+            raise AnnostatError(
+                f"no mark of a model scores {score:g} or more: scores go from {low:g} to {high:g}"
+            )
+        kept = np.flatnonzero(~of_model | above)
         return replace(
             self,
             geometry=self.geometry[kept],

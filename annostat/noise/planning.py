@@ -250,6 +250,8 @@ def plan_rounds(
     if isinstance(pilot_or_model, Rounds):
         rounds = pilot_or_model.usable()
         law, variation, n_interval, effect = _from_pilot(rounds, z / h, level, generator)
+        if rounds.cluster is None:
+            law = _of_pairs(rounds, law.effective)
         source, unit = "pilot rounds", rounds.unit
         if law.effective < SMALL_PILOT:
             what = "clusters" if rounds.cluster is not None else "items"
@@ -397,6 +399,21 @@ def _from_pilot(
     if scaled is not None:
         scaled = replace(scaled, method=scaled.method.replace("log n", "log CV"))
     return law, Estimate(cv, error, scaled), _larger(found, factor), effect
+
+
+def _of_pairs(rounds: Rounds, units: int) -> _Law:
+    """Return the law of the single pairs of all items: the study that is planned has one of each.
+
+    An item of three labels counts like one of two.
+    """
+    k = rounds.n_rounds
+    first, second = np.triu_indices(k, 1)
+    d = np.abs(rounds.values[:, first] - rounds.values[:, second])
+    there = np.isfinite(d)
+    weight = np.broadcast_to(1 / np.maximum(there.sum(axis=1, keepdims=True), 1), d.shape)
+    size, place = np.unique(d[there], return_inverse=True)
+    chance = np.bincount(place, weight[there])
+    return _Law(size, size**2, np.ones(len(size)), chance / chance.sum(), units)
 
 
 def _log_cv2(t: NDArray[Any]) -> NDArray[Any]:

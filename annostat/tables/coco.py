@@ -61,7 +61,8 @@ def read_coco(paths: Sequence[Path], *, rater: str | None = None, masks: bool = 
     ----------
     paths : sequence of Path
         One file for each reader, called like its reader, or one with a field of the reader. A list
-        of results without images, as detectors write them, has the images of the first file.
+        of results without images, as detectors write them, has the images and the names of
+        categories of the first file.
     rater : str, optional
         Field of the annotations that names the reader; found by its usual names.
     masks : bool
@@ -81,10 +82,12 @@ def read_coco(paths: Sequence[Path], *, rater: str | None = None, masks: bool = 
     seen: list[dict[str, Any]] = []
     crowds = from_masks = 0
     first: dict[Any, Mapping[str, Any]] = {}
+    named: dict[Any, str] = {}
     for path in paths:
         images, annotations, names = _parts(path, first)
+        names = names or named
         if not first:
-            first = images
+            first, named = images, names
         field = _reader_field(annotations, rater, path) if len(paths) == 1 else None
         readers: set[str] = set() if field else {path.stem}
         for at, one in enumerate(annotations):

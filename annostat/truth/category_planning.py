@@ -195,8 +195,8 @@ def plan_category_verdict(
     [one] = found.models
     if one.p_below is None:
         raise AnnostatError(
-            f"the verdict on {name!r} rests on no test here: it is planned for two classes (name "
-            "the positive ones) with two labels or more each"
+            f"the verdict on {name!r} rests on no test here: that takes two classes (or positive "
+            "ones that are named) and raters who label them as often as each other"
         )
     n0 = len(labels.codes)
     rows_of = _units(labels)
@@ -275,6 +275,9 @@ def _effect(t0: float, name: str) -> Check:
     text = f"The pilot shows {name} below the ceiling (t = {t0:.1f})."
     if t0 >= SURE:
         return Check("effect", True, text, t0)
+    if t0 < 0:
+        text = f"In the pilot {name} is not below the ceiling (t = {t0:.1f})."
+        return Check("effect", False, text, t0)
     text = (
         f"The pilot hardly shows {name} below the ceiling (t = {t0:.1f}): how far below it is may "
         "be chance, and the number of items with it."

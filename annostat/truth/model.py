@@ -22,7 +22,7 @@ from annostat.truth.instruments import correlation_with_truth
 from annostat.truth.means import fieller, mean_estimate, ratio, root, unit_sums
 from annostat.truth.products import Labels, half_products
 from annostat.truth.result import Leakage, ModelScore
-from annostat.truth.skewed import upper_limit
+from annostat.truth.skewed import reaching, upper_limit
 from annostat.truth.trained import FEWEST, TrainedOnOne, trained_on_one
 from annostat.truth.verdicts import ABOVE, AT, BELOW, OPEN, TWO, Verdict, judge
 
@@ -109,8 +109,13 @@ def score_model(
     else:
         least = None if margin is None else margin / scale
         noise, labels = frame.labels.noise(trained)
-        limit = upper_limit(products, noise, labels, frame.codes, level=level)
+
+        def limit_at(level: float) -> float:
+            return upper_limit(products, noise, labels, frame.codes, level=level)
+
+        limit = limit_at(level)
         verdict = judge(excess, halves, frame.codes, df=df, level=level, margin=least, upper=limit)
+        excess = reaching(excess, limit_at, n_units, level)
         verdict = replace(verdict, upper=verdict.upper * scale, margin=margin)
     kept = frame.labels.without(trained)
     if len(kept.names) >= 2:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from annostat.ceilings.point_result import ALL, PointBounds, PointLimit
@@ -167,6 +167,9 @@ class PointScores(Result):
         limits = [x for x in self.bounds.limits if not x.floor and x.landmark == ALL]
         if limits:
             parts.append(self._shares(limits))
+        parts.append(replace(self.bounds.by_landmark(), when="all"))
+        if self.bounds.lengths:
+            parts.append(self.bounds.length_table())
         return [*parts, check_section(self.checks, when="all")]
 
     def _shares(self, limits: list[PointLimit]) -> Section:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,7 +23,7 @@ from annostat.results.result import Provenance
 from annostat.truth.means import mean_estimate, root, unit_sums
 from annostat.truth.point_result import PointScore, PointScores
 from annostat.truth.products import Labels, half_products
-from annostat.truth.skewed import upper_limit
+from annostat.truth.skewed import reaching, upper_limit
 from annostat.truth.verdicts import judge
 
 
@@ -113,14 +114,15 @@ def score_points(
         mean = np.where(of, np.nanmean(np.sqrt(flat), axis=1), np.nan)
         sums = unit_sums(np.column_stack([np.ones(n), products]), codes)
         near = np.sqrt(away)
-        limit = upper_limit(products, *noise, codes, squares=readers.n_dimensions, level=level)
+        limit_at = functools.partial(_limit, products, noise, codes, readers.n_dimensions)
+        reached = reaching(squared, limit_at, sums.n_units, level)
         scores.append(
             PointScore(
                 name,
                 mean_estimate(mean, codes, level=level, unit=readers.unit),
                 root(mean_estimate(square, codes, level=level), readers.unit),
-                root(squared, readers.unit),
-                squared,
+                root(reached, readers.unit),
+                reached,
                 judge(
                     squared,
                     halves,
@@ -128,7 +130,7 @@ def score_points(
                     df=sums.n_units - 1,
                     margin=margin,
                     level=level,
-                    upper=limit,
+                    upper=limit_at(level),
                 ),
                 sums.n_units if codes is None else int(np.isfinite(products).sum()),
                 tuple(
@@ -147,6 +149,16 @@ def score_points(
     about = {"level": level, "margin": margin, "models": list(given)}
     provenance = Provenance(__version__, readers.digest(), n, seed_of(rng), about)
     return PointScores(tuple(scores), bounds, readers.unit, provenance)
+
+
+def _limit(
+    products: FloatArray,
+    noise: tuple[FloatArray, FloatArray],
+    codes: Any,
+    squares: int,
+    level: float,
+) -> float:
+    return upper_limit(products, *noise, codes, squares=squares, level=level)
 
 
 def _share(x: FloatArray, codes: Any, level: float) -> Estimate:

@@ -18,16 +18,20 @@ exponential ones (relative variance of a square 3) with a weight of ten items.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from annostat.arrays import FloatArray
+from annostat.results.estimates import Estimate, Interval
 from annostat.truth.means import unit_sums
 
 SPREAD, WEIGHT = 3.0, 10.0  # relative variance of a square, and the items that it counts for
 LEAST = 0.01  # cube root of χ²/ν, at levels so high that the formula has none
-LEAST = 0.01  # of the root that is raised to the third power
+FEW = 30  # units below which t's upper end is too near, whatever the tails
 
 
 def upper_limit(
@@ -80,6 +84,31 @@ def upper_limit(
     moments = np.array([a, b, *spread])
     items = per_unit * squares
     return float(upper(moments, n, k, items=items, clustered=sums.clustered, level=level))
+
+
+def reaching(square: Estimate, limit: Callable[[float], float], n: int, level: float) -> Estimate:
+    """Return a mean of products whose interval reaches to the limit for skewed products.
+
+    Its upper end is no nearer than the one-sided limit at the same level, which stands beside it;
+    below 30 units, no nearer than that at half of what is left, as a two-sided interval has it.
+
+    Parameters
+    ----------
+    square : Estimate
+    limit : callable
+        `upper_limit` at a level.
+    n : int
+        Units.
+    level : float
+    """
+    i = square.interval
+    if i is None:
+        return square
+    high = limit(0.5 + level / 2 if n < FEW else level)
+    if not high > i.high:
+        return square
+    method = f"{i.method}, its upper end for skewed products"
+    return replace(square, interval=Interval(i.low, float(high), i.level, method))
 
 
 def upper(
