@@ -477,7 +477,6 @@ def test_bad_input_is_one_line(run, table, tmp_path):
         (("--sd", "-1"), "sd must be"),
         (("--sd", "5", "--convention", "x"), "--convention"),
         (("--sd", "5", "--score-rmse", "4"), "--score-n"),
-        (("--sd", "5", "--plot", "x.png"), "no items to draw"),
         ((table, "--rounds", "first", "second", "--sd-of-labels", "2"), "above the SD"),
         ((flat,), "too few items"),
     ):

@@ -212,3 +212,39 @@ def test_shares_and_oks_of_models_are_means_over_items():
     )
     assert "for `off`" in found.cited().results and found.to_frame()["oks"][0] > 0.5
     assert score_points(points, {"off": off}, n_resamples=99)["off"].oks is None
+
+
+def test_a_list_of_results_has_the_categories_of_the_first_file(tmp_path):
+    images = [{"id": i, "file_name": f"{i}.png", "width": 100, "height": 100} for i in range(6)]
+    names = [{"id": 1, "name": "mass"}, {"id": 2, "name": "calc"}]
+    boxes = [{"image_id": i, "bbox": [9, 9, 20, 20], "category_id": 1 + i % 2} for i in range(6)]
+    for reader in ("anna", "ben"):
+        whole = {"images": images, "annotations": boxes, "categories": names}
+        (tmp_path / f"{reader}.json").write_text(json.dumps(whole))
+    (tmp_path / "net.json").write_text(json.dumps([{**b, "score": 0.5} for b in boxes]))
+    files = [tmp_path / f"{name}.json" for name in ("anna", "ben", "net")]
+    found = read_findings(files, classes="category", models=["net"])
+    assert set(found.classes) == {"mass", "calc"}
+    assert match_findings(found).counts.tolist() == [3] * 6
+
+
+def test_options_that_would_be_passed_over_are_refused_or_counted(tmp_path, run):
+    crowded(4).to_csv(tmp_path / "m.csv", index=False)
+    asked = ("findings", tmp_path / "m.csv", "--geometry", "x", "--match", "distance 1")
+    asked += ("--model", "net", "--score", "score")
+    code, out, err = run(*asked, "--froc", "0.5", "--froc", "2,4", "--json", "-")
+    assert (code, err) == (0, "")
+    assert [at["rate"] for at in json.loads(out)["models"][0]["froc"]] == [0.5, 2, 4]
+    code, _, err = run(*asked, "--cut", "2")
+    assert code == 2 and "no mark of a model scores 2 or more" in err
+    code, _, err = run("points", "--mre", "1.4", "--length", "a:b")
+    assert code == 2 and "--length needs points" in err
+
+
+def test_lengths_stand_beside_models():
+    rng = np.random.default_rng(8)
+    truth = rng.uniform(0, 100, (40, 2, 2))
+    points = Points.from_array(truth[:, None] + rng.normal(0, 1, (40, 2, 2, 2)))
+    names = points.landmarks
+    found = score_points(points, {"m": truth}, lengths=[(names[0], names[1])], n_resamples=99)
+    assert f"{names[0]}:{names[1]}" in str(found)

@@ -602,3 +602,16 @@ def test_containers_of_categories(ordinal):
         return
     more = interchange(labels, {"m": np.where(z[:, 3] == 0, "none", names[z[:, 3]])})
     assert more.models[0].change.value > found.models[0].change.value
+
+
+def test_a_model_nearer_to_a_reader_than_the_others_is_asked_about():
+    rng = np.random.default_rng(5)
+    truth = rng.normal(0, 10, 80)
+    rounds = Rounds.from_array(
+        truth[:, None] + rng.normal(0, 3, (80, 3)), names=["anna", "ben", "cleo"]
+    )
+    near = rounds.values[:, 0] + rng.normal(0, 0.01, 80)
+    models = {"near": near, "good": truth + rng.normal(0, 0.3, 80)}
+    found = interchange(rounds, models, readers="these")
+    [check] = [c for c in found.checks if c.name == "near_copy"]
+    assert check.passed is None and check.message.startswith("near differs from anna by 0.0")

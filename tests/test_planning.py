@@ -174,3 +174,10 @@ def test_bad_half_width(half_width):
 def test_a_law_without_error():
     with pytest.raises(AnnostatError, match="never errs"):
         plan_rounds(Law((0,), (1.0,)))
+
+
+def test_three_rounds_plan_as_many_pairs_as_they_say():
+    rng = np.random.default_rng(3)
+    picks = np.rint(rng.normal(20, 5, (150, 1)) + rng.laplace(0, 2, (150, 3)))
+    plan = plan_rounds(Rounds.from_array(picks), half_width=0.1, rng=1)
+    assert plan.achieved.value == pytest.approx(0.1, rel=0.1)

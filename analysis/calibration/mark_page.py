@@ -43,6 +43,8 @@ TABLES = (
             ("detectors", "interval: F1 of a detector"): "F1 of a detector",
             ("detectors", "interval: difference"): "difference of two",
             ("detectors", "interval: difference of equals"): "difference of equals",
+            ("curves", "interval: sensitivity, cut at 0.5"): "sensitivity, cut at 0.5",
+            ("curves", "interval: sensitivity, cut at 1"): "sensitivity, cut at 1",
         },
     ),
     Wanted(

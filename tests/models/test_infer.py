@@ -172,3 +172,20 @@ def test_two_files_of_one_name_are_refused(tmp_path):
 def _empty(path):
     (path / "empty").mkdir()
     return path / "empty"
+
+
+def test_masks_are_not_written_among_the_clips(weights, tmp_path, capsys):
+    clips = tmp_path / "clips"
+    clips.mkdir()
+    np.save(clips / "a.npy", np.array(make_clip(1, 0, size=32, frames=8).frames))
+    before = (clips / "a.npy").read_bytes()
+    for source in (clips, clips / "a.npy"):
+        with pytest.raises(AnnostatError, match="are not replaced"):
+            infer.main.callback(weights, source, clips, 0, "mirror", False, 1, "cpu", True)
+    (tmp_path / "link").symlink_to(clips)
+    with pytest.raises(AnnostatError, match="are not replaced"):
+        infer.main.callback(weights, clips, tmp_path / "link", 0, "mirror", False, 1, "cpu", True)
+    with pytest.raises(AnnostatError, match="must be a folder"):
+        infer.main.callback(weights, clips, clips / "a.npy", 0, "mirror", False, 1, "cpu", True)
+    assert sorted(p.name for p in clips.iterdir()) == ["a.npy"]
+    assert (clips / "a.npy").read_bytes() == before
