@@ -15,6 +15,7 @@ from analysis.calibration.runner import run_suite
 from annostat.ceilings.habits import outlines_of
 from annostat.cli import main
 from annostat.interchange import interchange
+from annostat.interchange.habits import allowing_for_pixels
 from annostat.labels import MaskRounds
 
 SCHEMA = json.loads(
@@ -107,6 +108,22 @@ def test_plain_loops_say_the_same(k):
 
 
 # ---------------------------------------------------------------- known answers
+
+
+def test_limits_and_verdicts_in_shape_allow_for_pixels():
+    masks, models = outlines(n=12, k=2)
+    found = interchange(rounds_of(masks), models, readers="these")
+    place = found.habits.in_shape["true masks"]
+    same = allowing_for_pixels(place, 0.0)
+    assert same.change.interval.high == place.change.interval.high
+    assert place.standing.name == same.standing.name == "better than a reader"
+    far = allowing_for_pixels(place, 0.5)  # more than two outlines can differ by
+    assert far.change.value == place.change.value and far.standing.name == "not resolved"
+    assert far.change.low == pytest.approx(place.change.low - 0.5)
+    assert far.change.high == pytest.approx(place.change.high + 0.5)
+    assert far.standing.least_margin == pytest.approx(place.standing.least_margin + 0.5)
+    moved = far.places[0].change
+    assert moved.high == pytest.approx(place.places[0].change.high + 0.5)
 
 
 def test_squares_that_differ_in_size_alone_are_alike_in_shape():
