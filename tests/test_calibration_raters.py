@@ -26,6 +26,8 @@ HEAVY = {
     "unequal": (Design(50, "t3", 3), 40),
     "profile": (Design(50, "t3, constant"), 30),
     "hierarchy": (Design(50, "t3, bias 1, ratio 3", 3), 20),
+    "trained": (Design(300, "t3, bias 1, ratio 0.4"), 60),
+    "mae": (Design(50, "laplace, bias 1, ratio 3"), 40),
 }
 
 

@@ -1,12 +1,16 @@
 """The floor of the mae of values: laws, likelihoods, kinds of labels, whole numbers."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from annostat.agreement.label_kinds import ONE_OF_THEM
+import annostat
+from annostat.agreement.label_kinds import ONE_OF_THEM, RaterNoise
 from annostat.agreement.unequal import unequal_raters
-from annostat.ceilings.mae_hull import mae_floor, step_of
+from annostat.ceilings.mae_hull import least_share, mae_floor, step_of
 from annostat.errors import AnnostatError
 from annostat.labels.rounds import Rounds
 from annostat.noise import difference_laws as laws
@@ -251,3 +255,28 @@ def test_edges():
     assert "Floor of the mean absolute error" in text and "ΔAIC" in text
     found = mae_floor(Rounds.from_array(drawn(1, 50)))
     assert len(found.to_frame()) == 5 and set(found.to_dict()) >= {"named", "bracket"}
+
+
+def test_raters_who_may_be_unequal_have_a_lower_end_for_it():
+    def of(first, second):
+        sigma = annostat.Estimate(1.0)
+        pair = [
+            RaterNoise(name, sigma, sigma, annostat.Interval(*ends, 0.95, "t"))
+            for name, ends in (("A", first), ("B", second))
+        ]
+        return least_share(SimpleNamespace(raters=tuple(pair)))
+
+    # Of a variance of the difference of 2: equal at most; 3 : 1, or 1.8 and 0.2; all of it one's.
+    assert of((1.0, 1.0), (1.0, 1.0)) == pytest.approx(1)
+    assert of((1.0, 1.8**0.5), (0.2**0.5, 1.0)) == pytest.approx(2 / 5**0.5)
+    assert of((0.5, 3.0), (0.0, 1.2)) == pytest.approx(0.5**0.5)
+    rounds = Rounds.from_array(drawn(3, 60))
+    raters = unequal_raters(rounds)
+    found = mae_floor(rounds, raters=raters)
+    assert raters.equal.passed is True
+    unknown = tuple(replace(r, light=None) for r in raters.raters)
+    alone = mae_floor(rounds, raters=replace(raters, raters=unknown))
+    share = least_share(raters)
+    least = max(alone.unbiased.low * share, found.bracket.pair_mae.low / 2)
+    assert found.unbiased.low == pytest.approx(least)
+    assert found.unbiased.high == pytest.approx(alone.unbiased.high)

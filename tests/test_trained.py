@@ -6,6 +6,7 @@ from scipy import stats
 
 from annostat.errors import AnnostatError
 from annostat.labels.rounds import Rounds
+from annostat.noise.tails import tails
 from annostat.truth.trained import NOT_RESOLVED, trained_on_one
 
 
@@ -124,3 +125,21 @@ def test_what_cannot_be_scored():
     found = trained_on_one(rounds, f, "round_1")
     assert len(found.to_frame()) == 4 and "Trained on round_1" in str(found)
     assert set(found.to_dict()) >= {"excess", "learned", "resolved", "gain_to_undo"}
+
+
+def test_learned_noise_with_heavy_tails_has_the_limits_of_such_tails():
+    g = np.random.default_rng(8)
+    truth, errors = g.normal(0, 2, 200), g.standard_t(3, (200, 2)) / 3**0.5
+    rounds = Rounds.from_array(truth[:, None] + errors, names=["A", "B"])
+    honest = truth + g.normal(0, 0.5, 200)
+    one, other = (trained_on_one(rounds, f, "A") for f in (honest + 0.9 * errors[:, 0], honest))
+    assert one.excess.interval.method.endswith("held for heavy tails")
+    # By hand: what is hidden of an SD of which the share c²σ₁²/T has these tails, in squares.
+    z = rounds.values
+    s = np.cov(np.column_stack([z, honest + 0.9 * errors[:, 0]]).T)
+    part = min((s[0, 2] - s[1, 2]) ** 2 / (s[0, 0] - s[0, 1]) / one.excess.value, 1)
+    d = np.abs(np.diff(z - z.mean(axis=0), axis=1)[:, 0])
+    hidden = np.log(1 + part * (tails(d).high ** 2 - 1))
+    assert 0.5 < part < 1
+    assert np.log(one.excess.high / one.excess.value) >= hidden * (1 - 1e-9)
+    assert other.excess.interval.high < one.excess.interval.high

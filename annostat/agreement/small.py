@@ -33,6 +33,7 @@ from annostat.results.result import Check
 from annostat.results.text import format_number
 
 FEW = 30  # independent items below which these intervals are taken
+HIDDEN = 0.4  # of 1 − level, left to samples in which tails hide: few items reach far as it is
 NOTHING = 1e-30
 
 
@@ -122,7 +123,8 @@ def noise_interval(v: Variances, *, level: float = 0.95) -> Interval | None:
 
 def _tails(v: Variances, level: float) -> Tails:
     """Return where the SD may lie if tails are heavy."""
-    return tails_of_labels(v.centred, np.ones(v.centred.shape[1]), v.units, level=level)
+    ones = np.ones(v.centred.shape[1])
+    return tails_of_labels(v.centred, ones, v.units, level=level, hidden=HIDDEN)
 
 
 def reliability_interval(v: Variances, *, level: float = 0.95) -> Interval | None:

@@ -206,10 +206,10 @@ def _floors(
 
 
 def least_share(raters: UnequalRaters) -> float:
-    r"""Return the mean E|X| of two raters as unequal as their limits allow, over that of equals.
+    r"""Return the mean of E|X_j| of two raters, as unequal as they may be, over that of equal ones.
 
-    (√(1+δ) + √(1−δ))/2 for δ = (σ₁² − σ₂²)/(σ₁² + σ₂²), the largest |δ| within the limits of σ_j as
-    long as both add up to the variance of the difference: 0.89 at a ratio of 3, 0.71 at the least.
+    (√(1+δ) + √(1−δ))/2 for δ = (σ₁² − σ₂²)/(σ₁² + σ₂²), the largest |δ| within the limits of each
+    σ_j, as both add up to the variance of the difference: 0.89 at a ratio of 3, 0.71 at the least.
     """
     total = sum(r.noise_sd.value**2 for r in raters.raters)
     limits = [r.light for r in raters.raters if r.light is not None]

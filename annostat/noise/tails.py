@@ -127,7 +127,9 @@ class Tails:
         return replace(share, interval=Interval(low, high, i.level, f"{i.method}, {HELD}"))
 
 
-def tails(sizes: FloatArray, *, design_effect: float = 1.0, level: float = 0.95) -> Tails:
+def tails(
+    sizes: FloatArray, *, design_effect: float = 1.0, level: float = 0.95, hidden: float = HIDDEN
+) -> Tails:
     """Return how heavy the tails of differences are, and which SDs heavy-tailed laws leave.
 
     Parameters
@@ -138,6 +140,8 @@ def tails(sizes: FloatArray, *, design_effect: float = 1.0, level: float = 0.95)
         At least 1: what the log-likelihood is divided by where differences are not independent.
     level : float
         Confidence level.
+    hidden : float
+        Share of 1 − level that is left to samples in which the tails hide.
 
     Returns
     -------
@@ -159,7 +163,7 @@ def tails(sizes: FloatArray, *, design_effect: float = 1.0, level: float = 0.95)
     bar = float(best[t.heavy | t.light].max()) + math.log(1 - level)
     moment = math.sqrt(float(np.mean(sizes**2)) / 2) / mean
     reached = [
-        (sd[:, None] * scales)[loglik[rows] >= at] / moment for at in (bar, bar + math.log(HIDDEN))
+        (sd[:, None] * scales)[loglik[rows] >= at] / moment for at in (bar, bar + math.log(hidden))
     ]
     ends = [(min(r.min(initial=1.0), 1.0), max(r.max(initial=1.0), 1.0)) for r in reached]
     # What an interval for Gaussian errors holds need not be ruled out.
@@ -202,7 +206,12 @@ def _check(n: int, gain: float, possible: bool) -> Check:
 
 
 def tails_of_labels(
-    values: FloatArray, variances: FloatArray, units: NDArray[np.int64], *, level: float = 0.95
+    values: FloatArray,
+    variances: FloatArray,
+    units: NDArray[np.int64],
+    *,
+    level: float = 0.95,
+    hidden: float = HIDDEN,
 ) -> Tails:
     """Return `tails` of all pairs of labels, in units of their raters' noise.
 
@@ -214,6 +223,8 @@ def tails_of_labels(
         Noise variance of each rater; where two of them are 0 their differences are left out.
     units : int64 array of shape (n,)
     level : float
+    hidden : float
+        As in `tails`.
     """
     sizes, places = [np.zeros(0)], [np.zeros(0, dtype=np.int64)]
     for a, b in combinations(range(values.shape[1]), 2):
@@ -227,7 +238,7 @@ def tails_of_labels(
     codes = np.unique(np.concatenate(places), return_inverse=True)[1]
     labels = float(np.isfinite(values).sum()) / len(values)
     effect = effect_of_units(every, codes, labels) if every.size else 1.0
-    return tails(every, design_effect=effect, level=level)
+    return tails(every, design_effect=effect, level=level, hidden=hidden)
 
 
 @functools.lru_cache(maxsize=1)
