@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 from typing import Any
 
@@ -49,6 +50,13 @@ class Columns:
         """Number of annotators."""
         return int(self.seen.shape[1])
 
+    @cached_property
+    def table(self) -> NDArray[Any]:
+        """Labels that are numbers, of shape (n_items, n_raters); read only."""
+        found = np.column_stack(list(self.labels))
+        found.flags.writeable = False
+        return found
+
 
 def measured(
     distance: Distance, a: NDArray[Any], b: NDArray[Any], spacing: FloatArray | None
@@ -88,7 +96,7 @@ def sums_among(columns: Columns, distance: Distance) -> FloatArray:
     float64 array of shape (n_items, n_raters)
     """
     if columns.labels[0].ndim == 1 and columns.n_raters >= MANY:
-        z = np.column_stack(list(columns.labels))
+        z = columns.table
         if distance.name in ("absolute", "linear"):
             return _sorted_sums(z, columns.seen)
         if distance.name == "differ":
@@ -96,7 +104,7 @@ def sums_among(columns: Columns, distance: Distance) -> FloatArray:
             if counted is not None:
                 return counted
     if columns.labels[0].ndim == 1 and distance.name in ("squared", "quadratic"):
-        return _square_sums(np.column_stack(list(columns.labels)), columns.seen)
+        return _square_sums(columns.table, columns.seen)
     rows = np.zeros(columns.seen.shape)
     whole = bool(columns.seen.all())
     for j, k in combinations(range(columns.n_raters), 2):

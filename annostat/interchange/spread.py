@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -182,13 +183,24 @@ class Units:
         """What is independent."""
         return "clusters" if self.clustered else "items"
 
+    @cached_property
+    def totals(self) -> FloatArray:
+        """Sums over all units, shape (4,)."""
+        return np.asarray(self.sums.sum(axis=0))
+
+    @cached_property
+    def of_each(self) -> FloatArray:
+        """Sums over all units of what each reader adds, shape (n_readers, 4)."""
+        parts = self.by_reader or ()
+        return np.column_stack([np.ones(self.n_units) @ part for part in parts])
+
     def pulls(self, g: Statistic) -> FloatArray:
         """Return what each unit adds to a statistic, about its mean, shape (n_units,)."""
-        return np.asarray(self.sums @ _slopes(g, self.sums.sum(axis=0)))
+        return np.asarray(self.sums @ _slopes(g, self.totals))
 
     def spread(self, g: Statistic, *, half: bool = False) -> Spread:
         """Return a statistic with its variance; `half` takes half of the cells' noise out again."""
-        total = self.sums.sum(axis=0)
+        total = self.totals
         with np.errstate(all="ignore"):
             value = float(g(total))
         n = self.n_units
@@ -200,7 +212,7 @@ class Units:
         if self.by_reader is None:
             return Spread(value, items, float(n - 1), n)
         k = self.n_readers
-        each = np.column_stack([np.ones(n) @ part for part in self.by_reader])
+        each = self.of_each
         with np.errstate(all="ignore"):
             left_out = g(total - each)
         if not np.isfinite(left_out).all():
@@ -224,7 +236,7 @@ class Units:
         if self.by_reader is None:
             return np.zeros((self.n_units, 1)), np.zeros(1)
         a, b, n, m = self.by_reader
-        of_a, of_b, of_n, of_m = _slopes(g, self.sums.sum(axis=0))
+        of_a, of_b, of_n, of_m = _slopes(g, self.totals)
         if m is n:
             of_n, of_m = of_n + of_m, 0.0
         cells = of_a * a

@@ -75,7 +75,7 @@ class Taken:
     @property
     def values(self) -> FloatArray:
         """Numbers as an array of shape (n_items, n_raters)."""
-        return np.column_stack(list(self.columns.labels))
+        return self.columns.table
 
     def at(self, rows: NDArray[np.int64], kept: Sequence[int] | None = None) -> Taken:
         """Return some items, and some of the annotators."""

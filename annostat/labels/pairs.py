@@ -177,3 +177,17 @@ def smallest_step(values: FloatArray) -> float:
     if seen.size < 2 or bool((seen == np.round(seen)).all()):
         return 1.0
     return float(np.diff(seen).min())
+
+
+def single_pairs(rounds: Rounds) -> tuple[FloatArray, FloatArray]:
+    """Return what two labels of an item differ by, |d|, and how likely each of these is.
+
+    An item of three labels counts like one of two.
+    """
+    first, second = np.triu_indices(rounds.n_rounds, 1)
+    d = np.abs(rounds.values[:, first] - rounds.values[:, second])
+    there = np.isfinite(d)
+    weight = np.broadcast_to(1 / np.maximum(there.sum(axis=1, keepdims=True), 1), d.shape)
+    size, place = np.unique(d[there], return_inverse=True)
+    chance = np.bincount(place, weight[there])
+    return size, chance / chance.sum()

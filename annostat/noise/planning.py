@@ -13,7 +13,7 @@ from annostat._names import renamed
 from annostat._version import __version__
 from annostat.arrays import FloatArray
 from annostat.errors import AnnostatError, check_count, check_level, check_number
-from annostat.labels.pairs import PairTable, unit_sums
+from annostat.labels.pairs import PairTable, single_pairs, unit_sums
 from annostat.labels.rounds import Rounds
 from annostat.resampling.bootstraps import BLOCK_CELLS
 from annostat.resampling.generators import Rng, as_generator, seed_of
@@ -250,8 +250,9 @@ def plan_rounds(
     if isinstance(pilot_or_model, Rounds):
         rounds = pilot_or_model.usable()
         law, variation, n_interval, effect = _from_pilot(rounds, z / h, level, generator)
-        if rounds.cluster is None:
-            law = _of_pairs(rounds, law.effective)
+        if rounds.cluster is None:  # the study that is planned has one pair of each item
+            size, chance = single_pairs(rounds)
+            law = _Law(size, size**2, np.ones(len(size)), chance, law.effective)
         source, unit = "pilot rounds", rounds.unit
         if law.effective < SMALL_PILOT:
             what = "clusters" if rounds.cluster is not None else "items"
@@ -278,8 +279,7 @@ def plan_rounds(
         raise AnnostatError(
             f"half_width {h:g} would take {needed:.2g} pairs; choose a wider half_width"
         )
-    n = math.ceil(needed)
-    why_none = ""
+    n, why_none = math.ceil(needed), ""
     if is_pilot and n_interval is None:
         why_none = "no interval: the pilot is too small, or its units too much alike"
     if n > FAMILY_LIMIT:
@@ -319,9 +319,7 @@ def _from_model(model: NoiseModel) -> tuple[_Law, Estimate]:
     # Both signs of d are one size; tiny negative rounding of the law is none.
     size, inverse = np.unique(np.abs(d).astype(np.float64), return_inverse=True)
     chance = np.maximum(np.bincount(inverse, np.asarray(q, dtype=np.float64)), 0.0)
-    chance = chance / chance.sum()
-    keep = chance > 0
-    size, chance = size[keep], chance[keep]
+    size, chance = size[chance > 0], chance[chance > 0]
     law = _Law(size, size**2, np.ones_like(size), chance / chance.sum(), 0)
     if law.mean == 0:
         raise AnnostatError("the model never errs, so there is nothing to plan")
@@ -399,21 +397,6 @@ def _from_pilot(
     if scaled is not None:
         scaled = replace(scaled, method=scaled.method.replace("log n", "log CV"))
     return law, Estimate(cv, error, scaled), _larger(found, factor), effect
-
-
-def _of_pairs(rounds: Rounds, units: int) -> _Law:
-    """Return the law of the single pairs of all items: the study that is planned has one of each.
-
-    An item of three labels counts like one of two.
-    """
-    k = rounds.n_rounds
-    first, second = np.triu_indices(k, 1)
-    d = np.abs(rounds.values[:, first] - rounds.values[:, second])
-    there = np.isfinite(d)
-    weight = np.broadcast_to(1 / np.maximum(there.sum(axis=1, keepdims=True), 1), d.shape)
-    size, place = np.unique(d[there], return_inverse=True)
-    chance = np.bincount(place, weight[there])
-    return _Law(size, size**2, np.ones(len(size)), chance / chance.sum(), units)
 
 
 def _log_cv2(t: NDArray[Any]) -> NDArray[Any]:
