@@ -13,6 +13,7 @@ extensions = [
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx.ext.viewcode",
     "sphinx_click",
 ]
 exclude_patterns = ["_build", "studies", "data"]
