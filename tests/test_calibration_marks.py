@@ -2,7 +2,9 @@
 
 import pandas as pd
 
+from analysis.calibration.designs import Design
 from analysis.calibration.mark_page import PAGE, RESULTS, TABLES, Wanted, filled, table
+from analysis.calibration.runner import run_suites
 
 
 def test_the_page_is_made_from_the_results():
@@ -25,3 +27,28 @@ def test_what_holds_less_than_promised_is_bold():
     )
     want = "| ceiling | edge, 30% missing | 50 / 300 | **80** (50) / 95 | 200 |"
     assert told.splitlines()[-1] == want
+
+
+def test_rows_of_a_design_take_the_place_of_those_it_had(tmp_path):
+    """A suite goes on where its file lacks designs, and keeps what others wrote."""
+    designs = [Design(10, "a", 2), Design(20, "a", 2)]
+    asked = []
+
+    def run(suite, design, repetitions, *, seed):
+        asked.append(design.n)
+        row = {"suite": suite, "what": "interval", **vars(design), "repetitions": repetitions}
+        return [row | {"rate": 0.95, "relative_width": 1.0}]
+
+    suites = {"one": (None, designs), "two": (None, designs[:1])}
+    out = tmp_path / "rows.csv"
+    run_suites(suites, ["one"], False, 5, 1, out=out, run=run)
+    run_suites(suites, ["two"], False, 5, 1, out=out, run=run)
+    run_suites(suites, ["one"], False, 5, 1, out=out, lacking=True, run=run)
+    assert asked == [10, 20, 10]
+    run_suites({"one": (None, designs[1:])}, [], False, 9, 1, out=out, lacking=True, run=run)
+    found = pd.read_csv(out)
+    assert found[["suite", "n", "repetitions"]].to_numpy().tolist() == [
+        ["one", 10, 5],
+        ["one", 20, 9],
+        ["two", 10, 5],
+    ]

@@ -393,7 +393,8 @@ def main(
         found = filled(PAGE.read_text(encoding="utf-8"), pd.read_csv(out))
         write_text(PAGE, found)
         return
-    run_suites(SUITES, suites, quick, repetitions, seed, out=out, lacking=lacking, run=run)
+    kept = None if quick else out
+    run_suites(SUITES, suites, quick, repetitions, seed, out=kept, lacking=lacking, run=run)
 
 
 if __name__ == "__main__":

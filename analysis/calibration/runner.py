@@ -75,8 +75,8 @@ def run_suites(
 ) -> None:
     """Run the suites that are named, or all of them; print the rows of each design.
 
-    A quick run has five repetitions of every 13th design, or as `every` says, and writes nothing.
-    Otherwise rows take the place of those of the same design in `out`, all others stay; with
+    A quick run has five repetitions of every 13th design, or as `every` says.
+    Rows take the place of those of the same design in `out`, all others stay; with
     `lacking`, designs that have their repetitions there are not run. `run` takes the place of
     `run_suite`: suite, design, repetitions and seed.
     """
@@ -93,7 +93,7 @@ def run_suites(
                 if "clear" in row:
                     line += f"  clear {row['clear']:.2f}: {row['rate_clear']:.3f}"
                 click.echo(line)
-            if out is not None and not quick:
+            if out is not None:
                 table = replaced(table, suite, design, rows)
                 write_text(out, table.to_csv(index=False))
 
