@@ -28,6 +28,7 @@ __all__ = ["FloorPlan", "plan_floor"]
 WIDTHS = (0.2, 0.1, 0.05)
 ROUNDS = (2, 3, 4)
 FEWEST = 15  # items of a pilot
+FEW = 30  # items from which limits are those of a bootstrap
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,7 +176,7 @@ def plan_floor(
     if used.n_items < FEWEST:
         raise AnnostatError(f"a pilot needs {FEWEST} items with two labels, got {used.n_items}")
     v = Variances.of(used)
-    interval = noise_interval(v, level=level)
+    interval = noise_interval(v, level=level, heavy=v.sums.n_units < FEW)
     if interval is None:
         raise AnnostatError(
             "the pilot's labels of an item are all equal: there is no noise to plan"
@@ -240,7 +241,8 @@ def _tried(
     bare = replace(pilot, items=None, cluster=None, stratum=None, read=None)
     for _ in range(n_resamples):
         drawn = bare.take(g.integers(0, len(pilot.values), n))
-        found = noise_interval(Variances.of(drawn), level=level)
+        # From FEW items on this is as wide as the bootstrap's that is printed.
+        found = noise_interval(Variances.of(drawn), level=level, heavy=n < FEW)
         if found is None:
             continue
         widths.append((found.high - found.low) / 2 / sigma)

@@ -9,10 +9,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter
 from numpy.typing import NDArray
+from scipy import special
 
 from annostat import Estimate
 from annostat.plotting import COLOURS, plot_afd, plot_concentration, plot_first_frames
-from annostat.resampling.intervals import NORMAL_95
 from models.data.store import Example
 from models.predictions import expected_area, labelled
 from models.settling import Settling
@@ -256,7 +256,7 @@ def plot_sweep(rows: Sequence[dict[str, Any]], ceiling: Estimate | None = None) 
                 color=colour,
             )
     if ceiling is not None:
-        reach = NORMAL_95 * (ceiling.standard_uncertainty or 0.0)
+        reach = float(special.ndtri(0.975)) * (ceiling.standard_uncertainty or 0.0)
         ax.axhspan(ceiling.value - reach, ceiling.value + reach, color="0.5", alpha=0.15, lw=0)
         ax.axhline(ceiling.value, color="0.35", lw=1, ls="-.", label="perfect model")
     ax.set(xscale="log", xlabel="parameters", ylabel="mean Dice of unseen clips")

@@ -132,7 +132,8 @@ def test_report_has_both_chapters(run, table, tmp_path):
         "-o",
         tmp_path / "page.html",
     )
-    assert code == 0 and "How good the models look" in out
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert code == 0 and "Wrote" in out and "How good the models look" in page
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "labels.csv: 120 items (clip)" in page  # what was read
     assert "the best possible model has" in page and "image/svg+xml" in page

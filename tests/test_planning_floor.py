@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from annostat import AnnostatError, Rounds, simulate_values
-from annostat.agreement import Variances, noise_interval
+from annostat.agreement import repeatability
 from annostat.cli import main
 from annostat.planning import plan_floor
 
@@ -37,8 +37,10 @@ def test_that_many_items_give_that_width(k):
     widths = []
     for _ in range(60):
         z = g.normal(0, 10, (plan.needed[k], 1)) + 3 * g.laplace(size=(plan.needed[k], k))
-        found = noise_interval(Variances.of(Rounds.from_array(z)))
-        widths.append((found.high - found.low) / 2 / (3 * 2**0.5))
+        found = repeatability(Rounds.from_array(z), n_resamples=199).noise_sd.interval
+        if found is not None:  # one sample in twelve has a few items that carry its variance
+            widths.append((found.high - found.low) / 2 / (3 * 2**0.5))
+    assert len(widths) >= 50
     assert np.median(widths) == pytest.approx(0.15, rel=0.2)
     assert plan.achieved == pytest.approx(0.15, rel=0.2) and plan.coverage > 0.85
 

@@ -270,7 +270,7 @@ def test_command(run, tmp_path):
         ((), "no input"),
         (("--example", "lidc-centres", "--mre", "1"), "not both"),
         ((tmp_path / "p.csv", "--size", "a,b"), "--size must be numbers"),
-        (("--mre", "1", "--plot", tmp_path / "x.svg"), "have none to draw"),
+        (("--mre", "1", "--plot", tmp_path / "x.svg"), "--plot needs points"),
     ):
         code, _, err = run("points", *args)
         assert code == 2 and message in err

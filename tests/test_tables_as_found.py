@@ -606,7 +606,9 @@ def test_a_report_takes_predictions_in_a_file_of_their_own(tmp_path, capsys):
     net = FRAME[["patient"]].assign(net=FRAME["first"] + 0.5)
     args = ["--rounds", "first", "second", "--predictions", str(written(tmp_path / "n.csv", net))]
     main(["report", str(table), *args, "--unit", "%", "-o", str(tmp_path / "page.html")])
-    assert "Models against the truth" in capsys.readouterr().out
+    assert "Wrote" in capsys.readouterr().out
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "Models against the truth" in page
 
 
 def test_predictions_come_through_a_pipe_too(run, tmp_path):

@@ -86,7 +86,7 @@ def log_variance_error(v: Variances) -> float:
     return found
 
 
-def noise_interval(v: Variances, *, level: float = 0.95) -> Interval | None:
+def noise_interval(v: Variances, *, level: float = 0.95, heavy: bool = True) -> Interval | None:
     r"""Return the interval of σ, the SD of one annotation's noise.
 
     Parameters
@@ -95,13 +95,14 @@ def noise_interval(v: Variances, *, level: float = 0.95) -> Interval | None:
         Of rounds with two units or more.
     level : float
         Confidence level.
+    heavy : bool
+        Whether to widen it to heavy tails that the labels do not rule out.
 
     Returns
     -------
     Interval or None
-        σ·exp(± t·√v/2) in the unit of the values, positive and finite at any n ≥ 3, widened to
-        heavy tails that the labels do not rule out; None where all labels of an item are equal, or
-        for one unit.
+        σ·exp(± t·√v/2) in the unit of the values, positive and finite at any n ≥ 3; None where all
+        labels of an item are equal, or for one unit.
 
     Examples
     --------
@@ -109,7 +110,7 @@ def noise_interval(v: Variances, *, level: float = 0.95) -> Interval | None:
     >>> v = Variances.of(simulate_values(8, noise_sd=4.0, truth_sd=11.0, rng=3))
     >>> found = noise_interval(v)
     >>> 4.0 in found, found.method
-    (True, 'log-t over items, shrunken kurtosis')
+    (True, 'log-t over items, shrunken kurtosis, held for heavy tails')
     """
     error, n = log_variance_error(v), v.sums.n_units
     if not math.isfinite(error):
@@ -118,7 +119,7 @@ def noise_interval(v: Variances, *, level: float = 0.95) -> Interval | None:
     reach = t_reach(n - 1, level) * math.sqrt(error) / 2
     method = f"log-t over {v.sums.units}, shrunken kurtosis"
     found = Interval(sigma * exp(-reach), sigma * exp(reach), level, method)
-    return _tails(v, level).widened(Estimate(sigma, None, found)).interval
+    return _tails(v, level).widened(Estimate(sigma, None, found)).interval if heavy else found
 
 
 def _tails(v: Variances, level: float) -> Tails:

@@ -27,6 +27,8 @@ from annostat.errors import (
 )
 from annostat.files import check_outputs, one_run
 
+__all__ = ["main"]
+
 # The commands in the order of the help page, each with the module that holds it.
 COMMANDS = {
     "fit-afd": "fit_afd",

@@ -30,7 +30,7 @@ from annostat.tables.image_files import (
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Camus", "CamusImage", "read_camus"]
+__all__ = ["Camus", "CamusImage", "read_camus", "read_image"]
 
 LABELS = {1: "left ventricle", 2: "myocardium", 3: "left atrium"}
 VIEWS = ("2CH", "4CH")

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from annostat.labels.rounds import Rounds
 
-__all__ = ["EchoNet", "Trace", "read_echonet"]
+__all__ = ["EchoNet", "Trace", "read_echonet", "read_tracings"]
 
 ROWS = 21  # of one trace of EchoNet-Dynamic: the long axis and 20 chords
 MEASURES = {"area_px2": "px²", "length_px": "px", "volume_px3": "px³"}

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from annostat.errors import AnnostatError
 
-__all__ = ["SUFFIXES", "ClipInfo", "clip_info", "iter_frames", "read_clip"]
+__all__ = ["MAX_CLIP_BYTES", "SUFFIXES", "ClipInfo", "clip_info", "iter_frames", "read_clip"]
 
 SUFFIXES = (".avi", ".mp4", ".mov", ".mkv", ".webm")
 # Playlists and other formats that name further files are not on the list.

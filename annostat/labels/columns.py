@@ -16,6 +16,8 @@ from annostat.errors import AnnostatError, cut, option, shown
 if TYPE_CHECKING:
     import pandas as pd
 
+__all__ = ["as_labels", "as_names", "as_numbers", "as_text", "canonical_order"]
+
 # What spreadsheets and statistics programs write for a number that is not there. As text they may
 # be names (initials, North America), so that they are looked for among numbers alone.
 MISSING_MARKERS = frozenset(

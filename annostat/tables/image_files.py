@@ -27,7 +27,7 @@ from annostat.errors import AnnostatError
 from annostat.files import reading
 from annostat.tables.meta_files import check_meta, check_nrrd
 
-__all__ = ["LPS", "Picture", "read_header", "read_picture", "turned"]
+__all__ = ["LPS", "SUFFIXES", "Picture", "library", "read_header", "read_picture", "turned"]
 
 NIFTI = (".nii.gz", ".nii")
 META = (".mhd", ".mha", ".nrrd")

@@ -19,7 +19,7 @@ from annostat.tables.folders import list_files, open_folder
 if TYPE_CHECKING:
     from annostat.labels.rounds import Rounds
 
-__all__ = ["MaskFolder", "mask_rounds", "read_mask_folder"]
+__all__ = ["MaskFolder", "mask_rounds", "read_mask_folder", "read_npz"]
 
 KINDS = {"binary": 0.5, "uint8": 127.5, "logits": 0.0, "probability": 0.5}
 NAMES = ("arr_0", "output")

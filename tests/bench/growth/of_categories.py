@@ -78,6 +78,18 @@ case(
     (50, 100, 200),
     of(data.categories, ceilings.plan_categories, n_studies=2),
 )
+
+
+def _pilot(n):
+    return data.categories(n), {"m": np.argmax(data.probabilities(n), axis=1)}
+
+
+case(
+    "truth.plan_category_verdict",
+    "items",
+    SMALL,
+    of_all(_pilot, truth.plan_category_verdict, n_resamples=0),
+)
 case("consensus.merge_categories", "items", SMALL, of(data.categories, consensus.merge_categories))
 
 
