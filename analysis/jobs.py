@@ -90,26 +90,25 @@ JOBS = (
 
 def challenge(folder: Path) -> None:
     """Write the label maps of simulated readers and teams, as NIfTI."""
-    import nibabel as nib
-
     rounds, truth = simulate_masks(40, 3, noise_px=1.5, rng=4)
     rng = np.random.default_rng(7)
     for name, masks in zip(("anna", "ben", "cleo"), rounds.values, strict=True):
-        sets = {f"readers/{name}": masks}
-        for at, mask in enumerate(sets[f"readers/{name}"]):
-            _save(nib, folder / "readers" / name, at, mask)
+        for at, mask in enumerate(masks):
+            _save(folder / "readers" / name, at, mask)
     for name, px in TEAMS.items():
         for at, mask in enumerate(truth):
             depth = ndimage.distance_transform_edt(mask) - ndimage.distance_transform_edt(~mask)
             field = ndimage.gaussian_filter(rng.normal(size=mask.shape), 8)
-            _save(nib, folder / "teams" / name, at, depth + px * field / field.std() > 0)
+            _save(folder / "teams" / name, at, depth + px * field / field.std() > 0)
 
 
-def _save(nib: object, folder: Path, at: int, mask: np.ndarray) -> None:
+def _save(folder: Path, at: int, mask: np.ndarray) -> None:
+    import nibabel as nib
+
     folder.mkdir(parents=True, exist_ok=True)
     labels = mask.astype(np.uint8)
     labels[ndimage.binary_erosion(mask, iterations=8)] = 2
-    nib.save(nib.Nifti1Image(labels, np.eye(4)), folder / f"case{at:02d}.nii.gz")  # type: ignore[attr-defined]
+    nib.save(nib.Nifti1Image(labels, np.eye(4)), folder / f"case{at:02d}.nii.gz")
 
 
 def printed(job: Job, folder: Path, plot: Path | None = None) -> str:

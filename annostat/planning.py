@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from annostat.agreement import Variances, noise_interval
+from annostat.agreement.small import FEW
 from annostat.errors import AnnostatError, check_count, check_level, check_number
 from annostat.labels.rounds import Rounds
 from annostat.labels.taking import takes_rounds
@@ -28,7 +29,6 @@ __all__ = ["FloorPlan", "plan_floor"]
 WIDTHS = (0.2, 0.1, 0.05)
 ROUNDS = (2, 3, 4)
 FEWEST = 15  # items of a pilot
-FEW = 30  # items from which limits are those of a bootstrap
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from annostat.arrays import FloatArray
+from annostat.arrays import FloatArray, IntArray
 from annostat.ceilings.point_result import PointLimit
 from annostat.errors import AnnostatError, check_number, option, shown
 from annostat.resampling.inverted import ratio_limits
@@ -99,6 +99,15 @@ def similarity_limit(sums: Summed, squares: FloatArray, *, name: str, level: flo
         interval = Interval(two.interval.low, high, level, two.interval.method)
     high = max(math.sqrt(gauss.value), two.value)
     return PointLimit("oks", name, two, two.value, high, gauss.value, interval)
+
+
+def means_by(unit_of: IntArray | None) -> Summed:
+    """Return what makes sums over units of the items' means of values of shape (n_items, n)."""
+
+    def sums(x: FloatArray) -> Sums:
+        return Sums.of(np.column_stack([np.ones(len(x)), np.nanmean(x, axis=1)]), unit_of)
+
+    return sums
 
 
 def mean_within(sums: Summed, x: FloatArray, level: float) -> Estimate:

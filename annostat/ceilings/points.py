@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from annostat._version import __version__
 from annostat.arrays import FloatArray
-from annostat.ceilings.keypoints import constants_of, mean_within, ratio, similarity_limit
+from annostat.ceilings.keypoints import constants_of, mean_within, means_by, ratio, similarity_limit
 from annostat.ceilings.lengths import lengths_of
 from annostat.ceilings.point_checks import (
     bias_check,
@@ -235,11 +235,7 @@ def _limits(
     """
     there = np.isfinite(r).any(axis=1)
     r, inflation = r[there], inflation[there]
-    unit_of = None if codes is None else np.unique(codes[there], return_inverse=True)[1]
-
-    def sums(x: FloatArray) -> Sums:
-        return Sums.of(np.column_stack([np.ones(len(x)), np.nanmean(x, axis=1)]), unit_of)
-
+    sums = means_by(None if codes is None else np.unique(codes[there], return_inverse=True)[1])
     # A pair's mean is taken out: distances lose √((n−1)/n), squares (n−1)/n.
     mean = _mean(sums(r * np.sqrt(inflation)), level, unit)
     square = sums(r**2 * inflation)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -244,13 +245,9 @@ def plan_category_verdict(
 
 def least(chance: Callable[[float], float], wanted: float) -> int | None:
     """Return the least number of items with that chance, None beyond a million."""
-    low, high = 2, MOST_ITEMS
-    if chance(high) < wanted:
-        return None
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if chance(middle) >= wanted else (middle + 1, high)
-    return low
+    sizes = range(MOST_ITEMS + 1)
+    found = bisect_left(sizes, True, lo=2, key=lambda n: chance(n) >= wanted)
+    return found if found < len(sizes) else None
 
 
 def _units(labels: Categories) -> list[IntArray]:

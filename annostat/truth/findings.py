@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,7 +12,7 @@ import numpy as np
 from scipy import special
 
 from annostat._version import __version__
-from annostat.arrays import FloatArray
+from annostat.arrays import FloatArray, IntArray
 from annostat.ceilings.category_result import Ceiling
 from annostat.ceilings.finding_result import FindingBounds
 from annostat.ceilings.findings import FALSE_POSITIVES, finding_bounds
@@ -309,7 +309,9 @@ def score_findings(
         tuple(
             replace(
                 _score(name, c, people.names, bounds, level),
-                froc=_at_rates(curves, name, false_positives, level, counts[name].units),
+                froc=tuple(at_rates(curves[name], false_positives, level, units=c.units))
+                if curves
+                else (),
             )
             for name, c in counts.items()
         ),
@@ -339,45 +341,45 @@ class _Counts(NamedTuple):
         return self.of_model + self.of_reader
 
 
-def _counts(used: Findings, name: str, readers: tuple[str, ...], rule: Rule) -> _Counts:
-    """Return the counts of one detector, matched with each reader alone."""
-    codes = cluster_codes(used.cluster)
-    unit = np.arange(len(used.items)) if codes is None else codes
-    n = int(unit.max()) + 1
-    found = np.zeros((3, n, len(readers)))
-    images = 0
-    for j, reader in enumerate(readers):
+def _pairs(
+    used: Findings, name: str, readers: tuple[str, ...]
+) -> Iterator[tuple[Findings, IntArray]]:
+    """Yield a detector with each reader alone, and the unit of each image that both saw."""
+    unit = _units(used)
+    for reader in readers:
         pair = used.choose([name, reader])
         here = np.flatnonzero(pair.saw.all(axis=1))
-        images += len(here)
-        pair = pair.take(here)
+        yield pair.take(here), unit[here]
+
+
+def _units(used: Findings) -> IntArray:
+    codes = cluster_codes(used.cluster)
+    return np.arange(len(used.items), dtype=np.int64) if codes is None else codes
+
+
+def _counts(used: Findings, name: str, readers: tuple[str, ...], rule: Rule) -> _Counts:
+    """Return the counts of one detector, matched with each reader alone."""
+    n = int(_units(used).max()) + 1
+    found = np.zeros((3, n, len(readers)))
+    images = 0
+    for j, (pair, unit) in enumerate(_pairs(used, name, readers)):
+        images += len(pair.items)
         z = match_findings(pair, rule)
-        at = unit[here][z.image]
+        at = unit[z.image]
         for row, marked in enumerate((z.marked.all(axis=1), z.marked[:, 0], z.marked[:, 1])):
             found[row, :, j] = np.bincount(at, marked, n)
     both, of_model, of_reader = found
-    return _Counts(both, of_model, of_reader, images, "images" if codes is None else "clusters")
+    units = "images" if used.cluster is None else "clusters"
+    return _Counts(both, of_model, of_reader, images, units)
 
 
 def _curves(used: Findings, readers: tuple[str, ...], rule: Rule) -> dict[str, list[Curve]]:
     """Return the marks of each detector against each reader, by their scores."""
-    codes = cluster_codes(used.cluster)
-    unit = np.arange(len(used.items)) if codes is None else codes
-    found: dict[str, list[Curve]] = {}
-    for name in used.models:
-        found[name] = []
-        for reader in readers:
-            pair = used.choose([name, reader])
-            here = np.flatnonzero(pair.saw.all(axis=1))
-            at = np.asarray(unit[here], dtype=np.int64)
-            found[name].append(curve_of(pair.take(here), at, int(unit.max()) + 1, rule))
-    return found
-
-
-def _at_rates(
-    curves: dict[str, list[Curve]], name: str, rates: Sequence[float], level: float, units: str
-) -> tuple[AtRate, ...]:
-    return tuple(at_rates(curves[name], rates, level, units=units)) if curves else ()
+    n = int(_units(used).max()) + 1
+    return {
+        name: [curve_of(pair, unit, n, rule) for pair, unit in _pairs(used, name, readers)]
+        for name in used.models
+    }
 
 
 def _score(

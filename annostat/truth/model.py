@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass, replace
 from typing import Any
@@ -109,11 +110,8 @@ def score_model(
     else:
         least = None if margin is None else margin / scale
         noise, labels = frame.labels.noise(trained)
-
-        def limit_at(level: float) -> float:
-            return upper_limit(products, noise, labels, frame.codes, level=level)
-
-        limit = limit_at(level)
+        limit_at = functools.partial(upper_limit, products, noise, labels, frame.codes)
+        limit = limit_at(level=level)
         verdict = judge(excess, halves, frame.codes, df=df, level=level, margin=least, upper=limit)
         excess = reaching(excess, limit_at, n_units, level)
         verdict = replace(verdict, upper=verdict.upper * scale, margin=margin)

@@ -10,14 +10,13 @@ import numpy as np
 
 from annostat._version import __version__
 from annostat.arrays import FloatArray
-from annostat.ceilings.keypoints import mean_within
+from annostat.ceilings.keypoints import mean_within, means_by
 from annostat.ceilings.points import point_bounds, similar_of
 from annostat.errors import AnnostatError, check_level, check_number, check_numbers, shown
 from annostat.labels.points import Points
 from annostat.labels.rounds import Rounds
 from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.generators import Rng, seed_of
-from annostat.resampling.sums import Sums
 from annostat.results.estimates import Estimate
 from annostat.results.result import Provenance
 from annostat.truth.means import mean_estimate, root, unit_sums
@@ -114,7 +113,9 @@ def score_points(
         mean = np.where(of, np.nanmean(np.sqrt(flat), axis=1), np.nan)
         sums = unit_sums(np.column_stack([np.ones(n), products]), codes)
         near = np.sqrt(away)
-        limit_at = functools.partial(_limit, products, noise, codes, readers.n_dimensions)
+        limit_at = functools.partial(
+            upper_limit, products, *noise, codes, squares=readers.n_dimensions
+        )
         reached = reaching(squared, limit_at, sums.n_units, level)
         scores.append(
             PointScore(
@@ -130,7 +131,7 @@ def score_points(
                     df=sums.n_units - 1,
                     margin=margin,
                     level=level,
-                    upper=limit_at(level),
+                    upper=limit_at(level=level),
                 ),
                 sums.n_units if codes is None else int(np.isfinite(products).sum()),
                 tuple(
@@ -151,25 +152,11 @@ def score_points(
     return PointScores(tuple(scores), bounds, readers.unit, provenance)
 
 
-def _limit(
-    products: FloatArray,
-    noise: tuple[FloatArray, FloatArray],
-    codes: Any,
-    squares: int,
-    level: float,
-) -> float:
-    return upper_limit(products, *noise, codes, squares=squares, level=level)
-
-
 def _share(x: FloatArray, codes: Any, level: float) -> Estimate:
     """Return the mean of values between 0 and 1 of each item, reader and landmark; NaN: none."""
     flat = x.reshape(len(x), -1)
     there = np.isfinite(flat).any(axis=1)
-    unit_of = None if codes is None else np.unique(codes[there], return_inverse=True)[1]
-
-    def sums(values: FloatArray) -> Sums:
-        return Sums.of(np.column_stack([np.ones(len(values)), np.nanmean(values, axis=1)]), unit_of)
-
+    sums = means_by(None if codes is None else np.unique(codes[there], return_inverse=True)[1])
     return mean_within(sums, flat[there], level)
 
 

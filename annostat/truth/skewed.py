@@ -86,7 +86,7 @@ def upper_limit(
     return float(upper(moments, n, k, items=items, clustered=sums.clustered, level=level))
 
 
-def reaching(square: Estimate, limit: Callable[[float], float], n: int, level: float) -> Estimate:
+def reaching(square: Estimate, limit: Callable[..., float], n: int, level: float) -> Estimate:
     """Return a mean of products whose interval reaches to the limit for skewed products.
 
     Its upper end is no nearer than the one-sided limit at the same level, which stands beside it;
@@ -96,7 +96,7 @@ def reaching(square: Estimate, limit: Callable[[float], float], n: int, level: f
     ----------
     square : Estimate
     limit : callable
-        `upper_limit` at a level.
+        `upper_limit`, but for its level.
     n : int
         Units.
     level : float
@@ -104,7 +104,7 @@ def reaching(square: Estimate, limit: Callable[[float], float], n: int, level: f
     i = square.interval
     if i is None:
         return square
-    high = limit(0.5 + level / 2 if n < FEW else level)
+    high = limit(level=0.5 + level / 2 if n < FEW else level)
     if not high > i.high:
         return square
     method = f"{i.method}, its upper end for skewed products"
