@@ -239,8 +239,7 @@ def score_results(options: dict[str, Any], labels: Categories) -> dict[str, Any]
         inside = np.ones(len(labels.codes), dtype=bool)
         if labels.stratum is not None:
             inside = labels.stratum == name
-        text = np.array([*labels.classes, None], dtype=object)
-        hard = {m: text[part.codes[:, part.names.index(m)]] for m in models}
+        hard = {m: part.answers(m) for m in models}
         with progress_bar(name or "scores"):
             return score_categories(
                 part.of_annotators(),

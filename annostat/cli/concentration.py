@@ -235,8 +235,6 @@ def concentration(**options: Any) -> None:
 
 def of_categories(options: dict[str, Any]) -> None:
     """Share out the disagreement of annotators, or that of a model with them."""
-    import numpy as np
-
     from annostat.cli.categories import load_categories, positive_of
     from annostat.concentration import category_concentration
 
@@ -252,8 +250,7 @@ def of_categories(options: dict[str, Any]) -> None:
     base = labels if positive is None else labels.binary(positive)
     predictions = None
     if models:
-        text = np.array([*base.classes, None], dtype=object)
-        predictions = text[base.codes[:, base.names.index(models[0])]]
+        predictions = base.answers(models[0])
     result = category_concentration(
         base.of_annotators(),
         predictions,

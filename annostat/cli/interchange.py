@@ -248,8 +248,6 @@ def labels(options: dict[str, Any]) -> tuple[Rounds | Categories, dict[str, np.n
 
 def categories(options: dict[str, Any]) -> tuple[Categories, dict[str, np.ndarray]]:
     """Return labels and predictions that are categories, which may be text."""
-    import numpy as np
-
     from annostat.tables.reading import read_categories
 
     if options["prediction_files"]:
@@ -270,8 +268,7 @@ def categories(options: dict[str, Any]) -> tuple[Categories, dict[str, np.ndarra
     )
     if options["exclude"]:
         both = without(both, options["exclude"])
-    text = np.array([*both.classes, None], dtype=object)
-    predictions = {m: text[both.codes[:, both.names.index(m)]] for m in both.models}
+    predictions = {m: both.answers(m) for m in both.models}
     return both.without_models(), predictions
 
 

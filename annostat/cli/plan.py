@@ -25,6 +25,7 @@ from annostat.cli.shares import INSIDE, NUMBER_OR_SHARE, SHARE
 from annostat.errors import AnnostatError
 
 if TYPE_CHECKING:
+    from annostat.labels.categories import Categories
     from annostat.labels.read import Read
 
 
@@ -258,11 +259,17 @@ def of_verdict(options: dict[str, Any]) -> None:
     show("plot_verdict_plan", result, options, read_of(rounds))
 
 
+def pilot_of_categories(options: dict[str, Any]) -> Categories:
+    """Read a pilot that holds categories, models among them."""
+    from annostat.cli.categories import load_categories
+
+    kind = "ordinal" if options["kind"] == "ordinal" else "categories"
+    return load_categories({**options, "kind": kind, "counts": False, "exchangeable": False})
+
+
 def of_category_verdict(options: dict[str, Any]) -> None:
     """Plan the verdict "below the ceiling" on a classifier of the pilot."""
-    import numpy as np
-
-    from annostat.cli.categories import load_categories, positive_of
+    from annostat.cli.categories import positive_of
     from annostat.truth import plan_category_verdict
 
     others = ("margin", "error", "learned")
@@ -271,16 +278,13 @@ def of_category_verdict(options: dict[str, Any]) -> None:
             f"{given[0]} is of values: of categories the verdict is below the ceiling, as far as "
             "the model of the pilot is (--model)"
         )
-    kind = "ordinal" if options["kind"] == "ordinal" else "categories"
-    absent = {"kind": kind, "counts": False, "exchangeable": False}
-    both = load_categories({**options, **absent})
+    both = pilot_of_categories(options)
     if len(both.models) != 1:
         raise AnnostatError("--for verdict of categories needs one model in the pilot: --model M")
     [name] = both.models
-    text = np.array([*both.classes, None], dtype=object)
     result = plan_category_verdict(
         both.of_annotators(),
-        {name: text[both.codes[:, both.names.index(name)]]},
+        {name: both.answers(name)},
         positive=positive_of(options),
         power=options["power"],
         level=options["level"],
@@ -305,13 +309,11 @@ def of_rmse(options: dict[str, Any]) -> None:
 def of_categories(options: dict[str, Any]) -> None:
     """Plan the interval of κ, or of a ceiling, of categories."""
     from annostat.ceilings import plan_categories
-    from annostat.cli.categories import load_categories, positive_of
+    from annostat.cli.categories import positive_of
 
     if options["core"] is not None or options["by"]:
         raise AnnostatError("a plan of categories is made from pilot data: leave out --core, --by")
-    kind = "ordinal" if options["kind"] == "ordinal" else "categories"
-    absent = {"kind": kind, "counts": False, "exchangeable": False}
-    labels = load_categories({**options, **absent}).without_models()
+    labels = pilot_of_categories(options).without_models()
     result = plan_categories(
         labels,
         aim=options["aim"],

@@ -339,6 +339,11 @@ class Categories(LabelSet):
             **self._about(rows),
         )
 
+    def answers(self, name: str) -> NDArray[Any]:
+        """Return the class that a rater or a model gives each item, as text; None without one."""
+        text = np.array([*self.classes, None], dtype=object)
+        return np.asarray(text[self.codes[:, self.names.index(name)]])
+
     def choose(self, names: Sequence[str]) -> Categories:
         """Return the labels of some raters, in the order given."""
         columns = positions_of("rater", names, self.names)

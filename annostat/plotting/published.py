@@ -11,13 +11,14 @@ from annostat.ceilings.floors import Bounds
 from annostat.ceilings.published import Judged
 from annostat.ceilings.readings import Readings
 from annostat.errors import AnnostatError
-from annostat.plotting.figures import COLOURS, axes_of, spelt_out
+from annostat.plotting.figures import axes_of, spelt_out
+from annostat.plotting.values import draw_bound
 from annostat.results.estimates import Estimate
 from annostat.results.text import format_number, p_text, percent
 
 __all__ = ["plot_published"]
 
-BEYOND = "0.9"  # the grey where no model is, on average
+CLEAR = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}  # behind words on a line
 SHOWN = {"rmse": ("rmse_floor", "RMSE"), "correlation": ("correlation_ceiling", "correlation")}
 
 
@@ -60,24 +61,11 @@ def plot_published(
     right = 1.15 * max(ends) if score == "rmse" else 1.0
     for row, (name, e) in enumerate(known.items()):
         grey = (0.0, e.value) if score == "rmse" else (e.value, 1.0)
-        ax.plot(grey, [row, row], color=BEYOND, lw=16, solid_capstyle="butt", zorder=0)
-        if e.interval is not None:
-            ax.plot([e.interval.low, e.interval.high], [row, row], color=COLOURS[1], lw=2)
-        ax.plot(e.value, row, "|", color=COLOURS[1], ms=16, mew=2.5)
         told = e.short()
         if name in judged and not math.isnan(judged[name].p_value):
             verdict = "refuted" if judged[name].refuted else "possible"
             told += f"; {verdict}, {p_text(judged[name].p_value)}"
-        ax.annotate(
-            told,
-            (e.value, row),
-            (0, 11),
-            textcoords="offset points",
-            ha="center",
-            fontsize=8,
-            color=COLOURS[1],
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
-        )
+        draw_bound(ax, row, e, grey, told, bbox=CLEAR)
     if reported is not None:
         ax.axvline(reported, color="black", lw=1.2, ls="--")
         ax.annotate(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from annostat.ceilings import MeasuredBounds
     from annostat.ceilings.floors import Bounds
+    from annostat.results.estimates import Estimate
 
 __all__ = ["plot_bounds", "plot_floors"]
 
@@ -49,19 +50,7 @@ def plot_floors(result: Bounds, *, ax: Axes | None = None) -> Axes:
         on = ax if q.role == "floor" or top is None else top
         e = q.of(result)
         ends = (0.0, e.value) if q.role == "floor" else (e.value, 1.0)
-        on.plot(ends, [row, row], color=BEYOND, lw=16, solid_capstyle="butt", zorder=0)
-        if e.interval is not None:
-            on.plot([e.interval.low, e.interval.high], [row, row], color=COLOURS[1], lw=2)
-        on.plot(e.value, row, "|", color=COLOURS[1], ms=16, mew=2.5)
-        on.annotate(
-            e.short(),
-            (e.value, row),
-            (0, 11),
-            textcoords="offset points",
-            ha="center",
-            fontsize=8,
-            color=COLOURS[1],
-        )
+        draw_bound(on, row, e, ends, e.short())
     names = {q.key: SCORES[q.score] for q in known}
     ax.set_yticks(range(len(known)), [names[q.key] for q in (*floors, *ceilings)])
     ax.set_ylim(len(known) - 0.4, -0.8)
@@ -77,6 +66,26 @@ def plot_floors(result: Bounds, *, ax: Axes | None = None) -> Axes:
         top.set_xlabel("score against one annotation")
         spelt_out(top)
     return spelt_out(ax)
+
+
+def draw_bound(
+    ax: Axes, row: int, e: Estimate, beyond: tuple[float, float], told: str, **text: Any
+) -> None:
+    """Draw a floor or ceiling in a row: grey where no model is, the interval, and words above."""
+    ax.plot(beyond, [row, row], color=BEYOND, lw=16, solid_capstyle="butt", zorder=0)
+    if e.interval is not None:
+        ax.plot([e.interval.low, e.interval.high], [row, row], color=COLOURS[1], lw=2)
+    ax.plot(e.value, row, "|", color=COLOURS[1], ms=16, mew=2.5)
+    ax.annotate(
+        told,
+        (e.value, row),
+        (0, 11),
+        textcoords="offset points",
+        ha="center",
+        fontsize=8,
+        color=COLOURS[1],
+        **text,
+    )
 
 
 def plot_bounds(result: MeasuredBounds, *, height: float = 4.8) -> Figure:
