@@ -214,15 +214,23 @@ def evaluate(
     if store.kind != "truth":
         rows += read_rows(found, facts, afd, given, seed=seed)
     places, refused = take_places(found, structures, store, given, annotations)
+    notes = [*store.messages(), *refused]
+    unread = int(np.isnan(found.ef).sum())
+    if unread:
+        notes.append(f"No ejection fraction in {unread} of {clips(len(store))}: nothing is seen at ED.")
     ef = first = share = remedies = None
     settled: tuple[Settling, ...] = ()
     if len(store) >= LEAST:
         if found.counts:
             bare = predictions(student, store, **options) if pad else found
-            second = found.frame_errors() if pad else None
-            first = first_frames(bare.frame_errors(), padded=second, n_frames=30, rng=seed)
-            settled = _settled(student, store, bare, pad, margin, how=how, largest=largest)
-            remedies = try_remedies(student, store, pad=pad, how=how, seed=seed)
+            errors = bare.frame_errors()
+            if all((e == 1).all() for e in errors):
+                notes.append("No frame has a Dice above 0: nothing is said of the first frames.")
+            else:
+                second = found.frame_errors() if pad else None
+                first = first_frames(errors, padded=second, n_frames=30, rng=seed)
+                settled = _settled(student, store, bare, pad, margin, how=how, largest=largest)
+                remedies = try_remedies(student, store, pad=pad, how=how, seed=seed)
         kept, values = read(facts, given.ef, found)
         if values is not None:
             rho = None if given.ef is None else icc(seen(given.ef))["icc_1_1"]
@@ -244,7 +252,6 @@ def evaluate(
         "config": config.to_dict(),
     }
     provenance = Provenance(__version__, "", len(store), seed, settings)
-    notes = (*store.messages(), *refused)
     result = Evaluation(
         rows=rows,
         afd=afd["ES"],
@@ -255,7 +262,7 @@ def evaluate(
         remedies=remedies,
         concentration=share,
         places=places,
-        notes=notes,
+        notes=tuple(notes),
         provenance=provenance,
     )
     return result, found

@@ -112,6 +112,8 @@ def cell(estimate: Estimate | None) -> str:
     """Return an estimate with its interval for a cell of a table."""
     if estimate is None:
         return ""
+    if math.isnan(estimate.value):
+        return f"– ({estimate.note})" if estimate.note else "–"
     limits = "" if estimate.interval is None else f" ({estimate.range()})"
     return f"{estimate.short()}{limits}{' ' + estimate.unit if estimate.unit else ''}"
 

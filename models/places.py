@@ -122,10 +122,11 @@ def places_section(places: Mapping[str, Interchange]) -> Section:
     for name, result in places.items():
         model = result.models[0]
         what = f"{name} ({result.distance.label})"
-        verdict = model.standing.name
+        verdict = model.standing.words()
         rows.append([what, cell(result.among), cell(model.change), cell(model.ratio), verdict])
     columns = ["what", "two people differ by", "change γ with the student", "ratio", "verdict"]
     lines = [
-        "γ: what the student and a person differ by, less what two people do; negative is better."
+        "γ: what the student and a person differ by, less what two people do; negative is better. "
+        "Intervals are two-sided, verdicts one-sided tests."
     ]
     return Section("The student in a person's place", columns, rows, lines)

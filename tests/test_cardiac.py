@@ -375,6 +375,11 @@ def test_no_fall_and_no_flat_part_are_said():
     rising = first_frames(np.tile(np.linspace(0.1, 0.2, 40), (10, 1)), n_resamples=20)
     assert rising.hinge.value == 0 and rising.start.value == rising.flat.value
     assert np.ptp(rising.fitted()) == 0
+    constant = first_frames(np.ones((10, 30)), n_resamples=50)
+    assert constant.hinge.value == 0 and {c.name: c.passed for c in constant.checks} == {
+        "flat_within": True,
+        "falls": None,
+    }
     slow = first_frames(falling(rng, 50, 60, 90.0), n_frames=40, n_resamples=200)
     assert {c.name: c.passed for c in slow.checks}["flat_within"] is False
 

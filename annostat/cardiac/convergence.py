@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 GRID = 10  # hinges tried per frame
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -353,6 +354,8 @@ class Hinges:
         cross = np.maximum(means @ self.off.T, 0.0)
         best = np.argmax(cross**2 / self.size, axis=1)
         slope = cross[np.arange(len(means)), best] / self.size[best]
+        # A fall that is rounding only, of a curve that is constant, has no hinge.
+        slope = np.where(slope * self.grid[best] > ROUNDING * np.abs(level), slope, 0.0)
         hinge = np.where(slope > 0, self.grid[best], 0.0)
         flat = level - slope * self.centre[best]
         return np.column_stack([hinge, flat + slope * hinge, flat])

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from annostat.interchange.spread import Spread
-from annostat.results.text import plain
+from annostat.results.text import p_text, plain
 
 BETTER = "better than a reader"
 WITHIN = "interchangeable with a reader"
@@ -44,6 +44,17 @@ class Standing:
     least_percent: float | None
     margin: float | None
     margin_percent: float | None
+
+    @property
+    def p_value(self) -> float | None:
+        """That of the verdict; None where it is not resolved, or nothing is left to chance."""
+        tests = {BETTER: self.p_better, WITHIN: self.p_within, WORSE: self.p_worse}
+        return tests.get(self.name)
+
+    def words(self) -> str:
+        """Return the verdict with its p-value, for a cell of a table."""
+        p = self.p_value
+        return self.name if p is None else f"{self.name} ({p_text(p)})"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the evidence as plain data."""

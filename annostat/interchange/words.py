@@ -102,7 +102,7 @@ def answer(result: Said) -> str:
                 f"{m.name} is interchangeable with {whom(result)} within {margin_words(result, m)}"
             )
         elif name in (BETTER, WORSE):
-            p = m.standing.p_better if name == BETTER else m.standing.p_worse
+            p = m.standing.p_value
             told = "" if p is None else f" ({p_text(p)}, one-sided)"
             clauses.append(f"{m.name} is {name.removesuffix('a reader')}{whom(result)}{told}")
         else:

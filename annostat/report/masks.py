@@ -76,6 +76,8 @@ def _first(result: FirstFrames) -> Part:
     from annostat.plotting import plot_first_frames
 
     answer = f"The error is flat from frame {result.hinge.short()} ({result.hinge.range()})."
+    unclear = next((c.message for c in result.checks if c.name == "falls" and not c.passed), None)
+    answer = unclear or answer
     picture = Picture.of(
         plot_first_frames,
         result,

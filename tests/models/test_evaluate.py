@@ -321,6 +321,33 @@ def test_a_perfect_student_sits_at_the_floor_of_real_clips(folder, tmp_path):
     assert "The student in a person's place" in text
 
 
+class Blind(torch.nn.Module):
+    """A student that sees nothing anywhere."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = torch.nn.Conv2d(1, 1, 1)
+
+    def forward(self, frames, states):
+        return torch.full((*frames.shape[:2], 1, *frames.shape[-2:]), -20.0)
+
+
+def test_a_student_that_sees_nothing_is_said_to(folder, tmp_path):
+    data = Data(
+        kind="echonet", path=str(folder / "E"), size=32, teachers=(f"LV=folder:{folder / 'T'}",)
+    )
+    store = open_store(data, "test", tmp_path)
+    readings, _ = read_readings(folder / "rounds.csv", store)
+    result, _ = evaluate(Blind().eval(), store, Config(data), readings=readings)
+    assert result.first is None and result.settled == () and result.remedies is None
+    text = str(result)
+    assert "No ejection fraction in 12 of 12 clips: nothing is seen at ED." in text
+    assert "No frame has a Dice above 0: nothing is said of the first frames." in text
+    assert "flat from frame" not in text and "no clip has a value" in text
+    place = result.places["outlines LV"].models[0].standing
+    assert place.p_value == place.p_worse and place.words() == "worse than a reader (p < 0.001)"
+
+
 # ---- what people read
 
 
