@@ -217,7 +217,9 @@ def evaluate(
     notes = [*store.messages(), *refused]
     unread = int(np.isnan(found.ef).sum())
     if unread:
-        notes.append(f"No ejection fraction in {unread} of {clips(len(store))}: nothing is seen at ED.")
+        notes.append(
+            f"No ejection fraction in {unread} of {clips(len(store))}: nothing is seen at ED."
+        )
     ef = first = share = remedies = None
     settled: tuple[Settling, ...] = ()
     if len(store) >= LEAST:
