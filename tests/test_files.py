@@ -161,6 +161,7 @@ def test_outputs_that_cannot_be_are_told_before_the_work(run, tmp_path, monkeypa
         (("--json", tmp_path / "none" / "x"), "cannot be written: there is no folder"),
         (("--json", tmp_path / "file" / "x"), "cannot be written: there is no folder"),
         (("--plot", tmp_path / "x.docx"), "x.docx: figures are written as"),
+        (("--plot", tmp_path / "x"), "x: say by its ending what figure is to be written: x.png"),
     ]
     for args, words in cases:
         for command in (("audit", tmp_path), ("masks", "--example", "lidc-masks")):

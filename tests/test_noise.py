@@ -635,6 +635,8 @@ def test_few_items_and_their_share_of_the_likelihood_are_said():
     result = compare_noise(tiny, cores="laplace", abandonment="none", n_tests=0)
     assert next(c for c in result.checks if c.name == "sample_size").passed is False
     assert "1 item," in str(result)
+    assert result.answer().startswith("1 item is too few to tell the floor: by the laws that fit")
+    assert "1 item is too few for an interval" in result.quote()
     d = np.array([0, 1, -1, 0, 1, 2, 0, 30] * 10)
     rounds = Rounds.from_array(np.column_stack([d, np.zeros(d.size)]))
     result = compare_noise(rounds, cores="laplace", abandonment="none", n_tests=0, ci="none")

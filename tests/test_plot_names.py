@@ -3,11 +3,13 @@
 import re
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
-from annostat import Rounds, compare_noise, score_models, simulate_masks
+from annostat import AnnostatWarning, Rounds, compare_noise, score_models, simulate_masks
 from annostat.agreement import bland_altman, limits_with_mean
 from annostat.concentration import concentration
 from annostat.interchange import interchange
@@ -158,3 +160,21 @@ def test_names_that_differ_in_their_middle_are_told_apart():
     names = [f"Radiologist number {i} of the hospital in the north" for i in range(3)]
     assert told_apart(names) == [f"…diologist number {i}…" for i in range(3)]
     assert told_apart(["a", "b"]) == ["a", "b"]
+
+
+def test_signs_that_the_font_lacks_are_lent_or_named_once(tmp_path):
+    """ "⌔" is in DejaVu Sans Mono alone, which matplotlib brings along; nobody has the other."""
+    figure = Figure()
+    title = figure.add_subplot().set_title("⌔")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        save_figure(figure, tmp_path / "lent.png")
+    assert title.get_fontfamily()[-1] != title.get_fontfamily()[0]
+    figure = Figure()
+    figure.add_subplot().set_title("\U000f1234 \U000f1235")
+    with pytest.warns(AnnostatWarning, match="no installed font has these signs") as told:
+        save_figure(figure, tmp_path / "boxes.png")
+    assert len(told) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert "\U000f1234" in svg_of(figure).decode()  # a browser has fonts of its own

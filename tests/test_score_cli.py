@@ -63,6 +63,15 @@ def test_same_seed_same_bytes(run):
     assert run(*args) == run(*args, "--n-jobs", "1")
 
 
+def test_several_models_follow_one_option(run):
+    several = run("score", TABLE, *ROUNDS, "--model", "large", "small", "--json", "-")
+    assert several[0] == 0
+    again = ("--model", "large", "--model", "small", "--json", "-")
+    assert several == run("score", TABLE, *ROUNDS, *again)
+    # The table may come last.
+    assert several == run("score", "--model", "large", "small", TABLE, *ROUNDS, "--json", "-")
+
+
 def test_long_table_equals_wide(run, tmp_path):
     wide = pd.read_csv(TABLE)
     long = wide.melt(["patient"], ["first", "second", "large"], "who", "ef")

@@ -58,6 +58,7 @@ OUTPUTS = {
     "output": "--output",
     "journal": "--journal",
 }
+FIGURES = ("plot_file", "rates_file")
 
 
 class Commands(click.Group):
@@ -113,6 +114,11 @@ def _with_files_apart(callback: Callable[..., Any]) -> Callable[..., Any]:
                 texts = value if isinstance(value, tuple) else (value,)
                 inputs += [part for t in texts if isinstance(t, str) for part in _paths_of(t)]
         check_outputs(outputs, inputs)
+        for name in FIGURES:
+            if given.get(name):
+                from annostat.plotting.figures import format_of
+
+                format_of(given[name])
         return callback(*args, **options)
 
     return checked

@@ -93,11 +93,6 @@ def audit(ctx: click.Context, /, **options: Any) -> None:
     """
     from annostat.datasets.audit import audit_folder
 
-    for name in ("plot_file", "rates_file"):
-        if options[name]:
-            from annostat.plotting.figures import format_of
-
-            format_of(options[name])  # before the work
     place = Path(options["journal"] or f"{Path(options['folder']).resolve().name}.audit.jsonl")
     with progress_bar("measuring clips") as progress:
         result = audit_folder(

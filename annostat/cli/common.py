@@ -47,12 +47,13 @@ SEVERAL = (
     "--rounds",
     "--item",
     "--missing",
+    "--model",
     "--order",
 )  # options that take as many values as follow
 
 
 class Command(click.Command):
-    """A command whose options --rounds, --item and --missing take as many values as follow them."""
+    """A command some of whose options take as many values as follow them, as --rounds does."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Turn ``--rounds A B`` into ``--rounds A --rounds B`` before click parses it."""
@@ -69,6 +70,8 @@ class Command(click.Command):
                 continue
             values: list[str] = []
             while i + 1 + len(values) < len(args) and not _is_option(args[i + 1 + len(values)]):
+                if option == "--model" and values and Path(args[i + 1 + len(values)]).exists():
+                    break  # a folder that follows the name of a model is one more source
                 values.append(args[i + 1 + len(values)])
                 next(rest)
             if not values:
@@ -138,9 +141,9 @@ def table_options(
         click.option(
             "--model",
             "models",
-            metavar="M",
+            metavar="M ...",
             multiple=True,
-            help="Column (or rater) that is a model, and no round; may be given again.",
+            help="Columns (or raters) that are models, and no rounds.",
         ),
         by_option,
         click.option(

@@ -59,10 +59,10 @@ def concentration_options(command: Any) -> Any:
         click.option(
             "--model",
             "models",
-            metavar="C",
+            metavar="C ...",
             multiple=True,
-            help="Column of a model's values, with --rounds: errors are those against the "
-            "first round, and an exact test against both is added; may be repeated.",
+            help="Columns of models' values, with --rounds: errors are those against the "
+            "first round, and an exact test against both is added.",
         ),
         click.option(
             "--loss",

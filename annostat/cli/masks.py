@@ -156,10 +156,6 @@ def masks(ctx: click.Context, /, **options: Any) -> None:
     """
     from annostat.truth import compare_masks
 
-    if options["plot_file"]:
-        from annostat.plotting.figures import format_of
-
-        format_of(options["plot_file"])  # before the work
     rounds, models = load_masks(options)
     with progress_bar("masks") as progress:
         result = compare_masks(

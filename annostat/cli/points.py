@@ -41,9 +41,9 @@ def readers_options(command: Any) -> Any:
         click.option(
             "--model",
             "models",
-            metavar="M",
+            metavar="M ...",
             multiple=True,
-            help="Reader that is a model, and is scored; may be given again.",
+            help="Readers that are models, and are scored.",
         ),
         cluster_option,
         missing_option,

@@ -109,16 +109,9 @@ class Points(LabelSet):
             raise AnnostatError(f"{k} readers need {k} different names, got {shown(self.names)}")
         if len(self.landmarks) != m or len(set(self.landmarks)) != m:
             raise AnnostatError(f"{m} landmarks need {m} names, got {shown(self.landmarks)}")
-        if np.isinf(values).any():
-            raise AnnostatError("coordinates must be finite, or NaN where there is no point")
+        self._refuse(np.asarray(np.isinf(values).any(axis=3)), "finite coordinates, or none")
         here = np.isfinite(values)
-        if (half := here.any(axis=3) != here.all(axis=3)).any():
-            i, j, mark = np.argwhere(half)[0]
-            item = f"row {i + 1}" if self.items is None else repr(str(self.items[i]))
-            raise AnnostatError(
-                f"a point must have all its coordinates, or none; first: item {item}, "
-                f"{self.names[j]}, {self.landmarks[mark]}"
-            )
+        self._refuse(here.any(axis=3) != here.all(axis=3), "all its coordinates, or none")
         check_squares(float(np.nanmax(np.abs(values), initial=0.0)))
         self._check_about(n)
         if self.scale is not None:
@@ -126,6 +119,16 @@ class Points(LabelSet):
             if scale.shape != (n,) or not (scale > 0).all():
                 raise AnnostatError(f"scale must be one number above 0 for each of {n} items")
             object.__setattr__(self, "scale", scale)
+
+    def _refuse(self, bad: NDArray[np.bool_], rule: str) -> None:
+        """Name the first of the points (items, readers, landmarks) that break a rule."""
+        if not bad.any():
+            return
+        i, j, mark = np.argwhere(bad)[0]
+        item = f"row {i + 1}" if self.items is None else repr(str(self.items[i]))
+        raise AnnostatError(
+            f"a point must have {rule}; first: item {item}, {self.names[j]}, {self.landmarks[mark]}"
+        )
 
     @classmethod
     def from_array(

@@ -103,7 +103,14 @@ class Compared(Protocol):
 
 def answer(noise: Compared) -> str:
     """Return the floor in a sentence: a value where a law fits, else a range."""
-    mae = noise.mae
+    mae, few = noise.mae, too_few(noise)
+    if few:
+        if noise.envelope.interval is None:
+            return f"{few} too few to tell the floor."
+        return (
+            f"{few} too few to tell the floor: by the laws that fit it is "
+            f"{noise.envelope.range()} {mae.unit}, which is not known to cover."
+        )
     value = mae.range() if noise.refuted and mae.interval is not None else mae.short()
     median = ", who says the median," if noise.of == "skewed" else ""
     return (
@@ -112,16 +119,26 @@ def answer(noise: Compared) -> str:
     )
 
 
+def too_few(noise: Compared) -> str:
+    """Return "3 items are" where they are too few for any interval, else nothing."""
+    if all(c.passed is not False for c in noise.checks if c.name == "sample_size"):
+        return ""
+    n = noise.rounds.n_items
+    return f"{counted(n, 'item')} {'is' if n == 1 else 'are'}"
+
+
 def quote(noise: Compared) -> str:
     """Return the floor to quote, with what its interval presumes.
 
     The value with the envelope over the laws within reach where one fits; else the range for any
     noise, its ends carried outwards by the limits of what two annotators differ by.
     """
-    e = noise.envelope
+    e, few = noise.envelope, too_few(noise)
     if e.interval is None:
         return f"Floor of the mean error {e.short()} {e.unit} (no interval)."
     level = percent(e.interval.level)
+    if few:
+        return f"Floor of the mean error {e.range()} {e.unit} ({few} too few for an interval)."
     if noise.refuted:
         why = refutation(noise.checks, noise.best)
         return f"Floor of the mean error {e.range()} {e.unit} ({level}, any noise). {why}."

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from annostat.errors import AnnostatError, printable
+from annostat.plotting.fonts import with_signs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,19 +40,22 @@ def save_figure(figure: Figure | SubFigure, path: str | Path) -> None:
         spelt_out(ax)
 
     def write(stream: Any) -> None:
-        root.savefig(stream, format=suffix, dpi=150, **options)
+        with with_signs(root):
+            root.savefig(stream, format=suffix, dpi=150, **options)
 
     write_whole(path, write)
 
 
 def format_of(path: str | Path) -> str:
-    """Return the format that the suffix of a figure's file means; png without one."""
+    """Return the format that the suffix of a figure's file means."""
     from matplotlib.backend_bases import FigureCanvasBase
 
     known = FigureCanvasBase.get_supported_filetypes()
-    suffix = Path(path).suffix.lstrip(".").lower() or "png"
+    suffix, name = Path(path).suffix.lstrip(".").lower(), Path(path).name
+    if not suffix:
+        raise AnnostatError(f"{name}: say by its ending what figure is to be written: {name}.png")
     if suffix not in known:
-        raise AnnostatError(f"{Path(path).name}: figures are written as {', '.join(sorted(known))}")
+        raise AnnostatError(f"{name}: figures are written as {', '.join(sorted(known))}")
     return suffix
 
 
@@ -222,7 +226,8 @@ def png_of(figure: Figure) -> bytes:
     stream = io.BytesIO()
     for ax in figure.axes:
         spelt_out(ax)
-    figure.savefig(stream, format="png", dpi=110)
+    with with_signs(figure):
+        figure.savefig(stream, format="png", dpi=110)
     return stream.getvalue()
 
 
@@ -235,6 +240,9 @@ def svg_of(figure: Figure) -> bytes:
     stream = io.BytesIO()
     for ax in figure.axes:
         spelt_out(ax)
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "annostat"}):
+    with (
+        mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "annostat"}),
+        with_signs(figure, as_text=True),
+    ):
         figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
     return stream.getvalue()
