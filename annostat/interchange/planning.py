@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +23,9 @@ from annostat.interchange.spread import MANY_UNITS, Units, difference
 from annostat.interchange.words import rounded_up, unit_of
 from annostat.resampling import Rng, as_generator
 from annostat.resampling.intervals import noncentral_t, t_reach
-from annostat.results.result import Result
+from annostat.results.result import Check, Result, check_section
 from annostat.results.sections import Section
-from annostat.results.text import format_number, percent, plain
+from annostat.results.text import counted, format_number, percent, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 ITEMS = (50, 100, 200, 500, 1000, 2000)
 READERS = (3, 4, 5, 6, 8, 10)
 MOST_ITEMS = 1_000_000
+FEW_PILOT, FEW_READERS = 100, 10  # below which a pilot knows variances roughly
+FEW_ITEMS = 30  # of a study: below, the rare large differences are easily missed
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ class InterchangePlan(Result):
             "table": [p.to_dict() for p in self.table],
             "simulated": self.simulated and self.simulated.to_dict(),
             "n_resamples": self.n_resamples,
+            "checks": [c.to_dict() for c in self.checks],
         }
 
     def to_frame(self) -> pd.DataFrame:
@@ -112,13 +115,28 @@ class InterchangePlan(Result):
 
     def sections(self) -> list[Section]:
         """Return what a person should read."""
-        readers = len(self.pilot.taken.names)
-        rough = (
-            f"A pilot of {self.pilot.n_items:,} items and {readers} readers knows its components "
-            "of variance roughly: take the numbers as a range."
-        )
         tables = [self._by_readers("power"), self._by_readers("half_width")]
-        return [self.opening(), tables[0], replace(tables[1], lines=[rough])]
+        return [self.opening(), *tables, check_section(self.checks, when="all")]
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """Whether the pilot knows its components of variance, and the study is large enough."""
+        n, k = self.pilot.n_items, len(self.pilot.taken.names)
+        sample = f" and {counted(k, 'reader')}" if self.pilot.readers == "sample" else ""
+        pilot = f"A pilot of {counted(n, 'item')}{sample}"
+        known = n >= FEW_PILOT and (not sample or k >= FEW_READERS)
+        text = (
+            f"{pilot} knows its components of variance."
+            if known
+            else f"{pilot} knows its components of variance roughly: take the numbers as a range; "
+            f"{FEW_PILOT} items{f' and {FEW_READERS} readers' if sample else ''} would do."
+        )
+        found = [Check("few_items", known, text, float(n))]
+        sizes = [m for m in self.needed.values() if m is not None]
+        if sizes and min(sizes) < FEW_ITEMS:
+            text = f"Below {FEW_ITEMS} items a few large differences are easily missed: label more."
+            found.append(Check("small_study", False, text, float(min(sizes))))
+        return tuple(found)
 
     def answer(self) -> str:
         """Return how many items it takes, as a sentence."""
