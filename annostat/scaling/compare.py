@@ -13,11 +13,12 @@ from numpy.typing import ArrayLike
 from annostat._version import __version__
 from annostat.arrays import FloatArray, digest
 from annostat.errors import AnnostatError, check_choice, check_level
-from annostat.results.cite import TOOL, Cited, ci
+from annostat.results.cite import Cited
 from annostat.results.estimates import Estimate
-from annostat.results.result import Check, Provenance, Result, check_section, told_failed
+from annostat.results.result import Check, Provenance, Result, check_section
 from annostat.results.sections import Section
-from annostat.results.text import counted, format_number, percent
+from annostat.results.text import format_number, percent
+from annostat.scaling import words
 from annostat.scaling.checks import check_series
 from annostat.scaling.fit import (
     CLASSES,
@@ -152,50 +153,16 @@ class ScalingComparison(Result):
         return pd.DataFrame(rows)
 
     def answer(self) -> str:
-        """Return the laws that are not refuted, what they say together, and the level."""
-        best = self.best
-        n_sizes = np.unique(self.sizes).size
-        head = f"{self.loss_name} against {self.size_name}: {self.sizes.size} points, "
-        head += f"{n_sizes} sizes"
-        if self.weighed:
-            weight = f", weight {percent(round(best.weight, 2))}" if len(self.fits) > 1 else ""
-            head += f", best by AICc is the {best.label}{weight}"
-        lines = [f"{head}.", *self._kept()]
-        if is_constant(np.log(self.losses)):
-            return " ".join(lines)
-        if self.weighed or self.together.laws == (best.name,):
-            if best.floor is None or not best.floor.value > 0:
-                gain = 100 * (1 - 2**-best.exponent.value)
-                fall = f"Each doubling takes {gain:.3g}% off the loss, and no level is seen."
-                return " ".join(lines if best.second_exponent is not None else [*lines, fall])
-            lines += self._said(best)
-        return " ".join(lines)
+        """Return whether larger models help, over all laws that are not refuted."""
+        return words.answer(self)
 
     def quote(self) -> str:
         """Return the exponent with its interval, and the level, over the laws not refuted."""
-        found = self.together
-        if found.exponent.interval is None:
-            return f"Nothing: {found.exponent.note or 'the exponent has no interval'}."
-        names = " or the ".join(self.fit_of(name).label for name in found.laws)
-        text = f"Exponent {_held(found.exponent)}, if the law is the {names}"
-        if math.isfinite(found.floor.value) and found.floor.value > 0:
-            text += f"; level of {self.loss_name} {_held(found.floor)}"
-        return f"{text}."
+        return words.quote(self)
 
     def cited(self) -> Cited:
         """Return the sentences for a paper."""
-        found = self.together
-        names = " and the ".join(self.fit_of(name).label for name in found.laws)
-        results = f"The {names} could not be refuted, with an exponent of {ci(found.exponent)}"
-        if math.isfinite(found.floor.value) and found.floor.value > 0:
-            results += f" and a level of {self.loss_name} of {ci(found.floor)}"
-        return Cited(
-            f"{counted(len(self.fits), 'law')} of {self.loss_name} against {self.size_name} were "
-            f"fitted to {counted(self.sizes.size, 'model')} of {np.unique(self.sizes).size} sizes "
-            f"by least squares of the logarithm with {TOOL} and compared by AICc; intervals are "
-            "F-calibrated profiles.",
-            f"{results}.{told_failed(self.checks)}",
-        )
+        return words.cited(self)
 
     def sections(self) -> list[Section]:
         """Return what a person should read."""
@@ -225,6 +192,7 @@ class ScalingComparison(Result):
                 *(("ΔAICc", "weight") if self.weighed else ("residual SD", "refuted")),
             ),
             rows,
+            words.fitted(self),
         )
         slopes = [
             f"Naive log–log slope {interval_cell(self.log_slope)}.",
@@ -256,25 +224,6 @@ class ScalingComparison(Result):
             )
         return [*sections, check_section(self.checks, when="all")]
 
-    def _kept(self) -> list[str]:
-        """Return the sentence on the laws that are not refuted, and what they say together."""
-        found = self.together.exponent
-        if len(self.fits) == 1 and found.interval is not None:
-            return []  # one law was asked for: its row says it all
-        names = [self.fit_of(name).label for name in self.together.laws]
-        if not math.isfinite(found.value):
-            return [f"The exponent is {found.note}."]
-        if found.interval is None:
-            return [f"The exponent of the {names[0]} is {found.short()}; {found.note}."]
-        text = f"Not refuted: {' or '.join(names)}"
-        if len(names) == 1:
-            text = f"All laws but the {names[0]} are refuted"
-        said = f"exponent α {interval_cell(self.together.exponent)}"
-        if math.isfinite(self.together.floor.value):
-            said += f", floor {interval_cell(self.together.floor)}"
-        over = ", over all of them" * (len(names) > 1)
-        return [f"{text}; {said}{over}."]
-
     def _bias(self) -> list[str]:
         """Return the sentence on what a floor does to the naive slope."""
         law = floor_law(self.fits)
@@ -285,29 +234,6 @@ class ScalingComparison(Result):
             f"A floor hides part of a slope: under the {law.label}, an exponent of "
             f"{law.exponent.value:.2g} shows as {naive:.2g} at these sizes."
         ]
-
-    def _said(self, best: ScalingFit) -> list[str]:
-        """Return sentences on the floor and on where saturation begins."""
-        lines = []
-        if best.hinge is not None and best.second_exponent is None:
-            lines.append(f"Saturation begins at {interval_cell(best.hinge)} {self.size_name}.")
-        if best.n_half is not None and math.isfinite(best.n_half.value):
-            lines.append(
-                f"Half of the loss is floor from {interval_cell(best.n_half)} {self.size_name}."
-            )
-        if best.floor is not None and best.floor.value > 0:
-            text = f"It levels off at {self.loss_name} = {interval_cell(best.floor)}"
-            if self.higher_is_better:
-                text += f": {self.score_name} {interval_cell(best.floor.complement())}"
-            lines.append(text + ".")
-        return lines
-
-
-def _held(e: Estimate) -> str:
-    """Return a number with its interval and the level of that."""
-    if e.interval is None:
-        return f"{e.short()} (no interval)"
-    return f"{e.short()} ({percent(e.interval.level)} {e.range()})"
 
 
 def compare_scaling(
