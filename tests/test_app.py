@@ -152,6 +152,7 @@ def test_the_calculator(client):
     for form, said in (
         ({"unit": "x"}, b"give the SD or the correlation"),
         ({"sd": "many"}, b"SD must be a number"),
+        ({"sd": "5,7"}, b"write 5.7"),
         ({"sd": "-1"}, b"sd must be"),
         ({"sd": "5", "convention": "x"}, b"must be one of the list"),
     ):

@@ -48,7 +48,9 @@ def arguments(form: Mapping[str, str]) -> list[str]:
         try:
             float(text)
         except ValueError:
-            raise AnnostatError(f"{NUMBERS[name]} must be a number, got {text!r}") from None
+            point = text.replace(",", ".", 1)
+            cure = f"; write {point}" if text.count(",") == 1 and "." not in text else ""
+            raise AnnostatError(f"{NUMBERS[name]} must be a number, got {text!r}{cure}") from None
         args.append(f"--{name}={text}")
     reading = form.get("convention", "")
     if reading not in READINGS:
