@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -29,7 +28,7 @@ from annostat.cli.common import (
 )
 from annostat.cli.marks import EXAMPLES as MARKS
 from annostat.cli.marks import kind_of_marks, mark_options, of_marks, refuse_others
-from annostat.cli.masks import named_model, numbers, patients_of
+from annostat.cli.masks import are_masks, named_model, numbers, patients_of
 from annostat.cli.pages import report_option, write_page
 from annostat.cli.score import labels_and_models, strata_of
 from annostat.cli.shares import MARGIN, PERCENTAGE
@@ -50,7 +49,6 @@ EXAMPLES = {
     **dict.fromkeys(MARKS, ""),
 }
 SHUFFLE = 0  # seed of the order of readings in the examples
-MASK_FILES = (".npz", ".nii", ".gz", ".mha", ".mhd", ".nrrd", ".png", ".tif", ".tiff")
 NAMES = (
     "absolute",
     "squared",
@@ -167,11 +165,11 @@ def interchange(ctx: click.Context, /, **options: Any) -> None:
     results: dict[str, Interchange]
     read: Read | None = None
     kind = kind_of_marks(options)
-    if options["more"] and (kind or not is_masks(options)):
+    if options["more"] and (kind or not are_masks(options)):
         raise AnnostatError("give one table of ROUNDS, or folders of masks")
     if kind:
         results, by, read = of_marks(kind, options, said(options))
-    elif is_masks(options):
+    elif are_masks(options):
         refuse_others("masks", options)
         results, by = of_masks(options), "structure"
         by = by if len(results) > 1 else ""
@@ -297,21 +295,6 @@ def held_out(options: dict[str, Any]) -> tuple[Rounds, dict[str, np.ndarray]]:
         read = replace(rounds.read, rounds=rounds.names, models=tuple(models), left_out=left)
         rounds = replace(rounds, read=read)
     return rounds, models
-
-
-def is_masks(options: dict[str, Any]) -> bool:
-    """Whether the input is folders or files of masks."""
-    if options["example"]:
-        return str(options["example"]) == "lidc-masks"
-    source = options["source"]
-    if source is None:
-        return False
-    path = Path(source)
-    return path.is_dir() or (path.suffix.lower() in MASK_FILES and not _is_table(path))
-
-
-def _is_table(path: Path) -> bool:
-    return Path(path.stem).suffix.lower() in (".csv", ".tsv", ".txt")
 
 
 def of_masks(options: dict[str, Any]) -> dict[str, Interchange]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,22 @@ from annostat.errors import AnnostatError
 
 if TYPE_CHECKING:
     from annostat.labels import MaskRounds
+
+
+MASK_FILES = (".npz", ".npy", ".nii", ".gz", ".mha", ".mhd", ".nrrd", ".png", ".tif", ".tiff")
+TABLES = (".csv", ".tsv", ".txt")  # may be packed, too
+
+
+def are_masks(options: Mapping[str, Any]) -> bool:
+    """Whether a command's input is folders or files of masks, or their example."""
+    if options["example"]:
+        return str(options["example"]) == "lidc-masks"
+    if options["source"] is None:
+        return False
+    path = Path(options["source"])
+    if path.is_dir():
+        return not any(path.glob("*.parquet"))
+    return path.suffix.lower() in MASK_FILES and Path(path.stem).suffix.lower() not in TABLES
 
 
 class MaskCommand(click.Command):

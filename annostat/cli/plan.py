@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,6 +19,7 @@ from annostat.cli.common import (
     run_options,
     table_options,
 )
+from annostat.cli.masks import are_masks
 from annostat.cli.pages import report_option, write_page
 from annostat.cli.shares import INSIDE, NUMBER_OR_SHARE, SHARE
 from annostat.errors import AnnostatError
@@ -116,7 +116,7 @@ def plan(**options: Any) -> None:
     good as an annotator. With --for verdict: items and labels for a verdict of annostat score, at
     the floor (--margin), above it (--error) or below it (--learned).
     """
-    if is_of_masks(options):
+    if options["kind"] == "masks" or are_masks(options):
         return of_masks(options)
     if options["half_width"] is None:
         options["half_width"] = 0.05
@@ -199,17 +199,6 @@ def of_interchange(options: dict[str, Any]) -> None:
         rng=options["seed"],
     )
     show("plot_interchange_plan", result, options, read_of(rounds))
-
-
-MASK_FILES = (".npz", ".npy")
-
-
-def is_of_masks(options: dict[str, Any]) -> bool:
-    """Whether the pilot is masks."""
-    if options["kind"] == "masks" or options["example"] == "lidc-masks":
-        return True
-    path = None if options["source"] is None else Path(options["source"])
-    return path is not None and (path.is_dir() or path.suffix.lower() in MASK_FILES)
 
 
 def of_masks(options: dict[str, Any]) -> None:
