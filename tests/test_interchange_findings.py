@@ -9,7 +9,7 @@ import pytest
 from annostat import AnnostatError
 from annostat.datasets import lidc_findings
 from annostat.datasets.marks import SAME_NODULE
-from annostat.interchange import interchange
+from annostat.interchange import interchange, plan_interchange
 from annostat.labels import Findings, match_findings
 
 MATCH = "distance 1"
@@ -287,3 +287,22 @@ def test_images_that_readers_did_not_see_and_few_findings():
     assert any(c.name == "missing_predictions" and c.passed is False for c in found.checks)
     few = interchange(read(marks_of(4, 3, models=("net",)), ["net"]), match=MATCH)
     assert few.models[0].standing.name == "not resolved"
+
+
+@pytest.mark.parametrize("readers", ["these", "sample"])
+def test_a_plan_of_pooled_counts_knows_the_width_of_its_pilot(readers):
+    # Readers of seed 5 differ by more than their noise, so that no component is cut at 0.
+    z = read(marks_of(400, 4, seed=5, miss=0.3, models=("net",)), ["net"])
+    pilot = interchange(z, match=MATCH, readers=readers)
+    plan = plan_interchange(
+        pilot, margin=0.2, change=0.0, items=(100, 400), readers=(4,), n_resamples=0
+    )
+    interval = pilot.models[0].change.interval
+    [less, same] = plan.table
+    assert same.half_width == pytest.approx((interval.high - interval.low) / 2, rel=0.02)
+    # Studies of a hundred of these images each are the twin.
+    if readers == "these":
+        parts = [z.take(np.arange(400)[i::4]) for i in range(4)]
+        each = [interchange(p, match=MATCH, readers=readers).models[0].change for p in parts]
+        widths = [(e.interval.high - e.interval.low) / 2 for e in each]
+        assert less.half_width == pytest.approx(np.mean(widths), rel=0.1)

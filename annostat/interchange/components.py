@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 
 from annostat.arrays import FloatArray
 from annostat.interchange.cells import measured, sums_among, to_model
+from annostat.interchange.distances import Distance
 from annostat.interchange.result import Interchange
-from annostat.interchange.spread import Units, difference
+from annostat.interchange.spread import Units, difference, slopes
 
 FEWEST = 10  # items with all labels, below which pairs are not told from cells
 
@@ -55,12 +56,21 @@ def components_of(study: Interchange, model: str) -> Components:
     """Return the components of variance of a model's γ in a study."""
     columns, distance = study.taken.columns, study.distance
     f, given = study.taken.models[model]
-    among = sums_among(columns, distance)[given]
-    cells = to_model(columns, f, given, distance)[given]
     seen = columns.seen[given]
     codes = None if study.taken.codes is None else study.taken.codes[given]
     sample = study.readers == "sample"
-    units = Units.of(np.where(seen, cells, 0.0), among, seen, codes, readers=sample)
+
+    def both(of: Distance) -> tuple[FloatArray, FloatArray]:
+        """Return cells to the model, 0 where there is no label, and sums among the labels."""
+        cells = to_model(columns, f, given, of)[given]
+        return np.where(seen, cells, 0.0), sums_among(columns, of)[given]
+
+    cells, among = both(distance)
+    weight = None
+    if distance.weight is not None:
+        weight = replace(distance, name=f"weight of {distance.name}", between=distance.weight)
+    weights = None if weight is None else both(weight)
+    units = Units.of(cells, among, seen, codes, readers=sample, weights=weights)
     n, k = units.n_units, units.n_readers
     whole = units.spread(difference)
     pull = units.pulls(difference)
@@ -72,13 +82,18 @@ def components_of(study: Interchange, model: str) -> Components:
     pair = np.empty((len(rows), 0))
     if k > 3 and len(rows) >= FEWEST:
         spacing = None if columns.spacing is None else columns.spacing[rows]
-        pair = np.column_stack(
-            [
-                (cells[labels, j] + cells[labels, m]) / 2
-                - measured(distance, columns.labels[j][rows], columns.labels[m][rows], spacing)
-                for j, m in combinations(range(k), 2)
-            ]
-        )
+        # What an item adds to γ, linear in its sums, times the number of items.
+        to, between, of_n, of_m = len(seen) * slopes(difference, units.totals)
+        columns_of_pairs = []
+        for j, m in combinations(range(k), 2):
+            ends = columns.labels[j][rows], columns.labels[m][rows], spacing
+            adds = to * (cells[labels, j] + cells[labels, m]) / 2
+            adds += between * measured(distance, *ends)
+            if weight is not None and weights is not None:
+                adds += of_n * (weights[0][labels, j] + weights[0][labels, m]) / 2
+                adds += of_m * measured(weight, *ends)
+            columns_of_pairs.append(adds)
+        pair = np.column_stack(columns_of_pairs)
     of_cells, of_pairs = _noise(units, pair)
     first = Components(n, k, 0.0, 0.0, of_cells, of_pairs)
     over_readers = whole.variance - over_items

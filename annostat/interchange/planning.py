@@ -249,11 +249,6 @@ def plan_interchange(
     names = [m.name for m in pilot.models]
     name = names[0] if model is None else check_choice("model", model, names)
     [found] = [m for m in pilot.models if m.name == name]
-    if pilot.distance.counted_in is not None:
-        raise AnnostatError(
-            f"distance {pilot.distance.name!r} is a ratio of sums, which has no plan here: make "
-            "the pilot with distance='1-f1-image', which needs about as many images"
-        )
     parts = components_of(pilot, name)
     if not parts.true(1, 4) > 0:
         raise AnnostatError("the pilot's items all say the same: there is no variance to plan with")

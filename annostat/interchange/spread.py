@@ -50,7 +50,7 @@ def mean_first(t: FloatArray) -> FloatArray:
     return np.asarray(t[..., 0] / t[..., 2])
 
 
-def _slopes(g: Statistic, t: FloatArray) -> FloatArray:
+def slopes(g: Statistic, t: FloatArray) -> FloatArray:
     """Return the derivatives of a statistic, by name: they are simple and exact."""
     a, b, n, m = t
     if g is difference:
@@ -196,7 +196,7 @@ class Units:
 
     def pulls(self, g: Statistic) -> FloatArray:
         """Return what each unit adds to a statistic, about its mean, shape (n_units,)."""
-        return np.asarray(self.sums @ _slopes(g, self.totals))
+        return np.asarray(self.sums @ slopes(g, self.totals))
 
     def spread(self, g: Statistic, *, half: bool = False) -> Spread:
         """Return a statistic with its variance; `half` takes half of the cells' noise out again."""
@@ -206,8 +206,7 @@ class Units:
         n = self.n_units
         if n < 2 or not math.isfinite(value):
             return Spread(value, math.nan, math.nan, n)
-        slopes = _slopes(g, total)
-        pull = self.sums @ slopes
+        pull = self.sums @ slopes(g, total)
         items = n / (n - 1) * float(pull @ pull)
         if self.by_reader is None:
             return Spread(value, items, float(n - 1), n)
@@ -236,7 +235,7 @@ class Units:
         if self.by_reader is None:
             return np.zeros((self.n_units, 1)), np.zeros(1)
         a, b, n, m = self.by_reader
-        of_a, of_b, of_n, of_m = _slopes(g, self.totals)
+        of_a, of_b, of_n, of_m = slopes(g, self.totals)
         if m is n:
             of_n, of_m = of_n + of_m, 0.0
         cells = of_a * a
