@@ -9,6 +9,7 @@ from scipy import stats
 from annostat import Rounds, score_models
 from annostat.truth import AT, Labels, judge, mean_estimate, upper_limit
 from annostat.truth.verdict_power import VerdictPower
+from annostat.truth.verdicts import FEW, fewest_units, unseen_share
 
 # ---------------------------------------------------------------- plain twin
 
@@ -119,7 +120,7 @@ def test_few_units_and_labels_without_noise():
 
 @pytest.mark.parametrize(("n", "k"), [(20, 2), (50, 4)])
 def test_wrong_verdicts_are_rare(n, k):
-    """A model whose error is the margin: below it in 5%; by the t limit in 9 to 12%."""
+    """A model's error is below its limit in 5%; by the t limit in 9 to 12%."""
     sets, above, above_t = 1500, 0, 0
     g = np.random.default_rng(6)
     for _ in range(sets):
@@ -129,10 +130,40 @@ def test_wrong_verdicts_are_rare(n, k):
         products = labels.products(f)
         square = mean_estimate(products)
         limit = upper_limit(products, *labels.noise())
-        above += judge(square, None, None, df=n - 1, margin=1.0, upper=limit).name == AT
-        above_t += judge(square, None, None, df=n - 1, margin=1.0).name == AT
+        above += judge(square, None, None, df=n - 1, upper=limit).upper < 1
+        above_t += judge(square, None, None, df=n - 1).upper < 1
     assert above / sets <= 0.067  # three standard errors over 5%
     assert above_t / sets >= 0.08
+
+
+def test_rare_errors_are_not_denied_by_few_items():
+    """All of a model's error in one item of ten: few items lack it in (1 − p)^n of samples."""
+    for level, share in ((0.95, 0.1), (0.9, 0.05), (0.95, 0.5)):
+        n = fewest_units(level, share)
+        assert (1 - share) ** n <= 1 - level < (1 - share) ** (n - 1)
+        p = unseen_share(n, level)
+        assert stats.binom.cdf(1, n, p) == pytest.approx(1 - level)
+    g, big = np.random.default_rng(7), 10.0
+    said = {}
+    for n in (15, 28, 29):
+        names = []
+        for _ in range(400):
+            x = g.normal(size=(n, 2))
+            f = big * (g.random(n) < 0.1)
+            labels = Labels(x, 1.0, ("a", "b"), True)
+            products = labels.products(f)
+            limit = upper_limit(products, *labels.noise())
+            square = mean_estimate(products)
+            found = judge(square, None, None, df=n - 1, margin=big * 0.1**0.5, upper=limit)
+            names.append(found.name)
+            if found.name == FEW:
+                assert found.upper < found.margin
+                assert f"{n} miss one that sits in 10% of all items" in found.sentence("mm")
+            if found.name == AT:
+                assert "(but for errors that sit in fewer than 15% of items" in found.sentence("mm")
+        said[n] = names.count(AT) / 400
+        assert names.count(FEW) > 20 or n == 29
+    assert said[15] == said[28] == 0 and said[29] < 0.08
 
 
 def test_the_plan_knows_the_limit():
@@ -144,6 +175,9 @@ def test_the_plan_knows_the_limit():
     assert abs(np.cov(h + b, b)[0, 1] - moments[4]) < 0.1
     null = plan.null().simulated(50, 3, 2000, np.random.default_rng(3))
     assert null <= 0.065
+    assert plan.power(28, 3) == 0 == plan.simulated(28, 3, 9, np.random.default_rng(3))
+    assert plan.power(29, 3) > 0
+    assert (plan.curve(40, 3, 50, np.random.default_rng(3))[3:29] == 0).all()
 
 
 @pytest.mark.parametrize("n", [8, 20, 40, 200])

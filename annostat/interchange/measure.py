@@ -182,7 +182,7 @@ def interchange(
     if units is None:
         everywhere = np.ones(taken.columns.n_items, dtype=bool)
         units = study.units("", np.zeros(among.shape), everywhere)
-    spread = units.spread(log_among)
+    spread = units.spread(log_among, unlike=study.unlike)
     differ = spread.estimate(level, study.unit, study.method(units, "log-t"), log=True)
     if math.isinf(spread.value):
         differ = Estimate(0.0, None, None, study.unit, "no interval: two labels never differ")

@@ -50,11 +50,18 @@ def mean_first(t: FloatArray) -> FloatArray:
     return np.asarray(t[..., 0] / t[..., 2])
 
 
+def rest(t: FloatArray) -> FloatArray:
+    """Return A/N − ½B/M: for squares the error of a model against the truth."""
+    return np.asarray(t[..., 0] / t[..., 2] - 0.5 * t[..., 1] / t[..., 3])
+
+
 def slopes(g: Statistic, t: FloatArray) -> FloatArray:
     """Return the derivatives of a statistic, by name: they are simple and exact."""
     a, b, n, m = t
     if g is difference:
         return np.array([1 / n, -1 / m, -a / n**2, b / m**2])
+    if g is rest:
+        return np.array([1 / n, -0.5 / m, -a / n**2, 0.5 * b / m**2])
     if g is log_ratio:
         return np.array([1 / a, -1 / b, -1 / n, 1 / m])
     if g is log_among:
@@ -198,8 +205,24 @@ class Units:
         """Return what each unit adds to a statistic, about its mean, shape (n_units,)."""
         return np.asarray(self.sums @ slopes(g, self.totals))
 
-    def spread(self, g: Statistic, *, half: bool = False) -> Spread:
-        """Return a statistic with its variance; `half` takes half of the cells' noise out again."""
+    @cached_property
+    def unlike(self) -> float:
+        """What the variance over readers is multiplied by, for how few show how they differ.
+
+        1 + k²v/(2(k − 1)), v being the jackknife variance of log(B/M): the factor of Cox's interval
+        of a log-normal mean, about 1 where readers are alike.
+        """
+        k, each = self.n_readers, self.of_each
+        with np.errstate(all="ignore"):
+            v = _jackknife(log_among(self.totals - each))
+        return 1 + k**2 * v / (2 * (k - 1)) if math.isfinite(v) else 1.0
+
+    def spread(self, g: Statistic, *, half: bool = False, unlike: bool = False) -> Spread:
+        """Return a statistic with its variance.
+
+        `half` takes half of the cells' noise out again; `unlike` widens the variance over readers
+        for how few of them show how they differ.
+        """
         total = self.totals
         with np.errstate(all="ignore"):
             value = float(g(total))
@@ -216,7 +239,7 @@ class Units:
             left_out = g(total - each)
         if not np.isfinite(left_out).all():
             return Spread(value, math.nan, math.nan, n)
-        jackknife = (k - 1) / k * float(np.sum((left_out - left_out.mean()) ** 2))
+        jackknife = _jackknife(left_out)
         if half:
             cells, totals = self.by_cell(g)
             square = float(totals @ totals)
@@ -224,6 +247,8 @@ class Units:
             noise = float(np.einsum("ij,ij->", cells, cells))
             share = 0.5 * noise / square if square > 0 else 1.0
             jackknife *= 1 - min(share, 1.0)
+        if unlike:
+            jackknife *= self.unlike
         variance = items + jackknife
         if variance <= 0:
             return Spread(value, 0.0, float(n - 1), n)
@@ -245,6 +270,12 @@ class Units:
         totals = np.ones(len(cells)) @ cells
         cells -= (across(cells) / self.n_readers)[:, None]
         return cells, np.asarray(totals)
+
+
+def _jackknife(left_out: FloatArray) -> float:
+    """Return the variance of a statistic from what it is without each reader."""
+    k = len(left_out)
+    return (k - 1) / k * float(np.sum((left_out - left_out.mean()) ** 2))
 
 
 def _add_up(columns: FloatArray, codes: NDArray[np.int64], n: int) -> FloatArray:

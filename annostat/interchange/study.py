@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import combinations
 from typing import Any
@@ -18,8 +18,10 @@ from annostat.interchange.cells import sums_among
 from annostat.interchange.checks import COUNTED, FEW_EVENTS
 from annostat.interchange.distances import Distance
 from annostat.interchange.places import Difference, ModelPlace, Place, share_of
+from annostat.interchange.reach import change_estimate, to_reader_estimate
 from annostat.interchange.spread import (
     MANY_UNITS,
+    Statistic,
     Units,
     across,
     difference,
@@ -107,6 +109,11 @@ class Study:
         over = f"{kind} over {units.words}"
         return f"{over} and readers" if self.sample else over
 
+    @property
+    def unlike(self) -> bool:
+        """Whether intervals hold readers whose noise differs: of numbers and points, a sample."""
+        return self.sample and self.distance.ratio
+
     def by_ratio(self, units: Units) -> bool:
         """Whether verdicts rest on the ratio of distances, with half of the cells' noise."""
         return self.sample and self.distance.ratio and units.n_units >= MANY_UNITS
@@ -117,7 +124,7 @@ class Study:
         """Return one model in an annotator's place."""
         change = units.spread(difference)
         use_half = self.by_ratio(units)
-        ratio = units.spread(log_ratio, half=use_half)
+        ratio = units.spread(log_ratio, half=use_half, unlike=self.unlike)
         judged = ratio if self.distance.ratio and (use_half or self.margin.percent) else None
         share = share_of(
             change.value,
@@ -133,12 +140,17 @@ class Study:
             standing = untold(standing)
         log_words = self.method(units, "log-t")
         named = not self.taken.exchangeable and len(self.taken.names) >= 2
+
+        def held(of: Units, g: Statistic, wide: Callable[..., Estimate]) -> Estimate:
+            options = self.level, self.unit, self.method(of)
+            return wide(of, *options) if self.unlike else of.spread(g).estimate(*options)
+
         return ModelPlace(
             name,
             int(given.sum()),
-            change.estimate(self.level, self.unit, self.method(units)),
+            held(units, difference, change_estimate),
             ratio.estimate(self.level, "", log_words, log=True),
-            units.spread(mean_first).estimate(self.level, self.unit, self.method(units)),
+            held(units, mean_first, to_reader_estimate),
             share,
             standing,
             tuple(self.places(name, cells, given)) if named else (),

@@ -32,12 +32,23 @@ if TYPE_CHECKING:
     from annostat.truth.score import score_models
     from annostat.truth.skewed import upper_limit
     from annostat.truth.trained import TrainedOnOne, trained_on_one
-    from annostat.truth.verdicts import ABOVE, AT, BELOW, OPEN, TWO, Verdict, judge
+    from annostat.truth.verdicts import (
+        ABOVE,
+        AT,
+        BELOW,
+        FEW,
+        OPEN,
+        TWO,
+        Verdict,
+        fewest_units,
+        judge,
+    )
 
 __all__ = [
     "ABOVE",
     "AT",
     "BELOW",
+    "FEW",
     "OPEN",
     "TWO",
     "CategoryCalibration",
@@ -66,6 +77,7 @@ __all__ = [
     "correlation_with_truth",
     "cross_products",
     "excess_brier",
+    "fewest_units",
     "fieller",
     "grubbs",
     "half_products",
@@ -96,6 +108,7 @@ __getattr__, __dir__ = attach(
         "CategoryVerdictPlan": "annostat.truth.category_planning",
         "Comparison": "annostat.truth.comparison",
         "DetectorScores": "annostat.truth.findings",
+        "FEW": "annostat.truth.verdicts",
         "Labels": "annostat.truth.products",
         "Leakage": "annostat.truth.result",
         "MaskComparison": "annostat.truth.masks",
@@ -119,6 +132,7 @@ __getattr__, __dir__ = attach(
         "correlation_with_truth": "annostat.truth.instruments",
         "cross_products": "annostat.truth.products",
         "excess_brier": "annostat.truth.categories",
+        "fewest_units": "annostat.truth.verdicts",
         "fieller": "annostat.truth.means",
         "grubbs": "annostat.truth.instruments",
         "half_products": "annostat.truth.products",

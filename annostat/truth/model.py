@@ -25,7 +25,7 @@ from annostat.truth.products import Labels, half_products
 from annostat.truth.result import Leakage, ModelScore
 from annostat.truth.skewed import reaching, upper_limit
 from annostat.truth.trained import FEWEST, TrainedOnOne, trained_on_one
-from annostat.truth.verdicts import ABOVE, AT, BELOW, OPEN, TWO, Verdict, judge
+from annostat.truth.verdicts import ABOVE, AT, BELOW, OPEN, TWO, Verdict, fewest_units, judge
 
 
 @dataclass(frozen=True, eq=False)
@@ -263,7 +263,8 @@ def judge_two_rounds(verdict: Verdict, limit: float | None, one: TrainedOnOne) -
         return verdict
     if verdict.name == BELOW or limit is None or not limit > 0:
         return replace(verdict, name=OPEN, upper=math.nan)
-    if verdict.margin is not None and limit < verdict.margin**2:
+    enough = verdict.n_units is None or verdict.n_units >= fewest_units(verdict.level)
+    if verdict.margin is not None and limit < verdict.margin**2 and enough:
         name = AT
     elif not one.resolved:
         name = TWO

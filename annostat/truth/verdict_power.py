@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from annostat.arrays import FloatArray
 from annostat.resampling.intervals import noncentral_t, t_reach
 from annostat.truth.skewed import upper
-from annostat.truth.verdicts import ABOVE, AT, BELOW
+from annostat.truth.verdicts import ABOVE, AT, BELOW, fewest_units
 
 MOST_ITEMS = 1_000_000
 AT_ONCE = 100  # studies whose items are drawn together
@@ -43,6 +43,11 @@ class VerdictPower:
     difficulty: float
     level: float
 
+    @property
+    def fewest(self) -> int:
+        """Units below which the verdict is never given."""
+        return fewest_units(self.level) if self.claim == AT else 0
+
     def moments(self, k: int) -> tuple[float, float]:
         """Return mean and variance of what one item with k labels says."""
         e2, s2, r, s = self.error**2, self.sigma**2, self.difficulty, self.learned
@@ -57,6 +62,8 @@ class VerdictPower:
         mean, variance = self.moments(k)
         if not variance > 0:
             return 1.0 if self.claim == ABOVE else 0.0
+        if n < self.fewest:
+            return 0.0
         root = math.sqrt(n / variance)
         one, two = t_reach(n - 1, 2 * self.level - 1), t_reach(n - 1, self.level)
         below = noncentral_t(n - 1, mean * root, -two)
@@ -123,6 +130,7 @@ class VerdictPower:
                 limit = upper(moments, n, k, level=self.level) if self.claim == AT else mean
             said[1:] += self.given(mean, one * error, two * error, limit).sum(axis=0)
         said /= n_resamples
+        said[: self.fewest] = 0.0
         said[:3] = np.nan
         around = np.cumsum(np.nan_to_num(said))
         reach = np.maximum((SMOOTH * np.arange(longest + 1)).astype(np.int64), 0)
@@ -162,6 +170,8 @@ class VerdictPower:
     def simulated(self, n: int, k: int, n_resamples: int, g: np.random.Generator) -> float:
         """Return the share of simulated studies with the verdict, by the rule of `judge`."""
         one, two = t_reach(n - 1, 2 * self.level - 1), t_reach(n - 1, self.level)
+        if n < self.fewest:
+            return 0.0
         said = 0
         for _ in range(n_resamples):
             h, b = self.drawn(n, k, g)

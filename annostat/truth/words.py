@@ -14,6 +14,7 @@ from annostat.results.result import Check, told_failed
 from annostat.results.text import counted, format_number, p_text, percent
 from annostat.truth.ranking import Ranking
 from annostat.truth.verdicts import ABOVE, AT, BELOW, Verdict
+from annostat.truth.verdicts import FEW as FEW_UNITS
 
 FEW = 3  # models that have a sentence each; more are counted by their verdict
 
@@ -94,7 +95,12 @@ def judged(model: Scored, unit: str) -> str:
     upper = f"{format_number(v.upper, v.upper / 10)}{unit}"
     if v.name == AT:
         within = format_number(v.margin)
-        return f"at the floor within {within}{unit}: its error is below {upper} ({one_sided(v)})"
+        return (
+            f"at the floor within {within}{unit}: its error is below {upper} ({one_sided(v)})"
+            f"{v.missed()}"
+        )
+    if v.name == FEW_UNITS:
+        return f"{v.name}: its error is below {upper} ({one_sided(v)}), {v.but()}"
     if v.name == ABOVE:
         error = model.true_rmse.short()
         return (
