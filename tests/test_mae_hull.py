@@ -280,3 +280,8 @@ def test_raters_who_may_be_unequal_have_a_lower_end_for_it():
     least = max(alone.unbiased.low * share, found.bracket.pair_mae.low / 2)
     assert found.unbiased.low == pytest.approx(least)
     assert found.unbiased.high == pytest.approx(alone.unbiased.high)
+
+
+def test_the_integrals_in_the_file_are_those_of_the_laws():
+    found = np.load(laws.FILE, allow_pickle=False)
+    np.testing.assert_allclose(found, laws.integrated(), rtol=1e-11, atol=1e-11)

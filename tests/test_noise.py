@@ -22,6 +22,7 @@ from annostat.datasets import lidc
 from annostat.noise import FAMILIES, kernels
 from annostat.noise.cells import Cells
 from annostat.noise.goodness import SimulatedSets
+from annostat.noise.model import inverted, mirror
 from annostat.noise.problem import cell_log_likelihoods, make_problem
 from tests import naive
 from tests.test_families import HALF_AND_HALF, noise_models, parts_of
@@ -644,3 +645,14 @@ def test_few_items_and_their_share_of_the_likelihood_are_said():
     law = result.best.difference_law(30)  # both signs together, except at 0
     each = -np.log(law[np.abs(d)] / np.where(d == 0, 1, 2))
     assert check.statistic == pytest.approx(each.max() / each.sum(), rel=1e-9)
+
+
+def test_many_numbers_are_inverted_as_searchsorted_does():
+    rng = np.random.default_rng(3)
+    for half in (np.ones(1), np.ones(40), 0.5 ** np.arange(60), np.array([0.0, 0.3, 0.0, 0.7])):
+        cumulative = np.cumsum(mirror(half))
+        for n in (50, 200_000):
+            at = rng.random((n, 1)) * cumulative[-1]
+            at[:20, 0] = np.resize(np.append(cumulative[:-1], 0.0), 20)  # on an edge
+            found = inverted(cumulative, at)
+            assert np.array_equal(found, np.searchsorted(cumulative, at, side="right"))

@@ -243,6 +243,37 @@ def test_little_work_is_not_handed_to_workers(worth, pooled, monkeypatch):
     assert parallel.map_parallel(abs, [-1, -2], n_jobs=-1) == [1, 2] and pools  # few: not tried
 
 
+def test_threads_without_joblib(monkeypatch):
+    """Where nobody has loaded joblib, plain threads do the same and end after an error."""
+    import sys
+
+    from annostat.resampling import parallel
+
+    for name in [n for n in sys.modules if n.split(".")[0] == "joblib"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(parallel, "WORTH_WORKERS", 0.0)
+    for n_jobs in (1, 2, 7, -1, -99, None):
+        seen: list[int] = []
+        found = parallel.map_parallel(
+            lambda i: i * i,
+            range(20),
+            n_jobs=n_jobs,
+            progress=lambda done, _, s=seen: s.append(done),
+        )
+        assert found == [i * i for i in range(20)] and seen == list(range(1, 21))
+    begun = []
+
+    def fails(i):
+        begun.append(i)
+        raise ValueError(i)
+
+    with pytest.raises(ValueError):
+        parallel.map_parallel(fails, range(10_000), n_jobs=2)
+    assert len(begun) < 10_000
+    assert "joblib" not in sys.modules
+    assert 1 <= parallel.cores() <= os.cpu_count()
+
+
 def test_a_backend_that_was_chosen_gets_all_tasks():
     import joblib
 

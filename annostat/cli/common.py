@@ -481,12 +481,13 @@ def of_strata(path: str, results: Mapping[str, Any]) -> dict[str, Path]:
 def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
     """Show progress on standard error, if that is a terminal."""
     from rich.console import Console
-    from rich.progress import Progress
 
     console = Console(stderr=True)
     if not console.is_terminal:  # older releases of rich print an empty line even if disabled
         yield lambda done, total: None
         return
+    from rich.progress import Progress
+
     with Progress(console=console, transient=True) as bar:
         task = bar.add_task(title, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -133,14 +133,17 @@ def lidc(measure: str = "largest_slice") -> Rounds:
 
     check_choice("measure", measure, list(MEASURES))
     # What `rounds_of` makes of `lidc_table`, without pandas, which takes 0.4 s to load.
-    rows = list(csv.DictReader(StringIO(_readings().decode("utf-8"))))
-    of = {name: i for i, name in enumerate(dict.fromkeys(row["nodule_id"] for row in rows))}
+    header, *rows = csv.reader(StringIO(_readings().decode("utf-8")))
+    nodule, reading, patient, distance, measured = (
+        header.index(c) for c in ("nodule_id", "reading", "patient_id", "slice_spacing_mm", measure)
+    )
+    of = {name: i for i, name in enumerate(dict.fromkeys(row[nodule] for row in rows))}
     values = np.full((len(of), 4), np.nan)
     patients, spacing = np.empty(len(of), dtype=object), np.empty(len(of))
     for row in rows:
-        i = of[row["nodule_id"]]
-        values[i, int(row["reading"]) - 1] = float(row[measure] or "nan")
-        patients[i], spacing[i] = row["patient_id"], float(row["slice_spacing_mm"])
+        i = of[row[nodule]]
+        values[i, int(row[reading]) - 1] = float(row[measured] or "nan")
+        patients[i], spacing[i] = row[patient], float(row[distance])
     names = tuple(f"reading_{r}" for r in range(1, 5))
     picked = MEASURES[measure] == "slices"
     read = Read(

@@ -278,12 +278,14 @@ class Rounds(LabelSet):
             raise AnnostatError(
                 "no item has two annotations, so nothing can be said about their noise"
             )
-        if rows.size == len(self.values):
-            return self.take(rows)
-        keep = self.readings >= 2
-        dropped = int(self.row_weights[~keep].sum())
-        note = f"{dropped} items with fewer than two annotations were left out"
-        return replace(self.take(rows), notes=(*self.notes, note), read=self._without(dropped))
+        found = self.take(rows)
+        if rows.size < len(self.values):
+            dropped = int(self.row_weights[self.readings < 2].sum())
+            note = f"{dropped} items with fewer than two annotations were left out"
+            found = replace(found, notes=(*self.notes, note), read=self._without(dropped))
+        # Their order is known; to work it out again is most of what follows would take.
+        vars(found)["usable_rows"] = np.arange(rows.size)
+        return found
 
     def _without(self, dropped: int) -> Read | None:
         """Return the record of what was read, with items that were left out."""

@@ -10,6 +10,9 @@ log |d|: its cost does not depend on the number of items.
 
 Both by double-exponential quadrature (Takahasi & Mori 1974); a core with give-ups is closed given
 those of the core, (1−ε)²·q_cc + 2ε(1−ε)·[F(d + w) − F(d − w)]/(2w) + ε²·q_ww.
+
+Integrating takes longer than all else that a short command does, so the integrals are in a file:
+``np.save(FILE, integrated())`` makes it anew, after any change of the laws below.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +38,7 @@ POWERS = np.geomspace(0.6, 18.0, 36)
 FREEDOMS = np.concatenate([np.geomspace(2.1, 8.0, 16), np.geomspace(9.0, 30.0, 8)])
 CORES, WIDE, RARE = (1.0, 1.5, 2.0), (4.0, 8.0, 16.0, 32.0, 64.0), (0.001, 0.004, 0.015, 0.04, 0.12)
 NODES_H, INNER_H = 0.03, 0.06
+FILE = Path(__file__).with_name("difference_laws.npy")
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,31 +116,28 @@ def lattice() -> FloatArray:
 
 @functools.lru_cache(maxsize=1)
 def table() -> Table:
-    """Return the table, made once in a process, in about a quarter of a second."""
-    coarse = np.arange(-REACH * STEP, REACH * STEP + COARSE / 2, COARSE)
+    """Return the table, made once in a process."""
+    densities = iter(np.load(FILE, allow_pickle=False))
     fine = lattice()
     laws, rows = [], []
     for power in POWERS:
-        f = exponential_power(float(power))
-        nodes, weights = nodes_of(f)
-        rows.append(_at(difference_density(f, nodes, weights, np.exp(coarse)), fine))
+        nodes, weights = nodes_of(exponential_power(float(power)))
+        rows.append(_at(next(densities), fine))
         laws.append(Law("exponential power", f"power {power:.3g}", nodes, weights))
     d = np.exp(fine)
     rows.append(np.log(np.maximum((4 - d) / 16, 1e-300)).clip(LEAST))
     x = (np.arange(400) + 0.5) / 200
     laws.append(Law("exponential power", UNIFORM, x, np.full(400, 1 / 400)))
     for freedom in FREEDOMS:
-        f = student(float(freedom))
-        nodes, weights = nodes_of(f)
-        rows.append(_at(difference_density(f, nodes, weights, np.exp(coarse)), fine))
+        nodes, weights = nodes_of(student(float(freedom)))
+        rows.append(_at(next(densities), fine))
         laws.append(Law("Student t", f"{freedom:.3g} degrees of freedom", nodes, weights))
     nodes, weights = nodes_of(logistic)
-    rows.append(_at(difference_density(logistic, nodes, weights, np.exp(coarse)), fine))
+    rows.append(_at(next(densities), fine))
     laws.append(Law("logistic", "", nodes, weights))
     for power in CORES:
-        f = exponential_power(power)
-        nodes, weights = nodes_of(f)
-        core = difference_density(f, nodes, weights, np.exp(coarse))
+        nodes, weights = nodes_of(exponential_power(power))
+        core = next(densities)
         for wide in WIDE:
             for rate in RARE:
                 total = 1 - rate + rate * wide  # E|X| in units of the core's
@@ -162,6 +164,19 @@ def table() -> Table:
     light[first : first + len(FREEDOMS)] = FREEDOMS >= 6
     light[first + len(FREEDOMS)] = True  # logistic
     return Table(tuple(laws), family, np.array(rows), heavy, light)
+
+
+def integrated() -> FloatArray:
+    """Return log q(d) of each law that has to be integrated, on a coarse lattice of log d.
+
+    Exponential powers, t, the logistic law and the cores, in their order; shape (64, 601).
+    """
+    d = np.exp(np.arange(-REACH * STEP, REACH * STEP + COARSE / 2, COARSE))
+    powers = [exponential_power(float(power)) for power in POWERS]
+    ts = [student(float(freedom)) for freedom in FREEDOMS]
+    cores = [exponential_power(power) for power in CORES]
+    found = [difference_density(f, *nodes_of(f), d) for f in (*powers, *ts, logistic, *cores)]
+    return np.array(found)
 
 
 def exponential_power(power: float) -> Density:

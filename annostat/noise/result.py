@@ -238,17 +238,9 @@ class NoiseFit(Result):
         import pandas as pd
 
         p = self.problem if problem is None else problem
-        start = Solution(
-            self.problem,
-            self.log_likelihood,
-            self.solution,
-            self.model.window or 0,
-            self.converged,
-            *self.window_profile,
-        )
         values, windows, maes, u = refit(
             p,
-            start,
+            self._as_start(),
             draw,
             n_resamples,
             like_data=like_data,
@@ -261,6 +253,17 @@ class NoiseFit(Result):
             frame[parameter.name] = np.exp(u[:, j])
         frame["abandonment_rate"] = u[:, p.n_core] if p.rated else 0.0
         return frame
+
+    def _as_start(self) -> Solution:
+        """Return the solution on the data, which refits begin at."""
+        return Solution(
+            self.problem,
+            self.log_likelihood,
+            self.solution,
+            self.model.window or 0,
+            self.converged,
+            *self.window_profile,
+        )
 
     def goodness_of_fit(
         self, *, n_resamples: int = 199, rng: Rng = 0, n_jobs: int | None = 1
@@ -276,17 +279,19 @@ class NoiseFit(Result):
         widest = int(max(self.problem.cells.span.max(), sets.problem.cells.span.max()))
         bins = pooled_bins(counts.sum() * self.difference_law(widest))
         observed = deviance(counts, self.difference_law(bins.size - 1), bins)
-        refits = self.refit(sets.draw, n_resamples, rng=0, n_jobs=n_jobs, problem=sets.problem)
+        _, windows, _, solutions = refit(
+            sets.problem, self._as_start(), sets.draw, n_resamples, rng=0, n_jobs=n_jobs
+        )
         cell, distance = pairs_of(sets.problem.cells)
         values = np.empty(n_resamples)
-        for b, row in enumerate(refits.to_dict("records")):
-            parameters = {p.name: float(row[p.name]) for p in self.problem.family.parameters}
-            window = int(row["window"]) or None
+        n_core = self.problem.n_core
+        names = [p.name for p in self.problem.family.parameters]
+        for b, (window, u) in enumerate(zip(windows, solutions, strict=True)):
             model = replace(
                 self.model,
-                parameters=parameters,
-                abandonment_rate=float(row["abandonment_rate"]),
-                window=window if self.model.window else None,
+                parameters=dict(zip(names, np.exp(u[:n_core]).tolist(), strict=True)),
+                abandonment_rate=float(u[n_core]) if self.problem.rated else 0.0,
+                window=(int(window) or None) if self.model.window else None,
             )
             seen = np.bincount(distance, weights=sets.counts(b)[cell]).astype(np.float64)
             law = replace(self, model=model).difference_law(bins.size - 1)
@@ -318,9 +323,9 @@ class NoiseFit(Result):
             fit.problem.of_sets(sets.problem.cells, fit.solution) for fit in (null, self)
         )
         kwargs: dict[str, Any] = {"rng": 0, "n_jobs": n_jobs, "like_data": False}
-        under = null.refit(sets.draw, n_resamples, problem=null_problem, **kwargs)
-        above = self.refit(sets.draw, n_resamples, problem=full_problem, **kwargs)
-        ratios = 2 * (above["log_likelihood"] - under["log_likelihood"]).to_numpy()
+        under = refit(null_problem, null._as_start(), sets.draw, n_resamples, **kwargs)[0]
+        above = refit(full_problem, self._as_start(), sets.draw, n_resamples, **kwargs)[0]
+        ratios = 2 * (above - under)
         observed = 2 * (self.log_likelihood - null.log_likelihood)
         p_value = (1 + int((ratios >= observed - 1e-9).sum())) / (n_resamples + 1)
         found = p_value < 0.05
