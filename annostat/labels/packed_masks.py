@@ -119,6 +119,9 @@ class PackedMasks:
         """Bytes of the packed pixels."""
         return sum(len(p.data) for p in self._each())
 
+    def __repr__(self) -> str:
+        return f"<PackedMasks of shape {self.shape}: {self.nbytes:,} bytes>"
+
     def __len__(self) -> int:
         return len(self.patches)
 
