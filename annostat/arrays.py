@@ -25,5 +25,6 @@ def digest(*pieces: NDArray[Any] | str | None) -> str:
         elif isinstance(piece, str):
             found.update(piece.encode())
         else:
-            found.update(np.ascontiguousarray(piece).tobytes())
+            whole = np.ascontiguousarray(piece) if isinstance(piece, np.ndarray) else piece
+            found.update(whole.tobytes())  # packed masks say themselves what they are
     return found.hexdigest()[:16]

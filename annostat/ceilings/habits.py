@@ -373,18 +373,19 @@ def mask_habits(
         return None
     over = "items" if codes is None else "clusters"
 
-    def sized(i: int) -> tuple[FloatArray, FloatArray]:
-        return drawn_apart(rounds.values[:, i] == place, len(rounds.values))
+    masks = [rounds.values[:, i] for i in items.tolist()]
 
-    found = map_parallel(sized, items.tolist(), n_jobs=n_jobs, progress=progress)
+    def sized(drawn: Any) -> tuple[FloatArray, FloatArray]:
+        return drawn_apart(np.asarray(drawn) == place, len(drawn))
+
+    found = map_parallel(sized, masks, n_jobs=n_jobs, progress=progress)
     habit, local = np.stack([f[0] for f in found]), np.stack([f[1] for f in found])
     step = nodes_apart(habit.mean(axis=0))
 
-    def curved(i: int) -> FloatArray:
-        masks = rounds.values[:, i] == place
-        return shift_curves(outlines_of(masks, REACH * step // 2 + 2), step)
+    def curved(drawn: Any) -> FloatArray:
+        return shift_curves(outlines_of(np.asarray(drawn) == place, REACH * step // 2 + 2), step)
 
-    curve = np.stack(map_parallel(curved, items.tolist(), n_jobs=n_jobs, progress=progress))
+    curve = np.stack(map_parallel(curved, masks, n_jobs=n_jobs, progress=progress))
     count = np.bincount(unit).astype(np.float64)
     sums = ShiftSums(count, by_unit(habit, unit), by_unit(curve, unit), step, unit, over)
     size = sizes_of(habit, unit, level, over)

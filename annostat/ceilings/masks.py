@@ -250,12 +250,12 @@ def dice_ceiling(
     place = placed(rounds, label)
     codes = cluster_codes(rounds.cluster)
 
-    def measure(i: int) -> MeasuredItem:
-        return measure_item(
-            rounds.values[:, i] == place, rounds.drawn[:, i], as_generator(seed_of_item(i))
-        )
+    def measure(task: tuple[int, Any, NDArray[np.bool_]]) -> MeasuredItem:
+        i, masks, drawn = task  # what a worker elsewhere is sent
+        return measure_item(np.asarray(masks) == place, drawn, as_generator(seed_of_item(i)))
 
-    measured = map_parallel(measure, range(rounds.n_items), n_jobs=n_jobs, progress=progress)
+    tasks = [(i, rounds.values[:, i], rounds.drawn[:, i]) for i in range(rounds.n_items)]
+    measured = map_parallel(measure, tasks, n_jobs=n_jobs, progress=progress)
     n_raters = np.array([m.n_raters for m in measured])
     drawn = np.array([m.all_drew for m in measured])
     used = np.flatnonzero((n_raters >= 2) & drawn)

@@ -11,13 +11,14 @@ import click
 
 from annostat.cli.common import TYPED, Command, add, json_option, progress_bar, publish
 from annostat.cli.shares import SHARE
+from annostat.cli.workers import job_options
 from annostat.errors import AnnostatError, printable
 
 
 def audit_options(command: Any) -> Any:
     """Add the options of the audit."""
     return add(
-        command,
+        job_options(command, "Processes"),
         click.argument("folder", metavar="FOLDER"),
         click.option(
             "-o",
@@ -75,9 +76,6 @@ def audit_options(command: Any) -> Any:
             default=0.95,
             show_default=True,
             help="Level of confidence.",
-        ),
-        click.option(
-            "--n-jobs", type=int, default=-1, show_default=True, help="Processes; -1 for all cores."
         ),
     )
 

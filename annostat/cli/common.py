@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from annostat.cli.shares import SHARE
+from annostat.cli.workers import job_options
 from annostat.errors import UNPRINTABLE, AnnostatError, shown
 from annostat.results.markup import FORMS
 from annostat.results.text import HELD, hang
@@ -199,7 +200,7 @@ def value_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of everything that is computed."""
     return add(
-        command,
+        job_options(command),
         click.option(
             "--level",
             type=SHARE,
@@ -213,9 +214,6 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
             default=0,
             show_default=True,
             help="Seed of everything random.",
-        ),
-        click.option(
-            "--n-jobs", type=int, default=-1, show_default=True, help="Workers; -1 for all cores."
         ),
     )
 

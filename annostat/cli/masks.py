@@ -23,6 +23,7 @@ from annostat.errors import AnnostatError
 
 if TYPE_CHECKING:
     from annostat.labels import MaskRounds
+    from annostat.resampling import Progress
 
 
 MASK_FILES = (".npz", ".npy", ".nii", ".gz", ".mha", ".mhd", ".nrrd", ".png", ".tif", ".tiff")
@@ -171,9 +172,13 @@ def masks(ctx: click.Context, /, **options: Any) -> None:
     One folder or file for each rater, one folder of these, or of a folder for each case, or one
     .npz file with an array for each: npz, NIfTI, MHD, MHA, NRRD, PNG, TIFF.
     """
+    from annostat.labels.packed_masks import refuse_many
     from annostat.truth import compare_masks
 
-    rounds, models = load_masks(options)
+    with progress_bar("read") as progress:
+        rounds, models = load_masks(options, progress)
+    if options["consensus_file"]:
+        refuse_many(rounds)  # before the work
     with progress_bar("masks") as progress:
         result = compare_masks(
             rounds,
@@ -194,7 +199,9 @@ def masks(ctx: click.Context, /, **options: Any) -> None:
     write_page(ctx, options["report_file"], {"": result}, None, "Masks of several raters")
 
 
-def load_masks(options: dict[str, Any]) -> tuple[MaskRounds, MaskRounds | None]:
+def load_masks(
+    options: dict[str, Any], progress: Progress | None = None
+) -> tuple[MaskRounds, MaskRounds | None]:
     """Return the masks that the options name: of raters, and of models if there are any."""
     from annostat.datasets import lidc_masks
     from annostat.datasets.mask_files import read_masks_and_models
@@ -223,6 +230,8 @@ def load_masks(options: dict[str, Any]) -> tuple[MaskRounds, MaskRounds | None]:
         spacing=spacing,
         spacing_unit="mm" if spacing is not None else "",
         patients=patients_of(options["patients"]),
+        n_jobs=options["n_jobs"],
+        progress=progress,
     )
     if options["region"] == "all" and any("filled with background" in n for n in rounds.notes):
         raise AnnostatError("--region all counts background, which images of one size need")

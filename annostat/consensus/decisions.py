@@ -29,14 +29,8 @@ def collapse(
 
     first = arrays[0]
     n_items = 1 if first.ndim == 2 else len(first)
-    missing = present is not None and not present.all()
-    base = n_labels + missing
+    base = code_base(n_labels, present is not None and not present.all(), len(arrays))
     n_codes = base ** len(arrays)
-    if n_codes > 2**62:
-        raise AnnostatError(
-            f"{len(arrays)} raters with {n_labels} labels are too many patterns to number; use "
-            "fewer raters at a time"
-        )
     kind = next(
         k for k in (np.uint8, np.uint16, np.uint32, np.int64) if n_codes - 1 <= np.iinfo(k).max
     )
@@ -68,6 +62,17 @@ def collapse(
         per_item = np.stack([np.bincount(row, minlength=used.size) for row in codes])
     digits = (used[:, None] // base ** np.arange(len(arrays))[None, :]) % base
     return codes, np.where(digits == n_labels, -1, digits).astype(np.int64), per_item
+
+
+def code_base(n_labels: int, missing: bool, n_raters: int) -> int:
+    """Return the base in which a pattern is a number; refuse what no number holds."""
+    base = n_labels + bool(missing)
+    if base**n_raters > 2**62:
+        raise AnnostatError(
+            f"{n_raters} raters with {n_labels} labels are too many patterns to number; use "
+            "fewer raters at a time"
+        )
+    return base
 
 
 @dataclass(frozen=True)

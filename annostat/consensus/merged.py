@@ -15,6 +15,7 @@ from annostat.consensus.staple_masks import staple
 from annostat.errors import check_choice
 from annostat.labels.mask_arrays import box_of
 from annostat.labels.masks import MaskRounds, as_mask_rounds
+from annostat.labels.packed_masks import refuse_many
 
 METHODS = ("majority", "mean", "boundary", "staple")
 
@@ -95,6 +96,7 @@ def consensus(
     check_choice("method", method, METHODS)
     rounds = as_mask_rounds(rounds)
     n_labels, shape = len(rounds.labels), rounds.values.shape[1:]
+    refuse_many(rounds)
     share = np.zeros((n_labels, *shape), dtype=np.float32)
     if method == "staple":
         found = staple(rounds, region=region)
@@ -105,7 +107,7 @@ def consensus(
     best = np.zeros(shape, dtype=np.uint8)  # place in labels, from 1
     n_tied = 0
     for item in range(rounds.n_items):
-        seen = rounds.values[rounds.drawn[:, item], item]
+        seen = np.asarray(rounds.values[rounds.drawn[:, item], item])
         if method == "boundary":
             levels = np.stack([mean_boundary(seen == i + 1) for i in range(n_labels)])
             share[:, item] = np.clip(levels + 0.5, 0.0, 1.0)

@@ -21,7 +21,6 @@ from annostat.consensus.decisions import (
     LEAST,
     TIE,
     DecisionFit,
-    collapse,
     fit_decisions,
     one_hot,
     prior_of,
@@ -30,9 +29,11 @@ from annostat.consensus.decisions import (
     two_raters,
     unanimous,
 )
+from annostat.consensus.mask_patterns import decisions_of
 from annostat.errors import AnnostatError, check_choice, check_count, check_level, check_number
-from annostat.labels.mask_arrays import as_array, as_masks, box_of, check_labels
+from annostat.labels.mask_arrays import as_array, as_masks, check_labels
 from annostat.labels.masks import MaskRounds
+from annostat.labels.packed_masks import PackedMasks
 from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.intervals import t_reach
 from annostat.results.estimates import Estimate, Interval
@@ -74,8 +75,8 @@ class Staple(Result):
         Pixels of each pattern, within the region.
     posterior : float64 array of shape (n_patterns, n_labels)
         Probability of each label given the pattern.
-    codes : unsigned array of shape (N, H, W) (the masks' own)
-        Pattern of each pixel.
+    codes : unsigned array of shape (N, H, W) (the masks' own) or None
+        Pattern of each pixel; None of packed masks, which are too many to be laid out at once.
     n_undecided : int
         Pixels whose two most probable labels tie; `mask` gives them the lower label.
     log_likelihood : float
@@ -91,7 +92,7 @@ class Staple(Result):
     patterns: NDArray[np.int64]
     counts: NDArray[np.int64]
     posterior: FloatArray
-    codes: NDArray[Any]
+    codes: NDArray[Any] | None
     n_undecided: int
     log_likelihood: float
     n_iterations: int
@@ -227,6 +228,7 @@ def staple(
     level: float = 0.95,
     max_iterations: int = 10_000,
     tolerance: float = 1e-10,
+    n_jobs: int | None = 1,
 ) -> Staple:
     """Estimate the truth behind several raters' masks, and each rater's quality.
 
@@ -253,6 +255,8 @@ def staple(
         Of the intervals.
     max_iterations, tolerance
         Iterate until no entry of a confusion matrix moves by more than `tolerance`.
+    n_jobs : int or None
+        Workers that count the pixels of packed masks.
 
     Returns
     -------
@@ -299,7 +303,9 @@ def staple(
     if isinstance(masks, Mapping):
         masks = MaskRounds.from_arrays(masks, labels=labels)
     if isinstance(masks, MaskRounds):
-        arrays, known, raters = list(masks.values), masks.labels, masks.names
+        arrays: Any = masks.values
+        arrays = arrays if isinstance(arrays, PackedMasks) else list(arrays)
+        known, raters = masks.labels, masks.names
         there: NDArray[np.bool_] | None = masks.drawn
         patients = masks.cluster if cluster is None else cluster
     else:
@@ -314,10 +320,8 @@ def staple(
         if len(raters) != len(arrays) or len(set(raters)) != len(raters):
             raise AnnostatError(f"names must be {len(arrays)} different names, got {raters!r}")
     n_labels = len(known) + 1
-    shape = arrays[0].shape
-    codes, patterns, per_item = collapse(arrays, there, n_labels)
-    if region == "box":
-        per_item = _within_boxes(arrays, patterns, per_item, margin)
+    around = margin if region == "box" else None
+    codes, patterns, per_item = decisions_of(arrays, there, n_labels, margin=around, n_jobs=n_jobs)
     counts = per_item.sum(axis=0)
     if not counts.any():  # nobody marked anything anywhere: the box is empty
         counts = per_item.sum(axis=0) + (patterns <= 0).all(axis=1)
@@ -367,7 +371,7 @@ def staple(
         patterns,
         counts,
         fit.posterior,
-        codes.reshape(shape),
+        codes,
         n_tied,
         fit.log_likelihood,
         fit.n_iterations,
@@ -432,26 +436,6 @@ def _checks(
     return tuple(checks)
 
 
-def _within_boxes(
-    arrays: Sequence[Bytes], patterns: NDArray[np.int64], per_item: NDArray[np.int64], margin: int
-) -> NDArray[np.int64]:
-    """Reduce the pixels that nobody marked to those of the boxes: all others lie inside them."""
-    single = arrays[0].ndim == 2
-    out = per_item.copy()
-    nobody = (patterns <= 0).all(axis=1)
-    for i in range(len(per_item)):
-        marked = np.zeros(arrays[0].shape if single else arrays[0].shape[1:], dtype=bool)
-        for array in arrays:
-            marked |= (array if single else array[i]) > 0
-        box = box_of(marked, margin)
-        size = 0 if box is None else math.prod(b.stop - b.start for b in box)
-        outside = marked.size - size
-        here = np.flatnonzero(nobody & (per_item[i] > 0))
-        if here.size:
-            out[i, here[0]] -= outside
-    return out
-
-
 def _stack(
     masks: Any, labels: Sequence[int] | None, present: Any
 ) -> tuple[list[Bytes], NDArray[np.bool_] | None]:
@@ -481,8 +465,13 @@ def _stack(
     return arrays, there
 
 
-def _spread(values: NDArray[Any], codes: NDArray[Any]) -> NDArray[Any]:
+def _spread(values: NDArray[Any], codes: NDArray[Any] | None) -> NDArray[Any]:
     """Return the value of each pixel's pattern."""
+    if codes is None:
+        raise AnnostatError(
+            "the masks are more than can be laid out at once, and so is STAPLE's; take some of the "
+            "items (MaskRounds.take)"
+        )
     from annostat.consensus.kernels import look_up
 
     out = np.empty(codes.shape, dtype=values.dtype)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from annostat.errors import AnnostatError, check_choice, option, printable, shown
 from annostat.files import AnyPath
+from annostat.labels.packed_masks import PackedMasks
+from annostat.resampling.parallel import Progress, map_parallel
 from annostat.tables.mask_arrays import (
     ABOUT,
     MADE_OF,
@@ -25,7 +27,7 @@ from annostat.tables.mask_arrays import (
     structures,
 )
 from annostat.tables.mask_folders import member_names
-from annostat.tables.mask_joining import Arrays, in_mm, joined
+from annostat.tables.mask_joining import HELD, Arrays, ClipTask, in_mm, joined, read_block
 from annostat.tables.mask_layouts import Layout, Place, check_source, find_masks, matched
 
 if TYPE_CHECKING:
@@ -49,6 +51,8 @@ def read_masks(
     spacing: Any = None,
     spacing_unit: str = "",
     patients: Mapping[str, str] | None = None,
+    n_jobs: int | None = 1,
+    progress: Progress | None = None,
 ) -> MaskRounds:
     """Read the masks of several raters: npz, NIfTI, MHD, MHA, NRRD, PNG, TIFF.
 
@@ -81,12 +85,15 @@ def read_masks(
         As in `MaskRounds.from_arrays`, of all items. By default that of the files, in mm.
     patients : mapping of str to str, optional
         Patient of each item or clip, for the intervals. Without it clips are taken as patients.
+    n_jobs, progress
+        As everywhere. Each worker opens the files of a clip itself, and hands over what is marked.
 
     Returns
     -------
     MaskRounds
         Its `notes` say what was read and what was not. Images of different sizes are filled up
-        with background.
+        with background. More than 2³² pixels in folders are cut to what is marked and packed
+        (`annostat.labels.packed_masks`).
 
     Raises
     ------
@@ -115,6 +122,8 @@ def read_masks(
         spacing=spacing,
         spacing_unit=spacing_unit,
         patients=patients,
+        n_jobs=n_jobs,
+        progress=progress,
     )
     return found
 
@@ -133,6 +142,8 @@ def read_masks_and_models(
     spacing: Any = None,
     spacing_unit: str = "",
     patients: Mapping[str, str] | None = None,
+    n_jobs: int | None = 1,
+    progress: Progress | None = None,
 ) -> tuple[MaskRounds, MaskRounds | None]:
     """Read the masks of raters, and of models for the same items.
 
@@ -143,6 +154,8 @@ def read_masks_and_models(
     models : mapping of name to path
         A folder or a file each, or the name of one of what the sources hold.
     raters, kind, threshold, labels, items, orientation, tidy_names, spacing, spacing_unit, patients
+        As in `read_masks`.
+    n_jobs, progress
         As in `read_masks`.
 
     Returns
@@ -185,7 +198,9 @@ def read_masks_and_models(
     else:
         names = list(sources) if isinstance(sources, Mapping) else None
         layout = find_masks(paths, names=names, raters=raters, models=named)
-        masks, predicted, about = _of_layout(layout, how, tidy_names=tidy_names)
+        masks, predicted, about = _of_layout(
+            layout, how, tidy_names=tidy_names, n_jobs=n_jobs, progress=progress
+        )
     if len(masks) < 2:
         raise AnnostatError(
             f"masks must come from two or more raters, got {shown(masks) or 'none'}"
@@ -226,7 +241,9 @@ def _summary(
     return told
 
 
-def _equal(a: NDArray[Any], b: NDArray[Any]) -> bool:
+def _equal(a: Any, b: Any) -> bool:
+    if isinstance(a, PackedMasks):
+        return a.equals(b)
     return a.shape == b.shape and bool((a == b).all())
 
 
@@ -367,7 +384,12 @@ def _all_of(place: Place, how: Reading) -> Drawn:
 
 
 def _of_layout(
-    layout: Layout, how: Reading, *, tidy_names: bool
+    layout: Layout,
+    how: Reading,
+    *,
+    tidy_names: bool,
+    n_jobs: int | None,
+    progress: Progress | None,
 ) -> tuple[Arrays, Arrays, dict[str, Any]]:
     raters, models = layout.raters, layout.models
     if len({p.name for p in (*raters, *models)}) < len(raters) + len(models):
@@ -376,7 +398,9 @@ def _of_layout(
     alike = [m for m in models if bool(m.files) == folders]
     kept, lacking = matched([*raters, *alike], tidy_names=tidy_names)
     names, others = [p.name for p in kept[: len(raters)]], [p.name for p in kept[len(raters) :]]
-    whole, about = joined(names, others, _parts(kept, len(raters), how))
+    tasks = _clip_tasks(kept, names, how)
+    blocks = map_parallel(read_block, tasks, n_jobs=n_jobs, progress=progress)
+    whole, about = joined(names, others, blocks)
     about["notes"] = [*layout.notes, *lacking, *_look_like_series(about), *about["notes"]]
     for model in models:
         if model not in alike:  # a file beside folders, or the other way round
@@ -392,20 +416,24 @@ def _of_layout(
                     " × ".join(map(str, v.shape[1:])) for v in (values, whole[names[0]])
                 )
                 raise AnnostatError(f"masks of model {model.name!r} have another size: {told}")
-            whole[model.name], about["present"][model.name] = values, present
+            packed = isinstance(whole[names[0]], PackedMasks)
+            whole[model.name] = PackedMasks.of(values) if packed else values
+            about["present"][model.name] = present
     masks = {name: whole[name] for name in names}
     return masks, {p.name: whole[p.name] for p in models}, about
 
 
-def _parts(
-    places: Sequence[Place], n_raters: int, how: Reading
-) -> Iterator[tuple[str, dict[str, Drawn]]]:
-    """Yield the masks of all places, one clip after the other."""
+def _clip_tasks(places: Sequence[Place], raters: Sequence[str], how: Reading) -> list[ClipTask]:
+    """Return what is to be read of all places, one clip after the other."""
+    named = tuple(raters)
     if not places or not places[0].files:
-        yield "", {p.name: read_drawn(p.path, how) for p in places}
-        return
-    for clip in sorted(set().union(*(p.files for p in places[:n_raters]))):
-        yield clip, {p.name: read_drawn(p.files[clip], how) for p in places if clip in p.files}
+        return [ClipTask("", {p.name: p.path for p in places}, named, how, HELD)]
+    clips = sorted(set().union(*(p.files for p in places[: len(named)])))
+    room = HELD // max(len(clips), 1)
+    return [
+        ClipTask(c, {p.name: p.files[c] for p in places if c in p.files}, named, how, room)
+        for c in clips
+    ]
 
 
 def _look_like_series(about: Mapping[str, Any]) -> list[str]:

@@ -15,6 +15,7 @@ from annostat.interchange.cells import Columns
 from annostat.interchange.counts import Counts
 from annostat.labels import MaskRounds, Rounds
 from annostat.labels.categories import Categories, as_texts
+from annostat.labels.packed_masks import refuse_many
 from annostat.labels.read import Read
 from annostat.labels.taking import aligned, in_order
 from annostat.resampling import cluster_codes
@@ -212,6 +213,7 @@ def of_masks(rounds: MaskRounds, predictions: Any, label: int | None) -> Taken:
         label = rounds.labels[0]
     check_choice("label", str(label), [str(v) for v in rounds.labels])
     code = np.uint8(1 + rounds.labels.index(label))
+    refuse_many(rounds)
     rows = np.flatnonzero(rounds.readings >= 2)
     if not rows.size:
         raise AnnostatError("no item has two masks, so that readers cannot be compared")

@@ -22,9 +22,9 @@ from annostat.errors import (
     shown,
 )
 from annostat.labels.columns import NO_LABEL, alike, as_labels, canonical_order, tidied
+from annostat.labels.frames import as_frame, named_index
 from annostat.labels.layout import Layout, Roles
 from annostat.labels.read import Read
-from annostat.labels.rounds import as_frame, named_index
 from annostat.labels.vocabulary import LabelSet
 
 if TYPE_CHECKING:

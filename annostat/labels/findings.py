@@ -21,6 +21,7 @@ from annostat.labels.finding_shapes import (
     shape_of,
     sizes_of,
 )
+from annostat.labels.frames import as_frame
 from annostat.labels.long_tables import (
     chosen_raters,
     column_of,
@@ -31,7 +32,6 @@ from annostat.labels.long_tables import (
     rater_column,
 )
 from annostat.labels.read import Read
-from annostat.labels.rounds import as_frame
 from annostat.labels.runs import Runs
 from annostat.labels.vocabulary import LabelSet, joined
 from annostat.results.text import counted

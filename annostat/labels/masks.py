@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from annostat.arrays import Bytes, digest
 from annostat.errors import AnnostatError, check_column, positions_of, shown
 from annostat.labels.mask_arrays import as_array, as_masks, check_labels, check_spacing
+from annostat.labels.packed_masks import EMPTY, PackedMasks, as_codes
 from annostat.labels.vocabulary import LabelSet, rows_of
 
 
@@ -23,7 +24,8 @@ class MaskRounds(LabelSet):
     Attributes
     ----------
     values : uint8 array of shape (n_raters, n_items, H, W)
-        0 for background, i for the i-th of `labels`. Items may also have three axes.
+        0 for background, i for the i-th of `labels`. Items may also have three axes. Of more
+        pixels than are held at once, `PackedMasks`, which ``np.asarray(values[:, item])`` lays out.
     names : tuple of str
         Names of the raters.
     drawn : bool array of shape (n_raters, n_items)
@@ -92,17 +94,22 @@ class MaskRounds(LabelSet):
         if not masks:
             raise AnnostatError("masks must hold one array per rater, got none")
         names = tuple(str(name) for name in masks)
-        arrays: list[Bytes] = []
+        arrays: list[Any] = []
+        packed = any(isinstance(value, PackedMasks) for value in masks.values())
         for name, value in masks.items():
-            array = as_array(f"masks of {name!r}", value)
-            array = array[None] if array.ndim == 2 else array
+            array: Any
+            if packed:
+                array = value if isinstance(value, PackedMasks) else PackedMasks.of(value)
+            else:
+                array = as_array(f"masks of {name!r}", value)
+                array = array[None] if array.ndim == 2 else array
             if arrays and array.shape != arrays[0].shape:
                 raise AnnostatError(
                     f"masks of {name!r} have shape {array.shape}, those of {names[0]!r} "
                     f"{arrays[0].shape}; all raters need the same items and image size"
                 )
-            arrays.append(as_masks(f"masks of {name!r}", array, labels))
-        values = np.stack(arrays)
+            arrays.append((as_codes if packed else as_masks)(f"masks of {name!r}", array, labels))
+        values: Any = PackedMasks.stacked(arrays) if packed else np.stack(arrays)
         n = values.shape[1]
         there = np.ones((len(names), n), dtype=bool)
         for name, flags in (present or {}).items():
@@ -117,7 +124,11 @@ class MaskRounds(LabelSet):
         nobody = np.flatnonzero(~there.any(axis=0))
         if nobody.size:
             raise AnnostatError(f"nobody drew item {shown(nobody)}; leave it out")
-        values[~there] = 0  # what stands in place of a missing mask must not matter
+        # What stands in place of a missing mask must not matter.
+        if packed:
+            values.patches[~there] = EMPTY
+        else:
+            values[~there] = 0
         return cls(
             values=values,
             names=names,

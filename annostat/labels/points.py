@@ -22,6 +22,7 @@ from annostat.errors import (
     shown,
 )
 from annostat.labels.columns import as_labels, as_names, as_numbers, canonical_order
+from annostat.labels.frames import as_frame
 from annostat.labels.long_tables import (
     chosen_raters,
     column_of,
@@ -42,7 +43,7 @@ from annostat.labels.point_columns import (
     told_of,
 )
 from annostat.labels.read import Read
-from annostat.labels.rounds import Rounds, as_frame
+from annostat.labels.rounds import Rounds
 from annostat.labels.vocabulary import LabelSet
 from annostat.results.text import counted
 

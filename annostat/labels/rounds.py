@@ -6,7 +6,7 @@ Items whose pattern of differences is the same may stand as one row with a multi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from annostat.arrays import digest
 from annostat.errors import AnnostatError, check_numbers, cut, positions_of, shown
 from annostat.labels.columns import as_labels, canonical_order
-from annostat.labels.layout import Layout, Roles
-from annostat.labels.looks import is_item_name
+from annostat.labels.frames import rounds_table
+from annostat.labels.layout import Roles
 from annostat.labels.read import Read
 from annostat.labels.vocabulary import LabelSet, rows_of
 
@@ -195,8 +195,7 @@ class Rounds(LabelSet):
         exchangeable: bool = False,
     ) -> Rounds:
         """Make rounds from a table and what is said about its columns."""
-        frame = named_index(as_frame(frame), roles)
-        layout = Layout.resolve(frame, roles)
+        frame, layout = rounds_table(frame, roles)
         if frame.empty:
             raise AnnostatError("the table has no rows")
         wide, items = layout.read(frame)
@@ -372,50 +371,3 @@ def _numbers_of(name: str, given: Any, n: int, *, whole: bool) -> NDArray[Any]:
     if whole and not (np.isfinite(column) & (column == np.round(column))).all():
         raise AnnostatError(f"{name} must hold whole numbers, got {shown(column.ravel(), 3)}")
     return np.broadcast_to(column, (n,)).astype(np.int64 if whole else np.float64)
-
-
-def as_frame(table: Any) -> pd.DataFrame:
-    """Return a pandas data frame of whatever people have a table in.
-
-    Data frames of pandas; those of polars, pyarrow and others through the interchange protocol;
-    mappings of columns; records of NumPy.
-    """
-    import pandas as pd
-
-    if isinstance(table, pd.DataFrame):
-        frame = table
-    elif hasattr(table, "to_pandas"):
-        frame = table.to_pandas()
-    elif hasattr(table, "__dataframe__"):
-        frame = pd.api.interchange.from_dataframe(table)
-    elif isinstance(table, Mapping) or (
-        isinstance(table, np.ndarray) and table.dtype.names is not None
-    ):
-        frame = pd.DataFrame(table)
-    else:
-        got = (
-            f"an array of shape {table.shape}"
-            if isinstance(table, np.ndarray)
-            else (f"a {type(table).__name__}")
-        )
-        raise AnnostatError(
-            f"source must be a path, a data frame or a mapping of columns, got {got}; an array of "
-            "items × rounds is read by Rounds.from_array"
-        )
-    if isinstance(frame.columns, pd.MultiIndex):
-        frame = frame.set_axis([_column_name(c) for c in frame.columns], axis=1)
-    return frame.rename(columns=_column_name)
-
-
-def named_index(frame: pd.DataFrame, roles: Roles) -> pd.DataFrame:
-    """Return a table whose index holds what names items as columns; row numbers are no column."""
-    levels = [str(n) for n in frame.index.names if n is not None]
-    wanted = [n for n in levels if n not in frame.columns]
-    if wanted and (len(wanted) > 1 or wanted[0] in roles.named or is_item_name(wanted[0])):
-        frame = frame.reset_index()
-    return frame
-
-
-def _column_name(name: Any) -> str:
-    """Return the name of a column as text, without spaces around it."""
-    return str(name).strip()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from annostat._names import attach
 from annostat.masks.cleanup import Cleanup, clean_masks, compare_cleanup
+from annostat.masks.counts import count_pairs, scores_of, surface_distances
 from annostat.masks.outlines import (
     chords_to_outline,
     outlines_mask,
@@ -11,15 +12,7 @@ from annostat.masks.outlines import (
     polygon_coverage,
     polygon_mask,
 )
-from annostat.masks.scores import (
-    Overlap,
-    count_pairs,
-    dice,
-    iou,
-    overlap,
-    scores_of,
-    surface_distances,
-)
+from annostat.masks.scores import Overlap, dice, iou, overlap
 
 __all__ = [
     "Cleanup",

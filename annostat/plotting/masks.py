@@ -152,7 +152,7 @@ def plot_disputed(result: MaskComparison, *, n: int = 12, ax: Axes | None = None
     columns, room = _tiling(ax, len(worst))
     for tile, record in enumerate(worst.to_dict("records")):
         i = rows[str(record["item"])]
-        masks = rounds.values[:, i]
+        masks = np.asarray(rounds.values[:, i])
         if not flat:  # of a volume, the slice with most marked pixels
             masks = masks[:, int(np.argmax((masks > 0).sum(axis=(0, 2, 3))))]
         box = box_of(np.asarray((masks > 0).any(axis=0)), 3) or (slice(0, 8), slice(0, 8))

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annostat.errors import AnnostatError, check_choice, check_number, option, printable, shown
+from annostat.labels.packed_masks import PackedMasks
 from annostat.tables.image_files import LPS, read_picture, turned
 from annostat.tables.mask_folders import (
     KINDS,
@@ -236,8 +237,10 @@ def _whole(name: str, values: NDArray[Any]) -> NDArray[Any]:
     return values.astype(np.uint8 if high < 256 else np.uint16)
 
 
-def labels_in(values: NDArray[Any]) -> list[int]:
+def labels_in(values: Any) -> list[int]:
     """Return the numbers but 0 that masks of unsigned integers hold."""
+    if isinstance(values, PackedMasks):
+        return [int(v) for v in np.flatnonzero(values.numbers()) if v]
     found = np.zeros(1 << 16, dtype=bool)
     for block in values:  # one item at a time: counting takes eight bytes a pixel
         found[np.flatnonzero(np.bincount(block.ravel()))] = True
@@ -245,8 +248,8 @@ def labels_in(values: NDArray[Any]) -> list[int]:
 
 
 def structures(
-    masks: dict[str, NDArray[Any]],
-    models: dict[str, NDArray[Any]],
+    masks: dict[str, Any],
+    models: dict[str, Any],
     how: Reading,
     labels: Sequence[int] | None,
     notes: list[str],
@@ -255,7 +258,7 @@ def structures(
 
     Parameters
     ----------
-    masks, models : dict of str to array of unsigned integers
+    masks, models : dict of str to array of unsigned integers, or PackedMasks
         By rater and by model; changed in place.
     how : Reading
     labels : sequence of int, optional
@@ -276,7 +279,7 @@ def structures(
         for name, found in held.items():
             # As image files of 8 and of 16 bits have it.
             if found in ([255], [65535]) and not (labels and found[0] in labels):
-                arrays[name] = (arrays[name] > 0).view(np.uint8)
+                arrays[name] = _recoded(arrays[name], (np.arange(1 << 16) > 0).view(np.uint8))
                 held[name] = [1]
     union = sorted(set().union(*of.values()))
     if labels is None:
@@ -313,13 +316,18 @@ def structures(
         others = [v for v in found if v not in chosen]
         if others:
             notes.append(f"model {name}: labels {shown(others)} are not the raters' and left out")
-    keep = np.zeros(1 << 16, dtype=bool)
-    keep[chosen] = True
+    keep = np.zeros(1 << 16, dtype=np.uint16)
+    keep[chosen] = chosen
     for arrays, held in ((masks, of), (models, theirs)):
         for name, found in held.items():
             if set(found) - set(chosen):
-                arrays[name] = np.where(keep[arrays[name]], arrays[name], 0)
+                arrays[name] = _recoded(arrays[name], keep.astype(arrays[name].dtype))
     return None if labels is None and chosen == [1] and union in ([], [1]) else chosen
+
+
+def _recoded(values: Any, codes: NDArray[Any]) -> Any:
+    """Return masks whose numbers are replaced by codes of shape (65536,)."""
+    return values.recoded(codes) if isinstance(values, PackedMasks) else codes[values]
 
 
 def _look_like_labels(of: dict[str, list[int]], union: list[int], how: Reading) -> None:

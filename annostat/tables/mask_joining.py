@@ -3,62 +3,101 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from annostat.errors import AnnostatError, option
-from annostat.tables.mask_arrays import Drawn
+from annostat.labels import packed_masks
+from annostat.labels.packed_masks import PackedMasks
+from annostat.tables.mask_arrays import Drawn, Reading, read_drawn
 
-MAX_PIXELS = 1 << 32  # of all raters together
-Arrays = dict[str, NDArray[Any]]
+HELD = 1 << 30  # pixels that are held as they are while files are read; more are packed
+Arrays = dict[str, Any]  # of NumPy, or packed
+
+
+@dataclass(frozen=True, slots=True)
+class ClipTask:
+    """The files of one clip, which one worker reads.
+
+    Attributes
+    ----------
+    clip : str
+        Its name; "" where one file holds all items of a rater.
+    files : dict of str to Path
+        By rater or model.
+    raters : tuple of str
+    how : Reading
+    room : int
+        Pixels of all its masks up to which they are not packed.
+    """
+
+    clip: str
+    files: dict[str, Path]
+    raters: tuple[str, ...]
+    how: Reading
+    room: int
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The masks of one clip by rater and model: the same items in the same order."""
+
+    clip: str
+    drawn: dict[str, Drawn]
+    spacing: tuple[float, ...] | None
+
+
+def read_block(task: ClipTask) -> Block:
+    """Read the masks of one clip; those that are many are cut to what is marked and packed."""
+    clip = task.clip
+    block = {n: read_drawn(path, task.how).as_items(clip) for n, path in task.files.items()}
+    first = _agree(clip, block)
+    # Items that files name themselves are those that a rater has, in the order of the first.
+    own = [i for n in task.raters if n in block for i in block[n].items or ()]
+    block = {n: d.in_order(list(dict.fromkeys(own))) for n, d in block.items()}
+    if sum(d.values.size for d in block.values()) > task.room:
+        packed: dict[str, Any] = {n: PackedMasks.of(d.values) for n, d in block.items()}
+        block = {n: replace(d, values=packed[n]) for n, d in block.items()}
+    return Block(clip, block, first.spacing)
 
 
 def joined(
-    raters: Sequence[str], models: Sequence[str], parts: Iterable[tuple[str, dict[str, Drawn]]]
+    raters: Sequence[str], models: Sequence[str], blocks: Iterable[Block]
 ) -> tuple[Arrays, dict[str, Any]]:
-    """Return the masks of all clips by name, filled up to one size, with their items."""
+    """Return the masks of all clips by name, filled up to one size, with their items.
+
+    They are arrays, or where these would be larger than is laid out at once, `PackedMasks`.
+    """
     names = [*raters, *models]
     items: list[str] = []
     cluster: list[str] = []
     spacing: list[tuple[float, ...] | None] = []
-    blocks: list[dict[str, Drawn]] = []
-    total = 0
-    for clip, found in parts:
-        block = {name: drawn.as_items(clip) for name, drawn in found.items()}
-        first = _agree(clip, block)
-        # Items that files name themselves are those that a rater has, in the order of the first.
-        own = [i for n in raters if n in block for i in block[n].items or ()]
-        block = {n: d.in_order(list(dict.fromkeys(own))) for n, d in block.items()}
-        blocks.append(block)
-        total += len(names) * first.values.size
-        if total > MAX_PIXELS:
-            raise _too_many()
-        one = next(iter(block.values()))
+    kept = list(blocks)
+    for block in kept:
+        one = next(iter(block.drawn.values()))
         count = len(one.values)
         items += one.items or map(str, range(len(items), len(items) + count))
-        cluster += [clip] * count if clip else _clusters(block, count)
-        spacing += [first.spacing] * count
-    sizes = {d.values.shape[1:] for b in blocks for d in b.values()}
+        cluster += [block.clip] * count if block.clip else _clusters(block.drawn, count)
+        spacing += [block.spacing] * count
+    everything = [d for b in kept for d in b.drawn.values()]
+    sizes = {d.values.shape[1:] for d in everything}
     if len({len(s) for s in sizes}) > 1:
         raise AnnostatError("some masks are volumes and some are single images; give one kind")
     shape = tuple(max(s) for s in zip(*sizes, strict=True))
-    if len(names) * len(items) * int(np.prod(shape, dtype=object)) > MAX_PIXELS:
-        raise _too_many()
-    moved = any(d.turned for b in blocks for d in b.values())
-    dtype = np.result_type(*(d.values.dtype for b in blocks for d in b.values()))
-    masks = {name: np.zeros((len(items), *shape), dtype=dtype) for name in names}
+    moved = any(d.turned for d in everything)
+    dtype = np.result_type(*(d.values.dtype for d in everything))
     present = {name: np.zeros(len(items), dtype=bool) for name in names}
     start = 0
-    for block in blocks:
-        stop = start + len(next(iter(block.values())).values)
-        for name, drawn in block.items():
-            inner = tuple(slice(n) for n in drawn.values.shape[1:])
-            masks[name][(slice(start, stop), *inner)] = drawn.values
+    for block in kept:
+        stop = start + len(next(iter(block.drawn.values())).values)
+        for name, drawn in block.drawn.items():
             present[name][start:stop] = True if drawn.present is None else drawn.present
-        block.clear()
         start = stop
+    n_pixels = len(names) * len(items) * int(np.prod(shape, dtype=object))
+    lay = _packed if n_pixels > packed_masks.MAX_PIXELS else _laid_out
     about: dict[str, Any] = {"items": items, "present": present, "notes": [], "turned": moved}
     if cluster:
         about["cluster"] = cluster
@@ -67,14 +106,38 @@ def joined(
         about["notes"].append(f"images of {len(sizes)} sizes are filled with background to {size}")
     if all(s is not None for s in spacing):
         about["spacing"] = np.array(spacing)
-    return masks, about
+    return lay(names, kept, (len(items), *shape), dtype), about
 
 
-def _too_many() -> AnnostatError:
-    return AnnostatError(
-        f"more than {MAX_PIXELS:,} pixels of masks; give fewer frames, such as ED and ES, or cut "
-        "images to what is drawn"
-    )
+def _laid_out(
+    names: Sequence[str], blocks: Sequence[Block], shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> Arrays:
+    masks: Arrays = {name: np.zeros(shape, dtype=dtype) for name in names}
+    start = 0
+    for block in blocks:
+        stop = start + len(next(iter(block.drawn.values())).values)
+        for name, drawn in block.drawn.items():
+            inner = tuple(slice(n) for n in drawn.values.shape[1:])
+            masks[name][(slice(start, stop), *inner)] = drawn.values
+        block.drawn.clear()
+        start = stop
+    return masks
+
+
+def _packed(
+    names: Sequence[str], blocks: Sequence[Block], shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> Arrays:
+    masks: Arrays = {name: PackedMasks.empty(shape[0], shape[1:], dtype) for name in names}
+    start = 0
+    for block in blocks:
+        stop = start + len(next(iter(block.drawn.values())).values)
+        for name, drawn in block.drawn.items():
+            values: Any = drawn.values
+            packed = values if isinstance(values, PackedMasks) else PackedMasks.of(values)
+            masks[name].patches[start:stop] = packed.placed(shape[1:], dtype).patches
+        block.drawn.clear()
+        start = stop
+    return masks
 
 
 def _clusters(block: Mapping[str, Drawn], count: int) -> list[str]:

@@ -15,21 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 from annostat.errors import AnnostatError
 from annostat.files import reading as note_input
+from annostat.labels.frames import LOOKED_AT, column_name, layout_of, named_index
 from annostat.labels.layout import Layout, Roles
-from annostat.labels.rounds import Rounds, named_index
+from annostat.labels.rounds import Rounds
 from annostat.tables.counts import PatternCounts
 from annostat.tables.files import open_parquet, reading
-from annostat.tables.streaming import LOOKED_AT
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FAN_IN = 16  # counts that are added up at a time
-
-
-def is_parted(source: Any) -> bool:
-    """Return whether a source is a data frame of Dask, without importing Dask."""
-    return type(source).__module__.partition(".")[0] == "dask" and hasattr(source, "to_delayed")
 
 
 def parquet_folder(path: str | os.PathLike[str]) -> list[Path]:
@@ -55,7 +50,7 @@ def folder_rounds(
         if batch is not None and batch.num_rows:
             first = batch.to_pandas()
             break
-    layout, wanted = _layout(first, roles, source)
+    layout, wanted = layout_of(first, roles, source)
     parts = [dask.delayed(_read)(os.fspath(file), wanted) for file in files]
     return _reduced(parts, layout, wanted, units, collapse=collapse, source=source)
 
@@ -76,19 +71,11 @@ def parted_rounds(
     source : str
         What is read, for the results.
     """
-    layout, wanted = _layout(frame.head(LOOKED_AT, npartitions=-1), roles, source)
+    if not collapse:
+        return Rounds.from_roles(frame, roles, source=source, **units)
+    layout, wanted = layout_of(frame.head(LOOKED_AT, npartitions=-1), roles, source)
     parts = frame.to_delayed()
     return _reduced(parts, layout, wanted, units, collapse=collapse, source=source)
-
-
-def _layout(first: pd.DataFrame, roles: Roles, source: str) -> tuple[Layout, list[str]]:
-    """Return which column is what, told by some rows, and the columns that matter."""
-    if first.empty:
-        raise AnnostatError(f"{source} has no rows")
-    layout = Layout.resolve(named_index(_columns_as_text(first), roles), roles)
-    about = (roles.by, roles.period, roles.fps, roles.length, roles.cluster)
-    named = [*layout.item, layout.rater, layout.value, *layout.rounds, *about]
-    return layout, [c for c in dict.fromkeys(named) if isinstance(c, str)]
 
 
 def _reduced(
@@ -146,7 +133,7 @@ def _of_part(
     part: pd.DataFrame, number: int, reduce: Callable[..., Any], wanted: list[str], layout: Layout
 ) -> Any:
     """Reduce one part; rows of an error are those of the part, which it names."""
-    rows = named_index(_columns_as_text(part), layout.roles)[wanted]
+    rows = named_index(part.rename(columns=column_name), layout.roles)[wanted]
     try:
         return reduce(rows, layout)
     except AnnostatError as error:
@@ -169,7 +156,3 @@ def _added(several: list[PatternCounts], layout: Layout) -> PatternCounts:
     for counts in several:
         total.merge(counts)
     return total
-
-
-def _columns_as_text(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame.rename(columns=lambda name: str(name).strip())

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from annostat.errors import AnnostatError, shown
 from annostat.labels.categories import Categories
+from annostat.labels.frames import is_parted
 from annostat.labels.layout import Roles
 from annostat.labels.rounds import Rounds
 from annostat.tables.category_streaming import stream_categories
@@ -26,7 +27,7 @@ from annostat.tables.files import (
     reading,
     text_table,
 )
-from annostat.tables.parts import folder_rounds, is_parted, parquet_folder, parted_rounds
+from annostat.tables.parts import folder_rounds, parquet_folder, parted_rounds
 from annostat.tables.peek import count_columns
 from annostat.tables.streaming import stream_rounds
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from annostat.errors import AnnostatError
+from annostat.labels.frames import LOOKED_AT
 from annostat.labels.layout import Layout, Roles
 from annostat.labels.rounds import Rounds
 from annostat.tables.counts import PatternCounts
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 
 BATCH_ROWS = 1 << 20
-LOOKED_AT = 1000  # rows that say which column is what
 
 
 def stream_rounds(path: Path, roles: Roles, units: dict[str, Any]) -> Rounds:

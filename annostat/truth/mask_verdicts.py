@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from annostat.arrays import FloatArray
 from annostat.ceilings.habits import LOCAL_FROM, directions, displaced, outlines_of
 from annostat.resampling.intervals import t_reach
+from annostat.resampling.parallel import map_parallel
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check
 
@@ -90,25 +91,30 @@ class MaskVerdict:
 
 
 def mask_verdict(
-    raters: Sequence[NDArray[np.bool_]],
-    model: NDArray[np.bool_],
+    raters: Any,
+    model: Any,
     names: Sequence[str],
     codes: NDArray[np.int64] | None,
     *,
+    place: int = 1,
     level: float = 0.95,
+    n_jobs: int | None = 1,
 ) -> MaskVerdict | None:
     """Return what a model's outlines have in common with the raters'; None below three items.
 
     Parameters
     ----------
-    raters : sequence of bool arrays of shape (n, ...)
-        Masks of the same items; nobody's is empty.
-    model : bool array of shape (n, ...)
+    raters : sequence of arrays of shape (n, ...)
+        Masks of the same items, of booleans, or of numbers of which `place` counts; also packed.
+        Nobody's is empty.
+    model : array of shape (n, ...)
     names : sequence of str
     codes : int64 array of shape (n,) or None
         Patient of each item.
     level : float
         Its complement is split over both sides, as of an interval, and over raters or pairs.
+    n_jobs : int or None
+        As everywhere.
 
     Notes
     -----
@@ -124,27 +130,33 @@ def mask_verdict(
         return None
     waves = model.ndim == 3 and units >= LOCAL_FROM
 
-    def item(i: int) -> tuple[FloatArray, FloatArray]:
-        d = outlines_of(np.stack([*(r[i] for r in raters), model[i]]), MARGIN)
+    items = [[x[i : i + 1] for x in (*raters, model)] for i in range(n)]
+
+    def outlined(item: list[Any]) -> tuple[FloatArray, FloatArray]:
+        d = outlines_of(np.concatenate([np.asarray(x) for x in item]) == place, MARGIN)
         mean = d[:m].mean(axis=0)
         return d, directions(mean) if waves else np.ones((*mean.shape, 1))
 
-    moved = []
-    for i in range(n):
-        d, basis = item(i)
-        moved.append(displaced(d, d[:m].mean(axis=0), basis))
+    def move(item: list[Any]) -> FloatArray:
+        d, basis = outlined(item)
+        return displaced(d, d[:m].mean(axis=0), basis)
+
+    moved = map_parallel(move, items, n_jobs=n_jobs)
     habit = np.mean(moved, axis=0)
     pairs = list(itertools.combinations(range(m), 2))
-    t = np.zeros((n, len(pairs)))
-    loss = np.zeros((n, m))
-    for i in range(n):
-        d, basis = item(i)
+
+    def compare(item: list[Any]) -> tuple[list[float], list[float]]:
+        d, basis = outlined(item)
         apart = squares(d - np.einsum("...q,kq->k...", basis, habit), d)
-        t[i] = [0.5 * (apart[m, j] + apart[m, k] - apart[j, k]) for j, k in pairs]
         inside = d > 0
-        for j in range(m):
-            size = inside[m].sum() + inside[j].sum()
-            loss[i, j] = 1 - 2 * (inside[m] & inside[j]).sum() / max(int(size), 1)
+        size = inside.reshape(m + 1, -1).sum(axis=1)
+        both = (inside[:m] & inside[m]).reshape(m, -1).sum(axis=1)
+        own = [0.5 * (apart[m, j] + apart[m, k] - apart[j, k]) for j, k in pairs]
+        return own, (1 - 2 * both / np.maximum(size[:m] + size[m], 1)).tolist()
+
+    compared = map_parallel(compare, items, n_jobs=n_jobs)
+    t = np.array([own for own, _ in compared])
+    loss = np.array([apart for _, apart in compared])
     tail = (1 - level) / 2
 
     def mean_of(x: FloatArray, share: int) -> Estimate:

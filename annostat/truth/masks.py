@@ -17,10 +17,13 @@ from annostat.ceilings.ladder import complement
 from annostat.ceilings.masks import DiceCeiling, dice_ceiling
 from annostat.consensus.staple_masks import staple
 from annostat.errors import AnnostatError, check_level
+from annostat.labels.mask_arrays import check_spacing
 from annostat.labels.masks import MaskRounds, as_mask_rounds
-from annostat.masks.scores import count_pairs, overlap
+from annostat.masks.counts import chunks_of, counts_of
+from annostat.masks.scores import overlap_of
 from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.generators import Rng, seed_of
+from annostat.resampling.parallel import map_parallel
 from annostat.resampling.sums import Sums
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check, Provenance
@@ -96,24 +99,32 @@ def compare_masks(
         both = np.flatnonzero(rounds.drawn[a] & rounds.drawn[b])
         if not both.size:
             continue
-        pairs[rounds.names[a], rounds.names[b]] = overlap(
-            _values(rounds, a, both),
-            _values(rounds, b, both),
-            labels=_labels(rounds),
-            surface=surface,
-            spacing=None if rounds.spacing is None else rounds.spacing[both],
+        sizes = check_spacing(
+            None if rounds.spacing is None else rounds.spacing[both],
+            rounds.values.ndim - 2,
+            both.size,
+        )
+        pairs[rounds.names[a], rounds.names[b]] = overlap_of(
+            rounds.values[a, both],
+            rounds.values[b, both],
+            labels=rounds.labels,
+            pixel=sizes if surface else None,
             unit=rounds.spacing_unit,
-            cluster=None if rounds.cluster is None else list(rounds.cluster[both]),
+            clips=None,
+            units=cluster_codes(None if rounds.cluster is None else list(rounds.cluster[both])),
+            empty=1.0,
             n_jobs=n_jobs,
             **options,
         )
-    quality = staple(rounds, region=region, level=level)
+    quality = staple(rounds, region=region, level=level, n_jobs=n_jobs)
     scores: list[MaskScore] = []
     losses: dict[int, dict[str, FloatArray]] = {label: {} for label in rounds.labels}
     for m in range(predicted.n_raters if predicted is not None else 0):
         for label in rounds.labels:
             if predicted is not None:
-                score, loss = _score(rounds, predicted, m, ceilings[label], **options)
+                score, loss = _score(
+                    rounds, predicted, m, ceilings[label], n_jobs=n_jobs, **options
+                )
                 scores.append(score)
                 losses[label][score.name] = loss
     compared = compare_dice(rounds, losses, n_jobs=n_jobs, **options)
@@ -136,12 +147,6 @@ def compare_masks(
 
 def _labels(rounds: MaskRounds) -> list[int] | None:
     return None if rounds.labels == (1,) else list(rounds.labels)
-
-
-def _values(rounds: MaskRounds, rater: int, items: NDArray[np.int64]) -> NDArray[Any]:
-    """Return a rater's masks of some items with the labels' own numbers."""
-    codes = rounds.values[rater, items]
-    return np.asarray(codes if rounds.labels == (1,) else np.asarray([0, *rounds.labels])[codes])
 
 
 def _models(rounds: MaskRounds, models: MaskRounds | Mapping[str, Any]) -> MaskRounds:
@@ -168,6 +173,7 @@ def _score(
     level: float,
     n_resamples: int,
     rng: Rng,
+    n_jobs: int | None,
 ) -> tuple[MaskScore, FloatArray]:
     """Return how a model does against single raters on the items of the ceiling, and by item."""
     name, label = models.names[m], ceiling.label
@@ -176,12 +182,13 @@ def _score(
     items = ceiling.items[kept]
     if not items.size:
         raise AnnostatError(f"model {name!r} has no mask of the items that the raters drew")
-    counts = np.stack(
-        [
-            count_pairs(models.values[m, items], rounds.values[r, items], place)
-            for r in range(rounds.n_raters)
-        ]
-    ).astype(np.float64)
+    n_pixels = int(np.prod(rounds.values.shape[2:]))
+    tasks = [
+        (models.values[m, items[c]], rounds.values[:, items[c]])
+        for c in chunks_of(items.size, n_pixels)
+    ]
+    parts = map_parallel(lambda task: counts_of(*task, place), tasks, n_jobs=n_jobs)
+    counts = np.concatenate(parts, axis=1).astype(np.float64)
     there = rounds.drawn[:, items]
     sizes = counts[..., 1] + counts[..., 2]
     # The raters' masks are not empty on these items, so that the sizes are positive.
@@ -197,23 +204,24 @@ def _score(
     own = Sums.of(np.column_stack([np.ones(items.size), mean_loss, mean_iou]), units)
     dice = complement(own, lambda t: np.log(t[..., 1] / t[..., 0]), **options)
     iou = complement(own, lambda t: np.log(1 - t[..., 2] / t[..., 0]), **options)
-    drew = (models.values[m, items] == place).reshape(items.size, -1).any(axis=1)
-    complete = there.all(axis=0) & drew
+    complete = there.all(axis=0) & (counts[0, :, 1] > 0)
     verdict = None
     if complete.any():
         verdict = mask_verdict(
-            [rounds.values[r, items[complete]] == place for r in range(rounds.n_raters)],
-            models.values[m, items[complete]] == place,
+            rounds.values[:, items[complete]],
+            models.values[m, items[complete]],
             rounds.names,
             cluster_codes(
                 None if rounds.cluster is None else list(rounds.cluster[items[complete]])
             ),
+            place=place,
             level=level,
+            n_jobs=n_jobs,
         )
     habits = ceiling.habits
     if habits is not None and not np.array_equal(items[complete], habits.items):
         codes = cluster_codes(None if rounds.cluster is None else list(rounds.cluster))
-        habits = mask_habits(rounds, place, items[complete], codes, level=level)
+        habits = mask_habits(rounds, place, items[complete], codes, level=level, n_jobs=n_jobs)
     if habits is not None:
         gap = habits.sums.gap(mean_loss[complete], level)  # of outlines, where the model has one
     else:
