@@ -302,7 +302,7 @@ def inverted(cumulative: NDArray[np.float64], at: NDArray[np.float64]) -> NDArra
     found = low[cell]
     divided = np.nonzero((low != high)[cell])
     found[divided] = np.searchsorted(cumulative, at[divided], side="right")
-    return found
+    return np.asarray(found)
 
 
 def find_support(

@@ -39,8 +39,9 @@ def with_signs(figure: Figure, *, as_text: bool = False) -> Iterator[None]:
                 "install one that does (Noto Sans CJK, say)"
             )
             warnings.warn(text, AnnostatWarning, stacklevel=2)
-        for t in texts if font is not None else ():
-            t.set_fontfamily([*t.get_fontfamily(), font])
+        else:
+            for t in texts:
+                t.set_fontfamily([*t.get_fontfamily(), font])
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
         yield

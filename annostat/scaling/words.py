@@ -3,36 +3,101 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 
+from annostat.arrays import FloatArray
 from annostat.results.cite import TOOL, Cited, ci
 from annostat.results.estimates import Estimate
-from annostat.results.result import told_failed
+from annostat.results.result import Check, told_failed
 from annostat.results.text import counted, percent
-from annostat.scaling.fit import interval_cell
-from annostat.scaling.together import is_constant
-
-if TYPE_CHECKING:
-    from annostat.scaling.compare import ScalingComparison
+from annostat.scaling.fit import ScalingFit, interval_cell
+from annostat.scaling.together import Together, is_constant
 
 
-def answer(found: ScalingComparison) -> str:
+class Compared(Protocol):
+    """What the words are of: `annostat.scaling.ScalingComparison`."""
+
+    @property
+    def fits(self) -> Sequence[ScalingFit]:
+        """All laws, best first."""
+        ...
+
+    @property
+    def best(self) -> ScalingFit:
+        """The best law."""
+        ...
+
+    @property
+    def together(self) -> Together:
+        """The laws that are not refuted."""
+        ...
+
+    @property
+    def weighed(self) -> bool:
+        """Whether laws are weighed by AICc."""
+        ...
+
+    @property
+    def checks(self) -> Sequence[Check]:
+        """What was looked at."""
+        ...
+
+    @property
+    def sizes(self) -> FloatArray:
+        """Sizes of the models."""
+        ...
+
+    @property
+    def losses(self) -> FloatArray:
+        """Their losses."""
+        ...
+
+    @property
+    def loss_name(self) -> str:
+        """What falls with size."""
+        ...
+
+    @property
+    def size_name(self) -> str:
+        """What a size is of."""
+        ...
+
+    @property
+    def score_name(self) -> str:
+        """What is scored."""
+        ...
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether the score rises with size."""
+        ...
+
+    def fit_of(self, law: str) -> ScalingFit:
+        """Return the fit of a law by its name."""
+        ...
+
+
+def answer(found: Compared) -> str:
     """Return whether larger models help, over all laws that are not refuted."""
     exponent, floor = found.together.exponent, found.together.floor
     if is_constant(np.log(found.losses)) or not math.isfinite(exponent.value):
         return " ".join(fitted(found))
     loss, score = found.loss_name, found.score_name
     if math.isfinite(floor.value) and floor.value > 0:
-        level = f"{loss} = {interval_cell(floor)}"
+        only = found.best if found.together.laws == (found.best.name,) else None
+        cell = interval_cell(floor if only is None else only.floor)
+        level = f"{loss} = {cell}"
         if found.higher_is_better:
             level += f", {score} {interval_cell(floor.complement())}"
         if floor.interval is None or floor.interval.low > 0:
-            return f"Larger models help down to a level and no further: {level}."
-        return f"Whether larger models stop helping is not resolved: at {level}, if they do."
+            more = "Larger sizes" if found.size_name == "size" else f"More {found.size_name}"
+            return f"{more} help down to a level and no further: {level}."
+        return f"Whether the score levels off is not resolved: at {level}, if it does."
     if exponent.value <= 0:
-        return f"Larger models do not help: {loss} does not fall with {found.size_name}."
+        return f"Size does not help: {loss} does not fall with {found.size_name}."
     return f"Each doubling takes {_gain(exponent)} off the loss, and no level is seen."
 
 
@@ -45,7 +110,7 @@ def _gain(exponent: Estimate) -> str:
     return f"{best}% ({low} to {high}%)"
 
 
-def fitted(found: ScalingComparison) -> list[str]:
+def fitted(found: Compared) -> list[str]:
     """Return sentences on the points, the laws that are not refuted, and what the best says."""
     best = found.best
     n_sizes = np.unique(found.sizes).size
@@ -62,7 +127,7 @@ def fitted(found: ScalingComparison) -> list[str]:
     return lines
 
 
-def _kept(found: ScalingComparison) -> list[str]:
+def _kept(found: Compared) -> list[str]:
     """Return the sentence on the laws that are not refuted, and what they say together."""
     exponent = found.together.exponent
     if len(found.fits) == 1 and exponent.interval is not None:
@@ -82,7 +147,7 @@ def _kept(found: ScalingComparison) -> list[str]:
     return [f"{text}; {said}{over}."]
 
 
-def _of_best(found: ScalingComparison) -> list[str]:
+def _of_best(found: Compared) -> list[str]:
     """Return sentences on the floor of the best law and on where saturation begins."""
     best, lines = found.best, []
     if best.floor is None or not best.floor.value > 0:
@@ -99,7 +164,7 @@ def _of_best(found: ScalingComparison) -> list[str]:
     return [*lines, f"{text}."]
 
 
-def quote(found: ScalingComparison) -> str:
+def quote(found: Compared) -> str:
     """Return the exponent with its interval, and the level, over the laws not refuted."""
     kept = found.together
     if kept.exponent.interval is None:
@@ -111,7 +176,7 @@ def quote(found: ScalingComparison) -> str:
     return f"{text}."
 
 
-def cited(found: ScalingComparison) -> Cited:
+def cited(found: Compared) -> Cited:
     """Return the sentences for a paper."""
     kept = found.together
     names = " and the ".join(found.fit_of(name).label for name in kept.laws)
