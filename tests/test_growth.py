@@ -9,6 +9,7 @@ import re
 
 import pytest
 
+from tests.bench import works
 from tests.bench.growth import measure
 from tests.bench.growth.case import Case
 from tests.bench.growth.cases import CASES, OF_NO_SIZE
@@ -94,3 +95,18 @@ def test_an_exponent_that_exceeds_its_declaration_fails_the_run(monkeypatch):
     monkeypatch.setattr(measure, "CASES", [slow_case(2)])
     monkeypatch.setattr(measure, "cpu", lambda call, **_: call() / 10)
     assert measure.main([]) == 1
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_works_run_and_fill_a_table_of_two_runs(tmp_path):
+    found = works.works(tmp_path, quick=True)
+    rows = [works.measured(w, quick=True) for w in (found[0], found[3], found[-1])]
+    assert all(0 < row["cpu_s"] < 60 for row in rows) and rows[0]["plain_s"] > 0
+    assert "reading the table" in works.line(rows[0])
+    lines = works.table([{"works": rows}, {"works": rows}]).splitlines()
+    assert len(lines) == 5 and all(text.count("|") == lines[0].count("|") for text in lines)
+    assert lines[2].count(" and ") == 3 and " and " in lines[3]
+
+
+def test_cpu_of_a_child_is_counted():
+    assert works.spent(works.python("sum(range(1_000_000))"), child=True) > 0

@@ -2,7 +2,7 @@
 
 ``--benchmark-autosave`` keeps a run and ``--benchmark-compare`` shows the change since the last
 one kept: run both on two commits to compare them. ``growth`` is a suite of its own: exponents and
-peak memory (``python -m tests.bench growth --help``).
+peak memory (``python -m tests.bench growth --help``); so is ``works``, whole answers on large data.
 """
 
 import sys
@@ -29,6 +29,10 @@ OPTIONS = [
 if __name__ == "__main__":
     if sys.argv[1:2] == ["growth"]:
         from tests.bench.growth.measure import main
+
+        sys.exit(main(sys.argv[2:]))
+    if sys.argv[1:2] == ["works"]:
+        from tests.bench.works import main
 
         sys.exit(main(sys.argv[2:]))
     named = [a for a in sys.argv[1:] if not a.startswith("-")]

@@ -85,18 +85,7 @@ def measured(case, *, quick=False):
 
 def run(*, pattern="", quick=False, say=print, keep=lambda results: None):
     """Measure all cases whose name has the pattern; what is known is kept after each."""
-    results = {
-        "versions": {
-            "annostat": annostat.__version__,
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-            "scipy": scipy.__version__,
-            "numba": numba.__version__,
-        },
-        "commit": commit(),
-        "quick": quick,
-        "cases": [],
-    }
+    results = {**versions(), "quick": quick, "cases": []}
     for case in CASES:
         if not re.search(pattern, case.name):
             continue
@@ -105,6 +94,20 @@ def run(*, pattern="", quick=False, say=print, keep=lambda results: None):
         say(line(row))
         keep(results)
     return results
+
+
+def versions():
+    """Return the versions of what is measured, and the commit."""
+    return {
+        "versions": {
+            "annostat": annostat.__version__,
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "scipy": scipy.__version__,
+            "numba": numba.__version__,
+        },
+        "commit": commit(),
+    }
 
 
 def commit():
