@@ -107,7 +107,7 @@ def drawn(
             if isinstance(name, int):
                 out[name, i] = mask
             else:
-                others.setdefault(name, np.zeros((n, SIDE, SIDE), bool))[i] = mask
+                others.setdefault(str(name), np.zeros((n, SIDE, SIDE), bool))[i] = mask
     return out, others
 
 
