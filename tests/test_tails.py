@@ -5,8 +5,18 @@ import pytest
 from scipy import integrate, special
 
 import annostat
-from annostat.agreement import ONE_OF_THEM, hierarchy, unequal_raters
-from annostat.noise.tails import Tails, tails, tails_of_labels
+from annostat import Rounds, bounds
+from annostat.agreement import (
+    ONE_OF_THEM,
+    Variances,
+    hierarchy,
+    repeatability,
+    unequal_raters,
+)
+from annostat.agreement.noise_sd import noise_estimate
+from annostat.agreement.small import for_tails
+from annostat.noise.tails import HELD, Tails, tails, tails_of_labels
+from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check
 
 HEAVY = (3.0, 3.28, 3.58, 3.92)  # degrees of freedom of the table
@@ -107,3 +117,70 @@ def test_floors_by_label_hold_heavy_tails(k):
     # 76 to 84% before; the chance of fewer hits at 92% is below 1 in 1,000.
     assert np.mean(hits) >= 0.92 - 3.2 * (0.92 * 0.08 / len(hits)) ** 0.5
     assert np.mean(widened) > 0.5
+
+
+# ---------------------------------------------------------------- one SD, from 30 items on
+
+
+def drawn(law, n, k, g):
+    errors = {"gauss": g.normal, "t3": lambda size: g.standard_t(3, size) / 3**0.5}[law]
+    return Rounds.from_array(2 * g.normal(size=(n, 1)) + errors(size=(n, k)))
+
+
+def test_the_first_sd_says_whether_it_holds_heavy_tails():
+    g = np.random.default_rng(3)
+    said = set()
+    for law, n in (("gauss", 400), ("gauss", 60), ("t3", 60), ("t3", 300), ("gauss", 20)) * 3:
+        v = Variances.of(drawn(law, n, 2, g))
+        e = Estimate(1.0, None, Interval(0.9, 1.15, 0.95, "m"))
+        found = for_tails(e, v)
+        seen = tails_of_labels(v.centred, np.ones(2), v.units)
+        if n < 30 or seen.check.passed:
+            assert found is e
+            said.add("light")
+        elif seen.check.passed is False or seen.apparent:
+            want = min(0.9, seen.low), max(1.15, seen.high)
+            assert (found.low, found.high) == pytest.approx(want)
+            assert found.interval.method == f"m, {HELD}"
+            share = for_tails(Estimate(0.8, None, Interval(0.7, 0.85, 0.95, "m")), v, share=True)
+            low, high = (1 / (1 + f**2 / 4) for f in (seen.high, seen.low))
+            assert (share.low, share.high) == pytest.approx((min(0.7, low), max(0.85, high)))
+            said.add("held")
+        else:
+            assert (found.low, found.high) == (0.9, 1.15)
+            assert found.interval.method == "m, not for heavy tails"
+            said.add("not held")
+    assert said == {"light", "held", "not held"}
+
+
+def test_one_number_has_one_interval():
+    rounds = drawn("t3", 120, 2, np.random.default_rng(5))
+    found = bounds(rounds, n_resamples=200)
+    assert HELD in found.noise_sd.interval.method
+    [icc_form] = [f for f in found.icc if f.name == "icc_c_1"]
+    limits = found.reliability.low, found.reliability.high
+    assert (icc_form.estimate.low, icc_form.estimate.high) == pytest.approx(limits, rel=1e-12)
+    assert found.limits.sd.high == pytest.approx(2**0.5 * found.noise_sd.high)
+    assert repeatability(rounds, n_resamples=200).noise_sd.high == found.noise_sd.high
+    assert "Heavy tails are not ruled out" not in found.quote()
+    asked = bounds(rounds, n_resamples=200, interval="bootstrap-t")
+    assert asked.noise_sd.interval.method == "bootstrap-t of log σ over items"
+
+
+def test_heavy_tails_are_held_and_gaussian_noise_hardly_pays():
+    g = np.random.default_rng(9)
+    hit, before, wider, sets = [], [], [], 120
+    for _ in range(sets):
+        v = Variances.of(drawn("t3", 150, 2, g))
+        found = noise_estimate(v, n_resamples=200, rng=1)
+        if found.interval is not None:
+            plain = noise_estimate(v, n_resamples=200, rng=1, interval="bootstrap-t")
+            before.append(1.0 in plain.interval)
+            if "not for" not in found.interval.method:
+                hit.append(1.0 in found.interval)
+        v = Variances.of(drawn("gauss", 60, 2, g))
+        found = noise_estimate(v, n_resamples=200, rng=1)
+        plain = noise_estimate(v, n_resamples=200, rng=1, interval="bootstrap-t")
+        wider.append((found.high - found.low) / (plain.high - plain.low))
+    assert np.mean(before) < 0.9 and np.mean(hit) >= 0.93 and len(hit) > 0.8 * len(before)
+    assert np.mean(wider) < 1.05

@@ -73,7 +73,8 @@ def drawn(
     place = given.get("place", 0.0) * 2**0.5
     turns = np.arange(k)[:, None] * 2 * np.pi / k
     local = place * np.cos(2 * theta + turns)
-    out, others = np.zeros((k, n, SIDE, SIDE), bool), {}
+    out = np.zeros((k, n, SIDE, SIDE), bool)
+    others: dict[str, np.ndarray] = {}
     for i in range(n):
         a, b = rng.uniform(*axes, 2)
         tilt = rng.uniform(0, np.pi)
@@ -106,7 +107,7 @@ def drawn(
             if isinstance(name, int):
                 out[name, i] = mask
             else:
-                others.setdefault(name, np.zeros((n, SIDE, SIDE), bool))[i] = mask
+                others.setdefault(str(name), np.zeros((n, SIDE, SIDE), bool))[i] = mask
     return out, others
 
 
@@ -144,7 +145,8 @@ def ceilings(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
         for j, name in ((0, "first"), (-1, "last")):
             outcomes[f"interval: the {name} rater"] = held(found.habits.named[j], float(own[j]))
         for check in found.habits.checks:
-            outcomes[f"test: {check.name}"] = Outcome(check.p_value < 0.05)
+            if check.p_value is not None:
+                outcomes[f"test: {check.name}"] = Outcome(check.p_value < 0.05)
     return outcomes
 
 
@@ -159,7 +161,8 @@ def verdicts(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
         if design.rounds > 2 and score.verdict is not None:
             outcomes[f"leans: {score.name}"] = Outcome(bool(score.verdict.leans))
         if score.name == "true masks":
-            outcomes["interval: gap of the true masks"] = Outcome(0.0 in score.gap.interval)
+            gap = score.gap.interval
+            outcomes["interval: gap of the true masks"] = Outcome(gap is not None and 0.0 in gap)
     return outcomes
 
 

@@ -12,7 +12,7 @@ from scipy import special
 
 from annostat._version import __version__
 from annostat.agreement.anova import MeanSquares
-from annostat.agreement.small import chosen, log_variance_error, reliability_interval
+from annostat.agreement.small import chosen, for_tails, log_variance_error, reliability_interval
 from annostat.agreement.variances import NONE_COVERS, Variances, share_interval
 from annostat.errors import AnnostatError, check_choice, check_level
 from annostat.labels.rounds import Rounds
@@ -233,7 +233,8 @@ def icc(
         apart = Variances.of(near_one)
         used = chosen(interval, apart, "f-kurtosis")
         drawn = used == "bootstrap-t" or apart.sums.clustered
-        single = _beyond(single, ms, near_one, apart, used, level, n_resamples, rng, n_jobs)
+        auto = interval == "auto"
+        single = _beyond(single, ms, near_one, apart, used, auto, level, n_resamples, rng, n_jobs)
     forms = (*single, *(_averaged(form, count) for form in single))
     options = {"interval": used, "level": level, "k": count, "n_resamples": n_resamples}
     seed = seed_of(rng) if drawn else None
@@ -251,6 +252,7 @@ def _beyond(
     rounds: Rounds,
     apart: Variances,
     method: str,
+    auto: bool,
     level: float,
     n_resamples: int,
     rng: Rng,
@@ -295,7 +297,10 @@ def _beyond(
                 # With missing cells the estimate has other weights, and may just fall outside.
                 low, high = min(limits.low, e.value), max(limits.high, e.value)
                 limits = Interval(low, high, level, limits.method)
-            found.append(replace(form, estimate=Estimate(e.value, error, limits, "", note)))
+            e = Estimate(e.value, error, limits, "", note)
+            found.append(
+                replace(form, estimate=for_tails(e, v, level=level, share=True) if auto else e)
+            )
     return found
 
 

@@ -13,7 +13,7 @@ from scipy import special
 
 from annostat._version import __version__
 from annostat.agreement.conventions import CONVENTIONS, INTERVALS, factor
-from annostat.agreement.small import chosen, noise_interval
+from annostat.agreement.small import chosen, for_tails, noise_interval
 from annostat.agreement.variances import NONE_COVERS, Variances
 from annostat.errors import AnnostatError, check_choice, check_level
 from annostat.labels.checks import check_rounds
@@ -129,7 +129,8 @@ def repeatability(
         the sample shows it; log-t with a shrunken kurtosis (`noise_interval`) does not wait for
         that; chi-square is exact for Gaussian noise and far off otherwise. "auto" is log-t below
         30 independent items (or clusters), where the upper limit of a bootstrap-t may be 10 to 45
-        times the estimate, and bootstrap-t from there on.
+        times the estimate, and bootstrap-t from there on, which reaches to heavy-tailed laws where
+        the differences speak for them, and else says that it does not (`for_tails`).
     level : float
         Confidence level.
     n_resamples, rng, n_jobs
@@ -218,6 +219,7 @@ def noise_estimate(
         return np.asarray(0.5 * np.log(v.within(t)))
 
     error = v.sums.standard_error(log_sd)
+    auto = interval == "auto"
     interval = chosen(interval, v, "log-t")
     if v.dominated and interval not in ("chi-square", "percentile", "bca", "t"):
         return Estimate(sigma, None, None, unit, f"{NONE_COVERS}; use the mae")
@@ -244,7 +246,8 @@ def noise_estimate(
         "all differences have the same size" if v.sums.n_units > 1 else "there is one cluster only"
     )
     note = "" if found is not None else f"no interval: {why}"
-    return Estimate(sigma, sigma * error if math.isfinite(error) else None, found, unit, note)
+    e = Estimate(sigma, sigma * error if math.isfinite(error) else None, found, unit, note)
+    return for_tails(e, v, level=level) if auto else e
 
 
 def bonett(v: Variances, sigma: float, level: float) -> Interval:

@@ -10,6 +10,7 @@ from annostat.agreement.label_kinds import UnequalRaters
 from annostat.agreement.limits import BlandAltman
 from annostat.agreement.mean_limits import MeanLimits
 from annostat.ceilings.floors import Bounds
+from annostat.noise.tails import HELD
 from annostat.results.result import Check, check_section
 from annostat.results.sections import Section
 
@@ -47,11 +48,16 @@ class MeasuredBounds(Bounds):
             return ""
         if self.rmse_floor.interval is None:
             return "a few differences carry most of it, so that no interval holds"
+        if HELD in self.rmse_floor.interval.method:
+            return "tails are so heavy that squares hardly have a variance"
         return "tails are so heavy that its interval may be too short"
 
     @property
     def undecided(self) -> bool:
         """Whether heavy tails, which intervals of squares may not hold, are not ruled out."""
+        i = self.rmse_floor.interval
+        if i is not None and HELD in i.method:
+            return False
         return any(c.name == "heavy_tails" and c.passed is None for c in self.checks)
 
     @property

@@ -27,6 +27,7 @@ from annostat.agreement.small import (
     check_reliability,
     chosen,
     f_interval,
+    for_tails,
     reliability_interval,
 )
 from annostat.agreement.variances import NONE_COVERS, Variances, share_interval
@@ -143,7 +144,7 @@ def bounds(
             used, interval="noncentral-t" if gaussian else "bootstrap-t", **resampled
         )
         spread = noise.sd_difference
-        if method == "log-t" and spread.interval is not None:
+        if interval == "auto" and spread.interval is not None:
             limits = replace(limits, sd=replace(limits.sd, interval=spread.interval))
     elif not collapsed:
         deviations = limits_with_mean(used, interval=interval, **resampled)
@@ -300,7 +301,8 @@ def reliability_estimate(
         found = share_interval(
             v.sums, v.reliability, level=level, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs
         )
-    return Estimate(value, error, found, "", note)
+    e = Estimate(value, error, found, "", note)
+    return for_tails(e, v, level=level, share=True) if interval == "auto" else e
 
 
 def _of_labels(by_label: UnequalRaters | None) -> list[Check]:
