@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annostat.arrays import FloatArray
-from annostat.ceilings.habits import LOCAL_FROM, directions, displaced, outlines_of
+from annostat.ceilings.habits import LOCAL_FROM, directions, displaced, edge_of, outlines_of
+from annostat.resampling.clusters import renumbered
 from annostat.resampling.intervals import t_reach
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check
@@ -118,7 +119,7 @@ def mask_verdict(
     {1, cos θ, sin θ, cos 2θ, sin 2θ} about its centre, else a constant.
     """
     m, n = len(raters), len(model)
-    unit = np.arange(n) if codes is None else np.unique(codes, return_inverse=True)[1]
+    unit = np.arange(n) if codes is None else renumbered(codes)
     units = int(unit.max()) + 1 if n else 0
     if units < 3:
         return None
@@ -132,7 +133,9 @@ def mask_verdict(
     moved = []
     for i in range(n):
         d, basis = item(i)
-        moved.append(displaced(d, d[:m].mean(axis=0), basis))
+        mean = d[:m].mean(axis=0)
+        edge = edge_of(mean, basis.shape[-1])
+        moved.append(displaced(d[:, edge], mean[edge], basis[edge]))
     habit = np.mean(moved, axis=0)
     pairs = list(itertools.combinations(range(m), 2))
     t = np.zeros((n, len(pairs)))
