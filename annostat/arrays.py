@@ -11,6 +11,17 @@ from numpy.typing import NDArray
 FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.int64]
 Bytes: TypeAlias = NDArray[np.uint8]
+PIECE = 8192  # numbers; OpenBLAS starts threads for products of more than 10,000
+
+
+def dot(a: NDArray[Any], b: NDArray[Any]) -> float:
+    """Return Σ a·b of two vectors, in pieces for which BLAS starts no threads.
+
+    Threads of BLAS wait busily for a while after what they were started for.
+    """
+    if a.size <= PIECE:
+        return float(a @ b)
+    return float(sum(a[i : i + PIECE] @ b[i : i + PIECE] for i in range(0, a.size, PIECE)))
 
 
 def digest(*pieces: NDArray[Any] | str | None) -> str:

@@ -57,6 +57,18 @@ def strips(*widths, height=4, length=30):
 # ---------------------------------------------------------------- consensus
 
 
+def test_signed_distances_are_those_of_scipy():
+    g = np.random.default_rng(1)
+    for shape in ((1, 1), (1, 7), (5, 5), (40, 31), (9, 8, 7), (1, 6, 5)):
+        for share in (0.02, 0.3, 0.97, 1.0):
+            mask = g.random(shape) < share
+            mask.flat[g.integers(mask.size)] = True
+            inside = np.pad(mask, 1)
+            d = ndimage.distance_transform_edt(inside) - ndimage.distance_transform_edt(~inside)
+            d = (d - np.where(inside, 0.5, -0.5))[(slice(1, -1),) * mask.ndim]
+            np.testing.assert_array_equal(signed_distance(mask), d)
+
+
 def test_signed_distance():
     mask = np.zeros((5, 6), bool)
     mask[1:4, 1:5] = True

@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -43,3 +44,23 @@ def test_repository_stands_alone():
         if path.suffix not in {".gz", ".png"} and path.is_file():
             text = path.read_text(encoding="utf-8", errors="replace")
             assert not [w for w in forbidden if w in text], path
+
+
+WHEN_NUMPY_IS_LOADED = """
+import os, sys
+class Watch:
+    def find_spec(self, name, *_):
+        if name == "numpy":
+            print(os.environ.get("OPENBLAS_NUM_THREADS"))
+sys.meta_path.insert(0, Watch())
+import annostat.cli
+"""
+
+
+def test_a_command_starts_no_threads_of_blas():
+    for given, expected in (({}, "1"), ({"OPENBLAS_NUM_THREADS": "3"}, "3")):
+        env = {k: v for k, v in os.environ.items() if k != "OPENBLAS_NUM_THREADS"} | given
+        told = subprocess.run(
+            [sys.executable, "-c", WHEN_NUMPY_IS_LOADED], env=env, capture_output=True, text=True
+        )
+        assert told.stdout.strip() == expected, told.stderr

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from annostat.arrays import FloatArray
+from annostat.arrays import FloatArray, dot
 from annostat.errors import AnnostatError
 
 
@@ -118,8 +118,8 @@ class MeanSquares:
         n, k = values.shape
         centred = values - values.mean()
         item_means, round_means = centred.mean(axis=1), centred.mean(axis=0)
-        items = k * float(item_means @ item_means) / (n - 1)
-        rounds = n * float(round_means @ round_means) / (k - 1)
+        items = k * dot(item_means, item_means) / (n - 1)
+        rounds = n * dot(round_means, round_means) / (k - 1)
         # From residuals: the difference of sums of squares would lose their digits.
         inside = centred - item_means[:, None]
         within = float(np.einsum("ij,ij->", inside, inside))

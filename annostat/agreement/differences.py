@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annostat.agreement.variances import dominates
-from annostat.arrays import FloatArray, IntArray
+from annostat.arrays import FloatArray, IntArray, dot
+from annostat.resampling.clusters import renumbered
 from annostat.resampling.generators import Rng
 from annostat.resampling.intervals import exp, t_reach
 from annostat.resampling.sums import Function, Sums
@@ -36,7 +37,7 @@ class Differences:
         n = len(d)
         kurtosis = kurtosis_of(d)
         if codes is not None:
-            _, codes = np.unique(codes, return_inverse=True)
+            codes = renumbered(codes)
         if codes is None or codes.max() + 1 == n:
             sums = Sums(np.column_stack([np.ones(n), d, d**2]), codes is not None)
             return cls(sums, _ratio(1, 0), lambda t: _spread(t, n), kurtosis, n)
@@ -122,8 +123,8 @@ class Differences:
         mean, sd = sums.value(self.mean), math.exp(sums.value(self.log_sd))
         reach = t_reach(sums.n_units - 1, level) * sums.standard_error(self.mean)
         pulls = sums.pull(self.mean), sums.pull(self.log_sd)
-        size = math.sqrt(float(pulls[0] @ pulls[0]) * float(pulls[1] @ pulls[1]))
-        r = float(pulls[0] @ pulls[1]) / size if size > 0 else 0.0
+        size = math.sqrt(dot(pulls[0], pulls[0]) * dot(pulls[1], pulls[1]))
+        r = dot(pulls[0], pulls[1]) / size if size > 0 else 0.0
         below, above = multiplier * (sd - found.low), multiplier * (found.high - sd)
 
         def combined(a: float, r: float) -> float:
@@ -145,7 +146,7 @@ class Differences:
         sd = math.exp(self.sums.value(self.log_sd)) * log_sd
         wide = self.sums.n_units / (self.sums.n_units - 1)
         pulls = sd, mean - multiplier * sd, mean + multiplier * sd
-        of_sd, low, high = (math.sqrt(wide * float(p @ p)) for p in pulls)
+        of_sd, low, high = (math.sqrt(wide * dot(p, p)) for p in pulls)
         return of_sd, low, high
 
 

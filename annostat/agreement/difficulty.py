@@ -10,7 +10,7 @@ from scipy import special
 
 from annostat.arrays import FloatArray
 from annostat.labels.rounds import Rounds
-from annostat.resampling.clusters import cluster_codes
+from annostat.resampling.clusters import cluster_codes, renumbered
 from annostat.results.result import Check
 from annostat.results.text import p_text
 
@@ -35,7 +35,7 @@ def shared_difficulty(rounds: Rounds, *, level: float = 0.95) -> Check:
     has = count > 0
     codes = cluster_codes(rounds.cluster)
     units = np.arange(len(z)) if codes is None else codes
-    units = np.unique(units[has], return_inverse=True)[1]
+    units = renumbered(units[has])
     n = int(units.max()) + 1 if units.size else 0
     if n < 10:
         text = "Whether the labels of an item share a difficulty takes ten items with four labels."

@@ -32,7 +32,7 @@ from annostat.errors import AnnostatError, check_choice, check_level
 from annostat.labels.rounds import Rounds
 from annostat.labels.taking import takes_rounds
 from annostat.noise.tails import Tails, tails_of_labels
-from annostat.resampling.clusters import cluster_codes
+from annostat.resampling.clusters import cluster_codes, renumbered
 from annostat.resampling.intervals import t_reach
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check
@@ -149,7 +149,7 @@ def _table(rounds: Rounds) -> Table:
     size = float(np.sqrt(np.mean(z[seen] ** 2)))
     scale = 2.0 ** round(math.log2(size)) if size > 0 else 1.0
     codes = cluster_codes(rounds.cluster)
-    units = np.arange(len(z)) if codes is None else np.unique(codes, return_inverse=True)[1]
+    units = np.arange(len(z)) if codes is None else renumbered(codes)
     return Table(z / scale, seen, units, scale)
 
 

@@ -12,6 +12,7 @@ from annostat.agreement.differences import Differences
 from annostat.agreement.variances import NONE_COVERS
 from annostat.arrays import FloatArray
 from annostat.errors import AnnostatError
+from annostat.resampling.clusters import renumbered
 from annostat.resampling.generators import Rng
 from annostat.resampling.intervals import t_interval, t_reach
 from annostat.results.estimates import Estimate, Interval
@@ -78,7 +79,7 @@ def one_way(
     v: FloatArray, codes: NDArray[np.int64]
 ) -> tuple[int, FloatArray, FloatArray, float, int]:
     """Return groups, their counts and sums, the mean square within, its degrees of freedom."""
-    _, codes = np.unique(codes, return_inverse=True)
+    codes = renumbered(codes)
     counts = np.bincount(codes).astype(np.float64)
     sums = np.asarray(np.bincount(codes, weights=v), dtype=np.float64)
     df = len(v) - len(counts)

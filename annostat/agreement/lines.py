@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from annostat.arrays import FloatArray
+from annostat.arrays import FloatArray, dot
+from annostat.resampling.clusters import renumbered
 from annostat.results.text import plain
 
 
@@ -60,15 +61,15 @@ def fit_line(x: FloatArray, y: FloatArray, codes: NDArray[np.int64] | None = Non
     """
     centre = float(x.mean())
     u = x - centre
-    sxx = float(u @ u)
+    sxx = dot(u, u)
     if sxx <= 1e-24 * (1 + float(np.max(np.abs(x)))) ** 2:
         return Line(float(y.mean()), 0.0, math.nan, math.nan)
-    slope = float(u @ y) / sxx
+    slope = dot(u, y) / sxx
     level = float(y.mean())
     residual = y - level - slope * u
     v = u / math.sqrt(sxx)
     a = v / np.sqrt(np.maximum(1 - 1 / len(x) - v**2, 1e-12))
-    unit = np.arange(len(x)) if codes is None else np.unique(codes, return_inverse=True)[1]
+    unit = np.arange(len(x)) if codes is None else renumbered(codes)
     error = math.sqrt(float(np.sum(_summed(a * residual, unit) ** 2)) / sxx)
     sums = np.stack([_summed(part, unit) for part in (a**2, a, a * v)])
     p = math.nan
@@ -89,5 +90,5 @@ def _freedom(sums: FloatArray, n: int) -> float:
     q, s, t = sums
     off = s**2 / n + t**2
     square = float(np.sum(q**2 - 2 * q * off))
-    square += float(s @ s) ** 2 / n**2 + 2 * float(s @ t) ** 2 / n + float(t @ t) ** 2
+    square += dot(s, s) ** 2 / n**2 + 2 * dot(s, t) ** 2 / n + dot(t, t) ** 2
     return float(np.sum(q - off)) ** 2 / square if square > 0 else math.nan

@@ -46,7 +46,7 @@ from annostat.labels.rounds import Rounds
 from annostat.labels.taking import takes_rounds
 from annostat.noise.hull import design_effect
 from annostat.noise.tails import Tails, tails
-from annostat.resampling.clusters import cluster_codes
+from annostat.resampling.clusters import cluster_codes, renumbered
 from annostat.resampling.intervals import t_reach
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check
@@ -300,7 +300,7 @@ def _spread(rounds: Rounds) -> tuple[Spread, FloatArray, _Pairs]:
     inflation = (v.n_labels - v.n_items) / v.degrees
     square = np.nansum((v.centred * v.scale) ** 2, axis=1) / (k - 1) * inflation / scale**2
     codes = cluster_codes(rounds.cluster)
-    units = np.arange(len(k)) if codes is None else np.unique(codes, return_inverse=True)[1]
+    units = np.arange(len(k)) if codes is None else renumbered(codes)
     one, other = np.triu_indices(rounds.n_rounds, 1)
     by_rater = np.ascontiguousarray(adjusted.T)
     d = by_rater[one]
@@ -346,7 +346,7 @@ def _tails(data: Spread, form: FormFit, pairs: _Pairs, level: float) -> Tails:
     """Return how heavy the tails of the differences are on the scale of a form."""
     spread = np.sqrt(2 * np.maximum(form.variance(data.mean), 1e-300))
     sizes = pairs.sizes / spread[pairs.rows]
-    units = np.unique(data.units[pairs.rows], return_inverse=True)[1]
+    units = renumbered(data.units[pairs.rows])
     effect = design_effect(sizes, units, float(data.freedom.mean()) + 1)
     return tails(sizes, design_effect=effect, level=level)
 

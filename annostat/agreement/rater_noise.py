@@ -8,6 +8,7 @@ import numpy as np
 from scipy import special
 
 from annostat.agreement.covariances import Moments, OfCovariance
+from annostat.resampling.bootstraps import serial_product
 from annostat.resampling.intervals import t_reach
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check
@@ -45,7 +46,7 @@ def equal_noise(
         for g in each[:-1]
     ]
     pull = np.column_stack([m.sums.pull(lambda t, g=g: g(*m.split(t))) for g in contrasts])  # type: ignore[misc]
-    spread = n / (n - 1) * pull.T @ pull if n > 1 else np.zeros((p, p))
+    spread = n / (n - 1) * serial_product(pull.T, pull) if n > 1 else np.zeros((p, p))
     if n - p < FEWEST or np.linalg.cond(spread) > 1e10:
         return Check(name, None, f"{cannot}: too few items, or rounds that are equal.")
     off = values[:-1] - values[-1]

@@ -24,7 +24,7 @@ from annostat.cardiac.common import (
 from annostat.cardiac.curves import as_vector
 from annostat.cardiac.picks import PHASES
 from annostat.errors import AnnostatError, check_choice
-from annostat.resampling.clusters import cluster_codes
+from annostat.resampling.clusters import cluster_codes, renumbered
 from annostat.resampling.generators import Rng, seed_of
 from annostat.results.estimates import Estimate
 from annostat.results.result import Check, Provenance, Result, check_section
@@ -262,7 +262,7 @@ def score_afd(
 
 
 def _kept(codes: NDArray[np.int64] | None, keep: NDArray[np.bool_]) -> NDArray[np.int64] | None:
-    return None if codes is None else np.unique(codes[keep], return_inverse=True)[1]
+    return None if codes is None else renumbered(codes[keep])
 
 
 def _missing_check(n: int, missing: int) -> Check:

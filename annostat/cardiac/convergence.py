@@ -16,7 +16,7 @@ from annostat.arrays import FloatArray
 from annostat.cardiac.common import Resampling, digest_of, distance_row, render_rows
 from annostat.errors import AnnostatError, check_choice, check_count, check_numbers
 from annostat.resampling.bootstraps import bootstrap, bootstrap_interval, serial_product
-from annostat.resampling.clusters import cluster_codes
+from annostat.resampling.clusters import cluster_codes, renumbered
 from annostat.resampling.generators import Rng, seed_of
 from annostat.resampling.intervals import t_interval, t_reach
 from annostat.resampling.sums import Sums
@@ -399,7 +399,7 @@ def _gain(
         raise AnnostatError("padded has no frame in common with errors before the hinge")
     each = np.nanmean(gap[has], axis=1)
     if codes is not None:
-        inner = np.unique(codes[has], return_inverse=True)[1]
+        inner = renumbered(codes[has])
         each = np.bincount(inner, weights=each) / np.bincount(inner)
     mean, n = float(each.mean()), each.size
     unit = result.start.unit

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from annostat.errors import AnnostatError, option, shown
 from annostat.labels.findings import Findings
 from annostat.labels.matching import Matched
+from annostat.resampling.clusters import renumbered
 from annostat.resampling.hotelling import equal_means
 from annostat.results.result import Check
 from annostat.results.text import counted, format_number, p_text
@@ -31,7 +32,7 @@ def appetite(findings: Findings, codes: NDArray[np.int64] | None, alpha: float) 
     complete = findings.saw.all(axis=1)
     marks = findings.marks[complete].astype(np.float64)
     if codes is not None and complete.any():
-        group = np.unique(codes[complete], return_inverse=True)[1]
+        group = renumbered(codes[complete])
         total = np.zeros((int(group.max()) + 1, marks.shape[1]))
         np.add.at(total, group, marks)
         marks = total

@@ -23,6 +23,7 @@ from annostat.arrays import FloatArray
 from annostat.consensus.merged import signed_distance
 from annostat.labels.mask_arrays import box_of
 from annostat.labels.masks import MaskRounds
+from annostat.resampling.clusters import renumbered
 from annostat.resampling.intervals import t_interval, t_reach
 from annostat.resampling.parallel import map_parallel
 from annostat.results.estimates import Estimate, Interval
@@ -268,24 +269,28 @@ def length_of(distance: FloatArray) -> float:
     return max(float(grown.sum()), 1.0)
 
 
-def directions(mean: FloatArray) -> FloatArray:
-    """Return 1, cos θ, sin θ, cos 2θ, sin 2θ of each pixel about the centre, shape (H, W, 5)."""
+def directions(mean: FloatArray, there: NDArray[np.bool_] | None = None) -> FloatArray:
+    """Return 1, cos θ, sin θ, cos 2θ, sin 2θ of all or of some pixels about the centre."""
     y, x = np.indices(mean.shape)
     inside = np.clip(mean + 0.5, 0, 1)
     weight = max(float(inside.sum()), 1e-9)
-    theta = np.arctan2(y - (inside * y).sum() / weight, x - (inside * x).sum() / weight)
+    up, right = y - (inside * y).sum() / weight, x - (inside * x).sum() / weight
+    theta = np.arctan2(up, right) if there is None else np.arctan2(up[there], right[there])
     waves = [f(k * theta) for k in (1, 2) for f in (np.cos, np.sin)]
     return np.stack([np.ones_like(theta), *waves], axis=-1)
 
 
-def displaced(d: FloatArray, mean: FloatArray, basis: FloatArray) -> FloatArray:
-    """Return what moves outlines off the mean outline, shape (outlines, columns of `basis`)."""
+def edge_of(mean: FloatArray, columns: int) -> NDArray[np.bool_]:
+    """Return the pixels on the mean outline, enough to fit so many columns."""
     away = np.abs(mean)
     # Where raters drew apart, the mean outline may run between all pixels.
-    near = np.partition(away, 4 * basis.shape[-1], axis=None)[4 * basis.shape[-1]]
-    edge = away <= max(0.5, float(near))
-    found = np.linalg.lstsq(basis[edge], (d - mean)[:, edge].T, rcond=None)[0]
-    return np.asarray(found.T)
+    near = np.partition(away, 4 * columns, axis=None)[4 * columns]
+    return np.asarray(away <= max(0.5, float(near)))
+
+
+def displaced(d: FloatArray, mean: FloatArray, basis: FloatArray) -> FloatArray:
+    """Return what moves outlines off the mean one, whose pixels these are, a row for each."""
+    return np.asarray(np.linalg.lstsq(basis, (d - mean).T, rcond=None)[0].T)
 
 
 def shift_curves(
@@ -324,7 +329,8 @@ def drawn_apart(masks: NDArray[np.bool_], n_readers: int) -> tuple[FloatArray, F
     size = (area - area[:n_readers].mean()) / length_of(mean)
     if masks.ndim != 3:
         return size, np.zeros((n_readers, 0))
-    return size, displaced(d, mean, directions(mean))[:, 1:]
+    edge = edge_of(mean, 1 + len(PARTS))
+    return size, displaced(d[:, edge], mean[edge], directions(mean, edge))[:, 1:]
 
 
 def sizes_of(
@@ -365,9 +371,7 @@ def mask_habits(
     items (patients) are at hand.
     """
     items = items[rounds.drawn[:, items].all(axis=0)]
-    unit = (
-        np.arange(items.size) if codes is None else np.unique(codes[items], return_inverse=True)[1]
-    )
+    unit = np.arange(items.size) if codes is None else renumbered(codes[items])
     n_units = int(unit.max()) + 1 if unit.size else 0
     if rounds.exchangeable or n_units < 3:
         return None

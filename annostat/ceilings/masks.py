@@ -34,7 +34,7 @@ from annostat.ceilings.ladder import (
 )
 from annostat.errors import AnnostatError, check_choice, check_level
 from annostat.labels.masks import MaskRounds, as_mask_rounds
-from annostat.resampling.clusters import cluster_codes
+from annostat.resampling.clusters import cluster_codes, renumbered
 from annostat.resampling.generators import Rng, as_generator, seed_of
 from annostat.resampling.parallel import map_parallel
 from annostat.resampling.sums import Sums
@@ -289,7 +289,7 @@ def dice_ceiling(
     columns = np.column_stack(
         [np.ones(used.size), pairs, full.astype(np.float64), losses * full[:, None]]
     )
-    units = None if codes is None else np.unique(codes[used], return_inverse=True)[1]
+    units = None if codes is None else renumbered(codes[used])
     sums = Sums.of(columns, units)
     options: dict[str, Any] = {"n_resamples": n_resamples, "rng": rng, "level": level}
 

@@ -33,6 +33,7 @@ from annostat.ceilings.certificates import (
 )
 from annostat.errors import AnnostatError, check_count
 from annostat.labels.categories import Categories
+from annostat.resampling.clusters import renumbered
 from annostat.resampling.generators import Rng, as_generator
 from annostat.resampling.intervals import t_reach
 from annostat.resampling.inverted import evidence, refuted_from
@@ -183,7 +184,7 @@ class Cells:
         yes, k = yes[keep], k[keep]
         if not len(k):
             raise AnnostatError("no item has a label")
-        unit = np.arange(len(k)) if unit is None else np.unique(unit[keep], return_inverse=True)[1]
+        unit = np.arange(len(k)) if unit is None else renumbered(unit[keep])
         sizes = np.unique(k)
         start = dict(zip(sizes.tolist(), np.r_[0, np.cumsum(sizes + 1)[:-1]].tolist(), strict=True))
         begin = np.zeros(int(sizes.max()) + 1, dtype=np.int64)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from annostat.arrays import FloatArray
 from annostat.ceilings.point_result import PointBias, Swap
 from annostat.labels.points import Points
+from annostat.resampling.clusters import renumbered
 from annostat.resampling.hotelling import equal_means, hotelling
 from annostat.resampling.multiplicity import holm
 from annostat.results.result import Check
@@ -59,7 +60,7 @@ def _units(x: FloatArray, codes: NDArray[np.int64] | None) -> FloatArray:
     """Return sums by unit, each scaled to the mean size, so that their mean is that of items."""
     if codes is None:
         return x
-    group = np.unique(codes, return_inverse=True)[1]
+    group = renumbered(codes)
     total = np.zeros((int(group.max()) + 1, x.shape[1]))
     np.add.at(total, group, x)
     return np.asarray(total * len(total) / len(x))
@@ -268,7 +269,7 @@ def tails_check(distance: FloatArray, codes: NDArray[np.int64] | None) -> list[C
     here = np.isfinite(r).any(axis=1)
     squares = np.nanmean(r[here] ** 2, axis=1)
     if codes is not None:
-        squares = np.bincount(np.unique(codes[here], return_inverse=True)[1], squares)
+        squares = np.bincount(renumbered(codes[here]), squares)
     n, total = len(squares), float(squares.sum())
     if n < 2 or not total > 0:
         return []

@@ -39,7 +39,7 @@ from annostat.ceilings.point_checks import (
 from annostat.ceilings.point_result import ALL, Ellipse, PointBounds, PointLimit, Swap
 from annostat.errors import AnnostatError, check_count, check_level, check_number, option
 from annostat.labels.points import Points
-from annostat.resampling.clusters import cluster_codes
+from annostat.resampling.clusters import cluster_codes, renumbered
 from annostat.resampling.generators import Rng, seed_of
 from annostat.resampling.intervals import exp, t_interval
 from annostat.resampling.sums import Sums
@@ -235,7 +235,7 @@ def _limits(
     """
     there = np.isfinite(r).any(axis=1)
     r, inflation = r[there], inflation[there]
-    sums = means_by(None if codes is None else np.unique(codes[there], return_inverse=True)[1])
+    sums = means_by(None if codes is None else renumbered(codes[there]))
     # A pair's mean is taken out: distances lose √((n−1)/n), squares (n−1)/n.
     mean = _mean(sums(r * np.sqrt(inflation)), level, unit)
     square = sums(r**2 * inflation)

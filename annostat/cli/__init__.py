@@ -17,6 +17,7 @@ from typing import Any
 import click
 
 from annostat._version import __version__
+from annostat.cli import blas  # noqa: F401  before what loads NumPy
 from annostat.cli.front import SUMMARIES, front
 from annostat.errors import (
     AnnostatError,

@@ -44,6 +44,7 @@ from annostat.errors import AnnostatError, check_choice, check_count, check_leve
 from annostat.labels import check_rounds
 from annostat.labels.rounds import Rounds
 from annostat.noise import NoiseComparison, NoiseFit, NoiseModel
+from annostat.resampling.clusters import renumbered
 from annostat.resampling.generators import Rng, as_generator, seed_of
 from annostat.resampling.intervals import t_reach
 from annostat.resampling.parallel import Progress
@@ -201,7 +202,7 @@ def concentration(
         if isinstance(source, Both) and w is None:
             paired = source.paired
             two = source.first[paired], source.second
-            units = None if codes is None else np.unique(codes[paired], return_inverse=True)[1]
+            units = None if codes is None else renumbered(codes[paired])
             generator = as_generator(rng).spawn(2)[1]
             chosen: dict[str, Any] = {"top": top, "loss": loss, "n_resamples": n_resamples}
             alike = rounds_alike(*two, units, generator=generator, **chosen)

@@ -18,6 +18,7 @@ from annostat.interchange.distances import Distance
 from annostat.interchange.spread import Units, across, mean_first
 from annostat.interchange.taken import Taken
 from annostat.resampling import cluster_codes, holm
+from annostat.resampling.clusters import renumbered
 from annostat.resampling.hotelling import equal_means
 from annostat.results.result import Check
 from annostat.results.text import counted, format_number, p_text, percent
@@ -196,7 +197,7 @@ def check_biases(taken: Taken, level: float) -> list[Check]:
         here = seen[:, j] & (m >= 2)
         d = z[here, j] - (total[here] - z[here, j]) / (m[here] - 1)
         if taken.codes is not None and d.size:
-            codes = np.unique(taken.codes[here], return_inverse=True)[1]
+            codes = renumbered(taken.codes[here])
             d = np.bincount(codes, weights=d) / (len(d) / (codes.max() + 1))
         error = float(d.std(ddof=1)) / math.sqrt(d.size) if d.size > 1 else 0.0
         gaps.append(float(d.mean()) if d.size else 0.0)
@@ -326,7 +327,7 @@ def check_findings(taken: Taken, level: float) -> list[Check]:
     if taken.cluster is not None and len(marks):
         codes = cluster_codes(counts.findings.cluster)
         if codes is not None:
-            code = np.unique(codes[whole], return_inverse=True)[1]
+            code = renumbered(codes[whole])
             marks = np.column_stack([np.bincount(code, column) for column in marks.T])
     test = equal_means(marks) if len(marks) > 1 else None
     if test is None:

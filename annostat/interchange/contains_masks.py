@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 from typing import Any
@@ -61,20 +62,20 @@ def _sources(
         yield f"that of {rater}", labels[j], seen[:, j]
     k = len(names)
     inside = _signed(labels, seen)
+    drew = [z.any(axis=tuple(range(1, z.ndim))) for z in labels]
+    wide = [z.astype(np.uint16) for z in labels]
     for size in range(2, k + 1) if k <= ALL_SUBSETS else (k - 1, k):
         for subset in combinations(range(k), size):
             there = np.asarray(seen[:, subset].all(axis=1))
             of = ", ".join(names[j] for j in subset)
-            votes = np.sum([labels[j] for j in subset], axis=0, dtype=np.uint16)
+            votes = functools.reduce(np.add, (wide[j] for j in subset))
             rules = {"the overlap": votes == 2, "the union": votes > 0}
             if size > 2:
                 rules = {"the majority": 2 * votes > size, "the majority or tie": 2 * votes >= size}
             for rule, mask in rules.items():
                 yield f"{rule} of {of}", mask.astype(np.uint8), there
-            middle = np.sum([inside[j] for j in subset], axis=0) > 0
-            drawn = np.all(
-                [labels[j].any(axis=tuple(range(1, votes.ndim))) for j in subset], axis=0
-            )
+            middle = functools.reduce(np.add, (inside[j] for j in subset)) > 0
+            drawn = np.all([drew[j] for j in subset], axis=0)
             yield f"the mean outline of {of}", middle.astype(np.uint8), there & drawn
 
 

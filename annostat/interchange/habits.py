@@ -41,6 +41,7 @@ from annostat.interchange.places import ModelPlace
 from annostat.interchange.study import Study
 from annostat.interchange.taken import Taken
 from annostat.interchange.verdicts import BETTER, OPEN, WITHIN, WORSE, Margin
+from annostat.resampling.clusters import renumbered
 from annostat.resampling.intervals import t_interval
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check
@@ -239,7 +240,7 @@ class _Shifted:
         """Return by how many pixels each model draws outside of the mean of readers."""
         found = {}
         for m, (name, given) in enumerate(zip(self.names, self.marked, strict=True)):
-            unit = np.unique(self.unit[given], return_inverse=True)[1]
+            unit = renumbered(self.unit[given])
             own = self.habit[given, self.k + m, None]
             value = Estimate(float(self.mean[self.k + m]), None, None, "px")
             enough = unit.size and unit.max() + 1 >= FEW

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from annostat.arrays import FloatArray
+from annostat.resampling.clusters import renumbered
 from annostat.resampling.intervals import exp, t_interval, t_reach
 from annostat.results.estimates import Estimate, Interval
 
@@ -145,7 +146,7 @@ class Units:
                     2 * scale * weights[1],
                 )
         if codes is not None:
-            codes = np.unique(codes, return_inverse=True)[1]
+            codes = renumbered(codes)
             n = int(codes.max()) + 1
             sums = _add_up(sums, codes, n)
             if parts is not None:
@@ -166,7 +167,7 @@ class Units:
         counted = (np.ones(n), np.ones(n)) if weights is None else weights
         sums = np.column_stack([first, np.zeros(n) if second is None else second, *counted])
         if codes is not None and n:
-            codes = np.unique(codes, return_inverse=True)[1]
+            codes = renumbered(codes)
             sums = _add_up(sums, codes, int(codes.max()) + 1)
         return cls(sums, None, 1, codes is not None)
 

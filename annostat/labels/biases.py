@@ -65,7 +65,7 @@ def _biases(
     d[~seen] = 0.0
     w = weights[:, None] * seen
     size = w.sum(axis=0)
-    total = weights @ d
+    total = np.einsum("i,ij->j", weights, d)  # no BLAS, which would start threads
     mean = np.divide(total, size, out=np.zeros(size.size), where=size > 0)
     if begins is None:
         sums, counts = d, w

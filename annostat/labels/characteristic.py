@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from annostat.arrays import FloatArray
+from annostat.arrays import FloatArray, dot
 from annostat.labels.pairs import ROUNDING, PairTable, counted_by
 from annostat.labels.rounds import Rounds
+from annostat.resampling.bootstraps import serial_product
 from annostat.results.result import Check
 from annostat.results.text import p_text
 
@@ -25,7 +26,7 @@ def check_characteristic_function(
     """Check that the characteristic function of the differences is nowhere negative."""
     name = "characteristic_function"
     cannot = "Whether the errors of two rounds are alike and independent cannot be looked at: "
-    scale = float(table.weights @ table.abs_sum) / float(table.weights @ table.pairs)
+    scale = dot(table.weights, table.abs_sum) / dot(table.weights, table.pairs)
     if scale == 0:
         return Check(name, None, cannot + "all differences are zero.")
     # A fine grid where the law has its width; for whole numbers a coarse one up to π as well.
@@ -55,7 +56,7 @@ def check_characteristic_function(
     root = np.sqrt(np.diag(sub))
     values, vectors = np.linalg.eigh(sub / np.outer(root, root))
     factor = vectors * np.sqrt(np.maximum(values, 0.0))
-    lowest = (rng.standard_normal((CF_DRAWS, factor.shape[1])) @ factor.T).min(axis=1)
+    lowest = serial_product(rng.standard_normal((CF_DRAWS, factor.shape[1])), factor.T).min(axis=1)
     p = (1 + int((lowest <= z[at]).sum())) / (CF_DRAWS + 1)
     if p >= alpha:
         text = (
@@ -114,19 +115,19 @@ def cosine_moments(table: PairTable, steps: Sequence[float], count: int) -> Cosi
         weighted = sums * w[part, None]
         if codes is None:
             y += weighted.sum(axis=0)
-            yy += weighted.T @ sums
-            ym += weighted.T @ pairs[part]
+            yy += serial_product(weighted.T, sums)
+            ym += serial_product(weighted.T, pairs[part][:, None])[:, 0]
         else:
             for j in range(CF_POINTS):
                 by_unit[:, j] += np.bincount(codes[part], weighted[:, j], minlength=n_units)
     if codes is None:
-        return CosineMoments(int(w.sum()), y, float(w @ pairs), yy, ym, float(w @ pairs**2))
-    m = np.bincount(codes, w * pairs, minlength=n_units)
+        return CosineMoments(int(w.sum()), y, dot(w, pairs), yy, ym, dot(w, pairs**2))
+    m = np.bincount(codes, w * pairs, minlength=n_units).astype(np.float64)
     return CosineMoments(
         int((m > 0).sum()),
         by_unit.sum(axis=0),
         float(m.sum()),
-        by_unit.T @ by_unit,
-        by_unit.T @ m,
-        float(m @ m),
+        serial_product(by_unit.T, by_unit),
+        serial_product(by_unit.T, m[:, None])[:, 0],
+        dot(m, m),
     )

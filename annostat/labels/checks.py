@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from annostat.arrays import FloatArray
+from annostat.arrays import FloatArray, dot
 from annostat.errors import AnnostatError, check_level, check_numbers, option
 from annostat.labels.biases import pair_biases
 from annostat.labels.characteristic import check_characteristic_function
@@ -253,7 +253,7 @@ def _check_dependence(
 
 def _check_influence(table: PairTable) -> Check:
     name = "influence"
-    total = float(table.weights @ table.square_sum)
+    total = dot(table.weights, table.square_sum)
     n = int(table.weights.sum())
     if total == 0:
         return Check(name, None, "No item stands out: all differences are zero.")
@@ -262,7 +262,7 @@ def _check_influence(table: PairTable) -> Check:
     w = table.weights[order]
     before = np.cumsum(w) - w
     taken = np.clip(top - before, 0, w)
-    share = float(taken @ table.square_sum[order]) / total
+    share = dot(taken, table.square_sum[order]) / total
     who = (
         "The one item that differs most carries"
         if top == 1

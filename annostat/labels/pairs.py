@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from annostat.arrays import FloatArray, IntArray
+from annostat.arrays import FloatArray, IntArray, dot
 from annostat.errors import check_level, check_squares
 from annostat.labels.rounds import Rounds
 from annostat.resampling.clusters import cluster_codes
@@ -157,13 +157,13 @@ def ratio_of_sums(
     y: FloatArray, m: FloatArray, w: FloatArray, codes: IntArray | None
 ) -> tuple[float, float, int]:
     """Return Σy/Σm, its standard error over units (0 with one unit), and the number of units."""
-    total, size = float(w @ y), float(w @ m)
+    total, size = dot(w, y), dot(w, m)
     mean = total / size
     residual, counts = unit_sums(y - mean * m, w, codes)
     units = int(counts.sum())
     if units < 2:
         return mean, 0.0, units
-    return mean, math.sqrt(units / (units - 1) * float(counts @ residual**2)) / size, units
+    return mean, math.sqrt(units / (units - 1) * dot(counts, residual**2)) / size, units
 
 
 def counted_by(codes: IntArray, w: FloatArray) -> FloatArray:

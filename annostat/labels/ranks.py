@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from annostat.arrays import FloatArray, IntArray
+from annostat.arrays import FloatArray, IntArray, dot
 from annostat.labels.pairs import counted_by, unit_sums
 
 RANK_MIN_UNITS = 5
@@ -36,15 +36,15 @@ def association(
     """Return the correlation and the p-value of the studentised test that it is zero."""
     if x.size == 0:
         return None
-    x = x - float(w @ x) / float(w.sum())
-    y = y - float(w @ y) / float(w.sum())
+    x = x - dot(w, x) / float(w.sum())
+    y = y - dot(w, y) / float(w.sum())
     product = x * y
-    sxx, syy = float(w @ x**2), float(w @ y**2)
+    sxx, syy = dot(w, x**2), dot(w, y**2)
     sums, counts = unit_sums(product, w, codes)
-    units, variance = int(counts.sum()), float(counts @ sums**2)
+    units, variance = int(counts.sum()), dot(counts, sums**2)
     if units < RANK_MIN_UNITS or sxx * syy <= 0 or variance <= 0:
         return None
-    total = float(w @ product)
+    total = dot(w, product)
     p = 2 * float(special.stdtr(units - 1, -abs(total) / math.sqrt(variance)))
     return total / math.sqrt(sxx * syy), p
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from annostat.arrays import FloatArray
+from annostat.arrays import FloatArray, dot
 from annostat.noise import difference_laws as laws
 from annostat.noise.difference_laws import FAMILIES, REACH, STEP, UNIFORM, Law
 from annostat.resampling.intervals import t_reach
@@ -104,6 +104,7 @@ def hull(
     """
     # The design effect of few clusters is itself not well known.
     reach = t_reach(math.inf if clusters is None else clusters - 1, level)
+    sizes = np.sort(sizes)  # the order of items moves no digit
     mean = float(np.mean(sizes))
     loglik, scales = log_likelihood(sizes / mean)
     loglik = loglik / design_effect
@@ -156,8 +157,8 @@ def design_effect(sizes: FloatArray, units: NDArray[np.int64], k: float) -> floa
     """
     off = sizes - sizes.mean()
     total = np.bincount(units, off)
-    independent = float(off @ off)
-    return max(float(total @ total) / independent if independent > 0 else 1.0, k / 2)
+    independent = dot(off, off)
+    return max(dot(total, total) / independent if independent > 0 else 1.0, k / 2)
 
 
 def log_likelihood(sizes: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -173,11 +174,8 @@ def log_likelihood(sizes: FloatArray) -> tuple[FloatArray, FloatArray]:
         share = place - left
         counts += np.bincount(left, 1 - share, 2 * CELLS + 1)
         counts += np.bincount(left + 1, share, 2 * CELLS + 1)
-    product = np.conj(np.fft.rfft(counts, POINTS)) * _spectra()
-    # Entry l holds Σ_a counts[a]·T[a + l]; scale k of m = e^{k·STEP} is at lag REACH − CELLS − k.
-    correlation = np.fft.irfft(product, POINTS, axis=1)
     k = np.arange(LOWEST, HIGHEST + 1)
-    return correlation[:, REACH - CELLS - k] - len(sizes) * k * STEP, np.exp(k * STEP)
+    return _correlation(counts.tobytes()) - len(sizes) * k * STEP, np.exp(k * STEP)
 
 
 def limits(profile: FloatArray, scales: FloatArray, cut: float) -> tuple[float, float]:
@@ -221,6 +219,15 @@ def fit_test(sizes: FloatArray, row: int, design_effect: float) -> float | None:
 
 def _penalty() -> FloatArray:
     return np.array(list(FAMILIES.values()), dtype=np.float64)[laws.table().family]
+
+
+@functools.lru_cache(maxsize=1)
+def _correlation(counts: bytes) -> FloatArray:
+    """Return Σ_a counts[a]·T[a + l] of each law and scale; one command asks for the same twice."""
+    product = np.conj(np.fft.rfft(np.frombuffer(counts), POINTS)) * _spectra()
+    # Entry l is at lag l; scale k of m = e^{k·STEP} is at lag REACH − CELLS − k.
+    correlation = np.fft.irfft(product, POINTS, axis=1)
+    return correlation[:, REACH - CELLS - np.arange(LOWEST, HIGHEST + 1)]
 
 
 @functools.lru_cache(maxsize=1)

@@ -299,7 +299,7 @@ def inverted(cumulative: NDArray[np.float64], at: NDArray[np.float64]) -> NDArra
     low = np.searchsorted(cumulative, edges[:-1] - slack, side="right")
     high = np.searchsorted(cumulative, edges[1:] + slack, side="right")
     cell = (at * (GUIDES / cumulative[-1])).astype(np.int64)
-    found = low[cell]
+    found: NDArray[np.int64] = low[cell]
     divided = np.nonzero((low != high)[cell])
     found[divided] = np.searchsorted(cumulative, at[divided], side="right")
     return np.asarray(found)

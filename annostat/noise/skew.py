@@ -18,7 +18,7 @@ from annostat.labels.pairs import design_effect, ratio_of_sums
 from annostat.labels.rounds import Rounds
 from annostat.noise.cells import unique_rows
 from annostat.noise.kernels.skewed import scan_skewed
-from annostat.resampling.clusters import cluster_codes
+from annostat.resampling.clusters import cluster_codes, renumbered
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check
 from annostat.results.text import p_text, plain
@@ -138,7 +138,7 @@ def check_skew(rounds: Rounds, *, alpha: float = 0.05) -> Check:
         )
         return Check(NAME, None, text)
     codes = cluster_codes(rounds.cluster)
-    mine = None if codes is None else np.unique(codes[enough], return_inverse=True)[1]
+    mine = None if codes is None else renumbered(codes[enough])
     weights = rounds.row_weights[enough].astype(np.float64)
     mean, se, units = ratio_of_sums(t, np.ones_like(t), weights, mine)
     if units < 3 or not se > 0:

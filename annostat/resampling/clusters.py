@@ -23,6 +23,19 @@ def count_clusters(clusters: NDArray[np.int64], n: int) -> int:
     return int(present.size)
 
 
+def renumbered(codes: NDArray[Any]) -> NDArray[np.int64]:
+    """Return codes 0, 1, ... without gaps in the order of these: the inverse of ``numpy.unique``.
+
+    Nothing is sorted where they are numbers from 0 to about as many as there are.
+    """
+    if not codes.size or codes.min() < 0 or codes.max() > 4 * codes.size + 1000:
+        return np.unique(codes, return_inverse=True)[1]
+    there = np.bincount(codes) > 0
+    if there.all():
+        return np.asarray(codes, dtype=np.int64)
+    return np.asarray((np.cumsum(there) - 1)[codes], dtype=np.int64)
+
+
 def cluster_codes(labels: Sequence[object] | NDArray[Any] | None) -> NDArray[np.int64] | None:
     """Return codes 0..C-1 for cluster labels, in order of first appearance."""
     if labels is None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 
 import numpy as np
 
 from annostat.arrays import FloatArray
 from annostat.scaling.laws import STEEPEST, Combine, Law, Limits, Power, Smooth, soft_step
-from annostat.scaling.solve import Chart, Points, threshold
+from annostat.scaling.solve import Chart, threshold
 
 NOTHING = 1e-12  # share of a sum of squares below which ramps do not vary
 EXACT = 1e-6  # share of the whole below which a remainder is summed point by point
@@ -22,22 +21,31 @@ class Hinge(Law):
 
     def fit(self) -> None:
         """Take the best hinge of each gap between sizes, and of the sizes themselves; exact."""
-        v, y, w = self.points.v, self.points.y, self.points.w
-        knots = self.points.knots
-        hinges = [float(k) for k in knots[1:]]
-        for left, right in itertools.pairwise(knots[1:]):
-            low, high = v <= left, v > left
-            line = Power(Points(v[low], y[low], w[low]))
-            if line.exponent > 0:
-                # The hinge is where the line meets the mean of what follows.
-                flat = float(np.average(y[high], weights=w[high]))
-                meet = line.middle + (line.height - flat) / line.exponent
-                if left < meet < right:
-                    hinges.append(meet)
-        scan = self._scan(np.array(hinges))
+        hinges = np.concatenate([self.points.knots[1:], self._meetings()])
+        scan = self._scan(hinges)
         best = int(np.argmin(scan["rss"]))
-        self.hinge = hinges[best]
+        self.hinge = float(hinges[best])
         self.exponent, self.flat = float(scan["exponent"][best]), float(scan["flat"][best])
+
+    def _meetings(self) -> FloatArray:
+        """Return where the line of all points up to a size meets the mean of those beyond it.
+
+        Those that lie in the gap after that size; the lines are of cumulative sums.
+        """
+        v, y, w = self.points.v, self.points.y, self.points.w
+        left, right = self.points.knots[1:-1], self.points.knots[2:]
+        order = np.argsort(v, kind="stable")
+        # About the first sizes, whose lines have the fewest digits to lose.
+        at, height = float(self.points.knots[0]), float(y @ w / w.sum())
+        x, e, weight = v[order] - at, y[order] - height, w[order]
+        terms = np.stack([weight, weight * x, weight * x**2, weight * e, weight * e * x])
+        sums = np.cumsum(terms, axis=1)
+        n, first, second, cross, moved = sums[:, np.searchsorted(v[order], left, "right") - 1]
+        exponent = -(moved - first * cross / n) / (second - first**2 / n)
+        flat = (sums[3, -1] - cross) / (sums[0, -1] - n)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            meet = at + first / n + (cross / n - flat) / exponent
+        return np.asarray(meet[(exponent > 0) & (left < meet) & (meet < right)])
 
     def _scan(self, hinges: FloatArray) -> dict[str, FloatArray]:
         """Return the least squares of the line's two coefficients for each hinge."""

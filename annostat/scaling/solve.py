@@ -169,14 +169,17 @@ def solve(
         better = new_cost < cost
         gain, before = cost - new_cost, rss.copy()
         damping = np.where(better, np.maximum(damping * 0.1, 1e-12), damping * 8)
-        for old, new in (
-            (theta, trial),
-            (error, new_error),
-            (slopes, new_slopes),
-            (rss, new_rss),
-            (cost, new_cost),
-        ):
-            old[better] = new[better]
+        if better.all():  # the rule, and no array is copied
+            theta, error, slopes, rss, cost = trial, new_error, new_slopes, new_rss, new_cost
+        else:
+            for old, new in (
+                (theta, trial),
+                (error, new_error),
+                (slopes, new_slopes),
+                (rss, new_rss),
+                (cost, new_cost),
+            ):
+                old[better] = new[better]
         # What a full step could still gain, were the law linear, is the other sign of an end.
         hoped = dof * np.einsum("bi,bi->b", gradient, step) / before
         done = (better & (gain < tolerance)) | (hoped < tolerance) | (damping > 1e8)

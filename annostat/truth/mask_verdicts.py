@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annostat.arrays import FloatArray
-from annostat.ceilings.habits import LOCAL_FROM, directions, displaced, outlines_of
+from annostat.ceilings.habits import LOCAL_FROM, directions, displaced, edge_of, outlines_of
+from annostat.resampling.clusters import renumbered
 from annostat.resampling.intervals import t_reach
 from annostat.resampling.parallel import map_parallel
 from annostat.results.estimates import Estimate, Interval
@@ -124,7 +125,7 @@ def mask_verdict(
     {1, cos θ, sin θ, cos 2θ, sin 2θ} about its centre, else a constant.
     """
     m, n = len(raters), len(model)
-    unit = np.arange(n) if codes is None else np.unique(codes, return_inverse=True)[1]
+    unit = np.arange(n) if codes is None else renumbered(codes)
     units = int(unit.max()) + 1 if n else 0
     if units < 3:
         return None
@@ -139,7 +140,9 @@ def mask_verdict(
 
     def move(item: list[Any]) -> FloatArray:
         d, basis = outlined(item)
-        return displaced(d, d[:m].mean(axis=0), basis)
+        mean = d[:m].mean(axis=0)
+        edge = edge_of(mean, basis.shape[-1])
+        return displaced(d[:, edge], mean[edge], basis[edge])
 
     moved = map_parallel(move, items, n_jobs=n_jobs)
     habit = np.mean(moved, axis=0)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from annostat.arrays import FloatArray
+from annostat.resampling.clusters import renumbered
 from annostat.resampling.intervals import t_reach
 from annostat.resampling.sums import Sums
 from annostat.results.estimates import Estimate, Interval
@@ -44,7 +45,7 @@ def unit_sums(columns: FloatArray, cluster: NDArray[np.int64] | None = None) -> 
         return Sums.of(columns[there])
     if not there.any():
         return Sums(np.zeros((0, columns.shape[1])), True)
-    return Sums.of(columns[there], np.unique(cluster[there], return_inverse=True)[1])
+    return Sums.of(columns[there], renumbered(cluster[there]))
 
 
 def ratio(t: NDArray[Any]) -> NDArray[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,7 @@ class Frame:
 
     labels: Labels
     raw: FloatArray  # labels as they are
+    cluster: NDArray[Any] | None
     centre: float
     scale: float
     codes: NDArray[np.int64] | None
@@ -60,7 +62,38 @@ class Frame:
         scale = float(np.abs(seen - centre).max()) or 1.0
         moved = replace(labels, values=(labels.values - centre) / scale)
         raw = (rounds.values - centre) / scale
-        return cls(moved, raw, centre, scale, codes, rounds.unit, level, n_resamples, rng, n_jobs)
+        return cls(
+            moved,
+            raw,
+            rounds.cluster,
+            centre,
+            scale,
+            codes,
+            rounds.unit,
+            level,
+            n_resamples,
+            rng,
+            n_jobs,
+        )
+
+    @cached_property
+    def readings(self) -> NDArray[np.int64]:
+        """Number of labels of each item."""
+        return np.asarray(np.isfinite(self.raw).sum(axis=1))
+
+    @cached_property
+    def powers(self) -> tuple[tuple[FloatArray, FloatArray], ...]:
+        """Each item's mean label and mean squared label: less the biases, and as they are."""
+        return tuple(
+            (np.nansum(z, axis=1) / self.readings, np.nansum(z**2, axis=1) / self.readings)
+            for z in (self.labels.values, self.raw)
+        )
+
+    @cached_property
+    def group_names(self) -> NDArray[Any]:
+        """The names of what is drawn, as Bland–Altman takes them: items, where nothing is given."""
+        given = range(len(self.raw)) if self.cluster is None else self.cluster
+        return np.asarray([str(v) for v in given], dtype=object)
 
     def moved(self, f: FloatArray) -> FloatArray:
         """Return predictions on the frame's scale."""
@@ -82,12 +115,11 @@ def score_model(
     """Return the scores of one model's predictions, which are in the unit of the labels."""
     u, level, scale = frame.moved(f), frame.level, frame.scale
     there = np.isfinite(u)
-    z, adjusted = frame.raw, frame.labels.values
-    k = np.isfinite(z).sum(axis=1)
+    z = frame.raw
+    k = frame.readings
     e = u[:, None] - z
     square, size = np.nansum(e**2, axis=1) / k, np.nansum(np.abs(e), axis=1) / k
-    mean, spread = np.nansum(adjusted, axis=1) / k, np.nansum(adjusted**2, axis=1) / k
-    raw_mean, raw_spread = np.nansum(z, axis=1) / k, np.nansum(z**2, axis=1) / k
+    (mean, spread), (raw_mean, raw_spread) = frame.powers
     one = np.where(there, 1.0, np.nan)
     v = u - u[there].mean()  # its own mean taken off, so that a constant model is seen as such
     products = frame.products(f, trained)
@@ -146,14 +178,15 @@ def _agreement(rounds: Rounds, name: str, f: FloatArray, frame: Frame) -> BlandA
     """Return Bland–Altman of the model against every label."""
     z = rounds.values
     k = z.shape[1]
-    groups = np.arange(len(f)) if rounds.cluster is None else rounds.cluster
     pairs = np.column_stack([z.ravel(), np.repeat(f, k)])
     seen = np.isfinite(pairs).all(axis=1)
-    groups = np.repeat(groups, k)[seen]
-    if len(set(groups.tolist())) < 3:
+    there = seen.reshape(-1, k).any(axis=1)
+    units = np.flatnonzero(there) if frame.codes is None else np.unique(frame.codes[there])
+    if units.size < 3:
         return None
     names = ("label", name if name != "label" else "model")
-    both = Rounds.from_array(pairs[seen], names=names, cluster=groups, unit=rounds.unit)
+    groups = np.repeat(frame.group_names, k)[seen]
+    both = Rounds(pairs[seen], names, cluster=groups, unit=rounds.unit)
     return bland_altman(
         both, level=frame.level, n_resamples=frame.n_resamples, rng=frame.rng, n_jobs=frame.n_jobs
     )

@@ -15,7 +15,7 @@ from annostat.ceilings.points import point_bounds, similar_of
 from annostat.errors import AnnostatError, check_level, check_number, check_numbers, shown
 from annostat.labels.points import Points
 from annostat.labels.rounds import Rounds
-from annostat.resampling.clusters import cluster_codes
+from annostat.resampling.clusters import cluster_codes, renumbered
 from annostat.resampling.generators import Rng, seed_of
 from annostat.results.estimates import Estimate
 from annostat.results.result import Provenance
@@ -156,7 +156,7 @@ def _share(x: FloatArray, codes: Any, level: float) -> Estimate:
     """Return the mean of values between 0 and 1 of each item, reader and landmark; NaN: none."""
     flat = x.reshape(len(x), -1)
     there = np.isfinite(flat).any(axis=1)
-    sums = means_by(None if codes is None else np.unique(codes[there], return_inverse=True)[1])
+    sums = means_by(None if codes is None else renumbered(codes[there]))
     return mean_within(sums, flat[there], level)
 
 

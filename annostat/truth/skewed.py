@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from annostat.arrays import FloatArray
+from annostat.arrays import FloatArray, dot
 from annostat.results.estimates import Estimate, Interval
 from annostat.truth.means import unit_sums
 
@@ -80,7 +80,7 @@ def upper_limit(
     squared, noises = sums.columns[:, 1:3].T - np.outer([a, b], sums.columns[:, 0])
     per_unit = items / n
     pairs = ((squared, squared), (noises, noises), (squared, noises))
-    spread = [float(x @ y) / (n - 1) / per_unit**2 for x, y in pairs]
+    spread = [dot(x, y) / (n - 1) / per_unit**2 for x, y in pairs]
     moments = np.array([a, b, *spread])
     items = per_unit * squares
     return float(upper(moments, n, k, items=items, clustered=sums.clustered, level=level))

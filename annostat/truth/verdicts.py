@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from annostat.arrays import FloatArray
+from annostat.arrays import FloatArray, dot
+from annostat.resampling.clusters import renumbered
 from annostat.results.estimates import Estimate
 from annostat.results.text import format_number, p_text, percent, plain
 
@@ -239,7 +240,7 @@ def sign_tests(
         up = int(np.sum(signs > 0))
         return flip_p(scores), float(special.bdtrc(up - 1, x.size, 0.5))
     if codes is not None:
-        group = np.unique(codes[there], return_inverse=True)[1]
+        group = renumbered(codes[there])
         scores, signs = (np.bincount(group, weights=v) for v in (scores, signs))
     return flip_p(scores), flip_p(signs)
 
@@ -250,5 +251,5 @@ def flip_p(sums: FloatArray) -> float:
     if sums.size <= EXACT_UNITS:
         flips = 1 - 2.0 * ((np.arange(2**sums.size)[:, None] >> np.arange(sums.size)) & 1)
         return float(np.mean(flips @ np.abs(sums) >= total - 1e-9 * np.abs(sums).sum()))
-    scale = math.sqrt(float(sums @ sums))
+    scale = math.sqrt(dot(sums, sums))
     return float(special.ndtr(-total / scale)) if scale > 0 else 1.0
