@@ -55,7 +55,7 @@ def map_parallel(
         )
     todo = list(tasks)
     results: list[R] = []
-    if n_jobs == -1 and len(todo) >= MANY and not _elsewhere():
+    if n_jobs == -1 and len(todo) >= MANY and not is_elsewhere():
         start = time.perf_counter()
         results.append(function(todo[0]))
         if progress is not None:
@@ -82,7 +82,7 @@ def map_parallel(
     return results
 
 
-def _elsewhere() -> bool:
+def is_elsewhere() -> bool:
     """Return whether a backend of joblib's was chosen that is not on this machine."""
     if "joblib" not in sys.modules:
         return False
