@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from annostat import AnnostatError, bounds, fit_noise, read_rounds, score_models
-from annostat.tables import parts
+from annostat.tables import parts, read_categories
 
 pytest.importorskip("dask.dataframe", reason="needs dask[dataframe]")
 pytest.importorskip("pyarrow", reason="needs pyarrow")
@@ -77,6 +77,23 @@ def test_rounds_in_parts_are_those_of_one_piece(tmp_path, options):
         if not options.get("collapse"):  # a file that is streamed has only the columns asked for
             assert found.read.unused == expected.read.unused
         assert found.read.n_rows == expected.read.n_rows
+
+
+def test_functions_take_a_data_frame_of_dask():
+    import dask.dataframe as dd
+
+    frame = table().rename(columns={"a": " a"})  # with spaces around names, as files have them
+    parted = dd.from_pandas(frame.set_index("clip"), npartitions=4, sort=False)
+    for function in (bounds, fit_noise):
+        found, expected = (function(t, rounds=["a", "b"], item="clip") for t in (parted, frame))
+        assert same(found, expected)
+    labels = read_rounds(frame, rounds=["a", "b"], item="clip")
+    models = {"net": frame["net"].to_numpy()}
+    found = score_models(parted, models, rounds=["a", "b"], item="clip")
+    assert same(found, score_models(labels, models))
+    words = frame.assign(a="yes", b="no").drop(columns=" a")
+    found = read_categories(dd.from_pandas(words, npartitions=3), rounds=["a", "b"], item="clip")
+    assert found.digest() == read_categories(words, rounds=["a", "b"], item="clip").digest()
 
 
 def test_counts_are_added_up_in_a_tree(tmp_path, monkeypatch):
@@ -153,7 +170,32 @@ def compared(folder, one):
         distributed.Client(cluster),
     ):
         found = results(dd.read_parquet(sorted(str(p) for p in Path(folder).iterdir())))
-    print(all(same(a, b) for a, b in zip(found, results(one), strict=True)))
+        told = [printed(folder, "--dask", cluster.scheduler_address), printed(folder)]
+    equal = [same(a, b) for a, b in zip(found, results(one), strict=True)]
+    print(all(equal), "Answer" in told[0] and told[0] == told[1])
+
+
+def printed(folder, *options):
+    """Return what a command prints."""
+    from click.testing import CliRunner
+
+    from annostat.cli import cli
+
+    line = ["bounds", str(folder), "--rounds", "a", "b", *options]
+    return CliRunner().invoke(cli, line, catch_exceptions=False).output
+
+
+def test_a_cluster_that_does_not_answer_is_one_line(tmp_path, monkeypatch, run):
+    pytest.importorskip("distributed", reason="needs dask[distributed]")
+    monkeypatch.setattr("annostat.cli.workers.CONNECT", "1s")
+    table().to_csv(tmp_path / "one.csv", index=False)
+    line = ["bounds", tmp_path / "one.csv", "--rounds", "a", "b", "--dask"]
+    for address in ("tcp://127.0.0.1:9", "nonsense"):
+        code, out, err = run(*line, address)
+        assert (code, out) == (2, "") and f"no scheduler answers at '{address}'" in err
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    code, _, err = run(*line, "tcp://127.0.0.1:9")
+    assert code == 2 and "pip install 'annostat[dask]'" in err
 
 
 def test_a_local_cluster_gives_the_serial_numbers(tmp_path):
@@ -164,4 +206,4 @@ def test_a_local_cluster_gives_the_serial_numbers(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    assert done.stdout.split() == ["True"], done.stderr
+    assert done.stdout.split() == ["True", "True"], done.stdout + done.stderr

@@ -279,9 +279,9 @@ def test_a_backend_that_was_chosen_gets_all_tasks():
 
     from annostat.resampling import parallel
 
-    assert not parallel._elsewhere()
+    assert not parallel.is_elsewhere()
     with joblib.parallel_config(backend="multiprocessing"):
-        assert parallel._elsewhere()
+        assert parallel.is_elsewhere()
 
 
 def test_codes_of_text_need_no_pandas(monkeypatch):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from annostat.errors import AnnostatError, check_choice, option, printable, shown
 from annostat.files import AnyPath
 from annostat.labels.packed_masks import PackedMasks
-from annostat.resampling.parallel import Progress, map_parallel
+from annostat.resampling.parallel import Progress, is_elsewhere, map_parallel
 from annostat.tables.mask_arrays import (
     ABOUT,
     MADE_OF,
@@ -429,7 +429,7 @@ def _clip_tasks(places: Sequence[Place], raters: Sequence[str], how: Reading) ->
     if not places or not places[0].files:
         return [ClipTask("", {p.name: p.path for p in places}, named, how, HELD)]
     clips = sorted(set().union(*(p.files for p in places[: len(named)])))
-    room = HELD // max(len(clips), 1)
+    room = 0 if is_elsewhere() else HELD // max(len(clips), 1)  # packed, what travels is little
     return [
         ClipTask(c, {p.name: p.files[c] for p in places if c in p.files}, named, how, room)
         for c in clips

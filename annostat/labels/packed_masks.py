@@ -122,6 +122,9 @@ class PackedMasks:
     def __repr__(self) -> str:
         return f"<PackedMasks of shape {self.shape}: {self.nbytes:,} bytes>"
 
+    def __sizeof__(self) -> int:
+        return self.nbytes + 200 * self.patches.size
+
     def __len__(self) -> int:
         return len(self.patches)
 

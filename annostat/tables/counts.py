@@ -101,6 +101,12 @@ class PatternCounts:
         self.seen.within += other.seen.within
         self.n_rows += other.n_rows
 
+    def __sizeof__(self) -> int:
+        """Return how many bytes this holds, by which Dask knows what a worker has."""
+        hashes = [*self.seen.hashes, *self.seen.within]
+        tables = sum(int(t.memory_usage().sum()) for t in self.tables)
+        return 100 * len(self.fast) + tables + sum(h.nbytes for h in hashes)
+
     def rounds(self, source: str, units: dict[str, Any]) -> Rounds:
         """Return the patterns as rounds, each with its multiplicity."""
         import pandas as pd
