@@ -27,12 +27,12 @@ from annostat.agreement import (
     floor_for,
     floors_by_label,
     hierarchy,
+    noise_estimate,
     noise_interval,
     precision_profile,
     reliability_interval,
     unequal_raters,
 )
-from annostat.agreement.noise_sd import noise_estimate
 from annostat.agreement.small import UNHELD
 from annostat.ceilings import mae_floor, reliability_by_profile, reliability_estimate
 from annostat.truth import trained_on_one

@@ -58,7 +58,7 @@ def map_parallel(
         )
     todo = list(tasks)
     results: list[R] = []
-    if n_jobs == -1 and len(todo) >= MANY and not isis_elsewhere():
+    if n_jobs == -1 and len(todo) >= MANY and not is_elsewhere():
         start = time.perf_counter()
         results.append(function(todo[0]))
         if progress is not None:
@@ -110,7 +110,7 @@ def cores() -> int:
     return there
 
 
-def isis_elsewhere() -> bool:
+def is_elsewhere() -> bool:
     """Return whether a backend of joblib's was chosen that is not on this machine."""
     if "joblib" not in sys.modules:
         return False
