@@ -33,7 +33,6 @@ from annostat.agreement import (
     reliability_interval,
     unequal_raters,
 )
-from annostat.agreement.small import UNHELD
 from annostat.ceilings import mae_floor, reliability_by_profile, reliability_estimate
 from annostat.truth import trained_on_one
 
@@ -168,7 +167,7 @@ def printed(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
         }
         for name, (e, truth) in given.items():
             seen = held(e, truth)
-            said = e.interval is not None and UNHELD in e.interval.method
+            said = e.interval is not None and "not for heavy tails" in e.interval.method
             word = "" if way == "auto" else f", {way}"
             found[f"interval: {name}{word}"] = replace(seen, warned=said)
     return found
