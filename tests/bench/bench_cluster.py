@@ -1,6 +1,6 @@
 """What a Dask cluster costs, beside the same work in one process: CPU, bytes, peak memory.
 
-python -m tests.bench.bench_cluster --clips 60 --rows 2_000_000
+python -m tests.bench.bench_cluster --clips 60 --rows 400_000
 """
 
 from __future__ import annotations
@@ -51,13 +51,18 @@ def write_rows(folder: Path, rows: int, parts: int = 20) -> None:
         frame.to_parquet(folder / f"part-{i:03d}.parquet", index=False)
 
 
-def masks(folder: Path, n_jobs: int) -> int:
+def masks(folder: Path, n_jobs: int, items: str = "frames") -> int:
     """Compare the masks; return how many items they are."""
     rounds, models = read_masks_and_models(
-        [folder / name for name in RATERS], {"net": folder / "net"}, n_jobs=n_jobs
+        [folder / name for name in RATERS], {"net": folder / "net"}, n_jobs=n_jobs, items=items
     )
     compare_masks(rounds, models=models, n_jobs=n_jobs)
     return rounds.n_items
+
+
+def volumes(folder: Path, n_jobs: int) -> int:
+    """Compare the clips as volumes, as many slices as frames."""
+    return masks(folder, n_jobs, "volumes")
 
 
 def picks(folder: Path, _: int) -> int:
@@ -112,16 +117,17 @@ def main():
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clips", type=int, default=60)
-    parser.add_argument("--rows", type=int, default=2_000_000)
+    parser.add_argument("--rows", type=int, default=400_000)
     options = parser.parse_args()
-    packed_masks.MAX_PIXELS = 1 << 20  # as if there were more of them
+    packed_masks.MAX_PIXELS = 1 << 22  # as if there were more of them
     with tempfile.TemporaryDirectory() as place:
         root = Path(place)
         write_masks(root / "masks", options.clips)
-        write_masks(root / "few masks", 2)
+        write_masks(root / "few masks", 4)
         write_rows(root / "rows", options.rows)
         write_rows(root / "few rows", 2000)
-        jobs = [("masks", masks, "masks"), ("fit-afd", picks, "rows")]
+        jobs = [("masks", masks, "masks"), ("masks, volumes", volumes, "masks")]
+        jobs.append(("fit-afd", picks, "rows"))
         jobs.append(("bounds, score", values, "rows"))
         print("job                items  CPU s: serial  here  workers", end="")
         print("  bytes an item: sent  received  MB of a worker: idle  peak")
