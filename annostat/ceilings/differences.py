@@ -150,10 +150,14 @@ def rater_variances(total: FloatArray, counts: NDArray[np.int64], k: int) -> Flo
     """
     one, other = np.triu_indices(k, 1)
     normal, right = np.zeros((k, k)), np.zeros((k, k))
-    normal[one, other] = normal[other, one] = counts
     right[one, other] = right[other, one] = total
-    normal[np.diag_indices(k)] = normal.sum(axis=1)
-    found = np.linalg.lstsq(normal, right.sum(axis=1), rcond=None)[0]
+    if k > 2 and counts.min() == counts.max():  # their inverse is known
+        each = right.sum(axis=1) / counts[0]
+        found = (each - each.sum() / (2 * k - 2)) / (k - 2)
+    else:
+        normal[one, other] = normal[other, one] = counts
+        normal[np.diag_indices(k)] = normal.sum(axis=1)
+        found = np.linalg.lstsq(normal, right.sum(axis=1), rcond=None)[0]
     mean = float(total.sum() / counts.sum()) / 2
     return np.asarray(np.maximum(found, 0.01 * mean))
 

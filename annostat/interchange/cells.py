@@ -40,6 +40,10 @@ class Columns:
     seen: NDArray[np.bool_]
     spacing: FloatArray | None = None
 
+    def __post_init__(self) -> None:
+        # Annotator by annotator in memory, as all that is made of them: they are few, items many.
+        object.__setattr__(self, "seen", np.asfortranarray(self.seen))
+
     @property
     def n_items(self) -> int:
         """Number of items."""
@@ -53,7 +57,7 @@ class Columns:
     @cached_property
     def table(self) -> NDArray[Any]:
         """Labels that are numbers, of shape (n_items, n_raters); read only."""
-        found = np.column_stack(list(self.labels))
+        found = np.stack(self.labels).T
         found.flags.writeable = False
         return found
 
@@ -105,7 +109,7 @@ def sums_among(columns: Columns, distance: Distance) -> FloatArray:
                 return counted
     if columns.labels[0].ndim == 1 and distance.name in ("squared", "quadratic"):
         return _square_sums(columns.table, columns.seen)
-    rows = np.zeros(columns.seen.shape)
+    rows = np.zeros(columns.seen.shape, order="F")
     whole = bool(columns.seen.all())
     for j, k in combinations(range(columns.n_raters), 2):
         if whole:
@@ -135,7 +139,7 @@ def to_model(
     -------
     float64 array of shape (n_items, n_raters)
     """
-    found = np.full(columns.seen.shape, np.nan)
+    found = np.full(columns.seen.shape, np.nan, order="F")
     for j, z in enumerate(columns.labels):
         rows = np.flatnonzero(columns.seen[:, j] & given)
         if rows.size == len(z):

@@ -194,7 +194,8 @@ def check_biases(taken: Taken, level: float) -> list[Check]:
     m = across(seen)
     p_values, gaps = [], []
     for j in range(len(taken.names)):
-        here = seen[:, j] & (m >= 2)
+        both = seen[:, j] & (m >= 2)
+        here = slice(None) if both.all() else both
         d = z[here, j] - (total[here] - z[here, j]) / (m[here] - 1)
         if taken.codes is not None and d.size:
             codes = renumbered(taken.codes[here])

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from annostat.arrays import FloatArray
-from annostat.interchange.alternative import alternative_test
+from annostat.interchange.alternative import AlternativeTest, alternative_test
 from annostat.interchange.cells import sums_among
 from annostat.interchange.checks import COUNTED, FEW_EVENTS
 from annostat.interchange.distances import Distance
@@ -154,15 +154,15 @@ class Study:
             share,
             standing,
             tuple(self.places(name, cells, given)) if named else (),
-            alternative_test(
-                np.where(self.taken.columns.seen, cells, 0.0)[given],
-                self.among[given],
-                self.taken.columns.seen[given],
-            )
-            if named
-            else None,
+            self.alternative(cells, given) if named else None,
             self.unit,
         )
+
+    def alternative(self, cells: FloatArray, given: NDArray[np.bool_]) -> AlternativeTest:
+        """Return the alternative-annotator test on the items that a model has."""
+        seen = self.taken.columns.seen
+        parts = np.where(seen, cells, 0.0), self.among, seen
+        return alternative_test(*(parts if given.all() else (part[given] for part in parts)))
 
     def places(self, name: str, cells: FloatArray, given: NDArray[np.bool_]) -> list[Place]:
         """Return the model in the place of each annotator, against the others."""

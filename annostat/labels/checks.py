@@ -183,15 +183,20 @@ def _check_equal_raters(rounds: Rounds, table: PairTable, alpha: float) -> Check
     sums = [unit_sums(ranks[:, j], table.weights, table.codes) for j in range(rounds.n_rounds)]
     u, counts = np.column_stack([s for s, _ in sums]), sums[0][1]
     n = int(counts.sum())
-    total = counts @ u
-    values, vectors = np.linalg.eigh((u * counts[:, None]).T @ u)
+    root = np.sqrt(counts)
+    w = u * root[:, None]
+    # The second moments, or as many products of units where raters are more than these.
+    values, vectors = np.linalg.eigh(w @ w.T if len(w) < w.shape[1] else w.T @ w)
     good = values > 1e-9 * max(float(values.max()), 1e-300)
     p_dim = int(good.sum())
     if p_dim == 0 or n - p_dim < RANK_MIN_UNITS:
         why = "too few items with three or more annotations, or no differences."
         return Check(name, None, cannot + why)
     # Hotelling's T² through the second moments about 0: share = T²/(T² + n − 1), at most 1.
-    share = float(((vectors[:, good].T @ total) ** 2 / values[good]).sum()) / n
+    if len(w) < w.shape[1]:
+        share = float(((vectors[:, good].T @ root) ** 2).sum()) / n
+    else:
+        share = float(((vectors[:, good].T @ (w.T @ root)) ** 2 / values[good]).sum()) / n
     f = share / max(1 - share, ROUNDING) * (n - p_dim) / p_dim
     p = float(special.fdtrc(p_dim, n - p_dim, f))
     weight = np.where(seen, table.weights[:, None], 0.0)
