@@ -180,7 +180,7 @@ def test_biases_reach_further_and_worse_needs_more():
 
 @pytest.mark.parametrize("k", [3, 5])
 def test_readers_whose_noise_differs_are_held(k):
-    """Log-SD of the noise 0.4, squares, 300 items: by t 84 and 86%, with these limits 93 and 94%."""
+    """Log-SD of the noise 0.4, squares, 300 items: by t 84, 86%, with these limits 93, 94%."""
     sets, n, wide, by_t, between = 800, 300, 0, 0, 0
     mean_square = math.exp(2 * 0.4**2)  # E σ²
     gamma, among = 0.7 - mean_square, 2 * mean_square
