@@ -8,7 +8,15 @@ import pytest
 from scipy import stats
 
 from annostat.interchange import interchange
-from annostat.interchange.reach import change_estimate, to_reader_estimate
+from annostat.interchange.reach import (
+    Biases,
+    among_estimate,
+    biases_of,
+    change_estimate,
+    p_above,
+    ratio_estimate,
+    to_reader_estimate,
+)
 from annostat.interchange.spread import Units, difference, log_among, log_ratio
 
 LEVEL = 0.95
@@ -122,12 +130,57 @@ def test_never_inside_t_and_nothing_where_readers_are_no_sample():
     assert equal.unlike == 1.0
 
 
+@pytest.mark.parametrize("gaps", [False, True])
+def test_biases_are_those_of_plain_loops(gaps):
+    g = np.random.default_rng(3)
+    z = g.normal(size=(50, 4, 2)) + np.array([0.0, 1, -1, 2])[:, None]
+    seen = np.full((50, 4), True)
+    if gaps:
+        seen[np.arange(50), g.integers(0, 4, 50)] = False
+    square, between = 0.0, 0.0
+    for axis in range(2):
+        variances, away = [], [[] for _ in range(4)]
+        for i in range(50):
+            x = [z[i, j, axis] for j in range(4) if seen[i, j]]
+            variances.append(np.var(x, ddof=1))
+            for j in range(4):
+                if seen[i, j]:
+                    others = [z[i, m, axis] for m in range(4) if m != j and seen[i, m]]
+                    away[j].append(z[i, j, axis] - np.mean(others))
+        square += np.mean(variances)
+        between += np.var([np.mean(a) * 3 / 4 for a in away], ddof=1)
+    found = biases_of(list(np.moveaxis(z, 1, 0)), seen, power=0.5)
+    assert found.share == pytest.approx(between / square)
+    most = 3 / stats.chi2(3).ppf(0.025) - 1
+    assert found.growth(0.95) == pytest.approx(0.5 * math.log(1 + found.share * most))
+
+
+def test_biases_reach_further_and_worse_needs_more():
+    z, f = study(n=300, k=5, spread=0.0)
+    units, biased = units_of(z, f + 1.2), Biases(0.2, 5, 1.0)
+    plain = change_estimate(units, LEVEL, "", "t")
+    found = change_estimate(units, LEVEL, "", "t", biased)
+    assert found.low < plain.low and found.high == plain.high
+    more = math.exp(biased.growth(LEVEL))
+    among = among_estimate(units, LEVEL, "", "t", biased)
+    assert among.high > among_estimate(units, LEVEL, "", "t").high > among.value
+    assert among.high >= among.value * more
+    spread = units.spread(log_ratio, unlike=True)
+    ratio = ratio_estimate(spread, LEVEL, "t", biased)
+    assert ratio.low <= 0.5 + (ratio.value - 0.5) / more
+    assert ratio.high == ratio_estimate(spread, LEVEL, "t").high
+    p = p_above(units)
+    one_sided = change_estimate(units, 1 - 2 * p, "", "t").low
+    assert one_sided == pytest.approx(0, abs=1e-6) and p_above(units, biased) > p
+    assert p_above(units_of(z, f * 0 + z.mean(axis=1))) == 0.5
+
+
 # ---------------------------------------------------------------- coverage
 
 
 @pytest.mark.parametrize("k", [3, 5])
 def test_readers_whose_noise_differs_are_held(k):
-    """Log-SD of the noise 0.4, squares, 300 items: by t 84 and 86%, so 93 and 94%."""
+    """Log-SD of the noise 0.4, squares, 300 items: by t 84, 86%, with these limits 93, 94%."""
     sets, n, wide, by_t, between = 800, 300, 0, 0, 0
     mean_square = math.exp(2 * 0.4**2)  # E σ²
     gamma, among = 0.7 - mean_square, 2 * mean_square
@@ -148,6 +201,6 @@ def test_readers_whose_noise_differs_are_held(k):
 def test_printed_intervals_say_so():
     z, f = study(n=200, k=3, spread=0.8, seed=4)
     found = interchange(z, {"m": f}, distance="squared")
-    assert found.models[0].change.interval.method.endswith("readers whose noise differs")
+    assert found.models[0].change.interval.method.endswith("wide enough for readers who differ")
     these = interchange(z, {"m": f}, distance="squared", readers="these")
     assert these.models[0].change.interval.method == "t over items"

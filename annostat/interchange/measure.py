@@ -34,6 +34,7 @@ from annostat.interchange.checks import (
 from annostat.interchange.distances import NAMES, Distance, distance_of
 from annostat.interchange.habits import find_habits
 from annostat.interchange.places import share_between
+from annostat.interchange.reach import among_estimate
 from annostat.interchange.result import Interchange
 from annostat.interchange.spread import (
     Units,
@@ -182,9 +183,12 @@ def interchange(
     if units is None:
         everywhere = np.ones(taken.columns.n_items, dtype=bool)
         units = study.units("", np.zeros(among.shape), everywhere)
-    spread = units.spread(log_among, unlike=study.unlike)
-    differ = spread.estimate(level, study.unit, study.method(units, "log-t"), log=True)
-    if math.isinf(spread.value):
+    words = study.method(units, "log-t")
+    if study.unlike:
+        differ = among_estimate(units, level, study.unit, words, study.biases)
+    else:
+        differ = units.spread(log_among).estimate(level, study.unit, words, log=True)
+    if math.isinf(units.spread(log_among).value):
         differ = Estimate(0.0, None, None, study.unit, "no interval: two labels never differ")
     checks += check_units(taken, units.n_units, units.words, level)
     checks += check_events(taken, among, found, level)

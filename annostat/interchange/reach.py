@@ -18,19 +18,32 @@ readers' variances are log-normal with the squared log-SD s² = kv, the log of t
 s²/k, and by s⁴/(2(k − 1)) more for what k readers leave open of s² (Cox's interval, Zhou & Gao
 1997, Stat Med 16:783-790). Readers who are alike have hardly any v, and pay nothing for it.
 
+Biases of readers are in B too, by the variance of k of them: with S² theirs, B may be larger by
+G = (1 + x)^p, x = S²((k − 1)/χ²_{k−1} − 1)/V at the lower quantile of χ², V being the variance of
+the labels of an item and B ∝ V^p (p = 1 for squares, ½ for absolute and radial distances). Both
+reaches of B are added in squares. Without that, five readers with biases of half a noise SD and
+1,000 items were held in 84 to 92%. The ratio A/B = ½ + R/B reaches to ½ + R/(BG), and "worse" takes
+a lower limit of γ above 0.
+
 No end lies inside that of t.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy import special
 
 from annostat.interchange.spread import (
     Spread,
     Statistic,
     Units,
+    across,
     difference,
     log_among,
     mean_first,
@@ -40,9 +53,74 @@ from annostat.resampling.intervals import exp, t_reach
 from annostat.results.estimates import Estimate, Interval
 
 MOST = 700.0  # exponent
+FOR_UNLIKE = "wide enough for readers who differ"
 
 
-def change_estimate(units: Units, level: float, unit: str, method: str) -> Estimate:
+@dataclass(frozen=True)
+class Biases:
+    """What biases of readers are of the variance of an item's labels.
+
+    Attributes
+    ----------
+    share : float
+        S²/V: the variance of the readers' biases over that of an item's labels.
+    n_readers : int
+    power : float
+        The mean distance goes with this power of the variance: 1 or ½.
+    """
+
+    share: float = 0.0
+    n_readers: int = 2
+    power: float = 0.5
+
+    def growth(self, level: float) -> float:
+        """Return the log of the factor by which other readers may differ more, two-sided."""
+        df = self.n_readers - 1
+        most = df / float(special.chdtri(df, (1 + level) / 2)) - 1
+        return self.power * math.log1p(self.share * most)
+
+
+ALIKE = Biases()
+
+
+def biases_of(labels: Sequence[NDArray[Any]], seen: NDArray[np.bool_], *, power: float) -> Biases:
+    """Return what biases are of the variance of labels.
+
+    Parameters
+    ----------
+    labels : sequence of arrays of shape (n,) or (n, n_axes)
+        Of each reader.
+    seen : bool array of shape (n, n_readers)
+        Two labels of each item or more.
+    power : float
+
+    Examples
+    --------
+    >>> z = [np.array([1.0, 2, 4]), np.array([2.0, 3, 4]), np.array([3.0, 4, 7])]
+    >>> biases_of(z, np.full((3, 3), True), power=1.0).share
+    0.8666666666666666
+    """
+    m = across(seen)
+    n, k = seen.shape
+    square, bias = 0.0, np.zeros(k)
+    axes = labels[0].reshape(n, -1).shape[1]
+    for axis in range(axes):
+        z = np.column_stack([x.reshape(n, -1)[:, axis] for x in labels])
+        z = np.where(seen, z, 0.0)
+        away = np.where(seen, z - (across(z) / m)[:, None], 0.0)
+        square += float(np.mean(across(away**2) / (m - 1)))
+        # From the mean of the others, which are k − 1 of k.
+        there = np.maximum(seen.sum(axis=0), 1)
+        from_others = (away * (m / (m - 1))[:, None]).sum(axis=0) / there * (k - 1) / k
+        bias += (from_others - from_others.mean()) ** 2
+    if not square > 0:
+        return Biases(0.0, k, power)
+    return Biases(float(bias.sum()) / (k - 1) / square, k, power)
+
+
+def change_estimate(
+    units: Units, level: float, unit: str, method: str, biases: Biases = ALIKE
+) -> Estimate:
     """Return γ = A/N − B/M with limits that hold readers whose noise differs.
 
     Parameters
@@ -52,6 +130,8 @@ def change_estimate(units: Units, level: float, unit: str, method: str) -> Estim
     level : float
     unit, method : str
         Of the estimate, and of its interval of t.
+    biases : Biases
+        Of the readers; none by default.
 
     Returns
     -------
@@ -68,16 +148,70 @@ def change_estimate(units: Units, level: float, unit: str, method: str) -> Estim
     >>> bool(found.low < plain.low), found.value == plain.value
     (True, True)
     """
-    return _joined(units, difference, -1.0, level, unit, method)
+    return _joined(units, difference, -1.0, level, unit, method, biases)
 
 
-def to_reader_estimate(units: Units, level: float, unit: str, method: str) -> Estimate:
+def to_reader_estimate(
+    units: Units, level: float, unit: str, method: str, biases: Biases = ALIKE
+) -> Estimate:
     """Return A/N, what a model differs from a reader by, with limits as `change_estimate`."""
-    return _joined(units, mean_first, 1.0, level, unit, method)
+    return _joined(units, mean_first, 1.0, level, unit, method, biases)
+
+
+def among_estimate(
+    units: Units, level: float, unit: str, method: str, biases: Biases = ALIKE
+) -> Estimate:
+    """Return B/M, what two readers differ by, on the log scale with the same reaches."""
+    wide = units.spread(log_among, unlike=units.by_reader is not None)
+    e = wide.estimate(level, unit, method, log=True)
+    more = biases.growth(level)
+    if e.interval is None or units.by_reader is None or more == 0:
+        return e
+    up = math.hypot(math.log(e.interval.high / e.value), more)
+    limits = Interval(e.interval.low, e.value * exp(up), level, f"{method}, {FOR_UNLIKE}")
+    return Estimate(e.value, e.standard_uncertainty, limits, unit, e.note)
+
+
+def ratio_estimate(spread: Spread, level: float, method: str, biases: Biases = ALIKE) -> Estimate:
+    """Return A/B from the spread of its logarithm, reaching to readers whose biases differ more."""
+    e = spread.estimate(level, "", method, log=True)
+    more = biases.growth(level)
+    if e.interval is None or more == 0:
+        return e
+    moved = 0.5 + (e.value - 0.5) * math.exp(-more)
+    away = math.log(moved / e.value)
+    low, high = math.log(e.interval.low / e.value), math.log(e.interval.high / e.value)
+    if away < 0:
+        low = -math.hypot(low, away)
+    else:
+        high = math.hypot(high, away)
+    limits = Interval(e.value * exp(low), e.value * exp(high), level, f"{method}, {FOR_UNLIKE}")
+    return Estimate(e.value, e.standard_uncertainty, limits, "", e.note)
+
+
+def p_above(units: Units, biases: Biases = ALIKE) -> float | None:
+    """Return the one-sided p-value of "γ is 0 or less": where its lower limit passes 0."""
+    value = float(difference(units.totals))
+    if change_estimate(units, 0.5, "", "", biases).interval is None:
+        return None
+    low, high = 0.0, 0.5  # p
+    if value <= 0:
+        return 0.5
+    for _ in range(30):
+        p = (low + high) / 2
+        i = change_estimate(units, 1 - 2 * p, "", "", biases).interval
+        low, high = (low, p) if i is not None and i.low > 0 else (p, high)
+    return high
 
 
 def _joined(
-    units: Units, g: Statistic, side: float, level: float, unit: str, method: str
+    units: Units,
+    g: Statistic,
+    side: float,
+    level: float,
+    unit: str,
+    method: str,
+    biases: Biases,
 ) -> Estimate:
     """Return R ± B/2, `side` being the sign, with the larger reach of t and of both limits."""
     whole = units.spread(g)
@@ -94,13 +228,14 @@ def _joined(
     r = float(np.clip(r, -1, 1))
     a = t_reach(own.df, level) * own.error
     t = min(t_reach(wide.df, level) * wide.error, MOST)
-    up, down = half * math.expm1(t), -half * math.expm1(-t)
+    up = half * math.hypot(math.expm1(t), math.expm1(biases.growth(level)))
+    down = -half * math.expm1(-t)
     ends = (down, up) if side > 0 else (up, down)
     low, high = (math.sqrt(max(a**2 + b**2 + 2 * r * a * b, 0.0)) for b in ends)
     low, high = min(i.low, whole.value - low), max(i.high, whole.value + high)
     if (low, high) == (i.low, i.high):
         return plain
-    words = f"{i.method}, wide enough for readers whose noise differs"
+    words = f"{i.method}, {FOR_UNLIKE}"
     return Estimate(
         plain.value, plain.standard_uncertainty, Interval(low, high, level, words), unit, plain.note
     )

@@ -241,6 +241,17 @@ class Units:
         `half` takes half of the cells' noise out again; `unlike` widens the variance over readers
         for how few of them show how they differ.
         """
+        key = g, half, unlike
+        if key not in self._known:
+            self._known[key] = self._spread(g, half, unlike)
+        return self._known[key]
+
+    @cached_property
+    def _known(self) -> dict[tuple[Statistic, bool, bool], Spread]:
+        """Spreads that were asked for: each takes passes over all units."""
+        return {}
+
+    def _spread(self, g: Statistic, half: bool, unlike: bool) -> Spread:
         total = self.totals
         with np.errstate(all="ignore"):
             value = float(g(total))

@@ -18,7 +18,14 @@ from annostat.interchange.cells import sums_among
 from annostat.interchange.checks import COUNTED, FEW_EVENTS
 from annostat.interchange.distances import Distance
 from annostat.interchange.places import Difference, ModelPlace, Place, share_of
-from annostat.interchange.reach import change_estimate, to_reader_estimate
+from annostat.interchange.reach import (
+    ALIKE,
+    biases_of,
+    change_estimate,
+    p_above,
+    ratio_estimate,
+    to_reader_estimate,
+)
 from annostat.interchange.spread import (
     MANY_UNITS,
     Statistic,
@@ -37,11 +44,14 @@ from annostat.interchange.verdicts import (
     WORSE,
     Margin,
     Standing,
+    not_worse,
     stand,
     untold,
 )
 from annostat.resampling import holm
 from annostat.results.estimates import Estimate, Interval
+
+SQUARES = ("squared", "quadratic")
 
 
 class Study:
@@ -60,6 +70,10 @@ class Study:
         self.sample, self.margin, self.level = sample, margin, level
         self.unit = distance.unit_of(taken.unit)
         self.codes = taken.codes
+        self.biases = ALIKE
+        if self.unlike:
+            power = 1.0 if distance.name in SQUARES else 0.5
+            self.biases = biases_of(taken.columns.labels, taken.columns.seen, power=power)
         self.weight: Distance | None = None  # of a distance that is a ratio of sums
         self.among_weights: FloatArray | None = None
         self.weights: dict[str, FloatArray] = {}  # as the cells, by model
@@ -134,6 +148,8 @@ class Study:
         standing = stand(change, judged if use_half else None, self.margin, self.level)
         if judged is not None and not use_half:
             standing = _by_percent(change, judged, self.margin, self.level)
+        if self.unlike:
+            standing = not_worse(standing, p_above(units, self.biases), self.level)
         telling = int(np.count_nonzero(units.sums[:, 0] != units.sums[:, 1]))
         of_events = self.distance.name in COUNTED or self.taken.counts is not None
         if of_events and telling < FEW_EVENTS:
@@ -143,13 +159,15 @@ class Study:
 
         def held(of: Units, g: Statistic, wide: Callable[..., Estimate]) -> Estimate:
             options = self.level, self.unit, self.method(of)
-            return wide(of, *options) if self.unlike else of.spread(g).estimate(*options)
+            return (
+                wide(of, *options, self.biases) if self.unlike else of.spread(g).estimate(*options)
+            )
 
         return ModelPlace(
             name,
             int(given.sum()),
             held(units, difference, change_estimate),
-            ratio.estimate(self.level, "", log_words, log=True),
+            ratio_estimate(ratio, self.level, log_words, self.biases),
             held(units, mean_first, to_reader_estimate),
             share,
             standing,

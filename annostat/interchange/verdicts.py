@@ -79,6 +79,14 @@ def untold(found: Standing) -> Standing:
     return replace(found, name=OPEN, least_margin=math.nan, least_percent=None)
 
 
+def not_worse(found: Standing, p: float | None, level: float) -> Standing:
+    """Return the verdict with a p-value of "worse" that may be larger, and hold it open then."""
+    if p is None or found.p_worse is None or p <= found.p_worse:
+        return found
+    name = OPEN if found.name == WORSE and p >= 1 - level else found.name
+    return replace(found, name=name, p_worse=p)
+
+
 def stand(change: Spread, ratio: Spread | None, margin: Margin, level: float) -> Standing:
     """Return the verdict on γ, and on the log ratio of distances if that is more to the point.
 
