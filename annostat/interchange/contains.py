@@ -191,6 +191,9 @@ def biases(z: FloatArray, seen: NDArray[np.bool_]) -> FloatArray:
 
     They sum to 0, for each group of rounds that items join.
     """
+    if seen.all():
+        means = z.mean(axis=0)
+        return np.asarray(means - means.mean())
     share = seen / across(seen)[:, None]
     filled = np.where(seen, z, 0.0)
     normal = np.diag(seen.sum(axis=0).astype(np.float64)) - seen.T.astype(np.float64) @ share
