@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from annostat.agreement import Variances, noise_interval
-from annostat.agreement.small import FEW
+from annostat.agreement.small import FEW, for_tails
 from annostat.errors import AnnostatError, check_count, check_level, check_number
 from annostat.labels.rounds import Rounds
 from annostat.labels.taking import takes_rounds
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FloorPlan", "plan_floor"]
 
+WIDER = 1.1  # than planned, from where on it is said
 WIDTHS = (0.2, 0.1, 0.05)
 ROUNDS = (2, 3, 4)
 FEWEST = 15  # items of a pilot
@@ -53,6 +54,9 @@ class FloorPlan(Result):
     n_resamples : int
     n_pilot, rounds : int
         Items of the pilot, and how often they were labelled.
+    as_printed : float
+        As `achieved`, of intervals that reach to heavy tails where these studies show or suggest
+        them, as is printed then (`annostat.agreement.repeatability`).
     """
 
     noise_sd: Estimate
@@ -66,6 +70,7 @@ class FloorPlan(Result):
     n_resamples: int
     n_pilot: int
     rounds: int
+    as_printed: float = math.nan
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
@@ -78,6 +83,7 @@ class FloorPlan(Result):
             "table": self.to_frame().to_dict("records"),
             "achieved": plain(self.achieved),
             "coverage": plain(self.coverage),
+            "as_printed": plain(self.as_printed),
             "n_resamples": self.n_resamples,
         }
 
@@ -100,11 +106,17 @@ class FloorPlan(Result):
         """Return what studies drawn from the pilot reach."""
         if not math.isfinite(self.achieved):
             return ""
-        return (
+        text = (
             f"{self.needed[self.rounds]:,} items labelled {self.rounds} times: "
             f"±{100 * self.achieved:.1f}% in the median of {self.n_resamples:,} studies drawn "
             f"from the pilot, {100 * self.coverage:.0f}% of whose intervals hold its value."
         )
+        if self.as_printed > WIDER * self.achieved:
+            text += (
+                f" With such tails the interval that is printed reaches to heavier ones: ±"
+                f"{100 * self.as_printed:.0f}%."
+            )
+        return text
 
     def sections(self) -> list[Section]:
         """Return what a person should read."""
@@ -187,9 +199,9 @@ def plan_floor(
     table = {(w, k): _items(w, k, kurtosis, effect, level) for w in wanted for k in counts}
     needed = {k: table[half_width, k] for k in counts}
     k = round(float(used.readings.mean()))
-    achieved = coverage = math.nan
+    achieved = coverage = printed = math.nan
     if n_resamples and k in needed:
-        achieved, coverage = _tried(used, needed[k], sigma, level, n_resamples, rng)
+        achieved, coverage, printed = _tried(used, needed[k], sigma, level, n_resamples, rng)
     return FloorPlan(
         Estimate(sigma, None, interval, used.unit),
         kurtosis,
@@ -202,6 +214,7 @@ def plan_floor(
         n_resamples,
         used.n_items,
         k,
+        printed,
     )
 
 
@@ -234,19 +247,26 @@ def _items(width: float, k: int, kurtosis: float, effect: float, level: float) -
 
 def _tried(
     pilot: Rounds, n: int, sigma: float, level: float, n_resamples: int, rng: Rng
-) -> tuple[float, float]:
-    """Return the median half-width and the coverage in studies of items drawn from the pilot."""
+) -> tuple[float, float, float]:
+    """Return the median half-width and the coverage in studies of items drawn from the pilot.
+
+    And the median half-width of what is printed where tails may be heavy.
+    """
     g = as_generator(rng)
-    widths, hits = [], 0
+    widths, printed, hits = [], [], 0
     bare = replace(pilot, items=None, cluster=None, stratum=None, read=None)
     for _ in range(n_resamples):
         drawn = bare.take(g.integers(0, len(pilot.values), n))
         # From FEW items on this is as wide as the bootstrap's that is printed.
-        found = noise_interval(Variances.of(drawn), level=level, heavy=n < FEW)
+        v = Variances.of(drawn)
+        found = noise_interval(v, level=level, heavy=n < FEW)
         if found is None:
             continue
         widths.append((found.high - found.low) / 2 / sigma)
+        own = v.scale * math.sqrt(float(v.within(v.sums.totals)))
+        shown = for_tails(Estimate(own, None, found), v, level=level).interval or found
+        printed.append((shown.high - shown.low) / 2 / sigma)
         hits += sigma in found
     if not widths:
-        return math.nan, math.nan
-    return float(np.median(widths)), hits / n_resamples
+        return math.nan, math.nan, math.nan
+    return float(np.median(widths)), hits / n_resamples, float(np.median(printed))

@@ -105,6 +105,8 @@ def test_plain_loops_say_the_same(k):
         assert e.value == pytest.approx(value, abs=1e-12)
         assert e.interval.high - e.value == pytest.approx(reach, rel=1e-9)
         assert found.habits.mean_reader.value == pytest.approx(mean_reader, abs=1e-12)
+        assert found.habits.mean_reader.interval is None
+        assert found.habits.mean_reader.note.startswith("no interval")
 
 
 # ---------------------------------------------------------------- known answers

@@ -77,7 +77,7 @@ def plain_limits(z, f, side):
     usual, v = t_of(*whole, n, k)
     reach, v_own = t_of(*own, n, k)
     v_among = sum(among)
-    wide = among[1] * (1 + k**2 * among[1] / (2 * (k - 1)))
+    wide = among[1] * (1 + k**2 * among[1] / (k - 1))
     t, _ = t_of(among[0], wide, n, k)
     half = b / 2
     r = (v - v_own - half**2 * v_among) / (2 * math.sqrt(v_own * v_among) * half)
@@ -98,7 +98,7 @@ def test_plain_loops_say_the_same(k, spread):
         found = made(units, LEVEL, "", "t")
         assert (found.low, found.high) == pytest.approx(plain_limits(z, f, side), rel=1e-9)
     v = parts(z, f, lambda p, q: math.log(q), (0, 1))[1]
-    assert units.unlike == pytest.approx(1 + k**2 * v / (2 * (k - 1)), rel=1e-9)
+    assert units.unlike == pytest.approx(1 + k**2 * v / (k - 1), rel=1e-9)
 
 
 def test_order_and_units_move_nothing():
@@ -180,7 +180,7 @@ def test_biases_reach_further_and_worse_needs_more():
 
 @pytest.mark.parametrize("k", [3, 5])
 def test_readers_whose_noise_differs_are_held(k):
-    """Log-SD of the noise 0.4, squares, 300 items: by t 84, 86%, with these limits 93, 94%."""
+    """Log-SD of the noise 0.4, squares, 300 items: by t 84, 86%, with these limits 94, 95%."""
     sets, n, wide, by_t, between = 800, 300, 0, 0, 0
     mean_square = math.exp(2 * 0.4**2)  # E σ²
     gamma, among = 0.7 - mean_square, 2 * mean_square
@@ -194,7 +194,7 @@ def test_readers_whose_noise_differs_are_held(k):
         spread = units.spread(log_among, unlike=True)
         between += among in spread.estimate(LEVEL, "", "t", log=True).interval
     assert by_t / sets < 0.9
-    assert 0.915 <= wide / sets <= 0.97
+    assert 0.92 <= wide / sets <= 0.975
     assert between / sets >= 0.9
 
 

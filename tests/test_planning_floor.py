@@ -34,13 +34,18 @@ def test_known_numbers(law, kurtosis, k):
 def test_that_many_items_give_that_width(k):
     plan = plan_floor(pilot("laplace", 2), half_width=0.15, n_rounds=(2, 4), n_resamples=100)
     g = np.random.default_rng(3)
-    widths = []
+    widths, printed = [], []
     for _ in range(60):
         z = g.normal(0, 10, (plan.needed[k], 1)) + 3 * g.laplace(size=(plan.needed[k], k))
-        found = repeatability(Rounds.from_array(z), n_resamples=199).noise_sd.interval
-        if found is not None:  # one sample in twelve has a few items that carry its variance
-            widths.append((found.high - found.low) / 2 / (3 * 2**0.5))
+        labels = Rounds.from_array(z)
+        for kind, seen in (("bootstrap-t", widths), ("auto", printed)):
+            found = repeatability(labels, interval=kind, n_resamples=199).noise_sd.interval
+            if found is not None:  # one sample in twelve has a few items that carry its variance
+                seen.append((found.high - found.low) / 2 / (3 * 2**0.5))
     assert len(widths) >= 50
+    if k == 2:  # that of the pilot
+        assert plan.as_printed == pytest.approx(np.median(printed), rel=0.25)
+        assert "reaches to heavier ones" in plan.quote()
     assert np.median(widths) == pytest.approx(0.15, rel=0.2)
     assert plan.achieved == pytest.approx(0.15, rel=0.2) and plan.coverage > 0.85
 

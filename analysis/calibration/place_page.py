@@ -31,8 +31,8 @@ def filled(page: str, table: pd.DataFrame) -> str:
     """Return the page with its table; cells are per cent of data sets."""
     lines = [
         "| outlines | readers | sets | γ as drawn holds: true masks, one more reader | in shape | "
-        "reader of mean size | one more reader “better” as drawn | in shape | check fails |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "one more reader “better” as drawn | in shape | check fails |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for _, part in table.groupby(DESIGN, sort=False):
         law, n, k = part.law.iloc[0], int(part.n.iloc[0]), int(part.rounds.iloc[0])
@@ -53,7 +53,6 @@ def filled(page: str, table: pd.DataFrame) -> str:
             str(part.repetitions.max()),
             share(*(f"interval: γ, {m}" for m in (TRUE, MORE))),
             in_shape(*(f"interval: γ in shape, {m}" for m in (TRUE, MORE))),
-            in_shape("interval: γ, reader of mean size"),
             share(f"test: better, {MORE}"),
             in_shape(f"test: better in shape, {MORE}"),
             share("test: verdict rests on habits"),

@@ -26,7 +26,7 @@ from annostat.results.text import counted, format_number, p_text, percent
 FEW_UNITS = 30
 FEW_READERS, MANY_READERS = 5, 20
 # How often intervals held where readers differ: of distances of numbers and points, and of others.
-HELD_UNLIKE, HELD_PLAIN, WORSE_SAID = "90 to 100%", "84 to 100%", "13%"
+HELD_UNLIKE, HELD_PLAIN, WORSE_SAID = "88 to 100%", "84 to 100%", "15%"
 FEW_EVENTS = 15
 FEW_FINDINGS = 10
 COUNTED = ("differ", "further")  # distances of 0 and 1

@@ -13,10 +13,12 @@ B has one on the log scale. Both are put together by the method of variance esti
 
     L = γ − √(l_R² + u_B² − 2r·l_R·u_B),  u_B = (B/2)(exp(t·s_B) − 1)
 
-The variance of log B over readers, v by the jackknife, is widened to v + (kv)²/(2(k − 1)): if
-readers' variances are log-normal with the squared log-SD s² = kv, the log of their mean is off by
-s²/k, and by s⁴/(2(k − 1)) more for what k readers leave open of s² (Cox's interval, Zhou & Gao
-1997, Stat Med 16:783-790). Readers who are alike have hardly any v, and pay nothing for it.
+The variance of log B over readers, v by the jackknife, is widened to v + (kv)²/(k − 1): if readers'
+variances are log-normal with the squared log-SD s² = kv, the log of their mean is off by s²/k, and
+by s⁴/(2(k − 1)) more for what k readers leave open of s² (Cox's interval, Zhou & Gao 1997, Stat Med
+16:783-790). A jackknife knows s² less well than the log-variances would, so that this term counts
+twice (ten readers, log-SD of the noise 0.4: 94 to 95% of 1,500 sets). Readers who are alike have
+hardly any v, and pay nothing for it.
 
 Biases of readers are in B too, by the variance of k of them: with S² theirs, B may be larger by
 G = (1 + x)^p, x = S²((k − 1)/χ²_{k−1} − 1)/V at the lower quantile of χ², V being the variance of

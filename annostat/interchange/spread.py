@@ -227,13 +227,13 @@ class Units:
     def unlike(self) -> float:
         """What the variance over readers is multiplied by, for how few show how they differ.
 
-        1 + k²v/(2(k − 1)), v being the jackknife variance of log(B/M): the factor of Cox's interval
-        of a log-normal mean, about 1 where readers are alike.
+        1 + k²v/(k − 1), v being the jackknife variance of log(B/M): after Cox's interval of a
+        log-normal mean (`annostat.interchange.reach`), about 1 where readers are alike.
         """
         k, each = self.n_readers, self.of_each
         with np.errstate(all="ignore"):
             v = _jackknife(log_among(self.totals - each))
-        return 1 + k**2 * v / (2 * (k - 1)) if math.isfinite(v) else 1.0
+        return 1 + k**2 * v / (k - 1) if math.isfinite(v) else 1.0
 
     def spread(self, g: Statistic, *, half: bool = False, unlike: bool = False) -> Spread:
         """Return a statistic with its variance.

@@ -289,7 +289,7 @@ def _habits(result: Said, habits: Habits) -> Section:
     text = (
         f"In shape: each outline is shifted by the mean habit of who drew it ({habits.n_items:,} "
         f"items that all readers drew); two readers then differ by {habits.aligned:.3g}. As drawn "
-        f"a reader of mean size has a change of {mean.short()} ({mean.range()})."
+        f"a reader of mean size has a change of about {mean.short()}."
     )
     return Section(
         "Habits: what is size, and what is shape",
