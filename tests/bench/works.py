@@ -25,11 +25,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from annostat import Rounds, compare_noise, read_rounds, score_models
+from annostat import Rounds, compare_noise, read_rounds, score_models, simulate_masks
 from annostat.agreement import gauge_rr, icc
 from annostat.ceilings import bounds
 from annostat.interchange import interchange
+from annostat.labels import MaskRounds
 from annostat.scaling import compare_scaling
+from annostat.truth import compare_masks
 from tests.bench.growth.measure import PAGE, ROOT, peak, shown, versions
 
 Call = Callable[[], object]
@@ -210,6 +212,40 @@ def works(folder: Path, *, quick: bool = False) -> list[Work]:
         Work(
             f"gauge study, {n // 100:,} parts",
             lambda: gauge_rr(part, operator, value),
+        )
+    )
+    many = [
+        Rounds.from_array(g.normal(0, 2, (100, 1)) + g.normal(0, 1, (100, k)))
+        for k in ((30, 60) if quick else (300, 600))
+    ]
+    found.append(
+        Work(
+            f"`bounds`, {many[1].n_rounds} raters × 100 items",
+            lambda: bounds(many[1]),
+            "half as many raters",
+            lambda: bounds(many[0]),
+            most=2,
+        )
+    )
+    truth = few.values.mean(axis=1)
+    forty = {f"m{i}": truth + g.normal(0, 1 + i / 20, 100) for i in range(4 if quick else 40)}
+    found.append(
+        Work(
+            f"`score`, {len(forty)} models × 100 items",
+            lambda: score_models(few, forty, kind="values"),
+            most=3,
+        )
+    )
+    masks, _ = simulate_masks(4 if quick else 100, 4, noise_px=1.5, rng=1)
+    predicted = masks.values[0]
+    three = MaskRounds.from_arrays(dict(zip(masks.names[1:], masks.values[1:], strict=True)))
+    found.append(
+        Work(
+            f"`interchange`, {masks.n_items} masks of three readers, with habits",
+            lambda: interchange(three, {"one more": predicted}),
+            "`masks` of the same",
+            lambda: compare_masks(three, models={"one more": predicted}),
+            most=3,
         )
     )
     if not quick:
