@@ -31,6 +31,13 @@ def table(tmp_path):
     return path
 
 
+def test_several_cores_follow_one_option(run, table):
+    args = ("--core", "laplace", "gaussian", "--resamples", "19", "--json", "-")
+    code, out, _ = run("fit-afd", table, "--rounds", "first", "second", *args)
+    names = {fit["core"] for fit in json.loads(out)["models"]}
+    assert code == 0 and names == {"laplace", "gaussian"}
+
+
 def test_json_keeps_its_promise(run, table, tmp_path):
     code, out, err = run("fit-afd", table, "--rounds", "first", "second", "--json", "-", *FAST)
     assert (code, err) == (0, "")

@@ -77,6 +77,13 @@ def test_folders_of_clips_with_a_missing_one(run, three_folders):
         assert (code, err) == (0, "") and again == out
 
 
+def test_cite_takes_no_word(run, three_folders):
+    a, b = three_folders[0], three_folders[2]
+    for more in (("--cite",), ("--cite", "--level", "0.9")):
+        code, out, err = run("masks", a, b, *more)
+        assert code == 0 and "The annostat developers" in out, err
+
+
 def test_files_and_patients(run, drawn, tmp_path):
     rounds, _ = drawn
     for name, masks in zip("ab", rounds.values, strict=False):

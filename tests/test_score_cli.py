@@ -72,6 +72,21 @@ def test_several_models_follow_one_option(run):
     assert several == run("score", "--model", "large", "small", TABLE, *ROUNDS, "--json", "-")
 
 
+def test_a_folder_called_like_a_model_is_no_source(run, tmp_path, monkeypatch):
+    """What lies in the working folder does not tell what a column is."""
+    wanted = run("score", TABLE, *ROUNDS, "--model", "large", "small", "--json", "-")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "small").mkdir()
+    assert run("score", TABLE, *ROUNDS, "--model", "large", "small", "--json", "-") == wanted
+
+
+def test_a_round_named_twice_is_told_in_one_line(run):
+    for command in ("score", "bounds", "interchange"):
+        args = ("--rounds", "first", "first", "--model", "large")
+        code, _, err = run(command, TABLE, "--item", "patient", *args)
+        assert code == 2 and "got first twice" in err and err.count("\n") == 1
+
+
 def test_long_table_equals_wide(run, tmp_path):
     wide = pd.read_csv(TABLE)
     long = wide.melt(["patient"], ["first", "second", "large"], "who", "ef")

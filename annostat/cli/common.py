@@ -56,6 +56,8 @@ SEVERAL = (
 class Command(click.Command):
     """A command some of whose options take as many values as follow them, as --rounds does."""
 
+    several: tuple[str, ...] = SEVERAL
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Turn ``--rounds A B`` into ``--rounds A --rounds B`` before click parses it."""
         ctx.meta[TYPED] = tuple(args)
@@ -66,14 +68,15 @@ class Command(click.Command):
             if option == "--cite" and (i + 1 == len(args) or args[i + 1] not in FORMS):
                 spread += [option, FORMS[0]]
                 continue
-            if option not in SEVERAL:
+            if option not in self.several:
                 spread.append(option)
                 continue
             values: list[str] = []
             while i + 1 + len(values) < len(args) and not _is_option(args[i + 1 + len(values)]):
-                if option == "--model" and values and Path(args[i + 1 + len(values)]).exists():
-                    break  # a folder that follows the name of a model is one more source
-                values.append(args[i + 1 + len(values)])
+                value = args[i + 1 + len(values)]
+                if option == "--model" and values and self.is_source(value, spread):
+                    break
+                values.append(value)
                 next(rest)
             if not values:
                 what = "the names of two or more columns" if option == "--rounds" else "a value"
@@ -85,6 +88,13 @@ class Command(click.Command):
             for value in values:
                 spread += [option, value]
         return super().parse_args(ctx, spread)
+
+    def is_source(self, value: str, before: list[str]) -> bool:
+        """Return whether what follows the name of a model is one more folder of masks.
+
+        Of a table it is one more model, whatever lies in the working folder under its name.
+        """
+        return bool(before) and Path(before[0]).is_dir() and Path(value).exists()
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options; those that take one of many words name them beside the help."""

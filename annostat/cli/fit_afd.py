@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from annostat.cli.common import (
+    SEVERAL,
     Command,
     each_stratum,
     input_options,
@@ -26,15 +27,23 @@ if TYPE_CHECKING:
     from annostat.noise import NoiseComparison
 
 
-@click.command("fit-afd", cls=Command)
+class FitCommand(Command):
+    """A command whose option --core takes as many values as follow it, too."""
+
+    several = (*SEVERAL, "--core")
+
+
+@click.command("fit-afd", cls=FitCommand)
 @screen_options
 @input_options
 @click.option(
     "--core",
-    default="all",
+    "cores",
+    default=("all",),
     show_default=True,
-    metavar="NAME|all",
-    help="Family of the core of the noise.",
+    multiple=True,
+    metavar="NAME ...",
+    help="Families of the core of the noise; all of them by default.",
 )
 @click.option(
     "--abandonment",
@@ -103,7 +112,7 @@ def fit_afd(ctx: click.Context, /, **options: Any) -> None:
         with progress_bar(name or "fitting") as progress:
             return compare_noise(
                 part,
-                cores=options["core"],
+                cores="all" if options["cores"] == ("all",) else options["cores"],
                 abandonment=options["abandonment"],
                 window=window,
                 physical=physical,

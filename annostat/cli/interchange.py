@@ -11,6 +11,7 @@ import click
 
 from annostat.cli.categories import are_words
 from annostat.cli.common import (
+    SEVERAL,
     Command,
     add,
     each_stratum,
@@ -70,21 +71,7 @@ NAMES = (
 class InterchangeCommand(Command):
     """A command whose option --raters takes as many values as follow it, too."""
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Turn ``--raters A B`` into ``--raters A --raters B`` before click parses it."""
-        spread: list[str] = []
-        inside = False
-        for i, arg in enumerate(args):
-            option = arg.startswith("-") and arg != "-"
-            if inside and not option:
-                spread += ["--raters", arg]
-                continue
-            inside = arg == "--raters"
-            if inside and (i + 1 == len(args) or args[i + 1].startswith("-")):
-                raise click.UsageError("--raters needs a name", ctx)
-            if not inside:
-                spread.append(arg)
-        return super().parse_args(ctx, spread)
+    several = (*SEVERAL, "--raters")
 
 
 def mask_options(command: Any) -> Any:

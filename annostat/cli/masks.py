@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from annostat.cli.common import (
-    TYPED,
+    Command,
     add,
     json_option,
     progress_bar,
@@ -42,34 +42,14 @@ def are_masks(options: Mapping[str, Any]) -> bool:
     return path.suffix.lower() in MASK_FILES and Path(path.stem).suffix.lower() not in TABLES
 
 
-class MaskCommand(click.Command):
+class MaskCommand(Command):
     """A command whose options --raters and --model take as many values as follow them."""
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Turn ``--raters A B`` into ``--raters A --raters B`` before click parses it."""
-        ctx.meta[TYPED] = tuple(args)
-        spread: list[str] = []
-        at = 0
-        while at < len(args):
-            flag, at = args[at], at + 1
-            if flag not in ("--raters", "--model"):
-                spread.append(flag)
-                continue
-            values: list[str] = []
-            while at < len(args) and not args[at].startswith("-"):
-                # A folder that follows the name of a model is one more source.
-                if flag == "--model" and values and Path(args[at]).exists():
-                    break
-                values.append(args[at])
-                at += 1
-            first = not any(not s.startswith("-") for s in spread[:1])
-            if flag == "--raters" and first and len(values) > 1 and Path(values[-1]).exists():
-                spread.append(values.pop())  # the folder came last
-            if not values:
-                raise click.UsageError(f"{flag} needs a name", ctx)
-            for value in values:
-                spread += [flag, value]
-        return super().parse_args(ctx, spread)
+    several = ("--raters", "--model")
+
+    def is_source(self, value: str, before: list[str]) -> bool:
+        """Return whether what follows the name of a model is one more folder or file."""
+        return Path(value).exists()
 
 
 def mask_options(command: Any) -> Any:

@@ -118,7 +118,8 @@ def _are_words(labels: pd.DataFrame, missing: set[str]) -> bool:
     """Return whether cells are few words that stand again, and none a number."""
     import pandas as pd
 
-    cells = labels.stack().astype(str).str.strip()
+    # A column that was named twice stands twice here; whoever reads the table says so.
+    cells = pd.Series(labels.to_numpy(dtype=object).ravel()).dropna().astype(str).str.strip()
     cells = cells[~cells.isin(missing)]
     if cells.empty or not pd.to_numeric(cells, errors="coerce").isna().all():
         return False
