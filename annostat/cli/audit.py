@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from annostat.cli.common import TYPED, Command, add, json_option, progress_bar, publish
+from annostat.cli.command import TYPED, Command
+from annostat.cli.common import add, json_option, progress_bar, publish
 from annostat.cli.shares import SHARE
 from annostat.cli.workers import job_options
 from annostat.errors import AnnostatError, printable

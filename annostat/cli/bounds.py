@@ -15,8 +15,8 @@ from annostat.cli.categories import (
     load_categories,
     published_result,
 )
+from annostat.cli.command import Command
 from annostat.cli.common import (
-    Command,
     each_stratum,
     input_options,
     load,

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from annostat.cli.categories import class_options
+from annostat.cli.command import Command
 from annostat.cli.common import (
-    Command,
     add,
     cluster_option,
     exclude_option,

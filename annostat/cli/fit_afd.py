@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from annostat.cli.command import SEVERAL, Command
 from annostat.cli.common import (
-    SEVERAL,
-    Command,
     each_stratum,
     input_options,
     load,

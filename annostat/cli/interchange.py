@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from annostat.cli.categories import are_words
+from annostat.cli.command import SEVERAL, Command
 from annostat.cli.common import (
-    SEVERAL,
-    Command,
     add,
     each_stratum,
     json_option,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from annostat.cli.categories import class_options, load_categories, positive_of
+from annostat.cli.command import Command
 from annostat.cli.common import (
-    Command,
     add,
     by_option,
     cluster_option,

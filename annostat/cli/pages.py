@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from annostat.cli.common import TYPED
+from annostat.cli.command import TYPED
 from annostat.errors import printable
 
 if TYPE_CHECKING:

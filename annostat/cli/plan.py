@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from annostat.cli.command import Command
 from annostat.cli.common import (
     EXAMPLES,
     RATINGS,
-    Command,
     json_option,
     load,
     load_all,

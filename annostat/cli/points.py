@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from annostat.cli.command import Command
 from annostat.cli.common import (
-    Command,
     add,
     by_option,
     cluster_option,

@@ -21,9 +21,8 @@ from annostat.cli.categories import (
     load_categories,
     score_results,
 )
+from annostat.cli.command import TYPED, Command
 from annostat.cli.common import (
-    TYPED,
-    Command,
     each_stratum,
     predictions_option,
     progress_bar,

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from annostat.cli.common import Command, add, json_option, of_strata, publish, screen_options
+from annostat.cli.command import Command
+from annostat.cli.common import add, json_option, of_strata, publish, screen_options
 from annostat.cli.pages import report_option, write_page
 from annostat.cli.shares import NUMBER_OR_SHARE, SHARE
 from annostat.errors import AnnostatError

@@ -17,8 +17,8 @@ from annostat.cli.categories import (
     is_of_categories,
     scored_categories,
 )
+from annostat.cli.command import Command
 from annostat.cli.common import (
-    Command,
     each_stratum,
     input_options,
     load_all,

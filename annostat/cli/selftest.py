@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from annostat.cli.common import Command, add, json_option, publish, screen_options
+from annostat.cli.command import Command
+from annostat.cli.common import add, json_option, publish, screen_options
 
 
 def selftest_options(command: Any) -> Any:
