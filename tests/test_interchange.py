@@ -615,3 +615,14 @@ def test_a_model_nearer_to_a_reader_than_the_others_is_asked_about():
     found = interchange(rounds, models, readers="these")
     [check] = [c for c in found.checks if c.name == "near_copy"]
     assert check.passed is None and check.message.startswith("near differs from anna by 0.0")
+
+
+@pytest.mark.parametrize(("n", "passed"), [(100, None), (300, True)])
+def test_squares_of_few_items_do_not_show_tails(n, passed):
+    g = np.random.default_rng(3)
+    labels = g.normal(0, 2, (n, 1)) + g.normal(0, 1, (n, 3))
+    model = labels.mean(axis=1) + g.normal(0, 1, n)
+    squares = interchange(labels, {"net": model}, distance="squared")
+    assert {c.name: c.passed for c in squares.checks}["skewed"] is passed
+    absolute = interchange(labels, {"net": model})
+    assert {c.name: c.passed for c in absolute.checks}["skewed"] is True

@@ -181,7 +181,7 @@ def index(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
         outcomes[f"given: {name}"] = Outcome(True)
         [m] = found.models
         change = m.change.interval
-        warned = any(c.passed is False and c.name in WITHDRAWN for c in found.checks)
+        warned = any(not c.passed and c.name in WITHDRAWN for c in found.checks)
         if change is not None:
             seen = Outcome(
                 gamma in change,

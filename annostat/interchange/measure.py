@@ -176,7 +176,7 @@ def interchange(
             study.weights[name] = to_model(taken.columns, f, given, study.weight)
         of_model = study.units(name, cells[name], given)
         models.append(study.place(name, cells[name], given, of_model))
-        checks += check_skew(name, of_model.pulls(difference), level)
+        checks += check_skew(name, of_model.pulls(difference), found, level)
         units = of_model if given.all() else units  # the labels are the same for all models
         if progress is not None:
             progress(done, len(taken.models))
