@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from annostat.arrays import FloatArray, dot
-from annostat.errors import AnnostatError, check_level, check_numbers, option
+from annostat.errors import AnnostatError, check_level, check_numbers, cut, option
 from annostat.labels.biases import pair_biases
 from annostat.labels.characteristic import check_characteristic_function
 from annostat.labels.pairs import ROUNDING, PairTable, ratio_of_sums, unit_sums
@@ -107,7 +108,7 @@ def check_rounds(
         _check_equal_raters(rounds, table, alpha),
         check_characteristic_function(rounds, table, alpha, generator),
         _check_dependence(rounds, table, columns, alpha),
-        _check_influence(table),
+        _check_influence(rounds, table),
         _check_clusters(rounds, table),
     )
 
@@ -256,7 +257,7 @@ def _check_dependence(
     return Check(name, False, text, rho, p)
 
 
-def _check_influence(table: PairTable) -> Check:
+def _check_influence(rounds: Rounds, table: PairTable) -> Check:
     name = "influence"
     total = dot(table.weights, table.square_sum)
     n = int(table.weights.sum())
@@ -277,9 +278,22 @@ def _check_influence(table: PairTable) -> Check:
     if n < INFLUENCE_MIN_ITEMS:
         return Check(name, None, f"{text}, but {n} items are too few to judge that.", share)
     if share > INFLUENCE_LIMIT:
-        remedy = "floors of RMSE rest on a handful of items: look at these, and use the mae scale."
+        these = "these" if rounds.items is None else _first_three(rounds.items[order[:top]])
+        remedy = (
+            f"floors of RMSE rest on a handful of items: look at {these}, and use the mae scale."
+        )
         return Check(name, False, f"{text}: {remedy}", share)
     return Check(name, True, f"{text}.", share)
+
+
+def _first_three(items: NDArray[Any]) -> str:
+    """Return the names of up to three items, the first ones."""
+    names = [cut(str(item)) for item in items[:3]]
+    if len(names) == 1:
+        return names[0]
+    if len(items) > 3:
+        return f"{', '.join(names)} first"
+    return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _check_clusters(rounds: Rounds, table: PairTable) -> Check:
