@@ -140,12 +140,13 @@ def _check_bias(rounds: Rounds, table: PairTable, alpha: float) -> Check:
             f"{how})."
         )
         return Check(name, True, text, mean, p)
-    what = f"by {size} on average" if mean else "more often to one side than to the other"
     order = "above" if mean > 0 else "below"
-    where = f", {names[1]} {order} {names[0]}" if mean else f", {names[0]} and {names[1]}"
+    where = f"{names[1]} {order} {names[0]} by {size} on average"
+    if not mean:
+        where = f"{names[0]} and {names[1]} more often to one side than to the other"
     text = (
-        f"The rounds are biased against each other, {what}{where} ({p_text(p)}, {how}): subtract "
-        "the bias before fitting, or use the SD of the differences, noise_sd² = (RMS² − bias²)/2."
+        f"The rounds are biased against each other, {where} ({p_text(p)}, {how}): the SD of the "
+        "differences tells the noise, noise_sd² = (RMS² − bias²)/2, their RMS does not."
     )
     return Check(name, False, text, mean, p)
 
