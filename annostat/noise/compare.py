@@ -118,7 +118,7 @@ class NoiseComparison(Result):
         Of few items with the range of `envelope`, as the answer has it.
         """
         if few := words.too_few(self):
-            return replace(self.envelope, note=f"{few} too few for an interval")
+            return replace(self.envelope, note=f"not known to cover: {few} too few")
         if self.skew is not None and self.of == "skewed":
             return self.skew.mae
         return of_bracket(self.pair_mae, self.best.mae.unit) if self.refuted else self.best.mae
