@@ -27,6 +27,7 @@ from annostat.concentration import (
 from annostat.concentration.laws import Lattice
 from annostat.concentration.null import (
     Both,
+    Simulated,
     both_errors,
     check_label,
     dealt_anew,
@@ -233,7 +234,70 @@ def test_the_error_against_the_other_label_is_found(sign, against):
     found = both_errors(e[:, against], z[:, 0], z[:, 1])
     assert found.second == pytest.approx(e[:, 1 - against])
     assert check_label(found).passed
-    assert not check_label(both_errors(e.mean(axis=1), z[:, 0], z[:, 1])).passed
+    assert check_label(both_errors(e.mean(axis=1), z[:, 0], z[:, 1])).passed is False
+
+
+def test_few_items_cannot_tell_what_errors_are_against():
+    """Of five items, errors against one label were called errors against the mean."""
+    said = {False: [], True: []}
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        noise = rng.normal(0, 3, (5, 2))
+        z = 55 + noise
+        for mean, e in ((False, noise[:, 0]), (True, noise.mean(axis=1))):
+            if (e >= 0).all() or (e <= 0).all():
+                continue
+            said[mean].append(check_label(both_errors(e + 0.1, *z.T)).passed)
+    assert said[False].count(False) <= 0.05 * len(said[False])
+    assert said[False].count(None) > 10 and said[True].count(None) > 0.7 * len(said[True])
+    # A model that errs by far more than readers differ by hides the difference.
+    rng = np.random.default_rng(1)
+    noise = rng.normal(0, 1, (60, 2))
+    wild = both_errors(noise[:, 0] + rng.normal(0, 20, 60), *(50 + noise).T)
+    assert check_label(wild).passed is None
+
+
+def test_errors_of_given_predictions_are_not_asked_about():
+    rng = np.random.default_rng(7)
+    z = 50 + rng.normal(0, 3, (60, 2))
+    values = 50 + rng.normal(0, 8, 60)
+    rounds = Rounds.from_array(z)
+    told = {"rounds": rounds, "predictions": values, "n_resamples": 19}
+    own = concentration(values - z[:, 1], **told)
+    assert "one_label" not in {c.name for c in own.checks}
+    other = concentration(values - z.mean(axis=1), **told)
+    assert "one_label" in {c.name for c in other.checks}
+
+
+def test_what_is_quoted_is_one_thing():
+    """The estimate stands with its own interval, and few items have none."""
+    e = np.random.default_rng(3).normal(size=60)
+    found = concentration(e, noise="gaussian", n_resamples=99)
+    share = found.worst_share
+    value, low, high = (100 * x for x in (share.value, share.low, share.high))
+    assert low < value < high
+    assert (
+        f"{value:.1f}% in the worst 15% of items (95% {low:.1f} to {high:.1f}%, " in found.quote()
+    )
+    seen = 100 * found.observed["worst_share"]
+    assert f"these items {seen:.1f}%; noise alone" in found.quote()
+    few = concentration(e[:19], noise="gaussian", n_resamples=99)
+    assert few.answer().startswith("19 items are too few to tell where the error sits: the worst")
+    assert "of 19 items, too few for an interval; noise alone" in few.quote()
+    assert [c.passed for c in few.checks if c.name == "sample_size"] == [False]
+    assert "range, not known to cover" in str(few)
+    assert not [c for c in concentration(e[:20]).checks if c.name == "sample_size"]
+
+
+def test_a_range_of_no_width_is_no_range():
+    grid = np.array([0.15])
+    sets = np.tile([0.5, 0.6, 0.1475], (40, 1))
+    sets[:, 1] += np.linspace(0, 0.1, 40)
+    mean = sets.mean(axis=0)
+    ranges = Simulated(grid, mean, sets - mean, sets).ranges(0.95, "range of sets")
+    assert ranges["gini"].interval is not None
+    assert ranges["worst_share"].interval is None and ranges["half_of_error"].interval is None
+    assert ranges["half_of_error"].short() == "0.1475"
 
 
 def test_dealing_keeps_the_errors():

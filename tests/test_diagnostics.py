@@ -239,6 +239,18 @@ def test_blunders_are_seen():
     assert checks(laplace_rounds(300, 2, 6))["influence"].passed
 
 
+@pytest.mark.parametrize(
+    ("n", "said"), [(60, "look at P7,"), (300, "P7, P8 and P9,"), (500, "P7, P8, P9 first,")]
+)
+def test_the_items_that_differ_most_are_named(n, said):
+    v = np.random.default_rng(1).normal(size=(n, 2))
+    v[7:12, 1] += [50, 40, 30, 2, 2]
+    rounds = Rounds.from_array(v, items=[f"P{i}" for i in range(n)])
+    check = checks(rounds)["influence"]
+    assert check.passed is False and said in check.message
+    assert "look at these" in checks(Rounds.from_array(v))["influence"].message
+
+
 def test_few_clusters_fail():
     r = laplace_rounds(60, 2, 7, cluster=np.arange(60) % 3)
     assert checks(r)["clusters"].passed is False

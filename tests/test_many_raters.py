@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 
 from annostat import Rounds
+from annostat.agreement import ONE_OF_THEM
 from annostat.agreement.variances import Variances
+from annostat.ceilings import bounds
 from annostat.ceilings.differences import Differences, rater_variances
 from annostat.errors import AnnostatError, positions_of
 from annostat.labels.biases import pair_biases
+from annostat.labels.checks import check_rounds
 from annostat.labels.pairs import ROUNDING, ratio_of_sums, unit_sums
 from annostat.labels.ranks import sign_test, sign_tests
 from annostat.resampling.sums import Sums
@@ -128,3 +131,37 @@ def test_columns_are_found_by_name():
         positions_of("round", ["c"], ["a", "b"])
     with pytest.raises(AnnostatError, match="there is no column"):
         positions_of("round", [["a"]], ["a", "b"])
+
+
+def test_the_headline_of_biased_raters_counts_the_bias():
+    """Twelve readers: the answer said 3.78 where the row of one at random says 3.85."""
+    g = np.random.default_rng(12)
+    truth = g.normal(55, 9, 100)
+    z = truth[:, None] + g.normal(g.normal(0, 1.5, 12), g.uniform(1, 6, 12), (100, 12))
+    found = bounds(Rounds.from_array(z, unit="%"), n_resamples=200)
+    kind = found.by_label.kind(ONE_OF_THEM)
+    assert found.headline == kind and kind.rmse_floor.value > found.rmse_floor.value
+    rmse, r = kind.rmse_floor, kind.correlation_ceiling
+    assert found.answer().startswith(
+        f"Against one of these raters at random, even a perfect model has an RMSE of "
+        f"{rmse.short()} % and a correlation of {r.short()}:"
+    )
+    said = f"Floor of the RMSE {rmse.short()} % (95% {rmse.range()}); ceiling of r {r.short()} "
+    assert found.quote().startswith(said) and found.quote().endswith("random, bias included.")
+    assert rmse.range() in found.cited().results
+    # Each fact has one line.
+    failed = [c.name for c in found.checks if c.passed is False]
+    assert failed.count("rater_bias") == 1 == failed.count("equal_noise")
+    assert not {"bias", "equal_raters"} & {c.name for c in found.checks}
+    assert found.against(3).headline is None
+    alike = bounds(Rounds.from_array(truth[:, None] + g.normal(0, 3, (100, 12))), n_resamples=200)
+    assert alike.headline is None and alike.answer().startswith("Against one annotation")
+
+
+def test_the_bias_of_a_pair_names_the_pair():
+    g = np.random.default_rng(1)
+    z = g.normal(50, 9, (60, 1)) + g.normal([0.0, 0, 5], 1, (60, 3))
+    rounds = Rounds.from_array(z, names=["a", "b", "c"])
+    [check] = [c for c in check_rounds(rounds) if c.name == "bias"]
+    assert "against each other, c above " in check.message and " on average (p" in check.message
+    assert "subtract" not in check.message

@@ -128,6 +128,8 @@ def test_what_habits_say():
     assert found.method == "shifts" and "at random" in str(found)
     checks = {c.name: c for c in found.checks}
     assert checks["habit_size"].p_value < 1e-6 and "r0 +" in checks["habit_size"].message
+    assert checks["habit_size"].passed  # it was made, and is allowed for: no ?? on the screen
+    assert checks["habit_size"].message.endswith("the ceilings allow for it.")
     # Against one rater whose habit is known a model scores more than against one at random.
     assert all(e.value > found.dice.value + 0.01 for e in found.habits.named)
     ladder = dice_ceiling(rounds_of(HABITS), method="ladder")

@@ -24,6 +24,7 @@ from annostat.noise.cells import Cells
 from annostat.noise.goodness import SimulatedSets
 from annostat.noise.model import inverted, mirror
 from annostat.noise.problem import cell_log_likelihoods, make_problem
+from annostat.plotting import plot_noise_law, plot_windows
 from tests import naive
 from tests.test_families import HALF_AND_HALF, noise_models, parts_of
 
@@ -638,6 +639,15 @@ def test_few_items_and_their_share_of_the_likelihood_are_said():
     assert "1 item," in str(result)
     assert result.answer().startswith("1 item is too few to tell the floor: by the laws that fit")
     assert "1 item is too few for an interval" in result.quote()
+    # One rule in text, table, figure and Python: a range, which is not known to cover.
+    assert result.mae.interval == result.envelope.interval and "too few" in result.mae.note
+    assert result.to_dict()["headline"]["mae"]["low"] == result.envelope.low
+    assert (
+        plot_noise_law(result).get_title().endswith(f"{result.mae.range()} frames: too few items")
+    )
+    assert not plot_windows(result).patches
+    assert "range, not known to cover" in str(result) and "value   interval" not in str(result)
+    assert f"by {result.mae.range()} frames on average; 1 item is" in result.cited().results
     d = np.array([0, 1, -1, 0, 1, 2, 0, 30] * 10)
     rounds = Rounds.from_array(np.column_stack([d, np.zeros(d.size)]))
     result = compare_noise(rounds, cores="laplace", abandonment="none", n_tests=0, ci="none")

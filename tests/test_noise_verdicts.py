@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from annostat import NoiseModel, Rounds, compare_noise, fit_noise, simulate_rounds
-from annostat.noise.verdicts import agreed, make_envelope, more_of_two_events, of_bracket
+from annostat.noise.verdicts import agreed, make_envelope, more_of_two_events, near_best, of_bracket
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check
 
@@ -48,6 +48,19 @@ def test_the_envelope_reaches_items_that_differ_in_difficulty():
         "difficulty"
         in make_envelope([fit], replace(PAIR, interval=Interval(3, 9, 0.95, ""))).interval.method
     )
+
+
+def test_the_laws_of_the_envelope_are_named():
+    """The row says which laws it is over: the best one has giving up, so its kin count too."""
+    result = compare_noise(CALM, cores=["laplace", "gaussian"], n_tests=0)
+    near, kin = near_best(result.fits)
+    assert all(f.aic <= result.best.aic + 2 for f in near)
+    assert all(f.aic > result.best.aic + 2 and f.problem.rated for f in kin)
+    text = " ".join(str(result).split())
+    assert "floor, laws within 2 of the best AIC" in text and "fit as well" not in text
+    assert ("or of its core" in text) == bool(kin)
+    lows = [f.mae.low for f in [*near, *kin]]
+    assert result.envelope.low == min(lows)
 
 
 def test_where_no_model_fits_the_bracket_is_the_headline():

@@ -548,6 +548,30 @@ def test_checks_say_what_they_found():
         assert (check.statistic, check.p_value) == pytest.approx((lm, p), rel=1e-8)
 
 
+def test_a_flat_loss_is_said_to_be_flat():
+    """Eleven of twenty flat sets were said to grow, as the sign alone was looked at."""
+    sizes, said = np.repeat(SIZES[::2], 3), []
+    for seed in range(20):
+        found = compare_scaling(sizes, noisy(np.full(sizes.size, 0.3), 0.025, seed))
+        said.append(checks_of(found)["falls"].passed)
+        if said[-1] is None:
+            slope = found.log_slope
+            assert slope.low < 0 < slope.high
+            assert found.answer().startswith("No slope is shown: loss does not visibly fall or ")
+            assert found.quote().startswith("No slope is shown: log–log slope ")
+            assert "No slope was shown" in found.cited().results
+    assert said.count(None) >= 17  # 5% of slopes, and the laws at 1%
+    # A loss that falls at first only has a law, if hardly a slope.
+    sharp = noisy(0.3 + 0.9 * (SIZES == SIZES[0]), 0.002, 1)
+    found = compare_scaling(SIZES, sharp)
+    assert found.log_slope.low < 0 and checks_of(found)["falls"].passed
+
+
+def test_no_level_is_said_only_where_one_was_looked_for():
+    found = compare_scaling(SIZES, noisy(SIZES**-0.3), laws=["power"])
+    assert found.answer().endswith("if no level is approached: no law with one was fitted.")
+
+
 def test_lack_of_fit_is_the_f_test_of_pure_error():
     """The law against a mean of its own for each size (Draper & Smith 1998, 2.1)."""
     sizes = np.repeat(SIZES[:6], [1, 2, 3, 1, 2, 3])
@@ -579,7 +603,11 @@ def test_few_points_leave_laws_out():
     sizes = np.array([1e4, 1e5, 1e6, 1e7])
     result = compare_scaling(sizes, [0.4, 0.3, 0.21, 0.17])
     assert [f.name for f in result.fits] == ["power"]
-    assert "laws_left_out" in checks_of(result)
+    told = checks_of(result)["laws_left_out"].message
+    assert "power law + floor (5 points of 3 sizes)" in told and "power_floor" not in told
+    assert result.answer().endswith("4 points cannot show whether it levels off.")
+    five = compare_scaling([*sizes, 1e8], [0.4, 0.3, 0.21, 0.17, 0.12])
+    assert {f.name for f in five.fits} == {"power", "power_floor", "hinge"}
     assert json.dumps(result.to_dict(), allow_nan=False)
     assert "nan" not in str(result).lower()
     with pytest.raises(AnnostatError, match="hinge"):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from annostat.agreement.icc_forms import spearman_brown
+from annostat.agreement.label_kinds import LabelKind
 from annostat.agreement.profile_result import PrecisionProfile
 from annostat.ceilings import words
 from annostat.ceilings.mae_result import MaeFloor
@@ -379,6 +380,11 @@ class Bounds(Measured):
         """Why floors and ceilings that rest on squares are no headline; empty if they may be."""
         return ""
 
+    @property
+    def headline(self) -> LabelKind | None:
+        """The kind of label that the answer is of, where raters are biased; see `by_label`."""
+        return None
+
     def answer(self) -> str:
         """Return what a perfect model has, in a sentence or two."""
         return words.answer(self)
@@ -401,6 +407,11 @@ class Bounds(Measured):
         elsewhere = self.provenance.options.get("sd_of_labels")
         if elsewhere is not None:
             lines.append(f"Reliability and ceilings are for labels with an SD of {elsewhere:g}.")
+        if self.headline is not None:
+            lines.append(
+                "Here biases of raters are taken away; the answer counts them, as do the rows by "
+                "label."
+            )
         if self.mae is not None and self.mae.note and self.m == 1:
             lines.append(self.mae.note)
         if self.mae_bracket and not (

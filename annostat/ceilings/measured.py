@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from annostat.agreement.icc_forms import NAMES, IccForm, notes_of
-from annostat.agreement.label_kinds import UnequalRaters
+from annostat.agreement.label_kinds import ONE_OF_THEM, LabelKind, UnequalRaters
 from annostat.agreement.limits import BlandAltman
 from annostat.agreement.mean_limits import MeanLimits
 from annostat.ceilings.floors import Bounds
 from annostat.noise.tails import HELD
 from annostat.results.result import Check, check_section
 from annostat.results.sections import Section
+
+BIASED = ("bias", "rater_bias")
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,12 @@ class MeasuredBounds(Bounds):
         """What `by_label` says where it applies: single labels, of the population at hand."""
         elsewhere = self.m != 1 or "sd_of_labels" in self.provenance.options
         return None if elsewhere else self.by_label
+
+    @property
+    def headline(self) -> LabelKind | None:
+        """One of these raters at random, where they are biased: that floor counts the bias."""
+        biased = any(c.name in BIASED and c.passed is False for c in self.checks)
+        return self._labels.kind(ONE_OF_THEM) if biased and self._labels is not None else None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""

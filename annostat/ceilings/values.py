@@ -181,14 +181,16 @@ def bounds(
         limits=limits,
         deviations=deviations,
         by_label=None if by_label is None else with_mae(by_label, mae),
-        checks=(
-            *checks,
-            *(() if limits is None else limits.checks),
-            *many,
-            *_of_labels(by_label),
-            *_of_noise(v, profile, by_label, mae),
-            *_of_few(v, method == "log-t" and noise.noise_sd.interval is not None, reliability),
-            *_whole_numbers(used),
+        checks=one_of_noise(
+            [
+                *checks,
+                *(() if limits is None else limits.checks),
+                *many,
+                *_of_labels(by_label),
+                *_of_noise(v, profile, by_label, mae),
+                *_of_few(v, method == "log-t" and noise.noise_sd.interval is not None, reliability),
+                *_whole_numbers(used),
+            ]
         ),
         provenance=Provenance(
             __version__,
@@ -337,9 +339,22 @@ def bias_of_many(rounds: Rounds, remedy: str, *, level: float) -> list[Check]:
 
 
 def seen_as_one(checks: Iterable[Check], many: Iterable[Check]) -> list[Check]:
-    """Return checks without that of pairs of rounds, if it saw no bias that all items show."""
-    biased = any(check.passed is False for check in many)
-    return [c for c in checks if not (biased and c.name == "bias" and c.passed)]
+    """Return checks without that of pairs of rounds, if all items together show a bias.
+
+    The test of pairs then says the same of fewer items, or that it sees none.
+    """
+    biased = any(check.passed is False and check.name == "rater_bias" for check in many)
+    return [c for c in checks if not (biased and c.name == "bias")]
+
+
+def one_of_noise(checks: Iterable[Check]) -> tuple[Check, ...]:
+    """Return checks without that of ranks, if raters fail to be equally noisy by their variances.
+
+    Both would say one thing.
+    """
+    found = tuple(checks)
+    seen = any(c.name == "equal_noise" and c.passed is False for c in found)
+    return tuple(c for c in found if not (seen and c.name == "equal_raters"))
 
 
 def _of_few(v: Variances, shrunken: bool, reliability: Estimate) -> list[Check]:

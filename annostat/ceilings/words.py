@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Protocol
 
+from annostat.agreement.label_kinds import LabelKind
 from annostat.agreement.profile_result import PrecisionProfile
 from annostat.results.cite import TOOL, Cited, ci, methods_of
 from annostat.results.estimates import Estimate
@@ -61,6 +62,11 @@ class Floors(Protocol):
         ...
 
     @property
+    def headline(self) -> LabelKind | None:
+        """The kind of label that the answer is of, where raters are biased."""
+        ...
+
+    @property
     def profile(self) -> PrecisionProfile | None:
         """The noise by the value."""
         ...
@@ -86,13 +92,22 @@ def with_unit(text: str, unit: str) -> str:
     return f"{text} {unit}" if unit else text
 
 
+def _told(bounds: Floors) -> tuple[str, Estimate, Estimate, Estimate]:
+    """Return whose label is met, and the floors of MAE and RMSE and the ceiling of r against it."""
+    kind, mae = bounds.headline, bounds.mae_floor
+    if kind is None:
+        return bounds.label, mae, bounds.rmse_floor, bounds.correlation_ceiling
+    mae = mae if kind.mae_floor is None else kind.mae_floor
+    return kind.name.replace(",", ""), mae, kind.rmse_floor, kind.correlation_ceiling
+
+
 def answer(bounds: Floors) -> str:
     """Return what a perfect model has, in a sentence or two.
 
     Where squares are in doubt the headline is the MAE; where the noise goes with the value the RMSE
     is averaged over the labels at hand.
     """
-    mae, rmse, r = bounds.mae_floor, bounds.rmse_floor, bounds.correlation_ceiling
+    against, mae, rmse, r = _told(bounds)
     parts = []
     if bounds.doubt and known(mae):
         parts.append(f"an MAE of {with_unit(mae.short(), bounds.unit)}")
@@ -103,13 +118,13 @@ def answer(bounds: Floors) -> str:
         parts.append(f"a correlation of {r.short()}")
     if not parts:
         return "Nothing can be said of a perfect model from these numbers."
-    text = f"Against {bounds.label}, even a perfect model has {' and '.join(parts)}"
+    text = f"Against {against}, even a perfect model has {' and '.join(parts)}"
     return f"{text.removesuffix(',')}: on average over test sets, no model can look better."
 
 
 def quote(bounds: Floors) -> str:
     """Return the floor to quote with its interval; a number without one says so."""
-    mae, rmse, r = bounds.mae_floor, bounds.rmse_floor, bounds.correlation_ceiling
+    against, mae, rmse, r = _told(bounds)
     parts = []
     if bounds.doubt and known(mae):
         parts.append(f"floor of the MAE {held(mae, bounds.unit)}")
@@ -120,6 +135,8 @@ def quote(bounds: Floors) -> str:
     if not parts:
         return "Nothing: neither the noise nor the reliability is known."
     text = "; ".join(parts)
+    if bounds.headline is not None:
+        text += f"; against {against}, bias included"
     doubt = f" Not the RMSE: {bounds.doubt}." if bounds.doubt and known(mae) else ""
     if bounds.undecided and known(mae):
         doubt = (
@@ -130,7 +147,7 @@ def quote(bounds: Floors) -> str:
 
 def cited(bounds: Floors) -> Cited | None:
     """Return the sentences for a paper."""
-    mae, rmse, r = bounds.mae_floor, bounds.rmse_floor, bounds.correlation_ceiling
+    against, mae, rmse, r = _told(bounds)
     n = "" if bounds.n_items is None else f" of {counted(bounds.n_items, 'item')}"
     rounds = bounds.provenance.options.get("n_rounds")
     source = f"{rounds} rounds of annotation{n}" if rounds else f"the published agreement{n}"
@@ -149,17 +166,16 @@ def cited(bounds: Floors) -> Cited | None:
     if not ends:
         return None
     sigma = ""
-    if known(bounds.noise_sd) and not bounds.doubt and bounds.profile is None:
+    plain = bounds.profile is None and bounds.headline is None
+    if known(bounds.noise_sd) and not bounds.doubt and plain:
         sigma = f"One annotation had a noise SD of {ci(bounds.noise_sd, bounds.unit)}. "
     ways = methods_of(used)
     methods = (
-        f"The best attainable agreement with {bounds.label} was derived from {source} "
+        f"The best attainable agreement with {against} was derived from {source} "
         f"[@bland1999] with {TOOL}{f'; intervals: {ways}' if ways else ''}."
     )
     hence = "Hence no" if sigma else "No"
-    results = (
-        f"{sigma}{hence} model can, on average, have {' or '.join(ends)} against {bounds.label}."
-    )
+    results = f"{sigma}{hence} model can, on average, have {' or '.join(ends)} against {against}."
     return Cited(methods, results + told_failed(getattr(bounds, "checks", ())))
 
 

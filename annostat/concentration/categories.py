@@ -14,7 +14,7 @@ from annostat._version import __version__
 from annostat.arrays import FloatArray, IntArray, digest
 from annostat.concentration.curve import FEWEST, Curve, codes_of, estimates_of, numbers_of
 from annostat.concentration.null import PLACES, Simulated, summary
-from annostat.concentration.result import Concentration, Excess, Null, grid_of
+from annostat.concentration.result import Concentration, Excess, Null, few_check, grid_of
 from annostat.consensus.categories import fitted_model
 from annostat.consensus.goodness import simulated_labels
 from annostat.errors import AnnostatError, check_count, check_level, check_number, shown
@@ -141,7 +141,7 @@ def category_concentration(
         items=items,
         curve=curve,
         overlaps=(),
-        checks=_checks(used, said, null is not None),
+        checks=(*_checks(used, said, null is not None), *few_check(len(losses))),
         provenance=Provenance(
             __version__,
             digest(used.digest(), losses),

@@ -37,7 +37,7 @@ from annostat.concentration.null import (
     model_of_json,
     simulate,
 )
-from annostat.concentration.result import Concentration, Excess, Null, grid_of
+from annostat.concentration.result import Concentration, Excess, Null, few_check, grid_of
 from annostat.concentration.swaps import excess_by_swaps
 from annostat.concentration.unlike import pairing_p, rounds_alike
 from annostat.errors import AnnostatError, check_choice, check_count, check_level, check_number
@@ -178,11 +178,17 @@ def concentration(
     curve = Curve.of(losses, w)
     observed = numbers_of(curve, top)
     gini, worst_share, half = estimates_of(curve, top, codes, level)
-    checks: list[Check] = [_dominance(curve)]
+    checks: list[Check] = [*few_check(n), _dominance(curve)]
     null = excess = None
     if noise is not None or rounds is not None:
         signed = np.asarray(errors, dtype=np.float64)
         source, words, more = _source(noise, rounds, signed, level)
+        if (
+            predictions is not None
+            and rounds is not None
+            and _own_errors(signed, predictions, rounds)
+        ):
+            more = [check for check in more if check.name != "one_label"]
         checks += more
         assumed = not isinstance(source, (Both, Fitted))
         n_resamples = check_count("n_resamples", n_resamples or (2000 if assumed else 499), low=19)
@@ -301,6 +307,17 @@ def _source(
             f"{MOST_LABELS:,} labels"
         )
     return fit_of_model(model, items, k), f"fitted to {items:,} other items", [OTHER_ITEMS]
+
+
+def _own_errors(errors: FloatArray, predictions: ArrayLike, rounds: Rounds) -> bool:
+    """Return whether errors are those of the predictions against a round: nothing to ask then."""
+    values = np.asarray(predictions, dtype=np.float64)
+    if values.shape != errors.shape:
+        return False  # said where predictions are looked at
+    return any(
+        np.allclose(np.abs(errors), np.abs(values - rounds.values[:, j]), rtol=1e-9, atol=1e-12)
+        for j in range(rounds.n_rounds)
+    )
 
 
 def _has_strata(noise: object) -> bool:

@@ -36,6 +36,7 @@ from annostat.noise.model import NoiseModel, mirror
 from annostat.noise.problem import make_problem
 from annostat.noise.result import NoiseFit, fit_problem
 from annostat.resampling.generators import as_generator
+from annostat.resampling.intervals import NORMAL_95
 from annostat.resampling.parallel import Progress
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check, Provenance
@@ -46,6 +47,8 @@ PER_ERROR = 4.0  # steps of the lattice in the median error of real values
 WHOLE_MEDIAN = 25.0  # whole numbers whose median error is beyond are put on that lattice too
 WIDEST = 2000  # steps in the widest difference, at most
 N_WINDOWS = 6
+NO_WIDTH = 1e-9  # of a range of shares
+ONE_LABEL = math.sqrt(0.5)  # correlation of a perfect model's error with the difference, at most
 # Where the numbers of `summary` stand behind the shares at the grid, whose last is that of `top`.
 PLACES = {"gini": -2, "worst_share": -3, "half_of_error": -1}
 
@@ -83,17 +86,21 @@ class Simulated:
         return low, high
 
     def ranges(self, level: float, method: str) -> dict[str, Estimate]:
-        """Return what noise gives on average, with the range in which it lies."""
+        """Return what noise gives on average, with the range in which it lies.
+
+        Losses that take few values may give one number in nearly all sets, which is no range.
+        """
         low, high = self.band(level)
         spread = self.gaps.std(axis=0, ddof=1)
-        return {
-            key: Estimate(
-                float(self.expected[j]),
-                float(spread[j]),
-                Interval(float(low[j]), float(high[j]), level, method),
-            )
-            for key, j in PLACES.items()
-        }
+        found = {}
+        for key, j in PLACES.items():
+            value = float(self.expected[j])
+            if high[j] - low[j] > NO_WIDTH:
+                limits = Interval(float(low[j]), float(high[j]), level, method)
+                found[key] = Estimate(value, float(spread[j]), limits)
+            else:
+                found[key] = Estimate(value, note=f"{method}: nearly all sets give this number")
+        return found
 
     def p_value(self, observed: float, which: int) -> float:
         """Return the one-sided p of an observed number: how often noise exceeds as much."""
@@ -174,20 +181,29 @@ def both_errors(errors: FloatArray, first: FloatArray, second: FloatArray) -> Bo
 
 
 def check_label(both: Both) -> Check:
-    """Check that errors are against one of the two labels: then they follow the difference."""
+    """Check that errors are against one of the two labels: then they follow the difference.
+
+    The correlation is then SD(D)/(2 SD(error)), of a perfect model √½, and against the mean of both
+    it is 0. Where it could be either (Fisher's z), too few items are there to tell.
+    """
     first, second = both.first[both.paired], both.second
     d = second - first
     n = d.size
     r = float(np.corrcoef(first, d)[0, 1])
     p = float(2 * special.stdtr(n - 2, -abs(r) * math.sqrt((n - 2) / max(1 - r * r, 1e-12))))
-    good = p < 0.05
+    facts = f"(correlation {r:.2f}, {p_text(p)})"
+    if p < 0.05:
+        text = "The errors follow the difference between the labels, as errors against one of them"
+        return Check("one_label", True, f"{text} do {facts}.", r, p)
+    expected = min(float(d.std() / (2 * first.std())), ONE_LABEL)
+    if n < 4 or math.atanh(abs(r)) + NORMAL_95 / math.sqrt(n - 3) >= math.atanh(expected):
+        text = f"{n:,} items are too few to tell whether the errors are against one of the labels"
+        return Check("one_label", None, f"{text} {facts}.", r, p)
     text = (
-        "The errors follow the difference between the labels, as errors against one of them do "
-        if good
-        else "The errors do not follow the difference between the labels: give errors against one "
-        "of the two, not against their mean "
+        "The errors do not follow the difference between the labels: give errors against one of "
+        "the two, not against their mean"
     )
-    return Check("one_label", good, f"{text.rstrip()} (correlation {r:.2f}, {p_text(p)}).", r, p)
+    return Check("one_label", False, f"{text} {facts}.", r, p)
 
 
 def fit_of_model(model: NoiseModel, n_items: int, n_rounds: int) -> Fitted:

@@ -24,12 +24,21 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+FEW_ITEMS = 20  # as for picks; the coverage of intervals was simulated from 50 items on
 GRID = 200  # points of the curves that are kept
 
 
 def grid_of(top: float) -> FloatArray:
     """Return the fractions at which curves are kept: evenly spaced, finer at the worst, and top."""
     return np.append((np.arange(GRID + 1) / GRID) ** 2, top)
+
+
+def few_check(n_items: int) -> list[Check]:
+    """Return a failed check where items are so few that no interval is known to cover."""
+    if n_items >= FEW_ITEMS:
+        return []
+    text = f"{counted(n_items, 'item')}: intervals from so few are not known to cover; take more."
+    return [Check("sample_size", False, text, float(n_items))]
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,6 +164,11 @@ class Concentration(Result):
         return self.items.size
 
     @property
+    def few(self) -> str:
+        """That the items are too few for any interval, in words; empty if they are not."""
+        return f"{self.n_items:,} items are too few" if self.n_items < FEW_ITEMS else ""
+
+    @property
     def in_worst(self) -> NDArray[np.bool_]:
         """Which items are among the worst, bool array of shape (n,)."""
         chosen = np.zeros(self.items.size, dtype=bool)
@@ -227,7 +241,8 @@ class Concentration(Result):
             if self.null is not None:
                 row += [self.null.expected[key].short(), self.null.expected[key].range()]
             rows.append(row)
-        columns = ["what", "observed", "corrected", "interval"]
+        limits = "range, not known to cover" if self.few else "interval"
+        columns = ["what", "observed", "corrected", limits]
         if self.null is not None:
             columns += ["noise alone", "its range"]
         notes = sorted({e.note for e in (self.gini, self.worst_share) if e.note})
@@ -265,24 +280,37 @@ class Concentration(Result):
         share = self.observed["worst_share"]
         half = self.observed["half_of_error"]
         found = "" if self.excess is None else f" {self.excess.verdict}."
-        return (
-            f"The worst {percent(self.top)} of {self.n_items:,} items hold {100 * share:.1f}% of "
+        held = (
+            f"worst {percent(self.top)} of {self.n_items:,} items hold {100 * share:.1f}% of "
             f"the {WORDS[self.loss]}; half of it is in the worst {100 * half:.1f}%.{found}"
         )
+        if self.few:
+            return f"{self.few} to tell where the error sits: the {held}"
+        return f"The {held}"
 
     def quote(self) -> str:
         """Return the share of the worst items, beside what noise alone would put there."""
-        share, found = self.observed["worst_share"], self.worst_share
-        held = (
-            f"corrected for few items {percent(round(found.value, 3))}, no interval"
-            if found.interval is None
-            else f"{percent(found.interval.level)} {_range(found)}"
-        )
-        text = f"{100 * share:.1f}% in the worst {percent(self.top)} of items ({held})"
+        seen, found = self.observed["worst_share"], self.worst_share
+        shown = f"{100 * seen:.1f}%"
+        if self.few:
+            text = f"{shown} in the worst {percent(self.top)} of {self.n_items:,} items"
+            held = ", too few for an interval"
+        elif found.interval is None:
+            text = f"{shown} in the worst {percent(self.top)} of items"
+            held = f" (corrected for few items {100 * found.value:.1f}%, no interval)"
+        else:
+            text = (
+                f"{100 * found.value:.1f}% in the worst {percent(self.top)} of items "
+                f"({percent(found.interval.level)} {_range(found)}, corrected for few items)"
+            )
+            held = "" if self.null is None else f"; these items {shown}"
         if self.null is None:
-            return f"{text}."
+            return f"{text}{held}."
         alone = self.null.expected["worst_share"]
-        return f"{text}; noise alone {100 * alone.value:.1f}% (range {_range(alone)})."
+        noise = f"noise alone {100 * alone.value:.1f}%"
+        if alone.interval is not None and len(set(_ends(alone))) > 1:
+            noise += f" (range {_range(alone)})"
+        return f"{text}{held}; {noise}."
 
     def cited(self) -> Cited:
         """Return the sentences for a paper."""
@@ -299,10 +327,14 @@ class Concentration(Result):
         )
 
 
+def _ends(share: Estimate) -> list[str]:
+    """Return the limits of a share in percent."""
+    return [f"{100 * (v or 0.0):.1f}" for v in (share.low, share.high)]
+
+
 def _range(share: Estimate) -> str:
     """Return the interval of a share in percent."""
-    low, high = (100 * (v or 0.0) for v in (share.low, share.high))
-    return f"{low:.1f} to {high:.1f}%" if share.interval is not None else "not known"
+    return f"{' to '.join(_ends(share))}%"
 
 
 WORDS = {

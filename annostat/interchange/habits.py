@@ -369,7 +369,10 @@ def _outlines(masks: NDArray[np.bool_], margin: int) -> FloatArray:
 def _told(
     found: Habits, seen: Check, places: Mapping[str, ModelPlace], among: FloatArray, k: int
 ) -> Check:
-    """Return the check of size with what habits do to γ, failed where a verdict rests on them."""
+    """Return the check of size with what habits do to γ, failed where a verdict rests on them.
+
+    Elsewhere it holds: readers who differ are allowed for in shape.
+    """
     two = float(among.mean()) / (k - 1)
     text = seen.message.removesuffix(IN_CHANGES)
     text += (
@@ -389,4 +392,4 @@ def _told(
             f" As drawn {name} is {places[name].standing.name}, in shape this is not shown: with "
             f"all habits taken out its change is {e.short()}{held}."
         )
-    return Check("habit_size", False if doubted else None, text, seen.statistic, seen.p_value)
+    return Check("habit_size", not doubted, text, seen.statistic, seen.p_value)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from annostat.arrays import FloatArray, dot
-from annostat.errors import AnnostatError, check_level, check_numbers, option
+from annostat.errors import AnnostatError, check_level, check_numbers, cut, option
 from annostat.labels.biases import pair_biases
 from annostat.labels.characteristic import check_characteristic_function
 from annostat.labels.pairs import ROUNDING, PairTable, ratio_of_sums, unit_sums
@@ -107,7 +108,7 @@ def check_rounds(
         _check_equal_raters(rounds, table, alpha),
         check_characteristic_function(rounds, table, alpha, generator),
         _check_dependence(rounds, table, columns, alpha),
-        _check_influence(table),
+        _check_influence(rounds, table),
         _check_clusters(rounds, table),
     )
 
@@ -139,12 +140,13 @@ def _check_bias(rounds: Rounds, table: PairTable, alpha: float) -> Check:
             f"{how})."
         )
         return Check(name, True, text, mean, p)
-    what = f"by {size} on average" if mean else "more often to one side than to the other"
     order = "above" if mean > 0 else "below"
-    where = f", {names[1]} {order} {names[0]}" if mean else f", {names[0]} and {names[1]}"
+    where = f"{names[1]} {order} {names[0]} by {size} on average"
+    if not mean:
+        where = f"{names[0]} and {names[1]} more often to one side than to the other"
     text = (
-        f"The rounds are biased against each other, {what}{where} ({p_text(p)}, {how}): subtract "
-        "the bias before fitting, or use the SD of the differences, noise_sd² = (RMS² − bias²)/2."
+        f"The rounds are biased against each other, {where} ({p_text(p)}, {how}): the SD of the "
+        "differences tells the noise, noise_sd² = (RMS² − bias²)/2, their RMS does not."
     )
     return Check(name, False, text, mean, p)
 
@@ -256,7 +258,7 @@ def _check_dependence(
     return Check(name, False, text, rho, p)
 
 
-def _check_influence(table: PairTable) -> Check:
+def _check_influence(rounds: Rounds, table: PairTable) -> Check:
     name = "influence"
     total = dot(table.weights, table.square_sum)
     n = int(table.weights.sum())
@@ -277,9 +279,22 @@ def _check_influence(table: PairTable) -> Check:
     if n < INFLUENCE_MIN_ITEMS:
         return Check(name, None, f"{text}, but {n} items are too few to judge that.", share)
     if share > INFLUENCE_LIMIT:
-        remedy = "floors of RMSE rest on a handful of items: look at these, and use the mae scale."
+        these = "these" if rounds.items is None else _first_three(rounds.items[order[:top]])
+        remedy = (
+            f"floors of RMSE rest on a handful of items: look at {these}, and use the mae scale."
+        )
         return Check(name, False, f"{text}: {remedy}", share)
     return Check(name, True, f"{text}.", share)
+
+
+def _first_three(items: NDArray[Any]) -> str:
+    """Return the names of up to three items, the first ones."""
+    names = [cut(str(item)) for item in items[:3]]
+    if len(names) == 1:
+        return names[0]
+    if len(items) > 3:
+        return f"{', '.join(names)} first"
+    return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _check_clusters(rounds: Rounds, table: PairTable) -> Check:

@@ -65,7 +65,8 @@ class NoiseComparison(Result):
     mae : Estimate
         E|X|: the smallest mean absolute error that any model of the measurand can have against
         one annotation. Of the best model; of the skewed law where three rounds show skew; where
-        the best one is refuted, of any noise.
+        the best one is refuted, of any noise. Of fewer than 20 items the limits are those of
+        `envelope`, with a note that they are not known to cover.
     envelope : Estimate
         The best value, with the lowest and highest limit over all models within 2 AIC of the
         best and over the kinds of abandonment of the best core, and at least to the upper limit of
@@ -112,7 +113,12 @@ class NoiseComparison(Result):
 
     @property
     def mae(self) -> Estimate:
-        """E|X| of the best model, of the skewed law, or of any noise where none fits."""
+        """E|X| of the best model, of the skewed law, or of any noise where none fits.
+
+        Of few items with the range of `envelope`, as the answer has it.
+        """
+        if few := words.too_few(self):
+            return replace(self.envelope, note=f"not known to cover: {few} too few")
         if self.skew is not None and self.of == "skewed":
             return self.skew.mae
         return of_bracket(self.pair_mae, self.best.mae.unit) if self.refuted else self.best.mae

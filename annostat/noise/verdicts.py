@@ -62,6 +62,25 @@ def upper(fit: NoiseFit) -> float:
     return fit.mae.value if fit.mae.high is None else fit.mae.high
 
 
+def near_best(ranked: Sequence[NoiseFit]) -> tuple[list[NoiseFit], list[NoiseFit]]:
+    """Return the models within 2 AIC of the best, and the others of its core with abandonment.
+
+    The latter where the best one has abandonment: its ways are alike in what they explain.
+    """
+    best = ranked[0]
+    near = [f for f in ranked if f.converged and f.aic <= best.aic + 2]
+    kin = [
+        f
+        for f in ranked
+        if f.converged
+        and f not in near
+        and f.model.family.name == best.model.family.name
+        and f.problem.rated
+        and best.problem.rated
+    ]
+    return near, kin
+
+
 def make_envelope(ranked: Sequence[NoiseFit], pair: Estimate | None = None) -> Estimate:
     """Return the range of E|X| over the models that explain the data as well as the best.
 
@@ -69,17 +88,8 @@ def make_envelope(ranked: Sequence[NoiseFit], pair: Estimate | None = None) -> E
     these from the models.
     """
     best = ranked[0]
-    kept = [f for f in ranked if f.converged and f.aic <= best.aic + 2]
-    kept += [
-        f
-        for f in ranked
-        if f.converged
-        and f not in kept
-        and f.model.family.name == best.model.family.name
-        and f.problem.rated
-        and best.problem.rated
-    ]
-    kept = kept or [best]
+    near, kin = near_best(ranked)
+    kept = [*near, *kin] or [best]
     low = min(f.mae.low if f.mae.low is not None else f.mae.value for f in kept)
     high = max(upper(f) for f in kept)
     level = best.mae.interval.level if best.mae.interval else 0.95

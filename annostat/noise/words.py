@@ -14,7 +14,7 @@ from annostat.noise.raters import RaterNoise
 from annostat.noise.result import NoiseFit
 from annostat.noise.skew import SkewFit
 from annostat.noise.unimodal import UnimodalFit
-from annostat.noise.verdicts import refutation
+from annostat.noise.verdicts import near_best, refutation
 from annostat.results.cite import TOOL, Cited, ci, methods_of
 from annostat.results.estimates import Estimate
 from annostat.results.result import Check, told_failed
@@ -108,7 +108,7 @@ def answer(noise: Compared) -> str:
         if noise.envelope.interval is None:
             return f"{few} too few to tell the floor."
         return (
-            f"{few} too few to tell the floor: by the laws that fit it is "
+            f"{few} too few to tell the floor: by the laws that fit best it is "
             f"{noise.envelope.range()} {mae.unit}, which is not known to cover."
         )
     value = mae.range() if noise.refuted and mae.interval is not None else mae.short()
@@ -142,7 +142,7 @@ def quote(noise: Compared) -> str:
     if noise.refuted:
         why = refutation(noise.checks, noise.best)
         return f"Floor of the mean error {e.range()} {e.unit} ({level}, any noise). {why}."
-    return f"Floor of the mean error {e.short()} {e.unit} ({level} {e.range()}, {presumes(e)})."
+    return f"Floor of the mean error {e.short()} {e.unit} ({level} {e.range()}, {presumes(noise)})."
 
 
 def cited(noise: Compared) -> Cited:
@@ -166,20 +166,31 @@ def cited(noise: Compared) -> Cited:
             f"{refutation(noise.checks, noise.best)}, so that even a perfect model would differ "
             f"from one annotator by {e.range()} {unit} on average ({ends})."
         )
+    elif few := too_few(noise):
+        results += (
+            f"Even a perfect model would differ from one annotator by {e.range()} {unit} on "
+            f"average; {few} too few for an interval."
+        )
     else:
         results += (
             "Even a perfect model would differ from one annotator by "
-            f"{ci(e, unit, words=presumes(e))} on average."
+            f"{ci(e, unit, words=presumes(noise))} on average."
         )
     return Cited(methods, results + told_failed(noise.checks, but=("goodness_of_fit",)))
 
 
-def presumes(envelope: Estimate) -> str:
-    """Return what an interval of the floor holds for."""
-    method = "" if envelope.interval is None else envelope.interval.method
+def presumes(noise: Compared) -> str:
+    """Return what the interval of the floor holds for."""
+    method = "" if noise.envelope.interval is None else noise.envelope.interval.method
     told = method.replace("envelope of the intervals of 1 model", "for the law that fits best")
-    told = ENVELOPE.sub(r"over the \1 laws that fit as well", told)
-    return told.replace(" and of ", " and for ")
+    told = ENVELOPE.sub(rf"over the \1 {_laws_near(noise)}", told)
+    return told.replace(" and of ", " and for ").removesuffix(",")
+
+
+def _laws_near(noise: Compared) -> str:
+    """Return which laws the envelope is over."""
+    _, kin = near_best(noise.fits)
+    return f"laws within 2 of the best AIC{' or of its core,' if kin else ''}"
 
 
 def floors(noise: Compared) -> Section:
@@ -195,7 +206,7 @@ def floors(noise: Compared) -> Section:
     fits = " (does not fit: for orientation)" if noise.refuted else ""
     rows.append([f"floor, {best.label}{fits}", best.mae.short(), best.mae.range()])
     if not noise.refuted:
-        rows.append(["floor, all laws that fit as well", "–", noise.envelope.range()])
+        rows.append([f"floor, {_laws_near(noise).rstrip(',')}", "–", noise.envelope.range()])
     shapes = {
         "symmetric": "floor, any symmetric noise",
         "unimodal": "floor, symmetric with one peak",
@@ -217,9 +228,13 @@ def floors(noise: Compared) -> Section:
     ]
     if noise.skew is not None and noise.of == "skewed":
         lines.append(noise.skew.line())
-    return Section(
-        "Noise of one annotation", (f"mean error, {unit}", "value", "interval"), rows, lines
-    )
+    columns = (f"mean error, {unit}", "value", _limits_of(noise))
+    return Section("Noise of one annotation", columns, rows, lines)
+
+
+def _limits_of(noise: Compared) -> str:
+    """Return the head of a column of limits: of few items they are no intervals."""
+    return "range, not known to cover" if too_few(noise) else "interval"
 
 
 def models(noise: Compared) -> list[Section]:
@@ -248,7 +263,8 @@ def models(noise: Compared) -> list[Section]:
     title = "Models, best first (mae: E|X| of one annotation)"
     if noise.refuted:
         title = "Models, best first, for orientation: none fits (mae: E|X| of one annotation)"
-    full = Section(title, COLUMNS, rows, notes)
+    columns = [_limits_of(noise) if name == "interval" else name for name in COLUMNS]
+    full = Section(title, columns, rows, notes)
     if len(rows) <= kept:
         return [full]
     left = len(rows) - kept

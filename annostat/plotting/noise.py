@@ -9,6 +9,7 @@ import numpy as np
 
 from annostat.noise import NoiseComparison, NoiseFit
 from annostat.noise.goodness import pair_counts
+from annostat.noise.words import too_few
 from annostat.plotting.figures import COLOURS, DASHES, Panel, axes_of, spelt_out
 
 if TYPE_CHECKING:
@@ -98,7 +99,10 @@ def plot_noise_law(result: NoiseComparison, *, ax: Axes | None = None) -> Axes:
     ax.set_xlabel(f"error of one annotation ({result.rounds.unit or 'frames'})")
     ax.set_ylabel("probability")
     mae = result.mae
-    ax.set_title(f"Noise of one annotation\nE|X| = {mae.short()} {mae.unit} ({mae.range()})")
+    said = f"E|X| = {mae.short()} {mae.unit} ({mae.range()})"
+    if too_few(result):
+        said = f"E|X| {mae.range()} {mae.unit}: too few items"
+    ax.set_title(f"Noise of one annotation\n{said}")
     return spelt_out(ax)
 
 
@@ -116,7 +120,7 @@ def plot_windows(result: NoiseComparison, *, ax: Axes | None = None) -> Axes:
         mark = MARKS[drawn % len(MARKS)]
         ax.plot(windows[allowed], maes[allowed], mark, ms=3, color=colour, label=fit.label)
         drawn += 1
-    if best.mae.interval is not None:
+    if best.mae.interval is not None and not too_few(result):
         ax.axhspan(best.mae.interval.low, best.mae.interval.high, color="0.9", zorder=0)
     ax.axhline(best.mae.value, color="0.4", lw=0.8, ls="--")
     ax.set_xlabel(f"window W ({result.rounds.unit or 'frames'})")

@@ -8,11 +8,12 @@ import numpy as np
 from scipy import special
 
 from annostat.resampling.intervals import NORMAL_95
+from annostat.results.estimates import Estimate
 from annostat.results.result import Check
-from annostat.scaling.fit import ScalingFit, exact, interval_cell
+from annostat.scaling.fit import CLASSES, ScalingFit, exact, interval_cell
 from annostat.scaling.laws import Law, Power
 from annostat.scaling.solve import Points, Prior
-from annostat.scaling.together import is_constant
+from annostat.scaling.together import REFUTED_AT, is_constant
 
 
 def check_series(
@@ -21,27 +22,15 @@ def check_series(
     prior: Prior | None,
     left_out: Sequence[str],
     higher_is_better: bool,
+    slope: Estimate,
 ) -> list[Check]:
-    """Look at what the fits assume."""
+    """Look at what the fits assume; `slope` is the naive one, with its interval."""
     best = fits[0]
     checks = []
     if is_constant(points.y):
         text = "All scores are equal: nothing moves with size, so there is no exponent to estimate."
         return [Check("constant", False, text, float(np.exp(points.y[0])))]
-    line = Power(points)
-    turn = (
-        ", against what the laws say."
-        if higher_is_better
-        else ": if higher scores are better, say so (--higher-is-better)."
-    )
-    checks.append(
-        Check(
-            "falls",
-            line.exponent > 0,
-            "The loss falls with size." if line.exponent > 0 else f"The loss grows with size{turn}",
-            line.exponent,
-        )
-    )
+    checks.append(_falls(points, fits, slope, higher_is_better))
     if prior is not None:
         beyond = int((np.exp(points.y) < prior.floor).sum())
         text = (
@@ -76,7 +65,10 @@ def check_series(
         checks += [_lack_of_fit(best.law, points), _unequal(best.law, points)]
     checks = [c for c in checks if c.name]
     if left_out:
-        text = f"Too few points for {', '.join(left_out)}; train more sizes to tell these apart."
+        text = (
+            f"Too few points for {', '.join(by_label(left_out))}; train more sizes to tell these "
+            "apart."
+        )
         checks.append(Check("laws_left_out", None, text))
     near = [f for f in fits if f.weight > 0.1]  # none below nine sizes, where nothing is weighed
     if len(near) > 1:
@@ -87,6 +79,49 @@ def check_series(
         )
         checks.append(Check("law", None, text))
     return checks
+
+
+def by_label(left_out: Sequence[str]) -> list[str]:
+    """Return what laws that were left out need, with the laws' names as tables have them."""
+    parts = [text.partition(" ") for text in left_out]
+    return [f"{CLASSES[name].label} {needs}" for name, _, needs in parts]
+
+
+def _falls(
+    points: Points, fits: Sequence[ScalingFit], slope: Estimate, higher_is_better: bool
+) -> Check:
+    """Say whether the loss falls with size, grows, or does neither.
+
+    It does neither if the interval of the naive slope holds 0 and no law fits better than a
+    constant: a loss that falls first and is flat then has little slope, and a law all the same.
+    """
+    exponent = Power(points).exponent
+    low, high = (slope.value if v is None else v for v in (slope.low, slope.high))
+    if low <= 0 <= high and not any(_beats_constant(fit.law, points) for fit in fits):
+        text = (
+            "No slope is shown: the loss does not visibly fall or grow with size; log–log slope "
+            f"{interval_cell(slope)}."
+        )
+        return Check("falls", None, text, exponent)
+    if exponent > 0:
+        return Check("falls", True, "The loss falls with size.", exponent)
+    turn = (
+        ", against what the laws say."
+        if higher_is_better
+        else ": if higher scores are better, say so (--higher-is-better)."
+    )
+    return Check("falls", False, f"The loss grows with size{turn}", exponent)
+
+
+def _beats_constant(law: Law, points: Points) -> bool:
+    """Return whether a law fits significantly better than one loss for all sizes (F test)."""
+    if exact(law):
+        return True
+    apart = points.y - float(points.w @ points.y) / float(points.w.sum())
+    total = float(apart**2 @ points.w)
+    more = law.n_parameters - 1
+    f = (total - law.rss) / more / (law.rss / law.dof)
+    return f > float(special.fdtri(more, law.dof, REFUTED_AT))
 
 
 def _lack_of_fit(law: Law, points: Points) -> Check:

@@ -361,6 +361,7 @@ def compare_scaling(
     kept = together(fits, left_out, level)
     asked = positive("at", np.atleast_1d(at))
     predictions = tuple((f.name, p) for f in fits for p in f.predict(asked))
+    slope = log_slope(size, loss, level=level)
     hashed = digest(np.stack([size, loss, weight]))
     options: Mapping[str, Any] = {
         "laws": [f.name for f in fits],
@@ -375,12 +376,12 @@ def compare_scaling(
     return ScalingComparison(
         fits=tuple(fits),
         together=kept,
-        log_slope=log_slope(size, loss, level=level),
+        log_slope=slope,
         floor_bias=floor_bias(fits, size),
         dimension=dimension(kept.exponent, loss_kind),
         loss_kind=loss_kind,
         predictions=predictions,
-        checks=tuple(check_series(points, fits, prior, left_out, higher_is_better)),
+        checks=tuple(check_series(points, fits, prior, left_out, higher_is_better, slope)),
         provenance=Provenance(__version__, hashed, int(size.size), None, options),
         sizes=size,
         losses=loss,

@@ -56,6 +56,11 @@ class Compared(Protocol):
         ...
 
     @property
+    def log_slope(self) -> Estimate:
+        """The naive slope."""
+        ...
+
+    @property
     def loss_name(self) -> str:
         """What falls with size."""
         ...
@@ -86,6 +91,12 @@ def answer(found: Compared) -> str:
     if is_constant(np.log(found.losses)) or not math.isfinite(exponent.value):
         return " ".join(fitted(found))
     loss, score = found.loss_name, found.score_name
+    if flat(found):
+        slope = interval_cell(found.log_slope)
+        return (
+            f"No slope is shown: {loss} does not visibly fall or grow with {found.size_name}; "
+            f"log–log slope {slope}."
+        )
     if math.isfinite(floor.value) and floor.value > 0:
         only = found.best if found.together.laws == (found.best.name,) else None
         cell = interval_cell(floor if only is None else only.floor)
@@ -98,7 +109,17 @@ def answer(found: Compared) -> str:
         return f"Whether the score levels off is not resolved: at {level}, if it does."
     if exponent.value <= 0:
         return f"Size does not help: {loss} does not fall with {found.size_name}."
-    return f"Each doubling takes {_gain(exponent)} off the loss, and no level is seen."
+    gain = f"Each doubling takes {_gain(exponent)} off the loss"
+    if all(fit.floor is None for fit in found.fits):
+        if any(c.name == "laws_left_out" for c in found.checks):
+            return f"{gain}; {found.sizes.size} points cannot show whether it levels off."
+        return f"{gain}, if no level is approached: no law with one was fitted."
+    return f"{gain}, and no level is seen."
+
+
+def flat(found: Compared) -> bool:
+    """Return whether the loss visibly neither falls nor grows."""
+    return any(c.name == "falls" and c.passed is None for c in found.checks)
 
 
 def _gain(exponent: Estimate) -> str:
@@ -167,6 +188,8 @@ def _of_best(found: Compared) -> list[str]:
 def quote(found: Compared) -> str:
     """Return the exponent with its interval, and the level, over the laws not refuted."""
     kept = found.together
+    if flat(found):
+        return f"No slope is shown: log–log slope {_held(found.log_slope)}."
     if kept.exponent.interval is None:
         return f"Nothing: {kept.exponent.note or 'the exponent has no interval'}."
     names = " or the ".join(found.fit_of(name).label for name in kept.laws)
@@ -181,7 +204,9 @@ def cited(found: Compared) -> Cited:
     kept = found.together
     names = " and the ".join(found.fit_of(name).label for name in kept.laws)
     results = f"The {names} could not be refuted, with an exponent of {ci(kept.exponent)}"
-    if math.isfinite(kept.floor.value) and kept.floor.value > 0:
+    if flat(found):
+        results = f"No slope was shown, with a log–log slope of {ci(found.log_slope)}"
+    elif math.isfinite(kept.floor.value) and kept.floor.value > 0:
         results += f" and a level of {found.loss_name} of {ci(kept.floor)}"
     return Cited(
         f"{counted(len(found.fits), 'law')} of {found.loss_name} against {found.size_name} were "

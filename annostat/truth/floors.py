@@ -10,14 +10,13 @@ import numpy as np
 
 from annostat.agreement.label_kinds import ONE_OF_THEM, UnequalRaters
 from annostat.ceilings.floors import BOUNDS, Bounds, not_above
+from annostat.ceilings.measured import BIASED
 from annostat.ceilings.values import bare_bounds, bias_of_many
 from annostat.labels.rounds import Rounds
 from annostat.noise.compare import compare_noise
 from annostat.resampling.generators import Rng
 from annostat.results.estimates import Estimate
 from annostat.results.result import Check
-
-BIASED = {"bias", "rater_bias"}
 
 
 @dataclass(frozen=True)

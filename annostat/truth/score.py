@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from annostat._version import __version__
 from annostat.arrays import FloatArray
+from annostat.ceilings.values import one_of_noise, seen_as_one
 from annostat.errors import (
     LARGEST,
     AnnostatError,
@@ -175,7 +176,14 @@ def score_models(
         found,
         floors,
         tuple(comparisons),
-        (*_checks(found, models, used, 1 - level), *checks, *floors.checks, *sort.checks()),
+        one_of_noise(
+            [
+                *_checks(found, models, used, 1 - level),
+                *seen_as_one(checks, floors.checks),
+                *floors.checks,
+                *sort.checks(),
+            ]
+        ),
         Provenance(
             __version__,
             _digest(used, models),
