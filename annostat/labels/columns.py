@@ -50,6 +50,7 @@ NO_LABEL = MISSING_MARKERS - {"NA", "None"}
 DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
 NUMBER = re.compile(r"[-+]?\d+(\.\d*)?")
 DIGITS = re.compile(r"\d+")
+LETTERS = 4  # letters that names must have so that one that differs may be a typing error
 FEW_TEXTS = 20  # different texts at most that may be categories
 WIDTH = 20  # digits that numbers in names are padded to
 EXACT = 2**53  # whole numbers beyond this are not exact in float64
@@ -265,6 +266,24 @@ def alike(names: Sequence[str]) -> list[tuple[str, ...]]:
     for name in dict.fromkeys(names):
         groups.setdefault(tidy(name), []).append(name)
     return [tuple(group) for group in groups.values() if len(group) > 1]
+
+
+def looks_like(name: str, other: str) -> bool:
+    """Return whether two names are one to `tidy`, or differ by a letter: a typing error?
+
+    A letter is wanting, too many, another one, or two have changed places. Names of fewer than
+    four letters are too short to tell; other digits are another name ("grade 1", "grade 2").
+    """
+    a, b = sorted((tidy(name), tidy(other)), key=len)
+    if a == b:
+        return True
+    if len(a) < LETTERS or len(b) - len(a) > 1 or re.findall(r"\d", a) != re.findall(r"\d", b):
+        return False
+    at = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), len(a))
+    if len(a) < len(b):
+        return a[at:] == b[at + 1 :]
+    swapped = a[at : at + 2] == b[at : at + 2][::-1] and a[at + 2 :] == b[at + 2 :]
+    return a[at + 1 :] == b[at + 1 :] or swapped
 
 
 def tidied(names: NDArray[Any]) -> NDArray[Any]:
