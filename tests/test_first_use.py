@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 
+from annostat.app.columns import looked_at
 from annostat.cli import main
 from annostat.labels.columns import looks_like
 
@@ -62,3 +65,55 @@ def test_a_class_that_is_a_slip_is_asked_about_and_not_answered_with(typed, caps
     assert accuracy < f1 < quote.index("F1 of malignant")
     assert "'maligant' looks like 'malignant'" in text
     assert "'Benign' looks like 'benign'" in text
+
+
+def test_the_column_of_patients_is_named_where_it_is_seen(tmp_path, capsys):
+    path = tmp_path / "twice.csv"
+    rows = [f"{i // 2},{i},{50 + i % 7}.5,{50 + i % 5}.25" for i in range(40)]
+    path.write_text("\n".join(["patient_id,study_id,first,second", *rows]) + "\n")
+    code, out, _ = ran(capsys, "bounds", path, "--all")
+    assert code == 0
+    assert "patient_id looks like it: --cluster patient_id." in " ".join(out.split())
+
+
+@pytest.mark.parametrize("kind", ["auto", "categories"])
+def test_the_app_takes_words_for_labels(typed, kind):
+    lines = typed.read_text().splitlines()
+    more = [
+        f"{lines[0]},net,p",
+        *(f"{line},{line.split(',')[1]},0.{i + 10}" for i, line in enumerate(lines[1:])),
+    ]
+    typed.write_text("\n".join(more) + "\n")
+    roles = {c.name: c.role for c in looked_at(typed, "typed.csv", kind).columns}
+    assert roles == {
+        "case": "Item",
+        **dict.fromkeys(("anna", "ben", "cleo"), "Annotation"),
+        "net": "Model",
+        "p": "Not used",
+    }
+
+
+def test_the_app_speaks_of_what_stands_on_its_page(tmp_path):
+    pytest.importorskip("flask", reason="needs the extra annostat[app]")
+    from annostat.app.server import create_app
+
+    client = create_app(token="t" * 24, limit_mb=1).test_client()
+    rows = [f"c{i // 2},{50 + i % 7}.5,{50 + i % 5}.25" for i in range(40)]
+    data = "\n".join(["case,first,second", *rows]).encode()
+    base = {"base_url": "http://127.0.0.1:8000"}
+    found = client.post(
+        f"/{'t' * 24}/table",
+        data={"table": (io.BytesIO(data), "twice.csv"), "kind": "auto"},
+        content_type="multipart/form-data",
+        **base,
+    )
+    page = client.get(found.headers["Location"], **base).get_data(as_text=True)
+    refused = client.post(
+        found.headers["Location"].replace("/columns", "/report"),
+        data={"role": ["Item", "Annotation", "Annotation"], "kind": "auto"},
+        **base,
+    )
+    assert refused.status_code == 400
+    for text in (page, refused.get_data(as_text=True)):
+        assert "stand in more than one row" in text
+        assert "--item" not in text and "Item" in text.split("more than one row")[1][:120]

@@ -269,7 +269,7 @@ def alike(names: Sequence[str]) -> list[tuple[str, ...]]:
 
 
 def looks_like(name: str, other: str) -> bool:
-    """Return whether two names are one to `tidy`, or differ by a letter: a typing error?
+    """Return whether two names are one to `tidy`, or differ by a letter as a slip does.
 
     A letter is wanting, too many, another one, or two have changed places. Names of fewer than
     four letters are too short to tell; other digits are another name ("grade 1", "grade 2").

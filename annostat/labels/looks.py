@@ -41,6 +41,8 @@ ITEM_NAMES = (
     "row",
     "index",
 )
+# Names of columns of whom items belong to, where they are not the items themselves.
+PATIENT_NAMES = ("patient", "patientid", "subject", "subjectid", "case_id", "participant", "pid")
 LONG_RATER_NAMES = (
     "rater",
     "round",
@@ -144,6 +146,12 @@ def is_item_name(name: object) -> bool:
 def is_model_name(name: object) -> bool:
     """Return whether a name is that of a model: "AI", "model_a", "UNet", "ef pred"."""
     return any(re.sub(r"\d+$", "", word) in MODEL_WORDS for word in re.split("_", plain_name(name)))
+
+
+def is_patient_name(name: object) -> bool:
+    """Return whether a column is by its name that of the patients."""
+    plain = plain_name(name)
+    return plain in PATIENT_NAMES or plain.removesuffix("_id") in PATIENT_NAMES
 
 
 def item_rank(name: object) -> int:
