@@ -9,6 +9,7 @@ import pytest
 from annostat.app.columns import looked_at
 from annostat.cli import main
 from annostat.labels.columns import looks_like
+from annostat.results.layout import fit_table
 
 
 def ran(capsys, *args):
@@ -117,3 +118,14 @@ def test_the_app_speaks_of_what_stands_on_its_page(tmp_path):
     for text in (page, refused.get_data(as_text=True)):
         assert "stand in more than one row" in text
         assert "--item" not in text and "Item" in text.split("more than one row")[1][:120]
+
+
+def test_verdicts_are_the_last_columns_that_are_dropped():
+    heads = ["law", "exponent", "floor", "interval", "residual SD", "refuted"]
+    row = ["power law", "0.25", "0.2", "0.1 to 0.3", "0.0123", "yes"]
+    assert fit_table(heads, [row], 52)[0] == ["law", "exponent", "floor", "interval", "refuted"]
+    assert fit_table(heads, [row], 36)[::2] == (
+        ["law", "exponent", "refuted"],
+        ["floor", "interval", "residual SD"],
+    )
+    assert fit_table(heads, [row], 12)[0] == ["law", "exponent"]
