@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import numpy as np
 import pytest
 
 from annostat.app.columns import looked_at
@@ -129,3 +130,28 @@ def test_verdicts_are_the_last_columns_that_are_dropped():
         ["floor", "interval", "residual SD"],
     )
     assert fit_table(heads, [row], 12)[0] == ["law", "exponent"]
+
+
+@pytest.fixture
+def masks_by_file(tmp_path):
+    """A folder with one file for each rater, and one of a model."""
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "all"
+    folder.mkdir()
+    for name in ("anna", "ben", "net"):
+        masks = np.zeros((6, 12, 12), dtype=bool)
+        for mask, at in zip(masks, rng.integers(1, 4, (6, 2)), strict=True):
+            mask[at[0] : at[0] + 7, at[1] : at[1] + 7] = True
+        np.savez(folder / f"{name}.npz", masks=masks, items=np.array([f"c{i}" for i in range(6)]))
+    return folder
+
+
+@pytest.mark.parametrize("model", ["net", "{}/net.npz"])
+def test_a_folder_with_a_file_for_each_rater_is_read(masks_by_file, capsys, model):
+    args = ("masks", masks_by_file, "--raters", "anna", "ben")
+    code, out, err = ran(capsys, *args, "--model", model.format(masks_by_file))
+    assert code == 0, err
+    assert "raters anna, ben" in " ".join(out.split())
+    assert "net" in out
+    code, _, err = ran(capsys, "masks", masks_by_file)
+    assert code == 2 and "anna, ben, net" in err and "(--raters) if each file" in err
