@@ -9,6 +9,7 @@ import pytest
 
 from annostat.app.columns import looked_at
 from annostat.cli import main
+from annostat.cli.beside import beside
 from annostat.labels.columns import looks_like
 from annostat.results.layout import fit_table
 
@@ -155,3 +156,44 @@ def test_a_folder_with_a_file_for_each_rater_is_read(masks_by_file, capsys, mode
     assert "net" in out
     code, _, err = ran(capsys, "masks", masks_by_file)
     assert code == 2 and "anna, ben, net" in err and "(--raters) if each file" in err
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        (("1.51{},77", "1.73{},40"), "A, B hold text such as '1.511,77', which is not"),
+        (("1.51{},77", "1.73{},40"), "without thousands separators (1511.77)"),
+        (("1 51{},77", "2 73{},40"), "without thousands separators (1511.77)"),
+        (("0{}.02.2024", "0{}.04.2024"), "dates are no labels: write numbers"),
+        (("1{} mm", "3{} mm"), "such as '11 mm', which is not taken for a number: write plain"),
+    ],
+)
+def test_text_that_is_meant_for_numbers_is_shown(tmp_path, capsys, cells, said):
+    path = tmp_path / "odd.csv"
+    rows = [f"{i};{';'.join(cells).format(i, i)}" for i in range(1, 10)]
+    path.write_text("\n".join(["case;A;B", *rows]) + "\n")
+    code, _, err = ran(capsys, "bounds", path)
+    assert code == 2 and len(err.splitlines()) == 1
+    assert said in err
+
+
+def test_many_strata_that_are_left_out_are_one_line(tmp_path, capsys):
+    path = tmp_path / "ef.csv"
+    rows = [f"P{i},{50 + i % 7}.5,{50 + i % 5}.25" for i in range(40)]
+    path.write_text("\n".join(["patient,first,second", *rows]) + "\n")
+    code, _, err = ran(capsys, "bounds", path, "--by", "patient", "--rounds", "first", "second")
+    first, last = err.splitlines()
+    assert code == 2 and "no patient has a result" in last
+    assert first.startswith("annostat: 40 strata of patient are left out (P0, P1, P10, ...), the")
+
+
+def test_a_terminal_wraps_what_is_said_beside_a_result(capsys, monkeypatch):
+    text = "error: " + "words of a message that is long " * 5
+    beside(text)
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "60")
+    beside(text)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) > 2 and max(map(len, lines)) <= 60
+    assert all(line.startswith("  w") for line in lines[1:])

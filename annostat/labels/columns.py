@@ -48,6 +48,8 @@ TIDY = re.compile(r"[a-z0-9_-]+")  # names that `tidy` leaves alone: most, and i
 MOST_TOLD = 3  # columns whose text is shown
 NO_LABEL = MISSING_MARKERS - {"NA", "None"}
 DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
+# 1.515,77 and 1,515.77 and 1 515,77
+GROUPED = re.compile(r"[-+]?\d{1,3}(?:(?:\.\d{3})+(?:,\d+)?|(?:[,'\s]\d{3})+(?:[.,]\d+)?)")
 NUMBER = re.compile(r"[-+]?\d+(\.\d*)?")
 DIGITS = re.compile(r"\d+")
 LETTERS = 4  # letters that names must have so that one that differs may be a typing error
@@ -223,6 +225,8 @@ def _cure(cells: Sequence[str], *, all_text: bool = False) -> str:
         return "; lines of the file are one cell: is a quotation mark not closed?"
     if all(DECIMAL_COMMA.fullmatch(cell) for cell in cells):
         return "; decimal commas: write points, or separate cells by semicolons"
+    if all(GROUPED.fullmatch(cell) for cell in cells):
+        return "; write numbers without thousands separators"
     different = list(dict.fromkeys(cells))
     if all_text and 1 < len(different) <= FEW_TEXTS:
         return (

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from annostat.labels.columns import MISSING_MARKERS
+from annostat.errors import shown
+from annostat.labels.columns import GROUPED, MISSING_MARKERS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -130,6 +131,9 @@ DATE = re.compile(r"\d{4}-\d\d?-\d\d?([ T]\d\d?:\d\d.*)?|\d\d?[./]\d\d?[./]\d{2,
 FEW = 6  # different values at most of a column with few of them
 
 
+DIGIT = re.compile(r"[-+]?\d")
+
+
 def plain_name(name: object) -> str:
     """Return a name in lower case, with one underscore for what is no letter or digit."""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(name).strip())
@@ -207,6 +211,30 @@ def look_of(column: pd.Series[Any]) -> str:
     if whole and different.size <= FEW and values.size >= 5 * different.size:
         return "few values"
     return "numbers"
+
+
+def no_numbers(frame: pd.DataFrame, columns: Sequence[str]) -> str:
+    """Return what columns hold that a person reads as numbers or dates, and the cure; else ""."""
+    found = {}
+    for name in columns:
+        if is_item_name(name):
+            continue
+        cells = frame[name].dropna().astype(str).str.strip()
+        cells = cells[~cells.isin(MISSING_MARKERS)]
+        if look_of(frame[name]) in ("text", "identifier", "dates") and cells.str.match(DIGIT).all():
+            found[name] = next(iter(cells), "")
+    if not found:
+        return ""
+    cell = next(iter(found.values()))
+    if all(DATE.fullmatch(c) for c in found.values()):
+        cure = "dates are no labels: write numbers, such as days since a first one"
+    elif all(GROUPED.fullmatch(c) for c in found.values()):
+        plain = re.sub(r"[.,'\s](?=\d{3})", "", cell).replace(",", ".")
+        cure = f"write numbers without thousands separators ({plain})"
+    else:
+        cure = "write plain numbers"
+    hold = "holds" if len(found) == 1 else "hold"
+    return f"; {shown(found)} {hold} text such as {cell!r}, which is not taken for a number: {cure}"
 
 
 def are_series(names: Sequence[str]) -> bool:
