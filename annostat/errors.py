@@ -202,6 +202,8 @@ def check_number(
 ) -> float:
     """Return a finite number within [low, high], or within (low, high) with `open_ends`."""
     try:
+        if isinstance(value, (str, bytes)):  # "2" may be a name, or a column's
+            raise TypeError
         number = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
         raise AnnostatError(f"{name} must be a number, got {value!r}") from None

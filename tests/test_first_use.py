@@ -7,9 +7,12 @@ import io
 import numpy as np
 import pytest
 
+from annostat import AnnostatError, MaskRounds, Rounds, read_rounds
 from annostat.app.columns import looked_at
 from annostat.cli import main
 from annostat.cli.beside import beside
+from annostat.errors import check_number
+from annostat.labels import Categories, Points
 from annostat.labels.columns import looks_like
 from annostat.results.layout import fit_table
 
@@ -184,7 +187,9 @@ def test_many_strata_that_are_left_out_are_one_line(tmp_path, capsys):
     code, _, err = ran(capsys, "bounds", path, "--by", "patient", "--rounds", "first", "second")
     first, last = err.splitlines()
     assert code == 2 and "no patient has a result" in last
-    assert first.startswith("annostat: 40 strata of patient are left out (P0, P1, P10, ...), the")
+    assert first.startswith(
+        "annostat: 40 strata of patient are left out (P0, P1, P10, ...), P0 since too few items"
+    )
 
 
 def test_a_terminal_wraps_what_is_said_beside_a_result(capsys, monkeypatch):
@@ -196,4 +201,40 @@ def test_a_terminal_wraps_what_is_said_beside_a_result(capsys, monkeypatch):
     beside(text)
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) > 2 and max(map(len, lines)) <= 60
-    assert all(line.startswith("  w") for line in lines[1:])
+    assert all(line.startswith("  ") and line[2] != " " for line in lines[1:])
+
+
+def test_patterns_and_items_are_both_counted(tmp_path):
+    path = tmp_path / "picks.csv"
+    rows = [f"c{i},{10 + i % 3},{11 + i % 2}" for i in range(400)]
+    path.write_text("\n".join(["clip,first,second", *rows]) + "\n")
+    patterns = read_rounds(path, collapse=True)
+    n = len(patterns.values)
+    assert repr(patterns) == f"<Rounds: {n} patterns of 400 items × 2 rounds (first, second)>"
+    assert n < 400
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda items: Rounds.from_array(np.arange(8.0).reshape(4, 2), items=items),
+        lambda items: Categories.from_array([["a", "b"]] * 4, items=items),
+        lambda items: Points.from_array(np.arange(16.0).reshape(4, 2, 2), items=items),
+        lambda items: MaskRounds.from_arrays({"a": np.ones((4, 3, 3))}, items=items),
+    ],
+)
+def test_items_that_stand_twice_are_refused_in_python_too(make):
+    assert make(["a", "b", "c", "d"]).items[3] == "d"
+    with pytest.raises(AnnostatError, match=r"1 of 4 stand twice or more; first: 'a', 3 times"):
+        make(["a", "a", "b", "a"])
+
+
+def test_masks_have_a_short_repr():
+    rounds = MaskRounds.from_arrays({"anna": np.ones((2, 8, 9)), "ben": np.ones((2, 8, 9))})
+    assert repr(rounds) == "<MaskRounds: 2 items of 8 × 9 × 2 raters (anna, ben)>"
+
+
+@pytest.mark.parametrize("value", ["2", b"2"])
+def test_text_is_no_number(value):
+    with pytest.raises(AnnostatError, match=r"margin must be a number, got b?'2'"):
+        check_number("margin", value)

@@ -457,9 +457,8 @@ def each_stratum(
                 raise
             left[name] = error
     if len(left) > MOST_TOLD:
-        first = ", ".join(map(cut, list(left)[:MOST_TOLD]))
-        why = next(iter(left.values()))
-        beside(f"{len(left):,} strata of {by} are left out ({first}, ...), the first since {why}")
+        (first, why), told = next(iter(left.items())), ", ".join(map(cut, [*left][:MOST_TOLD]))
+        beside(f"{len(left):,} strata of {by} are left out ({told}, ...), {first} since {why}")
     else:
         for name, why in left.items():
             beside(f"{by} {name} is left out: {why}")

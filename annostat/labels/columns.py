@@ -252,6 +252,18 @@ def refuse_duplicates(items: NDArray[Any]) -> None:
         )
 
 
+def refuse_repeated(items: NDArray[Any]) -> None:
+    """Refuse names of items, given beside an array, of which one stands twice."""
+    if len(set(items.tolist())) < len(items):
+        seen, counts = np.unique(items.astype(str), return_counts=True)
+        twice = counts > 1
+        raise AnnostatError(
+            f"items must have names that differ, but {int(twice.sum())} of {len(items)} stand "
+            f"twice or more; first: {seen[twice][0]!r}, {counts[twice][0]} times; leave items out "
+            f"to number them, or say whom they share by {option('cluster')}"
+        )
+
+
 def tidy(name: str) -> str:
     """Return a name as it is compared: Unicode form, spaces, case and a trailing ".0" aside."""
     if TIDY.fullmatch(name):
