@@ -7,12 +7,13 @@ import io
 import numpy as np
 import pytest
 
-from annostat import AnnostatError, MaskRounds, Rounds, read_rounds
+from annostat import AnnostatError, Rounds, read_rounds
 from annostat.app.columns import looked_at
 from annostat.cli import main
 from annostat.cli.beside import beside
 from annostat.errors import check_number
-from annostat.labels import Categories, Points
+from annostat.interchange import interchange
+from annostat.labels import Categories, MaskRounds, Points
 from annostat.labels.columns import looks_like
 from annostat.results.layout import fit_table
 
@@ -225,7 +226,7 @@ def test_patterns_and_items_are_both_counted(tmp_path):
 )
 def test_items_that_stand_twice_are_refused_in_python_too(make):
     assert make(["a", "b", "c", "d"]).items[3] == "d"
-    with pytest.raises(AnnostatError, match=r"1 of 4 stand twice or more; first: 'a', 3 times"):
+    with pytest.raises(AnnostatError, match=r"'a' stands 3 times \(1 such in all\)"):
         make(["a", "a", "b", "a"])
 
 
@@ -238,3 +239,27 @@ def test_masks_have_a_short_repr():
 def test_text_is_no_number(value):
     with pytest.raises(AnnostatError, match=r"margin must be a number, got b?'2'"):
         check_number("margin", value)
+
+
+def test_interchange_of_masks_says_what_was_read_in_whole_words(masks_by_file, capsys):
+    net = f"net={masks_by_file}/net.npz"
+    raters = [masks_by_file / "anna.npz", masks_by_file / "ben.npz"]
+    code, out, err = ran(capsys, "interchange", *raters, "--model", net)
+    assert code == 0, err
+    text = " ".join(out.split())
+    assert text.startswith("Read 6 images of 12 × 12 pixels")
+    assert "by the model net" in text and "by the models net" not in text
+    assert "Answer Whether net is as good as" in text
+    assert "6 items are few" in text and "clusters" not in text
+
+
+def test_clusters_are_spoken_of_only_where_items_share_them():
+    z = np.random.default_rng(0).normal(50, 9, 24)
+    noise = np.random.default_rng(1).normal(0, 3, (24, 3))
+    clips = [f"c{i}" for i in range(24)]
+    rounds = Rounds.from_array(z[:, None] + noise[:, :2], items=clips, cluster=clips)
+    found = interchange(rounds, {"net": z + noise[:, 2]})
+    assert any(c.message.startswith("24 items are few") for c in found.checks)
+    shared = Rounds.from_array(z[:, None] + noise[:, :2], cluster=[i // 2 for i in range(24)])
+    found = interchange(shared, {"net": z + noise[:, 2]})
+    assert any(c.message.startswith("12 clusters are few") for c in found.checks)

@@ -258,9 +258,9 @@ def refuse_repeated(items: NDArray[Any]) -> None:
         seen, counts = np.unique(items.astype(str), return_counts=True)
         twice = counts > 1
         raise AnnostatError(
-            f"items must have names that differ, but {int(twice.sum())} of {len(items)} stand "
-            f"twice or more; first: {seen[twice][0]!r}, {counts[twice][0]} times; leave items out "
-            f"to number them, or say whom they share by {option('cluster')}"
+            f"names of items must differ, but {str(seen[twice][0])!r} stands "
+            f"{counts[twice][0]} times ({int(twice.sum())} such in all): number items without "
+            f"names (items=None), and say what they share by {option('cluster')}"
         )
 
 
