@@ -199,9 +199,15 @@ def check_number(
     low: float = -math.inf,
     high: float = math.inf,
     open_ends: bool = False,
+    text: bool = False,
 ) -> float:
-    """Return a finite number within [low, high], or within (low, high) with `open_ends`."""
+    """Return a finite number within [low, high], or within (low, high) with `open_ends`.
+
+    Text is refused ("2" may be meant for a name), but where `text` says that it is what is read.
+    """
     try:
+        if isinstance(value, (str, bytes)) and not text:
+            raise TypeError
         number = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
         raise AnnostatError(f"{name} must be a number, got {value!r}") from None

@@ -143,7 +143,7 @@ def _build(kind: Any, given: Any, path: str) -> Any:
         if dataclasses.is_dataclass(wanted):
             values[name] = _build(wanted, value, where + ".")
         elif wanted is float:
-            values[name] = check_number(where, value)
+            values[name] = check_number(where, value, text=True)
         elif typing.get_origin(wanted) is tuple:
             texts = [value] if isinstance(value, str) else value
             if not isinstance(texts, (list, tuple)) or not all(isinstance(v, str) for v in texts):

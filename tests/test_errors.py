@@ -84,5 +84,5 @@ def test_text_where_numbers_belong(call):
 
 def test_an_annostat_error_is_a_value_error():
     assert issubclass(AnnostatError, ValueError)
-    assert check_count("n", "7") == 7
+    assert check_count("n", 7.0) == 7
     assert check_column("item", "a", ["a"]) == "a"

@@ -119,7 +119,7 @@ def test_labels_of_nnunet(drawn, tmp_path):
         assert found.names == ("anna", "ben") and models.names == ("net",)
         np.testing.assert_array_equal(values_of(found), drawn[:2])
         np.testing.assert_array_equal(values_of(models), drawn[2:3])
-    with pytest.raises(AnnostatError, match="masks of one rater"):
+    with pytest.raises(AnnostatError, match="not known whose"):
         read_masks([tmp_path / "anna"])
 
 
@@ -447,7 +447,7 @@ def test_sources_with_names_of_their_own(drawn, tmp_path):
         "first",
         "second",
     )
-    with pytest.raises(AnnostatError, match="masks of one rater"):
+    with pytest.raises(AnnostatError, match="not known whose"):
         read_masks(str(tmp_path / "first" / "labels"))
 
 

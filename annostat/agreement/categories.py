@@ -22,8 +22,9 @@ from annostat.agreement.chance import (
     of_shares,
     uniform_expected,
 )
-from annostat.errors import check_level
+from annostat.errors import check_level, option
 from annostat.labels.categories import Categories
+from annostat.labels.columns import looks_like
 from annostat.resampling.inverted import METHOD, ratio_limits
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check, Provenance, Result, check_section
@@ -309,6 +310,20 @@ def _checks(labels: Categories, sums: CategorySums) -> tuple[Check, ...]:
     else:
         text = f"Every class has a label in {RARE} items or more (least: {int(held.min())})."
         checks.append(Check("rare_classes", True, text))
+    near = [
+        (name, other)
+        for name, _ in rare
+        for q, other in enumerate(labels.classes)
+        if held[q] >= RARE and looks_like(name, other)
+    ]
+    if near:
+        told = "; ".join(f"{name!r} looks like {other!r}" for name, other in near[:3])
+        more = f" ({len(near)} such in all)" if len(near) > 3 else ""
+        text = (
+            f"{told}{more}: are they the same class? {option('tidy-names', True)} joins those that "
+            "differ by case or spaces; correct a letter in the table."
+        )
+        checks.append(Check("near_classes", None, text))
     if labels.cluster is not None and sums.n_units < 20:
         text = f"There are {sums.n_units} clusters only: intervals rest on these."
         checks.append(Check("few_clusters", None, text))

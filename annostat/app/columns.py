@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import Any
 
 from annostat.errors import AnnostatError, printable
 from annostat.labels.layout import Layout, Roles
-from annostat.labels.looks import is_model_name, look_of
+from annostat.labels.looks import is_model_name, is_patient_name, look_of, may_be_category
+from annostat.tables.peek import holds_words
 from annostat.tables.reading import read_categories, read_rounds, read_table
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".xlsx")
@@ -22,7 +24,19 @@ KINDS = {
     "categories": "Categories",
     "ordinal": "Grades",
 }
-PATIENTS = ("patient", "patient_id", "patientid", "subject", "subject_id", "case_id")
+# What the page calls what a message of the command line names by its option.
+WORDS = {
+    "--kind categories": "Categories",
+    "--kind ordinal": "Grades",
+    "--kind values": "Values",
+    "--rounds": "Annotation",
+    "--model": "Model",
+    "--cluster": "Patient",
+    "--item": "Item",
+    "--by": "Group",
+    "--fps": "Frame rate",
+}
+WORDY = ("text", "few values", "constant", "0/1")  # looks of columns that hold categories
 SHOWN = 3  # first values of a column
 MOST_COLUMNS = 200
 
@@ -46,8 +60,30 @@ class Table:
     columns: tuple[Column, ...]
 
 
-def looked_at(path: Path, name: str) -> Table:
-    """Return a table's columns with a guess of what each is."""
+def in_words_of_the_page(message: str) -> str:
+    """Return a message of the command line with the words that stand on the page for its options.
+
+    Examples
+    --------
+    >>> in_words_of_the_page("name all columns that tell them apart by --item")
+    "name all columns that tell them apart by 'Item'"
+    """
+    for flag, word in WORDS.items():
+        message = re.sub(rf"{flag}(?![-\w])", repr(word), message)
+    return message
+
+
+def looked_at(path: Path, name: str, kind: str = "auto") -> Table:
+    """Return a table's columns with a guess of what each is.
+
+    Parameters
+    ----------
+    path : Path
+    name : str
+        What the table is called.
+    kind : str
+        What the labels are, from `KINDS`; "auto": words are categories, as at the command line.
+    """
     frame = read_table(path)
     names = [str(c) for c in frame.columns]
     if len(names) > MOST_COLUMNS:
@@ -56,21 +92,29 @@ def looked_at(path: Path, name: str) -> Table:
             "use the command line"
         )
     found = {c: look_of(frame.iloc[:, i]) for i, c in enumerate(names)}
+    words = kind in ("categories", "ordinal") or (kind == "auto" and holds_words(path))
     try:
-        layout = Layout.resolve(frame, Roles())
+        layout = Layout.resolve(frame, Roles(), categories=words)
         items, rounds = layout.item, list(layout.rounds)
     except AnnostatError:  # several readings: the person decides
         items = tuple(c for c in names if found[c] in ("identifier", "row numbers"))[:1]
-        rounds = [c for c in names if "numbers" in found[c] and c not in items][:2]
+        free = [c for c in names if c not in items and not is_model_name(c)]
+        if words:
+            held = [c for c in free if may_be_category(c, found[c]) and found[c] in WORDY]
+            texts = [c for c in held if found[c] == "text"]
+            rounds = texts if len(texts) > 1 else held
+        else:
+            rounds = [c for c in free if "numbers" in found[c]][:2]
 
     def role(column: str) -> str:
         if column in items:
             return "Item"
         if column in rounds:
             return "Annotation"
-        if column.casefold() in PATIENTS:
+        if is_patient_name(column):
             return "Patient"
-        return "Model" if is_model_name(column) and "numbers" in found[column] else UNUSED
+        labelled = found[column] in WORDY if words else "numbers" in found[column]
+        return "Model" if is_model_name(column) and labelled else UNUSED
 
     columns = []
     for i, c in enumerate(names):

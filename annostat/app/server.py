@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from annostat.app import columns, published
 from annostat.app.examples import EXAMPLES, example_table
 from annostat.app.running import PAGE, PICTURE, run
-from annostat.errors import AnnostatError
+from annostat.errors import AnnostatError, spoken_to_a_shell
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -153,7 +153,7 @@ def create_app(*, token: str, limit_mb: float = LIMIT) -> Flask:
         with tempfile.TemporaryDirectory(prefix="annostat-app-") as folder:
             path = Path(folder) / file
             path.write_bytes(data)
-            table = columns.looked_at(path, name)
+            table = columns.looked_at(path, name, options.get("kind", "auto"))
         roles = [c.role for c in table.columns]
         key = memory.add(Held(table, file, data, roles, dict(options)))
         return redirect(f"{root}/{key}/columns", code=303)
@@ -187,14 +187,15 @@ def create_app(*, token: str, limit_mb: float = LIMIT) -> Flask:
             try:
                 known["read"] = words_of(found)
             except AnnostatError as refused:
-                known["refused"] = str(refused)
-        return shown("columns", error, **known)
+                known["refused"] = columns.in_words_of_the_page(str(refused))
+        return shown("columns", columns.in_words_of_the_page(error), **known)
 
     def words_of(found: Held) -> str:
         with tempfile.TemporaryDirectory(prefix="annostat-app-") as folder:
             path = Path(folder) / found.file
             path.write_bytes(found.data)
-            return columns.what_is_read(path, found.table, found.roles, found.options)
+            with spoken_to_a_shell():
+                return columns.what_is_read(path, found.table, found.roles, found.options)
 
     def filled_in(found: Held) -> None:
         """Take what the form says of a table."""

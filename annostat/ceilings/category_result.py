@@ -153,21 +153,41 @@ class CategoryBounds(Result):
 
     def answer(self) -> str:
         """Return the answer in one sentence."""
-        first = self.ceilings[0]
         against = (
             "one annotator" if self.majority_of == 1 else f"the majority of {self.majority_of}"
         )
-        text = f"Against {against}, the best possible model has {_said(first)} of {first.best()}"
-        second = next((c for c in self.ceilings[1:] if c.metric in ("f1", "accuracy")), None)
-        if second is not None and second.metric != first.metric:
-            text += f" and {_said(second)} of {second.best()}"
-        return f"{text}: no model can show more, on average."
+        told = " and ".join(f"{_said(c)} of {c.best()}" for c in self._first())
+        return (
+            f"Against {against}, the best possible model has {told}: no model can show more, on "
+            "average."
+        )
+
+    def _first(self) -> tuple[Ceiling, ...]:
+        """Return the ceilings that are said first: F1 and accuracy, each of all classes.
+
+        Of three classes or more it is the macro F1; where a rare class leaves it no interval, the
+        F1 of the most frequent class.
+        """
+        first, rest = self.ceilings[0], self.ceilings[1:]
+        if len(self.classes) > 2:
+            known = [c for c in rest if c.metric in ("macro_f1", "f1") and c.interval is not None]
+            macro = [c for c in known if c.metric == "macro_f1"]
+            shares = (
+                {}
+                if self.agreement is None
+                else dict(zip(self.classes, map(float, self.agreement.shares), strict=True))
+            )
+            known.sort(key=lambda c: -shares.get(c.of_class, 0.0))
+            return (first, *(macro or known)[:1])
+        second = next((c for c in rest if c.metric in ("f1", "accuracy")), None)
+        return (first,) if second is None or second.metric == first.metric else (first, second)
 
     def quote(self) -> str:
         """Return what to quote: intervals."""
+        said = self._first()
         parts = [
             f"{c.label} {c.limits()}"
-            for c in self.ceilings
+            for c in (*said, *(c for c in self.ceilings if c not in said))
             if c.interval is not None and c.metric in ("f1", "accuracy", "kappa", "macro_f1")
         ]
         level = next((c.interval.level for c in self.ceilings if c.interval is not None), None)
@@ -177,7 +197,7 @@ class CategoryBounds(Result):
 
     def cited(self) -> Cited | None:
         """Return the sentences for a paper."""
-        found = [c for c in self.ceilings if c.interval is not None and not c.floor][:2]
+        found = [c for c in self._first() if c.interval is not None]
         if not found:
             return None
         against = (

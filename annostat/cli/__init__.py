@@ -18,6 +18,7 @@ import click
 
 from annostat._version import __version__
 from annostat.cli import blas  # noqa: F401  before what loads NumPy
+from annostat.cli.beside import beside
 from annostat.cli.front import SUMMARIES, front
 from annostat.errors import (
     AnnostatError,
@@ -153,9 +154,7 @@ def main(args: Sequence[str] | None = None) -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     warnings.simplefilter("default", AnnostatWarning)
-    warnings.showwarning = lambda message, *_: click.echo(
-        f"annostat: warning: {printable(str(message))}", err=True
-    )
+    warnings.showwarning = lambda message, *_: beside(f"warning: {printable(str(message))}")
     try:
         with one_run(), spoken_to_a_shell():
             given = None if args is None else list(args)
@@ -165,13 +164,13 @@ def main(args: Sequence[str] | None = None) -> None:
     except (click.Abort, SystemError) as stop:
         if isinstance(stop, SystemError) and not is_interrupt(stop):
             raise
-        click.echo("annostat: stopped", err=True)
+        beside("stopped")
         sys.exit(130)
     except click.ClickException as error:
-        click.echo(f"annostat: error: {printable(error.format_message())}", err=True)
+        beside(f"error: {printable(error.format_message())}")
         sys.exit(2)
     except AnnostatError as error:
-        click.echo(f"annostat: error: {error}", err=True)
+        beside(f"error: {error}")
         sys.exit(2)
     except OSError as error:
         if error.filename is None and sys.__stdout__ is not None:
@@ -179,8 +178,8 @@ def main(args: Sequence[str] | None = None) -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())
         if not isinstance(error, BrokenPipeError):  # a reader that has seen enough is no error
             what = "cannot write" if error.filename is None else printable(str(error.filename))
-            click.echo(f"annostat: error: {what}: {error.strerror}", err=True)
+            beside(f"error: {what}: {error.strerror}")
         sys.exit(2)
     except MemoryError:
-        click.echo("annostat: error: not enough memory for this input", err=True)
+        beside("error: not enough memory for this input")
         sys.exit(2)

@@ -10,7 +10,13 @@ from typing import Any
 import click
 
 from annostat.cli.command import TYPED, Command
-from annostat.cli.common import add, json_option, progress_bar, publish
+from annostat.cli.common import (
+    add,
+    column_or_number,
+    json_option,
+    progress_bar,
+    publish,
+)
 from annostat.cli.shares import SHARE
 from annostat.cli.workers import job_options
 from annostat.errors import AnnostatError, printable
@@ -138,7 +144,7 @@ def read_limits(given: tuple[str, ...]) -> Any:
     for text in given:
         name, _, value = text.partition("=")
         check_choice("--limit", name, names)
-        values[name] = check_number(f"--limit {name}", value)
+        values[name] = check_number(f"--limit {name}", column_or_number(value))
     return Limits(**values)
 
 

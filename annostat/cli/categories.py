@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
+from annostat.cli.beside import beside
 from annostat.cli.common import (
     RATINGS,
     add,
@@ -294,7 +295,7 @@ def _by_class(
             return values  # refused where shapes are looked at
         if place is None:
             told = ", ".join(f"{c} of {k}" for c, k in zip(columns, classes, strict=True))
-            click.echo(f"annostat: probabilities of {name} are taken as {told}", err=True)
+            beside(f"probabilities of {name} are taken as {told}")
             return values
         return values[:, np.argsort(place)]
     one = values[:, 0]

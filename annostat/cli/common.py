@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from annostat.cli.beside import beside
 from annostat.cli.shares import SHARE
 from annostat.cli.workers import job_options
-from annostat.errors import UNPRINTABLE, AnnostatError, shown
+from annostat.errors import UNPRINTABLE, AnnostatError, cut, shown
 from annostat.results.markup import FORMS
 from annostat.results.text import HELD, hang
 
@@ -40,6 +41,9 @@ EXAMPLES = {
     "lidc-diameter": "diameter_mm",
 }
 RATINGS = ("lidc-malignancy", "lidc-texture", "vader")  # examples of grades
+
+
+MOST_TOLD = 3  # strata that are left out of which each is told in a line of its own
 
 
 json_option = click.option(
@@ -230,10 +234,10 @@ def rows_left(items: Iterable[object], path: str) -> NDArray[np.int64]:
     found = {c for c in clips if c in named} | {c.rsplit(":", 1)[0] for c in clips} & named
     if named and not found:
         raise AnnostatError(f"--exclude {path!r} names no item of the table: {shown(named, 3)}")
-    text = f"annostat: {len(kept) - sum(kept)} of {len(kept)} items excluded"
+    text = f"{len(kept) - sum(kept)} of {len(kept)} items excluded"
     if len(found) < len(named):
         text += f"; {len(named - found)} names of {path} match none: {shown(named - found, 3)}"
-    click.echo(text, err=True)
+    beside(text)
     return np.flatnonzero(kept)
 
 
@@ -379,15 +383,22 @@ def each_stratum(
 ) -> dict[str, Any]:
     """Return the result of each stratum; one that cannot be computed is reported and left out."""
     results: dict[str, Any] = {}
+    left: dict[str, AnnostatError] = {}
     for name, part in strata:
         try:
             results[name] = compute(name, part)
         except AnnostatError as error:
             if not by:
                 raise
-            click.echo(f"annostat: {by} {name} is left out: {error}", err=True)
+            left[name] = error
+    if len(left) > MOST_TOLD:
+        (first, why), told = next(iter(left.items())), ", ".join(map(cut, [*left][:MOST_TOLD]))
+        beside(f"{len(left):,} strata of {by} are left out ({told}, ...), {first} since {why}")
+    else:
+        for name, why in left.items():
+            beside(f"{by} {name} is left out: {why}")
     if not results:
-        raise AnnostatError(f"no {by} has a result")
+        raise AnnostatError(f"no {by} has a result: --by takes groups of many items")
     return results
 
 

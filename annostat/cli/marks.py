@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from annostat.cli.beside import beside
 from annostat.cli.common import add, each_stratum, progress_bar, without
 from annostat.cli.points import listed, numbers_of, spacing_of
 from annostat.errors import AnnostatError
@@ -136,7 +137,7 @@ def load(kind: str, options: dict[str, Any]) -> Points | Findings:
         axes=lambda columns: axes_of(kind, options, columns),
     )
     for text in words:
-        click.echo(f"annostat: {text}", err=True)
+        beside(text)
     shared: dict[str, Any] = {
         "item": item or None,
         "rater": options["rater"],

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
+from annostat.cli.beside import beside
 from annostat.cli.categories import KINDS as CATEGORY_KINDS
 from annostat.cli.categories import (
     class_options,
@@ -205,7 +206,7 @@ def joined(
     from annostat.tables.predictions import read_predictions
 
     found, words = read_predictions(path, rounds, models=models, missing=missing)
-    click.echo(f"annostat: {words}", err=True)
+    beside(words)
     return found
 
 

@@ -230,7 +230,8 @@ def _summary(
         told += f", of {len(set(about['cluster']))} clips or patients"
     told += f", by the raters {shown(masks, 12)}"
     if predicted:
-        told += f", and by the models {shown(predicted, 12)}"
+        models = "model" if len(predicted) == 1 else "models"
+        told += f", and by the {models} {shown(predicted, 12)}"
     if own_spacing and about.get("spacing") is not None:
         steps = np.atleast_1d(np.asarray(about["spacing"], dtype=np.float64))
         if len(steps) != shape[0]:  # of all items

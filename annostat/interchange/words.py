@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from annostat.interchange.distances import Distance
 from annostat.interchange.habits import Habits
@@ -112,7 +113,10 @@ def answer(result: Said) -> str:
                 if math.isfinite(least)
                 else "too few items tell"
             )
-            clauses.append(f"whether {m.name} is as good as {whom(result)} is not resolved: {tail}")
+            whether = "whether" if clauses else "Whether"
+            clauses.append(
+                f"{whether} {m.name} is as good as {whom(result)} is not resolved: {tail}"
+            )
     return "; ".join(clauses) + "."
 
 
@@ -186,7 +190,11 @@ def share_words(share: tuple[float, float] | None) -> str:
 
 def sections(result: Said) -> list[Section]:
     """Return what a person should read, in the order of a screen."""
-    found = [result.opening(*result.taken.notes), _models(result)]
+    opening = result.opening(*result.taken.notes)
+    if result.taken.notes and result.taken.read is None:  # nobody else says what was read
+        (_, told), *rest = opening.said
+        opening = replace(opening, said=[("Read", told), *rest])
+    found = [opening, _models(result)]
     if any(m.places for m in result.models):
         found.append(_places(result))
     if result.habits is not None:

@@ -21,7 +21,14 @@ from annostat.errors import (
     positions_of,
     shown,
 )
-from annostat.labels.columns import NO_LABEL, alike, as_labels, canonical_order, tidied
+from annostat.labels.columns import (
+    NO_LABEL,
+    alike,
+    as_labels,
+    canonical_order,
+    refuse_repeated,
+    tidied,
+)
 from annostat.labels.frames import as_frame, named_index
 from annostat.labels.layout import Layout, Roles
 from annostat.labels.read import Read
@@ -121,6 +128,8 @@ class Categories(LabelSet):
         for name in ("items", "cluster", "stratum"):
             if columns.get(name) is not None:
                 columns[name] = np.array([str(v) for v in columns[name]], dtype=object)
+        if columns.get("items") is not None:
+            refuse_repeated(columns["items"])
         return cls(codes, classes, tuple(chosen), order is not None, **columns)
 
     @classmethod

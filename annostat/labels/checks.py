@@ -18,6 +18,7 @@ from annostat.arrays import FloatArray, dot
 from annostat.errors import AnnostatError, check_level, check_numbers, cut, option
 from annostat.labels.biases import pair_biases
 from annostat.labels.characteristic import check_characteristic_function
+from annostat.labels.looks import is_patient_name
 from annostat.labels.pairs import ROUNDING, PairTable, ratio_of_sums, unit_sums
 from annostat.labels.ranks import RANK_MIN_UNITS, association, midranks, row_ranks
 from annostat.labels.rounds import Rounds
@@ -300,13 +301,15 @@ def _first_three(items: NDArray[Any]) -> str:
 def _check_clusters(rounds: Rounds, table: PairTable) -> Check:
     name = "clusters"
     if table.codes is None:
-        return Check(
-            name,
-            None,
-            "Intervals assume that items are independent: name the patients' column "
-            f"({option('cluster')}) if "
-            "items share patients.",
-        )
+        unused = () if rounds.read is None else rounds.read.unused
+        seen = next((c for c in unused if is_patient_name(c)), None)
+        text = f"name the patients' column ({option('cluster')}) if items share patients."
+        if seen is not None:
+            text = (
+                f"if items share patients, name the patients' column; {seen} looks like it: "
+                f"{option('cluster', seen)}."
+            )
+        return Check(name, None, f"Intervals assume that items are independent: {text}")
     mean, se, units = ratio_of_sums(table.abs_sum, table.pairs, table.weights, table.codes)
     n = int(table.weights.sum())
     if units < FEW_CLUSTERS:

@@ -48,8 +48,11 @@ TIDY = re.compile(r"[a-z0-9_-]+")  # names that `tidy` leaves alone: most, and i
 MOST_TOLD = 3  # columns whose text is shown
 NO_LABEL = MISSING_MARKERS - {"NA", "None"}
 DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
+# 1.515,77 and 1,515.77 and 1 515,77
+GROUPED = re.compile(r"[-+]?\d{1,3}(?:(?:\.\d{3})+(?:,\d+)?|(?:[,'\s]\d{3})+(?:[.,]\d+)?)")
 NUMBER = re.compile(r"[-+]?\d+(\.\d*)?")
 DIGITS = re.compile(r"\d+")
+LETTERS = 4  # letters that names must have so that one that differs may be a typing error
 FEW_TEXTS = 20  # different texts at most that may be categories
 WIDTH = 20  # digits that numbers in names are padded to
 EXACT = 2**53  # whole numbers beyond this are not exact in float64
@@ -222,6 +225,8 @@ def _cure(cells: Sequence[str], *, all_text: bool = False) -> str:
         return "; lines of the file are one cell: is a quotation mark not closed?"
     if all(DECIMAL_COMMA.fullmatch(cell) for cell in cells):
         return "; decimal commas: write points, or separate cells by semicolons"
+    if all(GROUPED.fullmatch(cell) for cell in cells):
+        return "; write numbers without thousands separators"
     different = list(dict.fromkeys(cells))
     if all_text and 1 < len(different) <= FEW_TEXTS:
         return (
@@ -247,6 +252,18 @@ def refuse_duplicates(items: NDArray[Any]) -> None:
         )
 
 
+def refuse_repeated(items: NDArray[Any]) -> None:
+    """Refuse names of items, given beside an array, of which one stands twice."""
+    if len(set(items.tolist())) < len(items):
+        seen, counts = np.unique(items.astype(str), return_counts=True)
+        twice = counts > 1
+        raise AnnostatError(
+            f"names of items must differ, but {str(seen[twice][0])!r} stands "
+            f"{counts[twice][0]} times ({int(twice.sum())} such in all): number items without "
+            f"names (items=None), and say what they share by {option('cluster')}"
+        )
+
+
 def tidy(name: str) -> str:
     """Return a name as it is compared: Unicode form, spaces, case and a trailing ".0" aside."""
     if TIDY.fullmatch(name):
@@ -265,6 +282,24 @@ def alike(names: Sequence[str]) -> list[tuple[str, ...]]:
     for name in dict.fromkeys(names):
         groups.setdefault(tidy(name), []).append(name)
     return [tuple(group) for group in groups.values() if len(group) > 1]
+
+
+def looks_like(name: str, other: str) -> bool:
+    """Return whether two names are one to `tidy`, or differ by a letter as a slip does.
+
+    A letter is wanting, too many, another one, or two have changed places. Names of fewer than
+    four letters are too short to tell; other digits are another name ("grade 1", "grade 2").
+    """
+    a, b = sorted((tidy(name), tidy(other)), key=len)
+    if a == b:
+        return True
+    if len(a) < LETTERS or len(b) - len(a) > 1 or re.findall(r"\d", a) != re.findall(r"\d", b):
+        return False
+    at = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), len(a))
+    if len(a) < len(b):
+        return a[at:] == b[at + 1 :]
+    swapped = a[at : at + 2] == b[at : at + 2][::-1] and a[at + 2 :] == b[at + 2 :]
+    return a[at + 1 :] == b[at + 1 :] or swapped
 
 
 def tidied(names: NDArray[Any]) -> NDArray[Any]:

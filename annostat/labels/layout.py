@@ -45,6 +45,7 @@ from annostat.labels.looks import (
     look_of,
     may_be_category,
     may_be_round,
+    no_numbers,
     plain_name,
 )
 from annostat.labels.read import Read
@@ -175,9 +176,11 @@ class Layout:
             free = [c for c in columns if c not in taken and c not in item]
             rounds = _rounds_of(frame, free, may_be_category if categories else may_be_round)
         if len(rounds) < 2:
+            others = [c for c in columns if c not in taken and c not in (*item, *rounds)]
             raise AnnostatError(
                 f"at least two rounds of annotation are needed, got {len(rounds)} "
                 f"({shown(rounds) or 'none'}; columns: {shown(columns, 12)})"
+                f"{no_numbers(frame, others)}"
             )
         rounds = [*rounds, *roles.models]
         unused = tuple(c for c in columns if c not in taken and c not in (*item, *rounds))
@@ -418,15 +421,17 @@ def _rounds_of(
         broken = [c for c in free if c not in may and looks[c] == "text" and _numbers_in(frame[c])]
         if not broken:
             return may
+    odd = ""
     if len(may) < 2:
         may = [c for c in free if looks[c] not in ("empty", "dates")] if len(free) == 2 else may
         if len(may) < 2:
             return may
+        odd = no_numbers(frame, may)
     listed = ", ".join(f"{c} ({looks[c]})" for c in free[:MOST_LISTED])
     more = "" if len(free) <= MOST_LISTED else f", {len(free) - MOST_LISTED} more"
     raise AnnostatError(
         "which columns are rounds of annotation? The table does not say; name them, for example "
-        f"{option('rounds', *may[:2])}. Columns: {listed}{more}"
+        f"{option('rounds', *may[:2])}. Columns: {listed}{more}{odd}"
     )
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from annostat.labels.columns import MISSING_MARKERS
+from annostat.errors import shown
+from annostat.labels.columns import GROUPED, MISSING_MARKERS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,6 +42,8 @@ ITEM_NAMES = (
     "row",
     "index",
 )
+# Names of columns of whom items belong to, where they are not the items themselves.
+PATIENT_NAMES = ("patient", "patientid", "subject", "subjectid", "case_id", "participant", "pid")
 LONG_RATER_NAMES = (
     "rater",
     "round",
@@ -128,6 +131,9 @@ DATE = re.compile(r"\d{4}-\d\d?-\d\d?([ T]\d\d?:\d\d.*)?|\d\d?[./]\d\d?[./]\d{2,
 FEW = 6  # different values at most of a column with few of them
 
 
+DIGIT = re.compile(r"[-+]?\d")
+
+
 def plain_name(name: object) -> str:
     """Return a name in lower case, with one underscore for what is no letter or digit."""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(name).strip())
@@ -144,6 +150,12 @@ def is_item_name(name: object) -> bool:
 def is_model_name(name: object) -> bool:
     """Return whether a name is that of a model: "AI", "model_a", "UNet", "ef pred"."""
     return any(re.sub(r"\d+$", "", word) in MODEL_WORDS for word in re.split("_", plain_name(name)))
+
+
+def is_patient_name(name: object) -> bool:
+    """Return whether a column is by its name that of the patients."""
+    plain = plain_name(name)
+    return plain in PATIENT_NAMES or plain.removesuffix("_id") in PATIENT_NAMES
 
 
 def item_rank(name: object) -> int:
@@ -199,6 +211,30 @@ def look_of(column: pd.Series[Any]) -> str:
     if whole and different.size <= FEW and values.size >= 5 * different.size:
         return "few values"
     return "numbers"
+
+
+def no_numbers(frame: pd.DataFrame, columns: Sequence[str]) -> str:
+    """Return what columns hold that a person reads as numbers or dates, and the cure; else ""."""
+    found = {}
+    for name in columns:
+        if is_item_name(name):
+            continue
+        cells = frame[name].dropna().astype(str).str.strip()
+        cells = cells[~cells.isin(MISSING_MARKERS)]
+        if look_of(frame[name]) in ("text", "identifier", "dates") and cells.str.match(DIGIT).all():
+            found[name] = next(iter(cells), "")
+    if not found:
+        return ""
+    cell = next(iter(found.values()))
+    if all(DATE.fullmatch(c) for c in found.values()):
+        cure = "dates are no labels: write numbers, such as days since a first one"
+    elif all(GROUPED.fullmatch(c) for c in found.values()):
+        plain = re.sub(r"[.,'\s](?=\d{3})", "", cell).replace(",", ".")
+        cure = f"write numbers without thousands separators ({plain})"
+    else:
+        cure = "write plain numbers"
+    hold = "holds" if len(found) == 1 else "hold"
+    return f"; {shown(found)} {hold} text such as {cell!r}, which is not taken for a number: {cure}"
 
 
 def are_series(names: Sequence[str]) -> bool:

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from annostat.arrays import Bytes, digest
 from annostat.errors import AnnostatError, check_column, positions_of, shown
+from annostat.labels.columns import refuse_repeated
 from annostat.labels.mask_arrays import as_array, as_masks, check_labels, check_spacing
 from annostat.labels.packed_masks import EMPTY, PackedMasks, as_codes
 from annostat.labels.vocabulary import LabelSet, rows_of
+from annostat.results.text import counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +135,7 @@ class MaskRounds(LabelSet):
             values=values,
             names=names,
             drawn=there,
-            items=text_column("items", items, n) if items is not None else _numbered(n),
+            items=_named(items, n),
             cluster=None if cluster is None else text_column("cluster", cluster, n),
             stratum=None if stratum is None else text_column("stratum", stratum, n),
             spacing=None if spacing is None else check_spacing(spacing, values.ndim - 2, n),
@@ -184,6 +186,14 @@ class MaskRounds(LabelSet):
         warnings.warn("MaskRounds.select is now choose", DeprecationWarning, stacklevel=2)
         return self.choose(names)
 
+    def __repr__(self) -> str:
+        size = " × ".join(map(str, self.values.shape[2:]))
+        kind = "" if self.labels == (1,) else f", labels {shown(self.labels)}"
+        return (
+            f"<MaskRounds: {counted(self.n_items, 'item')} of {size} × "
+            f"{counted(self.n_raters, 'rater')} ({shown(self.names)}){kind}>"
+        )
+
     def digest(self) -> str:
         """Return a short hash of masks, raters and items."""
         what = repr((self.names, self.values.shape, self.labels))
@@ -228,6 +238,14 @@ def text_column(name: str, values: Sequence[object], n: int) -> NDArray[Any]:
     if column.shape != (n,):
         raise AnnostatError(f"{name} has {len(column)} entries for {n} items")
     return column
+
+
+def _named(items: Sequence[object] | None, n: int) -> NDArray[Any]:
+    if items is None:
+        return _numbered(n)
+    names = text_column("items", items, n)
+    refuse_repeated(names)
+    return names
 
 
 def _numbered(n: int) -> NDArray[Any]:

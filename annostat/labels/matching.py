@@ -70,7 +70,7 @@ class Rule:
         words = number.split()
         if not words:
             raise AnnostatError(f"match must be such as 'iou 0.5' or 'distance 5', got {text!r}")
-        rule = cls(check_choice("match", how, RULES), check_number("match", words[0]))
+        rule = cls(check_choice("match", how, RULES), check_number("match", words[0], text=True))
         if rule.how == "iou" and kind == "point":
             raise AnnostatError("match: points have no overlap; say 'distance 5'")
         return rule

@@ -21,7 +21,13 @@ from annostat.errors import (
     positions_of,
     shown,
 )
-from annostat.labels.columns import as_labels, as_names, as_numbers, canonical_order
+from annostat.labels.columns import (
+    as_labels,
+    as_names,
+    as_numbers,
+    canonical_order,
+    refuse_repeated,
+)
 from annostat.labels.frames import as_frame
 from annostat.labels.long_tables import (
     chosen_raters,
@@ -170,6 +176,8 @@ class Points(LabelSet):
         for name in ("items", "cluster", "stratum"):
             if columns.get(name) is not None:
                 columns[name] = np.array([str(v) for v in columns[name]], dtype=object)
+        if columns.get("items") is not None:
+            refuse_repeated(columns["items"])
         return cls(
             z,
             tuple(names or [f"rater_{j + 1}" for j in range(k)]),

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from annostat.arrays import digest
 from annostat.errors import AnnostatError, check_numbers, cut, positions_of, shown
-from annostat.labels.columns import as_labels, canonical_order
+from annostat.labels.columns import as_labels, canonical_order, refuse_repeated
 from annostat.labels.frames import rounds_table
 from annostat.labels.layout import Roles
 from annostat.labels.read import Read
@@ -136,6 +136,8 @@ class Rounds(LabelSet):
                 if empty:
                     raise AnnostatError(f"{key} is empty in {len(empty)} rows; first: {empty[0]}")
                 columns[key] = np.asarray([str(v) for v in given], dtype=object)
+        if columns.get("items") is not None:
+            refuse_repeated(columns["items"])
         return cls(array, tuple(str(name) for name in labels), **columns)
 
     @classmethod
@@ -343,7 +345,10 @@ class Rounds(LabelSet):
         extra = [
             n for n in ("cluster", "stratum", "period", "length") if getattr(self, n) is not None
         ]
-        parts = [f"{len(self.values)} items × {self.n_rounds} rounds ({shown(self.names)})"]
+        n = f"{len(self.values):,}"
+        if self.weights is not None:
+            n = f"{n} patterns of {int(self.weights.sum()):,}"
+        parts = [f"{n} items × {self.n_rounds} rounds ({shown(self.names)})"]
         parts += [f"{missing} missing"] * bool(missing) + [f"with {', '.join(extra)}"] * bool(extra)
         return f"<Rounds: {', '.join(parts)}>"
 

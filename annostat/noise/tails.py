@@ -207,10 +207,10 @@ def _check(n: int, gain: float, possible: bool) -> Check:
         return Check(name, False, text, gain)
     if possible:
         text = (
-            "Heavy tails (Student t with 3 to 4 degrees of freedom) are not ruled out: limits by "
-            "label and of the MAE hold them, and so do others that say so; an interval that is not "
-            "for heavy tails holds up to exponential ones, and with heavy ones 40 to 80% instead "
-            "of 95%."
+            "Heavy tails (Student t with 3 to 4 degrees of freedom) are not ruled out. Limits by "
+            'label, limits of the MAE and intervals "held for heavy tails" hold with them too. '
+            'An interval "not for heavy tails" holds up to exponential ones, and with heavy ones '
+            "40 to 80% instead of 95%."
         )
         return Check(name, None, text, gain)
     return Check(name, True, "The tails are light enough for a standard deviation.", gain)

@@ -10,6 +10,7 @@ from annostat.results.text import HELD, MARKS, holding
 GAP = 3  # blanks between columns
 LEAST = 14  # columns of words are wrapped to no less, where their longest word allows it
 RANGES = ("interval", "its range")
+VERDICTS = ("verdict", "refuted")  # without these the numbers beside them mislead
 KEPT = 2  # the first columns, which are never dropped
 
 
@@ -19,8 +20,8 @@ def fit_table(
     r"""Return the heads and rows of a table that fits a width, and the heads of dropped columns.
 
     In this order: cells wrap between words, the widest column first, an interval below its value;
-    if that is not enough, columns are dropped from the right, but for the first two. A number, an
-    interval and a unit are never broken.
+    if that is not enough, columns are dropped from the right, but for the first two, and verdicts
+    after all others. A number, an interval and a unit are never broken.
 
     Examples
     --------
@@ -28,17 +29,21 @@ def fit_table(
     >>> fit_table(["what", "value", "method"], rows, 32)
     (['what', 'value'], [['the floor of\nthe mean error', '3.90\n(3.60 to 4.26)']], ['method'])
     """
-    for n in range(len(columns), 0, -1):
-        if n < len(columns) and columns[n] in RANGES and n > KEPT:
+    able = list(range(len(columns) - 1, KEPT - 1, -1))
+    able.sort(key=lambda i: columns[i] in VERDICTS)  # the others first, each from the right
+    for n in range(len(able) + 1):
+        gone = set(able[:n])
+        if any(columns[i] in RANGES and i > KEPT and i - 1 not in gone for i in gone):
             continue  # a value goes with its interval
-        kept = [list(columns[:n]), *(list(row[:n]) for row in rows)]
+        left = [i for i in range(len(columns)) if i not in gone]
+        kept = [[cells[i] for i in left] for cells in (columns, *rows)]
         widths = widths_of(kept, width)
-        if widths is not None or n <= KEPT:
+        if widths is not None:
             break
     if widths is None:
         widths = [longest(cells) for cells in zip(*kept, strict=True)]
     head, *body = ([*folded(row, widths)] for row in kept)
-    return head, body, [c for c in columns[n:] if c]
+    return head, body, [c for i, c in enumerate(columns) if i in gone and c]
 
 
 def widths_of(rows: Sequence[Sequence[str]], width: int) -> list[int] | None:

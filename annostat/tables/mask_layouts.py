@@ -248,12 +248,16 @@ def _of_folder(
     own, outside = list_masks(folder)
     inner = [p for p in sorted(folder.iterdir()) if p.is_dir() and not p.name.startswith(".")]
     if own:
+        stems = {without_suffix(name) for name in wanted}
+        if named and stems <= set(own):  # one file for each rater
+            return {name: Place(name, path) for name, path in own.items()}
         parts = _by_ending(folder, own, wanted) if named else {}
         if parts:
             return parts
         raise AnnostatError(
-            f"{str(folder)!r} holds the masks of one rater; give one folder for each rater, or "
-            f"name the raters ({option('raters')}) if its files are CASE_RATER"
+            f"{str(folder)!r} holds files ({shown(own, 4)}), and it is not known whose: give one "
+            f"folder for each rater, or name the raters ({option('raters')}) if each file holds "
+            "the masks of one, or if its files are CASE_RATER"
         )
     listed = {
         printable(p.name): (p, *list_masks(p)) for p in inner if is_inside(folder.resolve(), p)

@@ -43,7 +43,7 @@ def read_rates(path: str | Path, names: Sequence[str]) -> list[float]:
     lacking = [name for name in names if name not in found]
     if lacking:
         raise AnnostatError(f"{where!r} has no FPS of {len(lacking)} clips: {shown(lacking)}")
-    return [check_number(f"FPS of {name!r}", found[name], low=0.0) for name in names]
+    return [check_number(f"FPS of {name!r}", found[name], low=0.0, text=True) for name in names]
 
 
 def _name(item: str) -> str:

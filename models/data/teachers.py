@@ -232,7 +232,7 @@ def _deeplab(structure: str, where: str, options: dict[str, str], device: Any) -
 
 def _grey_levels(name: str, text: str) -> list[float]:
     """Return one number for each of three colours."""
-    values = [check_number(name, part, low=0.0, high=255.0) for part in text.split("/")]
+    values = [check_number(name, part, low=0.0, high=255.0, text=True) for part in text.split("/")]
     if len(values) not in (1, 3) or (name == "std" and min(values) == 0):
         raise AnnostatError(
             f"{name} must be one number or three as 32/33/33, and no std 0, got {text!r}"
@@ -261,7 +261,7 @@ def _student(structure: str, where: str, options: dict[str, str], device: Any) -
 
 def _oracle(structure: str, where: str, options: dict[str, str], device: Any) -> Made:
     seed = _whole("seed", options.pop("seed", "0"))
-    values = {name: check_number(name, text) for name, text in options.items()}
+    values = {name: check_number(name, text, text=True) for name, text in options.items()}
     bias, noise = values.get("bias", 0.0), values.get("noise", 0.0)
     soft = check_number("soft", values.get("soft", 0.0), low=0.0)
     miss = check_number("miss", values.get("miss", 0.0), low=0.0, high=1.0)
@@ -294,7 +294,7 @@ MAKERS: dict[str, Callable[[str, str, dict[str, str], Any], Made]] = {
 
 def _quality(text: str) -> Callable[[str], float]:
     if not text.endswith(".csv"):
-        number = check_number("quality", text, low=0.0)
+        number = check_number("quality", text, low=0.0, text=True)
         return lambda name: number
     try:
         with open(text, encoding="utf-8", newline="") as file:
@@ -308,7 +308,7 @@ def _quality(text: str) -> Callable[[str], float]:
     def of(name: str) -> float:
         if name not in values:
             raise AnnostatError(f"{text!r} has no quality of clip {name!r}")
-        return check_number(f"quality of {name!r}", values[name], low=0.0)
+        return check_number(f"quality of {name!r}", values[name], low=0.0, text=True)
 
     return of
 
