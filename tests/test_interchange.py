@@ -326,6 +326,16 @@ def test_a_perfect_model_of_rare_errors_is_doubted_but_not_refused():
     assert doubt.passed is False and "leave it out" in doubt.message
 
 
+def test_so_few_items_accuse_no_model():
+    rng = np.random.default_rng(4)
+    for n, told in ((2, None), (5, None), (6, True)):
+        truth = rng.normal(55, 10, n)
+        z = truth[:, None] + rng.normal(0, 3, (n, 2))
+        found = interchange(z, {"net": truth})
+        [check] = [c for c in found.checks if c.name == "contains_rounds"]
+        assert check.passed is told
+
+
 def test_masks_a_held_out_reader_a_copy_and_a_majority():
     from annostat.datasets import lidc_masks
 

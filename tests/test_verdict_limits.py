@@ -7,9 +7,9 @@ import pytest
 from scipy import stats
 
 from annostat import Rounds, score_models
-from annostat.truth import AT, Labels, judge, mean_estimate, upper_limit
+from annostat.truth import AT, BELOW, OPEN, Labels, judge, mean_estimate, upper_limit
 from annostat.truth.verdict_power import VerdictPower
-from annostat.truth.verdicts import FEW, fewest_units, unseen_share
+from annostat.truth.verdicts import FEW, fewest_to_accuse, fewest_units, unseen_share
 
 # ---------------------------------------------------------------- plain twin
 
@@ -190,3 +190,38 @@ def test_an_interval_is_never_below_the_limit_beside_it(n):
         if m.verdict.name != "below the floor" and m.true_rmse.interval is not None:
             assert m.true_rmse.high >= m.verdict.upper * (1 - 1e-12)
             assert m.true_rmse.value in m.true_rmse.interval
+
+
+# ---------------------------------------------------------------- accusations
+
+
+def test_a_model_is_accused_where_signs_alone_could_show_it():
+    assert [fewest_to_accuse(level) for level in (0.9, 0.95, 0.99)] == [5, 6, 8]
+    for level in (0.9, 0.95, 0.99):
+        n = fewest_to_accuse(level)
+        assert 0.5**n < (1 - level) / 2 <= 0.5 ** (n - 1)
+
+
+def test_so_few_items_accuse_no_right_model():
+    rng = np.random.default_rng(5)
+    told = []
+    for n in (2, 3, 6):
+        accused = 0
+        for _ in range(60):
+            truth = rng.normal(55, 10, n)
+            rounds = Rounds.from_array(truth[:, None] + rng.normal(0, 3, (n, 2)))
+            found = score_models(rounds, {"m": truth + rng.normal(0, 0.5, n)}, n_resamples=20)
+            accused += found.models[0].verdict.name == BELOW
+        told.append(accused)
+    assert told[:2] == [0, 0] and told[2] <= 5  # 1.5 expected, P(more) below 0.1%
+    z = np.array([[1.0, 5], [2, 6], [3, 7], [4, 8], [5, 9]]) + 0.1 * rng.normal(size=(5, 2))
+    exchangeable = Rounds.from_array(z, exchangeable=True)
+    five = score_models(exchangeable, {"m": z.mean(axis=1)}).models[0].verdict
+    assert five.p_below < 0.001 and five.name == OPEN and math.isnan(five.upper)
+
+
+def test_the_answer_says_that_errors_may_be_shared():
+    rng = np.random.default_rng(3)
+    z = rng.normal(55, 10, (40, 1)) + rng.normal(0, 3, (40, 2))
+    found = score_models(Rounds.from_array(z), {"m": z.mean(axis=1) + 0.1 * rng.normal(size=40)})
+    assert "it has seen these labels, or shares their errors" in found.answer()

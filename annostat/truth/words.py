@@ -89,7 +89,10 @@ def judged(model: Scored, unit: str) -> str:
     """Return a verdict in a clause, not more than it says."""
     v, unit = model.verdict, f" {unit}" if unit else ""
     if v.name == BELOW:
-        return "below the floor, which no model reaches by being right: it has seen these labels"
+        return (
+            "below the floor, which no model reaches by being right: it has seen these labels, or "
+            "shares their errors"
+        )
     if math.isnan(v.upper):
         return "not judged: its error against the truth cannot be told from these rounds"
     upper = f"{format_number(v.upper, v.upper / 10)}{unit}"
