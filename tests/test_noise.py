@@ -636,7 +636,11 @@ def test_few_items_and_their_share_of_the_likelihood_are_said():
     result = compare_noise(tiny, cores="laplace", abandonment="none", n_tests=0)
     assert next(c for c in result.checks if c.name == "sample_size").passed is False
     assert "1 item," in str(result)
-    assert result.answer().startswith("1 item is too few to tell the floor: by the laws that fit")
+    assert result.answer() == "1 item is too few to tell the floor."
+    assert result.quote() == "Nothing: 1 item is too few for a floor."
+    six = Rounds.from_array(np.array([[10, 12], [3, 3], [20, 21], [8, 8], [5, 9], [7, 7]]))
+    range_ = compare_noise(six, cores="laplace", abandonment="none", n_tests=0).answer()
+    assert range_.startswith("6 items are too few to tell the floor: by the laws that fit it is")
     assert "1 item is too few for an interval" in result.quote()
     d = np.array([0, 1, -1, 0, 1, 2, 0, 30] * 10)
     rounds = Rounds.from_array(np.column_stack([d, np.zeros(d.size)]))

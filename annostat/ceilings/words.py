@@ -9,7 +9,7 @@ from annostat.agreement.profile_result import PrecisionProfile
 from annostat.results.cite import TOOL, Cited, ci, methods_of
 from annostat.results.estimates import Estimate
 from annostat.results.result import Provenance, told_failed
-from annostat.results.text import counted, percent
+from annostat.results.text import counted, percent, too_few_to_tell
 
 
 class Floors(Protocol):
@@ -93,6 +93,8 @@ def answer(bounds: Floors) -> str:
     is averaged over the labels at hand.
     """
     mae, rmse, r = bounds.mae_floor, bounds.rmse_floor, bounds.correlation_ceiling
+    if few := too_few_to_tell(bounds.n_items):
+        return f"{few} to tell what a perfect model has: annotate more."
     parts = []
     if bounds.doubt and known(mae):
         parts.append(f"an MAE of {with_unit(mae.short(), bounds.unit)}")
@@ -110,6 +112,8 @@ def answer(bounds: Floors) -> str:
 def quote(bounds: Floors) -> str:
     """Return the floor to quote with its interval; a number without one says so."""
     mae, rmse, r = bounds.mae_floor, bounds.rmse_floor, bounds.correlation_ceiling
+    if few := too_few_to_tell(bounds.n_items):
+        return f"Nothing: {few} for a floor."
     parts = []
     if bounds.doubt and known(mae):
         parts.append(f"floor of the MAE {held(mae, bounds.unit)}")
@@ -130,6 +134,8 @@ def quote(bounds: Floors) -> str:
 
 def cited(bounds: Floors) -> Cited | None:
     """Return the sentences for a paper."""
+    if too_few_to_tell(bounds.n_items):
+        return None
     mae, rmse, r = bounds.mae_floor, bounds.rmse_floor, bounds.correlation_ceiling
     n = "" if bounds.n_items is None else f" of {counted(bounds.n_items, 'item')}"
     rounds = bounds.provenance.options.get("n_rounds")

@@ -115,17 +115,16 @@ class Verdict:
         """Return what so many items may miss whatever they say, in brackets; "" from 100 on."""
         if self.n_units is None or self.n_units >= MANY:
             return ""
-        n = self.n_units
-        share = percent(round(unseen_share(n, self.level), 2))
-        return f" (but for errors that sit in fewer than {share} of items, which {n} may miss)"
+        return f" (but {self._unseen()})"
 
     def but(self) -> str:
         """Return why so few items do not show that there is no error."""
+        return f"but {self._unseen()}: the verdict takes {fewest_units(self.level)}"
+
+    def _unseen(self) -> str:
         n = self.n_units or 0
-        return (
-            f"but {n} miss one that sits in {percent(RARE)} of all items in "
-            f"{percent(round((1 - RARE) ** n, 2))} of samples: it takes {fewest_units(self.level)}"
-        )
+        share = percent(round(unseen_share(n, self.level), 2))
+        return f"{n} may miss errors that sit in fewer than {share} of items"
 
 
 def fewest_units(level: float = 0.95, share: float = RARE) -> int:
