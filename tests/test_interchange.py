@@ -19,6 +19,7 @@ from annostat.interchange.alternative import alternative_test, yekutieli
 from annostat.interchange.cells import Columns, sums_among, to_model
 from annostat.interchange.distances import distance_of
 from annostat.interchange.spread import Units, difference, log_ratio
+from annostat.interchange.verdicts import Standing, not_better
 from annostat.labels import Categories
 from annostat.truth.products import cross_products
 
@@ -324,6 +325,50 @@ def test_a_perfect_model_of_rare_errors_is_doubted_but_not_refused():
     found = interchange(z, {"perfect": truth.astype(float)}, distance="differ")
     [doubt] = [c for c in found.checks if c.name == "contains_rounds"]
     assert doubt.passed is False and "leave it out" in doubt.message
+
+
+@pytest.mark.parametrize("n", [60, 100])
+def test_better_is_said_by_the_interval_beside_it(n):
+    rng = np.random.default_rng(8)
+    said = 0
+    for _ in range(25):
+        truth = rng.normal(55, 10, n)
+        z = truth[:, None] + rng.normal(0, 3, (n, 3))
+        models = {"m": truth + rng.normal(0, 1.5, n)}
+        found = interchange(z, models)
+        one_sided = interchange(z, models, level=0.9).models[0]  # 95% on one side
+        [m] = found.models
+        by_ratio = n >= 100
+        assert m.standing.by_ratio is by_ratio
+        high = one_sided.ratio.interval.high - 1 if by_ratio else one_sided.change.interval.high
+        assert (m.standing.name == "better than a reader") == (high < 0)
+        if high < 0:
+            said += 1
+            assert (", by the ratio)" in found.answer()) is by_ratio
+            told = f"{m.ratio.short()} ({m.ratio.range()}) of what two readers differ by"
+            assert (told in found.quote()) is by_ratio
+            if not by_ratio:  # its p is where the limit passes 0
+                at = interchange(z, models, level=1 - 2 * m.standing.p_better).models[0]
+                assert abs(at.change.interval.high) < 1e-4
+    assert said >= 8
+
+
+def test_a_model_no_longer_better_may_still_be_within_the_margin():
+    found = Standing("better than a reader", 0.02, 0.98, 0.001, 0.0, None, 2.0, None)
+    assert not_better(found, 0.01, 0.95) is found
+    assert not_better(found, 0.06, 0.95).name == "interchangeable with a reader"
+    assert not_better(replace(found, p_within=None), 0.06, 0.95).name == "not resolved"
+    assert not_better(found, 0.04, 0.95).p_better == 0.04
+
+
+def test_so_few_items_accuse_no_model():
+    rng = np.random.default_rng(4)
+    for n, told in ((2, None), (5, None), (6, True)):
+        truth = rng.normal(55, 10, n)
+        z = truth[:, None] + rng.normal(0, 3, (n, 2))
+        found = interchange(z, {"net": truth})
+        [check] = [c for c in found.checks if c.name == "contains_rounds"]
+        assert check.passed is told
 
 
 def test_masks_a_held_out_reader_a_copy_and_a_majority():

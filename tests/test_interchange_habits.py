@@ -12,7 +12,7 @@ from scipy import stats
 from analysis.calibration.designs import Design
 from analysis.calibration.habits import SUITES, drawn
 from analysis.calibration.runner import run_suite
-from annostat.ceilings.habits import outlines_of
+from annostat.ceilings.outlines import outlines_of
 from annostat.cli import main
 from annostat.interchange import interchange
 from annostat.interchange.habits import allowing_for_pixels
@@ -218,15 +218,24 @@ def test_a_model_that_leaves_an_item_empty_and_gaps_of_readers():
     assert nothing.habits is None and size_of(nothing).passed is None
 
 
-def test_volumes_have_habits_of_size_alone():
-    z, y, x = np.indices((26, 26, 26)) - 12.5
-    far = np.maximum(np.maximum(abs(z), abs(y)), abs(x))
-    cubes = [np.stack([far < half + i for i in range(4)]) for half in (7, 8, 9)]
-    found = interchange(rounds_of(cubes[::2]), {"net": cubes[1]})
-    # Distances round the edges off: 1 voxel more in each direction is a little more than 1.
-    assert 1 <= found.habits.size[1].value < 1.1
-    assert abs(found.habits.in_shape["net"].change.value) < 0.02 * found.among.value
+def test_volumes_in_thick_slices_have_habits_of_size_alone():
+    z, y, x = np.indices((10, 26, 26)) - np.array([4.5, 12.5, 12.5])[:, None, None, None]
+    far = np.where(abs(z) < 3, np.maximum(abs(y), abs(x)), 99)
+    boxes = [np.stack([far < half + i for i in range(4)]) for half in (7, 8, 9)]
+    boxes[2][:, 1] = boxes[2][:, 2]  # a slice more, which is no larger outline
+    spacing = [8.0, 1.0, 1.0]
+    found = interchange(rounds_of(boxes[::2], spacing=spacing), {"net": boxes[1]})
+    assert found.habits.size[1].value == pytest.approx(1, abs=0.05)
+    assert abs(found.habits.models["net"].value) < 0.1  # of the mean area
+    assert abs(found.habits.in_shape["net"].change.value) < 0.06
     assert not any(c.name == "habit_place" for c in found.checks)
+    # Axes may stand in any order.
+    turned = [np.moveaxis(b, 1, 3) for b in boxes]
+    same = interchange(rounds_of(turned[::2], spacing=[1.0, 1.0, 8.0]), {"net": turned[1]})
+    assert same.habits.to_dict() == found.habits.to_dict()
+    # Which way slices go is not known without their thickness.
+    unknown = interchange(rounds_of(boxes[::2]), {"net": boxes[1]})
+    assert unknown.habits is None and "slices" in size_of(unknown).message
 
 
 # ---------------------------------------------------------------- each structure

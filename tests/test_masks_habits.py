@@ -14,11 +14,10 @@ from annostat.ceilings import dice_ceiling
 from annostat.ceilings.habits import (
     REACH,
     cubic,
-    length_of,
-    outlines_of,
     perfect_losses,
     shift_curves,
 )
+from annostat.ceilings.outlines import length_of, outlines_of
 from annostat.consensus import staple
 from annostat.labels import MaskRounds
 from annostat.truth import compare_masks
@@ -227,3 +226,55 @@ def test_two_raters_do_not_identify_staple():
     third = np.array([[[1, 1, 1, 0, 1, 0, 0, 0]]])
     three = staple(MaskRounds.from_arrays({"a": a, "b": b, "c": third}))
     assert "identified" not in {c.name for c in three.checks}
+
+
+# ---------------------------------------------------------------- volumes
+
+
+def cylinders(n=20, side=64, offsets=(0.0, 0.0, 1.5), seed=21):
+    """Six slices drawn apart with equal noise of the outline, and 1 − Dice of own true ones."""
+    rng = np.random.default_rng(seed)
+    y, x = np.indices((side, side))
+    drawn, loss = np.zeros((len(offsets), n, 8, side, side), bool), np.zeros((len(offsets), n))
+    for i in range(n):
+        cy, cx = side / 2 + rng.normal(0, 2, 2)
+        radius = rng.uniform(14, 20)
+        angle, far = np.arctan2(y - cy, x - cx), np.hypot(y - cy, x - cx)
+        for r, offset in enumerate(offsets):
+            true = far < radius + offset
+            for z in range(1, 7):
+                wave = rng.normal(0, 0.75, 5)
+                moved = sum(w * np.cos(j * angle + j) for j, w in enumerate(wave, 1))
+                drawn[r, i, z] = far < radius + offset + moved
+            loss[r, i] = plain_loss(drawn[r, i, 1:7], true[None])
+    return drawn, loss.mean(axis=1)
+
+
+def plain_loss(a, b):
+    return 1 - 2 * np.sum(a & b) / (a.sum() + 6 * b.sum())
+
+
+def test_volumes_in_thick_slices_have_habits_of_their_outlines():
+    masks, loss = cylinders()
+    found = dice_ceiling(rounds_of(masks, spacing=[8.0, 1.0, 1.0], spacing_unit="mm"))
+    assert found.method == "shifts"
+    sizes = [s.value for s in found.habits.size]
+    np.testing.assert_allclose(sizes, [-0.5, -0.5, 1.0], atol=0.12)
+    for named, own in zip(found.habits.named, loss, strict=True):
+        assert named.interval.low - 0.005 < 1 - own < named.interval.high + 0.005
+        assert named.value == pytest.approx(1 - own, abs=0.01)
+    # Of one slice the habits are those of an image.
+    one = dice_ceiling(rounds_of(masks[:, :, 3]))
+    flat = dice_ceiling(rounds_of(masks[:, :, 3:4], spacing=[8.0, 1.0, 1.0]))
+    np.testing.assert_allclose(
+        [s.value for s in flat.habits.size], [s.value for s in one.habits.size], rtol=1e-12
+    )
+    assert flat.habits.one_of_them.value == pytest.approx(one.habits.one_of_them.value, rel=1e-12)
+
+
+def test_volumes_that_do_not_show_their_slices_have_no_habits():
+    masks, _ = cylinders(n=4)
+    for options in ({}, {"spacing": [1.0, 1.0, 1.0]}):
+        found = dice_ceiling(rounds_of(masks, **options))
+        assert found.habits is None and found.method == "ladder"
+        assert any("in which slices" in c.message for c in found.checks)

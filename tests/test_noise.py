@@ -637,17 +637,19 @@ def test_few_items_and_their_share_of_the_likelihood_are_said():
     result = compare_noise(tiny, cores="laplace", abandonment="none", n_tests=0)
     assert next(c for c in result.checks if c.name == "sample_size").passed is False
     assert "1 item," in str(result)
-    assert result.answer().startswith("1 item is too few to tell the floor: by the laws that fit")
-    assert "1 item is too few for an interval" in result.quote()
+    assert result.answer() == "1 item is too few to tell the floor."
+    assert result.quote() == "Nothing: 1 item is too few for a floor."
+    six = Rounds.from_array(np.array([[10, 12], [3, 3], [20, 21], [8, 8], [5, 9], [7, 7]]))
+    few = compare_noise(six, cores="laplace", abandonment="none", n_tests=0)
+    assert few.answer().startswith("6 items are too few to tell the floor: by the laws that fit")
+    assert "6 items are too few for an interval" in few.quote()
     # One rule in text, table, figure and Python: a range, which is not known to cover.
-    assert result.mae.interval == result.envelope.interval and "too few" in result.mae.note
-    assert result.to_dict()["headline"]["mae"]["low"] == result.envelope.low
-    assert (
-        plot_noise_law(result).get_title().endswith(f"{result.mae.range()} frames: too few items")
-    )
-    assert not plot_windows(result).patches
-    assert "range, not known to cover" in str(result) and "value   interval" not in str(result)
-    assert f"by {result.mae.range()} frames on average; 1 item is" in result.cited().results
+    assert few.mae.interval == few.envelope.interval and "too few" in few.mae.note
+    assert few.to_dict()["headline"]["mae"]["low"] == few.envelope.low
+    assert plot_noise_law(few).get_title().endswith(f"{few.mae.range()} frames: too few items")
+    assert not plot_windows(few).patches
+    assert "range, not known to cover" in str(few) and "value   interval" not in str(few)
+    assert f"by {few.mae.range()} frames on average; 6 items are" in few.cited().results
     d = np.array([0, 1, -1, 0, 1, 2, 0, 30] * 10)
     rounds = Rounds.from_array(np.column_stack([d, np.zeros(d.size)]))
     result = compare_noise(rounds, cores="laplace", abandonment="none", n_tests=0, ci="none")

@@ -804,3 +804,72 @@ def test_bias_counts_beside_noise_that_grows():
     assert perfect.rmse.value == pytest.approx(found.floors["rmse_floor"].value, rel=0.05)
     assert perfect.r2.value in found.floors["r2_ceiling"].interval
     assert found.floors["mae_floor"].value < found.floors["rmse_floor"].value
+
+
+# ---------------------------------------------------------------- correlation with the truth
+
+
+def plain_limits(f, a, b, level=0.95):
+    """Limits by leave-one-out loops and a fine grid: two Fisher intervals, joined."""
+    n = len(f)
+
+    def pair(rows):
+        s = np.cov(np.column_stack([f, a, b])[rows].T)
+        single = np.sqrt(s[1, 1] * s[2, 2])
+        return np.sqrt(s[0, 1] * s[0, 2] / (s[0, 0] * single)), s[1, 2] / single
+
+    every = np.arange(n)
+    r, rho = pair(every)
+    left = np.arctanh([pair(np.delete(every, i)) for i in range(n)])
+    error = np.sqrt((n - 1) / n * ((left - left.mean(axis=0)) ** 2).sum(axis=0))
+    off = stats.t.ppf((1 + level) / 2, n - 1) * error
+    both = np.corrcoef(left.T)[0, 1]
+    r_low, r_high = np.tanh(np.arctanh(r) + off[0] * np.array([-1, 1]))
+    low, high = np.sqrt(np.maximum(np.tanh(np.arctanh(rho) + off[1] * np.array([-1, 1])), 0))
+    y, held = np.sqrt(rho), []
+    for theta in np.linspace(0, 1, 20001):
+        gap = r - theta * y
+        p, q = (r - r_low, theta * (high - y)) if gap > 0 else (r_high - r, theta * (y - low))
+        if gap**2 <= p**2 + q**2 - 2 * both * p * q:
+            held.append(theta)
+    return held[0], held[-1]
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_limits_of_the_correlation_with_the_truth_by_loops(seed):
+    rng, truth, z = study(40, k=2, seed=seed)
+    f = truth + rng.normal(0, 3, 40)
+    e = correlation_with_truth(z, f - f.mean())
+    low, high = plain_limits(f, *z.T)
+    # The delta method's error counts where it is larger than the jackknife's.
+    assert e.interval.low == pytest.approx(low, abs=0.004)
+    assert e.interval.high == pytest.approx(high, abs=0.004)
+    turned = correlation_with_truth(z * 7 - 3, 5 - 2 * f)
+    assert turned.interval.low == pytest.approx(-e.interval.high, abs=1e-9)
+    assert turned.interval.high == pytest.approx(-e.interval.low, abs=1e-9)
+
+
+@pytest.mark.parametrize("n", [5, 10, 50])
+def test_the_correlation_with_the_truth_is_held_on_both_sides(n):
+    rng = np.random.default_rng(n)
+    below = above = 0
+    for _ in range(300):
+        truth = rng.normal(0, 10, n)
+        z = truth[:, None] + rng.normal(0, 3, (n, 2))
+        f = truth + rng.normal(0, 5, n)
+        found = correlation_with_truth(z, f - f.mean()).interval
+        below += found is not None and found.low > 0.8944
+        above += found is not None and found.high < 0.8944
+    # At 2.5% more than 16 has P = 0.3%; t of the ratio had 69, 43 and 25 below.
+    assert below <= 16 and above <= 16
+
+
+def test_a_perfect_model_has_a_correlation_of_one_in_its_interval():
+    rng, truth, z = study(30, k=3)
+    e = correlation_with_truth(z, truth)
+    assert e.interval.high == 1.0 and e.interval.low < 1
+    # Labels without noise leave Fisher's interval of the model alone.
+    f = truth + rng.normal(0, 2, 30)
+    bare = correlation_with_truth(np.column_stack([truth, truth]), f)
+    assert bare.value == pytest.approx(np.corrcoef(f, truth)[0, 1])
+    assert bare.interval.low < bare.value < bare.interval.high < 1

@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from annostat import Rounds, score_models
-from annostat.truth import AT, Labels, judge, mean_estimate, upper_limit
+from annostat import Rounds, bounds, score_models
+from annostat.plotting.agreement import plot_deviations
+from annostat.plotting.truth import plot_rmse_floor
+from annostat.plotting.values import plot_floors
+from annostat.truth import AT, BELOW, OPEN, Labels, judge, mean_estimate, upper_limit
 from annostat.truth.verdict_power import VerdictPower
-from annostat.truth.verdicts import FEW, fewest_units, unseen_share
+from annostat.truth.verdicts import FEW, fewest_to_accuse, fewest_units, unseen_share
 
 # ---------------------------------------------------------------- plain twin
 
@@ -158,9 +161,12 @@ def test_rare_errors_are_not_denied_by_few_items():
             names.append(found.name)
             if found.name == FEW:
                 assert found.upper < found.margin
-                assert f"{n} miss one that sits in 10% of all items" in found.sentence("mm")
+                told = found.sentence("mm")
+                assert f"but {n} may miss errors that sit in fewer than" in told
+                assert told.endswith("of items: the verdict takes 29")
             if found.name == AT:
-                assert "(but for errors that sit in fewer than 15% of items" in found.sentence("mm")
+                told = "(but 29 may miss errors that sit in fewer than 15% of items)"
+                assert told in found.sentence("mm")
         said[n] = names.count(AT) / 400
         assert names.count(FEW) > 20 or n == 29
     assert said[15] == said[28] == 0 and said[29] < 0.08
@@ -190,3 +196,66 @@ def test_an_interval_is_never_below_the_limit_beside_it(n):
         if m.verdict.name != "below the floor" and m.true_rmse.interval is not None:
             assert m.true_rmse.high >= m.verdict.upper * (1 - 1e-12)
             assert m.true_rmse.value in m.true_rmse.interval
+
+
+# ---------------------------------------------------------------- accusations
+
+
+def test_a_model_is_accused_where_signs_alone_could_show_it():
+    assert [fewest_to_accuse(level) for level in (0.9, 0.95, 0.99)] == [5, 6, 8]
+    for level in (0.9, 0.95, 0.99):
+        n = fewest_to_accuse(level)
+        assert 0.5**n < (1 - level) / 2 <= 0.5 ** (n - 1)
+
+
+def test_so_few_items_accuse_no_right_model():
+    rng = np.random.default_rng(5)
+    told = []
+    for n in (2, 3, 6):
+        accused = 0
+        for _ in range(60):
+            truth = rng.normal(55, 10, n)
+            rounds = Rounds.from_array(truth[:, None] + rng.normal(0, 3, (n, 2)))
+            found = score_models(rounds, {"m": truth + rng.normal(0, 0.5, n)}, n_resamples=20)
+            accused += found.models[0].verdict.name == BELOW
+        told.append(accused)
+    assert told[:2] == [0, 0] and told[2] <= 5  # 1.5 expected, P(more) below 0.1%
+    z = np.array([[1.0, 5], [2, 6], [3, 7], [4, 8], [5, 9]]) + 0.1 * rng.normal(size=(5, 2))
+    exchangeable = Rounds.from_array(z, exchangeable=True)
+    five = score_models(exchangeable, {"m": z.mean(axis=1)}).models[0].verdict
+    assert five.p_below < 0.001 and five.name == OPEN and math.isnan(five.upper)
+
+
+def test_the_answer_says_that_errors_may_be_shared():
+    rng = np.random.default_rng(3)
+    z = rng.normal(55, 10, (40, 1)) + rng.normal(0, 3, (40, 2))
+    found = score_models(Rounds.from_array(z), {"m": z.mean(axis=1) + 0.1 * rng.normal(size=40)})
+    assert "it has seen these labels, or shares their errors" in found.answer()
+
+
+# ---------------------------------------------------------------- next to nothing
+
+
+def test_fewer_than_five_items_have_no_headline():
+    rng = np.random.default_rng(2)
+    for n in (2, 4, 5):
+        truth = rng.normal(55, 10, n)
+        rounds = Rounds.from_array(truth[:, None] + rng.normal(0, 3, (n, 2)), unit="%")
+        found = score_models(rounds, {"m": truth + rng.normal(0, 1, n)}, n_resamples=50)
+        few = f"{n} items are too few"
+        for result in (found, bounds(rounds, n_resamples=50)):
+            assert (few in result.answer()) == (few in result.quote()) == (n < 5)
+            assert n == 5 or not any(c.isdigit() for c in result.quote().replace(few, ""))
+        assert (few in found.cited().results) == (n < 5)
+        assert (bounds(rounds, n_resamples=50).cited() is None) == (n < 5)
+
+
+def test_axes_do_not_follow_the_interval_of_two_items():
+    pytest.importorskip("matplotlib")
+    rounds = Rounds.from_array([[59.55, 50.09], [59.65, 59.73]])
+    found = score_models(rounds, {"m": [55.6, 59.1]}, n_resamples=50)
+    measured = bounds(rounds, n_resamples=50)
+    assert found.floors["rmse_floor"].high > 1e5
+    for draw, result in ((plot_rmse_floor, found), (plot_floors, measured)):
+        assert draw(result).get_xlim()[1] < 100
+    assert plot_deviations(measured.deviations).get_ylim()[1] < 200

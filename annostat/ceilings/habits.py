@@ -20,8 +20,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from annostat.arrays import FloatArray
-from annostat.consensus.merged import signed_distance
-from annostat.labels.mask_arrays import box_of
+from annostat.ceilings.outlines import PARTS, drawn_apart, in_slices, outlines_of, slice_axis
 from annostat.labels.masks import MaskRounds
 from annostat.resampling.clusters import renumbered
 from annostat.resampling.intervals import t_interval, t_reach
@@ -41,7 +40,6 @@ OFFSETS = np.linspace(-1, 1, 9)  # of a model from the mean habit, in nodes
 LOCAL_FROM = 10  # items (patients) from which habits of a place are looked for
 TINY = 1e-12  # least 1 − Dice, so that it has a logarithm
 SEEN = 0.2  # px: a smaller habit is not worth a word
-PARTS = ("the place, across", "the place, down", "the shape", "the shape")
 
 
 @dataclass(frozen=True, eq=False)
@@ -255,44 +253,6 @@ def cubic(y: FloatArray, at: FloatArray) -> FloatArray:
     )
 
 
-def outlines_of(masks: NDArray[np.bool_], margin: int) -> FloatArray:
-    """Return signed distances of the masks of one item, cut to what anybody drew and a margin."""
-    box = box_of(np.asarray(masks.any(axis=0)))
-    cut = masks[(slice(None), *box)] if box is not None else masks
-    wide = [(0, 0), *[(margin, margin)] * (cut.ndim - 1)]
-    return np.stack([signed_distance(mask) for mask in np.pad(cut, wide)])
-
-
-def length_of(distance: FloatArray) -> float:
-    """Return by how many pixels the area within an outline grows with its distance, per pixel."""
-    grown = np.clip(distance + 1, 0, 1) - np.clip(distance, 0, 1)
-    return max(float(grown.sum()), 1.0)
-
-
-def directions(mean: FloatArray, there: NDArray[np.bool_] | None = None) -> FloatArray:
-    """Return 1, cos θ, sin θ, cos 2θ, sin 2θ of all or of some pixels about the centre."""
-    y, x = np.indices(mean.shape)
-    inside = np.clip(mean + 0.5, 0, 1)
-    weight = max(float(inside.sum()), 1e-9)
-    up, right = y - (inside * y).sum() / weight, x - (inside * x).sum() / weight
-    theta = np.arctan2(up, right) if there is None else np.arctan2(up[there], right[there])
-    waves = [f(k * theta) for k in (1, 2) for f in (np.cos, np.sin)]
-    return np.stack([np.ones_like(theta), *waves], axis=-1)
-
-
-def edge_of(mean: FloatArray, columns: int) -> NDArray[np.bool_]:
-    """Return the pixels on the mean outline, enough to fit so many columns."""
-    away = np.abs(mean)
-    # Where raters drew apart, the mean outline may run between all pixels.
-    near = np.partition(away, 4 * columns, axis=None)[4 * columns]
-    return np.asarray(away <= max(0.5, float(near)))
-
-
-def displaced(d: FloatArray, mean: FloatArray, basis: FloatArray) -> FloatArray:
-    """Return what moves outlines off the mean one, whose pixels these are, a row for each."""
-    return np.asarray(np.linalg.lstsq(basis, (d - mean).T, rcond=None)[0].T)
-
-
 def shift_curves(
     d: FloatArray, step: int, pairs: Sequence[tuple[int, int]] | None = None
 ) -> FloatArray:
@@ -312,25 +272,6 @@ def shift_curves(
             if size:
                 out[p, i] = 1 - 2 * np.count_nonzero(inner[j] & outer[k]) / size
     return out
-
-
-def drawn_apart(masks: NDArray[np.bool_], n_readers: int) -> tuple[FloatArray, FloatArray]:
-    """Return how masks of one item depart from the mean of the readers, who come first.
-
-    Returns
-    -------
-    float64 arrays of shape (k,) and (n_readers, 4 or 0)
-        By how many pixels each mask lies outside of the readers' mean outline, and the waves that
-        move each reader's outline off it; of volumes no waves.
-    """
-    d = outlines_of(masks[:n_readers], 2)
-    mean = d.mean(axis=0)
-    area = masks.reshape(len(masks), -1).sum(axis=1).astype(np.float64)
-    size = (area - area[:n_readers].mean()) / length_of(mean)
-    if masks.ndim != 3:
-        return size, np.zeros((n_readers, 0))
-    edge = edge_of(mean, 1 + len(PARTS))
-    return size, displaced(d[:, edge], mean[edge], directions(mean, edge))[:, 1:]
 
 
 def sizes_of(
@@ -367,27 +308,29 @@ def mask_habits(
 ) -> MaskHabits | None:
     """Return the habits of raters on items that all of them drew; None if they cannot be told.
 
-    That is where the raters are not the same persons from item to item, or where fewer than three
-    items (patients) are at hand.
+    That is where the raters are not the same persons from item to item, where fewer than three
+    items (patients) are at hand, or of volumes that do not show in which slices they were drawn.
     """
     items = items[rounds.drawn[:, items].all(axis=0)]
     unit = np.arange(items.size) if codes is None else renumbered(codes[items])
     n_units = int(unit.max()) + 1 if unit.size else 0
-    if rounds.exchangeable or n_units < 3:
+    axis = slice_axis(rounds.values.ndim - 2, rounds.spacing)
+    if rounds.exchangeable or n_units < 3 or axis is None:
         return None
     over = "items" if codes is None else "clusters"
 
     masks = [rounds.values[:, i] for i in items.tolist()]
 
     def sized(drawn: Any) -> tuple[FloatArray, FloatArray]:
-        return drawn_apart(np.asarray(drawn) == place, len(drawn))
+        return drawn_apart(in_slices(np.asarray(drawn) == place, axis), len(drawn))
 
     found = map_parallel(sized, masks, n_jobs=n_jobs, progress=progress)
     habit, local = np.stack([f[0] for f in found]), np.stack([f[1] for f in found])
     step = nodes_apart(habit.mean(axis=0))
 
     def curved(drawn: Any) -> FloatArray:
-        return shift_curves(outlines_of(np.asarray(drawn) == place, REACH * step // 2 + 2), step)
+        laid = in_slices(np.asarray(drawn) == place, axis)
+        return shift_curves(outlines_of(laid, REACH * step // 2 + 2), step)
 
     curve = np.stack(map_parallel(curved, masks, n_jobs=n_jobs, progress=progress))
     count = np.bincount(unit).astype(np.float64)

@@ -32,6 +32,7 @@ from annostat.ceilings.ladder import (
     rungs_of,
     seed_of_item,
 )
+from annostat.ceilings.outlines import NOT_OF_VOLUMES, slice_axis
 from annostat.errors import AnnostatError, check_choice, check_level
 from annostat.labels.masks import MaskRounds, as_mask_rounds
 from annostat.resampling.clusters import cluster_codes, renumbered
@@ -273,7 +274,8 @@ def dice_ceiling(
         if habits is None and method == "shifts":
             raise AnnostatError(
                 "shifts need raters who are the same persons throughout, and three items "
-                "(patients) that all of them drew; method='ladder' or 'two-raters' takes less"
+                "(patients) that all of them drew, volumes in thick slices too (spacing); "
+                "method='ladder' or 'two-raters' takes less"
             )
     if method in ("auto", "shifts"):
         method = "ladder" if most > 2 else "two-raters"
@@ -391,6 +393,8 @@ def _checks(
     habits: MaskHabits | None,
 ) -> tuple[Check, ...]:
     checks = [] if habits is None else list(habits.checks)
+    if not rounds.exchangeable and slice_axis(rounds.values.ndim - 2, rounds.spacing) is None:
+        checks.append(NOT_OF_VOLUMES)
     if n_empty:
         text = (
             f"On {n_empty} of {rounds.n_items} items a mask is empty: they are left out, so the "

@@ -10,7 +10,7 @@ from annostat.agreement.profile_result import PrecisionProfile
 from annostat.results.cite import TOOL, Cited, ci, methods_of
 from annostat.results.estimates import Estimate
 from annostat.results.result import Provenance, told_failed
-from annostat.results.text import counted, percent
+from annostat.results.text import counted, percent, too_few_to_tell
 
 
 class Floors(Protocol):
@@ -107,6 +107,8 @@ def answer(bounds: Floors) -> str:
     Where squares are in doubt the headline is the MAE; where the noise goes with the value the RMSE
     is averaged over the labels at hand.
     """
+    if few := too_few_to_tell(bounds.n_items):
+        return f"{few} to tell what a perfect model has: annotate more."
     against, mae, rmse, r = _told(bounds)
     parts = []
     if bounds.doubt and known(mae):
@@ -124,6 +126,8 @@ def answer(bounds: Floors) -> str:
 
 def quote(bounds: Floors) -> str:
     """Return the floor to quote with its interval; a number without one says so."""
+    if few := too_few_to_tell(bounds.n_items):
+        return f"Nothing: {few} for a floor."
     against, mae, rmse, r = _told(bounds)
     parts = []
     if bounds.doubt and known(mae):
@@ -147,6 +151,8 @@ def quote(bounds: Floors) -> str:
 
 def cited(bounds: Floors) -> Cited | None:
     """Return the sentences for a paper."""
+    if too_few_to_tell(bounds.n_items):
+        return None
     against, mae, rmse, r = _told(bounds)
     n = "" if bounds.n_items is None else f" of {counted(bounds.n_items, 'item')}"
     rounds = bounds.provenance.options.get("n_rounds")

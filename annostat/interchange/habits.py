@@ -26,14 +26,20 @@ from annostat.ceilings.habits import (
     ShiftSums,
     by_unit,
     cubic,
-    drawn_apart,
-    length_of,
     nodes_apart,
-    outlines_of,
     place_check,
     shift_curves,
     size_check,
     sizes_of,
+)
+from annostat.ceilings.outlines import (
+    NOT_OF_VOLUMES,
+    NOWHERE,
+    drawn_apart,
+    in_slices,
+    mean_length,
+    outlines_of,
+    slice_axis,
 )
 from annostat.interchange.cells import sums_among
 from annostat.interchange.distances import Distance
@@ -47,7 +53,6 @@ from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check
 
 FEW = 3  # items (clusters) below which habits cannot be told
-NOWHERE = -1e6  # signed distance of a mask that is empty
 UPHELD = {BETTER: (BETTER,), WITHIN: (BETTER, WITHIN), WORSE: (WORSE,), OPEN: (OPEN,)}
 PIXELS = 0.06  # of outlines, a pixel apart: what shifting them by parts of pixels may leave in γ
 CLOSE = 0.3  # pixels that readers differ by in shape; what is closer counts as this
@@ -140,6 +145,8 @@ def find_habits(
     over = "items" if codes is None else "clusters"
     if int(unit.max()) + 1 < FEW:
         return None, []
+    if slice_axis(len(axes), taken.columns.spacing) is None:
+        return None, [NOT_OF_VOLUMES]
     k = len(taken.names)
     drawn = [drawn_apart(_masks(taken, i), k) for i in range(rows.size)]
     habit = np.stack([size for size, _ in drawn])
@@ -182,7 +189,8 @@ def find_habits(
 def _masks(taken: Taken, i: int) -> NDArray[np.bool_]:
     """Return the masks of an item: the readers', then the models'."""
     models = (f for f, _ in taken.models.values())
-    return np.stack([z[i] for z in (*taken.columns.labels, *models)]).astype(bool)
+    masks = np.stack([z[i] for z in (*taken.columns.labels, *models)]).astype(bool)
+    return in_slices(masks, slice_axis(masks.ndim - 1, taken.columns.spacing) or 0)
 
 
 class _Shifted:
@@ -218,7 +226,7 @@ class _Shifted:
         for i in range(n):
             d = _outlines(_masks(taken, i), REACH * step // 2 + 2)
             curves.append(shift_curves(d[:k], step))
-            per_pixel[i] = length_of(d[:k].mean(axis=0)) * k / (2 * float((d[:k] > 0).sum()))
+            per_pixel[i] = mean_length(d[:k]) * k / (2 * float((d[:k] > 0).sum()))
             d = d.reshape(len(d), -1)
             self.apart[i] = shifted_losses(d, self.mean, k)
             drawn = (d[:k] > 0).astype(np.float64)

@@ -193,16 +193,26 @@ def ratio_estimate(spread: Spread, level: float, method: str, biases: Biases = A
 
 def p_above(units: Units, biases: Biases = ALIKE) -> float | None:
     """Return the one-sided p-value of "γ is 0 or less": where its lower limit passes 0."""
+    return _p(units, biases, 1)
+
+
+def p_below(units: Units, biases: Biases = ALIKE) -> float | None:
+    """Return the one-sided p-value of "γ is 0 or more": where its upper limit passes 0."""
+    return _p(units, biases, -1)
+
+
+def _p(units: Units, biases: Biases, side: int) -> float | None:
     value = float(difference(units.totals))
     if change_estimate(units, 0.5, "", "", biases).interval is None:
         return None
     low, high = 0.0, 0.5  # p
-    if value <= 0:
+    if side * value <= 0:
         return 0.5
     for _ in range(30):
         p = (low + high) / 2
         i = change_estimate(units, 1 - 2 * p, "", "", biases).interval
-        low, high = (low, p) if i is not None and i.low > 0 else (p, high)
+        shown = i is not None and (i.low > 0 if side > 0 else i.high < 0)
+        low, high = (low, p) if shown else (p, high)
     return high
 
 

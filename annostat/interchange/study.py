@@ -23,6 +23,7 @@ from annostat.interchange.reach import (
     biases_of,
     change_estimate,
     p_above,
+    p_below,
     ratio_estimate,
     to_reader_estimate,
 )
@@ -44,6 +45,7 @@ from annostat.interchange.verdicts import (
     WORSE,
     Margin,
     Standing,
+    not_better,
     not_worse,
     stand,
     untold,
@@ -148,8 +150,10 @@ class Study:
         standing = stand(change, judged if use_half else None, self.margin, self.level)
         if judged is not None and not use_half:
             standing = _by_percent(change, judged, self.margin, self.level)
-        if self.unlike:
+        if self.unlike:  # what is printed decides: limits of γ, or of the ratio
             standing = not_worse(standing, p_above(units, self.biases), self.level)
+            if not use_half:
+                standing = not_better(standing, p_below(units, self.biases), self.level)
         telling = int(np.count_nonzero(units.sums[:, 0] != units.sums[:, 1]))
         of_events = self.distance.name in COUNTED or self.taken.counts is not None
         if of_events and telling < FEW_EVENTS:

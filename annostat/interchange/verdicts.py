@@ -13,6 +13,7 @@ BETTER = "better than a reader"
 WITHIN = "interchangeable with a reader"
 WORSE = "worse than a reader"
 OPEN = "not resolved"
+UNSAID = ("name", "by_ratio")  # no evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ class Standing:
         The same as a share of what two annotators differ by, where a ratio makes sense.
     margin, margin_percent : float or None
         What was asked for.
+    by_ratio : bool
+        Whether "better" was judged on the ratio of distances, as it is printed, in place of γ.
     """
 
     name: str
@@ -44,6 +47,7 @@ class Standing:
     least_percent: float | None
     margin: float | None
     margin_percent: float | None
+    by_ratio: bool = False
 
     @property
     def p_value(self) -> float | None:
@@ -58,7 +62,7 @@ class Standing:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the evidence as plain data."""
-        return {key: plain(getattr(self, key)) for key in self.__slots__ if key != "name"}
+        return {key: plain(getattr(self, key)) for key in self.__slots__ if key not in UNSAID}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,16 @@ def not_worse(found: Standing, p: float | None, level: float) -> Standing:
         return found
     name = OPEN if found.name == WORSE and p >= 1 - level else found.name
     return replace(found, name=name, p_worse=p)
+
+
+def not_better(found: Standing, p: float | None, level: float) -> Standing:
+    """Return the verdict with a p-value of "better" that may be larger; "within" may still hold."""
+    if p is None or found.p_better is None or p <= found.p_better:
+        return found
+    name = found.name
+    if name == BETTER and p >= 1 - level:
+        name = WITHIN if found.p_within is not None and found.p_within < 1 - level else OPEN
+    return replace(found, name=name, p_better=p)
 
 
 def stand(change: Spread, ratio: Spread | None, margin: Margin, level: float) -> Standing:
@@ -121,4 +135,5 @@ def stand(change: Spread, ratio: Spread | None, margin: Margin, level: float) ->
         name = OPEN
     percent = None if ratio is None else max(math.expm1(min(ratio.upper(level), 700.0)), 0.0)
     least = upper if math.isnan(upper) else max(upper, 0.0)
-    return Standing(name, better, worse, within, least, percent, margin.distance, margin.percent)
+    asked = margin.distance, margin.percent
+    return Standing(name, better, worse, within, least, percent, *asked, ratio is not None)

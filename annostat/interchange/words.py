@@ -104,7 +104,8 @@ def answer(result: Said) -> str:
             )
         elif name in (BETTER, WORSE):
             p = m.standing.p_value
-            told = "" if p is None else f" ({p_text(p)}, one-sided)"
+            by = ", by the ratio" if by_ratio(m) else ""
+            told = "" if p is None else f" ({p_text(p)}, one-sided{by})"
             clauses.append(f"{m.name} is {name.removesuffix('a reader')}{whom(result)}{told}")
         else:
             least = m.standing.least_margin
@@ -120,6 +121,11 @@ def answer(result: Said) -> str:
     return "; ".join(clauses) + "."
 
 
+def by_ratio(model: ModelPlace) -> bool:
+    """Whether a model is better by the ratio, which then is quoted: γ itself may hold 0."""
+    return model.standing.name == BETTER and model.standing.by_ratio
+
+
 def quote(result: Said) -> str:
     """Return the numbers to quote."""
     unit = f" {unit_of(result)}" if unit_of(result) else ""
@@ -129,7 +135,10 @@ def quote(result: Said) -> str:
         found = "" if len(result.models) == 1 else f"{m.name} "
         level = f"{percent(result.level)} " if not i else ""
         held = f" ({level}{e.range()})" if e.interval is not None else " (no interval)"
-        parts.append(f"{found}{e.short()}{unit if not i else ''}{held}")
+        ratio = ""
+        if by_ratio(m):
+            ratio = f", to {m.ratio.short()} ({m.ratio.range()}) of what two readers differ by"
+        parts.append(f"{found}{e.short()}{unit if not i else ''}{held}{ratio}")
     among = shown(result, result.among)
     rest = f"Two readers differ by {among.short()}{unit}"
     if counted(result):
@@ -254,11 +263,15 @@ def _models(result: Said) -> Section:
         columns.pop(3)
         rows = [[*r[:3], *r[4:]] for r in rows]
         lines = [lines[0].partition(" Ratio")[1].strip() + lines[0].partition(" Ratio")[2]]
-    many = (result.n_clusters or len(result.taken.columns.seen)) >= MANY_UNITS
-    if result.readers == "sample" and result.distance.ratio and many:
+    if any(m.standing.by_ratio for m in result.models):
         lines.append(
-            "Better and worse are judged on the ratio, one-sided: with readers as a sample its "
-            "interval is the shorter one that holds."
+            "Better is judged on the ratio, one-sided: with readers as a sample its interval is "
+            "the shorter one that holds. Worse takes the change as well."
+        )
+    elif result.readers == "sample" and result.distance.ratio:
+        lines.append(
+            "Better and worse are judged on the limits of the change, one-sided; from "
+            f"{MANY_UNITS} items or clusters on better is judged on the ratio."
         )
     if any(m.standing.margin is not None or m.standing.margin_percent for m in result.models):
         lines.append(f"A change below {margin_words(result, result.models[0])} counts as none.")

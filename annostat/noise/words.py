@@ -19,7 +19,7 @@ from annostat.results.cite import TOOL, Cited, ci, methods_of
 from annostat.results.estimates import Estimate
 from annostat.results.result import Check, told_failed
 from annostat.results.sections import Section
-from annostat.results.text import counted, format_number, percent
+from annostat.results.text import TELLING, counted, format_number, percent
 
 ENVELOPE = re.compile(r"envelope of the intervals of (\d+) models")
 NEAR = 10.0  # units of AIC beyond which the data speak against a model
@@ -105,7 +105,7 @@ def answer(noise: Compared) -> str:
     """Return the floor in a sentence: a value where a law fits, else a range."""
     mae, few = noise.mae, too_few(noise)
     if few:
-        if noise.envelope.interval is None:
+        if noise.envelope.interval is None or noise.rounds.n_items < TELLING:
             return f"{few} too few to tell the floor."
         return (
             f"{few} too few to tell the floor: by the laws that fit best it is "
@@ -137,6 +137,8 @@ def quote(noise: Compared) -> str:
     if e.interval is None:
         return f"Floor of the mean error {e.short()} {e.unit} (no interval)."
     level = percent(e.interval.level)
+    if noise.rounds.n_items < TELLING:
+        return f"Nothing: {few} too few for a floor."
     if few:
         return f"Floor of the mean error {e.range()} {e.unit} ({few} too few for an interval)."
     if noise.refuted:
@@ -160,6 +162,8 @@ def cited(noise: Compared) -> Cited:
         f"{laws} fitted by maximum likelihood{of_limits}."
     )
     results = f"Two annotators differed by {ci(pair, unit)} on average. "
+    if r.n_items < TELLING:
+        return Cited(methods, f"{too_few(noise)} too few to tell the floor.")
     if noise.refuted:
         ends = "no interval" if e.interval is None else f"{percent(e.interval.level)}, any noise"
         results += (

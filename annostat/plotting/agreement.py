@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from annostat.agreement import BlandAltman, bland_altman
-from annostat.plotting.figures import CLEAR, COLOURS, axes_of, shortened, spelt_out
+from annostat.plotting.figures import CLEAR, COLOURS, axes_of, reach_of, shortened, spelt_out
 from annostat.results.text import percent
 
 if TYPE_CHECKING:
@@ -125,6 +125,9 @@ def plot_deviations(result: MeanLimits, *, ax: Axes | None = None) -> Axes:
         label = f"{readings} readings: ±{limit.short()}"
         ax.plot([], [], color=COLOURS[1], ls=style, lw=1.4, label=label)
     bottom, top = ax.get_ylim()
+    far = reach_of(list(result.limits.values()))
+    if top > 2 * far:  # a band of two items may be 100,000 times as wide as their limits
+        bottom, top = -far, far
     ax.set_ylim(bottom, top + 0.2 * (top - bottom))  # room for the legend
     title = "limits of an item with"
     ax.legend(frameon=False, fontsize=8, loc="upper left", title=title, title_fontsize=8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from itertools import takewhile
 from pathlib import Path
@@ -13,6 +14,8 @@ from annostat.plotting.fonts import with_signs
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
+
+    from annostat.results.estimates import Estimate
 
 T = TypeVar("T")
 MOST_IN_ROW = 3  # panels beside one another
@@ -151,6 +154,17 @@ def size_of(ax: Axes) -> tuple[float, float]:
     figure: Any = ax.figure.figure  # of a part of a figure: the whole
     place = ax.get_position()
     return float(place.width * figure.get_figwidth()), float(place.height * figure.get_figheight())
+
+
+def reach_of(estimates: Sequence[Estimate]) -> float:
+    """Return how far an axis from 0 reaches: to all intervals, but not beyond 10 times a value.
+
+    An interval of two items may end at 100,000 times its value; such a bar runs off the axis.
+    """
+    known = [e for e in estimates if math.isfinite(e.value)]
+    values = max((e.value for e in known), default=0.0)
+    highest = max((e.value if e.high is None else e.high for e in known), default=1.0)
+    return min(highest, 10 * values) if values > 0 else highest
 
 
 def shortened(name: str) -> str:

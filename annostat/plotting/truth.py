@@ -13,6 +13,7 @@ from annostat.plotting.figures import (
     Panel,
     axes_of,
     legend_above,
+    reach_of,
     shortened,
     spelt_out,
     told_apart,
@@ -120,7 +121,8 @@ def plot_rmse_floor(result: Scores, *, ax: Axes | None = None) -> Axes:
             )
     ax.set_yticks(rows, told_apart([m.name for m in models]))
     ax.set_ylim(len(rows) - 0.5, -0.5)
-    ax.set_xlim(0, None)
+    every = [floor, *(e for _, estimates, *_ in series for e in estimates)]
+    ax.set_xlim(0, min(ax.get_xlim()[1], 1.35 * reach_of(every)))
     unit = f" ({result.rounds.unit})" if result.rounds.unit else ""
     ax.set_xlabel(f"RMSE{unit}, {percent(level)} intervals")
     legend_above(ax, ncols=3)

@@ -9,7 +9,7 @@ import numpy as np
 
 from annostat.ceilings.floors import BOUNDS
 from annostat.plotting.agreement import plot_bland_altman, plot_deviations
-from annostat.plotting.figures import COLOURS, Panel, axes_of, spelt_out
+from annostat.plotting.figures import COLOURS, Panel, axes_of, reach_of, spelt_out
 from annostat.plotting.profile import plot_profile
 
 if TYPE_CHECKING:
@@ -58,8 +58,7 @@ def plot_floors(result: Bounds, *, ax: Axes | None = None) -> Axes:
     ax.set_xlabel(f"error against one annotation{unit}; grey: no model, on average")
     ax.set_xlim(0, None if floors else 1)
     if floors:
-        highest = max(q.of(result).high or q.of(result).value for q in floors)
-        ax.set_xlim(0, 1.35 * highest)
+        ax.set_xlim(0, 1.35 * reach_of([q.of(result) for q in floors]))
     if top is not None:
         least = min(q.of(result).low or q.of(result).value for q in ceilings)
         top.set_xlim(min(0.5, 0.1 * np.floor(10 * least)), 1)

@@ -8,6 +8,8 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any
 
+TELLING = 5  # items: of fewer, read twice, an SD has limits of which one is over 6 times the other
+
 
 def plain(value: Any) -> Any:
     """Return `value` as JSON knows it: numbers that are not finite become None."""
@@ -48,6 +50,13 @@ def format_number(value: float | None, spread: float | None = None, digits: int 
     if 10**digits <= abs(value) < 1e15:
         return f"{value:,.0f}"
     return f"{value:.{digits}g}"
+
+
+def too_few_to_tell(n_items: int | None) -> str:
+    """Return "3 items are too few" where they tell nothing, whatever intervals say, else ""."""
+    if n_items is None or n_items >= TELLING:
+        return ""
+    return f"{counted(n_items, 'item')} {'is' if n_items == 1 else 'are'} too few"
 
 
 def percent(fraction: float) -> str:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         OPEN,
         TWO,
         Verdict,
+        fewest_to_accuse,
         fewest_units,
         judge,
     )
@@ -77,6 +78,7 @@ __all__ = [
     "correlation_with_truth",
     "cross_products",
     "excess_brier",
+    "fewest_to_accuse",
     "fewest_units",
     "fieller",
     "grubbs",
@@ -132,6 +134,7 @@ __getattr__, __dir__ = attach(
         "correlation_with_truth": "annostat.truth.instruments",
         "cross_products": "annostat.truth.products",
         "excess_brier": "annostat.truth.categories",
+        "fewest_to_accuse": "annostat.truth.verdicts",
         "fewest_units": "annostat.truth.verdicts",
         "fieller": "annostat.truth.means",
         "grubbs": "annostat.truth.instruments",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -14,9 +15,13 @@ from annostat.arrays import FloatArray
 from annostat.errors import AnnostatError, check_level, check_numbers
 from annostat.labels.rounds import Rounds
 from annostat.resampling.clusters import cluster_codes
+from annostat.resampling.intervals import t_reach
+from annostat.resampling.sums import Sums
 from annostat.results.estimates import Estimate, Interval
 from annostat.truth.means import mean_estimate, root, unit_sums
 from annostat.truth.products import Labels, cross_products
+
+WIDE = 10  # sums of a pair of rounds
 
 
 @dataclass(frozen=True)
@@ -246,25 +251,28 @@ def correlation_with_truth(
     """Return ρ_f by extended triple collocation, the geometric mean over the pairs of rounds.
 
     Rounds without identity have one gain: the pairs are pooled, which is Spearman's correction.
+    Its interval joins those of the correlation with a label and of two labels, on Fisher's scale.
     """
     blocks = []
     if exchangeable:
-        k = np.isfinite(labels).sum(axis=1)
-        mean = np.nansum(labels, axis=1) / np.maximum(k, 1)
+        k = np.maximum(np.isfinite(labels).sum(axis=1), 1)
+        mean, power = np.nansum(labels, axis=1) / k, np.nansum(labels**2, axis=1) / k
         square = cross_products(labels, np.zeros(len(f)))
-        blocks = [_block(f, mean, mean, square)]
+        blocks = [_block(f, mean, mean, square, power, power)]
     else:
         for j, m in combinations(range(labels.shape[1]), 2):
-            blocks.append(_block(f, labels[:, j], labels[:, m], labels[:, j] * labels[:, m]))
+            a, b = labels[:, j], labels[:, m]
+            blocks.append(_block(f, a, b, a * b, a * a, b * b))
     there = [b for b in blocks if b[:, 0].sum() >= 3]
     if not there:
         return Estimate(math.nan, note="undefined: it takes three items with two labels")
     columns = np.hstack(there)
-    seen = np.asarray(columns[:, ::8].any(axis=1))
+    seen = np.asarray(columns[:, ::WIDE].any(axis=1))
     sums = unit_sums(np.where(seen[:, None], columns, np.nan), cluster)
     signs = []
-    for b in range(len(there)):
-        variance, first, second, common = _covariances(sums.totals[8 * b : 8 * b + 8])
+    for block in range(len(there)):
+        totals = sums.totals[WIDE * block : WIDE * (block + 1)]
+        variance, first, second, common = _covariances(totals)[:4]
         if not variance > 1e-24:
             return Estimate(math.nan, note="undefined: the model gives the same value to all items")
         if not common > 0:
@@ -278,18 +286,28 @@ def correlation_with_truth(
         note = "undefined: the model correlates with one round up and with another one down"
         return Estimate(math.nan, note=note)
 
-    def g(t: NDArray[Any]) -> NDArray[Any]:
-        total: NDArray[Any] = np.zeros(t.shape[:-1])
+    def logs(t: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Logarithms of the correlations: of the model with a label, and of two labels."""
+        own: NDArray[Any] = np.zeros(t.shape[:-1])
+        among: NDArray[Any] = np.zeros(t.shape[:-1])
         for b in range(len(there)):
-            variance, first, second, common = _covariances(t[..., 8 * b : 8 * b + 8])
-            total = total + np.log(first * second / (variance * common))
-        return np.asarray(sign * np.exp(total / (2 * len(there))))
+            variance, first, second, common, aa, bb = _covariances(
+                t[..., WIDE * b : WIDE * (b + 1)]
+            )
+            own = own + 0.5 * np.log(first * second / variance) - 0.25 * np.log(aa * bb)
+            among = among + np.log(common) - 0.5 * np.log(aa * bb)
+        return own / len(there), among / len(there)
+
+    def g(t: NDArray[Any]) -> NDArray[Any]:
+        own, among = logs(t)
+        return np.asarray(sign * np.exp(own - 0.5 * among))
 
     value, error = sums.value(g), sums.standard_error(g)
-    interval = sums.interval(g, method="t", level=level) if sums.n_units >= 3 else None
-    if interval is not None:
-        low, high = (min(max(v, -1.0), 1.0) for v in (interval.low, interval.high))
-        interval = Interval(low, high, level, f"{interval.method}, clipped at 1")
+    interval = None
+    if sums.n_units >= 3 and math.isfinite(error) and error > 0:
+        low, high = _disattenuated(sums, logs, level)
+        ends = (low, high) if sign > 0 else (-high, -low)
+        interval = Interval(*ends, level, f"t of two artanh r over {sums.units}, joined")
     note = "" if interval is not None else "no interval: too few items, or no scatter"
     if abs(value) > 1:
         note = f"the estimate is {value:.4g}, beyond 1: no noise of the model is seen"
@@ -297,15 +315,75 @@ def correlation_with_truth(
     return Estimate(value, error if error > 0 else None, interval, note=note)
 
 
-def _block(f: FloatArray, a: FloatArray, b: FloatArray, ab: FloatArray) -> FloatArray:
-    """Return n, f, a, b, f², fa, fb and ab of each item, zeros where one is missing."""
-    columns = np.column_stack([np.ones_like(f), f, a, b, f * f, f * a, f * b, ab])
+def _disattenuated(
+    sums: Sums,
+    logs: Callable[[NDArray[Any]], tuple[NDArray[Any], NDArray[Any]]],
+    level: float,
+) -> tuple[float, float]:
+    """Return limits of r/√ρ, r > 0 the correlation with a label and ρ that of two labels.
+
+    Both have t intervals of artanh; all θ are held at which r − θ·√ρ may be 0 by the method of
+    variance estimates recovery (Zou & Donner 2008), with the correlation of both. Where the model
+    looks perfect, t of the ratio itself takes its error for as small as it then is.
+    """
+    reach = t_reach(sums.n_units - 1, level)
+
+    def part(which: int, power: float) -> tuple[float, float, float]:
+        def z(t: NDArray[Any]) -> NDArray[Any]:
+            return np.asarray(np.arctanh(np.exp(logs(t)[which])))
+
+        r = math.exp(float(logs(sums.totals)[which]))
+        off = math.inf
+        if r < 1 - 1e-12:
+            off = reach * max(sums.standard_error(z), _finite(sums.jackknife_error(z)))
+        if not math.isfinite(off):
+            return r**power, 0.0, 0.0
+        low, high = (math.tanh(math.atanh(r) + side * off) for side in (-1, 1))
+        if power == 1:
+            return r, r - low, high - r
+        return r**power, r**power - max(low, 0.0) ** power, high**power - r**power
+
+    (x, x_down, x_up), (y, y_down, y_up) = part(0, 1.0), part(1, 0.5)
+    own, among = sums.pull(lambda t: logs(t)[0]), sums.pull(lambda t: logs(t)[1])
+    size = math.sqrt(float(own @ own) * float(among @ among))
+    both = float(own @ among) / size if size > 0 else 0.0
+
+    def held(theta: float) -> bool:
+        gap = x - theta * y
+        # From above zero down to it the model may be less right, or labels more alike.
+        a, b = (x_down, y_up) if gap > 0 else (x_up, y_down)
+        if theta < 0:
+            b = y_down if gap > 0 else y_up
+        b *= theta
+        return gap * gap <= a * a + b * b - 2 * both * a * b
+
+    best = x / y
+
+    def end(far: float) -> float:
+        if held(far):
+            return far
+        inside = best
+        for _ in range(60):
+            middle = (inside + far) / 2
+            inside, far = (middle, far) if held(middle) else (inside, middle)
+        return inside
+
+    return min(end(-1.0), 1.0), 1.0 if best >= 1 else end(1.0)
+
+
+def _finite(error: float) -> float:
+    return error if math.isfinite(error) else 0.0
+
+
+def _block(f: FloatArray, a: FloatArray, b: FloatArray, *products: FloatArray) -> FloatArray:
+    """Return n, f, a, b, f², fa, fb and ab, a², b² of each item, zeros where one is missing."""
+    columns = np.column_stack([np.ones_like(f), f, a, b, f * f, f * a, f * b, *products])
     there = np.asarray(np.isfinite(columns).all(axis=1))
     return np.where(there[:, None], columns, 0.0)
 
 
 def _covariances(t: NDArray[Any]) -> tuple[NDArray[Any], ...]:
-    """Return S_ff, S_fa, S_fb and S_ab from the sums of a block."""
+    """Return S_ff, S_fa, S_fb, S_ab, S_aa and S_bb from the sums of a block."""
     n = t[..., 0]
     f, a, b = (t[..., i] / n for i in (1, 2, 3))
     return (
@@ -313,4 +391,6 @@ def _covariances(t: NDArray[Any]) -> tuple[NDArray[Any], ...]:
         t[..., 5] / n - f * a,
         t[..., 6] / n - f * b,
         t[..., 7] / n - a * b,
+        t[..., 8] / n - a * a,
+        t[..., 9] / n - b * b,
     )

@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annostat.arrays import FloatArray
-from annostat.ceilings.habits import LOCAL_FROM, directions, displaced, edge_of, outlines_of
+from annostat.ceilings.habits import LOCAL_FROM
+from annostat.ceilings.outlines import directions, displaced, edge_of, outlines_of
 from annostat.resampling.clusters import renumbered
 from annostat.resampling.intervals import t_reach
 from annostat.resampling.parallel import map_parallel
@@ -134,7 +135,8 @@ def mask_verdict(
     items = [[x[i : i + 1] for x in (*raters, model)] for i in range(n)]
 
     def outlined(item: list[Any]) -> tuple[FloatArray, FloatArray]:
-        d = outlines_of(np.concatenate([np.asarray(x) for x in item]) == place, MARGIN)
+        masks = np.concatenate([np.asarray(x) for x in item]) == place
+        d = outlines_of(masks, MARGIN, sliced=False)
         mean = d[:m].mean(axis=0)
         return d, directions(mean) if waves else np.ones((*mean.shape, 1))
 

@@ -39,8 +39,8 @@ class Verdict:
         "not resolved by so few items": the same, but with fewer units than show an error that sits
         in one item of ten (`fewest_units`), and no error is shown.
         "below the floor": the whole two-sided interval of E(f − Y)² is negative, so that model and
-        labels share errors. "not resolved by two rounds": trained on one of them, and its interval
-        is all that is possible. Else "not resolved".
+        labels share errors; it takes `fewest_to_accuse` units. "not resolved by two rounds":
+        trained on one of them, and its interval is all that is possible. Else "not resolved".
     p_above, p_signed_rank, p_sign : float or None
         One-sided p-values of H₀: f = Y against an error of the model. None where undefined. The
         verdict rests on the first; the others hold under heavy tails, for symmetric errors.
@@ -115,17 +115,16 @@ class Verdict:
         """Return what so many items may miss whatever they say, in brackets; "" from 100 on."""
         if self.n_units is None or self.n_units >= MANY:
             return ""
-        n = self.n_units
-        share = percent(round(unseen_share(n, self.level), 2))
-        return f" (but for errors that sit in fewer than {share} of items, which {n} may miss)"
+        return f" (but {self._unseen()})"
 
     def but(self) -> str:
         """Return why so few items do not show that there is no error."""
+        return f"but {self._unseen()}: the verdict takes {fewest_units(self.level)}"
+
+    def _unseen(self) -> str:
         n = self.n_units or 0
-        return (
-            f"but {n} miss one that sits in {percent(RARE)} of all items in "
-            f"{percent(round((1 - RARE) ** n, 2))} of samples: it takes {fewest_units(self.level)}"
-        )
+        share = percent(round(unseen_share(n, self.level), 2))
+        return f"{n} may miss errors that sit in fewer than {share} of items"
 
 
 def fewest_units(level: float = 0.95, share: float = RARE) -> int:
@@ -149,6 +148,21 @@ def fewest_units(level: float = 0.95, share: float = RARE) -> int:
     (29, 59)
     """
     return math.ceil(math.log1p(-level) / math.log1p(-share) - 1e-9)
+
+
+def fewest_to_accuse(level: float = 0.95) -> int:
+    """Return the number of units from which on a model may be said to share errors with labels.
+
+    The least n with 2^−n < (1 − level)/2, at which signs alone could show it. With two units,
+    whose products are one number twice once the bias between rounds is out, t accused a perfect
+    model in 12% of 20,000 simulated sets (Laplace and t₃ errors 10%), from three on in 0 to 2.5%.
+
+    Examples
+    --------
+    >>> fewest_to_accuse(0.95), fewest_to_accuse(0.99)
+    (6, 8)
+    """
+    return math.floor(-math.log2((1 - level) / 2)) + 1
 
 
 def unseen_share(n: int, level: float = 0.95) -> float:
@@ -208,7 +222,7 @@ def judge(
     limit = max(value + float(special.stdtrit(df, level)) * error, upper)
     alpha = 1 - level
     if below < alpha / 2:
-        name, limit = BELOW, math.nan
+        name, limit = BELOW if df + 1 >= fewest_to_accuse(level) else OPEN, math.nan
     elif margin is not None and limit < margin**2 and df + 1 >= fewest_units(level):
         name = AT
     elif above < alpha:

@@ -11,7 +11,7 @@ from annostat.labels.rounds import Rounds
 from annostat.results.cite import TOOL, Cited, ci, methods_of
 from annostat.results.estimates import Estimate
 from annostat.results.result import Check, told_failed
-from annostat.results.text import counted, format_number, p_text, percent
+from annostat.results.text import counted, format_number, p_text, percent, too_few_to_tell
 from annostat.truth.ranking import Ranking
 from annostat.truth.verdicts import ABOVE, AT, BELOW, Verdict
 from annostat.truth.verdicts import FEW as FEW_UNITS
@@ -75,6 +75,8 @@ class Compared(Protocol):
 def answer(scores: Compared) -> str:
     """Return the verdicts: a sentence for each of few models, else how many have which."""
     unit = scores.rounds.unit
+    if few := too_few_to_tell(scores.rounds.n_items):
+        return f"{few} to tell a model from the floor: label more."
     if len(scores.models) <= FEW:
         return " ".join(f"{m.name} is {judged(m, unit)}." for m in scores.models)
     groups: dict[str, list[str]] = {}
@@ -89,7 +91,10 @@ def judged(model: Scored, unit: str) -> str:
     """Return a verdict in a clause, not more than it says."""
     v, unit = model.verdict, f" {unit}" if unit else ""
     if v.name == BELOW:
-        return "below the floor, which no model reaches by being right: it has seen these labels"
+        return (
+            "below the floor, which no model reaches by being right: it has seen these labels, or "
+            "shares their errors"
+        )
     if math.isnan(v.upper):
         return "not judged: its error against the truth cannot be told from these rounds"
     upper = f"{format_number(v.upper, v.upper / 10)}{unit}"
@@ -125,6 +130,8 @@ def hidden(verdict: Verdict) -> str:
 
 def quote(scores: Compared) -> str:
     """Return the errors against the truth, and the floor; of many models those of the best."""
+    if few := too_few_to_tell(scores.rounds.n_items):
+        return f"Nothing: {few} for an error against the truth, or a floor."
     unit = f" in {scores.rounds.unit}" if scores.rounds.unit else ""
     floor = scores.floors["rmse_floor"]
     models = scores.models
@@ -156,6 +163,8 @@ def cited(scores: Compared) -> Cited:
         f"{TOOL}{f'; intervals: {ways}' if ways else ''}; p-values for an error above zero are "
         "one-sided."
     )
+    if few := too_few_to_tell(r.n_items):
+        return Cited(methods, f"{few} to tell an error against the truth.")
     told.sort(key=lambda m: m.true_rmse.value)
     if len(told) > FEW:
         ends = [_error(m, unit) for m in (told[0], told[-1])]

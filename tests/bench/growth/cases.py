@@ -42,6 +42,7 @@ OF_NO_SIZE = {
     "truth.fieller",
     "truth.judge",
     "truth.mean_estimate",
+    "truth.fewest_to_accuse",
     "truth.fewest_units",
     "truth.upper_limit",
     "truth.triple_collocation",
