@@ -873,3 +873,18 @@ def test_a_perfect_model_has_a_correlation_of_one_in_its_interval():
     bare = correlation_with_truth(np.column_stack([truth, truth]), f)
     assert bare.value == pytest.approx(np.corrcoef(f, truth)[0, 1])
     assert bare.interval.low < bare.value < bare.interval.high < 1
+
+
+def test_the_correlation_with_the_truth_says_where_tails_may_be_heavy():
+    g = np.random.default_rng(4)
+    truth = g.normal(0, 10, 200)
+    heavy, light = (
+        truth[:, None] + 3 * e for e in (g.standard_t(3, (200, 2)), g.normal(size=(200, 2)))
+    )
+    model = truth + g.normal(0, 3, 200)
+    told, plain = (
+        score_models(Rounds.from_array(z), {"m": model}).models[0].true_correlation
+        for z in (heavy, light)
+    )
+    assert told.interval.method.endswith("not for heavy tails") and "heavy" in told.note
+    assert "heavy" not in plain.interval.method and plain.note == ""
