@@ -77,7 +77,7 @@ def simulate_rounds(
     >>> model = NoiseModel("laplace", {"scale": 2.0})
     >>> rounds = simulate_rounds(model, 1000, clip_length=100, rng=1)
     >>> rounds
-    <Rounds: 1000 items × 2 rounds (round_1, round_2), with length>
+    <Rounds: 1,000 items × 2 rounds (round_1, round_2), with length>
     >>> bool(abs(abs(rounds.differences()).mean() / model.pair_mae - 1) < 0.1)
     True
     """

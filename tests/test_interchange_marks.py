@@ -179,9 +179,10 @@ def test_models_as_points_are_joined_by_item_and_landmark():
     turned = net.take(np.arange(len(net.values))[::-1])
     assert interchange(people, turned).models[0].change == interchange(points).models[0].change
     with pytest.raises(AnnostatError, match="no item of the predictions"):
+        others = [f"x{i}" for i in range(60)]
         interchange(
             people,
-            Points.from_array(net.values, names=["net"], items=["x"] * 60, landmarks=list(WHERE)),
+            Points.from_array(net.values, names=["net"], items=others, landmarks=list(WHERE)),
         )
     with pytest.raises(AnnostatError, match="have the landmarks"):
         interchange(people.landmark("apex"), net.landmark("left"))

@@ -151,7 +151,7 @@ def interchange(
     >>> labels = truth[:, None] + rng.normal(0, 4, (200, 4))
     >>> found = interchange(labels, {"net": truth + rng.normal(0, 3, 200)}, unit="points")
     >>> print(found.answer())
-    net is better than a reader like these (p < 0.001, one-sided).
+    net is better than a reader like these (p < 0.001, one-sided, by the ratio).
     """
     level = check_level(level)
     check_choice("readers", readers, READERS)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from annostat import AnnostatError
-from annostat.errors import check_choice, check_count
+from annostat.errors import check_choice, check_count, check_number
 from models.world.heart import LABELS
 
 
@@ -67,8 +67,10 @@ class Data:
                     f"{text!r}"
                 )
             check_choice(f"setting in {text!r}", name, known)
-            whole = isinstance(getattr(self, name), int)
-            changes[name] = check_count(f"{name} in {text!r}", value) if whole else value
+            changes[name] = value
+            if isinstance(getattr(self, name), int):
+                number = check_number(f"{name} in {text!r}", value, text=True)
+                changes[name] = check_count(f"{name} in {text!r}", number)
         kind = changes.get("kind", self.kind)
         teachers = self.teachers if kind == "echonet" else ()
         return replace(self, **changes, teachers=teachers, valid="", tests=())
