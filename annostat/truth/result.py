@@ -315,11 +315,16 @@ class Scores(Result):
 
     def _notes(self, quantities: Sequence[Quantity]) -> list[str]:
         """Return what a reader must know of the models' numbers."""
+        named: dict[tuple[str, str], list[str]] = {}
+        for m in self.models:
+            for q in quantities:
+                if note := q.of(m).note:
+                    named.setdefault((q.key.replace("_", " "), note), []).append(m.name)
         return [
-            f"{m.name}, {q.key.replace('_', ' ')}: {note}"
-            for m in self.models
-            for q in quantities
-            if (note := q.of(m).note)
+            f"{what}: {note}"
+            if len(names) == len(self.models) > 1
+            else f"{', '.join(names)}, {what}: {note}"
+            for (what, note), names in named.items()
         ]
 
     def answer(self) -> str:
