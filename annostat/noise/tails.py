@@ -24,6 +24,7 @@ from annostat.arrays import FloatArray
 from annostat.noise import difference_laws as laws
 from annostat.noise.hull import design_effect as effect_of_units
 from annostat.noise.hull import log_likelihood
+from annostat.resampling.clusters import renumbered
 from annostat.resampling.intervals import t_reach
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check
@@ -246,7 +247,7 @@ def tails_of_labels(
             sizes.append(d[there] / scale)
             places.append(units[there])
     every = np.concatenate(sizes)
-    codes = np.unique(np.concatenate(places), return_inverse=True)[1]
+    codes = renumbered(np.concatenate(places))
     labels = float(np.isfinite(values).sum()) / len(values)
     effect = effect_of_units(every, codes, labels) if every.size else 1.0
     return tails(every, design_effect=effect, level=level, hidden=hidden)
