@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from annostat.arrays import FloatArray
 from annostat.consensus.staple_masks import staple
@@ -146,21 +146,10 @@ def signed_distance(mask: Any) -> FloatArray:
     >>> signed_distance([[False, False, True, True, True, False]])[0].tolist()
     [-1.5, -0.5, 0.5, 0.5, 0.5, -0.5]
     """
-    from annostat.consensus.kernels import nearest_along, squares_along_first
-
-    marked = np.asarray(mask, dtype=bool)
-    inside = np.zeros([n + 2 for n in marked.shape], dtype=bool)
-    core = (slice(1, -1),) * marked.ndim
-    inside[core] = marked
-    square = np.empty((2, *inside.shape), dtype=np.int64)
-    n = len(inside)
-    squares_along_first(inside.reshape(n, -1), square.reshape(2, n, -1))
-    # Along one axis after another, the others taken as what lies before and after it.
-    for axis, n in enumerate(inside.shape[1:], 1):
-        before = math.prod(inside.shape[:axis]) * 2
-        nearest_along(square.reshape(before, n, -1))
-    d = np.sqrt(square[(slice(None), *core)]) - 0.5
-    return np.asarray(np.where(marked, d[0], -d[1]), dtype=np.float64)
+    inside = np.pad(np.asarray(mask, dtype=bool), 1)
+    d = ndimage.distance_transform_edt(inside) - ndimage.distance_transform_edt(~inside)
+    d -= np.where(inside, 0.5, -0.5)
+    return np.asarray(d[(slice(1, -1),) * inside.ndim], dtype=np.float64)
 
 
 def mean_boundary(masks: NDArray[np.bool_]) -> FloatArray:
