@@ -150,14 +150,14 @@ def change_estimate(
     >>> bool(found.low < plain.low), found.value == plain.value
     (True, True)
     """
-    return _joined(units, difference, -1.0, level, unit, method, biases)
+    return _Joined.of(units, difference, -1.0, biases).estimate(level, unit, method)
 
 
 def to_reader_estimate(
     units: Units, level: float, unit: str, method: str, biases: Biases = ALIKE
 ) -> Estimate:
     """Return A/N, what a model differs from a reader by, with limits as `change_estimate`."""
-    return _joined(units, mean_first, 1.0, level, unit, method, biases)
+    return _Joined.of(units, mean_first, 1.0, biases).estimate(level, unit, method)
 
 
 def among_estimate(
@@ -202,55 +202,77 @@ def p_below(units: Units, biases: Biases = ALIKE) -> float | None:
 
 
 def _p(units: Units, biases: Biases, side: int) -> float | None:
-    value = float(difference(units.totals))
-    if change_estimate(units, 0.5, "", "", biases).interval is None:
+    joined = _Joined.of(units, difference, -1.0, biases)
+    if joined.estimate(0.5, "", "").interval is None:
         return None
-    low, high = 0.0, 0.5  # p
-    if side * value <= 0:
+    if side * joined.whole.value <= 0:
         return 0.5
+    low, high = 0.0, 0.5  # p
     for _ in range(30):
         p = (low + high) / 2
-        i = change_estimate(units, 1 - 2 * p, "", "", biases).interval
+        i = joined.estimate(1 - 2 * p, "", "").interval
         shown = i is not None and (i.low > 0 if side > 0 else i.high < 0)
         low, high = (low, p) if shown else (p, high)
     return high
 
 
-def _joined(
-    units: Units,
-    g: Statistic,
-    side: float,
-    level: float,
-    unit: str,
-    method: str,
-    biases: Biases,
-) -> Estimate:
-    """Return R ± B/2, `side` being the sign, with the larger reach of t and of both limits."""
-    whole = units.spread(g)
-    plain = whole.estimate(level, unit, method)
-    own, among = units.spread(rest), units.spread(log_among)
-    wide = units.spread(log_among, unlike=True)
-    i = plain.interval
-    if i is None or units.by_reader is None or not (own.known and _usable(among)):
-        return plain
-    half = exp(among.value) / 2
-    spread_half = half * among.error
-    # Of R and ±B/2, so that the variance of their sum is that which was found.
-    r = (whole.variance - own.variance - spread_half**2) / (2 * own.error * spread_half)
-    r = float(np.clip(r, -1, 1))
-    a = t_reach(own.df, level) * own.error
-    t = min(t_reach(wide.df, level) * wide.error, MOST)
-    up = half * math.hypot(math.expm1(t), math.expm1(biases.growth(level)))
-    down = -half * math.expm1(-t)
-    ends = (down, up) if side > 0 else (up, down)
-    low, high = (math.sqrt(max(a**2 + b**2 + 2 * r * a * b, 0.0)) for b in ends)
-    low, high = min(i.low, whole.value - low), max(i.high, whole.value + high)
-    if (low, high) == (i.low, i.high):
-        return plain
-    words = f"{i.method}, {FOR_UNLIKE}"
-    return Estimate(
-        plain.value, plain.standard_uncertainty, Interval(low, high, level, words), unit, plain.note
-    )
+@dataclass(frozen=True)
+class _Joined:
+    """R ± B/2: what its limits at any level are made of, so that units are summed up once.
+
+    Attributes
+    ----------
+    whole, own, among, wide : Spread
+        Of the statistic, of R, of log B, and of log B of readers who differ.
+    side : float
+        The sign of B/2.
+    sampled : bool
+        Whether readers are a sample.
+    """
+
+    whole: Spread
+    own: Spread
+    among: Spread
+    wide: Spread
+    side: float
+    biases: Biases
+    sampled: bool
+
+    @classmethod
+    def of(cls, units: Units, g: Statistic, side: float, biases: Biases) -> _Joined:
+        return cls(
+            units.spread(g),
+            units.spread(rest),
+            units.spread(log_among),
+            units.spread(log_among, unlike=True),
+            side,
+            biases,
+            units.by_reader is not None,
+        )
+
+    def estimate(self, level: float, unit: str, method: str) -> Estimate:
+        """Return R ± B/2 with the larger reach of t and of both limits."""
+        whole, own, among, wide = self.whole, self.own, self.among, self.wide
+        plain = whole.estimate(level, unit, method)
+        i = plain.interval
+        if i is None or not (self.sampled and own.known and _usable(among)):
+            return plain
+        half = exp(among.value) / 2
+        spread_half = half * among.error
+        # Of R and ±B/2, so that the variance of their sum is that which was found.
+        r = (whole.variance - own.variance - spread_half**2) / (2 * own.error * spread_half)
+        r = float(np.clip(r, -1, 1))
+        a = t_reach(own.df, level) * own.error
+        t = min(t_reach(wide.df, level) * wide.error, MOST)
+        up = half * math.hypot(math.expm1(t), math.expm1(self.biases.growth(level)))
+        down = -half * math.expm1(-t)
+        ends = (down, up) if self.side > 0 else (up, down)
+        low, high = (math.sqrt(max(a**2 + b**2 + 2 * r * a * b, 0.0)) for b in ends)
+        low, high = min(i.low, whole.value - low), max(i.high, whole.value + high)
+        if (low, high) == (i.low, i.high):
+            return plain
+        limits = Interval(low, high, level, f"{i.method}, {FOR_UNLIKE}")
+        return Estimate(plain.value, plain.standard_uncertainty, limits, unit, plain.note)
 
 
 def _usable(s: Spread) -> bool:
