@@ -17,6 +17,7 @@ from annostat.datasets import audit_folder
 from annostat.noise.compare import check_sample
 from annostat.resampling.bootstraps import bootstrap
 from tests import folders
+from tests.clusters import two_workers
 
 ROOT = Path(__file__).parent.parent
 ROUNDS = annostat.simulate_rounds(
@@ -45,14 +46,9 @@ def several(n_jobs, clips):
 
 def compared(clips):
     """Print whether a cluster gives what one process does: to the last bit, NaN being NaN."""
-    import distributed
-
     serial = repr(several(1, Path(clips)))
     with (
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=":0", processes=True
-        ) as cluster,
-        distributed.Client(cluster),
+        two_workers(),
         joblib.parallel_config(backend="dask", n_jobs=2),
     ):
         found = repr(several(2, Path(clips)))

@@ -17,6 +17,7 @@ from annostat.labels import MaskRounds, packed_masks
 from annostat.labels.packed_masks import PackedMasks
 from annostat.plotting import plot_disputed
 from annostat.truth import compare_masks
+from tests.clusters import two_workers
 
 ROOT = Path(__file__).parent.parent
 WHO = ("anna", "ben", "cleo")
@@ -166,7 +167,6 @@ def test_wrong_numbers_are_refused(folder, little_memory):
 
 def compared(folder):
     """Print whether workers in other processes give what one process does."""
-    import distributed
     import joblib
 
     folder = Path(folder)
@@ -174,10 +174,7 @@ def compared(folder):
     expected = numbers(compare_masks(rounds, models=model, n_resamples=100))
     packed_masks.MAX_PIXELS = 110_000
     with (
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=":0", processes=True
-        ) as cluster,
-        distributed.Client(cluster),
+        two_workers(),
         joblib.parallel_config(backend="dask", n_jobs=2),
     ):
         rounds, model = read(folder, n_jobs=2)

@@ -12,6 +12,7 @@ import pytest
 
 from annostat import AnnostatError, bounds, fit_noise, read_rounds, score_models
 from annostat.tables import parts, read_categories
+from tests.clusters import two_workers
 
 pytest.importorskip("dask.dataframe", reason="needs dask[dataframe]")
 pytest.importorskip("pyarrow", reason="needs pyarrow")
@@ -161,14 +162,8 @@ def results(source):
 def compared(folder, one):
     """Print whether workers in other processes give what one process does."""
     import dask.dataframe as dd
-    import distributed
 
-    with (
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=":0", processes=True
-        ) as cluster,
-        distributed.Client(cluster),
-    ):
+    with two_workers() as cluster:
         found = results(dd.read_parquet(sorted(str(p) for p in Path(folder).iterdir())))
         told = [printed(folder, "--dask", cluster.scheduler_address), printed(folder)]
     equal = [same(a, b) for a, b in zip(found, results(one), strict=True)]
