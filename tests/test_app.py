@@ -267,16 +267,21 @@ def test_in_a_real_browser(browser, address, small, tmp_path, width):
         {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600},
     )
 
-    from selenium.webdriver.support.expected_conditions import staleness_of as gone
     from selenium.webdriver.support.ui import WebDriverWait
 
     def find(how):
         return browser.find_element("css selector", how)
 
     def leave(element):
-        """Click, and wait for the page that follows."""
+        """Click, and wait for the page that follows.
+
+        A mark on the old page's window tells the two apart: asking the old element instead may
+        fail in ways of its own while the browser is between the pages.
+        """
+        browser.execute_script("window.isOld = true")
         element.click()
-        WebDriverWait(browser, 60).until(gone(element))
+        follows = "return !window.isOld && document.readyState === 'complete'"
+        WebDriverWait(browser, 60).until(lambda _: browser.execute_script(follows))
 
     def fits():
         inside = "return document.documentElement.scrollWidth <= window.innerWidth"
