@@ -231,7 +231,7 @@ def test_two_raters_do_not_identify_staple():
 # ---------------------------------------------------------------- volumes
 
 
-def cylinders(n=20, side=64, offsets=(0.0, 0.0, 1.5), seed=21):
+def cylinders(n=20, side=64, offsets=(0.0, 0.0, 1.5), seed=21, noise=0.75):
     """Six slices drawn apart with equal noise of the outline, and 1 − Dice of own true ones."""
     rng = np.random.default_rng(seed)
     y, x = np.indices((side, side))
@@ -243,7 +243,7 @@ def cylinders(n=20, side=64, offsets=(0.0, 0.0, 1.5), seed=21):
         for r, offset in enumerate(offsets):
             true = far < radius + offset
             for z in range(1, 7):
-                wave = rng.normal(0, 0.75, 5)
+                wave = rng.normal(0, noise, 5)
                 moved = sum(w * np.cos(j * angle + j) for j, w in enumerate(wave, 1))
                 drawn[r, i, z] = far < radius + offset + moved
             loss[r, i] = plain_loss(drawn[r, i, 1:7], true[None])
@@ -270,6 +270,31 @@ def test_volumes_in_thick_slices_have_habits_of_their_outlines():
         [s.value for s in flat.habits.size], [s.value for s in one.habits.size], rtol=1e-12
     )
     assert flat.habits.one_of_them.value == pytest.approx(one.habits.one_of_them.value, rel=1e-12)
+
+
+def test_models_of_thick_slices_are_judged_by_their_outlines():
+    drawn, _ = cylinders(n=8, offsets=(0.0, 0.0, 1.5, 2.5), noise=0.2)
+    masks, larger = drawn[:3], drawn[3]
+    rounds = rounds_of(masks, spacing=[8.0, 1.0, 1.0], spacing_unit="mm")
+    models = {"a fourth": larger, "a copy": masks[1]}
+    found = compare_masks(rounds, models=models, surface=False, n_resamples=0)
+    by_name = {m.name: m for m in found.models}
+    # 2 px outside of the mean outline; distances on the grid of pixels are some 7% shorter.
+    assert by_name["a fourth"].verdict.size.value == pytest.approx(2, abs=0.15)
+    assert by_name["a fourth"].check.passed is not False
+    assert by_name["a copy"].verdict.same_as == "r1"
+    # Volumes of one slice are images.
+    flat = [m[:, :, 3:4] if m.ndim == 5 else m[:, 3:4] for m in (masks, larger)]
+    volumes = mask_verdict(list(flat[0]), flat[1], list("abc"), None, axis=0)
+    images = mask_verdict(list(flat[0][:, :, 0]), flat[1][:, 0], list("abc"), None)
+    assert volumes.to_dict() == images.to_dict()
+    # Slices that somebody left empty count for nothing, and nor do volumes without another.
+    short = larger.copy()
+    short[:, 1], short[0] = False, False
+    rest = mask_verdict(list(masks[:, 1:, 2:]), larger[1:, 2:], list("abc"), None, axis=0)
+    assert mask_verdict(list(masks), short, list("abc"), None, axis=0).size.value == pytest.approx(
+        rest.size.value, rel=1e-12
+    )
 
 
 def test_volumes_that_do_not_show_their_slices_have_no_habits():

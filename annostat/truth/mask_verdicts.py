@@ -20,7 +20,14 @@ from numpy.typing import NDArray
 
 from annostat.arrays import FloatArray
 from annostat.ceilings.habits import LOCAL_FROM
-from annostat.ceilings.outlines import directions, displaced, edge_of, outlines_of
+from annostat.ceilings.outlines import (
+    NOWHERE,
+    directions,
+    displaced,
+    edge_of,
+    in_slices,
+    outlines_of,
+)
 from annostat.resampling.clusters import renumbered
 from annostat.resampling.intervals import t_reach
 from annostat.resampling.parallel import map_parallel
@@ -99,6 +106,7 @@ def mask_verdict(
     codes: NDArray[np.int64] | None,
     *,
     place: int = 1,
+    axis: int | None = None,
     level: float = 0.95,
     n_jobs: int | None = 1,
 ) -> MaskVerdict | None:
@@ -113,6 +121,10 @@ def mask_verdict(
     names : sequence of str
     codes : int64 array of shape (n,) or None
         Patient of each item.
+    axis : int or None
+        Of volumes, the axis from slice to slice (see `slice_axis`): outlines are then compared
+        within the slices that all of them drew, and items without such a slice are left out. None
+        compares volumes in all directions, in voxels.
     level : float
         Its complement is split over both sides, as of an interval, and over raters or pairs.
     n_jobs : int or None
@@ -125,23 +137,33 @@ def mask_verdict(
     the displacement from the raters' mean outline, in images of at least ten items by
     {1, cos θ, sin θ, cos 2θ, sin 2θ} about its centre, else a constant.
     """
-    m, n = len(raters), len(model)
-    unit = np.arange(n) if codes is None else renumbered(codes)
-    units = int(unit.max()) + 1 if n else 0
+    m = len(raters)
+    sliced = model.ndim == 4 and axis is not None
+
+    def drawn(i: int) -> NDArray[np.bool_]:
+        masks = np.concatenate([np.asarray(x[i : i + 1]) for x in (*raters, model)]) == place
+        return in_slices(masks, axis) if sliced and axis is not None else masks
+
+    items = list(range(len(model)))
+    if sliced:
+        whole = map_parallel(lambda i: drawn(i).any(axis=(2, 3)).all(axis=0), items, n_jobs=n_jobs)
+        items = [i for i in items if whole[i].any()]
+    unit = np.array(items, np.int64) if codes is None else codes[items]
+    unit = renumbered(unit)
+    units = int(unit.max()) + 1 if unit.size else 0
     if units < 3:
         return None
     waves = model.ndim == 3 and units >= LOCAL_FROM
 
-    items = [[x[i : i + 1] for x in (*raters, model)] for i in range(n)]
-
-    def outlined(item: list[Any]) -> tuple[FloatArray, FloatArray]:
-        masks = np.concatenate([np.asarray(x) for x in item]) == place
-        d = outlines_of(masks, MARGIN, sliced=False)
+    def outlined(masks: NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
+        d = outlines_of(masks, MARGIN, sliced=sliced)
+        if sliced:
+            d = d[:, (d > NOWHERE).all(axis=(0, 2, 3))]
         mean = d[:m].mean(axis=0)
         return d, directions(mean) if waves else np.ones((*mean.shape, 1))
 
-    def move(item: list[Any]) -> FloatArray:
-        d, basis = outlined(item)
+    def move(i: int) -> FloatArray:
+        d, basis = outlined(drawn(i))
         mean = d[:m].mean(axis=0)
         edge = edge_of(mean, basis.shape[-1])
         return displaced(d[:, edge], mean[edge], basis[edge])
@@ -150,12 +172,13 @@ def mask_verdict(
     habit = np.mean(moved, axis=0)
     pairs = list(itertools.combinations(range(m), 2))
 
-    def compare(item: list[Any]) -> tuple[list[float], list[float]]:
-        d, basis = outlined(item)
+    def compare(i: int) -> tuple[list[float], list[float]]:
+        masks = drawn(i)
+        d, basis = outlined(masks)
         apart = squares(d - np.einsum("...q,kq->k...", basis, habit), d)
-        inside = d > 0
-        size = inside.reshape(m + 1, -1).sum(axis=1)
-        both = (inside[:m] & inside[m]).reshape(m, -1).sum(axis=1)
+        inside = masks.reshape(m + 1, -1)
+        size = inside.sum(axis=1)
+        both = (inside[:m] & inside[m]).sum(axis=1)
         own = [0.5 * (apart[m, j] + apart[m, k] - apart[j, k]) for j, k in pairs]
         return own, (1 - 2 * both / np.maximum(size[:m] + size[m], 1)).tolist()
 

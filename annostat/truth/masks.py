@@ -15,6 +15,7 @@ from annostat.arrays import FloatArray
 from annostat.ceilings.habits import BRACKET, mask_habits
 from annostat.ceilings.ladder import complement
 from annostat.ceilings.masks import DiceCeiling, dice_ceiling
+from annostat.ceilings.outlines import slice_axis
 from annostat.consensus.staple_masks import staple
 from annostat.errors import AnnostatError, check_level
 from annostat.labels.mask_arrays import check_spacing
@@ -215,6 +216,7 @@ def _score(
                 None if rounds.cluster is None else list(rounds.cluster[items[complete]])
             ),
             place=place,
+            axis=slice_axis(rounds.values.ndim - 2, rounds.spacing),
             level=level,
             n_jobs=n_jobs,
         )
