@@ -59,16 +59,24 @@ def plot_interchange(result: Interchange, *, ax: Axes | None = None) -> Axes:
             x = [p.change.value * scale for p in m.places]
             label = "in one reader's place" if not row else None
             ax.plot(x, np.full(len(x), row + 0.22), "^", color=GREEN, ms=4, ls="", label=label)
-        words = short_verdict(result, m.standing.name, m.standing.least_margin, m)
+    ax.set_yticks(range(len(result.models)), told_apart([m.name for m in result.models]))
+    ax.set_ylim(len(result.models) - 0.2, -0.7)
+    left, right = ax.get_xlim()
+    # Room for "better" and "worse" on both sides of a reader.
+    left, right = min(left, -0.15 * right), max(right, -0.15 * left)
+    ax.set_xlim(left, right)
+    for row, m in enumerate(result.models):
+        # Beside a model near the frame, from the frame inwards, or the words would reach over it.
+        at = (shown(result, m.change).value - left) / (right - left)
+        where = (0.01, "left") if at < 1 / 3 else (0.99, "right") if at > 2 / 3 else (at, "center")
         ax.annotate(
-            words,
-            (e.value, row - 0.12),
-            ha="center",
+            short_verdict(result, m.standing.name, m.standing.least_margin, m),
+            (where[0], row - 0.12),
+            xycoords=ax.get_yaxis_transform(),
+            ha=where[1],
             va="bottom",
             fontsize=8,
         )
-    ax.set_yticks(range(len(result.models)), told_apart([m.name for m in result.models]))
-    ax.set_ylim(len(result.models) - 0.2, -0.7)
     unit = unit_of(result)
     unit = "percentage points" if unit == POINTS else unit
     ax.set_xlabel(f"change of {result.distance.label}{f' ({unit})' if unit else ''}")
