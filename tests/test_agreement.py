@@ -20,6 +20,7 @@ from annostat.agreement.anova import MeanSquares
 from annostat.agreement.differences import Differences
 from annostat.agreement.lines import fit_line
 from annostat.agreement.variances import NONE_COVERS, Variances
+from annostat.ceilings import bounds
 
 TABLES = json.loads((Path(__file__).parent / "data" / "published_tables.json").read_text("utf-8"))
 INTERVALS = ("bootstrap-t", "chi-square", "t", "percentile", "bca")
@@ -654,6 +655,52 @@ def test_differences_from_sums_are_the_plain_ones():
             assert e.interval.high - e.interval.low == pytest.approx(
                 4 * e.standard_uncertainty, rel=0.3
             )
+
+
+def test_limits_follow_from_the_interval_of_the_sd():
+    """MOVER with the correlation of mean and log SD, by hand; what the SD holds, they hold."""
+    g = np.random.default_rng(11)
+    for law in (g.standard_normal, lambda size: g.standard_t(2, size), g.standard_exponential):
+        x, d = g.normal(0, 5, 60), law(60)
+        rounds = rounds_of(np.column_stack([x, x + d]))
+        sd = agreement.repeatability(rounds, interval="log-t").sd_difference
+        found = agreement.bland_altman(rounds, sd=sd)
+        assert found.sd.interval == sd.interval
+        s, z = d.std(ddof=1), 1.959964
+        reach = stats.t.ppf(0.975, 59) * s / 60**0.5
+        r = float(np.corrcoef(d, (d - d.mean()) ** 2)[0, 1])
+        down, up = z * (s - sd.low), z * (sd.high - s)
+        upper, lower = d.mean() + z * s, d.mean() - z * s
+        assert [
+            found.upper.low,
+            found.upper.high,
+            found.lower.low,
+            found.lower.high,
+        ] == pytest.approx(
+            [
+                upper - math.sqrt(down**2 + reach**2 + 2 * r * down * reach),
+                upper + math.sqrt(up**2 + reach**2 + 2 * r * up * reach),
+                lower - math.sqrt(up**2 + reach**2 - 2 * r * up * reach),
+                lower + math.sqrt(down**2 + reach**2 - 2 * r * down * reach),
+            ],
+            rel=1e-6,
+        )
+    none = replace(sd, interval=None, note="none covers")
+    found = agreement.bland_altman(rounds, sd=none)
+    assert found.upper.interval is None and found.upper.note == "none covers"
+    with pytest.raises(AnnostatError, match="paired differences"):
+        agreement.bland_altman(rounds, sd=sd, replicates=True)
+
+
+def test_bounds_prints_limits_that_hold_what_its_sd_holds():
+    g = np.random.default_rng(2)
+    x, d = g.normal(0, 5, 300), g.standard_t(3, 300)
+    rounds = rounds_of(np.column_stack([x, x + d]))
+    found, sd = bounds(rounds), agreement.repeatability(rounds).sd_difference
+    assert "held for heavy tails" in sd.interval.method
+    assert found.limits.to_dict()["upper"] == agreement.bland_altman(rounds, sd=sd).upper.to_dict()
+    alone = agreement.bland_altman(rounds).upper.interval
+    assert found.limits.upper.low < alone.low - 0.1
 
 
 def test_limits_do_not_depend_on_unit_and_bias():

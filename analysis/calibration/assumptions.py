@@ -236,12 +236,20 @@ ROWS = (
         "Have heavy tails (Student t, 3 degrees of freedom)",
         "`heavy_tails`",
         "limits by label are widened to heavy-tailed laws that the data do not rule out, so is the "
-        "profile where no tails show, and the first σ and ρ where tails show or are apparent; else "
-        "these say that they are not for heavy tails; where tails show, the MAE is the first "
+        "profile where no tails show, and the first σ and ρ and the limits of agreement where "
+        "tails show or are apparent; else these say that they are not for heavy tails; where "
+        "tails show, the MAE is the first "
         "sentence",
         (
             Held("first σ", "printed", "interval: σ", HEAVY, clear=True),
             Held("first ρ", "printed", "interval: ρ", HEAVY, clear=True),
+            Held(
+                "limits of agreement",
+                "limits",
+                "interval: upper limit of agreement",
+                HEAVY,
+                clear=True,
+            ),
             Held("MAE", "mae", "interval: mae_floor, hull", HEAVY),
             Held("RMSE, one of them", "unequal", "interval: one of them", HEAVY),
             Held("RMSE of the profile", "profile", "interval: floor", HEAVY),

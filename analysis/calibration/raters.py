@@ -24,6 +24,7 @@ from annostat.agreement import (
     ONE_OF_THEM,
     RatersByHierarchy,
     Variances,
+    bland_altman,
     floor_for,
     floors_by_label,
     hierarchy,
@@ -31,6 +32,7 @@ from annostat.agreement import (
     noise_interval,
     precision_profile,
     reliability_interval,
+    repeatability,
     unequal_raters,
 )
 from annostat.ceilings import mae_floor, reliability_by_profile, reliability_estimate
@@ -170,6 +172,20 @@ def printed(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
             said = e.interval is not None and "not for heavy tails" in e.interval.method
             word = "" if way == "auto" else f", {way}"
             found[f"interval: {name}{word}"] = replace(seen, warned=said)
+    return found
+
+
+def limits(design: Design, rng: np.random.Generator) -> dict[str, Outcome]:
+    """Limits of agreement as `bounds` prints them; warned as in `printed`."""
+    rounds, _, _ = drawn(design, rng)
+    options = {"n_resamples": 400, "rng": int(rng.integers(2**31))}
+    sd = repeatability(rounds, **options).sd_difference  # type: ignore[arg-type]
+    found: dict[str, Outcome] = {}
+    for words, given in (("", sd), (", bootstrap-t", None)):
+        limit = bland_altman(rounds, sd=given, **options).upper  # type: ignore[arg-type]
+        said = limit.interval is not None and "not for heavy tails" in limit.interval.method
+        seen = held(limit, 1.959964 * 2**0.5)
+        found[f"interval: upper limit of agreement{words}"] = replace(seen, warned=said)
     return found
 
 
@@ -332,6 +348,7 @@ SUITES: dict[str, tuple[Suite, list[Design]]] = {
             for n in (30, 50, 100, 200, 400)
         ],
     ),
+    "limits": (limits, grid((8, 20, 30, 50, 100, 400), (2,), (ALIKE,))),
     "few": (few, grid((4, 8, 15, 29), (2, 4), (ALIKE,))),
     "mae": (
         mae,

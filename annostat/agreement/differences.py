@@ -120,22 +120,26 @@ class Differences:
         if found is None:
             return None
         found = found.through(exp)
+        return found, *self.limits(multiplier, found)
+
+    def limits(self, multiplier: float, spread: Interval) -> tuple[Interval, Interval]:
+        """Return the intervals of both limits that follow from this one of the SD, see above."""
+        sums = self.sums
         mean, sd = sums.value(self.mean), math.exp(sums.value(self.log_sd))
-        reach = t_reach(sums.n_units - 1, level) * sums.standard_error(self.mean)
+        reach = t_reach(sums.n_units - 1, spread.level) * sums.standard_error(self.mean)
         pulls = sums.pull(self.mean), sums.pull(self.log_sd)
         size = math.sqrt(dot(pulls[0], pulls[0]) * dot(pulls[1], pulls[1]))
         r = dot(pulls[0], pulls[1]) / size if size > 0 else 0.0
-        below, above = multiplier * (sd - found.low), multiplier * (found.high - sd)
+        below, above = multiplier * (sd - spread.low), multiplier * (spread.high - sd)
 
         def combined(a: float, r: float) -> float:
             if not math.isfinite(a):
                 return math.inf
             return math.sqrt(max(a**2 + reach**2 + 2 * r * a * reach, 0.0))
 
-        name = f"MOVER: t of the mean, {found.method}"
+        name, level = f"MOVER: t of the mean, {spread.method}", spread.level
         low, high = mean - multiplier * sd, mean + multiplier * sd
         return (
-            found,
             Interval(low - combined(above, -r), low + combined(below, -r), level, name),
             Interval(high - combined(below, r), high + combined(above, r), level, name),
         )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,40 +126,70 @@ def limits_of(
     return found
 
 
+@dataclass(frozen=True)
+class Moments:
+    """Mean and SD of differences, by what they were divided, the factor of the SD, their unit."""
+
+    centre: float
+    sd: float
+    scale: float
+    multiplier: float
+    unit: str
+
+    def estimates(
+        self, found: Differences, intervals: Sequence[Interval | None], note: str
+    ) -> tuple[Estimate, Estimate, Estimate]:
+        """Return the SD and both limits with these intervals; with the note where there is none.
+
+        `found` is of (difference − centre)/scale.
+        """
+        reach, errors = self.multiplier * self.sd, found.errors(self.multiplier)
+        values = self.sd, self.centre - reach, self.centre + reach
+        spread, lower, upper = (
+            Estimate(value, None, None, self.unit, note)
+            if interval is None
+            else Estimate(value, self.scale * error, interval, self.unit)
+            for value, error, interval in zip(values, errors, intervals, strict=True)
+        )
+        return spread, lower, upper
+
+
 def resampled_limits(
     found: Differences,
-    centre: float,
-    sd: float,
-    scale: float,
-    multiplier: float,
-    unit: str,
+    moments: Moments,
     *,
     level: float,
     n_resamples: int,
     rng: Rng,
     n_jobs: int | None,
 ) -> tuple[Estimate, Estimate, Estimate]:
-    """Return the SD and both limits with the intervals that presume no law.
-
-    `found` is of (difference − centre)/scale.
-    """
-    values = sd, centre - multiplier * sd, centre + multiplier * sd
+    """Return the SD and both limits with the intervals that presume no law."""
     intervals, note = None, NONE_COVERS
     if not found.dominated:
         note = "no interval: all differences have the same size"
         intervals = found.intervals(
-            multiplier, level=level, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs
+            moments.multiplier, level=level, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs
         )
     if intervals is None:
-        spread, lower, upper = (Estimate(v, None, None, unit, note) for v in values)
-        return spread, lower, upper
-    errors = found.errors(multiplier)
+        return moments.estimates(found, (None,) * 3, note)
+    scale, centre = moments.scale, moments.centre
+    spread = intervals[0].through(lambda x: scale * x)
+    limits = [i.through(lambda x: centre + scale * x) for i in intervals[1:]]
+    return moments.estimates(found, (spread, *limits), note)
 
-    def estimate(i: int, centre: float) -> Estimate:
-        limits = intervals[i].through(lambda x: centre + scale * x)
-        return Estimate(values[i], scale * errors[i], limits, unit)
 
-    return estimate(0, 0.0), estimate(1, centre), estimate(2, centre)
+def limits_of_sd(
+    found: Differences, moments: Moments, sd: Estimate
+) -> tuple[Estimate, Estimate, Estimate]:
+    """Return the SD with this interval, and both limits with those that follow from it."""
+    if sd.interval is None:
+        return moments.estimates(found, (None,) * 3, sd.note)
+    scale, centre = moments.scale, moments.centre
+    spread = sd.interval.through(lambda x: x / scale)
+    limits = [
+        i.through(lambda x: centre + scale * x) for i in found.limits(moments.multiplier, spread)
+    ]
+    return moments.estimates(found, (sd.interval, *limits), "")
 
 
 def t_estimate(value: float, error: float, df: float, level: float, unit: str) -> Estimate:

@@ -13,8 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 from annostat._version import __version__
 from annostat.agreement.differences import Differences
 from annostat.agreement.limit_intervals import (
+    Moments,
     chi_square_interval,
     limits_of,
+    limits_of_sd,
     moments_of_differences,
     resampled_limits,
     t_estimate,
@@ -126,7 +128,7 @@ class BlandAltman(Result):
         title = f"Bland–Altman: {self.names[1]} − {self.names[0]}"
         method = self.provenance.options["interval"]
         notes = []
-        if method != "bootstrap-t":
+        if method not in ("bootstrap-t", "of the SD"):
             own = self.sd.interval is not None and self.sd.interval.method.startswith("log-t")
             what = "the limits" if own else "the limits and of the SD"
             notes.append(f"The intervals of {what} presume Gaussian differences.")
@@ -145,6 +147,7 @@ def bland_altman(
     log: bool = False,
     multiplier: float = NORMAL_95,
     interval: str = "bootstrap-t",
+    sd: Estimate | None = None,
     level: float = 0.95,
     n_resamples: int = 2000,
     rng: Rng = 0,
@@ -177,6 +180,11 @@ def bland_altman(
         SE² = sd²·(1/n + multiplier²/(2(n−1))), "sqrt3" the rounder SE² = 3·sd²/n of Bland & Altman
         (1986), both with a t quantile. Fewer than 15 pairs (clusters) cannot show their law: there
         "noncentral-t" stands in for the bootstrap.
+    sd : Estimate, optional
+        SD of one difference with its interval at this level, as `repeatability` gives it
+        (`sd_difference`): the intervals of the limits then follow from it by MOVER, hold the tails
+        that it holds, and are missing where it has none; `interval` counts for nothing. Not with
+        `replicates` or `log`.
     level : float
         Confidence level.
     n_resamples, rng, n_jobs
@@ -205,6 +213,8 @@ def bland_altman(
     """
     check_choice("interval", interval, INTERVALS)
     level = check_level(level)
+    if sd is not None and (replicates or log):
+        raise AnnostatError("sd is of paired differences: it does not go with replicates or log")
     multiplier = check_number("multiplier", multiplier, low=0.0, open_ends=True)
     a, b = (_column(rounds, c) for c in (first, second))
     if a == b:
@@ -222,11 +232,13 @@ def bland_altman(
     if pair.sum() < 3:
         raise AnnostatError(f"a Bland-Altman analysis takes 3 or more pairs, got {int(pair.sum())}")
     means, d = (x[pair] + y[pair]) / 2, (y - x)[pair]
-    centre, sd, units, error, freedom = moments_of_differences(x, y, pair, codes, replicates)
+    centre, size, units, error, freedom = moments_of_differences(x, y, pair, codes, replicates)
     unit = "" if log else rounds.unit
     bias = t_estimate(centre, error, units - 1, level, unit)
     used = "noncentral-t" if interval == "bootstrap-t" and units < FEW_ITEMS else interval
-    if used == "bootstrap-t" and sd > 0:
+    if sd is not None:
+        used = "of the SD"
+    if used in ("bootstrap-t", "of the SD") and size > 0:
         # Centred and scaled before they are squared, so that no unit loses digits.
         scale = float(np.max(np.abs(d - centre)))
         z, inside = (y - x - centre) / scale, None if codes is None else codes[pair]
@@ -234,22 +246,17 @@ def bland_altman(
             found = Differences.of_replicates(x / scale, (y - centre) / scale, codes)
         else:
             found = Differences.of(z[pair], inside)
-        spread, lower, upper = resampled_limits(
-            found,
-            centre,
-            sd,
-            scale,
-            multiplier,
-            unit,
-            level=level,
-            n_resamples=n_resamples,
-            rng=rng,
-            n_jobs=n_jobs,
-        )
+        whole = Moments(centre, size, scale, multiplier, unit)
+        if sd is not None:
+            spread, lower, upper = limits_of_sd(found, whole, sd)
+        else:
+            spread, lower, upper = resampled_limits(
+                found, whole, level=level, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs
+            )
     else:
-        limits = limits_of(centre, sd, units, error, freedom, multiplier, used, level)
+        limits = limits_of(centre, size, units, error, freedom, multiplier, used, level)
         lower, upper = (Estimate(v, e, i, unit) for v, e, i in limits)
-        spread = chi_square_interval(sd, freedom, level, unit)
+        spread = chi_square_interval(size, freedom, level, unit)
     bias_line, spread_line = _lines(means, d, None if codes is None else codes[pair])
     if log:
         bias, lower, upper = (e.through(math.exp, math.exp(e.value)) for e in (bias, lower, upper))

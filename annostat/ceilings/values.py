@@ -141,11 +141,11 @@ def bounds(
     limits = deviations = None
     if used.n_rounds == 2 and not used.exchangeable and len(used.differences()) >= 3:
         limits = bland_altman(
-            used, interval="noncentral-t" if gaussian else "bootstrap-t", **resampled
+            used,
+            interval="noncentral-t" if gaussian else "bootstrap-t",
+            sd=noise.sd_difference if interval == "auto" else None,
+            **resampled,
         )
-        spread = noise.sd_difference
-        if interval == "auto" and spread.interval is not None:
-            limits = replace(limits, sd=replace(limits.sd, interval=spread.interval))
     elif not collapsed:
         deviations = limits_with_mean(used, interval=interval, **resampled)
     tell(3, 4)
