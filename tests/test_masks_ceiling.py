@@ -58,7 +58,7 @@ def strips(*widths, height=4, length=30):
 
 
 def test_signed_distances_are_the_plain_ones():
-    """To the nearest pixel on the other side, of all there are; one row beyond the image is empty."""
+    """To the nearest pixel of the other side; beyond the image all are outside."""
     g = np.random.default_rng(1)
     for shape in ((1, 1), (1, 7), (5, 5), (11, 8), (4, 5, 3), (1, 6, 5)):
         for share in (0.02, 0.3, 0.97, 1.0):
