@@ -325,6 +325,7 @@ def test_a_perfect_model_of_rare_errors_is_doubted_but_not_refused():
     found = interchange(z, {"perfect": truth.astype(float)}, distance="differ")
     [doubt] = [c for c in found.checks if c.name == "contains_rounds"]
     assert doubt.passed is False and "leave it out" in doubt.message
+    assert "perfect is better" in found.answer() and "Doubted: Model 'perfect'" in found.answer()
 
 
 @pytest.mark.parametrize("n", [60, 100])
@@ -359,6 +360,17 @@ def test_a_model_no_longer_better_may_still_be_within_the_margin():
     assert not_better(found, 0.06, 0.95).name == "interchangeable with a reader"
     assert not_better(replace(found, p_within=None), 0.06, 0.95).name == "not resolved"
     assert not_better(found, 0.04, 0.95).p_better == 0.04
+
+
+def test_a_good_verdict_on_a_model_that_may_have_seen_the_labels_is_doubted():
+    g = np.random.default_rng(6)
+    truth = g.normal(0, 3, 40)
+    z = truth[:, None] + g.normal(size=(40, 2))
+    found = interchange(z, {"net": truth + 0.5 * (z - truth[:, None]).mean(axis=1)})
+    assert found.answer().startswith("net is better")
+    assert found.answer().endswith("Doubted: net may have seen these labels.")
+    open_ = interchange(z, {"net": truth})
+    assert "Doubted" not in open_.answer()
 
 
 def test_so_few_items_accuse_no_model():

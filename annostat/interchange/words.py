@@ -118,7 +118,16 @@ def answer(result: Said) -> str:
             clauses.append(
                 f"{whether} {m.name} is as good as {whom(result)} is not resolved: {tail}"
             )
-    return "; ".join(clauses) + "."
+    return "; ".join(clauses) + "." + doubted(result)
+
+
+def doubted(result: Said) -> str:
+    """Return why a good verdict may be none: a model that has seen the labels looks too good."""
+    if not any(m.standing.name in (BETTER, WITHIN) for m in result.models):
+        return ""
+    seen = [c.message for c in result.checks if c.name == "contains_rounds" and c.passed is False]
+    reasons = "; ".join(text.partition(":")[0].rstrip(".") for text in seen)
+    return f" Doubted: {reasons}." if reasons else ""
 
 
 def by_ratio(model: ModelPlace) -> bool:
