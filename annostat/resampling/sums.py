@@ -49,7 +49,8 @@ class Sums:
 
     columns: FloatArray
     clustered: bool = False
-    # Sums of the resamples by number and seed: several statistics are asked of the same ones.
+    # Sums of the resamples, a row for each column, by number and seed: several statistics ask for
+    # the same ones.
     _drawn: dict[tuple[int, int], FloatArray] = field(default_factory=dict, init=False, repr=False)
     # The last pulls: an interval, a standard error and a correlation ask for the same ones.
     _pulls: dict[Function, FloatArray] = field(default_factory=dict, init=False, repr=False)
@@ -109,34 +110,45 @@ class Sums:
         # A column in one piece: g takes one at a time.
         return np.real(g(np.subtract(self.totals, self.columns, order="F")))
 
+    @cached_property
+    def _varying(self) -> NDArray[np.int64]:
+        """Columns that differ between units: a number that all of them have adds no variance."""
+        return np.flatnonzero([bool((column != column[0]).any()) for column in self.columns.T])
+
     def replicates(
         self, g: Function, *, n_resamples: int, rng: Rng, n_jobs: int | None = 1
     ) -> tuple[FloatArray, FloatArray]:
         """Return the values of resamples and their standard errors, each of shape (B,)."""
-        p = self.columns.shape[1]
-        first, second = np.triu_indices(p)
         drawn = self._drawn.get((n_resamples, rng)) if isinstance(rng, int) else None
-        n = GROUPS if self.n_units > FOLD_ABOVE else self.n_units
         if drawn is None:
             everything = self._with_products()
             drawn = bootstrap_sums(everything, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs)
+            drawn = np.ascontiguousarray(drawn.T)
             if isinstance(rng, int):
                 self._drawn[n_resamples, rng] = drawn
-        totals, squares = drawn[:, :p], drawn[:, p:]
+        n = GROUPS if self.n_units > FOLD_ABOVE else self.n_units
+        p, varying = self.columns.shape[1], self._varying
+        totals, squares = drawn[:p].T, drawn[p:]  # each column in one piece: g takes one at a time
+        first, second = np.triu_indices(len(varying))
         with np.errstate(all="ignore"):
-            slopes = gradient(g, totals)
+            slopes = gradient(g, totals, varying).T
             # Σ w (slope · c)², then centred.
-            weights = np.where(first == second, 1.0, 2.0)
-            second_moment = np.sum(squares * weights * slopes[:, first] * slopes[:, second], axis=1)
-            variance = second_moment - np.sum(slopes * totals, axis=1) ** 2 / n
+            second_moment = np.sum(squares * slopes[first] * slopes[second], axis=0)
+            mean = np.sum(slopes * drawn[varying], axis=0)
+            variance = second_moment - mean**2 / n
             errors = np.sqrt(np.maximum(variance, 0.0) * n / (n - 1))
             return np.real(g(totals)), errors
 
     def _with_products(self) -> FloatArray:
-        """Return the columns that are resampled: units, or groups of them, and their products."""
-        first, second = np.triu_indices(self.columns.shape[1])
+        """Return the columns that are resampled: units, or groups of them, and their products.
+
+        Of each two columns that vary, twice the product of two different ones.
+        """
         columns = folded(self.columns)
-        return np.hstack([columns, columns[:, first] * columns[:, second]])
+        first, second = np.triu_indices(len(self._varying))
+        varying = columns[:, self._varying]
+        products = varying[:, first] * varying[:, second] * np.where(first == second, 1.0, 2.0)
+        return np.hstack([columns, products])
 
     def interval(
         self,
@@ -195,7 +207,7 @@ def draw_together(
     ends = np.cumsum([part.shape[1] for part in parts])[:-1]
     drawn = bootstrap_sums(np.hstack(parts), n_resamples=n_resamples, rng=rng, n_jobs=n_jobs)
     for s, mine in zip(sums, np.split(drawn, ends, axis=1), strict=True):
-        s._drawn[n_resamples, rng] = mine
+        s._drawn[n_resamples, rng] = np.ascontiguousarray(mine.T)
 
 
 def folded(columns: FloatArray) -> FloatArray:
@@ -226,13 +238,17 @@ def _places(n: int) -> NDArray[np.int64]:
     return place
 
 
-def gradient(g: Function, totals: FloatArray) -> FloatArray:
-    """Return the derivatives of g at each row of sums, of the shape of `totals`."""
+def gradient(
+    g: Function, totals: FloatArray, columns: NDArray[np.int64] | None = None
+) -> FloatArray:
+    """Return the derivatives of g by columns (all of them) at each row of sums."""
     if totals.ndim == 1:  # of few numbers the calls are what takes time: one for all derivatives
         return np.asarray(np.imag(g(totals + 1j * STEP * np.eye(totals.size))) / STEP)
-    slopes = np.empty(totals.shape)
-    for j in range(totals.shape[-1]):
-        moved = totals.astype(np.complex128)
-        moved[..., j] += 1j * STEP
-        slopes[..., j] = np.imag(g(moved)) / STEP
+    which = np.arange(totals.shape[-1]) if columns is None else columns
+    slopes = np.empty((*totals.shape[:-1], len(which)), order="F")
+    moved = totals.astype(np.complex128)
+    for i, j in enumerate(which):
+        moved.imag[..., j] = STEP
+        slopes[..., i] = np.imag(g(moved)) / STEP
+        moved.imag[..., j] = 0.0
     return slopes

@@ -15,6 +15,7 @@ from scipy import special
 from annostat.arrays import FloatArray
 from annostat.resampling.bootstraps import bootstrap_sums
 from annostat.resampling.generators import Rng
+from annostat.resampling.intervals import quantiles
 from annostat.resampling.multiplicity import holm, step_down
 from annostat.resampling.sums import FEW_UNITS, Sums, folded
 from annostat.results.estimates import Estimate, Interval
@@ -145,7 +146,7 @@ def paired_differences(
             continue
         ts = np.abs(drawn[:, i][np.isfinite(drawn[:, i])])
         t = abs(estimate.value) / error
-        reach = float(np.quantile(ts, level)) * error if ts.size else math.inf
+        reach = quantiles(ts, level)[0] * error if ts.size else math.inf
         units = "items" if cluster is None else "clusters"
         method = f"symmetric bootstrap-t over {units}, shared resamples"
         interval = Interval(estimate.value - reach, estimate.value + reach, level, method)
