@@ -25,7 +25,7 @@ from annostat.errors import (
 from annostat.labels.checks import check_rounds
 from annostat.labels.kinds import kind_of
 from annostat.labels.rounds import Rounds
-from annostat.labels.taking import aligned, takes_rounds
+from annostat.labels.taking import all_aligned, takes_rounds
 from annostat.noise.compare import in_physical_units
 from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.generators import Rng, seed_of
@@ -263,7 +263,7 @@ def _by_item(predictions: Any, rounds: Rounds) -> Any:
     columns = dict(predictions.items()) if hasattr(predictions, "items") else None
     if columns is None:
         return predictions
-    return {name: aligned(str(name), column, rounds) for name, column in columns.items()}
+    return all_aligned({str(name): column for name, column in columns.items()}, rounds)
 
 
 def _trained(trained_on: str | Sequence[str] | None, rounds: Rounds) -> tuple[int, ...]:
