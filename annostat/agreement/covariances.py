@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from annostat.arrays import FloatArray
+from annostat.arrays import FloatArray, beside, by_value
 from annostat.resampling.sums import STEP, Sums
 
 # Takes means of shape (..., k) and covariances of shape (..., k, k); analytic, as in `sums`.
@@ -63,18 +63,19 @@ class Moments:
 
         The order of the items moves no digit: they are added up in the order of their values.
         """
-        order = np.lexsort((*columns.T, *np.sort(columns, axis=1).T))
+        order = by_value(columns)
         x = columns[order]
         centre = float(x.mean())
         scale = float(np.abs(x - centre).max())
         scale = scale if scale > 0 else 1.0
         x = (x - centre) / scale
         a, b = np.triu_indices(x.shape[1])
-        parts = np.column_stack([np.ones(len(x)), x, x[:, a] * x[:, b]])
+        x = x.T
+        parts = beside([np.ones(x.shape[1]), *x, *(x[a] * x[b])])
         sums = Sums.of(parts, None if codes is None else codes[order])
         if codes is not None:
             sums = Sums(sums.columns[np.lexsort(sums.columns.T)], True)
-        return cls(sums, x.shape[1], centre, scale, (a, b))
+        return cls(sums, len(x), centre, scale, (a, b))
 
     @property
     def n_items(self) -> int:

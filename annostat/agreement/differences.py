@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annostat.agreement.variances import dominates
-from annostat.arrays import FloatArray, IntArray, dot
+from annostat.arrays import FloatArray, IntArray, beside, dot
 from annostat.resampling.clusters import renumbered
 from annostat.resampling.generators import Rng
 from annostat.resampling.intervals import exp, t_reach
@@ -39,14 +39,12 @@ class Differences:
         if codes is not None:
             codes = renumbered(codes)
         if codes is None or codes.max() + 1 == n:
-            sums = Sums(np.column_stack([np.ones(n), d, d**2]), codes is not None)
+            sums = Sums(beside([np.ones(n), d, d**2]), codes is not None)
             return cls(sums, _ratio(1, 0), lambda t: _spread(t, n), kurtosis, n)
         count = np.bincount(codes).astype(np.float64)
         total, square = (np.bincount(codes, weights=v) for v in (d, d**2))
         units = len(count)
-        columns = np.column_stack(
-            [np.ones(units), total**2 / count, total, count, square, count**2]
-        )
+        columns = beside([np.ones(units), total**2 / count, total, count, square, count**2])
 
         def variance(t: NDArray[Any]) -> NDArray[Any]:
             k, means, whole, labels, squares = (t[..., i] for i in range(5))
@@ -87,7 +85,7 @@ class Differences:
                 found = found + shares / t[..., 0] * squares / df
             return found
 
-        sums = Sums(np.column_stack(columns), True)
+        sums = Sums(beside(columns), True)
         return cls(sums, _ratio(1, 0), variance, kurtosis_of(delta[both]), n)
 
     def log_sd(self, t: NDArray[Any]) -> NDArray[Any]:

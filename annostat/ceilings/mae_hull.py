@@ -98,8 +98,7 @@ def mae_floor(
         used = replace(
             used.take(np.repeat(np.arange(len(used.values)), used.weights)), weights=None
         )
-    order = np.lexsort((*used.values.T, *np.sort(used.values, axis=1).T))
-    used = replace(used.take(order), items=None)  # not put back into the order of names
+    used = used.in_value_order
     v = Variances.of(used)
     check_degrees(v)
     pair = unbiased_pair_mae(used, v, level=level)
@@ -107,7 +106,8 @@ def mae_floor(
     narrow = 0 < step and pair.value < NARROW_STEPS * step
     if narrow and not used.exchangeable:
         # A fraction of a step taken off whole numbers would make differences of those that agree.
-        whole = np.round((v.effects - v.effects.min()) * v.scale / step) * step
+        steps = np.round((v.effects - v.effects.min()) * v.scale / step, 9)  # half steps stay such
+        whole = np.round(steps) * step
         pair = pair_mae(replace(used, values=used.values - whole), level=level)
     around = _bracket(pair, step)
     if pair.value == 0:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annostat.agreement import BlandAltman, bland_altman
-from annostat.arrays import FloatArray
+from annostat.arrays import FloatArray, beside
 from annostat.labels.rounds import Rounds
 from annostat.resampling.generators import Rng
 from annostat.resampling.intervals import exp
@@ -194,7 +194,7 @@ def _agreement(rounds: Rounds, name: str, f: FloatArray, frame: Frame) -> BlandA
 
 def _positive(frame: Frame, columns: list[FloatArray], *, half: bool = False) -> Estimate:
     """Return a mean of positive numbers, or its root, with an interval on the log scale."""
-    sums = unit_sums(np.column_stack(columns), frame.codes)
+    sums = unit_sums(beside(columns), frame.codes)
     power = 0.5 if half else 1.0
     value = sums.value(ratio) ** power
     if value == 0:
@@ -228,7 +228,7 @@ def _interval(
 
 
 def _correlation(frame: Frame, columns: list[FloatArray]) -> Estimate:
-    sums = unit_sums(np.column_stack(columns), frame.codes)
+    sums = unit_sums(beside(columns), frame.codes)
 
     def parts(t: NDArray[Any]) -> tuple[NDArray[Any], ...]:
         n = t[..., 0]
@@ -256,7 +256,7 @@ def _correlation(frame: Frame, columns: list[FloatArray]) -> Estimate:
 
 
 def _r2(frame: Frame, columns: list[FloatArray]) -> Estimate:
-    sums = unit_sums(np.column_stack(columns), frame.codes)
+    sums = unit_sums(beside(columns), frame.codes)
     n, square, mean, spread = sums.totals
     variance = spread / n - (mean / n) ** 2
     if not variance > 1e-24:

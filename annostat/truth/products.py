@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from annostat.agreement.noise_sd import check_degrees
 from annostat.agreement.variances import Variances
-from annostat.arrays import FloatArray
+from annostat.arrays import FloatArray, beside
 from annostat.errors import AnnostatError, check_numbers
 from annostat.labels.rounds import Rounds
 
@@ -170,4 +170,4 @@ class Labels:
             pair = [2 * (f - rest.values[:, 0]) * d - d**2, d**2]
         else:
             pair = [np.full(len(f), np.nan)] * 2
-        return np.column_stack(pair)
+        return beside(pair)

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from annostat.arrays import FloatArray, dot
+from annostat.arrays import FloatArray, beside, dot
 from annostat.results.estimates import Estimate, Interval
 from annostat.truth.means import unit_sums
 
@@ -71,7 +71,7 @@ def upper_limit(
     16.8
     """
     columns = [np.ones(len(products)), products + noise, noise, labels]
-    sums = unit_sums(np.column_stack(columns), cluster)
+    sums = unit_sums(beside(columns), cluster)
     n = sums.n_units
     if n < 2:
         return float("nan")
