@@ -254,16 +254,14 @@ def _with_bias(
             for shift in (-error, 0.0, error)
             for side in ((-1, 0, 1) if skewed.any() else (0,))
         ]
-        found = [fitted.shifted(m, seen.sigmas) for m in moved]
-        low = min(f[0] for f in found)
-        high = max(*(f[1] for f in found), seen.shared_limit(limits.level))
+        low, high = fitted.shifted(np.array(moved), seen.sigmas)
+        high = max(high, seen.shared_limit(limits.level))
         if seen.n_units < FEW or limits.low < fitted.low * seen.unit_size:
             # What was widened without the bias is widened as much with it.
             low = min(low, max(limits.low, size - error))
             high = max(high, math.hypot(limits.high, size))
         sizes = seen.sigmas * fitted.fits[0].mean
-        shifts = zip(sizes, seen.bias, strict=True)
-        value = float(np.mean([s * fitted.best.shifted(b / s) for s, b in shifts]))
+        value = float(np.mean(sizes * fitted.best.shifted(seen.bias / sizes)))
     within = Interval(low, high, limits.level, limits.method)
     return Estimate(min(max(value, low), high), None, within, alone.unit, alone.note)
 
