@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annostat.arrays import FloatArray, beside, by_value
-from annostat.resampling.sums import STEP, Sums
+from annostat.resampling.sums import STEP, Sums, upper_pairs
 
 # Takes means of shape (..., k) and covariances of shape (..., k, k); analytic, as in `sums`.
 OfCovariance = Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]]
@@ -71,7 +71,7 @@ class Moments:
         scale = float(np.abs(x - centre).max())
         scale = scale if scale > 0 else 1.0
         x = (x - centre) / scale
-        a, b = np.triu_indices(x.shape[1])
+        a, b = upper_pairs(x.shape[1])
         x = x.T
         parts = beside([np.ones(x.shape[1]), *x, *(x[a] * x[b])])
         sums = Sums.of(parts, None if codes is None else codes[order])
@@ -145,7 +145,7 @@ class Moments:
 def derivatives(g: OfCovariance, mean: FloatArray, s: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return the derivatives of g by the means, shape (k,), and by S, symmetric, shape (k, k)."""
     k = len(mean)
-    a, b = np.triu_indices(k)
+    a, b = upper_pairs(k)
     found = np.empty(k + a.size)
     for begin in range(0, found.size, TOGETHER):  # of few columns all in one call
         places = np.arange(begin, min(begin + TOGETHER, found.size))

@@ -14,6 +14,7 @@ from annostat.arrays import FloatArray, IntArray, beside, dot
 from annostat.resampling.clusters import renumbered
 from annostat.resampling.generators import Rng
 from annostat.resampling.intervals import exp, t_reach
+from annostat.resampling.steps import log
 from annostat.resampling.sums import Function, Sums
 from annostat.results.estimates import Interval
 
@@ -90,7 +91,7 @@ class Differences:
 
     def log_sd(self, t: NDArray[Any]) -> NDArray[Any]:
         """Return the logarithm of the SD from sums."""
-        return np.asarray(0.5 * np.log(np.asarray(self.variance(t))))
+        return np.asarray(0.5 * log(self.variance(t)))
 
     @property
     def dominated(self) -> bool:

@@ -17,6 +17,7 @@ from annostat.labels.rounds import Rounds
 from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.generators import Rng
 from annostat.resampling.intervals import exp
+from annostat.resampling.steps import log
 from annostat.resampling.sums import Function, Sums
 from annostat.results.estimates import Interval
 
@@ -174,7 +175,7 @@ def share_interval(
 ) -> Interval | None:
     """Return the bootstrap-t interval of a share of the variance ρ, on the scale of −log(1 − ρ)."""
     found = sums.interval(
-        lambda t: np.asarray(-np.log(1 - share(t))),
+        lambda t: -log(1 - share(t)),
         level=level,
         n_resamples=n_resamples,
         rng=rng,

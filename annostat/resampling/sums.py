@@ -128,7 +128,7 @@ class Sums:
         n = GROUPS if self.n_units > FOLD_ABOVE else self.n_units
         p, varying = self.columns.shape[1], self._varying
         totals, squares = drawn[:p].T, drawn[p:]  # each column in one piece: g takes one at a time
-        first, second = np.triu_indices(len(varying))
+        first, second = upper_pairs(len(varying))
         with np.errstate(all="ignore"):
             slopes = gradient(g, totals, varying).T
             # Σ w (slope · c)², then centred.
@@ -144,7 +144,7 @@ class Sums:
         Of each two columns that vary, twice the product of two different ones.
         """
         columns = folded(self.columns)
-        first, second = np.triu_indices(len(self._varying))
+        first, second = upper_pairs(len(self._varying))
         varying = columns[:, self._varying]
         products = varying[:, first] * varying[:, second] * np.where(first == second, 1.0, 2.0)
         return np.hstack([columns, products])
@@ -235,6 +235,12 @@ def _places(n: int) -> NDArray[np.int64]:
     place[np.random.default_rng(n).permutation(n)] = np.arange(n) % GROUPS
     place.flags.writeable = False
     return place
+
+
+@functools.lru_cache(maxsize=64)
+def upper_pairs(p: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return `numpy.triu_indices`, which takes longer than what is done with a few columns."""
+    return np.triu_indices(p)
 
 
 def gradient(

@@ -17,7 +17,7 @@ from annostat.resampling.bootstraps import bootstrap_sums
 from annostat.resampling.generators import Rng
 from annostat.resampling.intervals import quantiles
 from annostat.resampling.multiplicity import holm, step_down
-from annostat.resampling.sums import FEW_UNITS, Sums, folded
+from annostat.resampling.sums import FEW_UNITS, Sums, folded, upper_pairs
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.text import plain
 from annostat.truth.means import mean_estimate
@@ -227,7 +227,7 @@ def _of_models(
     own = total - total.sum(axis=0) / max(count.sum(), 1) * count
     both = folded(np.hstack([own - own.mean(axis=1, keepdims=True), count]))
     n = len(both)
-    first, second = np.triu_indices(models + 1)
+    first, second = upper_pairs(models + 1)
     everything = np.hstack([both, both[:, first] * both[:, second]])
     drawn = bootstrap_sums(everything, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs)
     sums, m = drawn[:, :models], drawn[:, [models]]

@@ -17,6 +17,7 @@ from annostat.labels.rounds import Rounds
 from annostat.resampling.generators import Rng
 from annostat.resampling.intervals import exp
 from annostat.resampling.multiplicity import holm
+from annostat.resampling.steps import artanh, log, sqrt
 from annostat.resampling.sums import Function, Sums
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.text import squared
@@ -201,7 +202,7 @@ def _positive(frame: Frame, columns: list[FloatArray], *, half: bool = False) ->
         return Estimate(0.0, None, None, note="no interval: no error at all")
 
     def g(t: NDArray[Any]) -> NDArray[Any]:
-        return np.asarray(power * np.log(t[..., 1] / t[..., 0]))
+        return np.asarray(power * log(t[..., 1] / t[..., 0]))
 
     name = "log RMSE" if half else "log MAE"
     found = _interval(frame, sums, g, name, "bootstrap-t" if half else "t")
@@ -246,7 +247,7 @@ def _correlation(frame: Frame, columns: list[FloatArray]) -> Estimate:
 
     def g(t: NDArray[Any]) -> NDArray[Any]:
         a, b, c = parts(t)
-        return np.asarray(np.arctanh(b / np.sqrt(a * c)))
+        return artanh(b / sqrt(a * c))
 
     found = _interval(frame, sums, g, "artanh r")
     interval = found and found.through(math.tanh)
@@ -266,9 +267,8 @@ def _r2(frame: Frame, columns: list[FloatArray]) -> Estimate:
         return Estimate(1.0, note="no interval: no error at all")
 
     def g(t: NDArray[Any]) -> NDArray[Any]:
-        return np.asarray(
-            np.log(t[..., 1] / t[..., 0] / (t[..., 3] / t[..., 0] - (t[..., 2] / t[..., 0]) ** 2))
-        )
+        mean = t[..., 2] / t[..., 0]
+        return log(t[..., 1] / t[..., 0] / (t[..., 3] / t[..., 0] - mean * mean))
 
     found = _interval(frame, sums, g, "log (1 − R²)")
     error = sums.standard_error(g) * (1 - value)
