@@ -151,9 +151,9 @@ class Differences:
 
 def kurtosis_of(d: FloatArray) -> float:
     """Return the kurtosis, 3 for a Gaussian; NaN if all are equal."""
-    off = d - d.mean()
-    square = float(np.mean(off**2))
-    return float(np.mean(off**4)) / square**2 if square > 0 else math.nan
+    squares = (d - d.mean()) ** 2
+    square = float(np.mean(squares))
+    return float(np.mean(squares**2)) / square**2 if square > 0 else math.nan
 
 
 def _ratio(top: int, bottom: int) -> Function:

@@ -95,7 +95,7 @@ def all_aligned(columns: Mapping[str, Any], rounds: Rounds) -> dict[str, ArrayLi
     rows: list[int] | None = None
     for name, column in columns.items():
         index = _index_of(column)
-        if index is not None and index is not last:
+        if index is not None and (last is None or not index.equals(last)):
             rows, last = _rows(name, index, rounds.items), index
         found[name] = _numbers(column if index is None or rows is None else column.iloc[rows])
     return found

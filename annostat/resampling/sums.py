@@ -18,7 +18,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from annostat.arrays import FloatArray, beside
+from annostat.arrays import FloatArray, beside, dot
 from annostat.errors import check_choice, check_level
 from annostat.resampling.bootstraps import bootstrap_interval, bootstrap_sums
 from annostat.resampling.generators import Rng
@@ -93,17 +93,12 @@ class Sums:
 
     def standard_error(self, g: Function) -> float:
         """Return the delta method's standard error, robust to clusters."""
-        n = self.n_units
-        if n < 2:
-            return math.nan
-        return math.sqrt(n / (n - 1) * float(np.sum(self.pull(g) ** 2)))
+        return error_of_pulls(self.pull(g)) if self.n_units > 1 else math.nan
 
     def jackknife_error(self, g: Function) -> float:
         """Return the jackknife's standard error, a little wide where the delta's is narrow."""
-        n = self.n_units
         with np.errstate(all="ignore"):
-            left_out = self.jackknife(g)
-            return math.sqrt((n - 1) / n * float(np.sum((left_out - left_out.mean()) ** 2)))
+            return error_of_left_out(self.jackknife(g))
 
     def jackknife(self, g: Function) -> FloatArray:
         """Return the leave-one-unit-out values, shape (n_units,)."""
@@ -194,6 +189,18 @@ class Sums:
             standard_error=wide if math.isfinite(wide) else error,
         )
         return Interval(found.low, found.high, level, f"{found.method}{on} over {self.units}")
+
+
+def error_of_pulls(pull: FloatArray) -> float:
+    """Return the delta method's standard error from what each of two or more units pulls."""
+    n = len(pull)
+    return math.sqrt(n / (n - 1) * dot(pull, pull))
+
+
+def error_of_left_out(values: FloatArray) -> float:
+    """Return the jackknife's standard error from leave-one-unit-out values."""
+    n, off = len(values), values - values.mean()
+    return math.sqrt((n - 1) / n * dot(off, off))
 
 
 def draw_together(

@@ -36,7 +36,6 @@ class Frame:
 
     labels: Labels
     raw: FloatArray  # labels as they are
-    cluster: NDArray[Any] | None
     centre: float
     scale: float
     codes: NDArray[np.int64] | None
@@ -66,7 +65,6 @@ class Frame:
         return cls(
             moved,
             raw,
-            rounds.cluster,
             centre,
             scale,
             codes,
@@ -89,12 +87,6 @@ class Frame:
             (np.nansum(z, axis=1) / self.readings, np.nansum(z**2, axis=1) / self.readings)
             for z in (self.labels.values, self.raw)
         )
-
-    @cached_property
-    def group_names(self) -> NDArray[Any]:
-        """The names of what is drawn, as Bland–Altman takes them: items, where nothing is given."""
-        given = range(len(self.raw)) if self.cluster is None else self.cluster
-        return np.asarray([str(v) for v in given], dtype=object)
 
     def moved(self, f: FloatArray) -> FloatArray:
         """Return predictions on the frame's scale."""
@@ -180,14 +172,14 @@ def _agreement(rounds: Rounds, name: str, f: FloatArray, frame: Frame) -> BlandA
     z = rounds.values
     k = z.shape[1]
     pairs = np.column_stack([z.ravel(), np.repeat(f, k)])
-    seen = np.isfinite(pairs).all(axis=1)
+    seen = np.isfinite(pairs[:, 0]) & np.isfinite(pairs[:, 1])
     there = seen.reshape(-1, k).any(axis=1)
     units = np.flatnonzero(there) if frame.codes is None else np.unique(frame.codes[there])
     if units.size < 3:
         return None
     names = ("label", name if name != "label" else "model")
-    groups = np.repeat(frame.group_names, k)[seen]
-    both = Rounds(pairs[seen], names, cluster=groups, unit=rounds.unit)
+    codes = np.arange(len(f)) if frame.codes is None else frame.codes
+    both = Rounds(pairs[seen], names, cluster=np.repeat(codes, k)[seen], unit=rounds.unit)
     return bland_altman(
         both, level=frame.level, n_resamples=frame.n_resamples, rng=frame.rng, n_jobs=frame.n_jobs
     )
