@@ -165,4 +165,6 @@ def _ratio(top: int, bottom: int) -> Function:
 
 def _spread(t: NDArray[Any], n: int) -> NDArray[Any]:
     """Return the variance of one column from its first three sums, n − 1 of n in a resample too."""
-    return np.asarray((t[..., 2] - t[..., 1] ** 2 / t[..., 0]) / (t[..., 0] * (1 - 1 / n)))
+    each = 1 / t[..., 0]
+    mean = t[..., 1] * each
+    return np.asarray((t[..., 2] * each - mean * mean) / (1 - 1 / n))

@@ -206,14 +206,19 @@ def error_of_left_out(values: FloatArray) -> float:
 def draw_together(
     sums: Sequence[Sums], *, n_resamples: int, rng: Rng, n_jobs: int | None = 1
 ) -> None:
-    """Draw the resamples of several sums over the same units once, for intervals by this seed."""
-    if not isinstance(rng, int) or len({s.n_units for s in sums}) > 1:
-        return  # each draws its own
-    parts = [s._with_products() for s in sums]
-    ends = np.cumsum([part.shape[1] for part in parts])[:-1]
-    drawn = bootstrap_sums(np.hstack(parts), n_resamples=n_resamples, rng=rng, n_jobs=n_jobs)
-    for s, mine in zip(sums, np.split(drawn, ends, axis=1), strict=True):
-        s._drawn[n_resamples, rng] = np.ascontiguousarray(mine.T)
+    """Draw the resamples of several sums once, for intervals by this seed.
+
+    Those of as many units have the same resamples; without a seed each draws its own.
+    """
+    if not isinstance(rng, int):
+        return
+    for n in {s.n_units for s in sums if s.n_units >= FEW_UNITS}:
+        alike = [s for s in sums if s.n_units == n]
+        parts = [s._with_products() for s in alike]
+        ends = np.cumsum([part.shape[1] for part in parts])[:-1]
+        drawn = bootstrap_sums(np.hstack(parts), n_resamples=n_resamples, rng=rng, n_jobs=n_jobs)
+        for s, mine in zip(alike, np.split(drawn, ends, axis=1), strict=True):
+            s._drawn[n_resamples, rng] = np.ascontiguousarray(mine.T)
 
 
 def folded(columns: FloatArray) -> FloatArray:

@@ -119,6 +119,8 @@ class Labels:
 
     def without(self, trained: tuple[int, ...]) -> Labels:
         """Return the labels of the rounds that a model has not seen."""
+        if not trained:
+            return self
         kept = [j for j in range(len(self.names)) if j not in trained]
         return replace(self, values=self.values[:, kept], names=tuple(self.names[j] for j in kept))
 

@@ -31,12 +31,13 @@ from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.generators import Rng, seed_of
 from annostat.resampling.multiplicity import holm
 from annostat.resampling.parallel import Progress
+from annostat.resampling.sums import draw_together
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check, Provenance
 from annostat.results.text import p_text, squared
 from annostat.truth.comparison import compare_models
 from annostat.truth.floors import floors_of
-from annostat.truth.model import Frame, score_model
+from annostat.truth.model import Frame, Model, score_model
 from annostat.truth.products import Labels
 from annostat.truth.result import ModelScore, Scores
 from annostat.truth.verdicts import BELOW
@@ -146,21 +147,21 @@ def score_models(
     labels = Labels.of(used)
     codes = cluster_codes(used.cluster)
     frame = Frame.of(used, labels, codes, level, n_resamples, rng, n_jobs)
+    asked = [Model.of(frame, name, f, trained) for name, f in models.items()]
+    resampled: dict[str, Any] = {"n_resamples": n_resamples, "rng": rng, "n_jobs": n_jobs}
+    draw_together([s for m in asked for s in (m.squares, m.correlated)], **resampled)
     scored = []
-    for name, f in models.items():
-        scored.append(score_model(used, frame, name, f, trained, margin))
+    for model in asked:
+        scored.append(score_model(used, frame, model, trained, margin))
         if progress is not None:
             progress(len(scored), len(models))
     found = tuple(scored)
-    products = {name: frame.products(f, trained) for name, f in models.items()}
     comparisons = compare_models(
-        products,
+        {m.name: m.products for m in asked},
         cluster=codes,
         unit=squared(frame.unit),
         level=level,
-        n_resamples=n_resamples,
-        rng=rng,
-        n_jobs=n_jobs,
+        **resampled,
     )
     below = {m.name for m in found if m.verdict.name == BELOW}
     comparisons = [
@@ -172,7 +173,6 @@ def score_models(
         for c in comparisons
     ]
     checks = check_rounds(used, level=level, rng=0)
-    resampled: dict[str, Any] = {"n_resamples": n_resamples, "rng": rng, "n_jobs": n_jobs}
     floors = floors_of(used, picks, checks, level=level, **resampled)
     if any(c.name == "heavy_tails" and not c.passed for c in floors.checks):
         found = tuple(replace(m, true_correlation=_unheld(m.true_correlation)) for m in found)
