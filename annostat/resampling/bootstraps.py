@@ -140,9 +140,10 @@ def bootstrap_sums(
     n_resamples, rng, n_jobs
         As for `bootstrap`.
     """
+    rows = np.ascontiguousarray(columns)  # in pieces of rows, as products take them
     return bootstrap(
-        lambda w: serial_product(w, columns),
-        len(columns),
+        lambda w: serial_product(w, rows),
+        len(rows),
         n_resamples=n_resamples,
         rng=rng,
         n_jobs=n_jobs,

@@ -35,7 +35,7 @@ class Frame:
     """What the scores of all models share; values are centred and scaled, then squared."""
 
     labels: Labels
-    raw: FloatArray  # labels as they are
+    raw: FloatArray  # labels as they are, each round in one piece
     centre: float
     scale: float
     codes: NDArray[np.int64] | None
@@ -61,7 +61,7 @@ class Frame:
         centre = float(seen.mean())
         scale = float(np.abs(seen - centre).max()) or 1.0
         moved = replace(labels, values=(labels.values - centre) / scale)
-        raw = (rounds.values - centre) / scale
+        raw = (np.asfortranarray(rounds.values) - centre) / scale
         return cls(
             moved,
             raw,
@@ -85,7 +85,7 @@ class Frame:
         """Each item's mean label and mean squared label: less the biases, and as they are."""
         found = []
         for z in (self.labels.values, self.raw):
-            rounds = np.nan_to_num(z.T)  # a round in each row: sums of few are quick
+            rounds = np.nan_to_num(z.T)
             found.append(
                 (rounds.sum(axis=0) / self.readings, (rounds**2).sum(axis=0) / self.readings)
             )
@@ -133,7 +133,7 @@ class Model:
         """Return a model whose predictions are in the unit of the labels."""
         u = frame.moved(f)
         there = np.isfinite(u)
-        e = np.where(np.isnan(frame.raw.T), 0.0, u - frame.raw.T)  # a round in each row
+        e = np.where(np.isnan(frame.raw.T), 0.0, u - frame.raw.T)
         square, size = (e**2).sum(axis=0) / frame.readings, np.abs(e).sum(axis=0) / frame.readings
         (mean, spread), (raw_mean, raw_spread) = frame.powers
         one = np.where(there, 1.0, np.nan)

@@ -113,7 +113,8 @@ class Labels:
         """Return the labels of usable rounds."""
         v = Variances.of(rounds)
         check_degrees(v)
-        adjusted = rounds.values - v.effects * v.scale
+        # Each round in one piece, as are its products and sums.
+        adjusted = np.asfortranarray(rounds.values) - v.effects * v.scale
         inflation = (v.n_labels - v.n_items) / v.degrees
         return cls(adjusted, inflation, rounds.names, rounds.exchangeable)
 

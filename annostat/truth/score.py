@@ -288,8 +288,9 @@ def _refuse_copies(rounds: Rounds, models: Mapping[str, FloatArray]) -> None:
     for name, f in models.items():
         for j, label in enumerate(rounds.names):
             both = np.isfinite(f) & np.isfinite(z[:, j])
-            others = np.isfinite(z) & both[:, None] & (z != z[:, [j]])
-            if both.sum() >= 2 and np.array_equal(f[both], z[both, j]) and others.any():
+            if both.sum() < 2 or (f[both] != z[both, j]).any():
+                continue
+            if (np.isfinite(z) & both[:, None] & (z != z[:, [j]])).any():
                 raise AnnostatError(
                     f"model {name!r} equals round {label!r} in all {int(both.sum())} items: it is "
                     "a copy of the labels, and no prediction"
