@@ -132,7 +132,7 @@ def _index_of(column: Any) -> Any:
 
 def _rows(name: str, index: Any, items: NDArray[Any] | None) -> list[int] | None:
     """Return the place of each item in an index, None where the rows stand in their order."""
-    names = list(map(str.strip, map(str, index.tolist())))
+    names = [str(v).strip() for v in index.tolist()]
     known = None if items is None else list(map(str, items.tolist()))
     if names == known:
         return None

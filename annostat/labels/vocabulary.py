@@ -7,6 +7,7 @@ and `digest`.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -77,7 +78,7 @@ class LabelSet:
         """Number of raters, or rounds."""
         return len(self.names)
 
-    @property
+    @cached_property
     def readings(self) -> IntArray:
         """Number of labels of each item, int64 of shape (n_items,)."""
         return np.asarray(self.present.sum(axis=1), dtype=np.int64)

@@ -127,8 +127,8 @@ class Sums:
         with np.errstate(all="ignore"):
             slopes = gradient(g, totals, varying).T
             # Σ w (slope · c)², then centred.
-            second_moment = np.sum(squares * slopes[first] * slopes[second], axis=0)
-            mean = np.sum(slopes * drawn[varying], axis=0)
+            second_moment = np.einsum("kb,kb,kb->b", squares, slopes[first], slopes[second])
+            mean = np.einsum("kb,kb->b", slopes, drawn[varying])
             variance = second_moment - mean**2 / n
             errors = np.sqrt(np.maximum(variance, 0.0) * n / (n - 1))
             return np.real(g(totals)), errors

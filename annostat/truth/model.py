@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -25,7 +24,7 @@ from annostat.truth.instruments import correlation_with_truth
 from annostat.truth.means import fieller, mean_estimate, ratio, root, unit_sums
 from annostat.truth.products import Labels, half_products
 from annostat.truth.result import Leakage, ModelScore
-from annostat.truth.skewed import reaching, upper_limit
+from annostat.truth.skewed import limit_by_level, reaching
 from annostat.truth.trained import FEWEST, TrainedOnOne, trained_on_one
 from annostat.truth.verdicts import ABOVE, AT, BELOW, OPEN, TWO, Verdict, fewest_units, judge
 
@@ -176,8 +175,8 @@ def score_model(
     else:
         least = None if margin is None else margin / scale
         noise, labels = frame.labels.noise(trained)
-        limit_at = functools.partial(upper_limit, products, noise, labels, frame.codes)
-        limit = limit_at(level=level)
+        limit_at = limit_by_level(products, noise, labels, frame.codes)
+        limit = limit_at(level)
         verdict = judge(excess, halves, frame.codes, df=df, level=level, margin=least, upper=limit)
         excess = reaching(excess, limit_at, n_units, level)
         verdict = replace(verdict, upper=verdict.upper * scale, margin=margin)

@@ -87,11 +87,12 @@ def half_products(values: FloatArray, f: FloatArray) -> FloatArray:
     Unlike the mean over all pairs, it is symmetric about 0 if f is the truth and the errors are
     symmetric, as tests of signs and ranks need it; with two labels both are the same.
     """
-    seen = np.isfinite(values)
-    turn = (np.cumsum(seen, axis=1) - 1) % 2
+    rounds = values.T
+    seen = np.isfinite(rounds)
+    turn = (np.cumsum(seen, axis=0) - 1) % 2
     halves = [seen & (turn == side) for side in (0, 1)]
     with np.errstate(invalid="ignore"):
-        a, b = (np.where(h, values, 0.0).sum(axis=1) / h.sum(axis=1) for h in halves)
+        a, b = (np.where(h, rounds, 0.0).sum(axis=0) / h.sum(axis=0) for h in halves)
     return np.asarray((f - a) * (f - b))
 
 
