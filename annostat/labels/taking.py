@@ -132,10 +132,10 @@ def _index_of(column: Any) -> Any:
 
 def _rows(name: str, index: Any, items: NDArray[Any] | None) -> list[int] | None:
     """Return the place of each item in an index, None where the rows stand in their order."""
-    names = [str(v).strip() for v in index.tolist()]
-    known = None if items is None else list(map(str, items.tolist()))
-    if names == known:
+    names = [v.strip() for v in map(str, index.tolist())]
+    if items is not None and names == items.tolist():
         return None
+    known = None if items is None else list(map(str, items.tolist()))
     if known is not None and len(set(names)) == len(names) and set(names) == set(known):
         place = {n: i for i, n in enumerate(names)}
         return [place[item] for item in known]

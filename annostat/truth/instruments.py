@@ -266,7 +266,7 @@ def correlation_with_truth(
     there = [b for b in blocks if b[:, 0].sum() >= 3]
     if not there:
         return Estimate(math.nan, note="undefined: it takes three items with two labels")
-    columns = np.hstack(there)
+    columns = there[0] if len(there) == 1 else np.hstack(there)
     seen = np.asarray(columns[:, ::WIDE].any(axis=1))
     codes = None if cluster is None else cluster[seen]
     sums = unit_sums(columns if seen.all() else columns[seen], codes)

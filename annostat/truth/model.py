@@ -213,7 +213,7 @@ def _agreement(rounds: Rounds, name: str, f: FloatArray, frame: Frame) -> BlandA
     k = z.shape[1]
     pairs = np.column_stack([z.ravel(), np.repeat(f, k)])
     seen = np.isfinite(pairs[:, 0]) & np.isfinite(pairs[:, 1])
-    there = seen.reshape(-1, k).any(axis=1)
+    there = np.isfinite(f)
     units = np.flatnonzero(there) if frame.codes is None else np.unique(frame.codes[there])
     if units.size < 3:
         return None

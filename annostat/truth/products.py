@@ -89,10 +89,11 @@ def half_products(values: FloatArray, f: FloatArray) -> FloatArray:
     """
     rounds = values.T
     seen = np.isfinite(rounds)
-    turn = (np.cumsum(seen, axis=0) - 1) % 2
-    halves = [seen & (turn == side) for side in (0, 1)]
+    place = np.cumsum(seen, axis=0)
+    odd = place % 2 == 1
     with np.errstate(invalid="ignore"):
-        a, b = (np.where(h, rounds, 0.0).sum(axis=0) / h.sum(axis=0) for h in halves)
+        a = np.where(seen & odd, rounds, 0.0).sum(axis=0) / ((place[-1] + 1) // 2)
+        b = np.where(seen & ~odd, rounds, 0.0).sum(axis=0) / (place[-1] // 2)
     return np.asarray((f - a) * (f - b))
 
 
