@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annostat.agreement.variances import dominates
-from annostat.arrays import FloatArray, IntArray, dot
+from annostat.arrays import FloatArray, IntArray, beside, dot
 from annostat.resampling.clusters import renumbered
 from annostat.resampling.generators import Rng
 from annostat.resampling.intervals import exp, t_reach
+from annostat.resampling.steps import log
 from annostat.resampling.sums import Function, Sums
 from annostat.results.estimates import Interval
 
@@ -39,14 +40,12 @@ class Differences:
         if codes is not None:
             codes = renumbered(codes)
         if codes is None or codes.max() + 1 == n:
-            sums = Sums(np.column_stack([np.ones(n), d, d**2]), codes is not None)
+            sums = Sums(beside([np.ones(n), d, d**2]), codes is not None)
             return cls(sums, _ratio(1, 0), lambda t: _spread(t, n), kurtosis, n)
         count = np.bincount(codes).astype(np.float64)
         total, square = (np.bincount(codes, weights=v) for v in (d, d**2))
         units = len(count)
-        columns = np.column_stack(
-            [np.ones(units), total**2 / count, total, count, square, count**2]
-        )
+        columns = beside([np.ones(units), total**2 / count, total, count, square, count**2])
 
         def variance(t: NDArray[Any]) -> NDArray[Any]:
             k, means, whole, labels, squares = (t[..., i] for i in range(5))
@@ -87,12 +86,12 @@ class Differences:
                 found = found + shares / t[..., 0] * squares / df
             return found
 
-        sums = Sums(np.column_stack(columns), True)
+        sums = Sums(beside(columns), True)
         return cls(sums, _ratio(1, 0), variance, kurtosis_of(delta[both]), n)
 
     def log_sd(self, t: NDArray[Any]) -> NDArray[Any]:
         """Return the logarithm of the SD from sums."""
-        return np.asarray(0.5 * np.log(np.asarray(self.variance(t))))
+        return np.asarray(0.5 * log(self.variance(t)))
 
     @property
     def dominated(self) -> bool:
@@ -156,9 +155,9 @@ class Differences:
 
 def kurtosis_of(d: FloatArray) -> float:
     """Return the kurtosis, 3 for a Gaussian; NaN if all are equal."""
-    off = d - d.mean()
-    square = float(np.mean(off**2))
-    return float(np.mean(off**4)) / square**2 if square > 0 else math.nan
+    squares = (d - d.mean()) ** 2
+    square = float(np.mean(squares))
+    return float(np.mean(squares**2)) / square**2 if square > 0 else math.nan
 
 
 def _ratio(top: int, bottom: int) -> Function:
@@ -170,4 +169,6 @@ def _ratio(top: int, bottom: int) -> Function:
 
 def _spread(t: NDArray[Any], n: int) -> NDArray[Any]:
     """Return the variance of one column from its first three sums, n − 1 of n in a resample too."""
-    return np.asarray((t[..., 2] - t[..., 1] ** 2 / t[..., 0]) / (t[..., 0] * (1 - 1 / n)))
+    each = 1 / t[..., 0]
+    mean = t[..., 1] * each
+    return np.asarray((t[..., 2] * each - mean * mean) / (1 - 1 / n))

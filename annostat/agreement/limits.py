@@ -21,7 +21,7 @@ from annostat.agreement.limit_intervals import (
     resampled_limits,
     t_estimate,
 )
-from annostat.agreement.lines import Line, fit_line
+from annostat.agreement.lines import Design, Line
 from annostat.agreement.variances import FEW_ITEMS
 from annostat.arrays import FloatArray
 from annostat.errors import AnnostatError, check_choice, check_level, check_number, check_squares
@@ -302,7 +302,7 @@ def _column(rounds: Rounds, which: str | int) -> int:
 def _stacked(
     rounds: Rounds, a: int, b: int
 ) -> tuple[FloatArray, FloatArray, NDArray[np.int64] | None]:
-    x, y = rounds.values[:, a], rounds.values[:, b]
+    x, y = (np.ascontiguousarray(rounds.values[:, j]) for j in (a, b))
     codes = cluster_codes(rounds.cluster)
     if rounds.weights is not None:
         x, y = (np.repeat(v, rounds.weights) for v in (x, y))
@@ -311,8 +311,9 @@ def _stacked(
 
 
 def _lines(means: FloatArray, d: FloatArray, codes: NDArray[np.int64] | None) -> tuple[Line, Line]:
-    line = fit_line(means, d, codes)
-    return line, fit_line(means, np.abs(d - line.at(means)), codes)
+    design = Design.of(means, codes)
+    line = design.fit(d)
+    return line, design.fit(np.abs(d - line.at(means)))
 
 
 def _checks(bias: Line, spread: Line, alpha: float) -> tuple[Check, ...]:

@@ -59,27 +59,62 @@ def fit_line(x: FloatArray, y: FloatArray, codes: NDArray[np.int64] | None = Non
         The p-value is NaN where all x are equal, the line goes through all points, or for two units
         or fewer.
     """
-    centre = float(x.mean())
-    u = x - centre
-    sxx = dot(u, u)
-    if sxx <= 1e-24 * (1 + float(np.max(np.abs(x)))) ** 2:
-        return Line(float(y.mean()), 0.0, math.nan, math.nan)
-    slope = dot(u, y) / sxx
-    level = float(y.mean())
-    residual = y - level - slope * u
-    v = u / math.sqrt(sxx)
-    a = v / np.sqrt(np.maximum(1 - 1 / len(x) - v**2, 1e-12))
-    unit = np.arange(len(x)) if codes is None else renumbered(codes)
-    error = math.sqrt(float(np.sum(_summed(a * residual, unit) ** 2)) / sxx)
-    sums = np.stack([_summed(part, unit) for part in (a**2, a, a * v)])
-    p = math.nan
-    if error > 0 and sums.shape[1] > 2:
-        p = 2 * float(special.stdtr(_freedom(sums, len(x)), -abs(slope) / error))
-    return Line(level - slope * centre, slope, error, p)
+    return Design.of(x, codes).fit(y)
 
 
-def _summed(part: FloatArray, unit: NDArray[np.int64]) -> FloatArray:
-    return np.bincount(unit, part).astype(np.float64)
+@dataclass(frozen=True, eq=False)
+class Design:
+    """What lines of several y on the same x share.
+
+    Attributes
+    ----------
+    centre, sxx : float
+        Mean of x, and the sum of squares about it; 0 where all x are equal.
+    u, a : float64 arrays of shape (n,)
+        x less its mean, and aᵢ of `fit_line`.
+    unit : int64 array of shape (n,) or None
+        Clusters.
+    freedom : float
+        NaN for two units or fewer.
+    """
+
+    centre: float
+    sxx: float
+    u: FloatArray
+    a: FloatArray
+    unit: NDArray[np.int64] | None
+    freedom: float
+
+    @classmethod
+    def of(cls, x: FloatArray, codes: NDArray[np.int64] | None = None) -> Design:
+        """Return the design of the line on x."""
+        n, centre = len(x), float(x.mean())
+        u = x - centre
+        sxx = dot(u, u)
+        if sxx <= 1e-24 * (1 + float(np.max(np.abs(x)))) ** 2:
+            return cls(centre, 0.0, u, u, None, math.nan)
+        v = u / math.sqrt(sxx)
+        a = v / np.sqrt(np.maximum(1 - 1 / n - v**2, 1e-12))
+        unit = None if codes is None else renumbered(codes)
+        sums = np.stack([_summed(part, unit) for part in (a**2, a, a * v)])
+        return cls(centre, sxx, u, a, unit, _freedom(sums, n) if sums.shape[1] > 2 else math.nan)
+
+    def fit(self, y: FloatArray) -> Line:
+        """Return `fit_line` of these x and y."""
+        level = float(y.mean())
+        if self.sxx == 0:
+            return Line(level, 0.0, math.nan, math.nan)
+        slope = dot(self.u, y) / self.sxx
+        residual = y - level - slope * self.u
+        error = math.sqrt(float(np.sum(_summed(self.a * residual, self.unit) ** 2)) / self.sxx)
+        p = math.nan
+        if error > 0 and not math.isnan(self.freedom):
+            p = 2 * float(special.stdtr(self.freedom, -abs(slope) / error))
+        return Line(level - slope * self.centre, slope, error, p)
+
+
+def _summed(part: FloatArray, unit: NDArray[np.int64] | None) -> FloatArray:
+    return part if unit is None else np.bincount(unit, part).astype(np.float64)
 
 
 def _freedom(sums: FloatArray, n: int) -> float:

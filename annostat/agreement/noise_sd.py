@@ -21,6 +21,7 @@ from annostat.labels.rounds import Rounds
 from annostat.labels.taking import takes_rounds
 from annostat.resampling.generators import Rng, seed_of
 from annostat.resampling.intervals import NORMAL_95, exp, t_reach
+from annostat.resampling.steps import log
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check, Provenance, Result, check_section
 from annostat.results.sections import Section
@@ -216,7 +217,7 @@ def noise_estimate(
     sigma = v.scale * math.sqrt(variance)
 
     def log_sd(t: NDArray[Any]) -> NDArray[Any]:
-        return np.asarray(0.5 * np.log(v.within(t)))
+        return np.asarray(0.5 * log(v.within(t)))
 
     error = v.sums.standard_error(log_sd)
     auto = interval == "auto"

@@ -29,6 +29,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -138,7 +139,8 @@ def unequal_raters(
     noise = np.zeros(m.k)
     noise[:k] = [max(m.value(g), 0.0) for g in each]
     seen = _Seen(m, k, noise, level, rounds.unit)
-    debiased = columns[full][:, :k] - columns[full][:, :k].mean(axis=0)
+    labels = columns[full][:, :k]
+    debiased = np.asfortranarray(labels) - labels.mean(axis=0)
     units = np.arange(len(debiased)) if codes is None else codes
     variances = noise[:k] if k > 2 and noise[:k].max() > 0 else np.ones(k)
     tails = tails_of_labels(debiased, variances, units, level=level)
@@ -208,19 +210,23 @@ class _Seen:
         square = noise + float(np.var(self.m.mean[: self.k]))
         return noise / square if square > NO_NOISE else 1.0
 
+    @cached_property
+    def difference(self) -> tuple[float, float]:
+        """The variance of the difference of two columns, and its standard error."""
+
+        def variance(_: NDArray[Any], s: NDArray[Any]) -> NDArray[Any]:
+            return np.asarray(s[..., 0, 0] + s[..., 1, 1] - 2 * s[..., 0, 1])
+
+        return self.m.value(variance), self.m.error(variance, self.noise)
+
     def named(self, g: OfCovariance, j: int) -> tuple[Estimate, Estimate]:
         """Return σ_j and ρ_j."""
         m = self.m
         top = math.inf
         if m.k == 2:
-
-            def difference(_: NDArray[Any], s: NDArray[Any]) -> NDArray[Any]:
-                return np.asarray(s[..., 0, 0] + s[..., 1, 1] - 2 * s[..., 0, 1])
-
-            total = m.value(difference)
+            total, error = self.difference
             if total <= NO_NOISE:
                 return self._no_noise()
-            error = m.error(difference, self.noise)
             top = log_limits(total, error, self.df, self.level)[1]
         sigma = self._root(m.value(g), m.error(g, self.noise), top)
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
-from annostat.arrays import FloatArray
+from annostat.arrays import FloatArray, beside
 from annostat.errors import check_squares
 from annostat.labels.rounds import Rounds
 from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.generators import Rng
 from annostat.resampling.intervals import exp
+from annostat.resampling.steps import log
 from annostat.resampling.sums import Function, Sums
 from annostat.results.estimates import Interval
 
@@ -53,41 +56,48 @@ class Variances:
         Rounds with an identity may be biased against each other: their means are removed, and
         degrees of freedom paid for it. Where the order of the rounds means nothing they are not.
         """
+        if rounds not in _KNOWN:
+            _KNOWN[rounds] = cls._of(rounds)
+        return _KNOWN[rounds]
+
+    @classmethod
+    def _of(cls, rounds: Rounds) -> Variances:
         rounds = rounds.usable()
         if rounds.weights is not None:
             rounds = replace(
                 rounds.take(np.repeat(np.arange(len(rounds.values)), rounds.weights)), weights=None
             )
-        v = rounds.values
+        v = np.ascontiguousarray(rounds.values.T)  # a round in each row: sums of few are quick
         seen = np.isfinite(v)
-        check_squares(float(np.abs(v[seen]).max()))
-        centre = float(np.mean(v[seen]))
-        scale = float(np.max(np.abs(v[seen] - centre)))
+        given = v if seen.all() else v[seen]
+        check_squares(float(np.abs(given).max()))
+        centre = float(np.mean(given))
+        scale = float(np.max(np.abs(given - centre)))
         scale = scale if scale > 0 else 1.0
         z = np.where(seen, (v - centre) / scale, 0.0)
-        k = seen.sum(axis=1).astype(float)
-        means = z.sum(axis=1) / k
-        effects, n_effects = np.zeros(v.shape[1]), 0
+        k = seen.sum(axis=0).astype(float)
+        means = z.sum(axis=0) / k
+        effects, n_effects = np.zeros(len(v)), 0
         if not rounds.exchangeable:
-            effects, n_effects = _round_effects(z - means[:, None], seen, k)
-        adjusted = np.where(seen, z - effects, 0.0)
-        means = adjusted.sum(axis=1) / k
-        residual = np.where(seen, adjusted - means[:, None], 0.0)
-        square = np.sum(residual**2, axis=1)
+            effects, n_effects = _round_effects(z - means, seen, k)
+        adjusted = np.where(seen, z - effects[:, None], 0.0)
+        means = adjusted.sum(axis=0) / k
+        residual = np.where(seen, adjusted - means, 0.0)
+        square = np.sum(residual**2, axis=0)
         columns = [np.ones_like(k), k, square, means * k, means**2 * k, k**2]
         if 0 < n_effects < MANY_ROUNDS:
-            columns += list(residual.T)
+            columns += list(residual)
         codes = cluster_codes(rounds.cluster)
         return cls(
-            Sums.of(np.column_stack(columns), codes),
-            len(v),
+            Sums.of(beside(columns), codes),
+            v.shape[1],
             int(seen.sum()),
             n_effects,
             scale,
             centre,
-            np.where(seen, residual, np.nan),
+            np.where(seen, residual, np.nan).T,
             effects,
-            np.arange(len(v)) if codes is None else codes,
+            np.arange(v.shape[1]) if codes is None else codes,
         )
 
     @property
@@ -133,14 +143,14 @@ class Variances:
         # Biases scatter by the noise of their estimates, with n labels of a round w/n.
         return np.asarray(spread / (spread + w + off - w * rounds / t[..., 1]))
 
-    @property
+    @cached_property
     def kurtosis(self) -> float:
         """Kurtosis of the differences, 3 if they are Gaussian, whatever the number of rounds.
 
         With q_i the squares within item i on ν degrees of freedom, 1 + ν·(mean q²/(mean q)² − 1):
         exactly the kurtosis of D for two rounds.
         """
-        q = np.nansum(self.centred**2, axis=1)
+        q = np.nansum(self.centred.T**2, axis=0)
         if q.sum() <= 0:
             return math.nan
         freedom = self.n_labels / self.n_items - 1
@@ -165,7 +175,7 @@ def share_interval(
 ) -> Interval | None:
     """Return the bootstrap-t interval of a share of the variance ρ, on the scale of −log(1 − ρ)."""
     found = sums.interval(
-        lambda t: np.asarray(-np.log(1 - share(t))),
+        lambda t: -log(1 - share(t)),
         level=level,
         n_resamples=n_resamples,
         rng=rng,
@@ -180,13 +190,18 @@ def _round_effects(
 ) -> tuple[FloatArray, int]:
     """Return the least-squares effects of rounds, items being free, and how many are estimated.
 
-    They sum to zero within each set of rounds that shared items link.
+    `residual` and `seen` have a round in each row. Effects sum to zero within each set of rounds
+    that shared items link.
     """
     if seen.all():
-        found = residual.mean(axis=0)
-        return found - found.mean(), seen.shape[1] - 1
+        found = residual.mean(axis=1)
+        return found - found.mean(), len(seen) - 1
     m = seen.astype(float)
-    normal = np.diag(m.sum(axis=0)) - (m / k[:, None]).T @ m
-    right = np.where(seen, residual, 0.0).sum(axis=0)
+    normal = np.diag(m.sum(axis=1)) - (m / k) @ m.T
+    right = np.where(seen, residual, 0.0).sum(axis=1)
     solution, _, rank, _ = np.linalg.lstsq(normal, right, rcond=1e-10)
     return np.asarray(solution), int(rank)
+
+
+# Of the same labels one answer asks for variances several times.
+_KNOWN: WeakKeyDictionary[Rounds, Variances] = WeakKeyDictionary()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from annostat.agreement.label_kinds import UnequalRaters
 from annostat.agreement.noise_sd import ALL_EQUAL, NOTHING
 from annostat.agreement.variances import Variances
-from annostat.arrays import FloatArray
+from annostat.arrays import FloatArray, beside
 from annostat.labels.pairs import pair_mae
 from annostat.labels.rounds import Rounds
 from annostat.noise.hull import design_effect
@@ -86,7 +86,7 @@ class Differences:
     def _mean(self, sizes: FloatArray) -> tuple[float, float]:
         """Return the mean over all pairs, and its standard error over units."""
         counts = np.bincount(self.units)
-        sums = Sums(np.column_stack([counts, np.bincount(self.units, sizes)]), True)
+        sums = Sums(beside([counts, np.bincount(self.units, sizes)]), True)
 
         def mean(t: NDArray[Any]) -> NDArray[Any]:
             return np.asarray(t[..., 1] / t[..., 0])

@@ -98,8 +98,7 @@ def mae_floor(
         used = replace(
             used.take(np.repeat(np.arange(len(used.values)), used.weights)), weights=None
         )
-    order = np.lexsort((*used.values.T, *np.sort(used.values, axis=1).T))
-    used = replace(used.take(order), items=None)  # not put back into the order of names
+    used = used.in_value_order
     v = Variances.of(used)
     check_degrees(v)
     pair = unbiased_pair_mae(used, v, level=level)
@@ -107,7 +106,8 @@ def mae_floor(
     narrow = 0 < step and pair.value < NARROW_STEPS * step
     if narrow and not used.exchangeable:
         # A fraction of a step taken off whole numbers would make differences of those that agree.
-        whole = np.round((v.effects - v.effects.min()) * v.scale / step) * step
+        steps = np.round((v.effects - v.effects.min()) * v.scale / step, 9)  # half steps stay such
+        whole = np.round(steps) * step
         pair = pair_mae(replace(used, values=used.values - whole), level=level)
     around = _bracket(pair, step)
     if pair.value == 0:
@@ -254,16 +254,14 @@ def _with_bias(
             for shift in (-error, 0.0, error)
             for side in ((-1, 0, 1) if skewed.any() else (0,))
         ]
-        found = [fitted.shifted(m, seen.sigmas) for m in moved]
-        low = min(f[0] for f in found)
-        high = max(*(f[1] for f in found), seen.shared_limit(limits.level))
+        low, high = fitted.shifted(np.array(moved), seen.sigmas)
+        high = max(high, seen.shared_limit(limits.level))
         if seen.n_units < FEW or limits.low < fitted.low * seen.unit_size:
             # What was widened without the bias is widened as much with it.
             low = min(low, max(limits.low, size - error))
             high = max(high, math.hypot(limits.high, size))
         sizes = seen.sigmas * fitted.fits[0].mean
-        shifts = zip(sizes, seen.bias, strict=True)
-        value = float(np.mean([s * fitted.best.shifted(b / s) for s, b in shifts]))
+        value = float(np.mean(sizes * fitted.best.shifted(seen.bias / sizes)))
     within = Interval(low, high, limits.level, limits.method)
     return Estimate(min(max(value, low), high), None, within, alone.unit, alone.note)
 

@@ -103,23 +103,23 @@ def cosine_moments(table: PairTable, steps: Sequence[float], count: int) -> Cosi
     for begin in range(0, len(z), CHUNK_ROWS):
         part = slice(begin, begin + CHUNK_ROWS)
         seen = np.isfinite(z[part])
-        sums = np.empty((len(seen), CF_POINTS))
+        sums = np.empty((CF_POINTS, len(seen)))
         for g, step in enumerate(steps):
             # A round in each row: sums over a few rounds are then sums of long rows.
             turn = np.where(seen, np.exp(1j * step * np.where(seen, z[part], 0.0)), 0.0).T.copy()
             power = turn.copy()
             for j in range(g * count, (g + 1) * count):
                 total = power.sum(axis=0)
-                sums[:, j] = (total.real**2 + total.imag**2 - k[part]) / 2
+                sums[j] = (total.real**2 + total.imag**2 - k[part]) / 2
                 power *= turn
-        weighted = sums * w[part, None]
+        weighted = sums * w[part]
         if codes is None:
-            y += weighted.sum(axis=0)
-            yy += serial_product(weighted.T, sums)
-            ym += serial_product(weighted.T, pairs[part][:, None])[:, 0]
+            y += weighted.sum(axis=1)
+            yy += serial_product(weighted, sums.T)
+            ym += serial_product(weighted, pairs[part][:, None])[:, 0]
         else:
             for j in range(CF_POINTS):
-                by_unit[:, j] += np.bincount(codes[part], weighted[:, j], minlength=n_units)
+                by_unit[:, j] += np.bincount(codes[part], weighted[j], minlength=n_units)
     if codes is None:
         return CosineMoments(int(w.sum()), y, dot(w, pairs), yy, ym, dot(w, pairs**2))
     m = np.bincount(codes, w * pairs, minlength=n_units).astype(np.float64)

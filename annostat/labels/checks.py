@@ -266,7 +266,10 @@ def _check_influence(rounds: Rounds, table: PairTable) -> Check:
     if total == 0:
         return Check(name, None, "No item stands out: all differences are zero.")
     top = max(1, math.floor(INFLUENCE_TOP * n))
-    order = np.argsort(-table.square_sum, kind="stable")
+    # Only the largest are put in order: as many rows as items, and those that tie with the last.
+    rows = min(top, len(table.square_sum))
+    some = np.flatnonzero(table.square_sum >= np.partition(table.square_sum, -rows)[-rows])
+    order = some[np.argsort(-table.square_sum[some], kind="stable")]
     w = table.weights[order]
     before = np.cumsum(w) - w
     taken = np.clip(top - before, 0, w)

@@ -65,7 +65,7 @@ def pair_mae(rounds: Rounds, *, level: float = 0.95) -> Estimate:
     table = PairTable.of(rounds)
     mean, se, units = ratio_of_sums(table.abs_sum, table.pairs, table.weights, table.codes)
     note = ""
-    if len(set(table.pairs.tolist())) > 1:
+    if (table.pairs != table.pairs[0]).any():
         note = "every pair of annotations counts once: items with more annotations weigh more"
     if mean == 0:
         share = -math.expm1(math.log((1 - level) / 2) / units)
@@ -117,29 +117,29 @@ class PairTable:
     @classmethod
     def of(cls, rounds: Rounds) -> PairTable:
         """Return the sums; rows of weight 0 are left out by the caller's arithmetic."""
-        v = rounds.values
+        v = np.ascontiguousarray(rounds.values.T)  # a round in each row: sums of few are quick
         seen = np.isfinite(v)
-        check_squares(float(np.abs(v[seen]).max()))
+        given = v if seen.all() else v[seen]
+        check_squares(float(np.abs(given).max()))
         k = rounds.readings
-        start = v[np.arange(len(v)), seen.argmax(axis=1)]  # keeps whole numbers whole
-        shifted = np.where(seen, v - start[:, None], np.nan)
-        mean = np.where(seen, shifted, 0.0).sum(axis=1) / k
+        start = v[seen.argmax(axis=0), np.arange(v.shape[1])]  # keeps whole numbers whole
+        shifted = np.where(seen, v - start, np.nan)
+        mean = np.where(seen, shifted, 0.0).sum(axis=0) / k
         # Σ|z_i − z_j| = Σ (2r − k − 1) z_(r); missing cells sort last.
-        ordered = np.sort(shifted, axis=1)
-        ranks = 2.0 * np.arange(1, v.shape[1] + 1) - 1.0 - k[:, None]
-        spread = np.where(np.isfinite(ordered), ordered, 0.0)
-        centred = shifted - mean[:, None]
-        square = k * (np.where(seen, centred, 0.0) ** 2).sum(axis=1)
+        ordered = np.sort(shifted, axis=0)
+        ranks = 2.0 * np.arange(1, len(v) + 1)[:, None] - 1.0 - k
+        centred = shifted - mean
+        square = k * (np.where(seen, centred, 0.0) ** 2).sum(axis=0)
         return cls(
             weights=rounds.row_weights.astype(np.float64),
             codes=cluster_codes(rounds.cluster),
             readings=k,
             pairs=(k * (k - 1) / 2).astype(np.float64),
             means=mean + start,
-            centred=centred,
-            abs_sum=np.maximum(np.where(np.isfinite(ordered), ranks * spread, 0.0).sum(axis=1), 0),
+            centred=centred.T,
+            abs_sum=np.maximum(np.where(np.isfinite(ordered), ranks * ordered, 0.0).sum(axis=0), 0),
             square_sum=square,
-            whole=bool((v[seen] == np.round(v[seen])).all()),
+            whole=bool((given == np.round(given)).all()),
         )
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from annostat.arrays import digest
+from annostat.arrays import by_value, digest
 from annostat.errors import AnnostatError, check_numbers, cut, positions_of, shown
 from annostat.labels.columns import as_labels, canonical_order, refuse_repeated
 from annostat.labels.frames import rounds_table
@@ -305,6 +305,14 @@ class Rounds(LabelSet):
             weights=rows_of(self.weights, rows),
             **self._about(rows),
         )
+
+    @cached_property
+    def in_value_order(self) -> Rounds:
+        """The rows in the order of their values, without names that would put them back.
+
+        Sums over them do not depend on the order of the items, to the last digit.
+        """
+        return replace(self.take(by_value(self.values)), items=None)
 
     def choose(self, names: Sequence[str]) -> Rounds:
         """Return some of the rounds, in the order given."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
@@ -85,11 +85,20 @@ def _rounds_of(source: Any, reading: dict[str, Any], name: str) -> Rounds:
 
 def aligned(name: str, column: Any, rounds: Rounds) -> ArrayLike:
     """Return a column of numbers in the order of the rounds' items; see `in_order`."""
-    found = in_order(name, column, rounds.items)
-    numbers: ArrayLike = found
-    if hasattr(found, "to_numpy") and hasattr(found, "index"):
-        numbers = found.to_numpy(np.float64, na_value=np.nan)
-    return numbers
+    return _numbers(in_order(name, column, rounds.items))
+
+
+def all_aligned(columns: Mapping[str, Any], rounds: Rounds) -> dict[str, ArrayLike]:
+    """Return `aligned` of each column; those of one table share an index, which is read once."""
+    found: dict[str, ArrayLike] = {}
+    last: Any = None
+    rows: list[int] | None = None
+    for name, column in columns.items():
+        index = _index_of(column)
+        if index is not None and (last is None or not index.equals(last)):
+            rows, last = _rows(name, index, rounds.items), index
+        found[name] = _numbers(column if index is None or rows is None else column.iloc[rows])
+    return found
 
 
 def in_order(name: str, column: Any, items: NDArray[Any] | None) -> Any:
@@ -105,18 +114,35 @@ def in_order(name: str, column: Any, items: NDArray[Any] | None) -> Any:
     items : object array or None
         Names of the items.
     """
+    index = _index_of(column)
+    rows = None if index is None else _rows(name, index, items)
+    return column if rows is None else column.iloc[rows]
+
+
+def _numbers(found: Any) -> ArrayLike:
+    if hasattr(found, "to_numpy") and hasattr(found, "index"):
+        return found.to_numpy(np.float64, na_value=np.nan)  # type: ignore[no-any-return]
+    return found  # type: ignore[no-any-return]
+
+
+def _index_of(column: Any) -> Any:
     index = getattr(column, "index", None)
-    if index is None or callable(index):
-        return column
-    names = [str(v).strip() for v in index]
-    known = None if items is None else [str(v) for v in items]
+    return None if callable(index) else index
+
+
+def _rows(name: str, index: Any, items: NDArray[Any] | None) -> list[int] | None:
+    """Return the place of each item in an index, None where the rows stand in their order."""
+    names = [v.strip() for v in map(str, index.tolist())]
+    if items is not None and names == items.tolist():
+        return None
+    known = None if items is None else list(map(str, items.tolist()))
     if known is not None and len(set(names)) == len(names) and set(names) == set(known):
         place = {n: i for i, n in enumerate(names)}
-        return column.iloc[[place[item] for item in known]]
+        return [place[item] for item in known]
     if names != [str(i) for i in range(len(names))]:
         raise AnnostatError(
             f"predictions of {name!r} have an index ({shown(names, 3)}) that is neither the items' "
             "names nor 0, 1, ... in order: set the index to the items, or reset it "
             "(reset_index(drop=True)) if the rows are in the order of the labels"
         )
-    return column
+    return None

@@ -7,6 +7,7 @@ and `digest`.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -27,8 +28,10 @@ def rows_of(column: NDArray[Any] | None, rows: NDArray[Any]) -> NDArray[Any] | N
     return None if column is None else column[rows]
 
 
-def joined(column: NDArray[Any] | None) -> str | None:
-    """Return a column as one text, for a digest."""
+def joined(column: NDArray[Any] | None) -> NDArray[Any] | str | None:
+    """Return a column as one text, for a digest; whole numbers as they are."""
+    if column is not None and column.dtype.kind in "iu":
+        return column
     return None if column is None else "\x1f".join(map(str, column))
 
 
@@ -75,7 +78,7 @@ class LabelSet:
         """Number of raters, or rounds."""
         return len(self.names)
 
-    @property
+    @cached_property
     def readings(self) -> IntArray:
         """Number of labels of each item, int64 of shape (n_items,)."""
         return np.asarray(self.present.sum(axis=1), dtype=np.int64)
@@ -114,7 +117,7 @@ class LabelSet:
         """Return what is known about the items that a mask or an index array selects."""
         return {name: rows_of(getattr(self, name), rows) for name in ABOUT}
 
-    def _about_text(self) -> list[str | None]:
+    def _about_text(self) -> list[NDArray[Any] | str | None]:
         """Return clusters and strata as texts, for a digest."""
         return [joined(self.cluster), joined(self.stratum)]
 

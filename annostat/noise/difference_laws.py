@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from annostat.arrays import FloatArray
@@ -68,14 +68,14 @@ class Law:
         wide = self.rate * self.half_width**2 / 3
         return math.sqrt(float(self.weights @ self.nodes**2) + wide)
 
-    def shifted(self, delta: float) -> float:
-        """Return E|X + δ| = E max(|X|, |δ|), δ in units of E|X|."""
-        d = abs(delta)
-        found = float(self.weights @ np.maximum(self.nodes, d))
+    def shifted(self, delta: ArrayLike) -> FloatArray:
+        """Return E|X + δ| = E max(|X|, |δ|), δ in units of E|X|, for each δ."""
+        d = np.abs(np.asarray(delta, dtype=np.float64))
+        found = np.maximum(self.nodes, d[..., None]) @ self.weights
         if self.rate:
             w = self.half_width
-            found += self.rate * (d if d >= w else (w * w + d * d) / (2 * w))
-        return found
+            found = found + self.rate * np.where(d >= w, d, (w * w + d * d) / (2 * w))
+        return np.asarray(found)
 
 
 @dataclass(frozen=True, eq=False)

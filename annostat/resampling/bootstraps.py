@@ -7,6 +7,7 @@ random counters of its own: the seed says what it is, not the block or the worke
 
 from __future__ import annotations
 
+import functools
 import math
 import sys
 from collections.abc import Callable
@@ -17,15 +18,17 @@ from numpy.typing import NDArray
 from scipy import special
 
 from annostat._names import renamed
-from annostat.arrays import FloatArray
+from annostat.arrays import Bytes, FloatArray
 from annostat.errors import AnnostatError, check_choice, check_count, check_level, check_number
 from annostat.resampling.clusters import count_clusters
 from annostat.resampling.draws import draw_multiplicities
 from annostat.resampling.generators import Rng, spawn
+from annostat.resampling.intervals import quantiles
 from annostat.resampling.parallel import Progress, map_parallel
 from annostat.results.estimates import Interval
 
 BLOCK_CELLS = 1 << 16  # multiplicities held at once by one worker: they fit its cache
+KEPT_CELLS = 1 << 23  # multiplicities of the last bootstrap that are kept, a byte each
 WORTH_COMPILING = 10_000_000  # draws; below, loading numba takes longer than they do
 SERIAL_PRODUCT = 1 << 18  # multiplications up to which OpenBLAS starts no (busily waiting) threads
 TILE_ROWS = 32
@@ -76,11 +79,9 @@ def bootstrap(
     units = n if cluster is None else count_clusters(cluster, n)
     block = max(1, min(n_resamples, BLOCK_CELLS // n))
     seed = spawn(rng, 1)[0].integers(2**64, dtype=np.uint64)
-    draw = draw_multiplicities  # both draw the same
-    if "numba" in sys.modules or n_resamples * units >= WORTH_COMPILING:
-        from annostat.resampling.kernels import draw_multiplicities as compiled
-
-        draw = compiled
+    keep = n_resamples * units <= KEPT_CELLS
+    if keep:  # here, so that threads find them; other processes make their own
+        _kept(seed, n_resamples, units)
 
     def one_task(start: int) -> FloatArray:
         stop = min(start + TASK_BLOCKS * block, n_resamples)
@@ -89,13 +90,42 @@ def bootstrap(
         )
 
     def one_block(start: int, size: int) -> FloatArray:
-        weights = np.empty((size, units))
-        with np.errstate(over="ignore"):  # scalars that wrap around, in kernels run as plain Python
-            draw(seed, start, weights)
+        if keep:
+            weights = _kept(seed, n_resamples, units)[start : start + size].astype(np.float64)
+        else:
+            weights = _draw(seed, start, size, units, n_resamples)
         return np.asarray(statistic(weights if cluster is None else weights[:, cluster]), float)
 
     starts = range(0, n_resamples, TASK_BLOCKS * block)
     return np.concatenate(map_parallel(one_task, starts, n_jobs=n_jobs, progress=progress))
+
+
+def _draw(seed: np.uint64, start: int, size: int, units: int, n_resamples: int) -> FloatArray:
+    """Return the multiplicities of resamples from `start` on, of so many in all."""
+    draw = draw_multiplicities  # both draw the same
+    if "numba" in sys.modules or n_resamples * units >= WORTH_COMPILING:
+        from annostat.resampling.kernels import draw_multiplicities as compiled
+
+        draw = compiled
+    weights = np.empty((size, units))
+    with np.errstate(over="ignore"):  # scalars that wrap around, in kernels run as plain Python
+        draw(seed, start, weights)
+    return weights
+
+
+@functools.lru_cache(maxsize=1)
+def _kept(seed: np.uint64, n_resamples: int, units: int) -> Bytes:
+    """Return the multiplicities of all resamples: one command bootstraps many statistics of them.
+
+    A byte holds them: that a unit is drawn 256 times has a chance below 1/256!.
+    """
+    found = np.empty((n_resamples, units), dtype=np.uint8)
+    rows = max(1, BLOCK_CELLS // units)
+    for start in range(0, n_resamples, rows):
+        size = min(rows, n_resamples - start)
+        found[start : start + size] = _draw(seed, start, size, units, n_resamples)
+    found.flags.writeable = False
+    return found
 
 
 def bootstrap_sums(
@@ -110,9 +140,10 @@ def bootstrap_sums(
     n_resamples, rng, n_jobs
         As for `bootstrap`.
     """
+    rows = np.ascontiguousarray(columns)  # in pieces of rows, as products take them
     return bootstrap(
-        lambda w: serial_product(w, columns),
-        len(columns),
+        lambda w: serial_product(w, rows),
+        len(rows),
         n_resamples=n_resamples,
         rng=rng,
         n_jobs=n_jobs,
@@ -177,7 +208,7 @@ def bootstrap_interval(
         errors = np.asarray(standard_errors, dtype=np.float64)
         if errors.shape != values.shape or not (np.isfinite(errors) & (errors > 0)).all():
             raise AnnostatError("standard_errors must be one positive number for each replicate")
-        upper, lower = (float(v) for v in np.quantile((values - estimate) / errors, tails))
+        upper, lower = quantiles((values - estimate) / errors, tails)
         return Interval(
             estimate - lower * standard_error, estimate - upper * standard_error, level, name
         )
@@ -187,7 +218,7 @@ def bootstrap_interval(
         if not np.isfinite(jackknife).all():
             raise AnnostatError("method 'bca' needs jackknife values that are all finite")
         tails = _bca_tails(values, estimate, np.asarray(jackknife, float), tails)
-    low, high = (float(v) for v in np.quantile(values, tails))
+    low, high = quantiles(values, tails)
     if method == "basic":
         low, high = 2 * estimate - high, 2 * estimate - low
     return Interval(low, high, level, name)

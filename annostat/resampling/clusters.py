@@ -36,10 +36,22 @@ def renumbered(codes: NDArray[Any]) -> NDArray[np.int64]:
     return np.asarray((np.cumsum(there) - 1)[codes], dtype=np.int64)
 
 
+def _codes_of_numbers(numbers: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    new = np.diff(numbers, prepend=numbers[:1])
+    if (new >= 0).all():
+        return np.cumsum(new > 0)
+    _, first, place = np.unique(numbers, return_index=True, return_inverse=True)
+    rank = np.empty(first.size, dtype=np.int64)
+    rank[np.argsort(first)] = np.arange(first.size)
+    return rank[place]
+
+
 def cluster_codes(labels: Sequence[object] | NDArray[Any] | None) -> NDArray[np.int64] | None:
     """Return codes 0..C-1 for cluster labels, in order of first appearance."""
     if labels is None:
         return None
+    if isinstance(labels, np.ndarray) and labels.dtype.kind in "iu":
+        return _codes_of_numbers(labels)
     names = np.asarray(labels, dtype=object)
     if "pandas" not in sys.modules and all(type(name) is str for name in names.flat):
         # Half a second of loading pandas is more than it would spare.

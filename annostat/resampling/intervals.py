@@ -26,6 +26,21 @@ def t_reach(df: float, level: float) -> float:
     return float(special.ndtri(tail) if math.isinf(df) else special.stdtrit(df, tail))
 
 
+def quantiles(values: FloatArray, shares: ArrayLike) -> list[float]:
+    """Return what `numpy.quantile` does of finite values, linear between them.
+
+    Of the few thousand of a bootstrap in a tenth of its time.
+    """
+    ordered = np.sort(values)
+    found = []
+    for share in np.atleast_1d(shares).tolist():
+        place = share * (ordered.size - 1)
+        i = min(int(place), ordered.size - 2) if ordered.size > 1 else 0
+        low, high = float(ordered[i]), float(ordered[min(i + 1, ordered.size - 1)])
+        found.append(low + (place - i) * (high - low))
+    return found
+
+
 def noncentral_t(df: float, shift: float, limit: float) -> float:
     """Return P(T ≤ limit) of a noncentral t; far out, where SciPy's may be NaN, by a normal law."""
     found = float(special.nctdtr(df, shift, limit))

@@ -18,7 +18,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from annostat.arrays import FloatArray
+from annostat.arrays import FloatArray, beside, dot
 from annostat.errors import check_choice, check_level
 from annostat.resampling.bootstraps import bootstrap_interval, bootstrap_sums
 from annostat.resampling.generators import Rng
@@ -34,6 +34,7 @@ GROUPS = 2048
 FEW_UNITS = 8  # below, resamples are too often degenerate for a bootstrap
 STEP = 1e-30
 PULLS = 2  # that are kept
+PIECE = 1 << 13  # units that are left out together: what comes of them stays in the cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,13 +44,15 @@ class Sums:
     Attributes
     ----------
     columns : float64 array of shape (n_units, p)
+        Each column in one piece (`annostat.arrays.beside`), for speed.
     clustered : bool
         True if the units are clusters.
     """
 
     columns: FloatArray
     clustered: bool = False
-    # Sums of the resamples by number and seed: several statistics are asked of the same ones.
+    # Sums of the resamples, a row for each column, by number and seed: several statistics ask for
+    # the same ones.
     _drawn: dict[tuple[int, int], FloatArray] = field(default_factory=dict, init=False, repr=False)
     # The last pulls: an interval, a standard error and a correlation ask for the same ones.
     _pulls: dict[Function, FloatArray] = field(default_factory=dict, init=False, repr=False)
@@ -58,9 +61,8 @@ class Sums:
     def of(cls, columns: FloatArray, codes: NDArray[np.int64] | None = None) -> Sums:
         """Return the sums of items, added up by cluster if there are any."""
         if codes is None:
-            return cls(np.ascontiguousarray(columns, dtype=np.float64))
-        total = [np.bincount(codes, column) for column in columns.T]
-        return cls(np.ascontiguousarray(np.transpose(total)), True)
+            return cls(np.asfortranarray(columns, dtype=np.float64))
+        return cls(beside([np.bincount(codes, column) for column in columns.T]), True)
 
     @property
     def n_units(self) -> int:
@@ -92,51 +94,58 @@ class Sums:
 
     def standard_error(self, g: Function) -> float:
         """Return the delta method's standard error, robust to clusters."""
-        n = self.n_units
-        if n < 2:
-            return math.nan
-        return math.sqrt(n / (n - 1) * float(np.sum(self.pull(g) ** 2)))
+        return error_of_pulls(self.pull(g)) if self.n_units > 1 else math.nan
 
     def jackknife_error(self, g: Function) -> float:
         """Return the jackknife's standard error, a little wide where the delta's is narrow."""
-        n = self.n_units
         with np.errstate(all="ignore"):
             left_out = self.jackknife(g)
-            return math.sqrt((n - 1) / n * float(np.sum((left_out - left_out.mean()) ** 2)))
+        return error_of_left_out(left_out)
 
     def jackknife(self, g: Function) -> FloatArray:
-        """Return the leave-one-unit-out values, shape (n_units,)."""
-        # A column in one piece: g takes one at a time.
-        return np.real(g(np.subtract(self.totals, self.columns, order="F")))
+        """Return the leave-one-unit-out values, units on the last axis."""
+        parts = (self.columns[i : i + PIECE] for i in range(0, max(self.n_units, 1), PIECE))
+        return np.concatenate([np.real(g(self.totals - part)) for part in parts], axis=-1)
+
+    @cached_property
+    def _varying(self) -> NDArray[np.int64]:
+        """Columns that differ between units: a number that all of them have adds no variance."""
+        return np.flatnonzero([bool((column != column[0]).any()) for column in self.columns.T])
 
     def replicates(
         self, g: Function, *, n_resamples: int, rng: Rng, n_jobs: int | None = 1
     ) -> tuple[FloatArray, FloatArray]:
         """Return the values of resamples and their standard errors, each of shape (B,)."""
-        p = self.columns.shape[1]
-        first, second = np.triu_indices(p)
         drawn = self._drawn.get((n_resamples, rng)) if isinstance(rng, int) else None
-        n = GROUPS if self.n_units > FOLD_ABOVE else self.n_units
         if drawn is None:
             everything = self._with_products()
             drawn = bootstrap_sums(everything, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs)
+            drawn = np.ascontiguousarray(drawn.T)
             if isinstance(rng, int):
                 self._drawn[n_resamples, rng] = drawn
-        totals, squares = drawn[:, :p], drawn[:, p:]
+        n = GROUPS if self.n_units > FOLD_ABOVE else self.n_units
+        p, varying = self.columns.shape[1], self._varying
+        totals, squares = drawn[:p].T, drawn[p:]  # each column in one piece: g takes one at a time
+        first, second = upper_pairs(len(varying))
         with np.errstate(all="ignore"):
-            slopes = gradient(g, totals)
+            slopes = gradient(g, totals, varying).T
             # Σ w (slope · c)², then centred.
-            weights = np.where(first == second, 1.0, 2.0)
-            second_moment = np.sum(squares * weights * slopes[:, first] * slopes[:, second], axis=1)
-            variance = second_moment - np.sum(slopes * totals, axis=1) ** 2 / n
+            second_moment = np.einsum("kb,kb,kb->b", squares, slopes[first], slopes[second])
+            mean = np.einsum("kb,kb->b", slopes, drawn[varying])
+            variance = second_moment - mean**2 / n
             errors = np.sqrt(np.maximum(variance, 0.0) * n / (n - 1))
             return np.real(g(totals)), errors
 
     def _with_products(self) -> FloatArray:
-        """Return the columns that are resampled: units, or groups of them, and their products."""
-        first, second = np.triu_indices(self.columns.shape[1])
+        """Return the columns that are resampled: units, or groups of them, and their products.
+
+        Of each two columns that vary, twice the product of two different ones.
+        """
         columns = folded(self.columns)
-        return np.hstack([columns, columns[:, first] * columns[:, second]])
+        first, second = upper_pairs(len(self._varying))
+        varying = columns[:, self._varying]
+        products = varying[:, first] * varying[:, second] * np.where(first == second, 1.0, 2.0)
+        return np.hstack([columns, products])
 
     def interval(
         self,
@@ -185,17 +194,36 @@ class Sums:
         return Interval(found.low, found.high, level, f"{found.method}{on} over {self.units}")
 
 
+def error_of_pulls(pull: FloatArray) -> float:
+    """Return the delta method's standard error from what each of two or more units pulls."""
+    n = len(pull)
+    return math.sqrt(n / (n - 1) * dot(pull, pull))
+
+
+def error_of_left_out(values: FloatArray) -> float:
+    """Return the jackknife's standard error from leave-one-unit-out values, NaN if any has none."""
+    n = len(values)
+    with np.errstate(all="ignore"):
+        off = values - values.mean()
+        return math.sqrt((n - 1) / n * dot(off, off))
+
+
 def draw_together(
     sums: Sequence[Sums], *, n_resamples: int, rng: Rng, n_jobs: int | None = 1
 ) -> None:
-    """Draw the resamples of several sums over the same units once, for intervals by this seed."""
-    if not isinstance(rng, int) or len({s.n_units for s in sums}) > 1:
-        return  # each draws its own
-    parts = [s._with_products() for s in sums]
-    ends = np.cumsum([part.shape[1] for part in parts])[:-1]
-    drawn = bootstrap_sums(np.hstack(parts), n_resamples=n_resamples, rng=rng, n_jobs=n_jobs)
-    for s, mine in zip(sums, np.split(drawn, ends, axis=1), strict=True):
-        s._drawn[n_resamples, rng] = mine
+    """Draw the resamples of several sums once, for intervals by this seed.
+
+    Those of as many units have the same resamples; without a seed each draws its own.
+    """
+    if not isinstance(rng, int):
+        return
+    for n in {s.n_units for s in sums if s.n_units >= FEW_UNITS}:
+        alike = [s for s in sums if s.n_units == n]
+        parts = [s._with_products() for s in alike]
+        ends = np.cumsum([part.shape[1] for part in parts])[:-1]
+        drawn = bootstrap_sums(np.hstack(parts), n_resamples=n_resamples, rng=rng, n_jobs=n_jobs)
+        for s, mine in zip(alike, np.split(drawn, ends, axis=1), strict=True):
+            s._drawn[n_resamples, rng] = np.ascontiguousarray(mine.T)
 
 
 def folded(columns: FloatArray) -> FloatArray:
@@ -214,7 +242,7 @@ def folded(columns: FloatArray) -> FloatArray:
     parts = [
         np.bincount(place, column - m, GROUPS) for column, m in zip(columns.T, mean, strict=True)
     ]
-    return np.asarray(np.column_stack(parts) + mean * (n / GROUPS))
+    return np.asarray(beside(parts) + mean * (n / GROUPS))
 
 
 @functools.lru_cache(maxsize=1)
@@ -226,13 +254,23 @@ def _places(n: int) -> NDArray[np.int64]:
     return place
 
 
-def gradient(g: Function, totals: FloatArray) -> FloatArray:
-    """Return the derivatives of g at each row of sums, of the shape of `totals`."""
+@functools.lru_cache(maxsize=64)
+def upper_pairs(p: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return `numpy.triu_indices`, which takes longer than what is done with a few columns."""
+    return np.triu_indices(p)
+
+
+def gradient(
+    g: Function, totals: FloatArray, columns: NDArray[np.int64] | None = None
+) -> FloatArray:
+    """Return the derivatives of g by columns (all of them) at each row of sums."""
     if totals.ndim == 1:  # of few numbers the calls are what takes time: one for all derivatives
         return np.asarray(np.imag(g(totals + 1j * STEP * np.eye(totals.size))) / STEP)
-    slopes = np.empty(totals.shape)
-    for j in range(totals.shape[-1]):
-        moved = totals.astype(np.complex128)
-        moved[..., j] += 1j * STEP
-        slopes[..., j] = np.imag(g(moved)) / STEP
+    which = np.arange(totals.shape[-1]) if columns is None else columns
+    slopes = np.empty((*totals.shape[:-1], len(which)), order="F")
+    moved = totals.astype(np.complex128)
+    for i, j in enumerate(which):
+        moved.imag[..., j] = STEP
+        slopes[..., i] = np.imag(g(moved)) / STEP
+        moved.imag[..., j] = 0.0
     return slopes

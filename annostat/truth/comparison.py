@@ -15,8 +15,9 @@ from scipy import special
 from annostat.arrays import FloatArray
 from annostat.resampling.bootstraps import bootstrap_sums
 from annostat.resampling.generators import Rng
+from annostat.resampling.intervals import quantiles
 from annostat.resampling.multiplicity import holm, step_down
-from annostat.resampling.sums import FEW_UNITS, Sums, folded
+from annostat.resampling.sums import FEW_UNITS, Sums, folded, upper_pairs
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.text import plain
 from annostat.truth.means import mean_estimate
@@ -145,7 +146,7 @@ def paired_differences(
             continue
         ts = np.abs(drawn[:, i][np.isfinite(drawn[:, i])])
         t = abs(estimate.value) / error
-        reach = float(np.quantile(ts, level)) * error if ts.size else math.inf
+        reach = quantiles(ts, level)[0] * error if ts.size else math.inf
         units = "items" if cluster is None else "clusters"
         method = f"symmetric bootstrap-t over {units}, shared resamples"
         interval = Interval(estimate.value - reach, estimate.value + reach, level, method)
@@ -226,7 +227,7 @@ def _of_models(
     own = total - total.sum(axis=0) / max(count.sum(), 1) * count
     both = folded(np.hstack([own - own.mean(axis=1, keepdims=True), count]))
     n = len(both)
-    first, second = np.triu_indices(models + 1)
+    first, second = upper_pairs(models + 1)
     everything = np.hstack([both, both[:, first] * both[:, second]])
     drawn = bootstrap_sums(everything, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs)
     sums, m = drawn[:, :models], drawn[:, [models]]

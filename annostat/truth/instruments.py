@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from annostat.arrays import FloatArray
+from annostat.arrays import FloatArray, beside, dot
 from annostat.errors import AnnostatError, check_level, check_numbers
 from annostat.labels.rounds import Rounds
 from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.intervals import t_reach
-from annostat.resampling.sums import Sums
+from annostat.resampling.sums import Sums, error_of_left_out, error_of_pulls
 from annostat.results.estimates import Estimate, Interval
 from annostat.truth.means import mean_estimate, root, unit_sums
 from annostat.truth.products import Labels, cross_products
@@ -266,9 +266,10 @@ def correlation_with_truth(
     there = [b for b in blocks if b[:, 0].sum() >= 3]
     if not there:
         return Estimate(math.nan, note="undefined: it takes three items with two labels")
-    columns = np.hstack(there)
+    columns = there[0] if len(there) == 1 else np.hstack(there)
     seen = np.asarray(columns[:, ::WIDE].any(axis=1))
-    sums = unit_sums(np.where(seen[:, None], columns, np.nan), cluster)
+    codes = None if cluster is None else cluster[seen]
+    sums = unit_sums(columns if seen.all() else columns[seen], codes)
     signs = []
     for block in range(len(there)):
         totals = sums.totals[WIDE * block : WIDE * (block + 1)]
@@ -328,14 +329,17 @@ def _disattenuated(
     """
     reach = t_reach(sums.n_units - 1, level)
 
-    def part(which: int, power: float) -> tuple[float, float, float]:
-        def z(t: NDArray[Any]) -> NDArray[Any]:
-            return np.asarray(np.arctanh(np.exp(logs(t)[which])))
+    pulls = [sums.pull(lambda t, i=i: logs(t)[i]) for i in (0, 1)]  # type: ignore[misc]
+    with np.errstate(all="ignore"):
+        left_out = np.arctanh(np.exp(sums.jackknife(lambda t: np.stack(logs(t)))))
 
+    def part(which: int, power: float) -> tuple[float, float, float]:
         r = math.exp(float(logs(sums.totals)[which]))
         off = math.inf
         if r < 1 - 1e-12:
-            off = reach * max(sums.standard_error(z), _finite(sums.jackknife_error(z)))
+            slope = r / (1 - r * r)  # of artanh r by log r
+            error = slope * error_of_pulls(pulls[which])
+            off = reach * max(error, _finite(error_of_left_out(left_out[which])))
         if not math.isfinite(off):
             return r**power, 0.0, 0.0
         low, high = (math.tanh(math.atanh(r) + side * off) for side in (-1, 1))
@@ -344,9 +348,8 @@ def _disattenuated(
         return r**power, r**power - max(low, 0.0) ** power, high**power - r**power
 
     (x, x_down, x_up), (y, y_down, y_up) = part(0, 1.0), part(1, 0.5)
-    own, among = sums.pull(lambda t: logs(t)[0]), sums.pull(lambda t: logs(t)[1])
-    size = math.sqrt(float(own @ own) * float(among @ among))
-    both = float(own @ among) / size if size > 0 else 0.0
+    size = math.sqrt(dot(pulls[0], pulls[0]) * dot(pulls[1], pulls[1]))
+    both = dot(pulls[0], pulls[1]) / size if size > 0 else 0.0
 
     def held(theta: float) -> bool:
         gap = x - theta * y
@@ -377,9 +380,9 @@ def _finite(error: float) -> float:
 
 def _block(f: FloatArray, a: FloatArray, b: FloatArray, *products: FloatArray) -> FloatArray:
     """Return n, f, a, b, f², fa, fb and ab, a², b² of each item, zeros where one is missing."""
-    columns = np.column_stack([np.ones_like(f), f, a, b, f * f, f * a, f * b, *products])
+    columns = beside([np.ones_like(f), f, a, b, f * f, f * a, f * b, *products])
     there = np.asarray(np.isfinite(columns).all(axis=1))
-    return np.where(there[:, None], columns, 0.0)
+    return columns if there.all() else np.where(there[:, None], columns, 0.0)
 
 
 def _covariances(t: NDArray[Any]) -> tuple[NDArray[Any], ...]:

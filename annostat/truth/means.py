@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from annostat.arrays import FloatArray
+from annostat.arrays import FloatArray, beside
 from annostat.resampling.clusters import renumbered
 from annostat.resampling.intervals import t_reach
 from annostat.resampling.sums import Sums
@@ -24,7 +24,7 @@ def mean_estimate(
     unit: str = "",
 ) -> Estimate:
     """Return the mean over items with a t interval over units; NaN items are left out."""
-    sums = unit_sums(np.column_stack([np.ones(len(products)), products]), cluster)
+    sums = unit_sums(beside([np.ones(len(products)), products]), cluster)
     if sums.n_units == 0:
         return Estimate(math.nan, None, None, unit, "undefined: no item has all the labels needed")
     value, error = sums.value(ratio), sums.standard_error(ratio)

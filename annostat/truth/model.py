@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -12,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annostat.agreement import BlandAltman, bland_altman
-from annostat.arrays import FloatArray
+from annostat.arrays import FloatArray, beside
 from annostat.labels.rounds import Rounds
 from annostat.resampling.generators import Rng
 from annostat.resampling.intervals import exp
 from annostat.resampling.multiplicity import holm
+from annostat.resampling.steps import artanh, log, sqrt
 from annostat.resampling.sums import Function, Sums
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.text import squared
@@ -24,7 +24,7 @@ from annostat.truth.instruments import correlation_with_truth
 from annostat.truth.means import fieller, mean_estimate, ratio, root, unit_sums
 from annostat.truth.products import Labels, half_products
 from annostat.truth.result import Leakage, ModelScore
-from annostat.truth.skewed import reaching, upper_limit
+from annostat.truth.skewed import limit_by_level, reaching
 from annostat.truth.trained import FEWEST, TrainedOnOne, trained_on_one
 from annostat.truth.verdicts import ABOVE, AT, BELOW, OPEN, TWO, Verdict, fewest_units, judge
 
@@ -34,8 +34,7 @@ class Frame:
     """What the scores of all models share; values are centred and scaled, then squared."""
 
     labels: Labels
-    raw: FloatArray  # labels as they are
-    cluster: NDArray[Any] | None
+    raw: FloatArray  # labels as they are, each round in one piece
     centre: float
     scale: float
     codes: NDArray[np.int64] | None
@@ -61,11 +60,10 @@ class Frame:
         centre = float(seen.mean())
         scale = float(np.abs(seen - centre).max()) or 1.0
         moved = replace(labels, values=(labels.values - centre) / scale)
-        raw = (rounds.values - centre) / scale
+        raw = (np.asfortranarray(rounds.values) - centre) / scale
         return cls(
             moved,
             raw,
-            rounds.cluster,
             centre,
             scale,
             codes,
@@ -84,45 +82,80 @@ class Frame:
     @cached_property
     def powers(self) -> tuple[tuple[FloatArray, FloatArray], ...]:
         """Each item's mean label and mean squared label: less the biases, and as they are."""
-        return tuple(
-            (np.nansum(z, axis=1) / self.readings, np.nansum(z**2, axis=1) / self.readings)
-            for z in (self.labels.values, self.raw)
-        )
-
-    @cached_property
-    def group_names(self) -> NDArray[Any]:
-        """The names of what is drawn, as Bland–Altman takes them: items, where nothing is given."""
-        given = range(len(self.raw)) if self.cluster is None else self.cluster
-        return np.asarray([str(v) for v in given], dtype=object)
+        found = []
+        for z in (self.labels.values, self.raw):
+            rounds = np.nan_to_num(z.T)
+            found.append(
+                (rounds.sum(axis=0) / self.readings, (rounds**2).sum(axis=0) / self.readings)
+            )
+        return tuple(found)
 
     def moved(self, f: FloatArray) -> FloatArray:
         """Return predictions on the frame's scale."""
         return np.asarray((f - self.centre) / self.scale)
 
-    def products(self, f: FloatArray, trained: tuple[int, ...]) -> FloatArray:
-        """Return what each item says about E(f − Y)², on the frame's scale."""
-        return self.labels.products(self.moved(f), trained)
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """One model's predictions in a frame, and the sums behind its scores against one label.
+
+    Attributes
+    ----------
+    name : str
+    f : float64 array of shape (n_items,)
+        Predictions in the unit of the labels, NaN where there is none.
+    u : float64 array of shape (n_items,)
+        The same on the frame's scale.
+    v : float64 array of shape (n_items,)
+        Their own mean taken off, so that a constant model is seen as such.
+    products : float64 array of shape (n_items,)
+        What each item says about E(f − Y)².
+    sizes : Sums
+        Of 1 and mean |f − z|.
+    squares : Sums
+        Of 1, mean (f − z)², and the means of z and of z².
+    correlated : Sums
+        Of 1, v, mean z, v², v·mean z and mean z², the biases of the rounds removed.
+    """
+
+    name: str
+    f: FloatArray
+    u: FloatArray
+    v: FloatArray
+    products: FloatArray
+    sizes: Sums
+    squares: Sums
+    correlated: Sums
+
+    @classmethod
+    def of(cls, frame: Frame, name: str, f: FloatArray, trained: tuple[int, ...]) -> Model:
+        """Return a model whose predictions are in the unit of the labels."""
+        u = frame.moved(f)
+        there = np.isfinite(u)
+        e = np.where(np.isnan(frame.raw.T), 0.0, u - frame.raw.T)
+        square, size = (e**2).sum(axis=0) / frame.readings, np.abs(e).sum(axis=0) / frame.readings
+        (mean, spread), (raw_mean, raw_spread) = frame.powers
+        one = np.where(there, 1.0, np.nan)
+        v = u - u[there].mean()
+        return cls(
+            name,
+            f,
+            u,
+            v,
+            frame.labels.products(u, trained),
+            unit_sums(beside([one, size]), frame.codes),
+            unit_sums(beside([one, square, raw_mean, raw_spread]), frame.codes),
+            unit_sums(beside([one, v, mean, v * v, v * mean, spread]), frame.codes),
+        )
 
 
 def score_model(
-    rounds: Rounds,
-    frame: Frame,
-    name: str,
-    f: FloatArray,
-    trained: tuple[int, ...],
-    margin: float | None,
+    rounds: Rounds, frame: Frame, model: Model, trained: tuple[int, ...], margin: float | None
 ) -> ModelScore:
-    """Return the scores of one model's predictions, which are in the unit of the labels."""
-    u, level, scale = frame.moved(f), frame.level, frame.scale
+    """Return the scores of one model."""
+    name, f, u, products = model.name, model.f, model.u, model.products
+    level, scale = frame.level, frame.scale
     there = np.isfinite(u)
-    z = frame.raw
-    k = frame.readings
-    e = u[:, None] - z
-    square, size = np.nansum(e**2, axis=1) / k, np.nansum(np.abs(e), axis=1) / k
-    (mean, spread), (raw_mean, raw_spread) = frame.powers
-    one = np.where(there, 1.0, np.nan)
-    v = u - u[there].mean()  # its own mean taken off, so that a constant model is seen as such
-    products = frame.products(f, trained)
     excess = mean_estimate(products, frame.codes, level=level)
     halves = None
     if not trained or len(frame.labels.names) - len(trained) >= 2:
@@ -142,15 +175,15 @@ def score_model(
     else:
         least = None if margin is None else margin / scale
         noise, labels = frame.labels.noise(trained)
-        limit_at = functools.partial(upper_limit, products, noise, labels, frame.codes)
-        limit = limit_at(level=level)
+        limit_at = limit_by_level(products, noise, labels, frame.codes)
+        limit = limit_at(level)
         verdict = judge(excess, halves, frame.codes, df=df, level=level, margin=least, upper=limit)
         excess = reaching(excess, limit_at, n_units, level)
         verdict = replace(verdict, upper=verdict.upper * scale, margin=margin)
     kept = frame.labels.without(trained)
     if len(kept.names) >= 2:
         truth = correlation_with_truth(
-            kept.values, v, frame.codes, level=level, exchangeable=kept.exchangeable
+            kept.values, model.v, frame.codes, level=level, exchangeable=kept.exchangeable
         )
     else:
         note = "undefined: it takes two rounds that the model was not trained on"
@@ -159,11 +192,11 @@ def score_model(
     return ModelScore(
         name,
         int(there.sum()),
-        _positive(frame, [one, square], half=True).scaled(scale, unit=unit),
-        _positive(frame, [one, size]).scaled(scale, unit=unit),
-        mean_estimate(u - raw_mean, frame.codes, level=level).scaled(scale, unit=unit),
-        _correlation(frame, [one, v, mean, v * v, v * mean, spread]),
-        _r2(frame, [one, square, raw_mean, raw_spread]),
+        _positive(frame, model.squares, half=True).scaled(scale, unit=unit),
+        _positive(frame, model.sizes).scaled(scale, unit=unit),
+        mean_estimate(u - frame.powers[1][0], frame.codes, level=level).scaled(scale, unit=unit),
+        _correlation(frame, model.correlated),
+        _r2(frame, model.squares),
         root(excess, "").scaled(scale, unit=unit) if held is None else held.true_rmse,
         excess.scaled(scale**2, unit=squared(unit)) if held is None else held.excess,
         truth,
@@ -179,29 +212,28 @@ def _agreement(rounds: Rounds, name: str, f: FloatArray, frame: Frame) -> BlandA
     z = rounds.values
     k = z.shape[1]
     pairs = np.column_stack([z.ravel(), np.repeat(f, k)])
-    seen = np.isfinite(pairs).all(axis=1)
-    there = seen.reshape(-1, k).any(axis=1)
+    seen = np.isfinite(pairs[:, 0]) & np.isfinite(pairs[:, 1])
+    there = np.isfinite(f)
     units = np.flatnonzero(there) if frame.codes is None else np.unique(frame.codes[there])
     if units.size < 3:
         return None
     names = ("label", name if name != "label" else "model")
-    groups = np.repeat(frame.group_names, k)[seen]
-    both = Rounds(pairs[seen], names, cluster=groups, unit=rounds.unit)
+    codes = np.arange(len(f)) if frame.codes is None else frame.codes
+    both = Rounds(pairs[seen], names, cluster=np.repeat(codes, k)[seen], unit=rounds.unit)
     return bland_altman(
         both, level=frame.level, n_resamples=frame.n_resamples, rng=frame.rng, n_jobs=frame.n_jobs
     )
 
 
-def _positive(frame: Frame, columns: list[FloatArray], *, half: bool = False) -> Estimate:
+def _positive(frame: Frame, sums: Sums, *, half: bool = False) -> Estimate:
     """Return a mean of positive numbers, or its root, with an interval on the log scale."""
-    sums = unit_sums(np.column_stack(columns), frame.codes)
     power = 0.5 if half else 1.0
     value = sums.value(ratio) ** power
     if value == 0:
         return Estimate(0.0, None, None, note="no interval: no error at all")
 
     def g(t: NDArray[Any]) -> NDArray[Any]:
-        return np.asarray(power * np.log(t[..., 1] / t[..., 0]))
+        return np.asarray(power * log(t[..., 1] / t[..., 0]))
 
     name = "log RMSE" if half else "log MAE"
     found = _interval(frame, sums, g, name, "bootstrap-t" if half else "t")
@@ -227,13 +259,11 @@ def _interval(
     )
 
 
-def _correlation(frame: Frame, columns: list[FloatArray]) -> Estimate:
-    sums = unit_sums(np.column_stack(columns), frame.codes)
-
+def _correlation(frame: Frame, sums: Sums) -> Estimate:
     def parts(t: NDArray[Any]) -> tuple[NDArray[Any], ...]:
-        n = t[..., 0]
-        x, y = t[..., 1] / n, t[..., 2] / n
-        return t[..., 3] / n - x * x, t[..., 4] / n - x * y, t[..., 5] / n - y * y
+        each = 1 / t[..., 0]
+        x, y = t[..., 1] * each, t[..., 2] * each
+        return t[..., 3] * each - x * x, t[..., 4] * each - x * y, t[..., 5] * each - y * y
 
     var_f, cov, var_z = (float(v) for v in parts(sums.totals))
     if not var_f > 1e-24:
@@ -246,7 +276,7 @@ def _correlation(frame: Frame, columns: list[FloatArray]) -> Estimate:
 
     def g(t: NDArray[Any]) -> NDArray[Any]:
         a, b, c = parts(t)
-        return np.asarray(np.arctanh(b / np.sqrt(a * c)))
+        return artanh(b / sqrt(a * c))
 
     found = _interval(frame, sums, g, "artanh r")
     interval = found and found.through(math.tanh)
@@ -255,8 +285,7 @@ def _correlation(frame: Frame, columns: list[FloatArray]) -> Estimate:
     return Estimate(r, error if math.isfinite(error) else None, interval, note=note)
 
 
-def _r2(frame: Frame, columns: list[FloatArray]) -> Estimate:
-    sums = unit_sums(np.column_stack(columns), frame.codes)
+def _r2(frame: Frame, sums: Sums) -> Estimate:
     n, square, mean, spread = sums.totals
     variance = spread / n - (mean / n) ** 2
     if not variance > 1e-24:
@@ -266,9 +295,9 @@ def _r2(frame: Frame, columns: list[FloatArray]) -> Estimate:
         return Estimate(1.0, note="no interval: no error at all")
 
     def g(t: NDArray[Any]) -> NDArray[Any]:
-        return np.asarray(
-            np.log(t[..., 1] / t[..., 0] / (t[..., 3] / t[..., 0] - (t[..., 2] / t[..., 0]) ** 2))
-        )
+        each = 1 / t[..., 0]
+        mean = t[..., 2] * each
+        return log(t[..., 1] * each / (t[..., 3] * each - mean * mean))
 
     found = _interval(frame, sums, g, "log (1 − R²)")
     error = sums.standard_error(g) * (1 - value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,7 +21,7 @@ from annostat.results.result import Provenance
 from annostat.truth.means import mean_estimate, root, unit_sums
 from annostat.truth.point_result import PointScore, PointScores
 from annostat.truth.products import Labels, half_products
-from annostat.truth.skewed import reaching, upper_limit
+from annostat.truth.skewed import limit_by_level, reaching
 from annostat.truth.verdicts import judge
 
 
@@ -113,9 +112,7 @@ def score_points(
         mean = np.where(of, np.nanmean(np.sqrt(flat), axis=1), np.nan)
         sums = unit_sums(np.column_stack([np.ones(n), products]), codes)
         near = np.sqrt(away)
-        limit_at = functools.partial(
-            upper_limit, products, *noise, codes, squares=readers.n_dimensions
-        )
+        limit_at = limit_by_level(products, *noise, codes, squares=readers.n_dimensions)
         reached = reaching(squared, limit_at, sums.n_units, level)
         scores.append(
             PointScore(
@@ -131,7 +128,7 @@ def score_points(
                     df=sums.n_units - 1,
                     margin=margin,
                     level=level,
-                    upper=limit_at(level=level),
+                    upper=limit_at(level),
                 ),
                 sums.n_units if codes is None else int(np.isfinite(products).sum()),
                 tuple(

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from annostat.agreement.noise_sd import check_degrees
 from annostat.agreement.variances import Variances
-from annostat.arrays import FloatArray
+from annostat.arrays import FloatArray, beside
 from annostat.errors import AnnostatError, check_numbers
 from annostat.labels.rounds import Rounds
 
@@ -87,11 +87,13 @@ def half_products(values: FloatArray, f: FloatArray) -> FloatArray:
     Unlike the mean over all pairs, it is symmetric about 0 if f is the truth and the errors are
     symmetric, as tests of signs and ranks need it; with two labels both are the same.
     """
-    seen = np.isfinite(values)
-    turn = (np.cumsum(seen, axis=1) - 1) % 2
-    halves = [seen & (turn == side) for side in (0, 1)]
+    rounds = values.T
+    seen = np.isfinite(rounds)
+    place = np.cumsum(seen, axis=0)
+    odd = place % 2 == 1
     with np.errstate(invalid="ignore"):
-        a, b = (np.where(h, values, 0.0).sum(axis=1) / h.sum(axis=1) for h in halves)
+        a = np.where(seen & odd, rounds, 0.0).sum(axis=0) / ((place[-1] + 1) // 2)
+        b = np.where(seen & ~odd, rounds, 0.0).sum(axis=0) / (place[-1] // 2)
     return np.asarray((f - a) * (f - b))
 
 
@@ -113,12 +115,15 @@ class Labels:
         """Return the labels of usable rounds."""
         v = Variances.of(rounds)
         check_degrees(v)
-        adjusted = rounds.values - v.effects * v.scale
+        # Each round in one piece, as are its products and sums.
+        adjusted = np.asfortranarray(rounds.values) - v.effects * v.scale
         inflation = (v.n_labels - v.n_items) / v.degrees
         return cls(adjusted, inflation, rounds.names, rounds.exchangeable)
 
     def without(self, trained: tuple[int, ...]) -> Labels:
         """Return the labels of the rounds that a model has not seen."""
+        if not trained:
+            return self
         kept = [j for j in range(len(self.names)) if j not in trained]
         return replace(self, values=self.values[:, kept], names=tuple(self.names[j] for j in kept))
 
@@ -170,4 +175,4 @@ class Labels:
             pair = [2 * (f - rest.values[:, 0]) * d - d**2, d**2]
         else:
             pair = [np.full(len(f), np.nan)] * 2
-        return np.column_stack(pair)
+        return beside(pair)

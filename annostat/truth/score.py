@@ -25,18 +25,19 @@ from annostat.errors import (
 from annostat.labels.checks import check_rounds
 from annostat.labels.kinds import kind_of
 from annostat.labels.rounds import Rounds
-from annostat.labels.taking import aligned, takes_rounds
+from annostat.labels.taking import all_aligned, takes_rounds
 from annostat.noise.compare import in_physical_units
 from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.generators import Rng, seed_of
 from annostat.resampling.multiplicity import holm
 from annostat.resampling.parallel import Progress
+from annostat.resampling.sums import draw_together
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check, Provenance
 from annostat.results.text import p_text, squared
 from annostat.truth.comparison import compare_models
 from annostat.truth.floors import floors_of
-from annostat.truth.model import Frame, score_model
+from annostat.truth.model import Frame, Model, score_model
 from annostat.truth.products import Labels
 from annostat.truth.result import ModelScore, Scores
 from annostat.truth.verdicts import BELOW
@@ -146,21 +147,21 @@ def score_models(
     labels = Labels.of(used)
     codes = cluster_codes(used.cluster)
     frame = Frame.of(used, labels, codes, level, n_resamples, rng, n_jobs)
+    asked = [Model.of(frame, name, f, trained) for name, f in models.items()]
+    resampled: dict[str, Any] = {"n_resamples": n_resamples, "rng": rng, "n_jobs": n_jobs}
+    draw_together([s for m in asked for s in (m.squares, m.correlated)], **resampled)
     scored = []
-    for name, f in models.items():
-        scored.append(score_model(used, frame, name, f, trained, margin))
+    for model in asked:
+        scored.append(score_model(used, frame, model, trained, margin))
         if progress is not None:
             progress(len(scored), len(models))
     found = tuple(scored)
-    products = {name: frame.products(f, trained) for name, f in models.items()}
     comparisons = compare_models(
-        products,
+        {m.name: m.products for m in asked},
         cluster=codes,
         unit=squared(frame.unit),
         level=level,
-        n_resamples=n_resamples,
-        rng=rng,
-        n_jobs=n_jobs,
+        **resampled,
     )
     below = {m.name for m in found if m.verdict.name == BELOW}
     comparisons = [
@@ -172,7 +173,6 @@ def score_models(
         for c in comparisons
     ]
     checks = check_rounds(used, level=level, rng=0)
-    resampled: dict[str, Any] = {"n_resamples": n_resamples, "rng": rng, "n_jobs": n_jobs}
     floors = floors_of(used, picks, checks, level=level, **resampled)
     if any(c.name == "heavy_tails" and not c.passed for c in floors.checks):
         found = tuple(replace(m, true_correlation=_unheld(m.true_correlation)) for m in found)
@@ -263,7 +263,7 @@ def _by_item(predictions: Any, rounds: Rounds) -> Any:
     columns = dict(predictions.items()) if hasattr(predictions, "items") else None
     if columns is None:
         return predictions
-    return {name: aligned(str(name), column, rounds) for name, column in columns.items()}
+    return all_aligned({str(name): column for name, column in columns.items()}, rounds)
 
 
 def _trained(trained_on: str | Sequence[str] | None, rounds: Rounds) -> tuple[int, ...]:
@@ -288,8 +288,9 @@ def _refuse_copies(rounds: Rounds, models: Mapping[str, FloatArray]) -> None:
     for name, f in models.items():
         for j, label in enumerate(rounds.names):
             both = np.isfinite(f) & np.isfinite(z[:, j])
-            others = np.isfinite(z) & both[:, None] & (z != z[:, [j]])
-            if both.sum() >= 2 and np.array_equal(f[both], z[both, j]) and others.any():
+            if both.sum() < 2 or (f[both] != z[both, j]).any():
+                continue
+            if (np.isfinite(z) & both[:, None] & (z != z[:, [j]])).any():
                 raise AnnostatError(
                     f"model {name!r} equals round {label!r} in all {int(both.sum())} items: it is "
                     "a copy of the labels, and no prediction"

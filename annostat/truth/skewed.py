@@ -18,6 +18,7 @@ exponential ones (relative variance of a square 3) with a weight of ten items.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -25,7 +26,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from annostat.arrays import FloatArray, dot
+from annostat.arrays import FloatArray, beside, dot
 from annostat.results.estimates import Estimate, Interval
 from annostat.truth.means import unit_sums
 
@@ -70,11 +71,23 @@ def upper_limit(
     >>> round(upper_limit(square - noise, noise, np.full(5, 2.0)), 1)
     16.8
     """
+    return limit_by_level(products, noise, labels, cluster, squares=squares)(level)
+
+
+def limit_by_level(
+    products: FloatArray,
+    noise: FloatArray,
+    labels: FloatArray,
+    cluster: NDArray[np.int64] | None = None,
+    *,
+    squares: int = 1,
+) -> Callable[[float], float]:
+    """Return `upper_limit` as a function of its level, whose moments are worked out once."""
     columns = [np.ones(len(products)), products + noise, noise, labels]
-    sums = unit_sums(np.column_stack(columns), cluster)
+    sums = unit_sums(beside(columns), cluster)
     n = sums.n_units
     if n < 2:
-        return float("nan")
+        return lambda level: math.nan
     items, *totals = sums.totals
     a, b, k = np.array(totals) / items
     squared, noises = sums.columns[:, 1:3].T - np.outer([a, b], sums.columns[:, 0])
@@ -83,10 +96,14 @@ def upper_limit(
     spread = [dot(x, y) / (n - 1) / per_unit**2 for x, y in pairs]
     moments = np.array([a, b, *spread])
     items = per_unit * squares
-    return float(upper(moments, n, k, items=items, clustered=sums.clustered, level=level))
+
+    def limit(level: float) -> float:
+        return float(upper(moments, n, k, items=items, clustered=sums.clustered, level=level))
+
+    return limit
 
 
-def reaching(square: Estimate, limit: Callable[..., float], n: int, level: float) -> Estimate:
+def reaching(square: Estimate, limit: Callable[[float], float], n: int, level: float) -> Estimate:
     """Return a mean of products whose interval reaches to the limit for skewed products.
 
     Its upper end is no nearer than the one-sided limit at the same level, which stands beside it;
@@ -96,7 +113,7 @@ def reaching(square: Estimate, limit: Callable[..., float], n: int, level: float
     ----------
     square : Estimate
     limit : callable
-        `upper_limit`, but for its level.
+        `limit_by_level`.
     n : int
         Units.
     level : float
@@ -104,7 +121,7 @@ def reaching(square: Estimate, limit: Callable[..., float], n: int, level: float
     i = square.interval
     if i is None:
         return square
-    high = limit(level=0.5 + level / 2 if n < FEW else level)
+    high = limit(0.5 + level / 2 if n < FEW else level)
     if not high > i.high:
         return square
     method = f"{i.method}, its upper end for skewed products"
