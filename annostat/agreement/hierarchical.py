@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ from annostat.agreement.covariances import TAILS, shrunken
 from annostat.agreement.difficulty import shared_difficulty
 from annostat.agreement.hierarchy_result import Hierarchy
 from annostat.agreement.label_kinds import RaterNoise, unbounded_note, unlike
-from annostat.agreement.location_scale import WIDEST, Fitted, Table, fit, log_likelihood, within
+from annostat.agreement.location_scale import WIDEST, Fitted, Table, fit, within
 from annostat.agreement.variances import Variances
 from annostat.arrays import FloatArray
 from annostat.errors import AnnostatError, check_choice, check_level
@@ -210,11 +211,11 @@ class _Reading:
     level: float
     unit: str
 
-    @property
+    @cached_property
     def counts(self) -> NDArray[np.int64]:
         """Number of units that each rater labelled."""
         seen, units = self.table.seen, self.table.units
-        return np.array([len(np.unique(units[column])) for column in seen.T])
+        return np.array([np.count_nonzero(np.bincount(units[column])) for column in seen.T])
 
     def widened(self, own: float, robust: float, prior: float, n: int) -> float:
         """Return a variance from the Hessian's and the robust one, `prior` being its heavy tails'.
@@ -304,7 +305,7 @@ class _Reading:
         for _ in range(60):
             middle = (low + high) / 2
             x[k + j] = middle
-            if self.f.loglik - log_likelihood(self.table, x, hard)[0] > bar:
+            if self.f.loglik - self.table.likelihood.total(x, hard)[0] > bar:
                 low = middle
             else:
                 high = middle
