@@ -2,8 +2,8 @@ r"""The likelihood of `location_scale` where items are many: the same numbers, r
 
 Items pass in blocks that stay in the processor's cache, so that memory does not grow beyond a copy
 of the labels. What an integral over the difficulty gives of an item depends on Q and on the number
-of its labels alone: it is worked out at 1,025 values of log(1 + Q) and read off by Hermite's
-cubics, whose error is below 10⁻⁸. Minus the Hessian is exact, with ∂Q/∂β_j = −2·w_j·e_j,
+of its labels alone: it is worked out at 2,049 values of log(1 + Q/d²), d being that of
+the easiest node, and read off by Hermite's cubics, whose error is below 10⁻⁸. Minus the Hessian is exact, with ∂Q/∂β_j = −2·w_j·e_j,
 ∂Q/∂log w_j = w_j·e_j² and
 
     ∂²Q/∂β_j∂β_l = 2·(δ·w_j − w_j·w_l/W)
@@ -26,7 +26,7 @@ from annostat.resampling.bootstraps import serial_product
 
 NODES = 25
 BLOCK = 32_768  # numbers of one array
-CELLS = 1024
+CELLS = 2048
 
 
 @functools.lru_cache(maxsize=1)
@@ -201,25 +201,27 @@ class _Difficulty:
 
     def __init__(self, spread: float, most: float) -> None:
         self.spread = spread
-        self.width = math.log1p(most) * (1 + 1e-9) / CELLS
-        self.known: dict[int, list[list[FloatArray]]] = {}
+        nodes, _ = hermite()
+        self.sharp = math.exp(2 * (spread**2 - spread * float(nodes.min())))  # the largest 1/d²
+        self.width = math.log1p(most * self.sharp) * (1 + 1e-9) / CELLS
+        self.known: dict[tuple[int, int], list[list[FloatArray]]] = {}
 
     def first(
         self, square: FloatArray, m: NDArray[np.int64]
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return g, u = −2·g' and ∂g/∂log spread."""
-        return self._read(square, m, 0)
+        return self._read(square, m, 1)
 
     def second(
         self, square: FloatArray, m: NDArray[np.int64]
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return ∂u/∂Q, ∂u/∂log spread and ∂²g/∂log spread²."""
-        return self._read(square, m, 3)
+        return self._read(square, m, 2)
 
     def _read(
-        self, square: FloatArray, m: NDArray[np.int64], first: int
+        self, square: FloatArray, m: NDArray[np.int64], order: int
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        place = np.log1p(square) / self.width
+        place = np.log1p(self.sharp * square) / self.width
         cell = place.astype(np.int64)
         place -= cell
         found = [np.empty_like(square) for _ in range(3)]
@@ -227,49 +229,51 @@ class _Difficulty:
         for kind in kinds:
             rows = slice(None) if len(kinds) == 1 else m == kind
             i, t = cell[rows], place[rows]
-            for out, (c0, c1, c2, c3) in zip(found, self._cubics(kind)[first:], strict=False):
+            for out, (c0, c1, c2, c3) in zip(found, self._cubics(kind, order), strict=True):
                 out[rows] = ((c3.take(i) * t + c2.take(i)) * t + c1.take(i)) * t + c0.take(i)
         return found[0], found[1], found[2]
 
-    def _cubics(self, m: int) -> list[list[FloatArray]]:
-        """Return the coefficients of each cell for g and its derivatives, m labels less 1."""
-        if m not in self.known:
-            square = np.expm1(self.width * np.arange(CELLS + 1))
-            values, slopes = _integrals(square, m, self.spread)
-            scale = self.width * (1 + square)  # from ∂/∂Q to ∂/∂cell
-            self.known[m] = [
-                _hermite_cubics(v, np.gradient(v, edge_order=2) if s is None else s * scale)
-                for v, s in zip(values, slopes, strict=True)
-            ]
-        return self.known[m]
+    def _cubics(self, m: int, order: int) -> list[list[FloatArray]]:
+        """Return the coefficients of each cell of the functions of `first` or `second`."""
+        if (m, order) not in self.known:
+            grown = np.exp(self.width * np.arange(CELLS + 1))
+            values, slopes = _integrals((grown - 1) / self.sharp, m, self.spread)
+            if order == 1:
+                scale = self.width * grown / self.sharp  # from ∂/∂Q to ∂/∂cell
+                slopes = [s * scale for s in slopes]
+            else:
+                values = values[3:]
+                slopes = [np.gradient(v, edge_order=2) for v in values]
+            found = [_hermite_cubics(v, s) for v, s in zip(values[:3], slopes, strict=True)]
+            self.known[m, order] = found
+        return self.known[m, order]
 
 
 def _integrals(
     square: FloatArray, m: int, spread: float
-) -> tuple[list[FloatArray], list[FloatArray | None]]:
-    """Return g, u, ∂g/∂s, ∂u/∂Q, ∂u/∂s and ∂²g/∂s², s = log spread, and their slopes by Q."""
+) -> tuple[list[FloatArray], list[FloatArray]]:
+    """Return g, u, ∂g/∂s, ∂u/∂Q, ∂u/∂s and ∂²g/∂s², s = log spread, and by Q the first three's."""
     nodes, weights = hermite()
     log_d = spread * nodes - spread**2
     inverse = np.exp(-2 * log_d)
     turn = spread * nodes - 2 * spread**2  # ∂log d/∂s
-    logs = np.log(weights) - m * log_d - square[:, None] * inverse / 2
+    pull = square[:, None] * inverse
+    logs = np.log(weights) - m * log_d - pull / 2
     top = logs.max(axis=1)
     share = np.exp(logs - top[:, None])
     total = share.sum(axis=1)
     share /= total[:, None]
-    drift = (square[:, None] * inverse - m) * turn  # of a node's logarithm, by s
-    again = -2 * square[:, None] * inverse * turn**2
-    again += (square[:, None] * inverse - m) * (turn - 2 * spread**2)
+    drift = (pull - m) * turn  # of a node's logarithm, by s
+    again = (pull - m) * (turn - 2 * spread**2) - 2 * pull * turn**2
 
     def mean(v: FloatArray) -> FloatArray:
         return np.asarray((share * v).sum(axis=1))
 
-    u, by_spread = mean(inverse), mean(drift)
-    bent = -0.5 * (mean(inverse**2) - u**2)
-    turned = mean(-2 * inverse * turn) + mean(inverse * drift) - u * by_spread
-    twice = mean(again) + mean(drift**2) - by_spread**2
-    values = [np.log(total) + top, u, by_spread, bent, turned, twice]
-    return values, [-u / 2, bent, -turned / 2, None, None, None]
+    u, by_spread = share @ inverse, mean(drift)
+    bent = -0.5 * (share @ inverse**2 - u**2)
+    turned = mean(inverse * drift) - 2 * (share @ (inverse * turn)) - u * by_spread
+    twice = mean(again + drift**2) - by_spread**2
+    return [np.log(total) + top, u, by_spread, bent, turned, twice], [-u / 2, bent, -turned / 2]
 
 
 def _hermite_cubics(v: FloatArray, slope: FloatArray) -> list[FloatArray]:
