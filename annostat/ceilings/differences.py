@@ -136,10 +136,14 @@ class Differences:
 
 def _square_sums(d: FloatArray, seen: NDArray[np.bool_]) -> FloatArray:
     """Return the sums of squares of each column, rows at a time."""
-    total = np.zeros(d.shape[1])
-    for row, there in zip(d, seen, strict=True):
-        total += np.where(there, row * row, 0.0)
-    return total
+    n, pairs = d.shape
+    total = np.zeros((1, pairs))
+    step = max(BLOCK // pairs, 1)
+    for i in range(0, n, step):
+        part = d[i : i + step]
+        squares = np.where(seen[i : i + step], part * part, 0.0)
+        total = np.add.reduce(np.vstack([total, squares]), axis=0, keepdims=True)
+    return np.asarray(total[0])
 
 
 def rater_variances(total: FloatArray, counts: NDArray[np.int64], k: int) -> FloatArray:

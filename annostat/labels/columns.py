@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from collections.abc import Collection, Sequence
@@ -210,8 +211,30 @@ def canonical_order(items: NDArray[Any]) -> NDArray[np.int64]:
 
     What is drawn at random is drawn in this order, so that no result depends on the order of rows.
     """
-    keys = [DIGITS.sub(lambda m: m[0].lstrip("0").rjust(WIDTH, "0"), str(i)) for i in items]
-    return np.asarray(sorted(range(len(keys)), key=lambda i: (keys[i], str(items[i]))), np.int64)
+    names = [str(i) for i in items]
+    numbers = _numbers_alone(names)
+    if numbers is not None:
+        order = np.argsort(numbers, kind="stable")
+        if (np.diff(numbers[order]) > 0).all():
+            return np.asarray(order, dtype=np.int64)
+    keys = [DIGITS.sub(lambda m: m[0].lstrip("0").rjust(WIDTH, "0"), name) for name in names]
+    return np.asarray(sorted(range(len(keys)), key=lambda i: (keys[i], names[i])), np.int64)
+
+
+def _numbers_alone(names: Sequence[str]) -> NDArray[np.int64] | None:
+    """Return the numbers of names that are the same text around one number each, else None."""
+    if not names:
+        return None
+    before = os.path.commonprefix([min(names), max(names)]).rstrip("0123456789")
+    after = DIGITS.split(names[0])[-1]
+    inner = [name[len(before) : len(name) - len(after)] for name in names]
+    together = "".join(inner)
+    alike = not after or all(name.endswith(after) for name in names)
+    if not (alike and together.isascii() and together.isdigit()):
+        return None
+    if not 0 < min(map(len, inner)) <= max(map(len, inner)) < WIDTH - 1:
+        return None
+    return np.array([int(n) for n in inner], dtype=np.int64)
 
 
 def _short(cell: object) -> str:
