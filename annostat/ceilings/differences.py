@@ -23,6 +23,7 @@ from annostat.resampling.sums import Sums
 from annostat.results.estimates import Estimate
 
 APART = 1.5  # ratio of the raters' noise SDs from which light tails take the bracket
+BLOCK = 65_536  # numbers that are squared at a time
 
 
 @dataclass(frozen=True, eq=False)
