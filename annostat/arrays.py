@@ -24,6 +24,37 @@ def dot(a: NDArray[Any], b: NDArray[Any]) -> float:
     return float(sum(a[i : i + PIECE] @ b[i : i + PIECE] for i in range(0, a.size, PIECE)))
 
 
+def order_of(*keys: NDArray[Any]) -> NDArray[np.int64]:
+    """Return ``numpy.lexsort(keys)``: the last key counts first; rows that tie keep their order.
+
+    Few rows tie in two keys of measured values, so that hardly any need the others.
+
+    Examples
+    --------
+    >>> order_of([3.0, 1.0, 2.0], [0.0, 0.0, -1.0]).tolist()
+    [2, 1, 0]
+    """
+    columns = [np.asarray(key) for key in keys]
+    last = columns[-1]
+    if len(last) < 2:
+        return np.arange(len(last))
+    order = np.argsort(last)
+    tied = _tied(last[order])
+    if np.count_nonzero(tied) > len(last) // 4:
+        order = np.lexsort(columns[-2:])
+        tied = _tied(*(key[order] for key in columns[-2:]))
+    rows = np.sort(order[tied])
+    order[tied] = rows[np.lexsort([key[rows] for key in columns])]
+    return np.asarray(order, dtype=np.int64)
+
+
+def _tied(*keys: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which of sorted rows are like a neighbour, or not to be compared."""
+    alike = ~np.logical_or.reduce([key[1:] != key[:-1] for key in keys])
+    alike |= np.logical_or.reduce([np.isnan(key[1:]) | np.isnan(key[:-1]) for key in keys])
+    return np.asarray(np.append(alike, False) | np.append(False, alike))
+
+
 def digest(*pieces: NDArray[Any] | str | None) -> str:
     """Return 16 hexadecimal digits of the SHA-256 of arrays and texts, one after the other.
 

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from annostat.arrays import FloatArray
+from annostat.arrays import FloatArray, order_of
 from annostat.resampling.sums import STEP, Sums
 
 # Takes means of shape (..., k) and covariances of shape (..., k, k); analytic, as in `sums`.
@@ -63,7 +63,7 @@ class Moments:
 
         The order of the items moves no digit: they are added up in the order of their values.
         """
-        order = np.lexsort((*columns.T, *np.sort(columns, axis=1).T))
+        order = order_of(*columns.T, *np.sort(columns, axis=1).T)
         x = columns[order]
         centre = float(x.mean())
         scale = float(np.abs(x - centre).max())
@@ -73,7 +73,7 @@ class Moments:
         parts = np.column_stack([np.ones(len(x)), x, x[:, a] * x[:, b]])
         sums = Sums.of(parts, None if codes is None else codes[order])
         if codes is not None:
-            sums = Sums(sums.columns[np.lexsort(sums.columns.T)], True)
+            sums = Sums(sums.columns[order_of(*sums.columns.T)], True)
         return cls(sums, x.shape[1], centre, scale, (a, b))
 
     @property

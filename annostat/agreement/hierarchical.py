@@ -94,8 +94,7 @@ def hierarchy(rounds: Rounds, *, law: str = "auto", level: float = 0.95) -> Hier
     if used.weights is not None:
         rows = np.repeat(np.arange(len(used.values)), used.weights)
         used = replace(used.take(rows), weights=None)
-    order = np.lexsort((*used.values.T, *np.sort(used.values, axis=1).T))
-    used = replace(used.take(order), items=None)  # not put back into the order of names
+    used = used.by_value()
     v = Variances.of(used)
     table = _table(used)
     _refuse(used, v, table)

@@ -35,8 +35,11 @@ from annostat.agreement.many_items import ManyItems, hermite
 from annostat.arrays import FloatArray
 
 WIDEST = 6.0  # of log σ_j², about the mean: a rater without noise is not let go further
-MANY, SAMPLED = 4096, 16_384  # items above which the faster likelihood, and a first sample, are taken
-STEPS, NEAR = 8, 1e-8
+MANY, SAMPLED = (
+    4096,
+    16_384,
+)  # items above which the faster likelihood, and a first sample, are taken
+STEPS, NEAR = 8, 1e-4  # of Newton, and the square of a step in standard errors that is the last
 SAMPLE, ENOUGH = 8192, 50  # items of the sample, and labels in it of a rater that it speaks of
 
 Bounds = Sequence[tuple[float | None, float | None]]
@@ -114,14 +117,16 @@ def fit(
     bounds: list[tuple[float | None, float | None]] = [(None, None)] * k
     bounds += [(float(start.mean()) - WIDEST, float(start.mean()) + WIDEST)] * k
     bounds += [(math.log(0.02), math.log(1.5))] * difficulty
-    likelihood, at = table.likelihood, None
+    likelihood, found = table.likelihood, None
     if len(table.z) > SAMPLED:
         x = _of_sample(table, x, difficulty, bounds)
-        at = _from_near(likelihood, x, difficulty, bounds)
-    if at is None:
+        found = _from_near(likelihood, x, difficulty, bounds)
+    if found is None:
         at = _newton(likelihood, _maximum(likelihood, x, difficulty, bounds), difficulty, bounds)
+        found = at, _pinned(likelihood.information(at, difficulty), k)
+    at, information = found
+    hessian = _inverse(information)
     value, _ = likelihood.total(at, difficulty)
-    hessian = _inverse(_pinned(likelihood.information(at, difficulty), k))
     sandwich = np.asarray(hessian @ likelihood.middle(at, difficulty) @ hessian, dtype=np.float64)
     beta = np.asarray(at[:k] - at[:k].mean(), dtype=np.float64)
     spread = math.exp(at[-1]) if difficulty else 0.0
@@ -171,10 +176,10 @@ def _of_sample(table: Table, x: FloatArray, difficulty: bool, bounds: Bounds) ->
 
 def _from_near(
     likelihood: _FewItems | ManyItems, x: FloatArray, difficulty: bool, bounds: Bounds
-) -> FloatArray | None:
-    """Return the maximum by Newton's steps from near it, or None where they do not lead there.
+) -> tuple[FloatArray, FloatArray] | None:
+    """Return the maximum by Newton's steps from near it, with minus the Hessian a last step before.
 
-    What is at a bound, and would go on beyond it, stays.
+    None where they do not lead there. What is at a bound, and would go on beyond it, stays.
     """
     low, high = _ends(bounds)
     last = -math.inf
@@ -183,13 +188,13 @@ def _from_near(
         if value < last - 1e-9 * (1 + abs(value)):
             return None
         free = ~(((x <= low) & (scores <= 0)) | ((x >= high) & (scores >= 0)))
-        known = _pinned(likelihood.information(x, difficulty), len(x) // 2)[np.ix_(free, free)]
-        step = _inverse(known) @ scores[free]
-        # The square of the way to the maximum, in standard errors.
-        if float(step @ scores[free]) < NEAR:
-            return x
+        information = _pinned(likelihood.information(x, difficulty), len(x) // 2)
+        step = _inverse(information[np.ix_(free, free)]) @ scores[free]
         last, x = value, x.copy()
         x[free] = np.clip(x[free] + step, low[free], high[free])
+        # The square of the step in standard errors; what is left after it is of its second order.
+        if float(step @ scores[free]) < NEAR:
+            return x, information
     return None
 
 

@@ -2,9 +2,9 @@ r"""The likelihood of `location_scale` where items are many: the same numbers, r
 
 Items pass in blocks that stay in the processor's cache, so that memory does not grow beyond a copy
 of the labels. What an integral over the difficulty gives of an item depends on Q and on the number
-of its labels alone: it is worked out at 2,049 values of log(1 + Q/d²), d being that of
-the easiest node, and read off by Hermite's cubics, whose error is below 10⁻⁸. Minus the Hessian is exact, with ∂Q/∂β_j = −2·w_j·e_j,
-∂Q/∂log w_j = w_j·e_j² and
+of its labels alone: it is worked out at 2,049 values of log(1 + Q/d²), d being the difficulty of
+the easiest node, and read off by Hermite's cubics, whose error is below 10⁻⁸. Minus the Hessian is
+exact, with ∂Q/∂β_j = −2·w_j·e_j, ∂Q/∂log w_j = w_j·e_j² and
 
     ∂²Q/∂β_j∂β_l = 2·(δ·w_j − w_j·w_l/W)
     ∂²Q/∂β_j∂log w_l = −2·(δ·w_j·e_j − w_j·w_l·e_l/W)
@@ -138,13 +138,15 @@ class ManyItems:
             found[k + own, k + own] += 0.5 * (share + ua * b.e).sum(axis=1)
             found[:k, :k] -= serial_product(b.w * over, b.w.T)
             found[:k, k : 2 * k] += serial_product(b.w * over, b.a.T)
-            found[k : 2 * k, k : 2 * k] -= serial_product(b.a * over, b.a.T) + 0.5 * serial_product(share, share.T)
+            found[k : 2 * k, k : 2 * k] -= serial_product(b.a * over, b.a.T) + 0.5 * serial_product(
+                share, share.T
+            )
         upper = np.triu(found)
         return np.asarray(upper + np.triu(upper, 1).T)
 
     def middle(self, x: FloatArray, difficulty: bool) -> FloatArray:
         """Return n/(n − 1)·Σ s·sᵀ over the n units, s being a unit's scores."""
-        k, found = len(self.z), np.zeros((len(x), len(x)))
+        found = np.zeros((len(x), len(x)))
         curves = self._curves(x, difficulty)
         for b in self._blocks(x):
             _, u, by_spread = curves.first(b.square, b.m)

@@ -286,9 +286,7 @@ def constant_noise(data: Spread, level: float) -> Check:
 
 def _spread(rounds: Rounds) -> tuple[Spread, FloatArray, _Pairs]:
     """Return what the items say, their numbers of labels, and the differences of their labels."""
-    order = np.lexsort((*rounds.values.T, *np.sort(rounds.values, axis=1).T))
-    # Without names, so that nothing puts the rows back into the order of these.
-    rounds = replace(rounds.take(order), items=None)
+    rounds = rounds.by_value()
     v = Variances.of(rounds)
     k = np.isfinite(v.centred).sum(axis=1).astype(float)
     adjusted = rounds.values - v.effects * v.scale

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from annostat.arrays import FloatArray
 from annostat.errors import check_squares
 from annostat.labels.rounds import Rounds
+from annostat.once import once
 from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.generators import Rng
 from annostat.resampling.intervals import exp
@@ -54,6 +55,13 @@ class Variances:
         degrees of freedom paid for it. Where the order of the rounds means nothing they are not.
         """
         rounds = rounds.usable()
+        about = rounds.values, rounds.cluster, rounds.weights, rounds.exchangeable
+        known = once("variances", about, lambda: cls._of(rounds))
+        # What is drawn stays with whom it was drawn for.
+        return replace(known, sums=Sums(known.sums.columns, known.sums.clustered))
+
+    @classmethod
+    def _of(cls, rounds: Rounds) -> Variances:
         if rounds.weights is not None:
             rounds = replace(
                 rounds.take(np.repeat(np.arange(len(rounds.values)), rounds.weights)), weights=None
@@ -140,6 +148,9 @@ class Variances:
         With q_i the squares within item i on ν degrees of freedom, 1 + ν·(mean q²/(mean q)² − 1):
         exactly the kurtosis of D for two rounds.
         """
+        return once("kurtosis", (self.centred,), self._kurtosis)
+
+    def _kurtosis(self) -> float:
         q = np.nansum(self.centred**2, axis=1)
         if q.sum() <= 0:
             return math.nan

@@ -98,8 +98,7 @@ def mae_floor(
         used = replace(
             used.take(np.repeat(np.arange(len(used.values)), used.weights)), weights=None
         )
-    order = np.lexsort((*used.values.T, *np.sort(used.values, axis=1).T))
-    used = replace(used.take(order), items=None)  # not put back into the order of names
+    used = used.by_value()
     v = Variances.of(used)
     check_degrees(v)
     pair = unbiased_pair_mae(used, v, level=level)

@@ -130,9 +130,7 @@ def cosine_moments(table: PairTable, steps: Sequence[float], count: int) -> Cosi
     )
 
 
-def _sums_of_cosines(
-    z: FloatArray, k: IntArray, steps: Sequence[float], count: int
-) -> FloatArray:
+def _sums_of_cosines(z: FloatArray, k: IntArray, steps: Sequence[float], count: int) -> FloatArray:
     """Return Σ cos(tD) over the pairs of each row, shape (CF_POINTS, n_rows)."""
     sums = np.empty((CF_POINTS, len(z)))
     for begin in range(0, len(z), IN_CACHE):
