@@ -24,6 +24,24 @@ def dot(a: NDArray[Any], b: NDArray[Any]) -> float:
     return float(sum(a[i : i + PIECE] @ b[i : i + PIECE] for i in range(0, a.size, PIECE)))
 
 
+def row_sums(rows: NDArray[Any]) -> NDArray[Any]:
+    """Return ``rows.sum(axis=1)`` to the last bit; of up to seven columns several times as fast.
+
+    NumPy adds so few numbers one after the other, and takes them row by row.
+
+    Examples
+    --------
+    >>> row_sums(np.array([[True, True], [False, True]])).tolist()
+    [2, 1]
+    """
+    if not 0 < rows.shape[1] < 8:
+        return np.asarray(rows.sum(axis=1))
+    total = rows[:, 0].astype(np.int64) if rows.dtype == bool else rows[:, 0] + 0.0
+    for column in rows.T[1:]:
+        total += column
+    return np.asarray(total)
+
+
 def order_of(*keys: NDArray[Any]) -> NDArray[np.int64]:
     """Return ``numpy.lexsort(keys)``: the last key counts first; rows that tie keep their order.
 

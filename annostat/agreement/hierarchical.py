@@ -28,7 +28,7 @@ from annostat.agreement.hierarchy_result import Hierarchy
 from annostat.agreement.label_kinds import RaterNoise, unbounded_note, unlike
 from annostat.agreement.location_scale import WIDEST, Fitted, Table, fit, within
 from annostat.agreement.variances import Variances
-from annostat.arrays import FloatArray
+from annostat.arrays import FloatArray, row_sums
 from annostat.errors import AnnostatError, check_choice, check_level
 from annostat.labels.rounds import Rounds
 from annostat.labels.taking import takes_rounds
@@ -143,7 +143,7 @@ def _joined(plain: Hierarchy, hard: Hierarchy) -> Hierarchy:
 def _table(rounds: Rounds) -> Table:
     seen = np.isfinite(rounds.values)
     z = rounds.values - np.mean(rounds.values[seen])
-    mean = np.where(seen, z, 0.0).sum(axis=1) / seen.sum(axis=1)
+    mean = row_sums(np.where(seen, z, 0.0)) / row_sums(seen)
     # Items are free: about their means, large values lose no digits.
     z = np.where(seen, z - mean[:, None], 0.0)
     size = float(np.sqrt(np.mean(z[seen] ** 2)))

@@ -32,7 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annostat.agreement.many_items import ManyItems, hermite
-from annostat.arrays import FloatArray
+from annostat.arrays import FloatArray, row_sums
 
 WIDEST = 6.0  # of log σ_j², about the mean: a rater without noise is not let go further
 MANY, SAMPLED = (
@@ -316,6 +316,6 @@ def _ends(bounds: Bounds) -> tuple[FloatArray, FloatArray]:
 def within(table: Table, beta: FloatArray) -> float:
     """Return the variance of labels about the means of their items, biases removed."""
     off = np.where(table.seen, table.z - beta, 0.0)
-    mean = off.sum(axis=1) / table.seen.sum(axis=1)
+    mean = row_sums(off) / row_sums(table.seen)
     residual = np.where(table.seen, off - mean[:, None], 0.0)
     return float(np.sum(residual**2) / (table.seen.sum() - len(mean)))

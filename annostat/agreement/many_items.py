@@ -269,11 +269,11 @@ def _integrals(
     again = (pull - m) * (turn - 2 * spread**2) - 2 * pull * turn**2
 
     def mean(v: FloatArray) -> FloatArray:
-        return np.asarray((share * v).sum(axis=1))
+        return np.asarray(np.einsum("iq,iq->i", share, np.broadcast_to(v, share.shape)))
 
-    u, by_spread = share @ inverse, mean(drift)
-    bent = -0.5 * (share @ inverse**2 - u**2)
-    turned = mean(inverse * drift) - 2 * (share @ (inverse * turn)) - u * by_spread
+    u, by_spread = mean(inverse), mean(drift)
+    bent = -0.5 * (mean(inverse**2) - u**2)
+    turned = mean(inverse * drift) - 2 * mean(inverse * turn) - u * by_spread
     twice = mean(again + drift**2) - by_spread**2
     return [np.log(total) + top, u, by_spread, bent, turned, twice], [-u / 2, bent, -turned / 2]
 

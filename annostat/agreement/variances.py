@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from annostat.arrays import FloatArray
+from annostat.arrays import FloatArray, row_sums
 from annostat.errors import check_squares
 from annostat.labels.rounds import Rounds
 from annostat.once import once
@@ -73,15 +73,15 @@ class Variances:
         scale = float(np.max(np.abs(v[seen] - centre)))
         scale = scale if scale > 0 else 1.0
         z = np.where(seen, (v - centre) / scale, 0.0)
-        k = seen.sum(axis=1).astype(float)
-        means = z.sum(axis=1) / k
+        k = row_sums(seen).astype(float)
+        means = row_sums(z) / k
         effects, n_effects = np.zeros(v.shape[1]), 0
         if not rounds.exchangeable:
             effects, n_effects = _round_effects(z - means[:, None], seen, k)
         adjusted = np.where(seen, z - effects, 0.0)
-        means = adjusted.sum(axis=1) / k
+        means = row_sums(adjusted) / k
         residual = np.where(seen, adjusted - means[:, None], 0.0)
-        square = np.sum(residual**2, axis=1)
+        square = row_sums(residual**2)
         columns = [np.ones_like(k), k, square, means * k, means**2 * k, k**2]
         if 0 < n_effects < MANY_ROUNDS:
             columns += list(residual.T)
@@ -151,7 +151,8 @@ class Variances:
         return once("kurtosis", (self.centred,), self._kurtosis)
 
     def _kurtosis(self) -> float:
-        q = np.nansum(self.centred**2, axis=1)
+        square = self.centred**2
+        q = row_sums(np.where(np.isnan(square), 0.0, square))
         if q.sum() <= 0:
             return math.nan
         freedom = self.n_labels / self.n_items - 1

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from annostat.agreement.label_kinds import UnequalRaters
 from annostat.agreement.noise_sd import ALL_EQUAL, NOTHING
 from annostat.agreement.variances import Variances
-from annostat.arrays import FloatArray
+from annostat.arrays import FloatArray, row_sums
 from annostat.labels.pairs import pair_mae
 from annostat.labels.rounds import Rounds
 from annostat.noise.hull import design_effect
@@ -129,7 +129,7 @@ class Differences:
                 error = float(np.mean(errors))
         there = np.zeros(int(units.max()) + 1, dtype=bool)
         there[units[seen.any(axis=1)]] = True
-        places = np.repeat((np.cumsum(there) - 1)[units], seen.sum(axis=1))
+        places = np.repeat((np.cumsum(there) - 1)[units], row_sums(seen))
         return cls(
             np.abs(d.ravel() if complete else d[seen]), places, k, bias, error, sigmas, light
         )

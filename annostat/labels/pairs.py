@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from annostat.arrays import FloatArray, IntArray, dot
+from annostat.arrays import FloatArray, IntArray, dot, row_sums
 from annostat.errors import check_level, check_squares
 from annostat.labels.rounds import Rounds
 from annostat.resampling.clusters import cluster_codes
@@ -123,13 +123,13 @@ class PairTable:
         k = rounds.readings
         start = v[np.arange(len(v)), seen.argmax(axis=1)]  # keeps whole numbers whole
         shifted = np.where(seen, v - start[:, None], np.nan)
-        mean = np.where(seen, shifted, 0.0).sum(axis=1) / k
+        mean = row_sums(np.where(seen, shifted, 0.0)) / k
         # Σ|z_i − z_j| = Σ (2r − k − 1) z_(r); missing cells sort last.
         ordered = np.sort(shifted, axis=1)
         ranks = 2.0 * np.arange(1, v.shape[1] + 1) - 1.0 - k[:, None]
         spread = np.where(np.isfinite(ordered), ordered, 0.0)
         centred = shifted - mean[:, None]
-        square = k * (np.where(seen, centred, 0.0) ** 2).sum(axis=1)
+        square = k * row_sums(np.where(seen, centred, 0.0) ** 2)
         return cls(
             weights=rounds.row_weights.astype(np.float64),
             codes=cluster_codes(rounds.cluster),
@@ -137,7 +137,7 @@ class PairTable:
             pairs=(k * (k - 1) / 2).astype(np.float64),
             means=mean + start,
             centred=centred,
-            abs_sum=np.maximum(np.where(np.isfinite(ordered), ranks * spread, 0.0).sum(axis=1), 0),
+            abs_sum=np.maximum(row_sums(np.where(np.isfinite(ordered), ranks * spread, 0.0)), 0),
             square_sum=square,
             whole=bool((v[seen] == np.round(v[seen])).all()),
         )
