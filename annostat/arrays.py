@@ -33,23 +33,53 @@ def beside(columns: Sequence[ArrayLike]) -> FloatArray:
     return np.array(columns, dtype=np.float64).T
 
 
-def by_value(rows: FloatArray) -> IntArray:
-    """Return an order of rows that hangs on their numbers alone, not on where they stand.
+def row_sums(rows: NDArray[Any]) -> NDArray[Any]:
+    """Return ``rows.sum(axis=1)`` to the last bit; of up to seven columns several times as fast.
 
-    Sums in it are the same to the last digit for any order of the items.
+    NumPy adds so few numbers one after the other, and takes them row by row.
+
+    Examples
+    --------
+    >>> row_sums(np.array([[True, True], [False, True]])).tolist()
+    [2, 1]
     """
-    inside = np.sort(rows, axis=1)
-    weight = np.sqrt(np.arange(2.0, 2.0 + rows.shape[1]))
-    key = np.einsum("ij,j->i", np.where(np.isnan(inside), 0.0, inside), weight)
-    order = np.argsort(key)
-    same = np.diff(key[order]) == 0
-    if same.any():  # rows of the same numbers, mostly
-        tied = np.zeros(len(rows), dtype=bool)
-        tied[1:] |= same
-        tied[:-1] |= same
-        some = order[tied]
-        order[tied] = some[np.lexsort((*rows[some].T, *inside[some].T, key[some]))]
-    return order
+    if not 0 < rows.shape[1] < 8:
+        return np.asarray(rows.sum(axis=1))
+    total = rows[:, 0].astype(np.int64) if rows.dtype == bool else rows[:, 0] + 0.0
+    for column in rows.T[1:]:
+        total += column
+    return np.asarray(total)
+
+
+def order_of(*keys: NDArray[Any]) -> NDArray[np.int64]:
+    """Return ``numpy.lexsort(keys)``: the last key counts first; rows that tie keep their order.
+
+    Few rows tie in two keys of measured values, so that hardly any need the others.
+
+    Examples
+    --------
+    >>> order_of([3.0, 1.0, 2.0], [0.0, 0.0, -1.0]).tolist()
+    [2, 1, 0]
+    """
+    columns = [np.asarray(key) for key in keys]
+    last = columns[-1]
+    if len(last) < 2:
+        return np.arange(len(last))
+    order = np.argsort(last)
+    tied = _tied(last[order])
+    if np.count_nonzero(tied) > len(last) // 4:
+        order = np.lexsort(columns[-2:])
+        tied = _tied(*(key[order] for key in columns[-2:]))
+    rows = np.sort(order[tied])
+    order[tied] = rows[np.lexsort([key[rows] for key in columns])]
+    return np.asarray(order, dtype=np.int64)
+
+
+def _tied(*keys: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which of sorted rows are like a neighbour, or not to be compared."""
+    alike = ~np.logical_or.reduce([key[1:] != key[:-1] for key in keys])
+    alike |= np.logical_or.reduce([np.isnan(key[1:]) | np.isnan(key[:-1]) for key in keys])
+    return np.asarray(np.append(alike, False) | np.append(False, alike))
 
 
 def digest(*pieces: NDArray[Any] | str | None) -> str:

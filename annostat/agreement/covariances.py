@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from annostat.arrays import FloatArray, beside, by_value
+from annostat.arrays import FloatArray, beside, order_of
 from annostat.resampling.sums import STEP, Sums, upper_pairs
 
 # Takes means of shape (..., k) and covariances of shape (..., k, k); analytic, as in `sums`.
@@ -65,7 +65,7 @@ class Moments:
 
         The order of the items moves no digit: they are added up in the order of their values.
         """
-        order = by_value(columns)
+        order = order_of(*columns.T, *np.sort(columns, axis=1).T)
         x = columns[order]
         centre = float(x.mean())
         scale = float(np.abs(x - centre).max())
@@ -76,7 +76,7 @@ class Moments:
         parts = beside([np.ones(x.shape[1]), *x, *(x[a] * x[b])])
         sums = Sums.of(parts, None if codes is None else codes[order])
         if codes is not None:
-            sums = Sums(sums.columns[np.lexsort(sums.columns.T)], True)
+            sums = Sums(sums.columns[order_of(*sums.columns.T)], True)
         return cls(sums, len(x), centre, scale, (a, b))
 
     @property

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +26,9 @@ from annostat.agreement.covariances import TAILS, shrunken
 from annostat.agreement.difficulty import shared_difficulty
 from annostat.agreement.hierarchy_result import Hierarchy
 from annostat.agreement.label_kinds import RaterNoise, unbounded_note, unlike
-from annostat.agreement.location_scale import WIDEST, Fitted, Table, fit, log_likelihood, within
+from annostat.agreement.location_scale import WIDEST, Fitted, Table, fit, within
 from annostat.agreement.variances import Variances
-from annostat.arrays import FloatArray
+from annostat.arrays import FloatArray, row_sums
 from annostat.errors import AnnostatError, check_choice, check_level
 from annostat.labels.rounds import Rounds
 from annostat.labels.taking import takes_rounds
@@ -93,7 +94,7 @@ def hierarchy(rounds: Rounds, *, law: str = "auto", level: float = 0.95) -> Hier
     if used.weights is not None:
         rows = np.repeat(np.arange(len(used.values)), used.weights)
         used = replace(used.take(rows), weights=None)
-    used = used.in_value_order
+    used = used.by_value()
     v = Variances.of(used)
     table = _table(used)
     _refuse(used, v, table)
@@ -142,7 +143,7 @@ def _joined(plain: Hierarchy, hard: Hierarchy) -> Hierarchy:
 def _table(rounds: Rounds) -> Table:
     seen = np.isfinite(rounds.values)
     z = rounds.values - np.mean(rounds.values[seen])
-    mean = np.where(seen, z, 0.0).sum(axis=1) / seen.sum(axis=1)
+    mean = row_sums(np.where(seen, z, 0.0)) / row_sums(seen)
     # Items are free: about their means, large values lose no digits.
     z = np.where(seen, z - mean[:, None], 0.0)
     size = float(np.sqrt(np.mean(z[seen] ** 2)))
@@ -209,11 +210,11 @@ class _Reading:
     level: float
     unit: str
 
-    @property
+    @cached_property
     def counts(self) -> NDArray[np.int64]:
         """Number of units that each rater labelled."""
         seen, units = self.table.seen, self.table.units
-        return np.array([len(np.unique(units[column])) for column in seen.T])
+        return np.array([np.count_nonzero(np.bincount(units[column])) for column in seen.T])
 
     def widened(self, own: float, robust: float, prior: float, n: int) -> float:
         """Return a variance from the Hessian's and the robust one, `prior` being its heavy tails'.
@@ -303,7 +304,7 @@ class _Reading:
         for _ in range(60):
             middle = (low + high) / 2
             x[k + j] = middle
-            if self.f.loglik - log_likelihood(self.table, x, hard)[0] > bar:
+            if self.f.loglik - self.table.likelihood.total(x, hard)[0] > bar:
                 low = middle
             else:
                 high = middle

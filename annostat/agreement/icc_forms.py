@@ -229,7 +229,7 @@ def icc(
     if interval != "f":
         # A power of two: the ICC has no scale, and squares of what is tiny have no digits.
         step = math.ldexp(1.0, math.frexp(scale)[1]) if 0 < scale < 1e-60 else 1.0
-        near_one = replace(rounds, values=rounds.values / step)
+        near_one = rounds if step == 1 else replace(rounds, values=rounds.values / step)
         apart = Variances.of(near_one)
         used = chosen(interval, apart, "f-kurtosis")
         drawn = used == "bootstrap-t" or apart.sums.clustered

@@ -11,6 +11,10 @@ its labels less their biases, W_i = Σ_j w_j over the labels seen, m_i = labels 
     Gauss        g = −Q/2
     difficulty   g = log Σ_q ω_q·d_q^(−m)·exp(−Q/(2·d_q²)), log d normal, E d² = 1
 
+Above `MANY` items the likelihood is worked out by `many_items`, and above `SAMPLED` the search for
+its maximum starts from that of a random part of the units: the maximum is the same, and the cost is
+a few passes over the labels.
+
 The Gaussian form is a method of moments with good weights: no law biases it. Difficulty that is
 shared by the labels of an item can be told from heavy tails of each label from four labels on
 (`shared_difficulty`),
@@ -19,18 +23,26 @@ and there its likelihood takes over.
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from annostat.arrays import FloatArray
+from annostat.agreement.many_items import ManyItems, hermite
+from annostat.arrays import FloatArray, row_sums
 
-NODES = 25
 WIDEST = 6.0  # of log σ_j², about the mean: a rater without noise is not let go further
+MANY, SAMPLED = (
+    4096,
+    16_384,
+)  # items above which the faster likelihood, and a first sample, are taken
+STEPS, NEAR = 8, 1e-4  # of Newton, and the square of a step in standard errors that is the last
+SAMPLE, ENOUGH = 8192, 50  # items of the sample, and labels in it of a rater that it speaks of
+
+Bounds = Sequence[tuple[float | None, float | None]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +71,13 @@ class Table:
     def of(self, rows: NDArray[np.bool_]) -> Table:
         """Return some of the items."""
         return Table(self.z[rows], self.seen[rows], self.units[rows], self.scale)
+
+    @cached_property
+    def likelihood(self) -> _FewItems | ManyItems:
+        """What the labels say of biases and scales."""
+        if len(self.z) > MANY:
+            return ManyItems.of(self.z, self.seen, self.units)
+        return _FewItems(self)
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,14 +114,36 @@ def fit(
     k = table.z.shape[1]
     start = np.full(k, -math.log(within(table, beta))) if log_w is None else log_w
     x = np.concatenate([beta, start, [math.log(0.3)] if difficulty else []])
-    bounds = [(None, None)] * k + [(float(start.mean()) - WIDEST, float(start.mean()) + WIDEST)] * k
+    bounds: list[tuple[float | None, float | None]] = [(None, None)] * k
+    bounds += [(float(start.mean()) - WIDEST, float(start.mean()) + WIDEST)] * k
     bounds += [(math.log(0.02), math.log(1.5))] * difficulty
+    likelihood, found = table.likelihood, None
+    if len(table.z) > SAMPLED:
+        x = _of_sample(table, x, difficulty, bounds)
+        found = _from_near(likelihood, x, difficulty, bounds)
+    if found is None:
+        at = _newton(likelihood, _maximum(likelihood, x, difficulty, bounds), difficulty, bounds)
+        found = at, _pinned(likelihood.information(at, difficulty), k)
+    at, information = found
+    hessian = _inverse(information)
+    value, _ = likelihood.total(at, difficulty)
+    sandwich = np.asarray(hessian @ likelihood.middle(at, difficulty) @ hessian, dtype=np.float64)
+    beta = np.asarray(at[:k] - at[:k].mean(), dtype=np.float64)
+    spread = math.exp(at[-1]) if difficulty else 0.0
+    log_w = np.asarray(at[k : 2 * k], dtype=np.float64)
+    return Fitted(beta, log_w, spread, hessian, sandwich, value)
+
+
+def _maximum(
+    likelihood: _FewItems | ManyItems, x: FloatArray, difficulty: bool, bounds: Bounds
+) -> FloatArray:
+    k = len(x) // 2
 
     def down(x: FloatArray) -> tuple[float, FloatArray]:
-        value, scores = log_likelihood(table, x, difficulty)
+        value, scores = likelihood.total(x, difficulty)
         # Biases are told up to a constant: their sum is held at 0.
         total = float(x[:k].sum())
-        gradient = -scores.sum(axis=0)
+        gradient = -scores
         gradient[:k] += total
         return -value + total**2 / 2, gradient
 
@@ -116,19 +157,68 @@ def fit(
         bounds=bounds,
         options={"maxiter": 500, "maxfun": 1000, "ftol": 1e-13, "gtol": 1e-8},
     )
-    at = _newton(table, found.x, difficulty, bounds)
-    value, scores = log_likelihood(table, at, difficulty)
-    information = _information(table, at, difficulty)
-    hessian = _inverse(information)
-    total = np.zeros((table.n_units, len(at)))
-    np.add.at(total, table.units, scores)
-    n = table.n_units
-    middle = n / max(n - 1, 1) * total.T @ total
-    sandwich = np.asarray(hessian @ middle @ hessian, dtype=np.float64)
-    beta = np.asarray(at[:k] - at[:k].mean(), dtype=np.float64)
-    spread = math.exp(at[-1]) if difficulty else 0.0
-    log_w = np.asarray(at[k : 2 * k], dtype=np.float64)
-    return Fitted(beta, log_w, spread, hessian, sandwich, value)
+    return np.asarray(found.x, dtype=np.float64)
+
+
+def _of_sample(table: Table, x: FloatArray, difficulty: bool, bounds: Bounds) -> FloatArray:
+    """Return the maximum of a random part of the units, to start from; `x` where it is silent."""
+    n, k = table.n_units, table.z.shape[1]
+    chosen = np.zeros(n, dtype=bool)
+    most = max(n * SAMPLE // len(table.z), 1)
+    chosen[np.random.default_rng(n).permutation(n)[:most]] = True
+    part = table.of(chosen[table.units])
+    found = _maximum(part.likelihood, x, difficulty, bounds)
+    few = np.flatnonzero(part.seen.sum(axis=0) < ENOUGH)
+    for silent in (few, k + few):
+        found[silent] = x[silent]
+    return found
+
+
+def _from_near(
+    likelihood: _FewItems | ManyItems, x: FloatArray, difficulty: bool, bounds: Bounds
+) -> tuple[FloatArray, FloatArray] | None:
+    """Return the maximum by Newton's steps from near it, with minus the Hessian a last step before.
+
+    None where they do not lead there. What is at a bound, and would go on beyond it, stays.
+    """
+    low, high = _ends(bounds)
+    last = -math.inf
+    for _ in range(STEPS):
+        value, scores = likelihood.total(x, difficulty)
+        if value < last - 1e-9 * (1 + abs(value)):
+            return None
+        free = ~(((x <= low) & (scores <= 0)) | ((x >= high) & (scores >= 0)))
+        information = _pinned(likelihood.information(x, difficulty), len(x) // 2)
+        step = _inverse(information[np.ix_(free, free)]) @ scores[free]
+        last, x = value, x.copy()
+        x[free] = np.clip(x[free] + step, low[free], high[free])
+        # The square of the step in standard errors; what is left after it is of its second order.
+        if float(step @ scores[free]) < NEAR:
+            return x, information
+    return None
+
+
+@dataclass(frozen=True, eq=False)
+class _FewItems:
+    """The likelihood of a table, as `ManyItems` has it."""
+
+    table: Table
+
+    def total(self, x: FloatArray, difficulty: bool) -> tuple[float, FloatArray]:
+        """Return ℓ and the sum of its scores."""
+        value, scores = log_likelihood(self.table, x, difficulty)
+        return value, scores.sum(axis=0)
+
+    def information(self, x: FloatArray, difficulty: bool) -> FloatArray:
+        """Return minus the Hessian of ℓ, its biases free."""
+        return _information(self.table, x, difficulty)
+
+    def middle(self, x: FloatArray, difficulty: bool) -> FloatArray:
+        """Return n/(n − 1)·Σ s·sᵀ over the n units, s being a unit's scores."""
+        n = self.table.n_units
+        total = np.zeros((n, len(x)))
+        np.add.at(total, self.table.units, log_likelihood(self.table, x, difficulty)[1])
+        return np.asarray(n / max(n - 1, 1) * total.T @ total)
 
 
 def log_likelihood(table: Table, x: FloatArray, difficulty: bool) -> tuple[float, FloatArray]:
@@ -156,7 +246,7 @@ def _difficult(
     square: FloatArray, m: FloatArray, spread: float
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return g, u and ∂g/∂log spread for a log-normal difficulty with E d² = 1."""
-    nodes, weights = _hermite()
+    nodes, weights = hermite()
     log_d = spread * nodes - spread**2
     inverse = np.exp(-2 * log_d)
     logs = np.log(weights) - m[:, None] * log_d - square[:, None] * inverse / 2
@@ -167,12 +257,6 @@ def _difficult(
     turn = spread * nodes - 2 * spread**2  # ∂log d/∂log spread
     by_spread = (share * (square[:, None] * inverse - m[:, None]) * turn).sum(axis=1)
     return (np.log(total) + top[:, 0]), (share * inverse).sum(axis=1), by_spread[:, None]
-
-
-@functools.lru_cache(maxsize=1)
-def _hermite() -> tuple[FloatArray, FloatArray]:
-    nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
-    return nodes, weights / weights.sum()
 
 
 def _information(table: Table, x: FloatArray, difficulty: bool) -> FloatArray:
@@ -187,7 +271,11 @@ def _information(table: Table, x: FloatArray, difficulty: bool) -> FloatArray:
         moved = [x + side * step * np.eye(p)[j] for side in (1, -1)]
         up, down = (log_likelihood(part, v, difficulty)[1].sum(axis=0) for v in moved)
         found[j] = -(up - down) / (2 * step)
-    # Biases are told up to a constant, which nobody asks for: it is pinned.
+    return found
+
+
+def _pinned(found: FloatArray, k: int) -> FloatArray:
+    """Return it with the mean bias, which nobody asks for and nothing tells, held in place."""
     found[:k, :k] += float(np.trace(found[:k, :k])) / k**2
     return np.asarray((found + found.T) / 2)
 
@@ -200,21 +288,17 @@ def _inverse(information: FloatArray) -> FloatArray:
 
 
 def _newton(
-    table: Table,
-    x: FloatArray,
-    difficulty: bool,
-    bounds: Sequence[tuple[float | None, float | None]],
+    likelihood: _FewItems | ManyItems, x: FloatArray, difficulty: bool, bounds: Bounds
 ) -> FloatArray:
     """Return the maximum to the last digits, unless it is at a bound."""
-    low = np.array([-np.inf if b[0] is None else b[0] for b in bounds])
-    high = np.array([np.inf if b[1] is None else b[1] for b in bounds])
+    low, high = _ends(bounds)
     if ((x <= low + 1e-6) | (x >= high - 1e-6)).any():
         return x
     for _ in range(3):
-        value, scores = log_likelihood(table, x, difficulty)
-        inverse = _inverse(_information(table, x, difficulty))
-        moved = np.clip(x + inverse @ scores.sum(axis=0), low, high)
-        if log_likelihood(table, moved, difficulty)[0] < value - 1e-9 * (1 + abs(value)):
+        value, scores = likelihood.total(x, difficulty)
+        inverse = _inverse(_pinned(likelihood.information(x, difficulty), len(x) // 2))
+        moved = np.clip(x + inverse @ scores, low, high)
+        if likelihood.total(moved, difficulty)[0] < value - 1e-9 * (1 + abs(value)):
             break
         near = bool(np.abs(moved - x).max() < 1e-8)
         x = moved
@@ -223,9 +307,15 @@ def _newton(
     return x
 
 
+def _ends(bounds: Bounds) -> tuple[FloatArray, FloatArray]:
+    low = np.array([-np.inf if b[0] is None else b[0] for b in bounds])
+    high = np.array([np.inf if b[1] is None else b[1] for b in bounds])
+    return low, high
+
+
 def within(table: Table, beta: FloatArray) -> float:
     """Return the variance of labels about the means of their items, biases removed."""
     off = np.where(table.seen, table.z - beta, 0.0)
-    mean = off.sum(axis=1) / table.seen.sum(axis=1)
+    mean = row_sums(off) / row_sums(table.seen)
     residual = np.where(table.seen, off - mean[:, None], 0.0)
     return float(np.sum(residual**2) / (table.seen.sum() - len(mean)))

@@ -40,7 +40,7 @@ from annostat.agreement.covariances import shrunken
 from annostat.agreement.profile_result import PrecisionProfile, ProfilePoint
 from annostat.agreement.variance_forms import FORMS, FormFit, Spread, fit_form
 from annostat.agreement.variances import NONE_COVERS, Variances, dominates
-from annostat.arrays import FloatArray
+from annostat.arrays import FloatArray, row_sums
 from annostat.errors import AnnostatError, check_level, check_numbers
 from annostat.labels.rounds import Rounds
 from annostat.labels.taking import takes_rounds
@@ -286,17 +286,20 @@ def constant_noise(data: Spread, level: float) -> Check:
 
 def _spread(rounds: Rounds) -> tuple[Spread, FloatArray, _Pairs]:
     """Return what the items say, their numbers of labels, and the differences of their labels."""
-    rounds = rounds.in_value_order
+    rounds = rounds.by_value()
     v = Variances.of(rounds)
-    k = np.isfinite(v.centred).sum(axis=1).astype(float)
+    there = np.isfinite(v.centred)
+    k = row_sums(there).astype(float)
     adjusted = rounds.values - v.effects * v.scale
-    mean = np.nansum(adjusted, axis=1) / k
+    mean = row_sums(np.where(there, adjusted, 0.0)) / k
     positive = bool(np.nanmin(rounds.values) > 0 and mean.min() > 0)
     # About the typical value, so that units move no digit that matters.
     scale = float(np.exp(np.mean(np.log(mean)))) if positive else float(np.std(mean)) or 1.0
     scale = 2.0 ** round(math.log2(scale))
     inflation = (v.n_labels - v.n_items) / v.degrees
-    square = np.nansum((v.centred * v.scale) ** 2, axis=1) / (k - 1) * inflation / scale**2
+    square = (
+        row_sums(np.where(there, (v.centred * v.scale) ** 2, 0.0)) / (k - 1) * inflation / scale**2
+    )
     codes = cluster_codes(rounds.cluster)
     units = np.arange(len(k)) if codes is None else renumbered(codes)
     one, other = np.triu_indices(rounds.n_rounds, 1)

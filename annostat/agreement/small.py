@@ -33,9 +33,9 @@ from scipy import special
 
 from annostat.agreement.covariances import TAILS, shrunken
 from annostat.agreement.variances import Variances
-from annostat.arrays import digest
 from annostat.noise.tails import HELD, Tails, tails_of_labels
 from annostat.noise.tails import HIDDEN as SEEN
+from annostat.once import once
 from annostat.resampling.intervals import exp, t_reach
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check
@@ -43,8 +43,6 @@ from annostat.results.text import format_number
 
 FEW = 30  # independent items below which these intervals are taken
 UNHELD = "not for heavy tails"
-REMEMBERED = 4
-_KNOWN: dict[tuple[str, float, float], Tails] = {}
 HIDDEN = 0.4  # of 1 − level, left to samples in which tails hide: few items reach far as it is
 NOTHING = 1e-30
 
@@ -177,17 +175,13 @@ def for_tails(e: Estimate, v: Variances, *, level: float = 0.95, share: bool = F
 
 
 def _tails(v: Variances, level: float, *, hidden: float = HIDDEN) -> Tails:
-    """Return where the SD may lie if tails are heavy.
+    """Return where the SD may lie if tails are heavy: one answer asks it for σ, ρ and each ICC."""
 
-    One answer asks it of the same labels for σ, ρ and each ICC: the last few are remembered.
-    """
-    key = digest(str(v.centred.shape), v.centred, v.units), level, hidden
-    if key not in _KNOWN:
-        while len(_KNOWN) >= REMEMBERED:
-            _KNOWN.pop(next(iter(_KNOWN)), None)
+    def make() -> Tails:
         ones = np.ones(v.centred.shape[1])
-        _KNOWN[key] = tails_of_labels(v.centred, ones, v.units, level=level, hidden=hidden)
-    return _KNOWN[key]
+        return tails_of_labels(v.centred, ones, v.units, level=level, hidden=hidden)
+
+    return once(f"tails {level} {hidden}", (v.centred, v.units), make)
 
 
 def reliability_interval(v: Variances, *, level: float = 0.95) -> Interval | None:

@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from annostat.arrays import FloatArray, beside
 from annostat.errors import check_squares
 from annostat.labels.rounds import Rounds
+from annostat.once import once
 from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.generators import Rng
 from annostat.resampling.intervals import exp
@@ -56,13 +56,11 @@ class Variances:
         Rounds with an identity may be biased against each other: their means are removed, and
         degrees of freedom paid for it. Where the order of the rounds means nothing they are not.
         """
-        if rounds not in _KNOWN:
-            _KNOWN[rounds] = cls._of(rounds)
-        return _KNOWN[rounds]
+        about = rounds.values, rounds.cluster, rounds.weights, rounds.exchangeable
+        return once("variances", about, lambda: cls._of(rounds.usable()))
 
     @classmethod
     def _of(cls, rounds: Rounds) -> Variances:
-        rounds = rounds.usable()
         if rounds.weights is not None:
             rounds = replace(
                 rounds.take(np.repeat(np.arange(len(rounds.values)), rounds.weights)), weights=None
@@ -150,7 +148,8 @@ class Variances:
         With q_i the squares within item i on ν degrees of freedom, 1 + ν·(mean q²/(mean q)² − 1):
         exactly the kurtosis of D for two rounds.
         """
-        q = np.nansum(self.centred.T**2, axis=0)
+        square = self.centred.T**2
+        q = np.where(np.isnan(square), 0.0, square).sum(axis=0)
         if q.sum() <= 0:
             return math.nan
         freedom = self.n_labels / self.n_items - 1
@@ -201,7 +200,3 @@ def _round_effects(
     right = np.where(seen, residual, 0.0).sum(axis=1)
     solution, _, rank, _ = np.linalg.lstsq(normal, right, rcond=1e-10)
     return np.asarray(solution), int(rank)
-
-
-# Of the same labels one answer asks for variances several times.
-_KNOWN: WeakKeyDictionary[Rounds, Variances] = WeakKeyDictionary()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from annostat.agreement.label_kinds import UnequalRaters
 from annostat.agreement.noise_sd import ALL_EQUAL, NOTHING
 from annostat.agreement.variances import Variances
-from annostat.arrays import FloatArray, beside
+from annostat.arrays import FloatArray, beside, row_sums
 from annostat.labels.pairs import pair_mae
 from annostat.labels.rounds import Rounds
 from annostat.noise.hull import design_effect
@@ -23,6 +23,7 @@ from annostat.resampling.sums import Sums
 from annostat.results.estimates import Estimate
 
 APART = 1.5  # ratio of the raters' noise SDs from which light tails take the bracket
+BLOCK = 65_536  # numbers that are squared at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +129,7 @@ class Differences:
                 error = float(np.mean(errors))
         there = np.zeros(int(units.max()) + 1, dtype=bool)
         there[units[seen.any(axis=1)]] = True
-        places = np.repeat((np.cumsum(there) - 1)[units], seen.sum(axis=1))
+        places = np.repeat((np.cumsum(there) - 1)[units], row_sums(seen))
         return cls(
             np.abs(d.ravel() if complete else d[seen]), places, k, bias, error, sigmas, light
         )
@@ -136,10 +137,14 @@ class Differences:
 
 def _square_sums(d: FloatArray, seen: NDArray[np.bool_]) -> FloatArray:
     """Return the sums of squares of each column, rows at a time."""
-    total = np.zeros(d.shape[1])
-    for row, there in zip(d, seen, strict=True):
-        total += np.where(there, row * row, 0.0)
-    return total
+    n, pairs = d.shape
+    total = np.zeros((1, pairs))
+    step = max(BLOCK // pairs, 1)
+    for i in range(0, n, step):
+        part = d[i : i + step]
+        squares = np.where(seen[i : i + step], part * part, 0.0)
+        total = np.add.reduce(np.vstack([total, squares]), axis=0, keepdims=True)
+    return np.asarray(total[0])
 
 
 def rater_variances(total: FloatArray, counts: NDArray[np.int64], k: int) -> FloatArray:

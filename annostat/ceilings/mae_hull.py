@@ -98,7 +98,7 @@ def mae_floor(
         used = replace(
             used.take(np.repeat(np.arange(len(used.values)), used.weights)), weights=None
         )
-    used = used.in_value_order
+    used = used.by_value()
     v = Variances.of(used)
     check_degrees(v)
     pair = unbiased_pair_mae(used, v, level=level)

@@ -46,6 +46,7 @@ from annostat.errors import check_count, check_level
 from annostat.labels.kinds import GRADES, MOST_GRADES
 from annostat.labels.rounds import Rounds
 from annostat.labels.taking import takes_rounds
+from annostat.once import one_answer
 from annostat.resampling.generators import Rng, seed_of
 from annostat.resampling.parallel import Progress
 from annostat.results.estimates import Estimate
@@ -53,6 +54,7 @@ from annostat.results.result import Check, Provenance
 
 
 @takes_rounds
+@one_answer()
 def bounds(
     rounds: Rounds,
     *,
@@ -208,6 +210,7 @@ def bounds(
     )
 
 
+@one_answer()
 def bare_bounds(
     rounds: Rounds,
     checks: Iterable[Check],

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from annostat.arrays import FloatArray, dot
+from annostat.arrays import FloatArray, IntArray, dot
 from annostat.labels.pairs import ROUNDING, PairTable, counted_by
 from annostat.labels.rounds import Rounds
 from annostat.resampling.bootstraps import serial_product
@@ -17,7 +17,7 @@ from annostat.results.text import p_text
 
 CF_POINTS, CF_REACH, CF_DRAWS = 48, 8.0, 2000  # grid of t, its end in 1/E|D|, Gaussian draws
 CF_MIN_UNITS = 20
-CHUNK_ROWS = 1 << 16
+CHUNK_ROWS, IN_CACHE = 1 << 16, 1 << 12
 
 
 def check_characteristic_function(
@@ -98,31 +98,26 @@ def cosine_moments(table: PairTable, steps: Sequence[float], count: int) -> Cosi
         z = np.column_stack([np.zeros_like(size), size])
         pairs, k = np.ones_like(size), np.full(size.size, 2)
     n_units = 0 if codes is None else int(codes.max()) + 1
-    by_unit = np.zeros((n_units, CF_POINTS))
+    by_unit = np.zeros((CF_POINTS, n_units))
     y, yy, ym = np.zeros(CF_POINTS), np.zeros((CF_POINTS, CF_POINTS)), np.zeros(CF_POINTS)
     for begin in range(0, len(z), CHUNK_ROWS):
         part = slice(begin, begin + CHUNK_ROWS)
-        seen = np.isfinite(z[part])
-        sums = np.empty((CF_POINTS, len(seen)))
-        for g, step in enumerate(steps):
-            # A round in each row: sums over a few rounds are then sums of long rows.
-            turn = np.where(seen, np.exp(1j * step * np.where(seen, z[part], 0.0)), 0.0).T.copy()
-            power = turn.copy()
-            for j in range(g * count, (g + 1) * count):
-                total = power.sum(axis=0)
-                sums[j] = (total.real**2 + total.imag**2 - k[part]) / 2
-                power *= turn
+        sums = _sums_of_cosines(z[part], k[part], steps, count)
         weighted = sums * w[part]
         if codes is None:
             y += weighted.sum(axis=1)
             yy += serial_product(weighted, sums.T)
             ym += serial_product(weighted, pairs[part][:, None])[:, 0]
         else:
-            for j in range(CF_POINTS):
-                by_unit[:, j] += np.bincount(codes[part], weighted[j], minlength=n_units)
+            first = int(codes[part].min())
+            here = codes[part] - first
+            for total, row in zip(by_unit[:, first:], weighted, strict=True):
+                found = np.bincount(here, row)
+                total[: found.size] += found
     if codes is None:
         return CosineMoments(int(w.sum()), y, dot(w, pairs), yy, ym, dot(w, pairs**2))
     m = np.bincount(codes, w * pairs, minlength=n_units).astype(np.float64)
+    by_unit = np.ascontiguousarray(by_unit.T)
     return CosineMoments(
         int((m > 0).sum()),
         by_unit.sum(axis=0),
@@ -131,3 +126,20 @@ def cosine_moments(table: PairTable, steps: Sequence[float], count: int) -> Cosi
         serial_product(by_unit.T, m[:, None])[:, 0],
         dot(m, m),
     )
+
+
+def _sums_of_cosines(z: FloatArray, k: IntArray, steps: Sequence[float], count: int) -> FloatArray:
+    """Return Σ cos(tD) over the pairs of each row, shape (CF_POINTS, n_rows)."""
+    sums = np.empty((CF_POINTS, len(z)))
+    for begin in range(0, len(z), IN_CACHE):
+        part = slice(begin, begin + IN_CACHE)
+        seen = np.isfinite(z[part])
+        for g, step in enumerate(steps):
+            # A round in each row: sums over a few rounds are then sums of long rows.
+            turn = np.where(seen, np.exp(1j * step * np.where(seen, z[part], 0.0)), 0.0).T.copy()
+            power = turn.copy()
+            for j in range(g * count, (g + 1) * count):
+                total = power.sum(axis=0)
+                sums[j, part] = (total.real**2 + total.imag**2 - k[part]) / 2
+                power *= turn
+    return sums

@@ -22,6 +22,7 @@ from annostat.labels.looks import is_patient_name
 from annostat.labels.pairs import ROUNDING, PairTable, ratio_of_sums, unit_sums
 from annostat.labels.ranks import RANK_MIN_UNITS, association, midranks, row_ranks
 from annostat.labels.rounds import Rounds
+from annostat.resampling.bootstraps import serial_product
 from annostat.resampling.generators import Rng, as_generator
 from annostat.results.result import Check
 from annostat.results.text import format_number, p_text, percent
@@ -189,7 +190,7 @@ def _check_equal_raters(rounds: Rounds, table: PairTable, alpha: float) -> Check
     root = np.sqrt(counts)
     w = u * root[:, None]
     # The second moments, or as many products of units where raters are more than these.
-    values, vectors = np.linalg.eigh(w @ w.T if len(w) < w.shape[1] else w.T @ w)
+    values, vectors = np.linalg.eigh(w @ w.T if len(w) < w.shape[1] else serial_product(w.T, w))
     good = values > 1e-9 * max(float(values.max()), 1e-300)
     p_dim = int(good.sum())
     if p_dim == 0 or n - p_dim < RANK_MIN_UNITS:
@@ -199,7 +200,15 @@ def _check_equal_raters(rounds: Rounds, table: PairTable, alpha: float) -> Check
     if len(w) < w.shape[1]:
         share = float(((vectors[:, good].T @ root) ** 2).sum()) / n
     else:
-        share = float(((vectors[:, good].T @ (w.T @ root)) ** 2 / values[good]).sum()) / n
+        share = (
+            float(
+                (
+                    (vectors[:, good].T @ serial_product(w.T, root[:, None])[:, 0]) ** 2
+                    / values[good]
+                ).sum()
+            )
+            / n
+        )
     f = share / max(1 - share, ROUNDING) * (n - p_dim) / p_dim
     p = float(special.fdtrc(p_dim, n - p_dim, f))
     weight = np.where(seen, table.weights[:, None], 0.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection, Sequence
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from annostat.arrays import FloatArray
 from annostat.errors import AnnostatError, cut, option, shown
+from annostat.once import once
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -210,8 +212,38 @@ def canonical_order(items: NDArray[Any]) -> NDArray[np.int64]:
 
     What is drawn at random is drawn in this order, so that no result depends on the order of rows.
     """
-    keys = [DIGITS.sub(lambda m: m[0].lstrip("0").rjust(WIDTH, "0"), str(i)) for i in items]
-    return np.asarray(sorted(range(len(keys)), key=lambda i: (keys[i], str(items[i]))), np.int64)
+    return once("order", (items,), lambda: _in_order([str(i) for i in items]))
+
+
+def _in_order(names: list[str]) -> NDArray[np.int64]:
+    numbers = _numbers_alone(names)
+    if numbers is not None:
+        order = np.argsort(numbers, kind="stable")
+        if (np.diff(numbers[order]) > 0).all():
+            return np.asarray(order, dtype=np.int64)
+    keys = [DIGITS.sub(lambda m: m[0].lstrip("0").rjust(WIDTH, "0"), name) for name in names]
+    return np.asarray(sorted(range(len(keys)), key=lambda i: (keys[i], names[i])), np.int64)
+
+
+def _numbers_alone(names: list[str]) -> NDArray[np.int64] | None:
+    """Return the numbers of names that are the same text around one number each, else None."""
+    if not names:
+        return None
+    first, last = min(names), max(names)
+    alike = sum(
+        1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
+    )
+    before = first[:alike].rstrip("0123456789")
+    after = DIGITS.split(names[0])[-1]
+    begin, end = len(before), -len(after) or None
+    inner = [name[begin:end] for name in names] if before or after else names
+    together = "".join(inner)
+    ended = not after or all(name.endswith(after) for name in names)
+    if not (ended and together.isascii() and together.isdigit()):
+        return None
+    if not 0 < min(map(len, inner)) <= max(map(len, inner)) < WIDTH - 1:
+        return None
+    return np.array([int(n) for n in inner], dtype=np.int64)
 
 
 def _short(cell: object) -> str:

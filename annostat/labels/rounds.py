@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from annostat.arrays import by_value, digest
+from annostat.arrays import digest, order_of
 from annostat.errors import AnnostatError, check_numbers, cut, positions_of, shown
 from annostat.labels.columns import as_labels, canonical_order, refuse_repeated
 from annostat.labels.frames import rounds_table
 from annostat.labels.layout import Roles
 from annostat.labels.read import Read
 from annostat.labels.vocabulary import LabelSet, rows_of
+from annostat.once import once
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -306,13 +307,17 @@ class Rounds(LabelSet):
             **self._about(rows),
         )
 
-    @cached_property
-    def in_value_order(self) -> Rounds:
-        """The rows in the order of their values, without names that would put them back.
+    def by_value(self) -> Rounds:
+        """Return the rows in the order of their values, so that no digit depends on theirs.
 
-        Sums over them do not depend on the order of the items, to the last digit.
+        They have no names, which would put them back into the order of these.
         """
-        return replace(self.take(by_value(self.values)), items=None)
+
+        def make() -> Rounds:
+            order = order_of(*self.values.T, *np.sort(self.values, axis=1).T)
+            return replace(self.take(order), items=None)
+
+        return once("by value", (self,), make)
 
     def choose(self, names: Sequence[str]) -> Rounds:
         """Return some of the rounds, in the order given."""
@@ -343,10 +348,14 @@ class Rounds(LabelSet):
 
     def digest(self) -> str:
         """Return a hash of everything that a result depends on: 16 hexadecimal digits."""
-        # One bit pattern for all zeros and one for all missing cells.
-        values = np.where(np.isnan(self.values), np.nan, self.values + 0.0)
         numbers = self.period, self.length, self.weights
-        return digest(repr(values.shape), values, *numbers, *self._about_text())
+
+        def make() -> str:
+            # One bit pattern for all zeros and one for all missing cells.
+            values = np.where(np.isnan(self.values), np.nan, self.values + 0.0)
+            return digest(repr(values.shape), values, *numbers, *self._about_text())
+
+        return once("digest", (self.values, *numbers, self.cluster, self.stratum), make)
 
     def __repr__(self) -> str:
         missing = int(np.isnan(self.values).sum())

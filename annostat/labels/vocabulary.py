@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from annostat.arrays import IntArray
+from annostat.arrays import IntArray, row_sums
 from annostat.errors import AnnostatError
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class LabelSet:
     @cached_property
     def readings(self) -> IntArray:
         """Number of labels of each item, int64 of shape (n_items,)."""
-        return np.asarray(self.present.sum(axis=1), dtype=np.int64)
+        return np.asarray(row_sums(self.present), dtype=np.int64)
 
     @property
     def models(self) -> tuple[str, ...]:

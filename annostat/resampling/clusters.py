@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annostat.errors import AnnostatError
+from annostat.once import once
 
 
 def count_clusters(clusters: NDArray[np.int64], n: int) -> int:
@@ -48,8 +49,10 @@ def _codes_of_numbers(numbers: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
 
 def cluster_codes(labels: Sequence[object] | NDArray[Any] | None) -> NDArray[np.int64] | None:
     """Return codes 0..C-1 for cluster labels, in order of first appearance."""
-    if labels is None:
-        return None
+    return None if labels is None else once("codes", (labels,), lambda: _codes(labels))
+
+
+def _codes(labels: Sequence[object] | NDArray[Any]) -> NDArray[np.int64]:
     if isinstance(labels, np.ndarray) and labels.dtype.kind in "iu":
         return _codes_of_numbers(labels)
     names = np.asarray(labels, dtype=object)

@@ -27,6 +27,7 @@ from annostat.labels.kinds import kind_of
 from annostat.labels.rounds import Rounds
 from annostat.labels.taking import all_aligned, takes_rounds
 from annostat.noise.compare import in_physical_units
+from annostat.once import one_answer
 from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.generators import Rng, seed_of
 from annostat.resampling.multiplicity import holm
@@ -44,6 +45,7 @@ from annostat.truth.verdicts import BELOW
 
 
 @takes_rounds
+@one_answer()
 def score_models(
     rounds: Rounds,
     predictions: Mapping[str, ArrayLike],
