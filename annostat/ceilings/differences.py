@@ -16,7 +16,7 @@ from annostat.agreement.variances import Variances
 from annostat.arrays import FloatArray
 from annostat.labels.pairs import pair_mae
 from annostat.labels.rounds import Rounds
-from annostat.noise.hull import design_effect
+from annostat.noise.hull import CHUNK, design_effect
 from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.intervals import log_t_limits
 from annostat.resampling.sums import Sums
@@ -57,7 +57,7 @@ class Differences:
         """What E|X| of the fitted law is a multiple of."""
         return float(self.sigmas.mean())
 
-    @property
+    @cached_property
     def design_effect(self) -> float:
         """Variance of mean |d| over units, over that of independent differences."""
         return design_effect(self.sizes, self.units, self.k)
@@ -71,8 +71,11 @@ class Differences:
         order = np.argsort(turns)
         noisy = np.concatenate([[0.0], np.cumsum(slopes[order])])
         biased = np.concatenate([np.cumsum(bias[order][::-1])[::-1], [0.0]])
-        turned = np.searchsorted(turns[order], self.sizes)
-        halves = (self.sizes * noisy[turned] + biased[turned]) / bias.size
+        halves = np.empty_like(self.sizes)
+        for begin in range(0, len(halves), CHUNK):
+            sizes = self.sizes[begin : begin + CHUNK]
+            turned = np.searchsorted(turns[order], sizes)
+            halves[begin : begin + CHUNK] = (sizes * noisy[turned] + biased[turned]) / bias.size
         return self._upper(self._mean(halves), level)
 
     def half_limit(self, level: float) -> float:
@@ -105,8 +108,9 @@ class Differences:
         codes = cluster_codes(rounds.cluster)
         units = np.arange(n) if codes is None else codes
         one, other = np.triu_indices(k, 1)
-        d = np.take(z, one, axis=1)  # each item's in one row, which an index by itself would not do
-        d -= np.take(z, other, axis=1)
+        d = np.empty((n, len(one)))
+        for labels, row in zip(z, d, strict=True):  # of many raters each copy of all pairs counts
+            np.subtract(labels[one], labels[other], out=row)
         d /= shrink
         seen = np.isfinite(d)
         complete = bool(seen.all())
@@ -121,7 +125,10 @@ class Differences:
                 d *= np.sqrt(2 / (sigmas[one] ** 2 + sigmas[other] ** 2))
                 r = d.ravel() if complete else d[seen]
                 square = r * r
-                kurtosis = float(np.mean(square * square) / np.mean(square) ** 2)
+                variance = np.mean(square)
+                square *= square
+                kurtosis = float(np.mean(square) / variance**2)
+                del r, square
                 light = kurtosis < 3 and bool(sigmas.max() > APART * sigmas.min())
             if raters is not None:
                 errors = [r.bias.standard_uncertainty or 0.0 for r in raters.raters]
@@ -129,9 +136,8 @@ class Differences:
         there = np.zeros(int(units.max()) + 1, dtype=bool)
         there[units[seen.any(axis=1)]] = True
         places = np.repeat((np.cumsum(there) - 1)[units], seen.sum(axis=1))
-        return cls(
-            np.abs(d.ravel() if complete else d[seen]), places, k, bias, error, sigmas, light
-        )
+        sizes = d.ravel() if complete else d[seen]
+        return cls(np.abs(sizes, out=sizes), places, k, bias, error, sigmas, light)
 
 
 def _square_sums(d: FloatArray, seen: NDArray[np.bool_]) -> FloatArray:
