@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from collections.abc import Collection, Sequence
@@ -210,8 +211,14 @@ def canonical_order(items: NDArray[Any]) -> NDArray[np.int64]:
 
     What is drawn at random is drawn in this order, so that no result depends on the order of rows.
     """
-    keys = [DIGITS.sub(lambda m: m[0].lstrip("0").rjust(WIDTH, "0"), str(i)) for i in items]
-    return np.asarray(sorted(range(len(keys)), key=lambda i: (keys[i], str(items[i]))), np.int64)
+    return _order_of(tuple(map(str, items))).copy()
+
+
+@functools.lru_cache(maxsize=1)
+def _order_of(names: tuple[str, ...]) -> NDArray[np.int64]:
+    """Return what `canonical_order` does: one answer asks several times for the same names."""
+    keys = [DIGITS.sub(lambda m: m[0].lstrip("0").rjust(WIDTH, "0"), name) for name in names]
+    return np.asarray(sorted(range(len(keys)), key=lambda i: (keys[i], names[i])), np.int64)
 
 
 def _short(cell: object) -> str:
