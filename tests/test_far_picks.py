@@ -161,10 +161,8 @@ def test_a_flat_law_is_summed_by_its_core_alone(d):
     middle, reach = 30, 3
     law = np.full((1, 2 * middle + 1), 0.01)
     law[0, middle - reach : middle + reach + 1] = [0.02, 0.05, 0.1, 0.3, 0.1, 0.05, 0.02]
-    none = np.zeros(1)
-    cells = kernels.Cells(
-        np.array([0, d]), np.zeros(2, np.int64), np.array([0, 2]), np.ones(1), none, none, 0, 1
-    )
+    none, z = np.zeros(1), np.array([0, d])
+    cells = kernels.Cells(z, z * 0, np.array([0, 2]), np.ones(1), none, none, np.empty(1), 0, 1)
     found = []
     for flat in (-1, reach):
         slopes = np.zeros(law.shape)

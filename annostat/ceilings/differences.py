@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -16,14 +17,14 @@ from annostat.agreement.variances import Variances
 from annostat.arrays import FloatArray, beside, row_sums
 from annostat.labels.pairs import pair_mae
 from annostat.labels.rounds import Rounds
-from annostat.noise.hull import design_effect
+from annostat.noise.hull import CHUNK, design_effect
 from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.intervals import log_t_limits
 from annostat.resampling.sums import Sums
 from annostat.results.estimates import Estimate
 
 APART = 1.5  # ratio of the raters' noise SDs from which light tails take the bracket
-BLOCK = 65_536  # numbers that are squared at a time
+BLOCK = 65_536  # numbers that are taken at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +59,7 @@ class Differences:
         """What E|X| of the fitted law is a multiple of."""
         return float(self.sigmas.mean())
 
-    @property
+    @cached_property
     def design_effect(self) -> float:
         """Variance of mean |d| over units, over that of independent differences."""
         return design_effect(self.sizes, self.units, self.k)
@@ -72,8 +73,11 @@ class Differences:
         order = np.argsort(turns)
         noisy = np.concatenate([[0.0], np.cumsum(slopes[order])])
         biased = np.concatenate([np.cumsum(bias[order][::-1])[::-1], [0.0]])
-        turned = np.searchsorted(turns[order], self.sizes)
-        halves = (self.sizes * noisy[turned] + biased[turned]) / bias.size
+        halves = np.empty_like(self.sizes)
+        for begin in range(0, len(halves), CHUNK):
+            sizes = self.sizes[begin : begin + CHUNK]
+            turned = np.searchsorted(turns[order], sizes)
+            halves[begin : begin + CHUNK] = (sizes * noisy[turned] + biased[turned]) / bias.size
         return self._upper(self._mean(halves), level)
 
     def half_limit(self, level: float) -> float:
@@ -106,8 +110,9 @@ class Differences:
         codes = cluster_codes(rounds.cluster)
         units = np.arange(n) if codes is None else codes
         one, other = np.triu_indices(k, 1)
-        d = np.take(z, one, axis=1)  # each item's in one row, which an index by itself would not do
-        d -= np.take(z, other, axis=1)
+        d = np.empty((n, len(one)))
+        for rows in _blocks(d):  # of many raters each copy of all pairs counts
+            np.subtract(z[rows][:, one], z[rows][:, other], out=d[rows])
         d /= shrink
         seen = np.isfinite(d)
         complete = bool(seen.all())
@@ -122,7 +127,10 @@ class Differences:
                 d *= np.sqrt(2 / (sigmas[one] ** 2 + sigmas[other] ** 2))
                 r = d.ravel() if complete else d[seen]
                 square = r * r
-                kurtosis = float(np.mean(square * square) / np.mean(square) ** 2)
+                variance = np.mean(square)
+                square *= square
+                kurtosis = float(np.mean(square) / variance**2)
+                del r, square
                 light = kurtosis < 3 and bool(sigmas.max() > APART * sigmas.min())
             if raters is not None:
                 errors = [r.bias.standard_uncertainty or 0.0 for r in raters.raters]
@@ -130,21 +138,23 @@ class Differences:
         there = np.zeros(int(units.max()) + 1, dtype=bool)
         there[units[seen.any(axis=1)]] = True
         places = np.repeat((np.cumsum(there) - 1)[units], row_sums(seen))
-        return cls(
-            np.abs(d.ravel() if complete else d[seen]), places, k, bias, error, sigmas, light
-        )
+        sizes = d.ravel() if complete else d[seen]
+        return cls(np.abs(sizes, out=sizes), places, k, bias, error, sigmas, light)
 
 
 def _square_sums(d: FloatArray, seen: NDArray[np.bool_]) -> FloatArray:
     """Return the sums of squares of each column, rows at a time."""
-    n, pairs = d.shape
-    total = np.zeros((1, pairs))
-    step = max(BLOCK // pairs, 1)
-    for i in range(0, n, step):
-        part = d[i : i + step]
-        squares = np.where(seen[i : i + step], part * part, 0.0)
+    total = np.zeros((1, d.shape[1]))
+    for rows in _blocks(d):
+        squares = np.where(seen[rows], d[rows] * d[rows], 0.0)
         total = np.add.reduce(np.vstack([total, squares]), axis=0, keepdims=True)
     return np.asarray(total[0])
+
+
+def _blocks(d: FloatArray) -> Iterator[slice]:
+    """Return rows that are taken together: their copies stay in the cache."""
+    step = max(BLOCK // d.shape[1], 1)
+    return (slice(i, i + step) for i in range(0, len(d), step))
 
 
 def rater_variances(total: FloatArray, counts: NDArray[np.int64], k: int) -> FloatArray:

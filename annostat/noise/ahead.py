@@ -27,7 +27,6 @@ from annostat.noise.kernels.types import (
     GOAL,
     MATRIX,
     NUMBERS,
-    POINTS,
     SPACE,
     VECTOR,
     WALK,
@@ -92,8 +91,7 @@ def tasks() -> list[tuple[Any, Any]]:
         (kernels.pair_law, (VECTOR, whole)),
         (kernels.call_fill, (fill, VECTOR, VECTOR, MATRIX)),
         (kernels.call_point, (point, fill, NUMBERS, VECTOR, DATA, VECTOR)),
-        (kernels.cell_logs, (POINTS, NUMBERS, VECTOR, DATA, VECTOR)),
-        (kernels.fit_unimodal, (CELLS, VECTOR, MATRIX, whole, nb.float64)),
+        (kernels.law_slopes, (MATRIX, CELLS, nb.float64, nb.float64, whole, MATRIX)),
         (kernels.mean_error, None),
         (kernels.evaluate, None),
     ]

@@ -104,7 +104,7 @@ def hull(
     if len(sizes) <= CHUNK:
         sizes = np.sort(sizes)  # as in `tails`, which asks for the same likelihood
     mean = float(np.mean(sizes))
-    loglik, scales = log_likelihood(sizes / mean)
+    loglik, scales = log_likelihood(sizes, mean)
     loglik = loglik / design_effect
     cut, edge = reach**2 / 2, -math.log(1 - level)
     t = laws.table()
@@ -134,7 +134,7 @@ def hull(
     within = [f for f in fits if f.aic <= least + AIC_WITHIN]
     low, high = min(f.low for f in within) * mean, max(f.high for f in within) * mean
     row, column = np.unravel_index(int(np.argmax(loglik - _penalty()[:, None])), loglik.shape)
-    p = fit_test(sizes / mean / scales[column], int(row), design_effect)
+    p = fit_test(sizes, int(row), design_effect, (mean, float(scales[column])))
     ranked = sorted(
         (
             FamilyFit(f.family, f.shape, f.mean * mean, f.low * mean, f.high * mean, f.aic - least)
@@ -158,14 +158,14 @@ def design_effect(sizes: FloatArray, units: NDArray[np.int64], k: float) -> floa
     return max(dot(total, total) / independent if independent > 0 else 1.0, k / 2)
 
 
-def log_likelihood(sizes: FloatArray) -> tuple[FloatArray, FloatArray]:
+def log_likelihood(sizes: FloatArray, mean: float = 1.0) -> tuple[FloatArray, FloatArray]:
     """Return the log-likelihood of each law at each scale, shape (n_laws, n_scales), and scales.
 
-    `sizes` have mean 1. Each is split between its two neighbours on the lattice of log |d|.
+    Of sizes over their mean, each split between its two neighbours on the lattice of log |d|.
     """
     counts = np.zeros(2 * CELLS + 1)
     for begin in range(0, len(sizes), CHUNK):
-        place = np.log(np.maximum(sizes[begin : begin + CHUNK], EDGE)) / STEP
+        place = np.log(np.maximum(sizes[begin : begin + CHUNK] / mean, EDGE)) / STEP
         place = np.clip(place, -CELLS, CELLS - 1e-9) + CELLS
         left = np.floor(place).astype(np.int64)
         share = place - left
@@ -195,8 +195,10 @@ def limits(profile: FloatArray, scales: FloatArray, cut: float) -> tuple[float, 
     )
 
 
-def fit_test(sizes: FloatArray, row: int, design_effect: float) -> float | None:
-    """Return the p-value of χ² on equiprobable cells of a law with E|X| = 1."""
+def fit_test(
+    sizes: FloatArray, row: int, design_effect: float, units: tuple[float, float] = (1.0, 1.0)
+) -> float | None:
+    """Return the p-value of χ² on equiprobable cells of a law with E|X| = 1, in these units."""
     n = len(sizes)
     cells = min(MANY_CELLS if n >= MANY_CELLS * 10 else FEW_CELLS, n // PER_CELL)
     freedom = cells - 1 - min(list(FAMILIES.values())[laws.table().family[row]], 3)
@@ -207,7 +209,8 @@ def fit_test(sizes: FloatArray, row: int, design_effect: float) -> float | None:
     seen = np.zeros(cells, dtype=np.int64)
     for begin in range(0, n, CHUNK):
         # The lattice is even, so that its cell is known without a search.
-        place = np.log(np.maximum(sizes[begin : begin + CHUNK], EDGE)) / STEP + REACH
+        chunk = sizes[begin : begin + CHUNK] / units[0] / units[1]
+        place = np.log(np.maximum(chunk, EDGE)) / STEP + REACH
         place = np.clip(place, 0, len(cumulative) - 1)
         left = place.astype(np.int64)
         u = cumulative[left] + slopes[left] * (place - left)

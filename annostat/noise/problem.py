@@ -252,9 +252,10 @@ def _triples(m: FloatArray) -> FloatArray:
 
 def cell_log_likelihoods(problem: Problem, u: FloatArray, window: int) -> FloatArray:
     """Return the log-likelihood of each cell, one item each."""
-    values = np.empty(problem.cells.count.size)
-    kernels.cell_logs(problem.calls.points, problem.spec, u, problem.data(window), values)
-    return values
+    one = np.ones(problem.cells.count.size)
+    found = np.empty(u.size + one.size)  # the gradient, and what stands beyond it
+    kernels.evaluate(problem.family.kernel, problem.spec, u, problem.data(window, one), found)
+    return found[u.size :]
 
 
 def window_grid(problem_cells: Cells, typical: float) -> NDArray[np.int64]:

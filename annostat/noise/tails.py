@@ -15,7 +15,6 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass, replace
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -161,14 +160,15 @@ def tails(
     t = laws.table()
     sizes = np.sort(sizes)  # the order of items moves no digit
     mean = float(sizes.mean())
-    loglik, scales = log_likelihood(sizes / mean)
+    loglik, scales = log_likelihood(sizes, mean)
     loglik = loglik / design_effect
     best = loglik.max(axis=1)
     gain = float(best[t.heavy].max() - best[t.light].max())
     sd, rows = _heavy_laws()
     # Give-ups that nobody has seen could be as far away as one likes: they are no yardstick.
     bar = float(best[t.heavy | t.light].max()) + math.log(1 - level)
-    moment = math.sqrt(float(np.mean(sizes**2)) / 2) / mean
+    sizes *= sizes  # the sorted copy: of many raters' pairs each array counts
+    moment = math.sqrt(float(np.mean(sizes)) / 2) / mean
     reached = [
         (sd[:, None] * scales)[loglik[rows] >= at] / moment for at in (bar, bar + math.log(hidden))
     ]
@@ -238,19 +238,30 @@ def tails_of_labels(
     hidden : float
         As in `tails`.
     """
-    sizes, places = [np.zeros(0)], [np.zeros(0, dtype=np.int64)]
-    for a, b in combinations(range(values.shape[1]), 2):
-        scale = math.sqrt((variances[a] + variances[b]) / 2)
-        d = np.abs(values[:, a] - values[:, b])
-        there = np.isfinite(d)
-        if scale > 0:
-            sizes.append(d[there] / scale)
-            places.append(units[there])
-    every = np.concatenate(sizes)
-    codes = renumbered(np.concatenate(places))
+    sizes, places = _pairs(values, variances, units)
     labels = float(np.isfinite(values).sum()) / len(values)
-    effect = effect_of_units(every, codes, labels) if every.size else 1.0
-    return tails(every, design_effect=effect, level=level, hidden=hidden)
+    effect = effect_of_units(sizes, renumbered(places), labels) if sizes.size else 1.0
+    del places
+    return tails(sizes, design_effect=effect, level=level, hidden=hidden)
+
+
+def _pairs(
+    values: FloatArray, variances: FloatArray, units: NDArray[np.int64]
+) -> tuple[FloatArray, NDArray[np.int64]]:
+    """Return |d| of all pairs of labels in units of their raters' noise, and the unit of each."""
+    n, k = values.shape
+    sizes = np.empty(n * k * (k - 1) // 2)
+    places = np.empty(sizes.size, dtype=np.int64)
+    columns, end = np.ascontiguousarray(values.T), 0
+    for a in range(k - 1):  # each rater's differences from all later ones
+        scale = np.sqrt((variances[a] + variances[a + 1 :]) / 2)
+        d = np.abs(columns[a] - columns[a + 1 :][scale > 0])
+        d /= scale[scale > 0][:, None]
+        there = np.isfinite(d)
+        begin, end = end, end + int(there.sum())
+        sizes[begin:end] = d[there]
+        places[begin:end] = np.broadcast_to(units, d.shape)[there]
+    return sizes[:end], places[:end]
 
 
 @functools.lru_cache(maxsize=1)

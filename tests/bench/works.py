@@ -99,6 +99,7 @@ def command(*arguments: str, cache: str | None = None) -> Call:
     """Return a call of annostat's command in a process of its own."""
     line = [sys.executable, "-m", "annostat", *arguments]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installation has its bytecode
     if cache is not None:
         environment["NUMBA_CACHE_DIR"] = cache
 

@@ -8,10 +8,10 @@ words and the packed arrays mean.
 from __future__ import annotations
 
 from annostat.noise.kernels.law import abandoned_pmf, core_law, digamma, mean_error, pair_law
-from annostat.noise.kernels.likelihood import cell_logs, evaluate, law_slopes, objective
+from annostat.noise.kernels.likelihood import evaluate, law_slopes, objective
 from annostat.noise.kernels.maximise import ascent, curvature, invert, maximise, set_metric, update
 from annostat.noise.kernels.profile import profile_limit, scan_windows
-from annostat.noise.kernels.refit import fit_unimodal, refit_counts
+from annostat.noise.kernels.refit import refit_counts
 from annostat.noise.kernels.types import (
     CALLS,
     CELLS,
@@ -71,12 +71,10 @@ __all__ = [
     "call_climb",
     "call_fill",
     "call_point",
-    "cell_logs",
     "core_law",
     "curvature",
     "digamma",
     "evaluate",
-    "fit_unimodal",
     "invert",
     "law_slopes",
     "maximise",

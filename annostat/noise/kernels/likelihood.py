@@ -22,18 +22,6 @@ from annostat.noise.kernels.types import FLAGS, POINT, TINY, Cells, entry, unpac
 
 
 @njit(**FLAGS)
-def cell_probability(law, z, rater, before):
-    """Return the flat-prior probability of a cell under given laws, and its widest difference."""
-    d = z[0]
-    for m in range(z.size):
-        d = max(d, z[m])
-    reach = law.shape[1] - d
-    if reach <= 0:
-        return 0.0, d
-    return cell_products(law, z, rater, reach, before), d
-
-
-@njit(**FLAGS)
 def workspace(law, cells):
     """Return room for the products of `cell_products`; pairs of one law need none."""
     longest = 2
@@ -61,13 +49,14 @@ def law_slopes(law, cells, keep, d_keep, flat, slopes):
 
     Returns
     -------
-    log-likelihood, its derivative by the rate through `keep` and the constants
+    log-likelihood, its derivative by the rate through `keep` and the constants; `cells.logs`
+    receives the log-likelihood of one item of each cell
     """
     raters, width = law.shape
     before = workspace(law, cells)
     # Taken out once: a tuple of arrays that is handed on for each cell costs more than the cell.
     z, rater, start = cells.z, cells.rater, cells.start
-    counts, constant, slope = cells.count, cells.constant, cells.slope
+    counts, constant, slope, logs = cells.count, cells.constant, cells.slope, cells.logs
     one, its_slopes = law[0], slopes[0]
     total, rate_slope = 0.0, 0.0
     for c in range(cells.first, cells.last):
@@ -87,7 +76,8 @@ def law_slopes(law, cells, keep, d_keep, flat, slopes):
             p_law = cell_products(law, z[i:j], rater[i:j], width - d, before)
         p = keep * p_law + constant[c]
         floored = p < TINY
-        total += count * math.log(TINY if floored else p)
+        logs[c] = math.log(TINY if floored else p)
+        total += count * logs[c]
         if floored:
             continue
         rate_slope += count * (d_keep * p_law + slope[c]) / p
@@ -134,7 +124,7 @@ def group_cells(spec, u, p, g, first, room):
     last = first
     group, extra = p.group, p.extra
     n_cells = group.size
-    constant, slope = room
+    constant, slope, logs = room
     both = (1.0 - together) * alone * alone
     d_both = 2.0 * (1.0 - together) * alone * p.alone - p.together * alone * alone
     while last < n_cells and group[last] == g:
@@ -147,7 +137,7 @@ def group_cells(spec, u, p, g, first, room):
             wide = max(p.base[g] - p.span[c], 0) / float(p.base[g]) ** k
             constant[c] += together * wide
             slope[c] += p.together * wide
-    return Cells(p.z, p.rater, p.start, p.count, constant, slope, first, last)
+    return Cells(p.z, p.rater, p.start, p.count, constant, slope, logs, first, last)
 
 
 @njit(**FLAGS)
@@ -172,7 +162,8 @@ def evaluate(fill, spec, u, data, grad):
     """Return the log-likelihood at u and write its gradient.
 
     With probability together·ε all picks of an item are abandoned; else every error is drawn from
-    (1 − alone·ε)·core + alone·ε·abandoned.
+    (1 − alone·ε)·core + alone·ε·abandoned. What `grad` has room for beyond the gradient receives
+    the log-likelihood of one item of each cell, of cells that have any.
     """
     p = unpack(data)
     n, rated, raters, triangle = spec[0], spec[1], spec[2], spec[5]
@@ -181,7 +172,9 @@ def evaluate(fill, spec, u, data, grad):
     total = 0.0
     first = np.int64(0)  # a literal 0 would compile `law_slopes` once more
     kept = 1.0 - p.alone * rate
-    room = np.empty(p.group.size), np.empty(p.group.size)
+    n_cells = p.group.size
+    logs = grad[u.size :] if grad.size > u.size else np.empty(n_cells)
+    room = np.empty(n_cells), np.empty(n_cells), logs
     for g in range(p.period.size):
         cells = group_cells(spec, u, p, g, first, room)
         pmf, d_pmf, law = group_laws(fill, spec, u, p, g)
@@ -215,28 +208,6 @@ def evaluate(fill, spec, u, data, grad):
             grad[n] += rate_slope
         first = cells.last
     return total
-
-
-@njit(**FLAGS)
-def cell_logs(points, spec, u, data, logs):
-    """Write the log-likelihood of one item of each cell."""
-    p, fill = unpack(data), points.fill
-    rate = u[spec[0]] if spec[1] else 0.0
-    first = np.int64(0)
-    room = np.empty(p.group.size), np.empty(p.group.size)
-    for g in range(p.period.size):
-        cells = group_cells(spec, u, p, g, first, room)
-        _, _, law = group_laws(fill, spec, u, p, g)
-        before = workspace(law, cells)
-        for c in range(first, cells.last):
-            i, j = cells.start[c], cells.start[c + 1]
-            if j - i == 2 and law.shape[0] == 1:
-                d = max(cells.z[i], cells.z[i + 1])
-                p_law = pair_probability(law[0], d) if d < law.shape[1] else 0.0
-            else:
-                p_law, _ = cell_probability(law, cells.z[i:j], cells.rater[i:j], before)
-            logs[c] = math.log(max((1.0 - p.together * rate) * p_law + cells.constant[c], TINY))
-        first = cells.last
 
 
 @njit(**FLAGS)

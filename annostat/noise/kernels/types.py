@@ -73,6 +73,7 @@ class Cells(NamedTuple):
     count: Any
     constant: Any  # float64, added to each cell's probability
     slope: Any  # float64, its derivative by the abandonment rate
+    logs: Any  # float64, room for the logarithm of each cell's probability
     first: int
     last: int
 
@@ -129,7 +130,7 @@ class Warm(NamedTuple):
     first: int
 
 
-CELLS = _NAMED([NUMBERS, NUMBERS, NUMBERS, VECTOR, VECTOR, VECTOR, nb.int64, nb.int64], Cells)
+CELLS = _NAMED([NUMBERS] * 3 + [VECTOR] * 4 + [nb.int64] * 2, Cells)
 # Of `evaluate` and `mean_error`: fill, spec, u, data and the gradient to write.
 POINT = nb.float64(_FUNCTION(FILL), NUMBERS, VECTOR, DATA, VECTOR)
 POINTS = _NAMED([_FUNCTION(FILL), _FUNCTION(POINT), _FUNCTION(POINT)], Points)
