@@ -263,7 +263,7 @@ def upper_pairs(p: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 @functools.lru_cache(maxsize=64)
 def _steps(p: int) -> NDArray[np.complex128]:
     """Return a complex step in each of p numbers, a row for each."""
-    return 1j * STEP * np.eye(p)
+    return np.asarray(1j * STEP * np.eye(p), dtype=np.complex128)
 
 
 def gradient(
