@@ -1,7 +1,8 @@
 """The one bootstrap.
 
 Resamples are drawn as multiplicities ("how often each item was drawn"), in blocks of a fixed
-size, so that memory grows with the block and not with the number of resamples. Each resample has
+size, so that memory grows with the block and not with the number of resamples. Those of the last
+bootstrap stay, in 8 MB at most: one command asks for the same ones many times. Each resample has
 random counters of its own: the seed says what it is, not the block or the worker that draws it.
 """
 

@@ -260,12 +260,18 @@ def upper_pairs(p: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return np.triu_indices(p)
 
 
+@functools.lru_cache(maxsize=64)
+def _steps(p: int) -> NDArray[np.complex128]:
+    """Return a complex step in each of p numbers, a row for each."""
+    return np.asarray(1j * STEP * np.eye(p), dtype=np.complex128)
+
+
 def gradient(
     g: Function, totals: FloatArray, columns: NDArray[np.int64] | None = None
 ) -> FloatArray:
     """Return the derivatives of g by columns (all of them) at each row of sums."""
     if totals.ndim == 1:  # of few numbers the calls are what takes time: one for all derivatives
-        return np.asarray(np.imag(g(totals + 1j * STEP * np.eye(totals.size))) / STEP)
+        return np.asarray(np.imag(g(totals + _steps(totals.size))) / STEP)
     which = np.arange(totals.shape[-1]) if columns is None else columns
     slopes = np.empty((*totals.shape[:-1], len(which)), order="F")
     moved = totals.astype(np.complex128)

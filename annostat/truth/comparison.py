@@ -230,13 +230,14 @@ def _of_models(
     first, second = upper_pairs(models + 1)
     everything = np.hstack([both, both[:, first] * both[:, second]])
     drawn = bootstrap_sums(everything, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs)
-    sums, m = drawn[:, :models], drawn[:, [models]]
+    drawn = np.ascontiguousarray(drawn.T)  # whole rows are taken of it
+    sums, m = drawn[:models], drawn[[models]]
     place = np.empty((models + 1, models + 1), dtype=np.int64)
     place[first, second] = place[second, first] = models + 1 + np.arange(first.size)
     a, b = np.triu_indices(models, 1)
-    squares = drawn[:, place[a, a]] - 2 * drawn[:, place[a, b]] + drawn[:, place[b, b]]
-    mixed = drawn[:, place[a, models]] - drawn[:, place[b, models]]
-    return _ratios(sums[:, a] - sums[:, b], m, squares, mixed, drawn[:, place[[models], models]], n)
+    squares = drawn[place[a, a]] - 2 * drawn[place[a, b]] + drawn[place[b, b]]
+    mixed = drawn[place[a, models]] - drawn[place[b, models]]
+    return _ratios(sums[a] - sums[b], m, squares, mixed, drawn[place[[models], models]], n).T
 
 
 def _ratios(

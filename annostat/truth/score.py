@@ -149,17 +149,18 @@ def score_models(
     labels = Labels.of(used)
     codes = cluster_codes(used.cluster)
     frame = Frame.of(used, labels, codes, level, n_resamples, rng, n_jobs)
-    asked = [Model.of(frame, name, f, trained) for name, f in models.items()]
     resampled: dict[str, Any] = {"n_resamples": n_resamples, "rng": rng, "n_jobs": n_jobs}
-    draw_together([s for m in asked for s in (m.squares, m.correlated)], **resampled)
-    scored = []
-    for model in asked:
+    scored, products = [], {}
+    for name, f in models.items():
+        model = Model.of(frame, name, f, trained)
+        draw_together([model.squares, model.correlated], **resampled)
         scored.append(score_model(used, frame, model, trained, margin))
+        products[name] = model.products
         if progress is not None:
             progress(len(scored), len(models))
     found = tuple(scored)
     comparisons = compare_models(
-        {m.name: m.products for m in asked},
+        products,
         cluster=codes,
         unit=squared(frame.unit),
         level=level,
