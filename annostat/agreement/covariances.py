@@ -70,7 +70,7 @@ class Moments:
         scale = scale if scale > 0 else 1.0
         x = (x - centre) / scale
         a, b = np.triu_indices(x.shape[1])
-        parts = np.column_stack([np.ones(len(x)), x, x[:, a] * x[:, b]])
+        parts = np.vstack([np.ones(len(x)), x.T, x.T[a] * x.T[b]]).T
         sums = Sums.of(parts, None if codes is None else codes[order])
         if codes is not None:
             sums = Sums(sums.columns[order_of(*sums.columns.T)], True)

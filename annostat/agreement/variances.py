@@ -87,7 +87,7 @@ class Variances:
             columns += list(residual.T)
         codes = cluster_codes(rounds.cluster)
         return cls(
-            Sums.of(np.column_stack(columns), codes),
+            Sums.of(np.stack(columns).T, codes),  # a column in one piece
             len(v),
             int(seen.sum()),
             n_effects,
