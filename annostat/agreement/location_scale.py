@@ -35,10 +35,7 @@ from annostat.agreement.many_items import ManyItems, hermite
 from annostat.arrays import FloatArray, row_sums
 
 WIDEST = 6.0  # of log σ_j², about the mean: a rater without noise is not let go further
-MANY, SAMPLED = (
-    4096,
-    16_384,
-)  # items above which the faster likelihood, and a first sample, are taken
+MANY, SAMPLED = 4096, 16_384  # items above which blocks, and a first sample, are taken
 STEPS, FAR = 8, 30  # of Newton, from near the maximum and from farther away
 NEAR = 1e-4  # the square of a step in standard errors that is the last
 SAMPLE, ENOUGH = 8192, 50  # items of the sample, and labels in it of a rater that it speaks of
@@ -168,7 +165,7 @@ def _of_sample(table: Table, x: FloatArray, difficulty: bool, bounds: Bounds) ->
     most = max(n * SAMPLE // len(table.z), 1)
     chosen[np.random.default_rng(n).permutation(n)[:most]] = True
     part = table.of(chosen[table.units])
-    # By Newton's steps if they lead there: SciPy's search starts threads of BLAS, which wait busily.
+    # By Newton's steps if they lead there: SciPy's search starts threads of BLAS that wait busily.
     quick = _from_near(part.likelihood, x, difficulty, bounds, steps=FAR)
     found = _maximum(part.likelihood, x, difficulty, bounds) if quick is None else quick[0]
     few = np.flatnonzero(part.seen.sum(axis=0) < ENOUGH)
