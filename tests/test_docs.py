@@ -137,6 +137,7 @@ def test_every_public_module_has_its_place_in_the_api():
         "estimates",  # the old names of what has moved
         "files",
         "jit",
+        "once",
         "rounds",
         "_names",
         "_version",

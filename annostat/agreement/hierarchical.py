@@ -65,6 +65,9 @@ def hierarchy(rounds: Rounds, *, law: str = "auto", level: float = 0.95) -> Hier
     Returns
     -------
     Hierarchy
+        Cost and memory grow with the number of labels: above 16,384 items the maximum is searched
+        for among a random 8,192 of them (the same for any order of the rows), and a few steps over
+        all items end at that of all, to less than a hundredth of a standard error.
 
     Raises
     ------

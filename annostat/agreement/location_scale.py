@@ -35,11 +35,9 @@ from annostat.agreement.many_items import ManyItems, hermite
 from annostat.arrays import FloatArray, row_sums
 
 WIDEST = 6.0  # of log σ_j², about the mean: a rater without noise is not let go further
-MANY, SAMPLED = (
-    4096,
-    16_384,
-)  # items above which the faster likelihood, and a first sample, are taken
-STEPS, NEAR = 8, 1e-4  # of Newton, and the square of a step in standard errors that is the last
+MANY, SAMPLED = 4096, 16_384  # items above which blocks, and a first sample, are taken
+STEPS, FAR = 8, 30  # of Newton, from near the maximum and from farther away
+NEAR = 1e-4  # the square of a step in standard errors that is the last
 SAMPLE, ENOUGH = 8192, 50  # items of the sample, and labels in it of a rater that it speaks of
 
 Bounds = Sequence[tuple[float | None, float | None]]
@@ -167,7 +165,9 @@ def _of_sample(table: Table, x: FloatArray, difficulty: bool, bounds: Bounds) ->
     most = max(n * SAMPLE // len(table.z), 1)
     chosen[np.random.default_rng(n).permutation(n)[:most]] = True
     part = table.of(chosen[table.units])
-    found = _maximum(part.likelihood, x, difficulty, bounds)
+    # By Newton's steps if they lead there: SciPy's search starts threads of BLAS that wait busily.
+    quick = _from_near(part.likelihood, x, difficulty, bounds, steps=FAR)
+    found = _maximum(part.likelihood, x, difficulty, bounds) if quick is None else quick[0]
     few = np.flatnonzero(part.seen.sum(axis=0) < ENOUGH)
     for silent in (few, k + few):
         found[silent] = x[silent]
@@ -175,7 +175,11 @@ def _of_sample(table: Table, x: FloatArray, difficulty: bool, bounds: Bounds) ->
 
 
 def _from_near(
-    likelihood: _FewItems | ManyItems, x: FloatArray, difficulty: bool, bounds: Bounds
+    likelihood: _FewItems | ManyItems,
+    x: FloatArray,
+    difficulty: bool,
+    bounds: Bounds,
+    steps: int = STEPS,
 ) -> tuple[FloatArray, FloatArray] | None:
     """Return the maximum by Newton's steps from near it, with minus the Hessian a last step before.
 
@@ -183,7 +187,7 @@ def _from_near(
     """
     low, high = _ends(bounds)
     last = -math.inf
-    for _ in range(STEPS):
+    for _ in range(steps):
         value, scores = likelihood.total(x, difficulty)
         if value < last - 1e-9 * (1 + abs(value)):
             return None

@@ -3,8 +3,8 @@ r"""The likelihood of `location_scale` where items are many: the same numbers, r
 Items pass in blocks that stay in the processor's cache, so that memory does not grow beyond a copy
 of the labels. What an integral over the difficulty gives of an item depends on Q and on the number
 of its labels alone: it is worked out at 2,049 values of log(1 + Q/d²), d being the difficulty of
-the easiest node, and read off by Hermite's cubics, whose error is below 10⁻⁸. Minus the Hessian is
-exact, with ∂Q/∂β_j = −2·w_j·e_j, ∂Q/∂log w_j = w_j·e_j² and
+the easiest node, and read off by Hermite's cubics: ℓ and its scores to 10⁻⁸, the Hessian to 10⁻⁵ of
+its largest entry. It follows from ∂Q/∂β_j = −2·w_j·e_j, ∂Q/∂log w_j = w_j·e_j² and
 
     ∂²Q/∂β_j∂β_l = 2·(δ·w_j − w_j·w_l/W)
     ∂²Q/∂β_j∂log w_l = −2·(δ·w_j·e_j − w_j·w_l·e_l/W)

@@ -132,7 +132,8 @@ def unequal_raters(
             f"raters who differ take {FEWEST} items with all labels, got {int(full.sum())}; "
             "with gaps take annostat.agreement.hierarchical"
         )
-    codes = cluster_codes(None if rounds.cluster is None else rounds.cluster[full])
+    cluster = rounds.cluster[full] if lost and rounds.cluster is not None else rounds.cluster
+    codes = cluster_codes(cluster)
     m = Moments.of(columns[full], codes)
     k = rounds.n_rounds
     each = [noise_variance_of(j, m.k) for j in range(k)]

@@ -212,7 +212,7 @@ def canonical_order(items: NDArray[Any]) -> NDArray[np.int64]:
 
     What is drawn at random is drawn in this order, so that no result depends on the order of rows.
     """
-    return once("order", (items,), lambda: _in_order([str(i) for i in items]))
+    return once("order", (items,), lambda: _in_order(list(map(str, items))))
 
 
 def _in_order(names: list[str]) -> NDArray[np.int64]:
@@ -243,7 +243,7 @@ def _numbers_alone(names: list[str]) -> NDArray[np.int64] | None:
         return None
     if not 0 < min(map(len, inner)) <= max(map(len, inner)) < WIDTH - 1:
         return None
-    return np.array([int(n) for n in inner], dtype=np.int64)
+    return np.array(list(map(int, inner)), dtype=np.int64)
 
 
 def _short(cell: object) -> str:
