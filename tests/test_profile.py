@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
-from annostat.agreement.profile import ONE_SIDED, _skew_bias, _spread, floor_for, precision_profile
+from annostat.agreement.profile import (
+    ONE_SIDED,
+    _Pairs,
+    _skew_bias,
+    _spread,
+    floor_for,
+    precision_profile,
+)
 from annostat.agreement.variance_forms import basis, fit_form
 from annostat.datasets import lidc
 from annostat.errors import AnnostatError
@@ -86,7 +93,8 @@ def test_the_variance_of_the_constant_form_is_that_of_a_mean():
 
 def test_items_say_half_the_square_of_their_difference():
     z = drawn(3, 30, bias=2.0)
-    data, numbers_, pairs = _spread(Rounds.from_array(z))
+    data, numbers_, labels = _spread(Rounds.from_array(z))
+    pairs = _Pairs.of(labels, data.scale)
     d = z[:, 0] - z[:, 1]
     expected = np.sort((d - d.mean()) ** 2 / 2 * 30 / 29)
     assert np.sort(data.square * data.scale**2) == pytest.approx(expected)

@@ -165,11 +165,11 @@ def precision_profile(rounds: Rounds, *, level: float = 0.95) -> PrecisionProfil
         raise AnnostatError(
             f"a precision profile takes {FEWEST} items with two labels, got {len(used.values)}"
         )
-    data, numbers, pairs = _spread(used)
+    data, numbers, labels = _spread(used)
     if not np.any(data.square > 0):
         raise AnnostatError("all labels of each item are equal: their noise has no profile")
     fits, quasi = _fit(data, level)
-    heavy = _tails(data, fits.kept[0], pairs, level)
+    heavy = _tails(data, fits.kept[0], _Pairs.of(labels, data.scale), level)
     # Tails that show are in the squares too, and take the profile from the first sentence.
     unseen = heavy if heavy.check.passed is None else None
     fits = replace(fits, tails=unseen)
@@ -284,8 +284,8 @@ def constant_noise(data: Spread, level: float) -> Check:
     return Check(name, False, text, t, p)
 
 
-def _spread(rounds: Rounds) -> tuple[Spread, FloatArray, _Pairs]:
-    """Return what the items say, their numbers of labels, and the differences of their labels."""
+def _spread(rounds: Rounds) -> tuple[Spread, FloatArray, FloatArray]:
+    """Return what the items say, their numbers of labels, and the labels less their biases."""
     rounds = rounds.by_value()
     v = Variances.of(rounds)
     there = np.isfinite(v.centred)
@@ -302,18 +302,7 @@ def _spread(rounds: Rounds) -> tuple[Spread, FloatArray, _Pairs]:
     )
     codes = cluster_codes(rounds.cluster)
     units = np.arange(len(k)) if codes is None else renumbered(codes)
-    one, other = np.triu_indices(rounds.n_rounds, 1)
-    by_rater = np.ascontiguousarray(adjusted.T)
-    d = by_rater[one]
-    d -= by_rater[other]
-    np.abs(d, out=d)
-    d /= scale
-    seen = np.isfinite(d)
-    if seen.all():
-        pairs = _Pairs(np.tile(np.arange(len(k)), len(one)), d.ravel())
-    else:
-        pairs = _Pairs(np.nonzero(seen)[1], d[seen])
-    return Spread(mean / scale, square, k - 1, units, positive, scale), k, pairs
+    return Spread(mean / scale, square, k - 1, units, positive, scale), k, adjusted
 
 
 @dataclass(frozen=True, eq=False)
@@ -322,6 +311,21 @@ class _Pairs:
 
     rows: NDArray[np.int64]
     sizes: FloatArray
+
+    @classmethod
+    def of(cls, labels: FloatArray, scale: float) -> _Pairs:
+        """Return those of labels, an item each row."""
+        n, k = labels.shape
+        one, other = np.triu_indices(k, 1)
+        by_rater = np.ascontiguousarray(labels.T)
+        d = by_rater[one]
+        d -= by_rater[other]
+        np.abs(d, out=d)
+        d /= scale
+        seen = np.isfinite(d)
+        if seen.all():
+            return cls(np.tile(np.arange(n), len(one)), d.ravel())
+        return cls(np.nonzero(seen)[1], d[seen])
 
 
 def _fit(data: Spread, level: float) -> tuple[Fits, list[tuple[float, str]]]:

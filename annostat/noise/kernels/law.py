@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from annostat.jit import njit
-from annostat.noise.kernels.types import FLAGS, POINT, copy_into, entry, unpack
+from annostat.noise.kernels.types import FLAGS, INLINED, POINT, copy_into, entry, unpack
 
 
 @njit(**FLAGS)
@@ -69,7 +69,7 @@ def core_law(fill, spec, u, scale, pmf, slopes):
     return mae, mae_slopes
 
 
-@njit(**FLAGS)
+@njit(**INLINED)
 def abandoned_mae(base, triangle):
     """Return E|X| of an abandoned pick."""
     if triangle == 1:
@@ -110,7 +110,7 @@ def mean_error(fill, spec, u, data, slopes):
     return mae
 
 
-@njit(**FLAGS)
+@njit(**INLINED)
 def pair_probability(law, d):
     """Return sum_x f(x) f(x + d) of a law on −M..M."""
     # Views, so that the loops are over plain positions, which the compiler vectorises.
@@ -130,7 +130,7 @@ def pair_law(law, widest):
     return q
 
 
-@njit(**FLAGS)
+@njit(**INLINED)
 def pair_slopes(law, d, weight, slopes):
     """Add 2·weight·∂/∂f of `pair_probability`; both halves are equal by symmetry."""
     left, right = law[: law.size - d], slopes[d:]
@@ -138,7 +138,7 @@ def pair_slopes(law, d, weight, slopes):
         right[i] += weight * left[i]
 
 
-@njit(**FLAGS)
+@njit(**INLINED)
 def flat_probability(law, reach, d):
     """Return `pair_probability` of a law that is constant farther than `reach` from its middle."""
     middle, last = law.size // 2, law.size - 1 - d
@@ -157,7 +157,7 @@ def flat_probability(law, reach, d):
     return total + law[0] * law[0] * (last + 1 - near)
 
 
-@njit(**FLAGS)
+@njit(**INLINED)
 def flat_slopes(law, reach, d, weight, slopes):
     """Add what `pair_slopes` adds; beyond `reach`, where only their sum matters, in one place."""
     middle, last = law.size // 2, law.size - 1 - d
@@ -172,7 +172,7 @@ def flat_slopes(law, reach, d, weight, slopes):
     slopes[0] += weight * (total - near)
 
 
-@njit(**FLAGS)
+@njit(**INLINED)
 def cell_products(laws, z, rater, reach, before):
     """Write products of the first 1, ..., k − 1 factors f(z − y), for each y, into `before`.
 
@@ -192,7 +192,7 @@ def cell_products(laws, z, rater, reach, before):
     return total
 
 
-@njit(**FLAGS)
+@njit(**INLINED)
 def cell_slopes(laws, z, rater, before, weight, slopes):
     """Add weight·∂/∂f of `cell_products` to `slopes`, one row per rater."""
     widest = z[0]
@@ -213,7 +213,7 @@ def cell_slopes(laws, z, rater, before, weight, slopes):
                 after[i] *= law[i]
 
 
-@njit(**FLAGS)
+@njit(**INLINED)
 def mix_law(pmf, rate, base, triangle, law):
     """Write (1 − rate)·core + rate·abandoned on −half..half."""
     half = law.size // 2
@@ -231,7 +231,7 @@ def mix_law(pmf, rate, base, triangle, law):
         law[half - x] = value
 
 
-@njit(**FLAGS)
+@njit(**INLINED)
 def abandoned_pmf(x, base, triangle):
     """Return the probability that an abandoned pick is off by x ≥ 0."""
     if triangle == 1:

@@ -18,10 +18,10 @@ from annostat.noise.kernels.law import (
     pair_probability,
     pair_slopes,
 )
-from annostat.noise.kernels.types import FLAGS, POINT, TINY, Cells, entry, unpack
+from annostat.noise.kernels.types import FLAGS, INLINED, POINT, TINY, Cells, entry, unpack
 
 
-@njit(**FLAGS)
+@njit(**INLINED)
 def workspace(law, cells):
     """Return room for the products of `cell_products`; pairs of one law need none."""
     longest = 2
@@ -140,7 +140,7 @@ def group_cells(spec, u, p, g, first, room):
     return Cells(p.z, p.rater, p.start, p.count, constant, slope, logs, first, last)
 
 
-@njit(**FLAGS)
+@njit(**INLINED)
 def flat_from(pmf, d_pmf, half):
     """Return beyond which error a law is constant, if that is far less than `half`, else −1.
 
@@ -178,7 +178,7 @@ def evaluate(fill, spec, u, data, grad):
     for g in range(p.period.size):
         cells = group_cells(spec, u, p, g, first, room)
         pmf, d_pmf, law = group_laws(fill, spec, u, p, g)
-        slopes = np.zeros(law.shape)
+        slopes = np.zeros((raters, law.shape[1]))
         half, s = law.shape[1] // 2, p.support[g]
         wavy = raters > 1 or (p.alone > 0.0 and (triangle == 1 or 2 * half >= p.base[g]))
         flat = np.int64(-1) if wavy else flat_from(pmf[0], d_pmf[0], half)
@@ -197,8 +197,9 @@ def evaluate(fill, spec, u, data, grad):
                 base, moved = p.base[g], 0.0
                 last = half if flat < 0 else flat
                 if flat >= 0:
-                    beyond = slopes[r, : half - flat].sum() + slopes[r, half + flat + 1 :].sum()
-                    moved = beyond * abandoned_pmf(half, base, triangle)
+                    for x in range(half - flat):  # what lies beyond, on both sides
+                        moved += slopes[r, x] + slopes[r, 2 * half - x]
+                    moved *= abandoned_pmf(half, base, triangle)
                 for x in range(-last, last + 1):
                     y = abs(x)
                     wide = abandoned_pmf(y, base, triangle)

@@ -6,12 +6,12 @@ import numpy as np
 
 from annostat.jit import njit
 from annostat.noise.kernels.likelihood import objective
-from annostat.noise.kernels.types import CLIMB, FLAGS, MAX_STEPS, entry, set_diagonal
+from annostat.noise.kernels.types import CLIMB, FLAGS, INLINED, MAX_STEPS, entry, set_diagonal
 
 CRAWL = 12  # halvings of a step, after which a gain that small is the last
 
 
-@njit(**FLAGS)
+@njit(**INLINED)
 def invert(matrix, size, inverse):
     """Invert a symmetric positive definite matrix; return False if it is not."""
     work = matrix.copy()
@@ -61,7 +61,7 @@ def curvature(points, space, u, target, hessian):
             hessian[i, i] = 1.0
 
 
-@njit(**FLAGS)
+@njit(**INLINED)
 def pivot_of(spec, target):
     """Return the coordinate that is solved for to hold E|X| (see `objective`), or −1."""
     if target > 0.0:
@@ -91,16 +91,17 @@ def set_metric(points, space, u, target, metric):
 def ascent(metric, grad, u, space, pivot, direction):
     """Write metric·gradient over the coordinates free to move; return its slope."""
     n, low, high = u.size, space.low, space.high
-    free = np.zeros(n, dtype=np.bool_)
+    free = np.zeros(n)
     for i in range(n):
         if i != pivot:
-            free[i] = (u[i] > low[i] or grad[i] > 0.0) and (u[i] < high[i] or grad[i] < 0.0)
+            inside = (u[i] > low[i] or grad[i] > 0.0) and (u[i] < high[i] or grad[i] < 0.0)
+            free[i] = 1.0 if inside else 0.0
     slope = 0.0
     for i in range(n):
         direction[i] = 0.0
-        if free[i]:
+        if free[i] > 0.0:
             for j in range(n):
-                if free[j]:
+                if free[j] > 0.0:
                     direction[i] += metric[i, j] * grad[j]
             slope += direction[i] * grad[i]
     return slope
@@ -195,7 +196,7 @@ def maximise(points, space, u, metric, goal):
     return value, False
 
 
-@njit(**FLAGS)
+@njit(**INLINED)
 def update(metric, old, new, old_grad, new_grad, pivot):
     """Update the inverse Hessian from one step (Broyden-Fletcher-Goldfarb-Shanno)."""
     n = old.size

@@ -36,6 +36,8 @@ FLAGS: dict[str, Any] = {
     "fastmath": {"reassoc", "contract", "nsz", "arcp"},
     "error_model": "numpy",
 }
+# Of kernels that one or two others call: compiled as part of their text, and not by themselves too.
+INLINED: dict[str, Any] = {**FLAGS, "inline": "always"}
 MAX_STEPS = 200
 SCAN_GAIN = 1e-7  # log-likelihood to which each window is maximised; the best one further
 PROFILE_GAIN = 1e-5  # a profile is maximised up to so much log-likelihood
