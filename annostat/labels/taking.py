@@ -132,7 +132,9 @@ def _index_of(column: Any) -> Any:
 
 def _rows(name: str, index: Any, items: NDArray[Any] | None) -> list[int] | None:
     """Return the place of each item in an index, None where the rows stand in their order."""
-    names = [v.strip() for v in map(str, index.tolist())]
+    names = list(map(str, index.tolist()))
+    if index.dtype.kind not in "iu":
+        names = [name.strip() for name in names]
     if items is not None and names == items.tolist():
         return None
     known = None if items is None else list(map(str, items.tolist()))

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from annostat.agreement import BlandAltman, bland_altman
 from annostat.arrays import FloatArray, beside
 from annostat.labels.rounds import Rounds
 from annostat.resampling.generators import Rng
@@ -20,6 +19,7 @@ from annostat.resampling.steps import artanh, log, sqrt
 from annostat.resampling.sums import Function, Sums
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.text import squared
+from annostat.truth.against_labels import AgainstLabels
 from annostat.truth.instruments import correlation_with_truth
 from annostat.truth.means import fieller, mean_estimate, ratio, root, unit_sums
 from annostat.truth.products import Labels, half_products
@@ -189,6 +189,8 @@ def score_model(
         note = "undefined: it takes two rounds that the model was not trained on"
         truth = Estimate(math.nan, note=note)
     unit = frame.unit
+    how = frame.level, frame.n_resamples, frame.rng, frame.n_jobs
+    against = AgainstLabels(rounds, name, f, frame.codes, *how)
     return ModelScore(
         name,
         int(there.sum()),
@@ -202,26 +204,8 @@ def score_model(
         truth,
         verdict,
         _leakage(frame, u, trained) if held is None else learned_of(held),
-        _agreement(rounds, name, f, frame),
+        against,
         held,
-    )
-
-
-def _agreement(rounds: Rounds, name: str, f: FloatArray, frame: Frame) -> BlandAltman | None:
-    """Return Bland–Altman of the model against every label."""
-    z = rounds.values
-    k = z.shape[1]
-    pairs = np.column_stack([z.ravel(), np.repeat(f, k)])
-    seen = np.isfinite(pairs[:, 0]) & np.isfinite(pairs[:, 1])
-    there = np.isfinite(f)
-    units = np.flatnonzero(there) if frame.codes is None else np.unique(frame.codes[there])
-    if units.size < 3:
-        return None
-    names = ("label", name if name != "label" else "model")
-    codes = np.arange(len(f)) if frame.codes is None else frame.codes
-    both = Rounds(pairs[seen], names, cluster=np.repeat(codes, k)[seen], unit=rounds.unit)
-    return bland_altman(
-        both, level=frame.level, n_resamples=frame.n_resamples, rng=frame.rng, n_jobs=frame.n_jobs
     )
 
 

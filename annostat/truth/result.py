@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from annostat.results.quantities import Quantity
 from annostat.results.result import Check, Provenance, Result, check_section
 from annostat.results.sections import Section
 from annostat.results.text import format_number, format_p, plain
+from annostat.truth.against_labels import AgainstLabels
 from annostat.truth.comparison import Comparison
 from annostat.truth.floors import Floors
 from annostat.truth.ranking import Ranking, rank_models
@@ -148,7 +149,7 @@ class ModelScore:
         verdict are those of the score.
     agreement : BlandAltman or None
         Model − label of every label, those of one item (or cluster) belonging together; None for
-        fewer than three items.
+        fewer than three items. Worked out when it is first asked for.
     """
 
     name: str
@@ -163,7 +164,7 @@ class ModelScore:
     true_correlation: Estimate
     verdict: Verdict
     leakage: Leakage | None
-    agreement: BlandAltman | None
+    against: AgainstLabels = field(repr=False, compare=False)
     trained: TrainedOnOne | None = None
 
     def __repr__(self) -> str:
@@ -173,6 +174,11 @@ class ModelScore:
             f"ModelScore: {self.name} is {truth}; RMSE {self.rmse.cell()}{unit} against one label, "
             f"{self.true_rmse.cell()}{unit} against the truth"
         )
+
+    @property
+    def agreement(self) -> BlandAltman | None:
+        """Bland and Altman's analysis of the model against every label."""
+        return self.against.agreement
 
     @property
     def unit(self) -> str:
