@@ -69,7 +69,8 @@ class Variances:
         seen = np.isfinite(v)
         given = v if seen.all() else v[seen]
         check_squares(float(np.abs(given).max()))
-        centre = float(np.mean(given))
+        # Item by item first, so that swapping two rounds moves no digit.
+        centre = float(np.where(seen, v, 0.0).sum(axis=0).sum() / np.count_nonzero(seen))
         scale = float(np.max(np.abs(given - centre)))
         scale = scale if scale > 0 else 1.0
         z = np.where(seen, (v - centre) / scale, 0.0)
