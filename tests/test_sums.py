@@ -9,6 +9,7 @@ from hypothesis.extra import numpy as arrays
 from annostat import AnnostatError, Rounds
 from annostat.agreement.covariances import derivatives
 from annostat.arrays import beside
+from annostat.labels.characteristic import _factor_of
 from annostat.labels.taking import all_aligned
 from annostat.resampling import bootstraps, steps
 from annostat.resampling.clusters import cluster_codes
@@ -139,3 +140,18 @@ def test_columns_of_one_table_are_put_in_order_together():
     assert [list(v) for v in found.values()] == [[3, 1, 2], [6, 4, 5], [7, 8, 9], [1, 2, 3]]
     with pytest.raises(AnnostatError, match="predictions of 'k' have an index"):
         all_aligned({"m": table["m"], "k": table["k"].rename({"a": "z"})}, rounds)
+
+
+@pytest.mark.parametrize("rank", [1, 5, 48])
+def test_a_factor_of_correlations_has_their_products(rank):
+    x = G.normal(size=(48, rank)) + 1e-7 * G.normal(size=(48, rank))
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    factor = _factor_of(x @ x.T)
+    assert factor.shape[1] <= 48
+    np.testing.assert_allclose(factor @ factor.T, x @ x.T, atol=1e-8)
+
+
+@pytest.mark.parametrize("shapes", [((1, 30_000), (30_000, 1)), ((1, 30_000), (30_000, 4))])
+def test_products_in_pieces_are_the_products(shapes):
+    a, b = (G.normal(size=shape) for shape in shapes)
+    np.testing.assert_allclose(bootstraps.serial_product(a, b), a @ b, rtol=1e-10)

@@ -11,14 +11,13 @@ its labels less their biases, W_i = Σ_j w_j over the labels seen, m_i = labels 
     Gauss        g = −Q/2
     difficulty   g = log Σ_q ω_q·d_q^(−m)·exp(−Q/(2·d_q²)), log d normal, E d² = 1
 
-Above `MANY` items the likelihood is worked out by `many_items`, and above `SAMPLED` the search for
-its maximum starts from that of a random part of the units: the maximum is the same, and the cost is
-a few passes over the labels.
+Newton's steps climb it where they lead up, SciPy's search else. Above `MANY` items it is worked out
+by `many_items`, and above `SAMPLED` the steps start from the maximum of a random part of the units:
+the maximum is the same, and the cost is a few passes over the labels.
 
 The Gaussian form is a method of moments with good weights: no law biases it. Difficulty that is
 shared by the labels of an item can be told from heavy tails of each label from four labels on
-(`shared_difficulty`),
-and there its likelihood takes over.
+(`shared_difficulty`), and there its likelihood takes over.
 """
 
 from __future__ import annotations
@@ -35,9 +34,8 @@ from annostat.agreement.many_items import ManyItems, hermite
 from annostat.arrays import FloatArray, row_sums
 
 WIDEST = 6.0  # of log σ_j², about the mean: a rater without noise is not let go further
-MANY, SAMPLED = 4096, 16_384  # items above which blocks, and a first sample, are taken
-STEPS, FAR = 8, 30  # of Newton, from near the maximum and from farther away
-NEAR = 1e-4  # the square of a step in standard errors that is the last
+MANY, SAMPLED = 512, 16_384  # items above which blocks, and a first sample, are taken
+FROM_NEAR, FROM_FAR = (8, 1e-4), (30, 1e-8)  # Newton's pace, see `_by_newton`
 SAMPLE, ENOUGH = 8192, 50  # items of the sample, and labels in it of a rater that it speaks of
 
 Bounds = Sequence[tuple[float | None, float | None]]
@@ -115,10 +113,11 @@ def fit(
     bounds: list[tuple[float | None, float | None]] = [(None, None)] * k
     bounds += [(float(start.mean()) - WIDEST, float(start.mean()) + WIDEST)] * k
     bounds += [(math.log(0.02), math.log(1.5))] * difficulty
-    likelihood, found = table.likelihood, None
+    likelihood, pace = table.likelihood, FROM_FAR
     if len(table.z) > SAMPLED:
-        x = _of_sample(table, x, difficulty, bounds)
-        found = _from_near(likelihood, x, difficulty, bounds)
+        x, pace = _of_sample(table, x, difficulty, bounds), FROM_NEAR
+    # SciPy's search takes 0.3 s to load, and starts threads of BLAS that wait busily.
+    found = _by_newton(likelihood, x, difficulty, bounds, pace)
     if found is None:
         at = _newton(likelihood, _maximum(likelihood, x, difficulty, bounds), difficulty, bounds)
         found = at, _pinned(likelihood.information(at, difficulty), k)
@@ -145,7 +144,7 @@ def _maximum(
         gradient[:k] += total
         return -value + total**2 / 2, gradient
 
-    from scipy.optimize import minimize  # 0.3 s to load; not every command comes here
+    from scipy.optimize import minimize
 
     found = minimize(
         down,
@@ -165,8 +164,7 @@ def _of_sample(table: Table, x: FloatArray, difficulty: bool, bounds: Bounds) ->
     most = max(n * SAMPLE // len(table.z), 1)
     chosen[np.random.default_rng(n).permutation(n)[:most]] = True
     part = table.of(chosen[table.units])
-    # By Newton's steps if they lead there: SciPy's search starts threads of BLAS that wait busily.
-    quick = _from_near(part.likelihood, x, difficulty, bounds, steps=FAR)
+    quick = _by_newton(part.likelihood, x, difficulty, bounds, FROM_FAR)
     found = _maximum(part.likelihood, x, difficulty, bounds) if quick is None else quick[0]
     few = np.flatnonzero(part.seen.sum(axis=0) < ENOUGH)
     for silent in (few, k + few):
@@ -174,20 +172,23 @@ def _of_sample(table: Table, x: FloatArray, difficulty: bool, bounds: Bounds) ->
     return found
 
 
-def _from_near(
+def _by_newton(
     likelihood: _FewItems | ManyItems,
     x: FloatArray,
     difficulty: bool,
     bounds: Bounds,
-    steps: int = STEPS,
+    pace: tuple[int, float],
 ) -> tuple[FloatArray, FloatArray] | None:
-    """Return the maximum by Newton's steps from near it, with minus the Hessian a last step before.
+    """Return the maximum by Newton's steps, with minus the Hessian a last step before.
 
-    None where they do not lead there. What is at a bound, and would go on beyond it, stays.
+    None where one of them leads down, or they do not end. `pace` is how many there may be, and the
+    square of a step in standard errors that is the last: what is left after it is of its second
+    order. What is at a bound, and would go on beyond it, stays.
     """
     low, high = _ends(bounds)
+    most, near = pace
     last = -math.inf
-    for _ in range(steps):
+    for _ in range(most):
         value, scores = likelihood.total(x, difficulty)
         if value < last - 1e-9 * (1 + abs(value)):
             return None
@@ -196,8 +197,7 @@ def _from_near(
         step = _inverse(information[np.ix_(free, free)]) @ scores[free]
         last, x = value, x.copy()
         x[free] = np.clip(x[free] + step, low[free], high[free])
-        # The square of the step in standard errors; what is left after it is of its second order.
-        if float(step @ scores[free]) < NEAR:
+        if float(step @ scores[free]) < near:
             return x, information
     return None
 

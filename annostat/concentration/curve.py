@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from annostat.arrays import FloatArray
+from annostat.arrays import FloatArray, dot
 from annostat.errors import AnnostatError, check_choice, check_numbers, shown
 from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.intervals import t_reach
@@ -82,7 +82,7 @@ class Curve:
     def dominance(self) -> float:
         """Mean squared loss over squared mean loss; the kurtosis for squared errors."""
         mean = self.total[-1] / self.mass[-1]
-        square = float(self.loss**2 @ self.weight) / float(self.mass[-1])
+        square = dot(self.loss**2, self.weight) / float(self.mass[-1])
         return float(square / mean**2)
 
     def without(self, p: float) -> tuple[FloatArray, FloatArray]:

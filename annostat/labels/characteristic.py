@@ -17,6 +17,7 @@ from annostat.results.text import p_text
 
 CF_POINTS, CF_REACH, CF_DRAWS = 48, 8.0, 2000  # grid of t, its end in 1/E|D|, Gaussian draws
 CF_MIN_UNITS = 20
+NOTHING_LEFT = 1e-9  # of a variance of 1
 CHUNK_ROWS, IN_CACHE = 1 << 16, 1 << 12
 
 
@@ -54,8 +55,7 @@ def check_characteristic_function(
     at = int(np.argmin(z))
     sub = cov[np.ix_(good, good)]
     root = np.sqrt(np.diag(sub))
-    values, vectors = np.linalg.eigh(sub / np.outer(root, root))
-    factor = vectors * np.sqrt(np.maximum(values, 0.0))
+    factor = _factor_of(sub / np.outer(root, root))
     lowest = serial_product(rng.standard_normal((CF_DRAWS, factor.shape[1])), factor.T).min(axis=1)
     p = (1 + int((lowest <= z[at]).sum())) / (CF_DRAWS + 1)
     if p >= alpha:
@@ -71,6 +71,24 @@ def check_characteristic_function(
         "who knew each other's picks, and trust the symmetric bracket only."
     )
     return Check(name, False, text, float(z[at]), p)
+
+
+def _factor_of(correlations: FloatArray) -> FloatArray:
+    """Return L of shape (p, r) with L·Lᵀ = correlations, by Cholesky's method with pivots.
+
+    It is unique, as eigenvectors of points that are nearly the same are not, so that p is the same
+    on any machine; and LAPACK's eigenvectors start threads, which then wait busily.
+    """
+    rest, columns = correlations.copy(), []
+    for _ in range(len(rest)):
+        left = rest.diagonal()
+        pivot = int(np.argmax(left))
+        if left[pivot] < NOTHING_LEFT:
+            break
+        column = rest[:, pivot] / math.sqrt(left[pivot])
+        rest -= np.outer(column, column)
+        columns.append(column)
+    return np.column_stack(columns)
 
 
 @dataclass(frozen=True)

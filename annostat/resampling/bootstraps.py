@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from annostat._names import renamed
-from annostat.arrays import Bytes, FloatArray
+from annostat.arrays import PIECE, Bytes, FloatArray
 from annostat.errors import AnnostatError, check_choice, check_count, check_level, check_number
 from annostat.resampling.clusters import count_clusters
 from annostat.resampling.draws import draw_multiplicities
@@ -157,6 +157,8 @@ def serial_product(w: FloatArray, columns: FloatArray) -> FloatArray:
     # Single rows would be bound by memory: tiles of a few rows take a third to a fifth of the time.
     rows = max(TILE_ROWS, SERIAL_PRODUCT // max(columns.size, 1))
     items = max(1, SERIAL_PRODUCT // (min(rows, max(len(w), 1)) * max(p, 1)))
+    if min(len(w), p) == 1:  # a product of vectors
+        items = min(items, PIECE)
     total = np.zeros((len(w), p))
     for i in range(0, len(w), rows):
         for j in range(0, n, items):

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from annostat._version import __version__
-from annostat.arrays import FloatArray, IntArray
+from annostat.arrays import FloatArray, IntArray, dot
 from annostat.ceilings.categories import category_bounds
 from annostat.ceilings.category_result import CategoryBounds, Ceiling
 from annostat.ceilings.mixing import GAINS, Mixture, mixture_of
@@ -399,10 +399,10 @@ def excess_brier(labels: Categories, proba: FloatArray, *, level: float = 0.95) 
     value = float(u.mean())
     extra = np.array([float(((proba - e) ** 2).sum(axis=1).mean()) for e in np.eye(proba.shape[1])])
     weight = np.r_[np.ones(n), np.full(len(extra), 0.5)]
-    total = float(weight @ np.r_[sizes, np.ones(len(extra))])
-    mean = float(weight @ np.r_[sums, extra]) / total
+    total = dot(weight, np.r_[sizes, np.ones(len(extra))])
+    mean = dot(weight, np.r_[sums, extra]) / total
     off = np.r_[sums - mean * sizes, extra - mean]
-    error = math.sqrt(float(weight @ (off * off)) * n / max(n - 1, 1)) / total
+    error = math.sqrt(dot(weight, off * off) * n / max(n - 1, 1)) / total
     reach = t_reach(max(n - 1, 1), level) * error
     interval = Interval(value - reach, mean + reach, level, "t of cross products, pseudo-items")
     return Estimate(value, error, interval)

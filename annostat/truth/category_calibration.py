@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import special
 
-from annostat.arrays import FloatArray, IntArray
+from annostat.arrays import FloatArray, IntArray, dot
 from annostat.errors import check_count, check_level
 from annostat.labels.categories import Categories
 from annostat.resampling.intervals import t_reach
@@ -242,7 +242,7 @@ def _mean(x: FloatArray, unit: IntArray, n_units: int, level: float) -> Estimate
     if n_units < 2:
         return Estimate(value, note="no interval: one independent unit")
     off = np.bincount(unit, x - value, n_units)
-    error = math.sqrt(float(off @ off) * n_units / (n_units - 1)) / len(x)
+    error = math.sqrt(dot(off, off) * n_units / (n_units - 1)) / len(x)
     reach = t_reach(n_units - 1, level) * error
     interval = Interval(value - reach, value + reach, level, "t of cross products")
     return Estimate(value, error or None, interval)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from annostat.arrays import FloatArray
+from annostat.arrays import FloatArray, dot
 from annostat.ceilings.habits import LOCAL_FROM
 from annostat.ceilings.outlines import (
     NOWHERE,
@@ -232,7 +232,7 @@ def _mean(x: FloatArray, unit: NDArray[np.int64], level: float) -> Estimate:
     units = int(unit.max()) + 1
     mean = float(x.mean())
     left = np.bincount(unit, x - mean)
-    error = math.sqrt(units / (units - 1) * float(left @ left)) / x.size
+    error = math.sqrt(units / (units - 1) * dot(left, left)) / x.size
     reach = t_reach(units - 1, level) * error
     interval = Interval(mean - reach, mean + reach, level, "t over items")
     return Estimate(mean, error, interval)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from annostat.arrays import FloatArray, beside
+from annostat.resampling.bootstraps import serial_product
 from annostat.resampling.clusters import renumbered
 from annostat.resampling.intervals import t_reach
 from annostat.resampling.sums import Sums
@@ -64,7 +65,7 @@ def fieller(sums: Sums, *, level: float = 0.95) -> tuple[Estimate, float | None]
     if n < 2 or not y > 0:
         return Estimate(math.nan, note="undefined: the other rounds do not tell its noise"), None
     centred = sums.columns - sums.totals / n
-    (xx, xy), (_, yy) = n / (n - 1) * (centred.T @ centred)
+    (xx, xy), (_, yy) = n / (n - 1) * serial_product(centred.T, centred)
     value, error = x / y, math.sqrt(max(xx - 2 * x / y * xy + (x / y) ** 2 * yy, 0.0)) / y
     if error <= 1e-14:
         return Estimate(value, 0.0, None, note="no interval: all items say the same"), None

@@ -150,6 +150,8 @@ class ModelScore:
     agreement : BlandAltman or None
         Model − label of every label, those of one item (or cluster) belonging together; None for
         fewer than three items. Worked out when it is first asked for.
+    against : AgainstLabels
+        What it is worked out from.
     """
 
     name: str
