@@ -17,7 +17,7 @@ from annostat.results.text import p_text
 
 CF_POINTS, CF_REACH, CF_DRAWS = 48, 8.0, 2000  # grid of t, its end in 1/E|D|, Gaussian draws
 CF_MIN_UNITS = 20
-NOTHING_LEFT = 1e-9  # of a variance of 1
+NOTHING_LEFT = 1e-6  # of a variance of 1
 CHUNK_ROWS, IN_CACHE = 1 << 16, 1 << 12
 
 
@@ -76,13 +76,14 @@ def check_characteristic_function(
 def _factor_of(correlations: FloatArray) -> FloatArray:
     """Return L of shape (p, r) with L·Lᵀ = correlations, by Cholesky's method with pivots.
 
-    It is unique, as eigenvectors of points that are nearly the same are not, so that p is the same
-    on any machine; and LAPACK's eigenvectors start threads, which then wait busily.
+    Eigenvectors of points that are nearly the same hang on the last digit, and with them p, and
+    LAPACK's start threads, which then wait busily. Pivots that are nearly the same are taken in
+    their order, so that no last digit chooses.
     """
     rest, columns = correlations.copy(), []
     for _ in range(len(rest)):
         left = rest.diagonal()
-        pivot = int(np.argmax(left))
+        pivot = int(np.argmax(np.round(left, 6)))
         if left[pivot] < NOTHING_LEFT:
             break
         column = rest[:, pivot] / math.sqrt(left[pivot])
