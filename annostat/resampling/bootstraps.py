@@ -32,7 +32,7 @@ BLOCK_CELLS = 1 << 16  # multiplicities held at once by one worker: they fit its
 KEPT_CELLS = 1 << 23  # multiplicities of the last bootstrap that are kept, a byte each
 WORTH_COMPILING = 10_000_000  # draws; below, loading numba takes longer than they do
 SERIAL_PRODUCT = 1 << 18  # multiplications up to which OpenBLAS starts no (busily waiting) threads
-TILE_ROWS = 32
+TILE_ROWS, TILE_COLUMNS = 32, 256
 TASK_BLOCKS = 16  # blocks that a worker is handed at a time: handing over costs as much as one
 
 
@@ -154,6 +154,9 @@ def bootstrap_sums(
 def serial_product(w: FloatArray, columns: FloatArray) -> FloatArray:
     """Return w @ columns in pieces for which OpenBLAS starts no threads."""
     n, p = columns.shape
+    if p > TILE_COLUMNS:  # or hardly an item would go with so many columns
+        parts = range(0, p, TILE_COLUMNS)
+        return np.hstack([serial_product(w, columns[:, c : c + TILE_COLUMNS]) for c in parts])
     # Single rows would be bound by memory: tiles of a few rows take a third to a fifth of the time.
     rows = max(TILE_ROWS, SERIAL_PRODUCT // max(columns.size, 1))
     items = max(1, SERIAL_PRODUCT // (min(rows, max(len(w), 1)) * max(p, 1)))

@@ -22,6 +22,8 @@ from annostat.results.estimates import Estimate, Interval
 from annostat.results.text import plain
 from annostat.truth.means import mean_estimate
 
+PAIRS = 64  # of models, taken together
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
@@ -235,9 +237,15 @@ def _of_models(
     place = np.empty((models + 1, models + 1), dtype=np.int64)
     place[first, second] = place[second, first] = models + 1 + np.arange(first.size)
     a, b = np.triu_indices(models, 1)
-    squares = drawn[place[a, a]] - 2 * drawn[place[a, b]] + drawn[place[b, b]]
-    mixed = drawn[place[a, models]] - drawn[place[b, models]]
-    return _ratios(sums[a] - sums[b], m, squares, mixed, drawn[place[[models], models]], n).T
+    ts = np.empty((len(a), drawn.shape[1]))
+    for begin in range(0, len(a), PAIRS):  # what comes of a few pairs stays in the cache
+        rows = slice(begin, begin + PAIRS)
+        one, other = a[rows], b[rows]
+        squares = drawn[place[one, one]] - 2 * drawn[place[one, other]] + drawn[place[other, other]]
+        mixed = drawn[place[one, models]] - drawn[place[other, models]]
+        of_counts = drawn[place[[models], models]]
+        ts[rows] = _ratios(sums[one] - sums[other], m, squares, mixed, of_counts, n)
+    return ts.T
 
 
 def _ratios(

@@ -26,7 +26,7 @@ for name in ("precision_profile", "unequal_raters", "floors_by_label", "hierarch
 case(
     "agreement.hierarchy",
     "raters",
-    (4, 8, 16),
+    (8, 16, 32, 64),
     of(lambda k: data.values(500, k), agreement.hierarchy),
     PAIRS,
 )
