@@ -17,6 +17,7 @@ from annostat.agreement.variances import NONE_COVERS, Variances, share_interval
 from annostat.errors import AnnostatError, check_choice, check_level
 from annostat.labels.rounds import Rounds
 from annostat.labels.taking import takes_rounds
+from annostat.once import one_answer
 from annostat.resampling.generators import Rng, seed_of
 from annostat.resampling.sums import FEW_UNITS, draw_together
 from annostat.results.estimates import Estimate, Interval
@@ -140,6 +141,7 @@ def notes_of(forms: Sequence[IccForm]) -> list[str]:
 
 
 @takes_rounds
+@one_answer()
 def icc(
     rounds: Rounds,
     *,

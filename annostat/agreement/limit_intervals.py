@@ -137,21 +137,30 @@ class Moments:
     unit: str
 
     def estimates(
-        self, found: Differences, intervals: Sequence[Interval | None], note: str
+        self, found: Differences, spread: Interval, limits: Sequence[Interval]
     ) -> tuple[Estimate, Estimate, Estimate]:
-        """Return the SD and both limits with these intervals; with the note where there is none.
+        """Return the SD with its interval, and both limits with these of `found`.
 
         `found` is of (difference − centre)/scale.
         """
-        reach, errors = self.multiplier * self.sd, found.errors(self.multiplier)
-        values = self.sd, self.centre - reach, self.centre + reach
-        spread, lower, upper = (
-            Estimate(value, None, None, self.unit, note)
-            if interval is None
-            else Estimate(value, self.scale * error, interval, self.unit)
-            for value, error, interval in zip(values, errors, intervals, strict=True)
+        errors = [self.scale * error for error in found.errors(self.multiplier)]
+        back = [i.through(lambda x: self.centre + self.scale * x) for i in limits]
+        sd, lower, upper = (
+            Estimate(value, error, interval, self.unit)
+            for value, error, interval in zip(self.values, errors, (spread, *back), strict=True)
         )
-        return spread, lower, upper
+        return sd, lower, upper
+
+    def bare(self, note: str) -> tuple[Estimate, Estimate, Estimate]:
+        """Return the SD and both limits without intervals."""
+        sd, lower, upper = (Estimate(v, None, None, self.unit, note) for v in self.values)
+        return sd, lower, upper
+
+    @property
+    def values(self) -> tuple[float, float, float]:
+        """The SD, and the lower and the upper limit."""
+        reach = self.multiplier * self.sd
+        return self.sd, self.centre - reach, self.centre + reach
 
 
 def resampled_limits(
@@ -164,18 +173,15 @@ def resampled_limits(
     n_jobs: int | None,
 ) -> tuple[Estimate, Estimate, Estimate]:
     """Return the SD and both limits with the intervals that presume no law."""
-    intervals, note = None, NONE_COVERS
-    if not found.dominated:
-        note = "no interval: all differences have the same size"
-        intervals = found.intervals(
-            moments.multiplier, level=level, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs
-        )
+    if found.dominated:
+        return moments.bare(NONE_COVERS)
+    intervals = found.intervals(
+        moments.multiplier, level=level, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs
+    )
     if intervals is None:
-        return moments.estimates(found, (None,) * 3, note)
-    scale, centre = moments.scale, moments.centre
-    spread = intervals[0].through(lambda x: scale * x)
-    limits = [i.through(lambda x: centre + scale * x) for i in intervals[1:]]
-    return moments.estimates(found, (spread, *limits), note)
+        return moments.bare("no interval: all differences have the same size")
+    spread, *limits = intervals
+    return moments.estimates(found, spread.through(lambda x: moments.scale * x), limits)
 
 
 def limits_of_sd(
@@ -183,13 +189,9 @@ def limits_of_sd(
 ) -> tuple[Estimate, Estimate, Estimate]:
     """Return the SD with this interval, and both limits with those that follow from it."""
     if sd.interval is None:
-        return moments.estimates(found, (None,) * 3, sd.note)
-    scale, centre = moments.scale, moments.centre
-    spread = sd.interval.through(lambda x: x / scale)
-    limits = [
-        i.through(lambda x: centre + scale * x) for i in found.limits(moments.multiplier, spread)
-    ]
-    return moments.estimates(found, (sd.interval, *limits), "")
+        return moments.bare(sd.note)
+    spread = sd.interval.through(lambda x: x / moments.scale)
+    return moments.estimates(found, sd.interval, found.limits(moments.multiplier, spread))
 
 
 def t_estimate(value: float, error: float, df: float, level: float, unit: str) -> Estimate:

@@ -200,15 +200,8 @@ def _check_equal_raters(rounds: Rounds, table: PairTable, alpha: float) -> Check
     if len(w) < w.shape[1]:
         share = float(((vectors[:, good].T @ root) ** 2).sum()) / n
     else:
-        share = (
-            float(
-                (
-                    (vectors[:, good].T @ serial_product(w.T, root[:, None])[:, 0]) ** 2
-                    / values[good]
-                ).sum()
-            )
-            / n
-        )
+        along = vectors[:, good].T @ serial_product(w.T, root[:, None])[:, 0]
+        share = float((along**2 / values[good]).sum()) / n
     f = share / max(1 - share, ROUNDING) * (n - p_dim) / p_dim
     p = float(special.fdtrc(p_dim, n - p_dim, f))
     weight = np.where(seen, table.weights[:, None], 0.0)
