@@ -51,7 +51,12 @@ def compiled_ahead() -> Iterator[Callable[[], None]]:
 def command() -> list[str]:
     """Return what starts the other process, with the same annostat whatever folder it is in."""
     code = "from annostat.noise.ahead import compile_all, tasks; compile_all(tasks())"
-    return [sys.executable, "-c", f"import sys; sys.path[:] = {sys.path!r}; {code}"]
+    # It ends before a search for cycles among what the compiler makes would be of use.
+    return [
+        sys.executable,
+        "-c",
+        f"import gc, sys; gc.disable(); sys.path[:] = {sys.path!r}; {code}",
+    ]
 
 
 def worthwhile() -> bool:
