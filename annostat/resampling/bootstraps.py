@@ -92,13 +92,15 @@ def bootstrap(
 
     def one_block(start: int, size: int) -> FloatArray:
         if keep:
-            weights = _kept(seed, n_resamples, units)[start : start + size].astype(np.float64)
+            kept = _kept(seed, n_resamples, units)[start : start + size]
+            weights = kept.astype(np.float64, copy=False)
         else:
             weights = _draw(seed, start, size, units, n_resamples)
         return np.asarray(statistic(weights if cluster is None else weights[:, cluster]), float)
 
     starts = range(0, n_resamples, TASK_BLOCKS * block)
-    return np.concatenate(map_parallel(one_task, starts, n_jobs=n_jobs, progress=progress))
+    found = map_parallel(one_task, starts, n_jobs=n_jobs, progress=progress)
+    return found[0] if len(found) == 1 else np.concatenate(found)
 
 
 def _draw(seed: np.uint64, start: int, size: int, units: int, n_resamples: int) -> FloatArray:
@@ -115,12 +117,14 @@ def _draw(seed: np.uint64, start: int, size: int, units: int, n_resamples: int) 
 
 
 @functools.lru_cache(maxsize=1)
-def _kept(seed: np.uint64, n_resamples: int, units: int) -> Bytes:
+def _kept(seed: np.uint64, n_resamples: int, units: int) -> Bytes | FloatArray:
     """Return the multiplicities of all resamples: one command bootstraps many statistics of them.
 
-    A byte holds them: that a unit is drawn 256 times has a chance below 1/256!.
+    As products take them where they are few, else in bytes: that a unit is drawn 256 times has a
+    chance below 1/256!.
     """
-    found = np.empty((n_resamples, units), dtype=np.uint8)
+    few = n_resamples * units <= KEPT_CELLS // 8
+    found = np.empty((n_resamples, units), dtype=np.float64 if few else np.uint8)
     rows = max(1, BLOCK_CELLS // units)
     for start in range(0, n_resamples, rows):
         size = min(rows, n_resamples - start)
