@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -16,7 +15,8 @@ from annostat.errors import AnnostatError, check_level, check_numbers
 from annostat.labels.rounds import Rounds
 from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.intervals import t_reach
-from annostat.resampling.sums import Sums, error_of_left_out, error_of_pulls
+from annostat.resampling.steps import log
+from annostat.resampling.sums import Function, Sums, error_of_left_out, error_of_pulls
 from annostat.results.estimates import Estimate, Interval
 from annostat.truth.means import mean_estimate, root, unit_sums
 from annostat.truth.products import Labels, cross_products
@@ -287,26 +287,26 @@ def correlation_with_truth(
         note = "undefined: the model correlates with one round up and with another one down"
         return Estimate(math.nan, note=note)
 
-    def logs(t: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    def logs(t: NDArray[Any]) -> NDArray[Any]:
         """Logarithms of the correlations: of the model with a label, and of two labels."""
-        own: NDArray[Any] = np.zeros(t.shape[:-1])
-        among: NDArray[Any] = np.zeros(t.shape[:-1])
+        found = np.zeros((2, *t.shape[:-1]), dtype=t.dtype)
         for b in range(len(there)):
-            variance, first, second, common, aa, bb = _covariances(
-                t[..., WIDE * b : WIDE * (b + 1)]
-            )
-            own = own + 0.5 * np.log(first * second / variance) - 0.25 * np.log(aa * bb)
-            among = among + np.log(common) - 0.5 * np.log(aa * bb)
-        return own / len(there), among / len(there)
+            block = t[..., WIDE * b : WIDE * (b + 1)]
+            variance, first, second, common, aa, bb = _covariances(block)
+            labels = log(aa * bb)
+            found[0] += 0.5 * log(first * second / variance) - 0.25 * labels
+            found[1] += log(common) - 0.5 * labels
+        return found / len(there)
 
-    def g(t: NDArray[Any]) -> NDArray[Any]:
-        own, among = logs(t)
-        return np.asarray(sign * np.exp(own - 0.5 * among))
-
-    value, error = sums.value(g), sums.standard_error(g)
+    own, among = logs(sums.totals).tolist()
+    pulls = sums.pull(logs)
+    value = sign * math.exp(own - 0.5 * among)
+    error = math.nan
+    if sums.n_units > 1:
+        error = abs(value) * error_of_pulls(pulls[0] - 0.5 * pulls[1])
     interval = None
     if sums.n_units >= 3 and math.isfinite(error) and error > 0:
-        low, high = _disattenuated(sums, logs, level)
+        low, high = _disattenuated(sums, logs, (own, among), pulls, level)
         ends = (low, high) if sign > 0 else (-high, -low)
         interval = Interval(*ends, level, f"t of two artanh r over {sums.units}, joined")
     note = "" if interval is not None else "no interval: too few items, or no scatter"
@@ -317,9 +317,7 @@ def correlation_with_truth(
 
 
 def _disattenuated(
-    sums: Sums,
-    logs: Callable[[NDArray[Any]], tuple[NDArray[Any], NDArray[Any]]],
-    level: float,
+    sums: Sums, logs: Function, values: tuple[float, float], pulls: FloatArray, level: float
 ) -> tuple[float, float]:
     """Return limits of r/√ρ, r > 0 the correlation with a label and ρ that of two labels.
 
@@ -328,13 +326,11 @@ def _disattenuated(
     looks perfect, t of the ratio itself takes its error for as small as it then is.
     """
     reach = t_reach(sums.n_units - 1, level)
-
-    pulls = [sums.pull(lambda t, i=i: logs(t)[i]) for i in (0, 1)]  # type: ignore[misc]
     with np.errstate(all="ignore"):
-        left_out = np.arctanh(np.exp(sums.jackknife(lambda t: np.stack(logs(t)))))
+        left_out = np.arctanh(np.exp(sums.jackknife(logs)))
 
     def part(which: int, power: float) -> tuple[float, float, float]:
-        r = math.exp(float(logs(sums.totals)[which]))
+        r = math.exp(values[which])
         off = math.inf
         if r < 1 - 1e-12:
             slope = r / (1 - r * r)  # of artanh r by log r

@@ -13,7 +13,7 @@ from annostat.arrays import FloatArray, beside
 from annostat.resampling.bootstraps import serial_product
 from annostat.resampling.clusters import renumbered
 from annostat.resampling.intervals import t_reach
-from annostat.resampling.sums import Sums
+from annostat.resampling.sums import Smooth, Sums
 from annostat.results.estimates import Estimate, Interval
 
 
@@ -49,9 +49,12 @@ def unit_sums(columns: FloatArray, cluster: NDArray[np.int64] | None = None) -> 
     return Sums.of(columns[there], renumbered(cluster[there]))
 
 
-def ratio(t: NDArray[Any]) -> NDArray[Any]:
-    """Return the second sum over the first."""
+def _ratio(t: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(t[..., 1] / t[..., 0])
+
+
+# The second sum over the first.
+ratio = Smooth(_ratio, lambda t: {0: -_ratio(t) / t[..., 0], 1: 1 / t[..., 0]})
 
 
 def fieller(sums: Sums, *, level: float = 0.95) -> tuple[Estimate, float | None]:

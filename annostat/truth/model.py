@@ -16,7 +16,7 @@ from annostat.resampling.generators import Rng
 from annostat.resampling.intervals import exp
 from annostat.resampling.multiplicity import holm
 from annostat.resampling.steps import artanh, log, sqrt
-from annostat.resampling.sums import Function, Sums
+from annostat.resampling.sums import Function, Smooth, Sums
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.text import squared
 from annostat.truth.against_labels import AgainstLabels
@@ -215,10 +215,9 @@ def _positive(frame: Frame, sums: Sums, *, half: bool = False) -> Estimate:
     value = sums.value(ratio) ** power
     if value == 0:
         return Estimate(0.0, None, None, note="no interval: no error at all")
-
-    def g(t: NDArray[Any]) -> NDArray[Any]:
-        return np.asarray(power * log(t[..., 1] / t[..., 0]))
-
+    g = Smooth(
+        lambda t: power * log(ratio(t)), lambda t: {0: -power / t[..., 0], 1: power / t[..., 1]}
+    )
     name = "log RMSE" if half else "log MAE"
     found = _interval(frame, sums, g, name, "bootstrap-t" if half else "t")
     interval = found and found.through(exp)
@@ -262,9 +261,22 @@ def _correlation(frame: Frame, sums: Sums) -> Estimate:
         a, b, c = parts(t)
         return artanh(b / sqrt(a * c))
 
-    found = _interval(frame, sums, g, "artanh r")
+    def slopes(t: FloatArray) -> dict[int, NDArray[Any]]:
+        n = t[..., 0]
+        x, y = t[..., 1] / n, t[..., 2] / n
+        a, b, c = t[..., 3] - t[..., 1] * x, t[..., 4] - t[..., 1] * y, t[..., 5] - t[..., 2] * y
+        inverse = 1 / np.sqrt(a * c)
+        r = b * inverse
+        outer = 1 / (1 - r * r)
+        by_a, by_b, by_c = -0.5 * r * outer / a, inverse * outer, -0.5 * r * outer / c
+        by_n = x * x * by_a + x * y * by_b + y * y * by_c
+        by_x, by_y = -2 * x * by_a - y * by_b, -x * by_b - 2 * y * by_c
+        return {0: by_n, 1: by_x, 2: by_y, 3: by_a, 4: by_b, 5: by_c}
+
+    smooth = Smooth(g, slopes)
+    found = _interval(frame, sums, smooth, "artanh r")
     interval = found and found.through(math.tanh)
-    error = sums.standard_error(g) * (1 - r * r)
+    error = sums.standard_error(smooth) * (1 - r * r)
     note = "" if interval is not None else "no interval: too few items"
     return Estimate(r, error if math.isfinite(error) else None, interval, note=note)
 
@@ -283,8 +295,15 @@ def _r2(frame: Frame, sums: Sums) -> Estimate:
         mean = t[..., 2] * each
         return log(t[..., 1] * each / (t[..., 3] * each - mean * mean))
 
-    found = _interval(frame, sums, g, "log (1 − R²)")
-    error = sums.standard_error(g) * (1 - value)
+    def slopes(t: FloatArray) -> dict[int, NDArray[Any]]:
+        mean = t[..., 2] / t[..., 0]
+        by_spread = -1 / (t[..., 3] - t[..., 2] * mean)
+        by_n, by_mean = mean * mean * by_spread, -2 * mean * by_spread
+        return {0: by_n, 1: 1 / t[..., 1], 2: by_mean, 3: by_spread}
+
+    smooth = Smooth(g, slopes)
+    found = _interval(frame, sums, smooth, "log (1 − R²)")
+    error = sums.standard_error(smooth) * (1 - value)
     interval = (
         None
         if found is None
