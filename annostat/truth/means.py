@@ -16,6 +16,8 @@ from annostat.resampling.intervals import t_reach
 from annostat.resampling.sums import Smooth, Sums
 from annostat.results.estimates import Estimate, Interval
 
+SAME = 1e-14  # of the largest number: an error below is rounding
+
 
 def mean_estimate(
     products: FloatArray,
@@ -31,7 +33,7 @@ def mean_estimate(
     value, error = sums.value(ratio), sums.standard_error(ratio)
     if sums.n_units < 2:
         return Estimate(value, None, None, unit, f"no interval: it takes two {sums.units} or more")
-    if error <= 1e-14 * float(np.abs(sums.columns).max()):
+    if error <= SAME * float(np.abs(sums.columns).max()):
         return Estimate(value, 0.0, None, unit, "no interval: all items say the same")
     return Estimate(value, error, sums.interval(ratio, method="t", level=level), unit)
 
