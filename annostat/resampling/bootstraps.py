@@ -52,7 +52,14 @@ class Resamples:
     @classmethod
     def of(cls, rng: Rng) -> Resamples:
         """Return those that a bootstrap by `rng` has."""
-        return cls(spawn(rng, 1)[0].integers(2**64, dtype=np.uint64))
+        return cls(_counter_of_seed(rng) if type(rng) is int else _counter(rng))
+
+
+def _counter(rng: Rng) -> np.uint64:
+    return spawn(rng, 1)[0].integers(2**64, dtype=np.uint64)
+
+
+_counter_of_seed = functools.lru_cache(maxsize=16)(_counter)
 
 
 @renamed(clusters="cluster")
@@ -111,8 +118,7 @@ def bootstrap(
 
     def one_block(start: int, size: int) -> FloatArray:
         if keep:
-            kept = _kept(seed, n_resamples, units)[start : start + size]
-            weights = kept.astype(np.float64, copy=False)
+            weights = _kept(seed, n_resamples, units)[start : start + size].astype(np.float64)
         else:
             weights = _draw(seed, start, size, units, n_resamples)
         return np.asarray(statistic(weights if cluster is None else weights[:, cluster]), float)
@@ -136,14 +142,12 @@ def _draw(seed: np.uint64, start: int, size: int, units: int, n_resamples: int) 
 
 
 @functools.lru_cache(maxsize=1)
-def _kept(seed: np.uint64, n_resamples: int, units: int) -> Bytes | FloatArray:
+def _kept(seed: np.uint64, n_resamples: int, units: int) -> Bytes:
     """Return the multiplicities of all resamples: one command bootstraps many statistics of them.
 
-    As products take them where they are few, else in bytes: that a unit is drawn 256 times has a
-    chance below 1/256!.
+    A byte holds them: that a unit is drawn 256 times has a chance below 1/256!.
     """
-    few = n_resamples * units <= KEPT_CELLS // 8
-    found = np.empty((n_resamples, units), dtype=np.float64 if few else np.uint8)
+    found = np.empty((n_resamples, units), dtype=np.uint8)
     rows = max(1, BLOCK_CELLS // units)
     for start in range(0, n_resamples, rows):
         size = min(rows, n_resamples - start)

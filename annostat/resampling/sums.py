@@ -127,7 +127,8 @@ class Sums:
             each = np.einsum("ij,...j->...i", self.columns, gradient(g, self.totals))
             if len(self._pulls) >= PULLS:
                 self._pulls.pop(next(iter(self._pulls)))
-            self._pulls[g] = np.asarray(each - each.mean(axis=-1, keepdims=True))
+            mean = np.add.reduce(each, axis=-1, keepdims=True) / self.n_units
+            self._pulls[g] = np.asarray(each - mean)
         return self._pulls[g]
 
     def standard_error(self, g: Function) -> float:
@@ -218,14 +219,16 @@ class Sums:
             return t_interval(value, error, self.n_units - 1, level, name)
         values, errors = self.replicates(g, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs)
         good = np.isfinite(values) & np.isfinite(errors) & (errors > 1e-9 * error)
+        if not good.all():
+            values, errors = values[good], errors[good]
         wide = self.jackknife_error(g)
         found = bootstrap_interval(
-            values[good],
+            values,
             value,
             level=level,
             method="t" if method == "bootstrap-t" else method,
             jackknife=self.jackknife(g) if method == "bca" else None,
-            standard_errors=errors[good],
+            standard_errors=errors,
             standard_error=wide if math.isfinite(wide) else error,
         )
         return Interval(found.low, found.high, level, f"{found.method}{on} over {self.units}")
