@@ -21,6 +21,7 @@ from annostat.results.estimates import Estimate, Interval
 from annostat.results.text import plain
 from annostat.truth.means import SAME, mean_estimate
 
+ROUNDING = 1e-12
 PAIRS = 64  # of models, taken together
 CELLS = 1 << 18  # numbers of items of pairs, taken together
 
@@ -280,9 +281,11 @@ def _ratios(
     """Return s/m over its standard error from n units, NaN where it has none."""
     with np.errstate(all="ignore"):
         shift = s / m
-        variance = np.maximum(ss - 2 * shift * sm + shift**2 * mm, 0.0) * n / (n - 1)
-        ts = shift / (np.sqrt(variance) / m)
-    return np.asarray(np.where(variance > 0, ts, np.nan))
+        size = ss + shift**2 * mm
+        variance = size - 2 * shift * sm
+        ts = shift / (np.sqrt(variance * n / (n - 1)) / m)
+    # A resample of one unit has no variance, whatever rounding leaves of it.
+    return np.asarray(np.where(variance > ROUNDING * size, ts, np.nan))
 
 
 def _studentised(
