@@ -22,7 +22,7 @@ from annostat.results.text import squared
 from annostat.truth.against_labels import AgainstLabels
 from annostat.truth.instruments import correlation_with_truth
 from annostat.truth.means import fieller, mean_estimate, ratio, root, unit_sums
-from annostat.truth.products import Labels, half_products
+from annostat.truth.products import Labels, halves_of
 from annostat.truth.result import Leakage, ModelScore
 from annostat.truth.skewed import limit_by_level, reaching
 from annostat.truth.trained import FEWEST, TrainedOnOne, trained_on_one
@@ -37,6 +37,7 @@ class Frame:
     raw: FloatArray  # labels as they are, each round in one piece
     centre: float
     scale: float
+    trained: tuple[int, ...]  # rounds that the models have seen
     codes: NDArray[np.int64] | None
     unit: str
     level: float
@@ -49,6 +50,7 @@ class Frame:
         cls,
         rounds: Rounds,
         labels: Labels,
+        trained: tuple[int, ...],
         codes: NDArray[np.int64] | None,
         level: float,
         n_resamples: int,
@@ -66,6 +68,7 @@ class Frame:
             raw,
             centre,
             scale,
+            trained,
             codes,
             rounds.unit,
             level,
@@ -78,6 +81,27 @@ class Frame:
     def readings(self) -> NDArray[np.int64]:
         """Number of labels of each item."""
         return np.asarray(np.isfinite(self.raw).sum(axis=1))
+
+    @cached_property
+    def missing(self) -> NDArray[np.bool_] | None:
+        """Which labels are not there, a round in each row; None where all are."""
+        found = np.isnan(self.raw.T)
+        return found if found.any() else None
+
+    @cached_property
+    def unseen(self) -> Labels:
+        """The labels that the models have not seen."""
+        return self.labels.without(self.trained)
+
+    @cached_property
+    def halves(self) -> tuple[FloatArray, FloatArray]:
+        """Means of each item's unseen labels, dealt in turn to two halves."""
+        return halves_of(self.unseen.values)
+
+    @cached_property
+    def noise(self) -> tuple[FloatArray, FloatArray]:
+        """What is taken off each item's square for noise, and the labels behind it."""
+        return self.labels.noise(self.trained)
 
     @cached_property
     def powers(self) -> tuple[tuple[FloatArray, FloatArray], ...]:
@@ -128,11 +152,13 @@ class Model:
     correlated: Sums
 
     @classmethod
-    def of(cls, frame: Frame, name: str, f: FloatArray, trained: tuple[int, ...]) -> Model:
+    def of(cls, frame: Frame, name: str, f: FloatArray) -> Model:
         """Return a model whose predictions are in the unit of the labels."""
         u = frame.moved(f)
         there = np.isfinite(u)
-        e = np.where(np.isnan(frame.raw.T), 0.0, u - frame.raw.T)
+        e = u - frame.raw.T
+        if frame.missing is not None:
+            e[frame.missing] = 0.0
         square, size = (e**2).sum(axis=0) / frame.readings, np.abs(e).sum(axis=0) / frame.readings
         (mean, spread), (raw_mean, raw_spread) = frame.powers
         one = np.where(there, 1.0, np.nan)
@@ -142,24 +168,22 @@ class Model:
             f,
             u,
             v,
-            frame.labels.products(u, trained),
+            frame.labels.products(u, frame.trained),
             unit_sums(beside([one, size]), frame.codes),
             unit_sums(beside([one, square, raw_mean, raw_spread]), frame.codes),
             unit_sums(beside([one, v, mean, v * v, v * mean, spread]), frame.codes),
         )
 
 
-def score_model(
-    rounds: Rounds, frame: Frame, model: Model, trained: tuple[int, ...], margin: float | None
-) -> ModelScore:
+def score_model(rounds: Rounds, frame: Frame, model: Model, margin: float | None) -> ModelScore:
     """Return the scores of one model."""
     name, f, u, products = model.name, model.f, model.u, model.products
-    level, scale = frame.level, frame.scale
+    level, scale, trained = frame.level, frame.scale, frame.trained
     there = np.isfinite(u)
     excess = mean_estimate(products, frame.codes, level=level)
     halves = None
-    if not trained or len(frame.labels.names) - len(trained) >= 2:
-        halves = half_products(frame.labels.without(trained).values, u)
+    if len(frame.unseen.names) >= 2:
+        halves = (u - frame.halves[0]) * (u - frame.halves[1])
     n_units = int(np.isfinite(products).sum())
     if frame.codes is not None:
         n_units = np.unique(frame.codes[np.isfinite(products)]).size
@@ -174,13 +198,12 @@ def score_model(
         verdict = judge_two_rounds(verdict, limit, held)
     else:
         least = None if margin is None else margin / scale
-        noise, labels = frame.labels.noise(trained)
-        limit_at = limit_by_level(products, noise, labels, frame.codes)
+        limit_at = limit_by_level(products, *frame.noise, frame.codes)
         limit = limit_at(level)
         verdict = judge(excess, halves, frame.codes, df=df, level=level, margin=least, upper=limit)
         excess = reaching(excess, limit_at, n_units, level)
         verdict = replace(verdict, upper=verdict.upper * scale, margin=margin)
-    kept = frame.labels.without(trained)
+    kept = frame.unseen
     if len(kept.names) >= 2:
         truth = correlation_with_truth(
             kept.values, model.v, frame.codes, level=level, exchangeable=kept.exchangeable
@@ -203,7 +226,7 @@ def score_model(
         excess.scaled(scale**2, unit=squared(unit)) if held is None else held.excess,
         truth,
         verdict,
-        _leakage(frame, u, trained) if held is None else learned_of(held),
+        _leakage(frame, u) if held is None else learned_of(held),
         against,
         held,
     )
@@ -343,12 +366,12 @@ def learned_of(one: TrainedOnOne) -> Leakage:
     return Leakage(one.round_, one.share, one.p_value, True)
 
 
-def _leakage(frame: Frame, u: FloatArray, trained: tuple[int, ...]) -> Leakage | None:
+def _leakage(frame: Frame, u: FloatArray) -> Leakage | None:
     """Return the share of a round's noise in the model.
 
     Of the first round it was trained on, else of the round that it follows most.
     """
-    names = frame.labels.names
+    names, trained = frame.labels.names, frame.trained
     if frame.labels.exchangeable and not trained:
         return None
     rounds = trained[:1] or tuple(range(len(names)))
