@@ -13,12 +13,12 @@ from numpy.typing import ArrayLike, NDArray
 from annostat.arrays import FloatArray, beside, dot
 from annostat.errors import AnnostatError, check_level, check_numbers
 from annostat.labels.rounds import Rounds
-from annostat.resampling.clusters import cluster_codes
+from annostat.resampling.clusters import cluster_codes, renumbered
 from annostat.resampling.intervals import t_reach
 from annostat.resampling.steps import log
 from annostat.resampling.sums import Function, Sums, error_of_left_out, error_of_pulls
 from annostat.results.estimates import Estimate, Interval
-from annostat.truth.means import mean_estimate, root, unit_sums
+from annostat.truth.means import mean_estimate, root
 from annostat.truth.products import Labels, cross_products
 
 WIDE = 10  # sums of a pair of rounds
@@ -268,8 +268,8 @@ def correlation_with_truth(
         return Estimate(math.nan, note="undefined: it takes three items with two labels")
     columns = there[0] if len(there) == 1 else np.hstack(there)
     seen = np.asarray(columns[:, ::WIDE].any(axis=1))
-    codes = None if cluster is None else cluster[seen]
-    sums = unit_sums(columns if seen.all() else columns[seen], codes)
+    codes = None if cluster is None else renumbered(cluster[seen])
+    sums = Sums.of(columns if seen.all() else columns[seen], codes)
     signs = []
     for block in range(len(there)):
         totals = sums.totals[WIDE * block : WIDE * (block + 1)]
@@ -377,7 +377,7 @@ def _finite(error: float) -> float:
 def _block(f: FloatArray, a: FloatArray, b: FloatArray, *products: FloatArray) -> FloatArray:
     """Return n, f, a, b, f², fa, fb and ab, a², b² of each item, zeros where one is missing."""
     columns = beside([np.ones_like(f), f, a, b, f * f, f * a, f * b, *products])
-    there = np.asarray(np.isfinite(columns).all(axis=1))
+    there = np.isfinite(columns[:, 4:].sum(axis=1))  # of products, as of what they are made of
     return columns if there.all() else np.where(there[:, None], columns, 0.0)
 
 
