@@ -22,6 +22,7 @@ from annostat.truth.means import mean_estimate, root
 from annostat.truth.products import Labels, cross_products
 
 WIDE = 10  # sums of a pair of rounds
+FIRST, SECOND = np.array([0, 0, 0, 1, 1, 2]), np.array([0, 1, 2, 2, 1, 2])  # in its products
 
 
 @dataclass(frozen=True)
@@ -347,25 +348,33 @@ def _disattenuated(
     size = math.sqrt(dot(pulls[0], pulls[0]) * dot(pulls[1], pulls[1]))
     both = dot(pulls[0], pulls[1]) / size if size > 0 else 0.0
 
-    def held(theta: float) -> bool:
-        gap = x - theta * y
-        # From above zero down to it the model may be less right, or labels more alike.
-        a, b = (x_down, y_up) if gap > 0 else (x_up, y_down)
-        if theta < 0:
-            b = y_down if gap > 0 else y_up
-        b *= theta
-        return gap * gap <= a * a + b * b - 2 * both * a * b
-
     best = x / y
+
+    def reaches(theta: float) -> tuple[float, float]:
+        # From above zero down to it the model may be less right, or labels more alike.
+        if theta > best:
+            return x_up, y_down
+        return x_down, y_up if theta >= 0 else y_down
+
+    def held(theta: float) -> bool:
+        a, b = reaches(theta)
+        b *= theta
+        return (x - theta * y) ** 2 <= a * a + b * b - 2 * both * a * b
 
     def end(far: float) -> float:
         if held(far):
             return far
         inside = best
-        for _ in range(60):
+        while inside > 0 > far:  # to a side of zero, where the reaches are others
             middle = (inside + far) / 2
             inside, far = (middle, far) if held(middle) else (inside, middle)
-        return inside
+        a, b = reaches((inside + far) / 2)
+        square, half, rest = y * y - b * b, both * a * b - x * y, x * x - a * a
+        turn = math.copysign(math.sqrt(max(half * half - square * rest, 0.0)), half) + half
+        roots = [-p / q for p, q in ((turn, square), (rest, turn)) if q]
+        low, high = min(inside, far), max(inside, far)
+        nearest = min(roots, key=lambda r: max(low - r, r - high), default=inside)
+        return min(max(nearest, low), high)
 
     return min(end(-1.0), 1.0), 1.0 if best >= 1 else end(1.0)
 
@@ -381,15 +390,8 @@ def _block(f: FloatArray, a: FloatArray, b: FloatArray, *products: FloatArray) -
     return columns if there.all() else np.where(there[:, None], columns, 0.0)
 
 
-def _covariances(t: NDArray[Any]) -> tuple[NDArray[Any], ...]:
-    """Return S_ff, S_fa, S_fb, S_ab, S_aa and S_bb from the sums of a block."""
-    n = t[..., 0]
-    f, a, b = (t[..., i] / n for i in (1, 2, 3))
-    return (
-        t[..., 4] / n - f * f,
-        t[..., 5] / n - f * a,
-        t[..., 6] / n - f * b,
-        t[..., 7] / n - a * b,
-        t[..., 8] / n - a * a,
-        t[..., 9] / n - b * b,
-    )
+def _covariances(t: NDArray[Any]) -> NDArray[Any]:
+    """Return S_ff, S_fa, S_fb, S_ab, S_aa and S_bb from the sums of a block, on the first axis."""
+    sums = t.T  # a row for each sum
+    mean = sums[1:4] / sums[0]
+    return np.asarray(sums[4:10] / sums[0] - mean[FIRST] * mean[SECOND])
