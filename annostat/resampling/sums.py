@@ -169,7 +169,7 @@ class Sums:
             slopes = gradient(g, totals, varying).T
             # Σ w (slope · c)², then centred.
             second_moment = _of_products(squares, slopes)
-            mean = np.einsum("kb,kb->b", slopes, drawn[varying])
+            mean = sum(slope * drawn[j] for slope, j in zip(slopes, varying, strict=True))
             variance = second_moment - mean**2 / n
             errors = np.sqrt(np.maximum(variance, 0.0) * n / (n - 1))
             return np.real(g(totals)), errors
