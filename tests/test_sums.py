@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from annostat import AnnostatError, Rounds
+from annostat import AnnostatError, Rounds, score_models
 from annostat.agreement.covariances import derivatives
 from annostat.arrays import beside
 from annostat.labels.characteristic import _factor_of
@@ -14,7 +14,7 @@ from annostat.labels.taking import all_aligned
 from annostat.resampling import bootstraps, steps
 from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.intervals import quantiles
-from annostat.resampling.sums import PIECE, Sums, draw_together, gradient
+from annostat.resampling.sums import PIECE, Smooth, Sums, draw_together, gradient
 
 G = np.random.default_rng(8)
 FEW = st.sampled_from([-1.5, 0.0, 2.0, 3.25, np.nan])
@@ -107,6 +107,28 @@ def test_gradients_of_some_columns_are_those_of_all():
         gradient(log_variance, totals, np.array([2, 0])), whole[:, [2, 0]]
     )
     np.testing.assert_allclose([gradient(log_variance, t) for t in totals], whole, rtol=1e-13)
+
+
+@pytest.mark.parametrize("cluster", [None, np.arange(60) // 2])
+def test_slopes_that_are_written_down_are_complex_steps(monkeypatch, cluster):
+    met = set()
+
+    def compared(g, totals, columns=None):
+        found = gradient(g, totals, columns)
+        if isinstance(g, Smooth):
+            plain = gradient(lambda t: g.of(t), totals, columns)
+            np.testing.assert_allclose(found, plain, rtol=1e-9, atol=1e-12 * np.abs(plain).max())
+            met.add((totals.ndim, totals.shape[-1]))
+        return found
+
+    monkeypatch.setattr("annostat.resampling.sums.gradient", compared)
+    truth = G.normal(0, 3, 60)
+    labels = truth[:, None] + G.normal(0, 1, (60, 3))
+    labels[:9, 0] = np.nan
+    rounds = Rounds.from_array(labels, names=["A", "B", "C"], cluster=cluster)
+    score_models(rounds, {"m": 2 * truth + G.normal(0, 1, 60)}, kind="values", n_resamples=99)
+    # Of means, of squares, of correlations and of variances; of resamples and of the data.
+    assert met >= {(1, 2), (1, 4), (2, 4), (1, 6), (2, 6), (1, 9), (2, 9)}
 
 
 def test_derivatives_by_covariances_are_differences():

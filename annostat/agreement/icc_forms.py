@@ -19,7 +19,7 @@ from annostat.labels.rounds import Rounds
 from annostat.labels.taking import takes_rounds
 from annostat.once import one_answer
 from annostat.resampling.generators import Rng, seed_of
-from annostat.resampling.sums import FEW_UNITS, draw_together
+from annostat.resampling.sums import FEW_UNITS, Function, draw_together
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Provenance, Result
 from annostat.results.sections import Section
@@ -262,7 +262,7 @@ def _beyond(
 ) -> list[IccForm]:
     """Return the forms with intervals that presume no Gaussian errors, where they have one."""
     alike = Variances.of(replace(rounds, exchangeable=True))
-    shares = {
+    shares: dict[str, tuple[Variances, Function]] = {
         "icc_1_1": (alike, alike.reliability),
         "icc_a_1": (apart, apart.absolute_agreement),
         "icc_c_1": (apart, apart.reliability),

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import special
 
 from annostat._version import __version__
@@ -22,6 +21,7 @@ from annostat.labels.taking import takes_rounds
 from annostat.resampling.generators import Rng, seed_of
 from annostat.resampling.intervals import NORMAL_95, exp, t_reach
 from annostat.resampling.steps import log
+from annostat.resampling.sums import Smooth
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check, Provenance, Result, check_section
 from annostat.results.sections import Section
@@ -216,9 +216,8 @@ def noise_estimate(
         return Estimate(0.0, None, None, unit, ALL_EQUAL)
     sigma = v.scale * math.sqrt(variance)
 
-    def log_sd(t: NDArray[Any]) -> NDArray[Any]:
-        return np.asarray(0.5 * log(v.within(t)))
-
+    within = Smooth(v.within, v.within_slopes)
+    log_sd = within.through(lambda x: 0.5 * log(x), lambda x: 0.5 / x)
     error = v.sums.standard_error(log_sd)
     auto = interval == "auto"
     interval = chosen(interval, v, "log-t")

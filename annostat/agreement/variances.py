@@ -18,7 +18,7 @@ from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.generators import Rng
 from annostat.resampling.intervals import exp
 from annostat.resampling.steps import log
-from annostat.resampling.sums import Function, Sums
+from annostat.resampling.sums import Function, Smooth, Sums
 from annostat.results.estimates import Interval
 
 MANY_ROUNDS = 8  # with more, the round means are taken as known
@@ -113,6 +113,18 @@ class Variances:
         share = self.n_effects / self.n_items
         return np.asarray(square / (t[..., 1] - t[..., 0] - share * t[..., 0]))
 
+    def within_slopes(self, t: FloatArray) -> dict[int, NDArray[Any]]:
+        """Return the derivatives of `within` by the sums."""
+        share, n = 1 + self.n_effects / self.n_items, t[..., 0]
+        each = 1 / (t[..., 1] - share * n)
+        within = self.within(t)
+        found = {0: share * within * each, 1: -within * each, 2: each}
+        for j in range(6, t.shape[-1]):
+            mean = t[..., j] / n
+            found[j] = -2 * mean * each
+            found[0] = found[0] + mean * mean * each
+        return found
+
     def between(self, t: NDArray[Any]) -> NDArray[Any]:
         """Return the mean square between items from sums, in units of scale²."""
         items, labels = t[..., 0], t[..., 1]
@@ -123,11 +135,37 @@ class Variances:
         items, labels = t[..., 0], t[..., 1]
         return np.asarray((labels - t[..., 5] / labels) / (items * (1 - 1 / self.n_items)))
 
-    def reliability(self, t: NDArray[Any]) -> NDArray[Any]:
-        """Return the share of the truth in the variance of one label, ICC(1) or its like."""
-        w = self.within(t)
-        spread = (self.between(t) - w) / self.size(t)
-        return np.asarray(spread / (spread + w))
+    @cached_property
+    def reliability(self) -> Smooth:
+        """The share of the truth in the variance of one label, ICC(1) or its like."""
+
+        def share(t: NDArray[Any]) -> NDArray[Any]:
+            w = self.within(t)
+            spread = (self.between(t) - w) / self.size(t)
+            return np.asarray(spread / (spread + w))
+
+        def slopes(t: FloatArray) -> dict[int, NDArray[Any]]:
+            items, labels, mean = t[..., 0], t[..., 1], t[..., 3] / t[..., 1]
+            w, b, k = self.within(t), self.between(t), self.size(t)
+            spread = (b - w) / k
+            total = (spread + w) ** 2
+            by_spread, by_w = w / total / k, -spread / total
+            # Of the mean square between, of k₀, then of the variance within.
+            each = by_spread / (items * (1 - 1 / self.n_items))
+            by_k = -spread * each
+            found = {
+                0: by_spread * (spread * k - b) / items,
+                1: mean * mean * each + by_k * (1 + t[..., 5] / labels**2),
+                3: -2 * mean * each,
+                4: each,
+                5: -by_k / labels,
+            }
+            by_w = by_w - by_spread
+            for j, slope in self.within_slopes(t).items():
+                found[j] = found.get(j, 0.0) + by_w * slope
+            return found
+
+        return Smooth(share, slopes)
 
     def absolute_agreement(self, t: NDArray[Any]) -> NDArray[Any]:
         """Return that share if the bias of a round counts as error too, ICC(A,1) or its like."""
@@ -174,8 +212,11 @@ def share_interval(
     sums: Sums, share: Function, *, level: float, n_resamples: int, rng: Rng, n_jobs: int | None
 ) -> Interval | None:
     """Return the bootstrap-t interval of a share of the variance ρ, on the scale of −log(1 − ρ)."""
+    g: Function = lambda t: -log(1 - share(t))  # noqa: E731
+    if isinstance(share, Smooth):
+        g = share.through(lambda x: -log(1 - x), lambda x: 1 / (1 - x))
     found = sums.interval(
-        lambda t: -log(1 - share(t)),
+        g,
         level=level,
         n_resamples=n_resamples,
         rng=rng,

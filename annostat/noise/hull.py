@@ -71,12 +71,10 @@ class Hull:
 
     def shifted(self, deltas: FloatArray, sigmas: FloatArray) -> tuple[float, float]:
         """Return the range of mean_j E|σ_j·X + δ_j| over the likelihood set and each row of δ."""
-        low, high = math.inf, -math.inf
-        for law, ends in zip(self.laws, self.scales, strict=True):
-            size = ends[:, None, None] * sigmas
-            found = (size * law.shifted(deltas / size)).mean(axis=-1)
-            low, high = min(low, found.min()), max(high, found.max())
-        return float(low), float(high)
+        size = self.scales[:, :, None, None] * sigmas
+        shifts = zip(self.laws, deltas / size, strict=True)
+        found = (size * np.stack([law.shifted(d) for law, d in shifts])).mean(axis=-1)
+        return float(found.min()), float(found.max())
 
 
 def hull(

@@ -12,6 +12,7 @@ import functools
 import math
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,31 @@ TILE_ROWS, TILE_COLUMNS = 32, 256
 TASK_BLOCKS = 16  # blocks that a worker is handed at a time: handing over costs as much as one
 
 
+@dataclass(frozen=True)
+class Resamples:
+    """Resamples that several bootstraps share, whether or not there is a seed to tell.
+
+    Attributes
+    ----------
+    seed : uint64
+        Where the counters begin.
+    """
+
+    seed: np.uint64
+
+    @classmethod
+    def of(cls, rng: Rng) -> Resamples:
+        """Return those that a bootstrap by `rng` has."""
+        return cls(_counter_of_seed(rng) if type(rng) is int else _counter(rng))
+
+
+def _counter(rng: Rng) -> np.uint64:
+    return spawn(rng, 1)[0].integers(2**64, dtype=np.uint64)
+
+
+_counter_of_seed = functools.lru_cache(maxsize=16)(_counter)
+
+
 @renamed(clusters="cluster")
 def bootstrap(
     statistic: Callable[[FloatArray], Any],
@@ -43,7 +69,7 @@ def bootstrap(
     *,
     n_resamples: int = 2000,
     cluster: NDArray[np.int64] | None = None,
-    rng: Rng = 0,
+    rng: Rng | Resamples = 0,
     n_jobs: int | None = 1,
     progress: Progress | None = None,
 ) -> FloatArray:
@@ -61,7 +87,7 @@ def bootstrap(
     cluster : int64 array of shape (n,), optional
         Codes 0..C-1 of the cluster of each item; whole clusters are drawn.
     rng, n_jobs, progress
-        As everywhere: `as_generator`, `map_parallel`.
+        As everywhere: `as_generator`, `map_parallel`; or `Resamples`.
 
     Returns
     -------
@@ -79,7 +105,7 @@ def bootstrap(
     n_resamples = check_count("n_resamples", n_resamples, low=1)
     units = n if cluster is None else count_clusters(cluster, n)
     block = max(1, min(n_resamples, BLOCK_CELLS // n))
-    seed = spawn(rng, 1)[0].integers(2**64, dtype=np.uint64)
+    seed = (rng if isinstance(rng, Resamples) else Resamples.of(rng)).seed
     keep = n_resamples * units <= KEPT_CELLS
     if keep:  # here, so that threads find them; other processes make their own
         _kept(seed, n_resamples, units)
@@ -98,7 +124,8 @@ def bootstrap(
         return np.asarray(statistic(weights if cluster is None else weights[:, cluster]), float)
 
     starts = range(0, n_resamples, TASK_BLOCKS * block)
-    return np.concatenate(map_parallel(one_task, starts, n_jobs=n_jobs, progress=progress))
+    found = map_parallel(one_task, starts, n_jobs=n_jobs, progress=progress)
+    return found[0] if len(found) == 1 else np.concatenate(found)
 
 
 def _draw(seed: np.uint64, start: int, size: int, units: int, n_resamples: int) -> FloatArray:
@@ -130,7 +157,11 @@ def _kept(seed: np.uint64, n_resamples: int, units: int) -> Bytes:
 
 
 def bootstrap_sums(
-    columns: FloatArray, *, n_resamples: int = 2000, rng: Rng = 0, n_jobs: int | None = 1
+    columns: FloatArray,
+    *,
+    n_resamples: int = 2000,
+    rng: Rng | Resamples = 0,
+    n_jobs: int | None = 1,
 ) -> FloatArray:
     """Return the sums of columns over the resamples of `bootstrap`, shape (n_resamples, p).
 

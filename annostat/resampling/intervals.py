@@ -31,7 +31,11 @@ def quantiles(values: FloatArray, shares: ArrayLike) -> list[float]:
 
     Of the few thousand of a bootstrap in a tenth of its time.
     """
-    ordered = np.sort(values)
+    return of_ordered(np.sort(values), shares)
+
+
+def of_ordered(ordered: FloatArray, shares: ArrayLike) -> list[float]:
+    """Return the quantiles of values in their order."""
     found = []
     for share in np.atleast_1d(shares).tolist():
         place = share * (ordered.size - 1)

@@ -67,10 +67,11 @@ def step_down(statistics: Sequence[float], drawn: FloatArray) -> list[float]:
         return []
     least_first = np.argsort(t, kind="stable")
     # The largest |t*| of a hypothesis and of all with a smaller statistic.
-    most = np.fmax.accumulate(np.abs(drawn[:, least_first]), axis=1)
-    with np.errstate(invalid="ignore"):
-        beyond = (most >= t[least_first]).sum(axis=0)
-    p = (1.0 + beyond) / (1.0 + len(drawn))
+    most = np.full(len(drawn), np.nan)
+    p = np.empty(t.size)
+    for rank, i in enumerate(least_first):
+        np.fmax(most, np.abs(drawn[:, i]), out=most)
+        p[rank] = (1.0 + np.count_nonzero(most >= t[i])) / (1.0 + len(drawn))
     adjusted = np.empty(t.size)
     adjusted[least_first] = np.maximum.accumulate(p[::-1])[::-1]
     return [float(q) for q in adjusted]

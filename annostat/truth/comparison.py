@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from itertools import combinations
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from annostat.arrays import FloatArray
-from annostat.resampling.bootstraps import bootstrap_sums
+from annostat.arrays import FloatArray, beside
+from annostat.resampling.bootstraps import Resamples, bootstrap_sums
 from annostat.resampling.generators import Rng
-from annostat.resampling.intervals import quantiles
+from annostat.resampling.intervals import of_ordered
 from annostat.resampling.multiplicity import holm, step_down
-from annostat.resampling.sums import FEW_UNITS, Sums, folded, upper_pairs
+from annostat.resampling.sums import FEW_UNITS, Sums, folded
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.text import plain
-from annostat.truth.means import mean_estimate
+from annostat.truth.means import SAME, mean_estimate
 
+ROUNDING = 1e-12
 PAIRS = 64  # of models, taken together
+CELLS = 1 << 18  # numbers of items of pairs, taken together
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,45 +123,71 @@ def paired_differences(
     largest |t| in the same resamples (Romano and Wolf 2005). Below eight units plain t and Holm's
     rule take their place.
     """
-    pairs = list(combinations(columns, 2))
-    if not pairs:
+    names = list(columns)
+    if len(names) < 2:
         return []
-    differences = [columns[a] - columns[b] for a, b in pairs]
-    found = [mean_estimate(d, cluster, level=level, unit=unit) for d in differences]
-    table = np.column_stack(list(columns.values()))
+    table = beside(list(columns.values()))
+    first, second = np.triu_indices(len(names), 1)
     there = np.isfinite(table)
+    resampled = cluster, n_resamples, rng, n_jobs
     if (there == there[:, :1]).all():
-        drawn = _of_models(
-            np.where(there, table, 0.0), there[:, 0], cluster, n_resamples, rng, n_jobs
-        )
+        drawn = _of_models(np.where(there, table, 0.0), there[:, 0], *resampled)
     else:
-        drawn = _studentised(differences, cluster, n_resamples, rng, n_jobs)
-    p_values: list[float | None] = []
-    for i, estimate in enumerate(found):
-        error = estimate.standard_uncertainty
-        if not error:
-            p_values.append(None)
+        of_pairs = [table[:, a] - table[:, b] for a, b in zip(first, second, strict=True)]
+        drawn = _studentised(of_pairs, *resampled)
+    found: list[Paired] = []
+    step = max(1, min(PAIRS, CELLS // len(table)))
+    for begin in range(0, len(first), step):
+        a, b = first[begin : begin + step], second[begin : begin + step]
+        ts = None if drawn is None else drawn[:, begin : begin + step]
+        seen = _means(table[:, a] - table[:, b], cluster, ts, level, unit)
+        found += [
+            Paired(names[i], names[j], mean, p, None, n)
+            for i, j, (mean, p, n) in zip(a, b, seen, strict=True)
+        ]
+    p_values = [pair.p_value for pair in found]
+    if drawn is None:
+        adjusted = holm(p_values)
+    else:
+        adjusted = _together([pair.difference for pair in found], p_values, drawn)
+    return [replace(pair, p_adjusted=q) for pair, q in zip(found, adjusted, strict=True)]
+
+
+def _means(
+    differences: FloatArray,
+    cluster: NDArray[np.int64] | None,
+    drawn: FloatArray | None,
+    level: float,
+    unit: str,
+) -> Iterator[tuple[Estimate, float | None, int]]:
+    """Yield the mean of each column, its p-value and its items.
+
+    `drawn`: t* of each resample and column; None for plain t.
+    """
+    there = np.isfinite(differences)
+    total, count = (Sums.of(v, cluster).columns for v in (np.where(there, differences, 0.0), there))
+    items, units = count.sum(axis=0), np.count_nonzero(count, axis=0)
+    largest = np.maximum(np.abs(total).max(axis=0), count.max(axis=0))
+    with np.errstate(all="ignore"):  # as in `mean_estimate`, of all columns at once
+        means = total.sum(axis=0) / items
+        pulls = (total - means * count) / items
+        errors = np.sqrt(units / (units - 1) * np.einsum("ij,ij->j", pulls, pulls))
+    ordered = None if drawn is None else np.sort(np.abs(drawn.T), axis=1)  # NaN comes last
+    method = f"symmetric bootstrap-t over {'items' if cluster is None else 'clusters'}"
+    for i, (mean, error) in enumerate(zip(means.tolist(), errors.tolist(), strict=True)):
+        n = int(there[:, i].sum())
+        if ordered is None or not error > SAME * largest[i]:
+            e, p = mean_estimate(differences[:, i], cluster, level=level, unit=unit), None
+            if e.standard_uncertainty:
+                t = abs(e.value) / e.standard_uncertainty
+                p = 2 * float(special.stdtr(int(units[i]) - 1, -t))
+            yield e, p, n
             continue
-        if drawn is None:
-            seen = np.isfinite(differences[i])
-            n = int(seen.sum()) if cluster is None else np.unique(cluster[seen]).size
-            p_values.append(2 * float(special.stdtr(n - 1, -abs(estimate.value) / error)))
-            continue
-        ts = np.abs(drawn[:, i][np.isfinite(drawn[:, i])])
-        t = abs(estimate.value) / error
-        reach = quantiles(ts, level)[0] * error if ts.size else math.inf
-        units = "items" if cluster is None else "clusters"
-        method = f"symmetric bootstrap-t over {units}, shared resamples"
-        interval = Interval(estimate.value - reach, estimate.value + reach, level, method)
-        found[i] = Estimate(estimate.value, error, interval, unit)
-        p_values.append((1 + int(np.sum(ts >= t))) / (1 + ts.size))
-    adjusted = holm(p_values) if drawn is None else _together(found, p_values, drawn)
-    return [
-        Paired(a, b, estimate, p, q, int(np.isfinite(d).sum()))
-        for (a, b), d, estimate, p, q in zip(
-            pairs, differences, found, p_values, adjusted, strict=True
-        )
-    ]
+        ts = ordered[i, : np.count_nonzero(np.isfinite(ordered[i]))]
+        reach = of_ordered(ts, level)[0] * error if ts.size else math.inf
+        interval = Interval(mean - reach, mean + reach, level, f"{method}, shared resamples")
+        beyond = ts.size - int(np.searchsorted(ts, abs(mean) / error))
+        yield Estimate(mean, error, interval, unit), (1 + beyond) / (1 + ts.size), n
 
 
 def _together(
@@ -170,7 +197,9 @@ def _together(
     tested = [i for i, p in enumerate(p_values) if p is not None]
     t = [found[i].value / (found[i].standard_uncertainty or math.nan) for i in tested]
     adjusted: list[float | None] = [None] * len(found)
-    for i, q in zip(tested, step_down(t, drawn[:, tested]), strict=True):
+    if len(tested) < len(found):  # else no copy of what may be much
+        drawn = drawn[:, tested]
+    for i, q in zip(tested, step_down(t, drawn), strict=True):
         adjusted[i] = max(q, p_values[i] or 0.0)
     return adjusted
 
@@ -217,8 +246,8 @@ def _of_models(
 ) -> FloatArray | None:
     """Return what `_studentised` does, for models that all have the same items.
 
-    A difference and its square are made of sums and products of the models' own columns, so that m
-    models take m(m + 1)/2 columns of squares and not five of each of their m(m - 1)/2 pairs.
+    Sums of a difference are made of the models' own, so that each of m(m - 1)/2 pairs takes one
+    column, that of its squares, and not five.
     """
     ones = there[:, None].astype(np.float64)
     total, count = Sums.of(table, codes).columns, Sums.of(ones, codes).columns
@@ -228,23 +257,21 @@ def _of_models(
     # About each model's mean, and what the models have in common: squares keep their digits.
     own = total - total.sum(axis=0) / max(count.sum(), 1) * count
     both = folded(np.hstack([own - own.mean(axis=1, keepdims=True), count]))
-    n = len(both)
-    first, second = upper_pairs(models + 1)
-    everything = np.hstack([both, both[:, first] * both[:, second]])
-    drawn = bootstrap_sums(everything, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs)
-    drawn = np.ascontiguousarray(drawn.T)  # whole rows are taken of it
-    sums, m = drawn[:models], drawn[[models]]
-    place = np.empty((models + 1, models + 1), dtype=np.int64)
-    place[first, second] = place[second, first] = models + 1 + np.arange(first.size)
+    n, own, count = len(both), both[:, :-1], both[:, -1:]
+    drawn = Resamples.of(rng)
+
+    def resampled(columns: FloatArray) -> FloatArray:
+        sums = bootstrap_sums(columns, n_resamples=n_resamples, rng=drawn, n_jobs=n_jobs)
+        return np.ascontiguousarray(sums.T)  # whole rows are taken of it
+
+    sums = resampled(np.hstack([own, own * count, count, count**2]))
+    (s, sm), (m, mm) = sums[: 2 * models].reshape(2, models, -1), sums[2 * models :, None]
     a, b = np.triu_indices(models, 1)
-    ts = np.empty((len(a), drawn.shape[1]))
+    ts = np.empty((len(a), n_resamples))
     for begin in range(0, len(a), PAIRS):  # what comes of a few pairs stays in the cache
-        rows = slice(begin, begin + PAIRS)
-        one, other = a[rows], b[rows]
-        squares = drawn[place[one, one]] - 2 * drawn[place[one, other]] + drawn[place[other, other]]
-        mixed = drawn[place[one, models]] - drawn[place[other, models]]
-        of_counts = drawn[place[[models], models]]
-        ts[rows] = _ratios(sums[one] - sums[other], m, squares, mixed, of_counts, n)
+        one, other = a[begin : begin + PAIRS], b[begin : begin + PAIRS]
+        ss = resampled((own[:, one] - own[:, other]) ** 2)
+        ts[begin : begin + PAIRS] = _ratios(s[one] - s[other], m, ss, sm[one] - sm[other], mm, n)
     return ts.T
 
 
@@ -254,31 +281,36 @@ def _ratios(
     """Return s/m over its standard error from n units, NaN where it has none."""
     with np.errstate(all="ignore"):
         shift = s / m
-        variance = np.maximum(ss - 2 * shift * sm + shift**2 * mm, 0.0) * n / (n - 1)
-        ts = shift / (np.sqrt(variance) / m)
-    return np.asarray(np.where(variance > 0, ts, np.nan))
+        size = ss + shift**2 * mm
+        variance = size - 2 * shift * sm
+        ts = shift / (np.sqrt(variance * n / (n - 1)) / m)
+    # A resample of one unit has no variance, whatever rounding leaves of it.
+    return np.asarray(np.where(variance > ROUNDING * size, ts, np.nan))
 
 
 def _studentised(
-    differences: list[FloatArray],
+    differences: Sequence[FloatArray],
     codes: NDArray[np.int64] | None,
     n_resamples: int,
     rng: Rng,
     n_jobs: int | None,
 ) -> FloatArray | None:
     """Return (mean* − mean)/SE* of each pair, shape (n_resamples, n_pairs), or None."""
-    d = np.column_stack(differences)
-    there = np.isfinite(d)
-    total, count = (Sums.of(v, codes).columns for v in (np.where(there, d, 0.0), there))
-    n, pairs = total.shape
-    if n < FEW_UNITS:
+    if (len(differences[0]) if codes is None else codes.max() + 1) < FEW_UNITS:
         return None
-    mean = total.sum(axis=0) / np.maximum(count.sum(axis=0), 1)
-    # About the mean, so that squares keep their digits.
-    both = folded(np.hstack([total - mean * count, count]))
-    n = len(both)
-    centred, count = both[:, :pairs], both[:, pairs:]
-    everything = np.hstack([centred, count, centred**2, centred * count, count**2])
-    drawn = bootstrap_sums(everything, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs)
-    s, m, ss, sm, mm = (drawn[:, i * pairs : (i + 1) * pairs] for i in range(5))
-    return _ratios(s, m, ss, sm, mm, n)
+    drawn = Resamples.of(rng)
+    ts = np.empty((len(differences), n_resamples))
+    for begin in range(0, len(differences), PAIRS):
+        d = np.column_stack(differences[begin : begin + PAIRS])
+        there = np.isfinite(d)
+        total, count = (Sums.of(v, codes).columns for v in (np.where(there, d, 0.0), there))
+        mean = total.sum(axis=0) / np.maximum(count.sum(axis=0), 1)
+        # About the mean, so that squares keep their digits.
+        both = folded(np.hstack([total - mean * count, count]))
+        n, pairs = len(both), total.shape[1]
+        centred, count = both[:, :pairs], both[:, pairs:]
+        everything = np.hstack([centred, count, centred**2, centred * count, count**2])
+        sums = bootstrap_sums(everything, n_resamples=n_resamples, rng=drawn, n_jobs=n_jobs)
+        s, m, ss, sm, mm = np.ascontiguousarray(sums.T).reshape(5, pairs, -1)
+        ts[begin : begin + PAIRS] = _ratios(s, m, ss, sm, mm, n)
+    return ts.T

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -14,14 +13,16 @@ from numpy.typing import ArrayLike, NDArray
 from annostat.arrays import FloatArray, beside, dot
 from annostat.errors import AnnostatError, check_level, check_numbers
 from annostat.labels.rounds import Rounds
-from annostat.resampling.clusters import cluster_codes
+from annostat.resampling.clusters import cluster_codes, renumbered
 from annostat.resampling.intervals import t_reach
-from annostat.resampling.sums import Sums, error_of_left_out, error_of_pulls
+from annostat.resampling.steps import log
+from annostat.resampling.sums import Function, Sums, error_of_left_out, error_of_pulls
 from annostat.results.estimates import Estimate, Interval
-from annostat.truth.means import mean_estimate, root, unit_sums
+from annostat.truth.means import mean_estimate, root
 from annostat.truth.products import Labels, cross_products
 
 WIDE = 10  # sums of a pair of rounds
+FIRST, SECOND = np.array([0, 0, 0, 1, 1, 2]), np.array([0, 1, 2, 2, 1, 2])  # in its products
 
 
 @dataclass(frozen=True)
@@ -268,8 +269,8 @@ def correlation_with_truth(
         return Estimate(math.nan, note="undefined: it takes three items with two labels")
     columns = there[0] if len(there) == 1 else np.hstack(there)
     seen = np.asarray(columns[:, ::WIDE].any(axis=1))
-    codes = None if cluster is None else cluster[seen]
-    sums = unit_sums(columns if seen.all() else columns[seen], codes)
+    codes = None if cluster is None else renumbered(cluster[seen])
+    sums = Sums.of(columns if seen.all() else columns[seen], codes)
     signs = []
     for block in range(len(there)):
         totals = sums.totals[WIDE * block : WIDE * (block + 1)]
@@ -287,26 +288,26 @@ def correlation_with_truth(
         note = "undefined: the model correlates with one round up and with another one down"
         return Estimate(math.nan, note=note)
 
-    def logs(t: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    def logs(t: NDArray[Any]) -> NDArray[Any]:
         """Logarithms of the correlations: of the model with a label, and of two labels."""
-        own: NDArray[Any] = np.zeros(t.shape[:-1])
-        among: NDArray[Any] = np.zeros(t.shape[:-1])
+        found = np.zeros((2, *t.shape[:-1]), dtype=t.dtype)
         for b in range(len(there)):
-            variance, first, second, common, aa, bb = _covariances(
-                t[..., WIDE * b : WIDE * (b + 1)]
-            )
-            own = own + 0.5 * np.log(first * second / variance) - 0.25 * np.log(aa * bb)
-            among = among + np.log(common) - 0.5 * np.log(aa * bb)
-        return own / len(there), among / len(there)
+            block = t[..., WIDE * b : WIDE * (b + 1)]
+            variance, first, second, common, aa, bb = _covariances(block)
+            labels = log(aa * bb)
+            found[0] += 0.5 * log(first * second / variance) - 0.25 * labels
+            found[1] += log(common) - 0.5 * labels
+        return found / len(there)
 
-    def g(t: NDArray[Any]) -> NDArray[Any]:
-        own, among = logs(t)
-        return np.asarray(sign * np.exp(own - 0.5 * among))
-
-    value, error = sums.value(g), sums.standard_error(g)
+    own, among = logs(sums.totals).tolist()
+    pulls = sums.pull(logs)
+    value = sign * math.exp(own - 0.5 * among)
+    error = math.nan
+    if sums.n_units > 1:
+        error = abs(value) * error_of_pulls(pulls[0] - 0.5 * pulls[1])
     interval = None
     if sums.n_units >= 3 and math.isfinite(error) and error > 0:
-        low, high = _disattenuated(sums, logs, level)
+        low, high = _disattenuated(sums, logs, (own, among), pulls, level)
         ends = (low, high) if sign > 0 else (-high, -low)
         interval = Interval(*ends, level, f"t of two artanh r over {sums.units}, joined")
     note = "" if interval is not None else "no interval: too few items, or no scatter"
@@ -317,9 +318,7 @@ def correlation_with_truth(
 
 
 def _disattenuated(
-    sums: Sums,
-    logs: Callable[[NDArray[Any]], tuple[NDArray[Any], NDArray[Any]]],
-    level: float,
+    sums: Sums, logs: Function, values: tuple[float, float], pulls: FloatArray, level: float
 ) -> tuple[float, float]:
     """Return limits of r/√ρ, r > 0 the correlation with a label and ρ that of two labels.
 
@@ -328,13 +327,11 @@ def _disattenuated(
     looks perfect, t of the ratio itself takes its error for as small as it then is.
     """
     reach = t_reach(sums.n_units - 1, level)
-
-    pulls = [sums.pull(lambda t, i=i: logs(t)[i]) for i in (0, 1)]  # type: ignore[misc]
     with np.errstate(all="ignore"):
-        left_out = np.arctanh(np.exp(sums.jackknife(lambda t: np.stack(logs(t)))))
+        left_out = np.arctanh(np.exp(sums.jackknife(logs)))
 
     def part(which: int, power: float) -> tuple[float, float, float]:
-        r = math.exp(float(logs(sums.totals)[which]))
+        r = math.exp(values[which])
         off = math.inf
         if r < 1 - 1e-12:
             slope = r / (1 - r * r)  # of artanh r by log r
@@ -351,25 +348,33 @@ def _disattenuated(
     size = math.sqrt(dot(pulls[0], pulls[0]) * dot(pulls[1], pulls[1]))
     both = dot(pulls[0], pulls[1]) / size if size > 0 else 0.0
 
-    def held(theta: float) -> bool:
-        gap = x - theta * y
-        # From above zero down to it the model may be less right, or labels more alike.
-        a, b = (x_down, y_up) if gap > 0 else (x_up, y_down)
-        if theta < 0:
-            b = y_down if gap > 0 else y_up
-        b *= theta
-        return gap * gap <= a * a + b * b - 2 * both * a * b
-
     best = x / y
+
+    def reaches(theta: float) -> tuple[float, float]:
+        # From above zero down to it the model may be less right, or labels more alike.
+        if theta > best:
+            return x_up, y_down
+        return x_down, y_up if theta >= 0 else y_down
+
+    def held(theta: float) -> bool:
+        a, b = reaches(theta)
+        b *= theta
+        return (x - theta * y) ** 2 <= a * a + b * b - 2 * both * a * b
 
     def end(far: float) -> float:
         if held(far):
             return far
         inside = best
-        for _ in range(60):
+        while inside > 0 > far:  # to a side of zero, where the reaches are others
             middle = (inside + far) / 2
             inside, far = (middle, far) if held(middle) else (inside, middle)
-        return inside
+        a, b = reaches((inside + far) / 2)
+        square, half, rest = y * y - b * b, both * a * b - x * y, x * x - a * a
+        turn = math.copysign(math.sqrt(max(half * half - square * rest, 0.0)), half) + half
+        roots = [-p / q for p, q in ((turn, square), (rest, turn)) if q]
+        low, high = min(inside, far), max(inside, far)
+        nearest = min(roots, key=lambda r: max(low - r, r - high), default=inside)
+        return min(max(nearest, low), high)
 
     return min(end(-1.0), 1.0), 1.0 if best >= 1 else end(1.0)
 
@@ -381,19 +386,12 @@ def _finite(error: float) -> float:
 def _block(f: FloatArray, a: FloatArray, b: FloatArray, *products: FloatArray) -> FloatArray:
     """Return n, f, a, b, f², fa, fb and ab, a², b² of each item, zeros where one is missing."""
     columns = beside([np.ones_like(f), f, a, b, f * f, f * a, f * b, *products])
-    there = np.asarray(np.isfinite(columns).all(axis=1))
+    there = np.isfinite(columns[:, 4:].sum(axis=1))  # of products, as of what they are made of
     return columns if there.all() else np.where(there[:, None], columns, 0.0)
 
 
-def _covariances(t: NDArray[Any]) -> tuple[NDArray[Any], ...]:
-    """Return S_ff, S_fa, S_fb, S_ab, S_aa and S_bb from the sums of a block."""
-    n = t[..., 0]
-    f, a, b = (t[..., i] / n for i in (1, 2, 3))
-    return (
-        t[..., 4] / n - f * f,
-        t[..., 5] / n - f * a,
-        t[..., 6] / n - f * b,
-        t[..., 7] / n - a * b,
-        t[..., 8] / n - a * a,
-        t[..., 9] / n - b * b,
-    )
+def _covariances(t: NDArray[Any]) -> NDArray[Any]:
+    """Return S_ff, S_fa, S_fb, S_ab, S_aa and S_bb from the sums of a block, on the first axis."""
+    sums = t.T  # a row for each sum
+    mean = sums[1:4] / sums[0]
+    return np.asarray(sums[4:10] / sums[0] - mean[FIRST] * mean[SECOND])

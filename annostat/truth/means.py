@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from annostat.arrays import FloatArray, beside
-from annostat.resampling.bootstraps import serial_product
+from annostat.arrays import FloatArray, beside, dot
 from annostat.resampling.clusters import renumbered
-from annostat.resampling.intervals import t_reach
-from annostat.resampling.sums import Sums
+from annostat.resampling.intervals import t_interval, t_reach
+from annostat.resampling.sums import Smooth, Sums, error_of_pulls
 from annostat.results.estimates import Estimate, Interval
+
+SAME = 1e-14  # of the largest number: an error below is rounding
 
 
 def mean_estimate(
@@ -28,12 +29,16 @@ def mean_estimate(
     sums = unit_sums(beside([np.ones(len(products)), products]), cluster)
     if sums.n_units == 0:
         return Estimate(math.nan, None, None, unit, "undefined: no item has all the labels needed")
-    value, error = sums.value(ratio), sums.standard_error(ratio)
+    items, total = sums.totals.tolist()
+    value = total / items
     if sums.n_units < 2:
         return Estimate(value, None, None, unit, f"no interval: it takes two {sums.units} or more")
-    if error <= 1e-14 * float(np.abs(sums.columns).max()):
+    count, own = sums.columns.T
+    error = error_of_pulls((own - value * count) / items)
+    if error <= SAME * float(np.abs(sums.columns).max()):
         return Estimate(value, 0.0, None, unit, "no interval: all items say the same")
-    return Estimate(value, error, sums.interval(ratio, method="t", level=level), unit)
+    interval = t_interval(value, error, sums.n_units - 1, level, f"t over {sums.units}")
+    return Estimate(value, error, interval, unit)
 
 
 def unit_sums(columns: FloatArray, cluster: NDArray[np.int64] | None = None) -> Sums:
@@ -49,9 +54,12 @@ def unit_sums(columns: FloatArray, cluster: NDArray[np.int64] | None = None) -> 
     return Sums.of(columns[there], renumbered(cluster[there]))
 
 
-def ratio(t: NDArray[Any]) -> NDArray[Any]:
-    """Return the second sum over the first."""
+def _ratio(t: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(t[..., 1] / t[..., 0])
+
+
+# The second sum over the first.
+ratio = Smooth(_ratio, lambda t: {0: -_ratio(t) / t[..., 0], 1: 1 / t[..., 0]})
 
 
 def fieller(sums: Sums, *, level: float = 0.95) -> tuple[Estimate, float | None]:
@@ -64,8 +72,8 @@ def fieller(sums: Sums, *, level: float = 0.95) -> tuple[Estimate, float | None]
     n = sums.n_units
     if n < 2 or not y > 0:
         return Estimate(math.nan, note="undefined: the other rounds do not tell its noise"), None
-    centred = sums.columns - sums.totals / n
-    (xx, xy), (_, yy) = n / (n - 1) * serial_product(centred.T, centred)
+    one, other = (sums.columns - sums.totals / n).T
+    xx, xy, yy = (n / (n - 1) * dot(a, b) for a, b in ((one, one), (one, other), (other, other)))
     value, error = x / y, math.sqrt(max(xx - 2 * x / y * xy + (x / y) ** 2 * yy, 0.0)) / y
     if error <= 1e-14:
         return Estimate(value, 0.0, None, note="no interval: all items say the same"), None

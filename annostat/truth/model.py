@@ -16,13 +16,13 @@ from annostat.resampling.generators import Rng
 from annostat.resampling.intervals import exp
 from annostat.resampling.multiplicity import holm
 from annostat.resampling.steps import artanh, log, sqrt
-from annostat.resampling.sums import Function, Sums
+from annostat.resampling.sums import Function, Smooth, Sums
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.text import squared
 from annostat.truth.against_labels import AgainstLabels
 from annostat.truth.instruments import correlation_with_truth
 from annostat.truth.means import fieller, mean_estimate, ratio, root, unit_sums
-from annostat.truth.products import Labels, half_products
+from annostat.truth.products import Labels, halves_of
 from annostat.truth.result import Leakage, ModelScore
 from annostat.truth.skewed import limit_by_level, reaching
 from annostat.truth.trained import FEWEST, TrainedOnOne, trained_on_one
@@ -37,6 +37,7 @@ class Frame:
     raw: FloatArray  # labels as they are, each round in one piece
     centre: float
     scale: float
+    trained: tuple[int, ...]  # rounds that the models have seen
     codes: NDArray[np.int64] | None
     unit: str
     level: float
@@ -49,6 +50,7 @@ class Frame:
         cls,
         rounds: Rounds,
         labels: Labels,
+        trained: tuple[int, ...],
         codes: NDArray[np.int64] | None,
         level: float,
         n_resamples: int,
@@ -66,6 +68,7 @@ class Frame:
             raw,
             centre,
             scale,
+            trained,
             codes,
             rounds.unit,
             level,
@@ -78,6 +81,27 @@ class Frame:
     def readings(self) -> NDArray[np.int64]:
         """Number of labels of each item."""
         return np.asarray(np.isfinite(self.raw).sum(axis=1))
+
+    @cached_property
+    def missing(self) -> NDArray[np.bool_] | None:
+        """Which labels are not there, a round in each row; None where all are."""
+        found = np.isnan(self.raw.T)
+        return found if found.any() else None
+
+    @cached_property
+    def unseen(self) -> Labels:
+        """The labels that the models have not seen."""
+        return self.labels.without(self.trained)
+
+    @cached_property
+    def halves(self) -> tuple[FloatArray, FloatArray]:
+        """Means of each item's unseen labels, dealt in turn to two halves."""
+        return halves_of(self.unseen.values)
+
+    @cached_property
+    def noise(self) -> tuple[FloatArray, FloatArray]:
+        """What is taken off each item's square for noise, and the labels behind it."""
+        return self.labels.noise(self.trained)
 
     @cached_property
     def powers(self) -> tuple[tuple[FloatArray, FloatArray], ...]:
@@ -128,11 +152,13 @@ class Model:
     correlated: Sums
 
     @classmethod
-    def of(cls, frame: Frame, name: str, f: FloatArray, trained: tuple[int, ...]) -> Model:
+    def of(cls, frame: Frame, name: str, f: FloatArray) -> Model:
         """Return a model whose predictions are in the unit of the labels."""
         u = frame.moved(f)
         there = np.isfinite(u)
-        e = np.where(np.isnan(frame.raw.T), 0.0, u - frame.raw.T)
+        e = u - frame.raw.T
+        if frame.missing is not None:
+            e[frame.missing] = 0.0
         square, size = (e**2).sum(axis=0) / frame.readings, np.abs(e).sum(axis=0) / frame.readings
         (mean, spread), (raw_mean, raw_spread) = frame.powers
         one = np.where(there, 1.0, np.nan)
@@ -142,24 +168,22 @@ class Model:
             f,
             u,
             v,
-            frame.labels.products(u, trained),
+            frame.labels.products(u, frame.trained),
             unit_sums(beside([one, size]), frame.codes),
             unit_sums(beside([one, square, raw_mean, raw_spread]), frame.codes),
             unit_sums(beside([one, v, mean, v * v, v * mean, spread]), frame.codes),
         )
 
 
-def score_model(
-    rounds: Rounds, frame: Frame, model: Model, trained: tuple[int, ...], margin: float | None
-) -> ModelScore:
+def score_model(rounds: Rounds, frame: Frame, model: Model, margin: float | None) -> ModelScore:
     """Return the scores of one model."""
     name, f, u, products = model.name, model.f, model.u, model.products
-    level, scale = frame.level, frame.scale
+    level, scale, trained = frame.level, frame.scale, frame.trained
     there = np.isfinite(u)
     excess = mean_estimate(products, frame.codes, level=level)
     halves = None
-    if not trained or len(frame.labels.names) - len(trained) >= 2:
-        halves = half_products(frame.labels.without(trained).values, u)
+    if len(frame.unseen.names) >= 2:
+        halves = (u - frame.halves[0]) * (u - frame.halves[1])
     n_units = int(np.isfinite(products).sum())
     if frame.codes is not None:
         n_units = np.unique(frame.codes[np.isfinite(products)]).size
@@ -174,13 +198,12 @@ def score_model(
         verdict = judge_two_rounds(verdict, limit, held)
     else:
         least = None if margin is None else margin / scale
-        noise, labels = frame.labels.noise(trained)
-        limit_at = limit_by_level(products, noise, labels, frame.codes)
+        limit_at = limit_by_level(products, *frame.noise, frame.codes)
         limit = limit_at(level)
         verdict = judge(excess, halves, frame.codes, df=df, level=level, margin=least, upper=limit)
         excess = reaching(excess, limit_at, n_units, level)
         verdict = replace(verdict, upper=verdict.upper * scale, margin=margin)
-    kept = frame.labels.without(trained)
+    kept = frame.unseen
     if len(kept.names) >= 2:
         truth = correlation_with_truth(
             kept.values, model.v, frame.codes, level=level, exchangeable=kept.exchangeable
@@ -203,7 +226,7 @@ def score_model(
         excess.scaled(scale**2, unit=squared(unit)) if held is None else held.excess,
         truth,
         verdict,
-        _leakage(frame, u, trained) if held is None else learned_of(held),
+        _leakage(frame, u) if held is None else learned_of(held),
         against,
         held,
     )
@@ -215,10 +238,9 @@ def _positive(frame: Frame, sums: Sums, *, half: bool = False) -> Estimate:
     value = sums.value(ratio) ** power
     if value == 0:
         return Estimate(0.0, None, None, note="no interval: no error at all")
-
-    def g(t: NDArray[Any]) -> NDArray[Any]:
-        return np.asarray(power * log(t[..., 1] / t[..., 0]))
-
+    g = Smooth(
+        lambda t: power * log(ratio(t)), lambda t: {0: -power / t[..., 0], 1: power / t[..., 1]}
+    )
     name = "log RMSE" if half else "log MAE"
     found = _interval(frame, sums, g, name, "bootstrap-t" if half else "t")
     interval = found and found.through(exp)
@@ -262,9 +284,22 @@ def _correlation(frame: Frame, sums: Sums) -> Estimate:
         a, b, c = parts(t)
         return artanh(b / sqrt(a * c))
 
-    found = _interval(frame, sums, g, "artanh r")
+    def slopes(t: FloatArray) -> dict[int, NDArray[Any]]:
+        n = t[..., 0]
+        x, y = t[..., 1] / n, t[..., 2] / n
+        a, b, c = t[..., 3] - t[..., 1] * x, t[..., 4] - t[..., 1] * y, t[..., 5] - t[..., 2] * y
+        inverse = 1 / np.sqrt(a * c)
+        r = b * inverse
+        outer = 1 / (1 - r * r)
+        by_a, by_b, by_c = -0.5 * r * outer / a, inverse * outer, -0.5 * r * outer / c
+        by_n = x * x * by_a + x * y * by_b + y * y * by_c
+        by_x, by_y = -2 * x * by_a - y * by_b, -x * by_b - 2 * y * by_c
+        return {0: by_n, 1: by_x, 2: by_y, 3: by_a, 4: by_b, 5: by_c}
+
+    smooth = Smooth(g, slopes)
+    found = _interval(frame, sums, smooth, "artanh r")
     interval = found and found.through(math.tanh)
-    error = sums.standard_error(g) * (1 - r * r)
+    error = sums.standard_error(smooth) * (1 - r * r)
     note = "" if interval is not None else "no interval: too few items"
     return Estimate(r, error if math.isfinite(error) else None, interval, note=note)
 
@@ -283,8 +318,15 @@ def _r2(frame: Frame, sums: Sums) -> Estimate:
         mean = t[..., 2] * each
         return log(t[..., 1] * each / (t[..., 3] * each - mean * mean))
 
-    found = _interval(frame, sums, g, "log (1 − R²)")
-    error = sums.standard_error(g) * (1 - value)
+    def slopes(t: FloatArray) -> dict[int, NDArray[Any]]:
+        mean = t[..., 2] / t[..., 0]
+        by_spread = -1 / (t[..., 3] - t[..., 2] * mean)
+        by_n, by_mean = mean * mean * by_spread, -2 * mean * by_spread
+        return {0: by_n, 1: 1 / t[..., 1], 2: by_mean, 3: by_spread}
+
+    smooth = Smooth(g, slopes)
+    found = _interval(frame, sums, smooth, "log (1 − R²)")
+    error = sums.standard_error(smooth) * (1 - value)
     interval = (
         None
         if found is None
@@ -324,12 +366,12 @@ def learned_of(one: TrainedOnOne) -> Leakage:
     return Leakage(one.round_, one.share, one.p_value, True)
 
 
-def _leakage(frame: Frame, u: FloatArray, trained: tuple[int, ...]) -> Leakage | None:
+def _leakage(frame: Frame, u: FloatArray) -> Leakage | None:
     """Return the share of a round's noise in the model.
 
     Of the first round it was trained on, else of the round that it follows most.
     """
-    names = frame.labels.names
+    names, trained = frame.labels.names, frame.trained
     if frame.labels.exchangeable and not trained:
         return None
     rounds = trained[:1] or tuple(range(len(names)))

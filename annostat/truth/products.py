@@ -65,8 +65,10 @@ def cross_products(
     k, e_sum, h_sum, cross = (np.zeros(len(z)) for _ in range(4))
     for column in z.T:
         seen = ~np.isnan(column)
-        e = np.where(seen, f - column, 0.0)
-        h = e if second is None else np.where(seen, g - column, 0.0)
+        e = f - column
+        h = e if second is None else g - column
+        if not seen.all():
+            e, h = np.where(seen, e, 0.0), np.where(seen, h, 0.0)
         k += seen
         e_sum += e
         h_sum += h
@@ -87,6 +89,12 @@ def half_products(values: FloatArray, f: FloatArray) -> FloatArray:
     Unlike the mean over all pairs, it is symmetric about 0 if f is the truth and the errors are
     symmetric, as tests of signs and ranks need it; with two labels both are the same.
     """
+    a, b = halves_of(values)
+    return np.asarray((f - a) * (f - b))
+
+
+def halves_of(values: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the means of the halves ā and b̄ of each item's labels."""
     rounds = values.T
     seen = np.isfinite(rounds)
     place = np.cumsum(seen, axis=0)
@@ -94,7 +102,7 @@ def half_products(values: FloatArray, f: FloatArray) -> FloatArray:
     with np.errstate(invalid="ignore"):
         a = np.where(seen & odd, rounds, 0.0).sum(axis=0) / ((place[-1] + 1) // 2)
         b = np.where(seen & ~odd, rounds, 0.0).sum(axis=0) / (place[-1] // 2)
-    return np.asarray((f - a) * (f - b))
+    return a, b
 
 
 @dataclass(frozen=True, eq=False)

@@ -148,13 +148,13 @@ def score_models(
         used = in_physical_units(used)
     labels = Labels.of(used)
     codes = cluster_codes(used.cluster)
-    frame = Frame.of(used, labels, codes, level, n_resamples, rng, n_jobs)
+    frame = Frame.of(used, labels, trained, codes, level, n_resamples, rng, n_jobs)
     resampled: dict[str, Any] = {"n_resamples": n_resamples, "rng": rng, "n_jobs": n_jobs}
     scored, products = [], {}
     for name, f in models.items():
-        model = Model.of(frame, name, f, trained)
+        model = Model.of(frame, name, f)
         draw_together([model.squares, model.correlated], **resampled)
-        scored.append(score_model(used, frame, model, trained, margin))
+        scored.append(score_model(used, frame, model, margin))
         products[name] = model.products
         if progress is not None:
             progress(len(scored), len(models))
@@ -291,7 +291,7 @@ def _refuse_copies(rounds: Rounds, models: Mapping[str, FloatArray]) -> None:
     for name, f in models.items():
         for j, label in enumerate(rounds.names):
             both = np.isfinite(f) & np.isfinite(z[:, j])
-            if both.sum() < 2 or (f[both] != z[both, j]).any():
+            if (both & (f != z[:, j])).any() or both.sum() < 2:
                 continue
             if (np.isfinite(z) & both[:, None] & (z != z[:, [j]])).any():
                 raise AnnostatError(

@@ -246,15 +246,20 @@ def sign_tests(
     x = products[there]
     if not x.size:
         return None, None
-    _, place, count = np.unique(np.abs(x), return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(count) - (count - 1) / 2)[place]
-    scores = np.sign(x) * ranks
-    signs = np.sign(x)
+    order = np.argsort(np.abs(x))
+    x = x[order]
+    size, signs = np.abs(x), np.sign(x)
+    first = np.flatnonzero(np.append(True, size[1:] != size[:-1]))
+    ranks = np.arange(1.0, size.size + 1)
+    if first.size < size.size:  # ties share the mean of their ranks
+        count = np.diff(np.append(first, size.size))
+        ranks = np.repeat(first + (count + 1) / 2, count)
+    scores = signs * ranks
     if codes is None and x.size > EXACT_UNITS:
         up = int(np.sum(signs > 0))
         return flip_p(scores), float(special.bdtrc(up - 1, x.size, 0.5))
     if codes is not None:
-        group = renumbered(codes[there])
+        group = renumbered(codes[there][order])
         scores, signs = (np.bincount(group, weights=v) for v in (scores, signs))
     return flip_p(scores), flip_p(signs)
 
