@@ -18,6 +18,7 @@ from annostat.results.text import p_text
 CF_POINTS, CF_REACH, CF_DRAWS = 48, 8.0, 2000  # grid of t, its end in 1/E|D|, Gaussian draws
 CF_MIN_UNITS = 20
 NOTHING_LEFT = 1e-6  # of a variance of 1
+NOTHING_VARIES = 1e-10  # of a mean square
 # Items whose sums are added up at once, numbers that are turned at once, and rounds up to which
 # there are no more pairs than it pays to turn one by one.
 CHUNK_ROWS, IN_CACHE, FEW_ROUNDS = 1 << 12, 1 << 14, 5
@@ -49,7 +50,9 @@ def check_characteristic_function(
     yy, ym, mm = moments.yy + m * m, moments.ym + m * m, moments.mm + m * m
     phi = y / total
     cov = yy - np.outer(phi, ym) - np.outer(ym, phi) + np.outer(phi, phi) * mm
-    se = np.sqrt(np.maximum(np.diag(cov), 0.0) * units / (units - 1)) / total
+    # On whole numbers cosines may be alike in all units: what is left of them then is rounding.
+    spread = np.where(np.diag(cov) > NOTHING_VARIES * np.diag(yy), np.diag(cov), 0.0)
+    se = np.sqrt(spread * units / (units - 1)) / total
     good = se > ROUNDING
     if not good.any():
         return Check(name, None, cannot + "the differences do not vary.")
