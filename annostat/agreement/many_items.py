@@ -133,9 +133,13 @@ class ManyItems:
             found[own, own] += (u * b.w).sum(axis=1)
             found[own, k + own] -= ua.sum(axis=1)
             found[k + own, k + own] += 0.5 * (share + ua * b.e).sum(axis=1)
-            both = np.vstack([b.w, -b.a])
-            found[: 2 * k, : 2 * k] -= serial_product(both * (u / b.weight), both.T)
-            found[k : 2 * k, k : 2 * k] -= 0.5 * serial_product(share, share.T)
+            over = u / b.weight
+            by_w, by_a = b.w * over, b.a * over
+            found[:k, :k] -= serial_product(by_w, b.w.T)
+            found[:k, k : 2 * k] += serial_product(by_w, b.a.T)
+            found[k : 2 * k, k : 2 * k] -= serial_product(by_a, b.a.T) + 0.5 * serial_product(
+                share, share.T
+            )
         upper = np.triu(found)
         return value, scores, np.asarray(upper + np.triu(upper, 1).T)
 
