@@ -145,18 +145,6 @@ def hull(
     return Hull(tuple(ranked), p, low, high, tuple(kept_laws), np.vstack(kept_scales), best_law)
 
 
-def design_effect(sizes: FloatArray, units: NDArray[np.int64], k: float) -> float:
-    """Return the variance of mean |d| over units, over that of independent differences.
-
-    At least k/2, k being the labels of an item, which makes its k(k − 1)/2 pairs count as the k − 1
-    differences that they are made of.
-    """
-    off = sizes - sizes.mean()
-    total = np.bincount(units, off)
-    independent = dot(off, off)
-    return max(dot(total, total) / independent if independent > 0 else 1.0, k / 2)
-
-
 @dataclass(frozen=True, eq=False)
 class Likelihood:
     """What sizes |d| say of the laws.
@@ -259,11 +247,16 @@ def fit_test(
     seen = np.zeros(cells, dtype=np.int64)
     for begin in range(0, n, CHUNK):
         # The lattice is even, so that its cell is known without a search.
-        chunk = sizes[begin : begin + CHUNK] / units[0] / units[1]
-        place = np.log(np.maximum(chunk, EDGE)) / STEP + REACH
-        place = np.clip(place, 0, len(cumulative) - 1)
+        place = sizes[begin : begin + CHUNK] / units[0]
+        place /= units[1]
+        np.maximum(place, EDGE, out=place)
+        np.log(place, out=place)
+        place /= STEP
+        place += REACH
+        np.clip(place, 0, len(cumulative) - 1, out=place)
         left = place.astype(np.int64)
-        u = cumulative[left] + slopes[left] * (place - left)
+        place -= left
+        u = cumulative.take(left) + slopes.take(left) * place
         seen += np.bincount(np.minimum((u * cells).astype(np.int64), cells - 1), minlength=cells)
     statistic = float(np.sum((seen - n / cells) ** 2) / (n / cells)) / design_effect
     return float(special.chdtrc(freedom, statistic))

@@ -19,7 +19,11 @@ def likelihood_of_pairs(
     units: NDArray[np.int64],
     spread: FloatArray | None = None,
 ) -> tuple[Likelihood, float]:
-    """Return the likelihood of |d| in units of the noise, and its `design_effect`.
+    """Return the likelihood of |d| in units of the noise, and its design effect.
+
+    That is the variance of mean |d| over units, over that of independent differences: at least k/2,
+    k being the labels of an item, which makes its k(k − 1)/2 pairs count as the k − 1 differences
+    that they are made of.
 
     The sizes are made a block at a time, and made again when they are asked for again: that takes
     less than to write all of them and to read them.
