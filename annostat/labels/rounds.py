@@ -22,6 +22,7 @@ from annostat.labels.layout import Roles
 from annostat.labels.read import Read
 from annostat.labels.vocabulary import LabelSet, rows_of
 from annostat.once import once
+from annostat.resampling.clusters import cluster_codes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -318,7 +319,8 @@ class Rounds(LabelSet):
             order = order_of(*columns, *sorted_within(columns))
             if self.items is None and np.array_equal(order, np.arange(order.size)):
                 return self
-            return replace(self, items=None).take(order)
+            # Whole numbers are quicker to put in an order than names of clusters.
+            return replace(self, items=None, cluster=cluster_codes(self.cluster)).take(order)
 
         return once("by value", (self,), make)
 
