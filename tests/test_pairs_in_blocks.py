@@ -90,11 +90,11 @@ def test_cosines_of_pairs_are_those_of_labels(gaps, clustered, monkeypatch):
 
 
 def test_cosines_that_are_alike_but_for_rounding_are_left_out():
-    """All differences are multiples of 96: at t = π/24, 2π/24, ... all cosines are 1."""
+    """All differences are multiples of 10⁶: at t = 3π/24, 6π/24, ... all cosines are 1."""
     g = np.random.default_rng(5)
     z = g.integers(0, 30, (300, 1)) + np.round(g.normal(0, 1.5, (300, 12)))
     found = {
-        check_rounds(Rounds.from_array(96.0 * z[:, order]))[2].p_value
+        check_rounds(Rounds.from_array(1e6 * z[:, order]))[2].p_value
         for order in (np.arange(12), np.arange(12)[::-1], g.permutation(12))
     }
     assert len(found) == 1
