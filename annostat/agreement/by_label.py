@@ -89,17 +89,16 @@ def floors_by_label(rounds: Rounds, *, level: float = 0.95) -> UnequalRaters | N
         return None
     full = np.isfinite(used.values).all(axis=1)
     enough = bool(full.sum() >= FEWEST and full.mean() >= MOST) and used.n_rounds <= MANY
-    ordered = used.by_value()  # as both below have them: in order once
     found = None
     if used.n_rounds > 2:
         with suppress(AnnostatError):  # too few items or labels, raters that no shared item links
-            found = hierarchy(ordered, level=level)
+            found = hierarchy(used, level=level)
     if found is None:
-        return unequal_raters(ordered, level=level) if enough else None
+        return unequal_raters(used, level=level) if enough else None
     return RatersByHierarchy(
         found.raters,
         _kinds(used, found, level),
-        equally_noisy(ordered, level=level) if enough else found.equal,
+        equally_noisy(used.by_value(), level=level) if enough else found.equal,
         found.tails,
         found.n_items,
         (),
