@@ -51,35 +51,79 @@ def row_sums(rows: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(total)
 
 
+def sorted_within(columns: FloatArray) -> FloatArray:
+    """Return ``numpy.sort(columns, axis=0)``; of up to five rows several times as fast.
+
+    Examples
+    --------
+    >>> sorted_within(np.array([[3.0, np.nan], [1.0, 2.0]])).tolist()
+    [[1.0, 2.0], [3.0, nan]]
+    """
+    if not 1 < len(columns) < 6:
+        return np.sort(columns, axis=0)
+    rows, lower = columns.copy(), np.empty_like(columns[0])
+    for last in range(len(rows) - 1, 0, -1):
+        for i in range(last):
+            np.fmin(rows[i], rows[i + 1], out=lower)
+            np.maximum(rows[i], rows[i + 1], out=rows[i + 1])  # what is missing goes behind
+            rows[i] = lower
+    return rows
+
+
 def order_of(*keys: NDArray[Any]) -> NDArray[np.int64]:
     """Return ``numpy.lexsort(keys)``: the last key counts first; rows that tie keep their order.
 
-    Few rows tie in two keys of measured values, so that hardly any need the others.
+    Each key is asked of the rows alone that tie in those before it, and none of rows in order.
 
     Examples
     --------
     >>> order_of([3.0, 1.0, 2.0], [0.0, 0.0, -1.0]).tolist()
     [2, 1, 0]
     """
-    columns = [np.asarray(key) for key in keys]
-    last = columns[-1]
-    if len(last) < 2:
-        return np.arange(len(last))
-    order = np.argsort(last)
-    tied = _tied(last[order])
-    if np.count_nonzero(tied) > len(last) // 4:
-        order = np.lexsort(columns[-2:])
-        tied = _tied(*(key[order] for key in columns[-2:]))
-    rows = np.sort(order[tied])
-    order[tied] = rows[np.lexsort([key[rows] for key in columns])]
+    columns = [np.asarray(key) for key in reversed(keys)]
+    n = len(columns[0])
+    if n < 2 or _in_order(columns):
+        return np.arange(n)
+    order = np.argsort(columns[0])
+    begins = _begins(columns[0][order])
+    for key in (*columns[1:], None):
+        places = np.flatnonzero(~(begins & np.append(begins[1:], True)))
+        if not places.size:
+            break
+        rows = order[places]
+        # What ties in the keys before, and the place in this one, as one number.
+        finer = np.cumsum(begins)[places] * (n + 1) + (rows if key is None else _ranks(key[rows]))
+        again = np.argsort(finer)
+        order[places] = rows[again]
+        begins[places[1:]] = np.diff(finer[again]) > 0
     return np.asarray(order, dtype=np.int64)
 
 
-def _tied(*keys: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return which of sorted rows are like a neighbour, or not to be compared."""
-    alike = ~np.logical_or.reduce([key[1:] != key[:-1] for key in keys])
-    alike |= np.logical_or.reduce([np.isnan(key[1:]) | np.isnan(key[:-1]) for key in keys])
-    return np.asarray(np.append(alike, False) | np.append(False, alike))
+def _in_order(columns: Sequence[NDArray[Any]]) -> bool:
+    """Return whether rows ascend by these keys, the first of which counts first."""
+    rows = np.arange(len(columns[0]) - 1)  # neighbours that tie so far
+    for key in columns:
+        before, after = key[rows], key[rows + 1]
+        if not (before <= after).all():
+            return False
+        rows = rows[before == after]
+        if not rows.size:
+            break
+    return True
+
+
+def _ranks(key: NDArray[Any]) -> NDArray[np.int64]:
+    """Return the rank of each number among the different ones, from 1 on."""
+    order = np.argsort(key)
+    ranks = np.empty(len(key), dtype=np.int64)
+    ranks[order] = np.cumsum(_begins(key[order]))
+    return ranks
+
+
+def _begins(ordered: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which of sorted numbers are not like the one before; missing ones are alike."""
+    new = (ordered[1:] != ordered[:-1]) & ~np.isnan(ordered[:-1])
+    return np.append(True, new)
 
 
 def digest(*pieces: NDArray[Any] | str | None) -> str:

@@ -8,7 +8,6 @@ from scipy import optimize, stats
 
 from annostat.agreement.profile import (
     ONE_SIDED,
-    _Pairs,
     _skew_bias,
     _spread,
     floor_for,
@@ -18,6 +17,7 @@ from annostat.agreement.variance_forms import basis, fit_form
 from annostat.datasets import lidc
 from annostat.errors import AnnostatError
 from annostat.labels.rounds import Rounds
+from annostat.noise.pair_sizes import likelihood_of_pairs
 from annostat.noise.tails import Tails, heavy_tails, tails
 
 
@@ -94,11 +94,11 @@ def test_the_variance_of_the_constant_form_is_that_of_a_mean():
 def test_items_say_half_the_square_of_their_difference():
     z = drawn(3, 30, bias=2.0)
     data, numbers_, labels = _spread(Rounds.from_array(z))
-    pairs = _Pairs.of(labels, data.scale)
+    pairs, _ = likelihood_of_pairs(labels.T, np.ones(2), data.units)
     d = z[:, 0] - z[:, 1]
     expected = np.sort((d - d.mean()) ** 2 / 2 * 30 / 29)
     assert np.sort(data.square * data.scale**2) == pytest.approx(expected)
-    assert np.all(numbers_ == 2) and len(pairs.sizes) == 30
+    assert np.all(numbers_ == 2) and pairs.n == 30
 
 
 def test_the_floor_and_the_test_set_of_proportional_noise():

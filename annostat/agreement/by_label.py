@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from annostat.agreement.hierarchical import hierarchy
 from annostat.agreement.hierarchy_result import Hierarchy
 from annostat.agreement.label_kinds import NEW, ONE_OF_THEM, LabelKind, UnequalRaters, kind_of
 from annostat.agreement.rater_noise import FEWEST, share_of_truth
-from annostat.agreement.unequal import unequal_raters
+from annostat.agreement.unequal import equally_noisy, unequal_raters
 from annostat.agreement.variances import Variances
 from annostat.errors import AnnostatError
 from annostat.labels.rounds import Rounds
@@ -88,17 +89,16 @@ def floors_by_label(rounds: Rounds, *, level: float = 0.95) -> UnequalRaters | N
         return None
     full = np.isfinite(used.values).all(axis=1)
     enough = bool(full.sum() >= FEWEST and full.mean() >= MOST) and used.n_rounds <= MANY
-    plain = unequal_raters(used, level=level) if enough else None
-    if used.n_rounds < 3:
-        return plain
-    try:
-        found = hierarchy(used, level=level)
-    except AnnostatError:  # too few items or labels, or raters that no shared item links
-        return plain
+    found = None
+    if used.n_rounds > 2:
+        with suppress(AnnostatError):  # too few items or labels, raters that no shared item links
+            found = hierarchy(used, level=level)
+    if found is None:
+        return unequal_raters(used, level=level) if enough else None
     return RatersByHierarchy(
         found.raters,
         _kinds(used, found, level),
-        found.equal if plain is None else plain.equal,
+        equally_noisy(used.by_value(), level=level) if enough else found.equal,
         found.tails,
         found.n_items,
         (),

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from annostat.arrays import FloatArray, beside, order_of
+from annostat.arrays import FloatArray, beside, order_of, sorted_within
 from annostat.resampling.sums import STEP, Sums, upper_pairs
 
 # Takes means of shape (..., k) and covariances of shape (..., k, k); analytic, as in `sums`.
@@ -65,14 +65,15 @@ class Moments:
 
         The order of the items moves no digit: they are added up in the order of their values.
         """
-        order = order_of(*columns.T, *np.sort(columns, axis=1).T)
-        x = columns[order]
+        x = np.ascontiguousarray(columns.T)
+        order = order_of(*x, *sorted_within(x))
+        x = x[:, order]
         centre = float(x.mean())
-        scale = float(np.abs(x - centre).max())
+        x -= centre
+        scale = float(np.abs(x).max())
         scale = scale if scale > 0 else 1.0
-        x = (x - centre) / scale
-        a, b = upper_pairs(x.shape[1])
-        x = x.T
+        x /= scale
+        a, b = upper_pairs(len(x))
         parts = beside([np.ones(x.shape[1]), *x, *(x[a] * x[b])])
         sums = Sums.of(parts, None if codes is None else codes[order])
         if codes is not None:

@@ -100,9 +100,11 @@ def hierarchy(rounds: Rounds, *, law: str = "auto", level: float = 0.95) -> Hier
     used = used.by_value()
     v = Variances.of(used)
     table = _table(used)
-    _refuse(used, v, table)
+    beta = v.effects * v.scale / table.scale
+    noise = within(table, beta)
+    _refuse(used, v, table, noise)
     difficulty = shared_difficulty(used, level=level)
-    fitted = fit(table, v.effects * v.scale / table.scale)
+    fitted = fit(table, beta, log_w=np.full(used.n_rounds, -math.log(noise)))
     plain = _described(used, table, fitted, "gauss", difficulty, level)
     # Where a difficulty would not be seen, both likelihoods may be the right one.
     unseen = difficulty.passed is None or table.n_units < SEEN_FROM
@@ -156,7 +158,7 @@ def _table(rounds: Rounds) -> Table:
     return Table(z / scale, seen, units, scale)
 
 
-def _refuse(rounds: Rounds, v: Variances, table: Table) -> None:
+def _refuse(rounds: Rounds, v: Variances, table: Table, noise: float) -> None:
     if len(rounds.values) < FEWEST:
         raise AnnostatError(
             f"a hierarchy takes {FEWEST} items with two labels, got {len(rounds.values)}"
@@ -170,7 +172,7 @@ def _refuse(rounds: Rounds, v: Variances, table: Table) -> None:
         )
     if v.n_effects < rounds.n_rounds - 1:
         raise AnnostatError("no chain of shared items links all raters: take them apart")
-    if within(table, v.effects * v.scale / table.scale) <= NO_NOISE:
+    if noise <= NO_NOISE:
         raise AnnostatError("the raters differ by constants at most: there is no noise to model")
 
 

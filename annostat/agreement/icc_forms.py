@@ -261,7 +261,7 @@ def _beyond(
     n_jobs: int | None,
 ) -> list[IccForm]:
     """Return the forms with intervals that presume no Gaussian errors, where they have one."""
-    alike = Variances.of(replace(rounds, exchangeable=True))
+    alike = Variances.of(rounds.without_identity())
     shares: dict[str, tuple[Variances, Function]] = {
         "icc_1_1": (alike, alike.reliability),
         "icc_a_1": (apart, apart.absolute_agreement),

@@ -75,6 +75,14 @@ class Table:
             return ManyItems.of(self.z, self.seen, self.units)
         return _FewItems(self)
 
+    @cached_property
+    def sample(self) -> Table:
+        """A random part of the units, the same one each time."""
+        chosen = np.zeros(self.n_units, dtype=bool)
+        most = max(self.n_units * SAMPLE // len(self.z), 1)
+        chosen[np.random.default_rng(self.n_units).permutation(self.n_units)[:most]] = True
+        return self.of(chosen[self.units])
+
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
@@ -159,11 +167,7 @@ def _maximum(
 
 def _of_sample(table: Table, x: FloatArray, difficulty: bool, bounds: Bounds) -> FloatArray:
     """Return the maximum of a random part of the units, to start from; `x` where it is silent."""
-    n, k = table.n_units, table.z.shape[1]
-    chosen = np.zeros(n, dtype=bool)
-    most = max(n * SAMPLE // len(table.z), 1)
-    chosen[np.random.default_rng(n).permutation(n)[:most]] = True
-    part = table.of(chosen[table.units])
+    k, part = table.z.shape[1], table.sample
     quick = _by_newton(part.likelihood, x, difficulty, bounds, FROM_FAR)
     found = _maximum(part.likelihood, x, difficulty, bounds) if quick is None else quick[0]
     few = np.flatnonzero(part.seen.sum(axis=0) < ENOUGH)
@@ -189,11 +193,11 @@ def _by_newton(
     most, near = pace
     last = -math.inf
     for _ in range(most):
-        value, scores = likelihood.total(x, difficulty)
+        value, scores, information = likelihood.expanded(x, difficulty)
         if value < last - 1e-9 * (1 + abs(value)):
             return None
         free = ~(((x <= low) & (scores <= 0)) | ((x >= high) & (scores >= 0)))
-        information = _pinned(likelihood.information(x, difficulty), len(x) // 2)
+        information = _pinned(information, len(x) // 2)
         step = _inverse(information[np.ix_(free, free)]) @ scores[free]
         last, x = value, x.copy()
         x[free] = np.clip(x[free] + step, low[free], high[free])
@@ -216,6 +220,10 @@ class _FewItems:
     def information(self, x: FloatArray, difficulty: bool) -> FloatArray:
         """Return minus the Hessian of ℓ, its biases free."""
         return _information(self.table, x, difficulty)
+
+    def expanded(self, x: FloatArray, difficulty: bool) -> tuple[float, FloatArray, FloatArray]:
+        """Return ℓ, its scores and minus its Hessian."""
+        return *self.total(x, difficulty), self.information(x, difficulty)
 
     def middle(self, x: FloatArray, difficulty: bool) -> FloatArray:
         """Return n/(n − 1)·Σ s·sᵀ over the n units, s being a unit's scores."""

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from annostat.arrays import FloatArray
+from annostat.arrays import FloatArray, order_of
 from annostat.resampling.bootstraps import serial_product
 
 NODES = 25
@@ -91,65 +91,80 @@ class ManyItems:
     @classmethod
     def of(cls, z: FloatArray, seen: NDArray[np.bool_], units: NDArray[np.int64]) -> ManyItems:
         """Take labels of shape (n, k) about the means of their items, and a unit of each."""
+        columns, there = z.T, seen.T
         if (units[1:] < units[:-1]).any():
-            order = np.argsort(units, kind="stable")
-            z, seen, units = z[order], seen[order], units[order]
-        n, k = z.shape
+            order = order_of(units)
+            columns, there, units = columns[:, order], there[:, order], units[order]
+        k, n = columns.shape
         begins = np.flatnonzero(np.diff(units, prepend=-1))
         step = max(BLOCK // k, 1)
         near = begins[np.searchsorted(begins, np.arange(0, n, step), side="right") - 1]
-        columns = np.ascontiguousarray(z.T)
+        columns, there = np.ascontiguousarray(columns), np.ascontiguousarray(there)
         far = math.sqrt(float((columns**2).sum(axis=0).max()))
-        there = np.ascontiguousarray(seen.T)
         return cls(columns, there, units, there.sum(axis=0) - 1, np.unique([*near, n]), far)
 
     def total(self, x: FloatArray, difficulty: bool) -> tuple[float, FloatArray]:
         """Return ℓ and the sum of its scores by (β, log w[, log spread])."""
-        k = len(self.z)
+        value, scores = self._without_items(x)
         curves = self._curves(x, difficulty)
-        labels = self.seen.sum(axis=1)
-        value, scores = 0.5 * float(labels @ x[k : 2 * k]), np.zeros(len(x))
-        scores[k : 2 * k] = 0.5 * labels
         for b in self._blocks(x):
-            g, u, by_spread = curves.first(b.square, b.m)
-            value += float(np.sum(g) - 0.5 * np.sum(np.log(b.weight)))
-            ua = b.a * u
-            scores[:k] += ua.sum(axis=1)
-            scores[k : 2 * k] -= 0.5 * (b.w / b.weight + ua * b.e).sum(axis=1)
-            scores[2 * k :] += np.sum(by_spread)
+            value += self._climbed(b, curves.at(b.square, b.m, 1), scores)
         return value, scores
 
     def information(self, x: FloatArray, difficulty: bool) -> FloatArray:
         """Return minus the Hessian of ℓ, its biases free."""
+        return self.expanded(x, difficulty)[2]
+
+    def expanded(self, x: FloatArray, difficulty: bool) -> tuple[float, FloatArray, FloatArray]:
+        """Return ℓ, its scores and minus its Hessian, as `total` and `information` have them."""
         k, found = len(self.z), np.zeros((len(x), len(x)))
+        value, scores = self._without_items(x)
         curves = self._curves(x, difficulty)
         own = np.arange(k)
         for b in self._blocks(x):
-            _, u, _ = curves.first(b.square, b.m)
-            bent, by_spread, twice = curves.second(b.square, b.m)
-            slopes = np.vstack([-2 * b.a, b.a * b.e])  # of Q
-            found[: 2 * k, : 2 * k] += 0.5 * serial_product(slopes * bent, slopes.T)
-            found[: 2 * k, 2 * k :] += 0.5 * (slopes * by_spread).sum(axis=1)[:, None]
-            found[2 * k :, 2 * k :] -= np.sum(twice)
-            share, over = b.w / b.weight, u / b.weight
-            ua = b.a * u
+            g, u, drift, bent, by_spread, twice = curves.at(b.square, b.m, 2)
+            value += self._climbed(b, [g, u, drift], scores)
+            if difficulty:
+                slopes = np.vstack([-2 * b.a, b.a * b.e])  # of Q
+                found[: 2 * k, : 2 * k] += 0.5 * serial_product(slopes * bent, slopes.T)
+                found[: 2 * k, 2 * k :] += 0.5 * (slopes * by_spread).sum(axis=1)[:, None]
+                found[2 * k :, 2 * k :] -= np.sum(twice)
+            share, ua = b.w / b.weight, b.a * u
             found[own, own] += (u * b.w).sum(axis=1)
             found[own, k + own] -= ua.sum(axis=1)
             found[k + own, k + own] += 0.5 * (share + ua * b.e).sum(axis=1)
-            found[:k, :k] -= serial_product(b.w * over, b.w.T)
-            found[:k, k : 2 * k] += serial_product(b.w * over, b.a.T)
-            found[k : 2 * k, k : 2 * k] -= serial_product(b.a * over, b.a.T) + 0.5 * serial_product(
+            over = u / b.weight
+            by_w, by_a = b.w * over, b.a * over
+            found[:k, :k] -= serial_product(by_w, b.w.T)
+            found[:k, k : 2 * k] += serial_product(by_w, b.a.T)
+            found[k : 2 * k, k : 2 * k] -= serial_product(by_a, b.a.T) + 0.5 * serial_product(
                 share, share.T
             )
         upper = np.triu(found)
-        return np.asarray(upper + np.triu(upper, 1).T)
+        return value, scores, np.asarray(upper + np.triu(upper, 1).T)
+
+    def _without_items(self, x: FloatArray) -> tuple[float, FloatArray]:
+        """Return the part of ℓ and of its scores that numbers of labels make."""
+        k, scores = len(self.z), np.zeros(len(x))
+        labels = self.seen.sum(axis=1)
+        scores[k : 2 * k] = 0.5 * labels
+        return 0.5 * float(labels @ x[k : 2 * k]), scores
+
+    def _climbed(self, b: _Block, curves: list[FloatArray], scores: FloatArray) -> float:
+        """Return what items add to ℓ, and add to its scores."""
+        k, (g, u, by_spread) = len(self.z), curves
+        ua = b.a * u
+        scores[:k] += ua.sum(axis=1)
+        scores[k : 2 * k] -= 0.5 * (b.w / b.weight + ua * b.e).sum(axis=1)
+        scores[2 * k :] += np.sum(by_spread)
+        return float(np.sum(g) - 0.5 * np.sum(np.log(b.weight)))
 
     def middle(self, x: FloatArray, difficulty: bool) -> FloatArray:
         """Return n/(n − 1)·Σ s·sᵀ over the n units, s being a unit's scores."""
         found = np.zeros((len(x), len(x)))
         curves = self._curves(x, difficulty)
         for b in self._blocks(x):
-            _, u, by_spread = curves.first(b.square, b.m)
+            _, u, by_spread = curves.at(b.square, b.m, 1)
             by_beta = b.a * u
             by_w = 0.5 * (b.seen - b.w / b.weight - by_beta * b.e)
             s = np.vstack([by_beta, by_w, *([by_spread] * difficulty)])
@@ -173,7 +188,7 @@ class ManyItems:
         beta, w = x[:k, None], np.exp(x[k : 2 * k, None])
         for start, stop in zip(self.cuts[:-1], self.cuts[1:], strict=True):
             seen, m = self.seen[:, start:stop], self.m[start:stop]
-            own = w * seen
+            own = np.broadcast_to(w, seen.shape) if seen.all() else w * seen
             e = self.z[:, start:stop] - beta
             weight = own.sum(axis=0)
             e -= (own * e).sum(axis=0) / weight
@@ -185,17 +200,11 @@ class ManyItems:
 class _Gauss:
     """g = −Q/2."""
 
-    def first(
-        self, square: FloatArray, m: NDArray[np.int64]
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Return g, u = −2·g' and ∂g/∂log spread."""
-        return -square / 2, np.ones_like(square), np.zeros(0)
-
-    def second(
-        self, square: FloatArray, m: NDArray[np.int64]
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Return ∂u/∂Q, ∂u/∂log spread and ∂²g/∂log spread²."""
-        return np.zeros_like(square), np.zeros_like(square), np.zeros(0)
+    def at(self, square: FloatArray, m: NDArray[np.int64], order: int) -> list[FloatArray]:
+        """Return g, u = −2·g', ∂g/∂log spread; of order 2 too ∂u/∂Q, ∂u/∂log spread, ∂²g/∂ … ²."""
+        none, zero = np.zeros(0), np.zeros_like(square)
+        found = [-square / 2, np.ones_like(square), none]
+        return found if order == 1 else [*found, zero, zero, none]
 
 
 class _Difficulty:
@@ -208,46 +217,30 @@ class _Difficulty:
         self.width = math.log1p(most * self.sharp) * (1 + 1e-9) / CELLS
         self.known: dict[tuple[int, int], list[list[FloatArray]]] = {}
 
-    def first(
-        self, square: FloatArray, m: NDArray[np.int64]
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Return g, u = −2·g' and ∂g/∂log spread."""
-        return self._read(square, m, 1)
-
-    def second(
-        self, square: FloatArray, m: NDArray[np.int64]
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Return ∂u/∂Q, ∂u/∂log spread and ∂²g/∂log spread²."""
-        return self._read(square, m, 2)
-
-    def _read(
-        self, square: FloatArray, m: NDArray[np.int64], order: int
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def at(self, square: FloatArray, m: NDArray[np.int64], order: int) -> list[FloatArray]:
+        """Return what `_Gauss.at` does."""
         place = np.log1p(self.sharp * square) / self.width
         cell = place.astype(np.int64)
         place -= cell
-        found = [np.empty_like(square) for _ in range(3)]
+        found = [np.empty_like(square) for _ in range(3 * order)]
         kinds = [int(m[0])] if m.min() == m.max() else np.unique(m).tolist()
         for kind in kinds:
             rows = slice(None) if len(kinds) == 1 else m == kind
             i, t = cell[rows], place[rows]
             for out, (c0, c1, c2, c3) in zip(found, self._cubics(kind, order), strict=True):
                 out[rows] = ((c3.take(i) * t + c2.take(i)) * t + c1.take(i)) * t + c0.take(i)
-        return found[0], found[1], found[2]
+        return found
 
     def _cubics(self, m: int, order: int) -> list[list[FloatArray]]:
-        """Return the coefficients of each cell of the functions of `first` or `second`."""
+        """Return the coefficients of each cell of what `at` returns."""
         if (m, order) not in self.known:
             grown = np.exp(self.width * np.arange(CELLS + 1))
             values, slopes = _integrals((grown - 1) / self.sharp, m, self.spread)
-            if order == 1:
-                scale = self.width * grown / self.sharp  # from ∂/∂Q to ∂/∂cell
-                slopes = [s * scale for s in slopes]
-            else:
-                values = values[3:]
-                slopes = [np.gradient(v, edge_order=2) for v in values]
-            found = [_hermite_cubics(v, s) for v, s in zip(values[:3], slopes, strict=True)]
-            self.known[m, order] = found
+            scale = self.width * grown / self.sharp  # from ∂/∂Q to ∂/∂cell
+            slopes = [s * scale for s in slopes]
+            slopes += [np.gradient(v, edge_order=2) for v in values[3:]]
+            found = [_hermite_cubics(v, s) for v, s in zip(values, slopes, strict=True)]
+            self.known[m, order] = found[: 3 * order]
         return self.known[m, order]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -122,7 +122,7 @@ def limits_with_mean(
     level = check_level(level)
     if rounds.weights is not None:
         raise AnnostatError("deviations from the mean need every item (collapse=False)")
-    used = replace(rounds.usable(), exchangeable=True)
+    used = rounds.usable().without_identity()
     v = Variances.of(used)
     sd = noise_estimate(
         v,

@@ -33,7 +33,7 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import special
 
 from annostat.agreement.covariances import shrunken
@@ -44,8 +44,7 @@ from annostat.arrays import FloatArray, row_sums
 from annostat.errors import AnnostatError, check_level, check_numbers
 from annostat.labels.rounds import Rounds
 from annostat.labels.taking import takes_rounds
-from annostat.noise.hull import design_effect
-from annostat.noise.tails import Tails, tails
+from annostat.noise.tails import Tails, tails_of_labels
 from annostat.resampling.clusters import cluster_codes, renumbered
 from annostat.resampling.intervals import t_reach
 from annostat.results.estimates import Estimate, Interval
@@ -169,7 +168,7 @@ def precision_profile(rounds: Rounds, *, level: float = 0.95) -> PrecisionProfil
     if not np.any(data.square > 0):
         raise AnnostatError("all labels of each item are equal: their noise has no profile")
     fits, quasi = _fit(data, level)
-    heavy = _tails(data, fits.kept[0], _Pairs.of(labels, data.scale), level)
+    heavy = _tails(data, fits.kept[0], labels, level)
     # Tails that show are in the squares too, and take the profile from the first sentence.
     unseen = heavy if heavy.check.passed is None else None
     fits = replace(fits, tails=unseen)
@@ -305,29 +304,6 @@ def _spread(rounds: Rounds) -> tuple[Spread, FloatArray, FloatArray]:
     return Spread(mean / scale, square, k - 1, units, positive, scale), k, adjusted
 
 
-@dataclass(frozen=True, eq=False)
-class _Pairs:
-    """Differences of two labels of an item: its row, and their size in units of `Spread`."""
-
-    rows: NDArray[np.int64]
-    sizes: FloatArray
-
-    @classmethod
-    def of(cls, labels: FloatArray, scale: float) -> _Pairs:
-        """Return those of labels, an item each row."""
-        n, k = labels.shape
-        one, other = np.triu_indices(k, 1)
-        by_rater = np.ascontiguousarray(labels.T)
-        d = by_rater[one]
-        d -= by_rater[other]
-        np.abs(d, out=d)
-        d /= scale
-        seen = np.isfinite(d)
-        if seen.all():
-            return cls(np.tile(np.arange(n), len(one)), d.ravel())
-        return cls(np.nonzero(seen)[1], d[seen])
-
-
 def _fit(data: Spread, level: float) -> tuple[Fits, list[tuple[float, str]]]:
     """Return the forms that are kept, the best first, and the quasi-AIC of all less the best."""
     names = [n for n in FORMS if data.positive or n != "proportional"]
@@ -347,13 +323,11 @@ def _fit(data: Spread, level: float) -> tuple[Fits, list[tuple[float, str]]]:
     return Fits(kept, phi, wide * _clustering(data, kept[0]), t, level, data.scale), quasi
 
 
-def _tails(data: Spread, form: FormFit, pairs: _Pairs, level: float) -> Tails:
+def _tails(data: Spread, form: FormFit, labels: FloatArray, level: float) -> Tails:
     """Return how heavy the tails of the differences are on the scale of a form."""
     spread = np.sqrt(2 * np.maximum(form.variance(data.mean), 1e-300))
-    sizes = pairs.sizes / spread[pairs.rows]
-    units = renumbered(data.units[pairs.rows])
-    effect = design_effect(sizes, units, float(data.freedom.mean()) + 1)
-    return tails(sizes, design_effect=effect, level=level)
+    raters = np.ones(labels.shape[1])
+    return tails_of_labels(labels / data.scale, raters, data.units, spread=spread, level=level)
 
 
 def _dispersion(data: Spread, form: FormFit) -> float:

@@ -11,8 +11,6 @@ pools them all (Scheffé 1959, section 4.4).
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from scipy import special
 
@@ -63,7 +61,7 @@ def bias_of_raters(rounds: Rounds, *, level: float = 0.95) -> Check:
     if rounds.cluster is not None:
         return Check(name, None, f"{cannot}items of a cluster are not independent.")
     used = rounds.usable()
-    apart, alike = Variances.of(used), Variances.of(replace(used, exchangeable=True))
+    apart, alike = Variances.of(used), Variances.of(used.without_identity())
     with_raters, without = (float(np.nansum(v.centred**2)) for v in (apart, alike))
     if apart.n_effects == 0 or apart.degrees < 1:
         return Check(name, None, f"{cannot}too few labels.")

@@ -110,9 +110,7 @@ def unequal_raters(
     False
     """
     level = check_level(level)
-    if rounds.weights is not None:
-        weighted = np.repeat(np.arange(len(rounds.values)), rounds.weights)
-        rounds = replace(rounds.take(weighted), weights=None)
+    rounds = _one_by_one(rounds)
     if rounds.exchangeable:
         return _without_identity(rounds.usable(), level)
     columns = rounds.values
@@ -125,23 +123,15 @@ def unequal_raters(
         if np.isinf(f).any():
             raise AnnostatError("model must be finite or NaN, got an infinite value")
         columns = np.column_stack([columns, f])
-    full = np.asarray(np.isfinite(columns).all(axis=1))
-    lost = int(len(full) - full.sum())
-    if full.sum() < FEWEST:
-        raise AnnostatError(
-            f"raters who differ take {FEWEST} items with all labels, got {int(full.sum())}; "
-            "with gaps take annostat.agreement.hierarchical"
-        )
-    cluster = rounds.cluster[full] if lost and rounds.cluster is not None else rounds.cluster
-    codes = cluster_codes(cluster)
-    m = Moments.of(columns[full], codes)
+    full, codes = _with_all_labels(rounds, columns)
+    m = Moments.of(full, codes)
     k = rounds.n_rounds
     each = [noise_variance_of(j, m.k) for j in range(k)]
     noise = np.zeros(m.k)
     noise[:k] = [max(m.value(g), 0.0) for g in each]
     seen = _Seen(m, k, noise, level, rounds.unit)
-    labels = columns[full][:, :k]
-    debiased = np.asfortranarray(labels) - labels.mean(axis=0)
+    labels = np.asfortranarray(full[:, :k])
+    debiased = labels - labels.mean(axis=0)
     units = np.arange(len(debiased)) if codes is None else codes
     variances = noise[:k] if k > 2 and noise[:k].max() > 0 else np.ones(k)
     tails = tails_of_labels(debiased, variances, units, level=level)
@@ -161,6 +151,7 @@ def unequal_raters(
     if k >= 3:
         new = part.widened(seen.new_rater(each))
         kinds.append(kind_of(NEW, new, seen.share_of_new(new)))
+    lost = len(columns) - len(full)
     notes = (f"{lost} items that lack a label were left out",) if lost else ()
     return UnequalRaters(
         raters,
@@ -170,6 +161,37 @@ def unequal_raters(
         m.n_items,
         notes,
     )
+
+
+def equally_noisy(rounds: Rounds, *, level: float = 0.95) -> Check:
+    """Return the test of `unequal_raters` alone, of rounds with an identity."""
+    rounds = _one_by_one(rounds)
+    m = Moments.of(*_with_all_labels(rounds, rounds.values))
+    return equal_noise(m, [noise_variance_of(j, m.k) for j in range(m.k)], rounds.names, level)
+
+
+def _one_by_one(rounds: Rounds) -> Rounds:
+    """Return the rounds with a row for each item."""
+    if rounds.weights is None:
+        return rounds
+    weighted = np.repeat(np.arange(len(rounds.values)), rounds.weights)
+    return replace(rounds.take(weighted), weights=None)
+
+
+def _with_all_labels(
+    rounds: Rounds, columns: FloatArray
+) -> tuple[FloatArray, NDArray[np.int64] | None]:
+    """Return the items without a gap and their clusters; refuse fewer than three."""
+    full = np.asarray(np.isfinite(columns).all(axis=1))
+    if full.sum() < FEWEST:
+        raise AnnostatError(
+            f"raters who differ take {FEWEST} items with all labels, got {int(full.sum())}; "
+            "with gaps take annostat.agreement.hierarchical"
+        )
+    if full.all():
+        return columns, cluster_codes(rounds.cluster)
+    cluster = None if rounds.cluster is None else rounds.cluster[full]
+    return columns[full], cluster_codes(cluster)
 
 
 @dataclass(frozen=True)

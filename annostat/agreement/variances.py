@@ -67,21 +67,26 @@ class Variances:
             )
         v = np.ascontiguousarray(rounds.values.T)  # a round in each row: sums of few are quick
         seen = np.isfinite(v)
-        given = v if seen.all() else v[seen]
-        check_squares(float(np.abs(given).max()))
+        complete = bool(seen.all())
+
+        def kept(rows: FloatArray, missing: float = 0.0) -> FloatArray:
+            return rows if complete else np.where(seen, rows, missing)
+
+        check_squares(float(np.abs(v if complete else v[seen]).max()))
+        n_labels = v.size if complete else int(np.count_nonzero(seen))
         # Item by item first, so that swapping two rounds moves no digit.
-        centre = float(np.where(seen, v, 0.0).sum(axis=0).sum() / np.count_nonzero(seen))
-        scale = float(np.max(np.abs(given - centre)))
+        centre = float(kept(v).sum(axis=0).sum() / n_labels)
+        z = kept(v - centre)
+        scale = float(np.abs(z).max())
         scale = scale if scale > 0 else 1.0
-        z = np.where(seen, (v - centre) / scale, 0.0)
-        k = seen.sum(axis=0).astype(float)
-        means = z.sum(axis=0) / k
+        z /= scale
+        k = np.full(v.shape[1], float(len(v))) if complete else seen.sum(axis=0).astype(float)
         effects, n_effects = np.zeros(len(v)), 0
         if not rounds.exchangeable:
-            effects, n_effects = _round_effects(z - means, seen, k)
-        adjusted = np.where(seen, z - effects[:, None], 0.0)
-        means = adjusted.sum(axis=0) / k
-        residual = np.where(seen, adjusted - means, 0.0)
+            effects, n_effects = _round_effects(z - z.sum(axis=0) / k, seen, k)
+            z = kept(z - effects[:, None])
+        means = z.sum(axis=0) / k
+        residual = kept(z - means)
         square = np.sum(residual**2, axis=0)
         columns = [np.ones_like(k), k, square, means * k, means**2 * k, k**2]
         if 0 < n_effects < MANY_ROUNDS:
@@ -90,11 +95,11 @@ class Variances:
         return cls(
             Sums.of(beside(columns), codes),
             v.shape[1],
-            int(seen.sum()),
+            n_labels,
             n_effects,
             scale,
             centre,
-            np.where(seen, residual, np.nan).T,
+            kept(residual, np.nan).T,
             effects,
             np.arange(v.shape[1]) if codes is None else codes,
         )
@@ -188,7 +193,9 @@ class Variances:
         exactly the kurtosis of D for two rounds.
         """
         square = self.centred.T**2
-        q = np.where(np.isnan(square), 0.0, square).sum(axis=0)
+        q = square.sum(axis=0)
+        if np.isnan(q).any():
+            q = np.where(np.isnan(square), 0.0, square).sum(axis=0)
         if q.sum() <= 0:
             return math.nan
         freedom = self.n_labels / self.n_items - 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from annostat.agreement.label_kinds import UnequalRaters
 from annostat.agreement.noise_sd import ALL_EQUAL, NOTHING
 from annostat.agreement.variances import Variances
-from annostat.arrays import FloatArray, beside, row_sums
+from annostat.arrays import FloatArray, beside, dot, row_sums
 from annostat.labels.pairs import pair_mae
 from annostat.labels.rounds import Rounds
-from annostat.noise.hull import CHUNK, design_effect
-from annostat.resampling.clusters import cluster_codes
+from annostat.noise.hull import CHUNK
+from annostat.resampling.clusters import cluster_codes, renumbered
 from annostat.resampling.intervals import log_t_limits
 from annostat.resampling.sums import Sums
 from annostat.results.estimates import Estimate
@@ -32,10 +32,12 @@ class Differences:
     """Sizes of the differences of all pairs, and the raters behind them.
 
     For three or more raters with identity the differences are standardised, and `sizes` are those
-    of errors with an SD of 1; `sigmas` then hold the raters' noise SDs, else 1.
+    of errors with an SD of 1; `sigmas` then hold the raters' noise SDs, else 1. Those of an item
+    stand together, `counts` of them, and `units` are those of items that have any.
     """
 
     sizes: FloatArray
+    counts: NDArray[np.int64]
     units: NDArray[np.int64]
     k: int
     bias: FloatArray
@@ -43,7 +45,7 @@ class Differences:
     sigmas: FloatArray
     light_tails: bool
 
-    @property
+    @cached_property
     def n_units(self) -> int:
         """Number of independent units."""
         return int(self.units.max()) + 1
@@ -51,8 +53,8 @@ class Differences:
     @property
     def platykurtic(self) -> bool:
         """Whether the tails are lighter than those of Gaussian differences."""
-        square = self.sizes**2
-        return float(np.mean(square**2)) < 3 * float(np.mean(square)) ** 2
+        square, fourth = _even_moments(self.sizes)
+        return fourth < 3 * square**2
 
     @property
     def unit_size(self) -> float:
@@ -61,8 +63,17 @@ class Differences:
 
     @cached_property
     def design_effect(self) -> float:
-        """Variance of mean |d| over units, over that of independent differences."""
-        return design_effect(self.sizes, self.units, self.k)
+        """Variance of mean |d| over units, over that of independent differences.
+
+        At least k/2, k being the labels of an item, which makes its k(k − 1)/2 pairs count as the
+        k − 1 differences that they are made of.
+        """
+        mean, independent = float(self.sizes.mean()), 0.0
+        for begin in range(0, len(self.sizes), CHUNK):
+            off = self.sizes[begin : begin + CHUNK] - mean
+            independent += dot(off, off)
+        total = self._of_units(self.sizes) - mean * np.bincount(self.units, self.counts)
+        return max(dot(total, total) / independent if independent > 0 else 1.0, self.k / 2)
 
     def shared_limit(self, level: float) -> float:
         """Return the upper limit of mean_j E|X_j + β_j| where difficulty is shared."""
@@ -73,12 +84,13 @@ class Differences:
         order = np.argsort(turns)
         noisy = np.concatenate([[0.0], np.cumsum(slopes[order])])
         biased = np.concatenate([np.cumsum(bias[order][::-1])[::-1], [0.0]])
-        halves = np.empty_like(self.sizes)
-        for begin in range(0, len(halves), CHUNK):
-            sizes = self.sizes[begin : begin + CHUNK]
-            turned = np.searchsorted(turns[order], sizes)
-            halves[begin : begin + CHUNK] = (sizes * noisy[turned] + biased[turned]) / bias.size
-        return self._upper(self._mean(halves), level)
+        turns = turns[order]
+
+        def shared(sizes: FloatArray) -> FloatArray:
+            turned = np.searchsorted(turns, sizes)
+            return np.asarray((sizes * noisy[turned] + biased[turned]) / bias.size)
+
+        return self._upper(self._mean(self.sizes, shared), level)
 
     def half_limit(self, level: float) -> float:
         """Return the upper limit of E|D|/√2, in the units of `sizes`."""
@@ -86,17 +98,32 @@ class Differences:
 
     @cached_property
     def _half(self) -> tuple[float, float]:
-        return self._mean(self.sizes / math.sqrt(2))
+        return self._mean(self.sizes, lambda sizes: sizes / math.sqrt(2))
 
-    def _mean(self, sizes: FloatArray) -> tuple[float, float]:
-        """Return the mean over all pairs, and its standard error over units."""
-        counts = np.bincount(self.units)
-        sums = Sums(beside([counts, np.bincount(self.units, sizes)]), True)
+    def _mean(
+        self, sizes: FloatArray, of: Callable[[FloatArray], FloatArray] = np.asarray
+    ) -> tuple[float, float]:
+        """Return the mean over all pairs of what is made of sizes, and its error over units."""
+        counts = np.bincount(self.units, self.counts)
+        sums = Sums(beside([counts, self._of_units(sizes, of)]), True)
 
         def mean(t: NDArray[Any]) -> NDArray[Any]:
             return np.asarray(t[..., 1] / t[..., 0])
 
         return sums.value(mean), sums.standard_error(mean)
+
+    def _of_units(
+        self, sizes: FloatArray, of: Callable[[FloatArray], FloatArray] = np.asarray
+    ) -> FloatArray:
+        """Return the sum over each unit of what is made of the sizes of its pairs."""
+        begins = np.cumsum(self.counts) - self.counts
+        total = np.zeros(len(begins))
+        for at in range(0, len(sizes), CHUNK):
+            part = of(sizes[at : at + CHUNK])
+            first, last = np.searchsorted(begins, [at, at + len(part) - 1], side="right") - 1
+            items = slice(first, last + 1)
+            total[items] += np.add.reduceat(part, np.maximum(begins[items] - at, 0))
+        return np.asarray(np.bincount(self.units, total))
 
     def _upper(self, mean: tuple[float, float], level: float) -> float:
         return float(log_t_limits(*mean, self.n_units - 1, level)[1])
@@ -113,33 +140,42 @@ class Differences:
         d = np.empty((n, len(one)))
         for rows in _blocks(d):  # of many raters each copy of all pairs counts
             np.subtract(z[rows][:, one], z[rows][:, other], out=d[rows])
-        d /= shrink
+            d[rows] /= shrink
         seen = np.isfinite(d)
-        complete = bool(seen.all())
         bias = np.zeros(2 if k == 2 else k)
         sigmas = np.ones(len(bias))
         error, light = 0.0, False
+        standardised = k > 2 and not rounds.exchangeable
         if not rounds.exchangeable:
             bias = v.effects * v.scale
-            if k > 2:
-                counts, total = seen.sum(axis=0), _square_sums(d, seen)
-                sigmas = np.sqrt(rater_variances(total, counts, k))
-                d *= np.sqrt(2 / (sigmas[one] ** 2 + sigmas[other] ** 2))
-                r = d.ravel() if complete else d[seen]
-                square = r * r
-                variance = np.mean(square)
-                square *= square
-                kurtosis = float(np.mean(square) / variance**2)
-                del r, square
-                light = kurtosis < 3 and bool(sigmas.max() > APART * sigmas.min())
             if raters is not None:
                 errors = [r.bias.standard_uncertainty or 0.0 for r in raters.raters]
                 error = float(np.mean(errors))
-        there = np.zeros(int(units.max()) + 1, dtype=bool)
-        there[units[seen.any(axis=1)]] = True
-        places = np.repeat((np.cumsum(there) - 1)[units], row_sums(seen))
-        sizes = d.ravel() if complete else d[seen]
-        return cls(np.abs(sizes, out=sizes), places, k, bias, error, sigmas, light)
+        if standardised:
+            counts, total = seen.sum(axis=0), _square_sums(d, seen)
+            sigmas = np.sqrt(rater_variances(total, counts, k))
+            scales = np.sqrt(2 / (sigmas[one] ** 2 + sigmas[other] ** 2))
+            for rows in _blocks(d):
+                d[rows] *= scales
+        for rows in _blocks(d):
+            np.abs(d[rows], out=d[rows])
+        sizes = d.ravel() if seen.all() else d[seen]
+        if standardised:
+            square, fourth = _even_moments(sizes)
+            light = fourth / square**2 < 3 and bool(sigmas.max() > APART * sigmas.min())
+        pairs = row_sums(seen)
+        units = renumbered(units[pairs > 0])
+        return cls(sizes, pairs[pairs > 0], units, k, bias, error, sigmas, light)
+
+
+def _even_moments(sizes: FloatArray) -> tuple[float, float]:
+    """Return the means of squares and of fourth powers, a part at a time."""
+    square = fourth = 0.0
+    for begin in range(0, len(sizes), CHUNK):
+        squares = sizes[begin : begin + CHUNK] ** 2
+        square += float(squares.sum())
+        fourth += dot(squares, squares)
+    return square / len(sizes), fourth / len(sizes)
 
 
 def _square_sums(d: FloatArray, seen: NDArray[np.bool_]) -> FloatArray:

@@ -11,7 +11,7 @@ from annostat.arrays import FloatArray, IntArray
 from annostat.labels.pairs import ROUNDING
 from annostat.labels.ranks import sign_tests
 
-CELLS = 1 << 20  # differences that are held at a time
+CELLS = 1 << 16  # differences that are held at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,15 +40,13 @@ def pair_biases(values: FloatArray, weights: FloatArray, codes: IntArray | None)
         Cluster of each row, which is a unit as a whole.
     """
     first, second = np.triu_indices(values.shape[1], 1)
-    if codes is not None:  # rows of a cluster together, so that a block adds them up at once
-        order = np.argsort(codes, kind="stable")
-        values, weights, codes = values[order], weights[order], codes[order]
-        begins: IntArray | None = np.flatnonzero(np.diff(codes, prepend=codes[0] - 1))
-    else:
-        begins = None
-    size = max(1, CELLS // len(values))
+    columns, n = np.ascontiguousarray(values.T), len(values)
+    size = min(max(1, CELLS // n), first.size)
+    places: IntArray | None = None
+    if codes is not None:  # where a block's sums of clusters stand, one pair after the other
+        places = np.arange(size)[:, None] * (int(codes.max()) + 1) + codes
     found = [
-        _biases(values, weights, begins, first[i : i + size], second[i : i + size])
+        _biases(columns, weights, places, first[i : i + size], second[i : i + size])
         for i in range(0, first.size, size)
     ]
     mean, p, units = (np.concatenate(part) for part in zip(*found, strict=True))
@@ -57,28 +55,34 @@ def pair_biases(values: FloatArray, weights: FloatArray, codes: IntArray | None)
 
 
 def _biases(
-    values: FloatArray, weights: FloatArray, begins: IntArray | None, a: IntArray, b: IntArray
+    columns: FloatArray, weights: FloatArray, places: IntArray | None, a: IntArray, b: IntArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return mean difference, p-value and number of units of some pairs."""
-    d = values[:, b] - values[:, a]
+    d = columns[b]
+    d -= columns[a]
     seen = np.isfinite(d)
     d[~seen] = 0.0
-    w = weights[:, None] * seen
-    size = w.sum(axis=0)
-    total = np.einsum("i,ij->j", weights, d)  # no BLAS, which would start threads
+    w = weights * seen
+    size = w.sum(axis=1)
+    total = np.einsum("ij,j->i", d, weights)  # no BLAS, which would start threads
     mean = np.divide(total, size, out=np.zeros(size.size), where=size > 0)
-    if begins is None:
+    if places is None:
         sums, counts = d, w
-        residual = (d - mean) * seen
+        residual = (d - mean[:, None]) * seen
     else:
-        sums = np.add.reduceat(weights[:, None] * d, begins, axis=0)
-        within = np.add.reduceat(w, begins, axis=0)
+        sums, within = (_summed(part, places[: len(d)]) for part in (weights * d, w))
         counts = (within > 0).astype(np.float64)
-        residual = sums - mean * within
-    units = counts.sum(axis=0)
+        residual = sums - mean[:, None] * within
+    units = counts.sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        error = np.sqrt(units / (units - 1) * (counts * residual**2).sum(axis=0)) / size
-        p = sign_tests((counts * (sums > 0)).sum(axis=0), (counts * (sums < 0)).sum(axis=0))
+        error = np.sqrt(units / (units - 1) * (counts * residual**2).sum(axis=1)) / size
+        p = sign_tests((counts * (sums > 0)).sum(axis=1), (counts * (sums < 0)).sum(axis=1))
         t = 2 * special.stdtr(units - 1, -np.abs(mean) / error)
         p = np.where(error > ROUNDING * np.abs(mean), np.minimum(p, t), p)
     return mean, np.minimum(1.0, 2 * p), units
+
+
+def _summed(rows: FloatArray, places: IntArray) -> FloatArray:
+    """Return the sum of each row by cluster."""
+    found = np.bincount(places.ravel(), rows.ravel())
+    return np.asarray(found.reshape(len(rows), -1), dtype=np.float64)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from annostat.arrays import FloatArray, IntArray, dot
+from annostat.arrays import FloatArray, IntArray, dot, order_of
 from annostat.labels.pairs import ROUNDING, PairTable, counted_by
 from annostat.labels.rounds import Rounds
 from annostat.resampling.bootstraps import serial_product
@@ -18,7 +18,10 @@ from annostat.results.text import p_text
 CF_POINTS, CF_REACH, CF_DRAWS = 48, 8.0, 2000  # grid of t, its end in 1/E|D|, Gaussian draws
 CF_MIN_UNITS = 20
 NOTHING_LEFT = 1e-6  # of a variance of 1
-CHUNK_ROWS, IN_CACHE = 1 << 16, 1 << 12
+NOTHING_VARIES = 1e-10  # of a mean square
+# Items whose sums are added up at once, numbers that are turned at once, and rounds up to which
+# there are no more pairs than it pays to turn one by one.
+CHUNK_ROWS, IN_CACHE, FEW_ROUNDS = 1 << 12, 1 << 14, 5
 
 
 def check_characteristic_function(
@@ -47,7 +50,9 @@ def check_characteristic_function(
     yy, ym, mm = moments.yy + m * m, moments.ym + m * m, moments.mm + m * m
     phi = y / total
     cov = yy - np.outer(phi, ym) - np.outer(ym, phi) + np.outer(phi, phi) * mm
-    se = np.sqrt(np.maximum(np.diag(cov), 0.0) * units / (units - 1)) / total
+    # On whole numbers cosines may be alike in all units: what is left of them then is rounding.
+    spread = np.where(np.diag(cov) > NOTHING_VARIES * np.diag(yy), np.diag(cov), 0.0)
+    se = np.sqrt(spread * units / (units - 1)) / total
     good = se > ROUNDING
     if not good.any():
         return Check(name, None, cannot + "the differences do not vary.")
@@ -105,60 +110,75 @@ class CosineMoments:
 
 
 def cosine_moments(table: PairTable, steps: Sequence[float], count: int) -> CosineMoments:
-    """Return first and second moments over units of Σ cos(tD), at t = step, ..., count·step.
-
-    Σ over pairs of cos(tD) is (|Σ_j exp(itz_j)|² − k)/2, and powers replace the cosines.
-    """
-    w, codes, pairs, k = table.weights, table.codes, table.pairs, table.readings
-    z = table.centred
+    """Return first and second moments over units of Σ cos(tD), at t = step, ..., count·step."""
+    z, w, codes, pairs, k = table.shifted, table.weights, table.codes, table.pairs, table.readings
     if codes is None and bool((k == 2).all()):
         size, inverse = np.unique(table.abs_sum, return_inverse=True)
         w = counted_by(inverse, w)
-        z = np.column_stack([np.zeros_like(size), size])
+        z = np.stack([np.zeros_like(size), size])
         pairs, k = np.ones_like(size), np.full(size.size, 2)
-    n_units = 0 if codes is None else int(codes.max()) + 1
-    by_unit = np.zeros((CF_POINTS, n_units))
-    y, yy, ym = np.zeros(CF_POINTS), np.zeros((CF_POINTS, CF_POINTS)), np.zeros(CF_POINTS)
-    for begin in range(0, len(z), CHUNK_ROWS):
+    elif codes is not None and (codes[1:] < codes[:-1]).any():
+        order = order_of(codes)
+        z, w, codes, pairs, k = z[:, order], w[order], codes[order], pairs[order], k[order]
+    n, units = z.shape[1], 0.0
+    open_unit = np.zeros((CF_POINTS + 1, 1))
+    total, square = np.zeros(CF_POINTS + 1), np.zeros((CF_POINTS + 1, CF_POINTS + 1))
+    for begin in range(0, n, CHUNK_ROWS):
         part = slice(begin, begin + CHUNK_ROWS)
-        sums = _sums_of_cosines(z[part], k[part], steps, count)
+        sums = np.empty((CF_POINTS + 1, len(k[part])))
+        _sums_of_cosines(z[:, part], k[part], steps, count, sums[:-1])
+        sums[-1] = pairs[part]  # one sum more
         weighted = sums * w[part]
         if codes is None:
-            y += weighted.sum(axis=1)
-            yy += serial_product(weighted, sums.T)
-            ym += serial_product(weighted, pairs[part][:, None])[:, 0]
+            units += float(w[part].sum())
         else:
-            first = int(codes[part].min())
-            here = codes[part] - first
-            for total, row in zip(by_unit[:, first:], weighted, strict=True):
-                found = np.bincount(here, row)
-                total[: found.size] += found
-    if codes is None:
-        return CosineMoments(int(w.sum()), y, dot(w, pairs), yy, ym, dot(w, pairs**2))
-    m = np.bincount(codes, w * pairs, minlength=n_units).astype(np.float64)
-    by_unit = np.ascontiguousarray(by_unit.T)
+            here = codes[part] - codes[max(begin - 1, 0)]
+            found = np.array([np.bincount(here, row) for row in weighted])
+            found[:, :1] += open_unit
+            closed = found.shape[1] - (part.stop < n)  # the last one may go on in the next part
+            sums = weighted = found[:, :closed]
+            open_unit = found[:, closed:]
+            units += int((sums[-1] > 0).sum())
+        total += weighted.sum(axis=1)
+        square += serial_product(weighted, sums.T)
     return CosineMoments(
-        int((m > 0).sum()),
-        by_unit.sum(axis=0),
-        float(m.sum()),
-        serial_product(by_unit.T, by_unit),
-        serial_product(by_unit.T, m[:, None])[:, 0],
-        dot(m, m),
+        int(units), total[:-1], float(total[-1]), square[:-1, :-1], square[:-1, -1], square[-1, -1]
     )
 
 
-def _sums_of_cosines(z: FloatArray, k: IntArray, steps: Sequence[float], count: int) -> FloatArray:
-    """Return Σ cos(tD) over the pairs of each row, shape (CF_POINTS, n_rows)."""
-    sums = np.empty((CF_POINTS, len(z)))
-    for begin in range(0, len(z), IN_CACHE):
-        part = slice(begin, begin + IN_CACHE)
-        seen = np.isfinite(z[part])
+def _sums_of_cosines(
+    z: FloatArray, k: IntArray, steps: Sequence[float], count: int, out: FloatArray
+) -> None:
+    """Write Σ cos(tD) over the pairs of each column of labels, shape (CF_POINTS, n)."""
+    few = len(z) <= FEW_ROUNDS
+    one, other = np.triu_indices(len(z), 1)
+    size = max(IN_CACHE // len(z), 1)
+    for begin in range(0, z.shape[1], size):
+        part = slice(begin, begin + size)
         for g, step in enumerate(steps):
-            # A round in each row: sums over a few rounds are then sums of long rows.
-            turn = np.where(seen, np.exp(1j * step * np.where(seen, z[part], 0.0)), 0.0).T.copy()
-            power = turn.copy()
-            for j in range(g * count, (g + 1) * count):
-                total = power.sum(axis=0)
-                sums[j, part] = (total.real**2 + total.imag**2 - k[part]) / 2
-                power *= turn
-    return sums
+            rows = out[g * count : (g + 1) * count, part]
+            if few:
+                _from_pairs(step * (z[one, part] - z[other, part]), rows)
+            else:
+                _from_labels(step * z[:, part], k[part], rows)
+
+
+def _from_pairs(x: FloatArray, out: FloatArray) -> None:
+    """Write Σ cos(jx) of each column: cos(j + 1)x = 2·cos x·cos jx − cos(j − 1)x."""
+    seen = np.isfinite(x)
+    cosine = np.where(seen, np.cos(x), 0.0)
+    before, now, twice = seen.astype(np.float64), cosine.copy(), 2 * cosine
+    for total in out:
+        np.add.reduce(now, axis=0, out=total)
+        before, now = now, np.subtract(twice * now, before, out=before)
+
+
+def _from_labels(x: FloatArray, k: IntArray, out: FloatArray) -> None:
+    """Write the same of many labels as (|Σ exp(ijx)|² − k)/2: powers replace the cosines."""
+    seen = np.isfinite(x)
+    turn = np.where(seen, np.exp(1j * np.where(seen, x, 0.0)), 0.0)
+    power = turn.copy()
+    for total in out:
+        found = power.sum(axis=0)
+        total[:] = (found.real**2 + found.imag**2 - k) / 2
+        power *= turn

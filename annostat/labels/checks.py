@@ -20,7 +20,7 @@ from annostat.labels.biases import pair_biases
 from annostat.labels.characteristic import check_characteristic_function
 from annostat.labels.looks import is_patient_name
 from annostat.labels.pairs import ROUNDING, PairTable, ratio_of_sums, unit_sums
-from annostat.labels.ranks import RANK_MIN_UNITS, association, midranks, row_ranks
+from annostat.labels.ranks import RANK_MIN_UNITS, association, midranks, ranks_within
 from annostat.labels.rounds import Rounds
 from annostat.resampling.bootstraps import serial_product
 from annostat.resampling.generators import Rng, as_generator
@@ -179,12 +179,11 @@ def _check_equal_raters(rounds: Rounds, table: PairTable, alpha: float) -> Check
         )
         return Check(name, False, text, rho, p)
     # |z_j − mean of the others| = |z_j − mean of all| · k/(k − 1)
-    seen = np.isfinite(v)
-    k = table.readings[:, None].astype(np.float64)
-    distance: FloatArray = np.where(seen, np.abs(table.centred) * k / (k - 1), np.nan)
+    k = table.readings.astype(np.float64)
+    distance = np.abs(table.centred) * k / (k - 1)
     # Rounded, so that ties stay ties.
-    ranks = row_ranks(np.asarray(np.round(distance, 9), dtype=np.float64), seen)
-    sums = [unit_sums(ranks[:, j], table.weights, table.codes) for j in range(rounds.n_rounds)]
+    ranks = ranks_within(np.asarray(np.round(distance, 9), dtype=np.float64))
+    sums = [unit_sums(row, table.weights, table.codes) for row in ranks]
     u, counts = np.column_stack([s for s, _ in sums]), sums[0][1]
     n = int(counts.sum())
     root = np.sqrt(counts)
@@ -204,10 +203,11 @@ def _check_equal_raters(rounds: Rounds, table: PairTable, alpha: float) -> Check
         share = float((along**2 / values[good]).sum()) / n
     f = share / max(1 - share, ROUNDING) * (n - p_dim) / p_dim
     p = float(special.fdtrc(p_dim, n - p_dim, f))
-    weight = np.where(seen, table.weights[:, None], 0.0)
-    total_weight = np.maximum(weight.sum(axis=0), 1.0)
-    by_rater = np.nansum(np.where(seen, distance, 0.0) * weight, axis=0) / total_weight
-    by_rater = np.where(weight.sum(axis=0) > 0, by_rater, np.nan)
+    seen = np.isfinite(distance)
+    weight = np.where(seen, table.weights, 0.0)
+    total_weight = weight.sum(axis=1)
+    by_rater = (np.where(seen, distance, 0.0) * weight).sum(axis=1) / np.maximum(total_weight, 1.0)
+    by_rater = np.where(total_weight > 0, by_rater, np.nan)
     worst, best = int(np.nanargmax(by_rater)), int(np.nanargmin(by_rater))
     sizes = (
         f"{rounds.names[worst]} is {by_rater[worst]:.3g}{_unit(rounds)} from the mean of the "

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from annostat.arrays import FloatArray, IntArray, dot
+from annostat.arrays import FloatArray, IntArray, dot, sorted_within
 from annostat.errors import check_level, check_squares
 from annostat.labels.rounds import Rounds
 from annostat.resampling.clusters import cluster_codes
@@ -100,47 +101,75 @@ def design_effect(rounds: Rounds) -> float:
     return max((se / plain_se) ** 2, 1.0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PairTable:
-    """Sums over the pairs of each row, without a loop over pairs."""
+    """Sums over the pairs of each item, without a loop over pairs; a round stands in each row."""
 
-    weights: FloatArray  # multiplicity of each row, shape (n,)
-    codes: IntArray | None  # cluster of each row
+    values: FloatArray  # shape (k, n), NaN where missing
+    first: FloatArray  # first label of each item, shape (n,)
+    shifted: FloatArray  # values less that, which keeps whole numbers whole
+    weights: FloatArray  # multiplicity of each item, shape (n,)
+    codes: IntArray | None  # cluster of each item
     readings: IntArray
     pairs: FloatArray
-    means: FloatArray
-    centred: FloatArray  # values − mean of the row, NaN where missing
-    abs_sum: FloatArray  # Σ|D| over the pairs of the row
-    square_sum: FloatArray  # ΣD²
-    whole: bool
+    abs_sum: FloatArray  # Σ|D| over the pairs of the item
 
     @classmethod
     def of(cls, rounds: Rounds) -> PairTable:
-        """Return the sums; rows of weight 0 are left out by the caller's arithmetic."""
-        v = np.ascontiguousarray(rounds.values.T)  # a round in each row: sums of few are quick
+        """Return the sums; items of weight 0 are left out by the caller's arithmetic."""
+        v = np.ascontiguousarray(rounds.values.T)  # sums of a few long rows are quick
         seen = np.isfinite(v)
-        given = v if seen.all() else v[seen]
-        check_squares(float(np.abs(given).max()))
+        complete = bool(seen.all())
+        check_squares(float(np.abs(v if complete else v[seen]).max()))
         k = rounds.readings
-        start = v[seen.argmax(axis=0), np.arange(v.shape[1])]  # keeps whole numbers whole
-        shifted = np.where(seen, v - start, np.nan)
-        mean = np.where(seen, shifted, 0.0).sum(axis=0) / k
+        first = v[0] if complete else v[seen.argmax(axis=0), np.arange(v.shape[1])]
+        shifted = v - first
         # Σ|z_i − z_j| = Σ (2r − k − 1) z_(r); missing cells sort last.
-        ordered = np.sort(shifted, axis=0)
-        ranks = 2.0 * np.arange(1, len(v) + 1)[:, None] - 1.0 - k
-        centred = shifted - mean
-        square = k * (np.where(seen, centred, 0.0) ** 2).sum(axis=0)
+        ordered = sorted_within(shifted)
+        ordered *= 2.0 * np.arange(1, len(v) + 1)[:, None] - 1.0 - (k[:1] if complete else k)
         return cls(
+            v,
+            first,
+            shifted,
             weights=rounds.row_weights.astype(np.float64),
             codes=cluster_codes(rounds.cluster),
             readings=k,
             pairs=(k * (k - 1) / 2).astype(np.float64),
-            means=mean + start,
-            centred=centred.T,
-            abs_sum=np.maximum(np.where(np.isfinite(ordered), ranks * ordered, 0.0).sum(axis=0), 0),
-            square_sum=square,
-            whole=bool((given == np.round(given)).all()),
+            abs_sum=np.maximum(_total(ordered), 0),
         )
+
+    @cached_property
+    def _mean(self) -> FloatArray:
+        return np.asarray(_total(self.shifted) / self.readings)
+
+    @cached_property
+    def means(self) -> FloatArray:
+        """Mean of each item."""
+        return np.asarray(self._mean + self.first)
+
+    @cached_property
+    def centred(self) -> FloatArray:
+        """Labels less the mean of their item, shape (k, n)."""
+        return np.asarray(self.shifted - self._mean)
+
+    @cached_property
+    def square_sum(self) -> FloatArray:
+        """ΣD² over the pairs of the item."""
+        return np.asarray(self.readings * _total(self.centred**2))
+
+    @cached_property
+    def whole(self) -> bool:
+        """Whether all labels are whole numbers."""
+        given = self.values[np.isfinite(self.values)]
+        return bool((given == np.round(given)).all())
+
+
+def _total(rows: FloatArray) -> FloatArray:
+    """Return the sum of each column, what is missing left out."""
+    found = rows.sum(axis=0)
+    if np.isnan(found).any():
+        found = np.where(np.isnan(rows), 0.0, rows).sum(axis=0)
+    return np.asarray(found)
 
 
 def unit_sums(

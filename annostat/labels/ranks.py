@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import special
 
 from annostat.arrays import FloatArray, IntArray, dot
@@ -21,13 +20,15 @@ def midranks(x: FloatArray, w: FloatArray) -> FloatArray:
     return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[inverse])
 
 
-def row_ranks(x: FloatArray, seen: NDArray[np.bool_]) -> FloatArray:
-    """Return mid-ranks within each row minus their mean, 0 where missing."""
+def ranks_within(x: FloatArray) -> FloatArray:
+    """Return mid-ranks within each column minus their mean, 0 where missing."""
     ranks = np.zeros_like(x)
-    for j in range(x.shape[1]):
-        other, here = x, x[:, [j]]
-        ranks += np.sign(np.where(seen & seen[:, [j]], other - here, 0.0))
-    return np.asarray(np.where(seen, ranks / 2, 0.0))
+    for j in range(len(x) - 1):  # a rank is half of those below less half of those above
+        above = np.sign(x[j + 1 :] - x[j])
+        above[np.isnan(above)] = 0.0
+        ranks[j + 1 :] += above
+        ranks[j] -= above.sum(axis=0)
+    return np.asarray(ranks / 2)
 
 
 def association(

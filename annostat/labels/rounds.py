@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from annostat.arrays import digest, order_of
+from annostat.arrays import digest, order_of, sorted_within
 from annostat.errors import AnnostatError, check_numbers, cut, positions_of, shown
 from annostat.labels.columns import as_labels, canonical_order, refuse_repeated
 from annostat.labels.frames import rounds_table
@@ -22,6 +22,7 @@ from annostat.labels.layout import Roles
 from annostat.labels.read import Read
 from annostat.labels.vocabulary import LabelSet, rows_of
 from annostat.once import once
+from annostat.resampling.clusters import cluster_codes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -314,10 +315,20 @@ class Rounds(LabelSet):
         """
 
         def make() -> Rounds:
-            order = order_of(*self.values.T, *np.sort(self.values, axis=1).T)
-            return replace(self.take(order), items=None)
+            columns = np.ascontiguousarray(self.values.T)
+            order = order_of(*columns, *sorted_within(columns))
+            if self.items is None and np.array_equal(order, np.arange(order.size)):
+                return self
+            # Whole numbers are quicker to put in an order than names of clusters.
+            return replace(self, items=None, cluster=cluster_codes(self.cluster)).take(order)
 
         return once("by value", (self,), make)
+
+    def without_identity(self) -> Rounds:
+        """Return the same labels, the order of whose rounds means nothing."""
+        found = replace(self, exchangeable=True)
+        vars(found)["usable_rows"] = self.usable_rows  # to work it out again takes long
+        return found
 
     def choose(self, names: Sequence[str]) -> Rounds:
         """Return some of the rounds, in the order given."""

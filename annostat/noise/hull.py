@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from scipy import special
 from annostat.arrays import FloatArray, dot
 from annostat.noise import difference_laws as laws
 from annostat.noise.difference_laws import FAMILIES, REACH, STEP, UNIFORM, Law
+from annostat.once import once
 from annostat.resampling.intervals import t_reach
 
 LOWEST, HIGHEST, CELLS = -300, 200, 600  # of log m, and of log |d|, in steps about log mean |d|
@@ -99,11 +100,9 @@ def hull(
     """
     # The design effect of few clusters is itself not well known.
     reach = t_reach(math.inf if clusters is None else clusters - 1, level)
-    if len(sizes) <= CHUNK:
-        sizes = np.sort(sizes)  # as in `tails`, which asks for the same likelihood
-    mean = float(np.mean(sizes))
-    loglik, scales = log_likelihood(sizes, mean)
-    loglik = loglik / design_effect
+    seen = Likelihood.of(sizes)
+    mean, scales = seen.mean, seen.scales
+    loglik = seen.values / design_effect
     cut, edge = reach**2 / 2, -math.log(1 - level)
     t = laws.table()
     fits, inside = [], []
@@ -144,35 +143,74 @@ def hull(
     return Hull(tuple(ranked), p, low, high, tuple(kept_laws), np.vstack(kept_scales), best_law)
 
 
-def design_effect(sizes: FloatArray, units: NDArray[np.int64], k: float) -> float:
-    """Return the variance of mean |d| over units, over that of independent differences.
+@dataclass(frozen=True, eq=False)
+class Likelihood:
+    """What sizes |d| say of the laws.
 
-    At least k/2, k being the labels of an item, which makes its k(k − 1)/2 pairs count as the k − 1
-    differences that they are made of.
+    Attributes
+    ----------
+    n : int
+    mean, square : float
+        Mean of the sizes and of their squares.
+    values : float64 array of shape (n_laws, n_scales)
+        Log-likelihood; empty where all sizes are 0.
+    scales : float64 array of shape (n_scales,)
+        Of a law with E|X| = 1, in units of the mean.
     """
-    off = sizes - sizes.mean()
-    total = np.bincount(units, off)
-    independent = dot(off, off)
-    return max(dot(total, total) / independent if independent > 0 else 1.0, k / 2)
+
+    n: int
+    mean: float = 0.0
+    square: float = 0.0
+    values: FloatArray = field(default_factory=lambda: np.empty((0, 0)))
+    scales: FloatArray = field(default_factory=lambda: np.empty(0))
+
+    @classmethod
+    def of(cls, sizes: FloatArray) -> Likelihood:
+        """Return the likelihood of an array of sizes; one answer asks for it several times."""
+
+        def make() -> Likelihood:
+            ordered = (
+                np.sort(sizes) if sizes.size <= CHUNK else sizes
+            )  # that of items moves no digit
+            if not ordered.any():
+                return cls(ordered.size)
+            mean = float(np.mean(ordered))
+            square = dot(ordered, ordered) / ordered.size
+            return cls(ordered.size, mean, square, *log_likelihood(ordered, mean))
+
+        return once("likelihood", (sizes,), make)
 
 
 def log_likelihood(sizes: FloatArray, mean: float = 1.0) -> tuple[FloatArray, FloatArray]:
-    """Return the log-likelihood of each law at each scale, shape (n_laws, n_scales), and scales.
-
-    Of sizes over their mean, each split between its two neighbours on the lattice of log |d|.
-    """
+    """Return the log-likelihood of each law at each scale, shape (n_laws, n_scales), and scales."""
     counts = np.zeros(2 * CELLS + 1)
     for begin in range(0, len(sizes), CHUNK):
-        place = np.log(np.maximum(sizes[begin : begin + CHUNK] / mean, EDGE)) / STEP
-        place = np.clip(place, -CELLS, CELLS - 1e-9) + CELLS
-        left = np.floor(place).astype(np.int64)
-        share = place - left
-        counts += np.bincount(left, 1 - share, 2 * CELLS + 1)
-        counts += np.bincount(left + 1, share, 2 * CELLS + 1)
+        counts += lattice(sizes[begin : begin + CHUNK], mean)
+    return of_lattice(counts, len(sizes))
+
+
+def lattice(sizes: FloatArray, mean: float) -> FloatArray:
+    """Return sizes over their mean, each split between its two neighbours on that of log |d|."""
+    place = sizes / mean
+    np.maximum(place, EDGE, out=place)
+    np.log(place, out=place)
+    place /= STEP
+    np.clip(place, -CELLS, CELLS - 1e-9, out=place)
+    place += CELLS
+    left = place.astype(np.int64)
+    place -= left
+    right = np.bincount(left, place, 2 * CELLS + 1)
+    counts = np.bincount(left, minlength=2 * CELLS + 1) - right
+    counts[1:] += right[:-1]
+    return np.asarray(counts)
+
+
+def of_lattice(counts: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:
+    """Return `log_likelihood` of n sizes that were put on the lattice."""
     k = np.arange(LOWEST, HIGHEST + 1)
     # Sizes that differ by rounding alone, as those of one command do, are to be the same ones.
     found = _correlation(np.round(counts, 9).tobytes())
-    return found - len(sizes) * k * STEP, np.exp(k * STEP)
+    return found - n * k * STEP, np.exp(k * STEP)
 
 
 def limits(profile: FloatArray, scales: FloatArray, cut: float) -> tuple[float, float]:
@@ -207,11 +245,16 @@ def fit_test(
     seen = np.zeros(cells, dtype=np.int64)
     for begin in range(0, n, CHUNK):
         # The lattice is even, so that its cell is known without a search.
-        chunk = sizes[begin : begin + CHUNK] / units[0] / units[1]
-        place = np.log(np.maximum(chunk, EDGE)) / STEP + REACH
-        place = np.clip(place, 0, len(cumulative) - 1)
+        place = sizes[begin : begin + CHUNK] / units[0]
+        place /= units[1]
+        np.maximum(place, EDGE, out=place)
+        np.log(place, out=place)
+        place /= STEP
+        place += REACH
+        np.clip(place, 0, len(cumulative) - 1, out=place)
         left = place.astype(np.int64)
-        u = cumulative[left] + slopes[left] * (place - left)
+        place -= left
+        u = cumulative.take(left) + slopes.take(left) * place
         seen += np.bincount(np.minimum((u * cells).astype(np.int64), cells - 1), minlength=cells)
     statistic = float(np.sum((seen - n / cells) ** 2) / (n / cells)) / design_effect
     return float(special.chdtrc(freedom, statistic))

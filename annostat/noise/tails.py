@@ -21,9 +21,8 @@ from numpy.typing import NDArray
 
 from annostat.arrays import FloatArray
 from annostat.noise import difference_laws as laws
-from annostat.noise.hull import design_effect as effect_of_units
-from annostat.noise.hull import log_likelihood
-from annostat.resampling.clusters import renumbered
+from annostat.noise.hull import Likelihood
+from annostat.noise.pair_sizes import likelihood_of_pairs
 from annostat.resampling.intervals import t_reach
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check
@@ -155,31 +154,32 @@ def tails(
         The check is undecided below 20 differences, and where such a law is left whose SD an
         interval for Gaussian errors would not hold; the SDs need three, not all of one size.
     """
-    if len(sizes) < 3 or not np.any(sizes > 0):
-        return Tails(_check(len(sizes), 0.0, True))
+    return _of(Likelihood.of(sizes), design_effect, level, hidden)
+
+
+def _of(seen: Likelihood, design_effect: float, level: float, hidden: float) -> Tails:
+    if seen.n < 3 or not seen.mean > 0:
+        return Tails(_check(seen.n, 0.0, True))
     t = laws.table()
-    sizes = np.sort(sizes)  # the order of items moves no digit
-    mean = float(sizes.mean())
-    loglik, scales = log_likelihood(sizes, mean)
-    loglik = loglik / design_effect
+    loglik = seen.values / design_effect
     best = loglik.max(axis=1)
     gain = float(best[t.heavy].max() - best[t.light].max())
     sd, rows = _heavy_laws()
     # Give-ups that nobody has seen could be as far away as one likes: they are no yardstick.
     bar = float(best[t.heavy | t.light].max()) + math.log(1 - level)
-    sizes *= sizes  # the sorted copy: of many raters' pairs each array counts
-    moment = math.sqrt(float(np.mean(sizes)) / 2) / mean
+    moment = math.sqrt(seen.square / 2) / seen.mean
     reached = [
-        (sd[:, None] * scales)[loglik[rows] >= at] / moment for at in (bar, bar + math.log(hidden))
+        (sd[:, None] * seen.scales)[loglik[rows] >= at] / moment
+        for at in (bar, bar + math.log(hidden))
     ]
     ends = [(min(r.min(initial=1.0), 1.0), max(r.max(initial=1.0), 1.0)) for r in reached]
     # What an interval for Gaussian errors holds need not be ruled out.
-    reach = t_reach(math.inf, level) * math.sqrt(design_effect / (2 * len(sizes)))
+    reach = t_reach(math.inf, level) * math.sqrt(design_effect / (2 * seen.n))
     matters = max(ends[0][1], 1 / ends[0][0]) > math.exp(reach)
-    check = _check(len(sizes), gain, matters)
+    check = _check(seen.n, gain, matters)
     if not matters:
         return Tails(check)
-    apparent = gain > -AGAINST * len(sizes) / design_effect
+    apparent = gain > -AGAINST * seen.n / design_effect
     return Tails(check, float(ends[1][0]), float(ends[1][1]), apparent)
 
 
@@ -222,6 +222,7 @@ def tails_of_labels(
     variances: FloatArray,
     units: NDArray[np.int64],
     *,
+    spread: FloatArray | None = None,
     level: float = 0.95,
     hidden: float = HIDDEN,
 ) -> Tails:
@@ -234,34 +235,15 @@ def tails_of_labels(
     variances : float64 array of shape (k,)
         Noise variance of each rater; where two of them are 0 their differences are left out.
     units : int64 array of shape (n,)
+    spread : float64 array of shape (n,), optional
+        What the differences of an item are divided by too.
     level : float
     hidden : float
         As in `tails`.
     """
-    sizes, places = _pairs(values, variances, units)
-    labels = float(np.isfinite(values).sum()) / len(values)
-    effect = effect_of_units(sizes, renumbered(places), labels) if sizes.size else 1.0
-    del places
-    return tails(sizes, design_effect=effect, level=level, hidden=hidden)
-
-
-def _pairs(
-    values: FloatArray, variances: FloatArray, units: NDArray[np.int64]
-) -> tuple[FloatArray, NDArray[np.int64]]:
-    """Return |d| of all pairs of labels in units of their raters' noise, and the unit of each."""
-    n, k = values.shape
-    sizes = np.empty(n * k * (k - 1) // 2)
-    places = np.empty(sizes.size, dtype=np.int64)
-    columns, end = np.ascontiguousarray(values.T), 0
-    for a in range(k - 1):  # each rater's differences from all later ones
-        scale = np.sqrt((variances[a] + variances[a + 1 :]) / 2)
-        d = np.abs(columns[a] - columns[a + 1 :][scale > 0])
-        d /= scale[scale > 0][:, None]
-        there = np.isfinite(d)
-        begin, end = end, end + int(there.sum())
-        sizes[begin:end] = d[there]
-        places[begin:end] = np.broadcast_to(units, d.shape)[there]
-    return sizes[:end], places[:end]
+    columns = np.ascontiguousarray(values.T)
+    seen, effect = likelihood_of_pairs(columns, variances, units, spread)
+    return _of(seen, effect, level, hidden)
 
 
 @functools.lru_cache(maxsize=1)
