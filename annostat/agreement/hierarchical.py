@@ -34,7 +34,7 @@ from annostat.labels.rounds import Rounds
 from annostat.labels.taking import takes_rounds
 from annostat.noise.tails import Tails, tails_of_labels
 from annostat.resampling.clusters import cluster_codes, renumbered
-from annostat.resampling.intervals import t_reach
+from annostat.resampling.intervals import exp, t_reach
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check
 from annostat.results.text import p_text
@@ -268,7 +268,7 @@ class _Reading:
             note = "too quiet beside the others to be told from 0"
             return Estimate(sigma, None, limits, self.unit, note)
         reach = t_reach(n - 1, self.level) * error / 2
-        limits = Interval(sigma * math.exp(-reach), sigma * math.exp(reach), self.level, method)
+        limits = Interval(sigma * math.exp(-reach), sigma * exp(reach), self.level, method)
         return Estimate(sigma, sigma * error / 2, limits, self.unit)
 
     def equal(self, names: tuple[str, ...]) -> Check:
@@ -337,7 +337,7 @@ class _Reading:
         reach = t_reach(n - 1, self.level) * error(slope) / one / 2
         root = math.sqrt(one) * scale
         limits = Interval(
-            root * math.exp(-reach), root * math.exp(reach), self.level, "log-t, likelihood"
+            root * math.exp(-reach), root * exp(reach), self.level, "log-t, likelihood"
         )
         at_random = Estimate(root, root * error(slope) / one / 2, limits, self.unit)
         between = max(float(np.var(square, ddof=1)) / k - items**2, 0.0)
