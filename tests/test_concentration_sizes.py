@@ -1,12 +1,16 @@
 """Concentration of many items, of models far off, and of errors of extreme size."""
 
 import numpy as np
+import pandas as pd
 import pytest
+from click.testing import CliRunner
 
 from annostat import AnnostatError, Rounds
-from annostat.concentration import concentration
+from annostat.cli.concentration import concentration as command
+from annostat.concentration import compare_concentration, concentration
 from annostat.concentration.laws import Lattice, law_share
 from annostat.concentration.null import WIDEST, both_errors, fit_differences, lattice_step
+from annostat.plotting import plot_concentration
 
 
 @pytest.mark.parametrize("model_sd", [0.0, 2.0])
@@ -59,3 +63,31 @@ def test_errors_of_extreme_size_are_refused(scale, words):
         concentration(errors, noise="gaussian")
     with pytest.raises(AnnostatError, match=words):
         concentration(errors)
+
+
+def test_of_many_models_the_first_are_drawn():
+    """Forty of them left no room for the axes beside their names."""
+    errors = {
+        f"net {i}": row for i, row in enumerate(np.random.default_rng(0).normal(size=(9, 50)))
+    }
+    ax = plot_concentration(compare_concentration(errors, noise="gaussian", n_resamples=19))
+    legend = ax.get_legend()
+    assert legend.get_title().get_text() == "the first 6 of 9 models"
+    assert sum(text.get_text().startswith("net") for text in legend.get_texts()) == 6
+
+
+def test_items_that_stand_twice_are_asked_about(tmp_path):
+    """The rows were numbered, and a row that stood twice counted twice."""
+    table = pd.DataFrame({"patient": [f"p{i // 2}" for i in range(60)]})
+    table["error"] = np.random.default_rng(0).normal(size=60)
+    path = str(tmp_path / "errors.csv")
+    table.to_csv(path, index=False)
+    told = CliRunner().invoke(command, [path, "--column", "error"])
+    assert isinstance(told.exception, AnnostatError)
+    assert "'patient' names some items twice" in str(told.exception)
+    assert "(cluster='patient')" in str(told.exception)
+    done = CliRunner().invoke(command, [path, "--column", "error", "--cluster", "patient"])
+    assert done.exit_code == 0, done.output
+    table.assign(tag=[f"t{i:02}" for i in range(60)]).to_csv(path, index=False)
+    done = CliRunner().invoke(command, [path, "--column", "error"])
+    assert done.exit_code == 0 and "60 items (tag)" in done.output
