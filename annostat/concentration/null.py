@@ -193,7 +193,8 @@ def lattice_step(sizes: FloatArray, middle: float) -> float:
     below what sampling moves them by, √n: many items take finer steps, as long as the widest
     error has room.
     """
-    fine = middle / min(PER_ERROR * max(sizes.size / FEW_ERRORS, 1.0) ** 0.25, MOST_PER_ERROR)
+    wanted = PER_ERROR * math.sqrt(math.sqrt(max(sizes.size / FEW_ERRORS, 1.0)))
+    fine = middle / min(wanted, MOST_PER_ERROR)
     return min(middle / PER_ERROR, max(fine, 2 * float(sizes.max()) / WIDEST))
 
 

@@ -99,6 +99,11 @@ def plot_concentration(
     ax.set_ylim(0, 102)
     ax.set_xlabel(f"items, {side} first (%)")
     ax.set_ylabel(f"share of the {WORDS[first.loss]} (%)")
-    place = "upper left" if best_first else "lower right"
-    ax.legend(frameon=False, fontsize=8, loc=place, title=of_all or None, title_fontsize=8)
+    ax.legend(
+        frameon=False,
+        fontsize=8,
+        loc="upper left" if best_first else "lower right",
+        title=of_all or None,
+        title_fontsize=8,
+    )
     return spelt_out(ax)

@@ -8,6 +8,8 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+import numpy as np
+
 from annostat.errors import AnnostatError, printable
 from annostat.plotting.fonts import with_signs
 
@@ -256,10 +258,11 @@ def many_as_image(figure: Figure) -> None:
     from matplotlib.lines import Line2D
 
     for mark in figure.findobj(PathCollection):
-        if len(mark.get_offsets()) > MOST_MARKS:
+        if np.size(mark.get_offsets()) > 2 * MOST_MARKS:
             mark.set_rasterized(True)
     for line in figure.findobj(Line2D):
-        if line.get_marker() not in ("None", "", " ", None) and len(line.get_xdata()) > MOST_MARKS:
+        marked = line.get_marker() not in ("None", "", " ", None)
+        if marked and np.size(line.get_xdata()) > MOST_MARKS:
             line.set_rasterized(True)
 
 
