@@ -129,3 +129,27 @@ def test_ray_gives_the_serial_result(clips):
     finally:
         ray.shutdown()
     assert found == serial
+
+
+def test_what_travels_of_a_comparison_does_not_grow_with_the_items(monkeypatch):
+    """The names and picks of a million items went to workers with each model, and came back."""
+    cloudpickle = pytest.importorskip("cloudpickle", reason="needs dask[distributed]")
+    from annostat.noise import compare
+    from annostat.resampling.parallel import map_parallel
+
+    sizes = []
+
+    def weighed(function, tasks, **options):
+        found = map_parallel(function, tasks, **options)
+        sizes.append(len(cloudpickle.dumps(function)) + len(cloudpickle.dumps(found)))
+        return found
+
+    monkeypatch.setattr(compare, "map_parallel", weighed)
+    n = 20_000
+    many = annostat.simulate_rounds(annostat.NoiseModel("laplace", {"scale": 2.0}), n, rng=1)
+    names = {"items": range(n), "cluster": [f"patient {i // 4}" for i in range(n)]}
+    rounds = Rounds.from_array(many.values, **names)
+    done = annostat.compare_noise(rounds, cores=["laplace"], n_tests=19)
+    assert len(sizes) == 2 and max(sizes) < 200_000, sizes
+    assert all(fit.problem.rounds is done.rounds for fit in done.fits)
+    assert len(done.best.abandonment_posterior()) == n

@@ -1,6 +1,7 @@
 """Plans hold what they promise."""
 
 import json
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from annostat.errors import AnnostatError
 from annostat.labels.rounds import Rounds
+from annostat.noise.compare import compare_noise
 from annostat.noise.model import NoiseModel
 from annostat.noise.planning import plan_rounds
 from annostat.simulate import simulate_rounds
@@ -181,3 +183,19 @@ def test_three_rounds_plan_as_many_pairs_as_they_say():
     picks = np.rint(rng.normal(20, 5, (150, 1)) + rng.laplace(0, 2, (150, 3)))
     plan = plan_rounds(Rounds.from_array(picks), half_width=0.1, rng=1)
     assert plan.achieved.value == pytest.approx(0.1, rel=0.1)
+
+
+def test_a_pilot_whose_upper_limit_is_open_says_so_of_its_spread_too():
+    """The CV of |D| had an upper limit of 2e69 beside an open number of pairs."""
+    rng = np.random.default_rng(0)
+    z = rng.integers(10, 90, 200)[:, None] + np.rint(rng.laplace(0, 2, (200, 2)))
+    z[3, 0] = 100_000
+    plan = plan_rounds(Rounds.from_array(z), rng=0)
+    assert math.isinf(plan.n_pairs.high) and math.isinf(plan.variation.high)
+
+
+def test_a_window_of_zero_is_refused_without_a_warning(recwarn):
+    z = np.column_stack([np.arange(50), np.arange(50) + np.arange(50) % 7])
+    with pytest.raises(AnnostatError, match="window must be a whole number"):
+        compare_noise(Rounds.from_array(z), window=0)
+    assert not recwarn.list

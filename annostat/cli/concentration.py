@@ -179,7 +179,7 @@ def concentration(**options: Any) -> None:
         raise AnnostatError("a column is either errors (--column) or a model's values (--model)")
     if options["rounds"] and len(options["rounds"]) != 2:
         raise AnnostatError(f"--rounds needs two columns, got {len(options['rounds'])}")
-    item = options["item"] or item_column(table, numeric)
+    item = options["item"] or item_column(table, numeric, options["cluster"])
     items = identifiers(table, item) if item else None
     before = len(table)
     if options["exclude"]:
@@ -357,13 +357,24 @@ def _no_errors(errors: dict[str, FloatArray], options: dict[str, Any]) -> tuple[
     return tuple(notes)
 
 
-def item_column(table: pd.DataFrame, numeric: list[str]) -> tuple[str, ...]:
-    """Return the column that tells items apart by its name, or the first text that does."""
+def item_column(table: pd.DataFrame, numeric: list[str], cluster: str | None) -> tuple[str, ...]:
+    """Return the column that tells items apart by its name, or the first text that does.
+
+    A column that is called like one and names items twice is asked about, as other commands do.
+    """
     from annostat.labels.looks import is_item_name, look_of
 
-    known = [c for c in table.columns if is_item_name(c) and c not in numeric]
-    text = [c for c in table.columns if look_of(table[c]) == "identifier" and c not in numeric]
-    return tuple([str(c) for c in known or text if table[c].is_unique][:1])
+    others = [str(c) for c in table.columns if c not in numeric and c != cluster]
+    known = [c for c in others if is_item_name(c)]
+    text = [c for c in others if look_of(table[c]) == "identifier"]
+    found = tuple([c for c in (*known, *text) if table[c].is_unique][:1])
+    if known and not found and cluster is None:
+        raise AnnostatError(
+            f"column {known[0]!r} names some items twice: name the columns that tell them apart "
+            f"({option('item', 'C')}), or say that its rows belong together "
+            f"({option('cluster', known[0])})"
+        )
+    return found
 
 
 def identifiers(table: pd.DataFrame, columns: Sequence[str]) -> NDArray[Any]:

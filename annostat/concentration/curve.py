@@ -15,7 +15,14 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from annostat.arrays import FloatArray, dot
-from annostat.errors import AnnostatError, check_choice, check_numbers, shown
+from annostat.errors import (
+    LARGEST,
+    AnnostatError,
+    check_choice,
+    check_numbers,
+    check_squares,
+    shown,
+)
 from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.intervals import t_reach
 from annostat.results.estimates import Estimate, Interval
@@ -139,12 +146,12 @@ def losses_of(errors: ArrayLike, loss: str, items: NDArray[np.object_] | None = 
     _refuse(~np.isfinite(values), "missing or infinite errors", values, items)
     if loss == "asis":
         _refuse(values < 0, "negative losses (signed errors? then loss='squared')", values, items)
-    with np.errstate(over="ignore"):
-        found = values**2 if loss == "squared" else np.abs(values)
-    _refuse(~np.isfinite(found), "errors too large to square", values, items)
-    if not found.sum() > 0:
+    sizes = np.abs(values)
+    _refuse(sizes > LARGEST, "errors too large to square; rescale them", values, items)
+    if not sizes.any():
         raise AnnostatError("errors are all zero: there is no error to be concentrated")
-    return found
+    check_squares(float(sizes.max()))
+    return sizes**2 if loss == "squared" else sizes
 
 
 def weights_of(weights: ArrayLike | None, n: int) -> FloatArray | None:

@@ -182,12 +182,13 @@ def concentration(
     null = excess = None
     if noise is not None or rounds is not None:
         signed = np.asarray(errors, dtype=np.float64)
-        source, words, more = _source(noise, rounds, signed, level)
-        if (
+        own = (
             predictions is not None
             and rounds is not None
             and _own_errors(signed, predictions, rounds)
-        ):
+        )
+        source, words, more = _source(noise, rounds, signed, level, own)
+        if own:
             more = [check for check in more if check.name != "one_label"]
         checks += more
         assumed = not isinstance(source, (Both, Fitted))
@@ -264,7 +265,7 @@ def concentration(
 
 
 def _source(
-    noise: Noise | None, rounds: Rounds | None, errors: FloatArray, level: float
+    noise: Noise | None, rounds: Rounds | None, errors: FloatArray, level: float, own: bool
 ) -> tuple[Both | Fitted | Law, str, list[Check]]:
     """Return the law to simulate, where it comes from, and the checks of its data."""
     n = errors.size
@@ -274,7 +275,7 @@ def _source(
                 f"rounds must be two labels of the same {n} items as the errors, got "
                 f"{len(rounds.values)} items and {rounds.n_rounds} rounds"
             )
-        both = both_errors(errors, rounds.values[:, 0], rounds.values[:, 1])
+        both = both_errors(errors, rounds.values[:, 0], rounds.values[:, 1], signed=own)
         words = f"fitted to the differences of {both.second.size:,} of these items"
         return (
             both,
@@ -314,9 +315,9 @@ def _own_errors(errors: FloatArray, predictions: ArrayLike, rounds: Rounds) -> b
     values = np.asarray(predictions, dtype=np.float64)
     if values.shape != errors.shape:
         return False  # said where predictions are looked at
+    found = [values - rounds.values[:, j] for j in range(rounds.n_rounds)]
     return any(
-        np.allclose(np.abs(errors), np.abs(values - rounds.values[:, j]), rtol=1e-9, atol=1e-12)
-        for j in range(rounds.n_rounds)
+        np.allclose(sign * errors, e, rtol=1e-9, atol=1e-12) for e in found for sign in (1, -1)
     )
 
 

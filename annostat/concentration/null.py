@@ -43,7 +43,8 @@ from annostat.results.result import Check, Provenance
 from annostat.results.text import p_text
 
 CORE = "symmetric-nb"  # nests Laplace (r = 1) and, as r grows, Gaussian
-PER_ERROR = 4.0  # steps of the lattice in the median error of real values
+PER_ERROR = 4.0  # steps of the lattice in the median error of real values, of up to FEW_ERRORS
+FEW_ERRORS, MOST_PER_ERROR = 2000, 16.0  # beyond, more steps, at most that many
 WHOLE_MEDIAN = 25.0  # whole numbers whose median error is beyond are put on that lattice too
 WIDEST = 2000  # steps in the widest difference, at most
 N_WINDOWS = 6
@@ -152,8 +153,12 @@ class Both:
         return np.asarray(np.abs(x - y), dtype=np.int64)
 
 
-def both_errors(errors: FloatArray, first: FloatArray, second: FloatArray) -> Both:
+def both_errors(
+    errors: FloatArray, first: FloatArray, second: FloatArray, *, signed: bool = False
+) -> Both:
     """Return the errors against both labels of the items; NaN where a label is missing.
+
+    Errors of one sign alone may have lost it, unless they are known to be `signed`.
 
     Whether errors are model − label or label − model, and against which of the two, shows in the
     data: the error against the other label is the error plus or minus the difference, whichever
@@ -167,9 +172,10 @@ def both_errors(errors: FloatArray, first: FloatArray, second: FloatArray) -> Bo
         raise AnnostatError(f"rounds: three or more items need both labels, got {d.size}")
     if not d.any():
         raise AnnostatError("rounds: all pairs of labels are equal, so there is no noise to expect")
-    if (errors >= 0).all() or (errors <= 0).all():
+    if not signed and ((errors >= 0).all() or (errors <= 0).all()):
         raise AnnostatError(
-            "errors: with rounds, errors must have their sign (model − label), got one sign only"
+            "errors: with rounds, errors must have their sign (model − label), got one sign only; "
+            "if the model is so far off, give its values instead (predictions, --model)"
         )
     others = [errors[paired] + d, errors[paired] - d]
     other = min(others, key=lambda e: float(np.var(e)))
@@ -177,7 +183,19 @@ def both_errors(errors: FloatArray, first: FloatArray, second: FloatArray) -> Bo
     middle = float(np.median(size[size > 0]))
     labels = np.concatenate([first[paired], second[paired]])
     whole = bool((labels == np.round(labels)).all()) and middle <= WHOLE_MEDIAN
-    return Both(errors, other, paired, 1.0 if whole else middle / PER_ERROR)
+    return Both(errors, other, paired, 1.0 if whole else lattice_step(size, middle))
+
+
+def lattice_step(sizes: FloatArray, middle: float) -> float:
+    """Return the step of the lattice that real values are put on.
+
+    What rounding moves the fitted law's shares by falls with the square of the step, and must stay
+    below what sampling moves them by, √n: many items take finer steps, as long as the widest
+    error has room.
+    """
+    wanted = PER_ERROR * math.sqrt(math.sqrt(max(sizes.size / FEW_ERRORS, 1.0)))
+    fine = middle / min(wanted, MOST_PER_ERROR)
+    return min(middle / PER_ERROR, max(fine, 2 * float(sizes.max()) / WIDEST))
 
 
 def check_label(both: Both) -> Check:

@@ -19,6 +19,7 @@ from annostat.labels.taking import takes_rounds
 from annostat.noise import words
 from annostat.noise.abandonment import ABANDONMENT, Abandonment, get_abandonment
 from annostat.noise.brackets import Bracket, bracket
+from annostat.noise.cells import Cells
 from annostat.noise.families import FAMILIES, Family, get_family
 from annostat.noise.fit import with_bootstrap
 from annostat.noise.problem import (
@@ -273,9 +274,11 @@ def compare_noise(
     shared = make_problem(usable, families[0], "none", window, physical, False, None)
     warn_of_window(window, shared.cells)
     seed = seed_of(rng)
+    whole = usable.cluster is not None and (ci == "bootstrap" or not shared.cells.span.any())
+    few, cells = (usable, shared.cells) if whole else of_cells(usable, shared.cells)
 
     def one(task: tuple[Family, Abandonment]) -> NoiseFit:
-        problem = make_problem(usable, task[0], task[1], window, physical, False, shared.cells)
+        problem = make_problem(few, task[0], task[1], window, physical, False, cells)
         fit = fit_problem(problem, interval=ci == "profile", level=level, seed=seed)
         if ci == "bootstrap":
             fit = with_bootstrap(fit, level, n_resamples, rng, 1, None)
@@ -316,6 +319,10 @@ def compare_noise(
         both = zip((True, False), streams, strict=True)
         done = map_parallel(test, both, n_jobs=n_jobs, progress=progress)
         checks += [check for check in done if check is not None]
+    ranked = tuple(
+        replace(f, problem=replace(f.problem, rounds=usable, cells=shared.cells)) for f in ranked
+    )
+    best = ranked[0]
     pair = pair_mae(usable, level=level)
     if best.problem.physical:
         pair = pair_mae(in_physical_units(usable), level=level)
@@ -364,6 +371,26 @@ def compare_noise(
         by_rater=own,
         skew=skew,
     )
+
+
+def of_cells(rounds: Rounds, cells: Cells) -> tuple[Rounds, Cells]:
+    """Return rounds with a row for each cell, and their cells: all that travels to a worker.
+
+    Clusters are told of by the cells' design effect; to resample whole ones takes all rows.
+    """
+    first = np.unique(cells.of_item, return_index=True)[1]
+    few = replace(
+        rounds,
+        values=rounds.values[first],
+        items=None,
+        cluster=None,
+        stratum=None,
+        period=None if rounds.period is None else rounds.period[first],
+        length=None if rounds.length is None else rounds.length[first],
+        weights=cells.count.astype(np.int64),
+        read=None,
+    )
+    return few, replace(cells, of_item=np.arange(first.size))
 
 
 def check_sample(best: NoiseFit) -> list[Check]:

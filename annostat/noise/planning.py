@@ -394,9 +394,12 @@ def _from_pilot(
     cv = math.sqrt(cv2)
     error = cv / 2 * each.standard_error(_log_cv2)
     scaled = log_cv2 and log_cv2.through(lambda x: exp(x / 2))
+    needed = _larger(found, factor)
     if scaled is not None:
         scaled = replace(scaled, method=scaled.method.replace("log n", "log CV"))
-    return law, Estimate(cv, error, scaled), _larger(found, factor), effect
+        if needed is not None and math.isinf(needed.high):  # as open as what it stands for
+            scaled = replace(scaled, high=math.inf)
+    return law, Estimate(cv, error, scaled), needed, effect
 
 
 def _log_cv2(t: NDArray[Any]) -> NDArray[Any]:

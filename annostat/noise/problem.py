@@ -325,6 +325,7 @@ def warn_of_window(window: str | int, cells: Cells) -> None:
     """Warn of a given window that no abandonment within it could carry the data over."""
     if isinstance(window, str):
         return
+    check_count("window", window, low=1)
     beyond = float(cells.count[cells.span > 2 * window].sum())
     if beyond:
         warnings.warn(

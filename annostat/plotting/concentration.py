@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from annostat.concentration import Concentration, ConcentrationComparison
 from annostat.concentration.result import WORDS
-from annostat.plotting.figures import COLOURS, DASHES, axes_of, shortened, spelt_out
+from annostat.plotting.figures import COLOURS, DASHES, axes_of, shortened, spelt_out, the_first
 from annostat.results.text import p_text, percent
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ def plot_concentration(
     Parameters
     ----------
     result : Concentration or ConcentrationComparison
-        Of several models, the band of noise is drawn once: the first model's.
+        Of several models, the band of noise is drawn once: the first model's. Of many, the first
+        six are drawn.
     best_first : bool
         Begin with the best items, as the EchoDFKD paper does, and not with the worst.
     ax : Axes, optional
@@ -39,6 +40,7 @@ def plot_concentration(
     comparison = isinstance(result, ConcentrationComparison)
     models = result.models if isinstance(result, ConcentrationComparison) else {"": result}
     first = next(iter(models.values()))
+    drawn, of_all = the_first(list(models.items()))
 
     frame = first.to_frame()
 
@@ -59,7 +61,7 @@ def plot_concentration(
         )
         ax.plot(at, turned("null"), color="0.45", lw=1, ls="--")
     ax.plot([0, 100], [0, 100], color="0.6", lw=0.8, ls=":", label="every item alike")
-    for i, (name, model) in enumerate(models.items()):
+    for i, (name, model) in enumerate(drawn):
         colour = COLOURS[i % len(COLOURS)]
         share = model.observed["worst_share"]
         label = f"{shortened(name or model.name or 'observed')}, Gini {model.observed['gini']:.2f}"
@@ -84,10 +86,9 @@ def plot_concentration(
                 if model.loss != "disagreement" or not model.name:
                     text += f", {p_text(model.excess.p_value)}"
             # In the empty corner, away from the curves and their band.
-            place = (0.03, 0.6) if best_first else (0.97, 0.3)
             ax.annotate(
                 text,
-                place,
+                (0.03, 0.6) if best_first else (0.97, 0.3),
                 xycoords="axes fraction",
                 ha="left" if best_first else "right",
                 fontsize=9,
@@ -98,5 +99,11 @@ def plot_concentration(
     ax.set_ylim(0, 102)
     ax.set_xlabel(f"items, {side} first (%)")
     ax.set_ylabel(f"share of the {WORDS[first.loss]} (%)")
-    ax.legend(frameon=False, fontsize=8, loc="upper left" if best_first else "lower right")
+    ax.legend(
+        frameon=False,
+        fontsize=8,
+        loc="upper left" if best_first else "lower right",
+        title=of_all or None,
+        title_fontsize=8,
+    )
     return spelt_out(ax)
