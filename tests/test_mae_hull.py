@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from scipy import integrate, stats
+from scipy import integrate, special, stats
 
 import annostat
 from annostat.agreement.label_kinds import ONE_OF_THEM, RaterNoise
@@ -15,7 +15,7 @@ from annostat.errors import AnnostatError
 from annostat.labels.rounds import Rounds
 from annostat.noise import difference_laws as laws
 from annostat.noise.brackets import lattice_floor
-from annostat.noise.hull import fit_test, hull, limits, log_likelihood
+from annostat.noise.hull import REFUTED, fit_test, hull, limits, log_likelihood
 
 ROWS = laws.table()
 
@@ -133,6 +133,20 @@ def test_the_hull_holds_the_families_within_two():
     assert found.low == min(f.low for f in within) and found.high == max(f.high for f in within)
     wider = hull(np.abs(z[:, 0] - z[:, 1]), design_effect=4.0)
     assert wider.high - wider.low > 1.5 * (found.high - found.low)
+
+
+@pytest.mark.parametrize(("power", "n"), [(1.128, 65_536), (2.0, 65_536), (1.51, 262_144)])
+def test_many_differences_of_a_law_between_the_points_of_the_lattice(power, n):
+    size = special.gamma(2 / power) / special.gamma(1 / power)
+    held, refuted = 0, 0
+    for seed in range(10):
+        g = np.random.default_rng([seed, n])
+        x = g.gamma(1 / power, 1, (n, 2)) ** (1 / power) * g.choice([-1, 1], (n, 2))
+        scale = g.uniform(1, 1.2)
+        found = hull(scale * np.abs(x[:, 0] - x[:, 1]))
+        held += found.low < scale * size < found.high
+        refuted += found.p_fit < REFUTED
+    assert held == 10 and refuted == 0  # 5 to 8, if all differences counted
 
 
 # ----------------------------------------------------------------------------------- floors

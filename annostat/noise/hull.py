@@ -30,6 +30,7 @@ CHUNK = 1 << 16  # differences that are looked at together: what comes of them s
 EDGE = 1e-9  # |d| below this share of the mean is taken for this
 AIC_WITHIN = 2.0
 FEW_CELLS, MANY_CELLS, PER_CELL, REFUTED = 12, 20, 5, 0.01
+RESOLVED = 8192  # independent differences that tell no more than the lattice of laws has
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,8 @@ def hull(
         Confidence level.
     design_effect : float
         At least 1: what the log-likelihood is divided by where differences are not independent.
+        More than `RESOLVED` count as so many: shapes and scales are a lattice, and the true law
+        lies between its points, where all of them would be refuted.
     clusters : int, optional
         Number of clusters, two or more, where there are any.
     """
@@ -102,6 +105,7 @@ def hull(
     reach = t_reach(math.inf if clusters is None else clusters - 1, level)
     seen = Likelihood.of(sizes)
     mean, scales = seen.mean, seen.scales
+    design_effect = max(design_effect, len(sizes) / RESOLVED)
     loglik = seen.values / design_effect
     cut, edge = reach**2 / 2, -math.log(1 - level)
     t = laws.table()
@@ -169,9 +173,8 @@ class Likelihood:
         """Return the likelihood of an array of sizes; one answer asks for it several times."""
 
         def make() -> Likelihood:
-            ordered = (
-                np.sort(sizes) if sizes.size <= CHUNK else sizes
-            )  # that of items moves no digit
+            # So that the order of the items moves no digit.
+            ordered = np.sort(sizes) if sizes.size <= CHUNK else sizes
             if not ordered.any():
                 return cls(ordered.size)
             mean = float(np.mean(ordered))
