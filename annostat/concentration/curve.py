@@ -59,7 +59,11 @@ class Curve:
         """Sort losses; ties keep the order of the data."""
         w = np.ones(losses.size) if weights is None else weights
         order = np.argsort(-losses, kind="stable")
-        loss, weight = losses[order], w[order]
+        return cls.of_order(order, losses[order], w[order])
+
+    @classmethod
+    def of_order(cls, order: NDArray[np.int64], loss: FloatArray, weight: FloatArray) -> Curve:
+        """Return the curve of losses in their order, worst first."""
         mass = np.concatenate([[0.0], np.cumsum(weight)])
         total = np.concatenate([[0.0], np.cumsum(loss * weight)])
         return cls(order, loss, weight, mass, total)

@@ -455,11 +455,19 @@ def dealt_anew(
     n = both.first.size
     curves = np.empty((n_resamples + 1, grid.size + 2))
     counts = np.zeros((n_resamples + 1, WIDEST + 1))
+    # All are sorted once, and not those of each deal.
+    all_of_them = Curve.of(pool**2 if loss == "squared" else np.abs(pool))
+    rank = np.empty(pool.size, dtype=np.int64)
+    rank[all_of_them.order] = np.arange(pool.size)
     for b in range(n_resamples + 1):
-        dealt = rng.permutation(pool) if b else pool
-        x = dealt[:n]
-        curves[b] = summary(Curve.of(x**2 if loss == "squared" else np.abs(x), weights), grid)
-        d = both.differences(x[both.paired], dealt[n:])
+        dealt = rng.permutation(pool.size) if b else np.arange(pool.size)
+        weight = np.zeros(pool.size)
+        weight[rank[dealt[:n]]] = 1.0 if weights is None else weights
+        mine = np.flatnonzero(weight)
+        curve = Curve.of_order(mine, all_of_them.loss[mine], weight[mine])
+        curves[b] = summary(curve, grid)
+        x = pool[dealt]
+        d = both.differences(x[:n][both.paired], x[n:])
         counts[b] = np.bincount(d, minlength=WIDEST + 1)
     seen = np.flatnonzero(counts.any(axis=0))
     return curves, counts[:, : max(int(seen[-1]) + 1, 2)]
