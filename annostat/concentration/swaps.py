@@ -237,6 +237,7 @@ def shares(losses: FloatArray, top: float) -> FloatArray:
     """Return the share of the worst fraction of each row, as `Curve.share` has it."""
     n = losses.shape[1]
     whole = int(np.floor(top * n + 1e-9))
-    ordered = np.sort(losses, axis=1)[:, ::-1]
-    worst = ordered[:, :whole].sum(axis=1) + (top * n - whole) * ordered[:, min(whole, n - 1)]
-    return np.asarray(worst / np.maximum(ordered.sum(axis=1), 1e-300))
+    edge = max(n - 1 - whole, 0)  # of the order from the best to the worst
+    parted = np.partition(losses, edge, axis=1)
+    worst = parted[:, n - whole :].sum(axis=1) + (top * n - whole) * parted[:, edge]
+    return np.asarray(worst / np.maximum(losses.sum(axis=1), 1e-300))
