@@ -184,7 +184,7 @@ def test_extreme_bca_stays_in_order():
             "one positive number",
         ),
         (lambda: bootstrap_interval([1.0, 2], 1.0, level=95), "level"),
-        (lambda: cluster_codes(["a", None]), "cluster is missing in 1 rows"),
+        (lambda: cluster_codes(["a", None]), "cluster is missing in 1 row$"),
     ],
 )
 def test_refusals(call, words):

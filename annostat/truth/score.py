@@ -36,7 +36,7 @@ from annostat.resampling.parallel import Progress
 from annostat.resampling.sums import draw_together
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check, Provenance
-from annostat.results.text import p_text, squared
+from annostat.results.text import counted, p_text, squared
 from annostat.truth.comparison import compare_models
 from annostat.truth.floors import floors_of
 from annostat.truth.model import Frame, Model, score_model
@@ -250,8 +250,8 @@ def _predictions(
         if np.isinf(f).any():
             rows = np.flatnonzero(np.isinf(f))
             raise AnnostatError(
-                f"predictions of {name!r} hold an infinite value in {rows.size} rows; first: row "
-                f"{rows[0] + 1}"
+                f"predictions of {name!r} hold an infinite value in "
+                f"{counted(rows.size, 'row')}; first: row {rows[0] + 1}"
             )
         if name in rounds.names:
             raise AnnostatError(f"{name!r} is a round and a model: a model needs a name of its own")
