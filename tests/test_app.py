@@ -181,7 +181,7 @@ def test_columns_become_a_command():
         "--item patient --rounds a b --model net --cluster who --by site --fps fps --kind picks "
         "--unit=--x --exchangeable"
     ).split(" ")
-    assert words == "9 rows, 2 rounds (a, b), 1 models (net)"
+    assert words == "9 rows, 2 rounds (a, b), 1 model (net)"
     for changed, said in (
         (["Group", *roles[1:]], "one column may be Group"),
         (["Item", "x", *roles[2:]], "words of the list"),

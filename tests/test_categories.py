@@ -577,7 +577,7 @@ def test_a_table_read_in_batches_is_the_table(tmp_path, monkeypatch):
         read_categories(tmp_path / "t.csv", **{**options, "order": ["no"]})
     frame.loc[299, "clip"] = "c000"
     frame.to_csv(tmp_path / "t.csv", index=False)
-    with pytest.raises(AnnostatError, match="1 items stand in more than one row"):
+    with pytest.raises(AnnostatError, match="1 item stands in more than one row"):
         read_categories(tmp_path / "t.csv", **options)
 
 

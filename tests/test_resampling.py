@@ -184,7 +184,7 @@ def test_extreme_bca_stays_in_order():
             "one positive number",
         ),
         (lambda: bootstrap_interval([1.0, 2], 1.0, level=95), "level"),
-        (lambda: cluster_codes(["a", None]), "cluster is missing in 1 rows"),
+        (lambda: cluster_codes(["a", None]), "cluster is missing in 1 row$"),
     ],
 )
 def test_refusals(call, words):
@@ -272,6 +272,46 @@ def test_threads_without_joblib(monkeypatch):
     assert len(begun) < 10_000
     assert "joblib" not in sys.modules
     assert 1 <= parallel.cores() <= os.cpu_count()
+
+
+@pytest.mark.parametrize("between", [False, True], ids=["error of a task", "between two results"])
+@pytest.mark.parametrize("within", [1, 2], ids=["in turn", "in threads of its own"])
+def test_what_threads_run_ends_with_them(monkeypatch, between, within):
+    """An interrupt or an error does not wait for the tasks that a running task has of its own."""
+    import sys
+    import threading
+    import time
+
+    from annostat.resampling import parallel
+
+    for name in [n for n in sys.modules if n.split(".")[0] == "joblib"]:
+        monkeypatch.delitem(sys.modules, name)
+    begun, running = [], threading.Event()
+
+    def piece(i):
+        begun.append(i)
+        running.set()
+        time.sleep(0.01)
+
+    def task(i):
+        if i == 0:
+            running.wait()
+            if not between:
+                raise KeyboardInterrupt
+            return None
+        return parallel.map_parallel(piece, range(2000), n_jobs=within)
+
+    def interrupt(done, total):
+        raise KeyboardInterrupt
+
+    start = time.perf_counter()
+    with pytest.raises(KeyboardInterrupt):
+        parallel.map_parallel(task, range(4), n_jobs=2, progress=interrupt)
+    assert time.perf_counter() - start < 5
+    assert 0 < len(begun) < 1000
+    stopped = len(begun)
+    time.sleep(0.1)
+    assert len(begun) == stopped  # and no thread is left that works
 
 
 def test_a_backend_that_was_chosen_gets_all_tasks():

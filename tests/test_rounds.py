@@ -108,7 +108,7 @@ def test_strata_and_usable():
     rounds = Rounds.from_array([[1, 2], [3, np.nan], [5, 6]], stratum=["v", "u", "u"])
     assert list(rounds.strata()) == ["u", "v"]
     assert rounds.usable().n_items == 2
-    assert "1 items with fewer" in rounds.usable().notes[0]
+    assert "1 item with fewer than two annotations was left out" in rounds.usable().notes[0]
 
 
 def write(folder, text, name="rounds.csv"):
@@ -155,7 +155,7 @@ def test_labels_are_the_same_text_streamed_or_not(tmp_path):
         (b"a,b\n5,1,2\n6,3,4\n", "more cells than its header"),
         (b"item,a,b\nx,1,2\ny,3,4,5,6\n", "cannot be read as a table"),
         (b"item,a,b\nx,1,2\ny,inf,4\n", r"infinite value; first: item '.*', a = inf"),
-        (b"item,a,b\nx,1,2\ny,two,4\n", r"'a' holds text in 1 rows; first: .*: 'two'"),
+        (b"item,a,b\nx,1,2\ny,two,4\n", r"'a' holds text in 1 row; first: .*: 'two'"),
     ],
 )
 def test_files_that_are_refused(tmp_path, text, words, collapse):
@@ -274,7 +274,7 @@ def test_tables_that_are_refused(table, options, words):
         ({"weights": [1, 2, 3]}, r"weights has shape \(3,\) for 2 items"),
         ({"period": "fast"}, "period must hold numbers"),
         ({"period": [1, -1]}, "not a positive number; first: row 2: -1"),
-        ({"cluster": [np.nan, "a"]}, "cluster is empty in 1 rows; first: 1"),
+        ({"cluster": [np.nan, "a"]}, "cluster is empty in 1 row; first: 1"),
         ({"items": ["a"]}, "items has 1 entries for 2"),
         ({"names": ["a", "a"]}, "named twice: a, a"),
         ({"names": ["a"]}, "2 rounds but 1 names"),
@@ -317,3 +317,10 @@ def test_back_to_a_table():
     assert same.digest() == rounds.digest()
     assert "3 items × 2 rounds" in repr(rounds)
     assert "1 missing" in repr(rounds)
+
+
+def test_one_row_is_one_row():
+    with pytest.raises(AnnostatError, match=r"^1 row holds an infinite value; first: row 2"):
+        Rounds.from_array([[1, 2], [np.inf, 3], [4, 5]])
+    with pytest.raises(AnnostatError, match=r"^2 rows hold an infinite value; first: row 1"):
+        Rounds.from_array([[1, np.inf], [np.inf, 3], [4, 5]])

@@ -7,7 +7,10 @@ import pytest
 import annostat
 from annostat import AnnostatError, Rounds, bounds, compare_noise, read_rounds, score_models
 from annostat.agreement import bland_altman, icc, repeatability
+from annostat.interchange import interchange
 from annostat.plotting import plot_bland_altman
+from annostat.study import study
+from annostat.tables.reading import read_categories
 
 G = np.random.default_rng(3)
 TRUTH = G.normal(50, 10, 40)
@@ -41,6 +44,37 @@ def test_scores_and_laws_of_a_frame():
     assert str(compare_noise(picks, **NAMED, **few)) == str(
         compare_noise(read_rounds(picks, **NAMED), **few)
     )
+
+
+@pytest.mark.parametrize(
+    "function",
+    [interchange, lambda *a, **k: score_models(*a, **k, n_resamples=99)],
+    ids=["interchange", "score_models"],
+)
+def test_models_of_a_frame_are_its_predictions(function):
+    backwards = FRAME.iloc[::-1].reset_index(drop=True)
+    wanted = str(function(read_rounds(FRAME, **NAMED), {"net": FRAME["net"].to_numpy()}))
+    assert str(function(backwards, **NAMED, models=["net"])) == wanted
+    assert str(function(read_rounds(FRAME, **NAMED, models=["net"]))) == wanted
+    other = {"other": TRUTH + 1}
+    both = str(function(FRAME, **NAMED, models=["net"], predictions=other))
+    assert both == str(function(FRAME, other, **NAMED, models=["net"]))
+    assert both == str(function(FRAME, {"net": FRAME["net"], **other}, **NAMED))
+    with pytest.raises(AnnostatError, match="net: among models and predictions"):
+        function(FRAME, FRAME[["net"]], **NAMED, models=["net"])
+    with pytest.raises(AnnostatError, match="must be a mapping"):
+        function(FRAME, 3, **NAMED, models=["net"])
+    with pytest.raises(AnnostatError, match=r"there is no model .*\(models=\['net'\]\)"):
+        function(FRAME, **NAMED)
+
+
+def test_models_of_classes_and_of_a_study():
+    classes = FRAME.assign(**{c: (FRAME[c] > 50).map(str) for c in ("a", "b", "net")})
+    table = read_categories(classes, **NAMED, models=["net"])
+    alone = read_categories(classes, **NAMED)
+    assert str(interchange(table)) == str(interchange(alone, {"net": classes["net"]}))
+    found = study(FRAME, **NAMED, models=["net"], n_resamples=99)
+    assert [m.name for m in found.scores.models] == ["net"]
 
 
 @pytest.mark.parametrize(

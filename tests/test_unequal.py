@@ -270,7 +270,7 @@ def test_degenerate_tables():
     with pytest.raises(AnnostatError, match="kind must be one of"):
         found.kind("nobody")
     text = str(unequal_raters(Rounds.from_array([[1, 2], [2, 4], [5, 3.0], [nan, 3]])))
-    assert "1 items that lack a label" in text and "one of these raters" in text
+    assert "1 item that lacks a label was left out" in text and "one of these raters" in text
 
 
 def test_weights_are_items():

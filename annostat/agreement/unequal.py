@@ -65,6 +65,7 @@ from annostat.resampling.clusters import cluster_codes
 from annostat.resampling.intervals import t_reach
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check
+from annostat.results.text import counted
 
 NO_NOISE = 1e-13  # of the squared spread of the values: covariances differ by rounding
 
@@ -152,7 +153,8 @@ def unequal_raters(
         new = part.widened(seen.new_rater(each))
         kinds.append(kind_of(NEW, new, seen.share_of_new(new)))
     lost = len(columns) - len(full)
-    notes = (f"{lost} items that lack a label were left out",) if lost else ()
+    left = "item that lacks a label was left out", "items that lack a label were left out"
+    notes = (counted(lost, *left),) if lost else ()
     return UnequalRaters(
         raters,
         tuple(kinds),

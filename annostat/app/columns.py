@@ -11,6 +11,7 @@ from typing import Any
 from annostat.errors import AnnostatError, printable
 from annostat.labels.layout import Layout, Roles
 from annostat.labels.looks import is_model_name, is_patient_name, look_of, may_be_category
+from annostat.results.text import counted
 from annostat.tables.peek import holds_words
 from annostat.tables.reading import read_categories, read_rounds, read_table
 
@@ -220,7 +221,8 @@ def arguments(
         args.append(f"--unit={unit}")
     if options.get("exchangeable"):
         args.append("--exchangeable")
-    words = f"{table.n_rows:,} rows, {len(of['Annotation'])} rounds ({', '.join(of['Annotation'])})"
-    if of["Model"]:
-        words += f", {len(of['Model'])} models ({', '.join(of['Model'])})"
+    words = counted(table.n_rows, "row")
+    for role, noun in (("Annotation", "round"), ("Model", "model")):
+        if of[role]:
+            words += f", {counted(len(of[role]), noun)} ({', '.join(of[role])})"
     return args, words

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from annostat.agreement.noise_sd import NOTHING
 from annostat.agreement.profile import FEWEST, constancy, precision_profile
 from annostat.agreement.profile_result import PrecisionProfile
 from annostat.agreement.small import FEW
@@ -139,8 +140,11 @@ def check_tails(
 ) -> list[Check]:
     """Return the check of heavy tails, unless it passes; `others` are those without a profile.
 
-    On the scale of the profile where there is one. Few items have a check of their own.
+    On the scale of the profile where there is one. Few items have a check of their own, and where
+    there is no noise it has no tails.
     """
+    if v.within(v.sums.totals) <= NOTHING:
+        return []
     if profile is None and v.dominated:
         return [Check("heavy_tails", False, NONE_HOLDS)]
     found = list(others) if profile is None else [profile.tails]

@@ -33,6 +33,7 @@ from annostat.labels.frames import as_frame, named_index
 from annostat.labels.layout import Layout, Roles
 from annostat.labels.read import Read
 from annostat.labels.vocabulary import LabelSet
+from annostat.results.text import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -229,8 +230,7 @@ class Categories(LabelSet):
         patients = None if clusters is None else as_labels(wide[clusters], clusters, items)
         read = layout.record(source, len(items), patients)
         graded = ordinal or order is not None
-        what = "grades, in this order" if graded else "categories"
-        told = f"{len(classes)} {what}: {shown(classes, 8)}."
+        told = told_classes(classes, graded=graded)
         return cls(
             np.where(np.isnan(values), MISSING, values).astype(np.int16),
             classes,
@@ -427,6 +427,16 @@ def _coded(
     codes = np.full(texts.shape, MISSING, dtype=np.int16)
     codes[there] = place[which]
     return known, codes
+
+
+def told_classes(classes: Sequence[str], *, graded: bool) -> str:
+    """Return what classes were read, as a sentence."""
+    n = (
+        counted(len(classes), "grade")
+        if graded
+        else counted(len(classes), "category", "categories")
+    )
+    return f"{n}{', in this order' if graded else ''}: {shown(classes, 8)}."
 
 
 def classes_of(

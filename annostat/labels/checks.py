@@ -16,8 +16,9 @@ from scipy import special
 
 from annostat.arrays import FloatArray, dot
 from annostat.errors import AnnostatError, check_level, check_numbers, cut, option
-from annostat.labels.biases import pair_biases
+from annostat.labels.biases import PairBiases, pair_biases
 from annostat.labels.characteristic import check_characteristic_function
+from annostat.labels.copied import check_copied
 from annostat.labels.looks import is_patient_name
 from annostat.labels.pairs import ROUNDING, PairTable, ratio_of_sums, unit_sums
 from annostat.labels.ranks import RANK_MIN_UNITS, association, midranks, ranks_within
@@ -83,6 +84,9 @@ def check_rounds(
         clusters
             Design effect of E|D|: its cluster-robust variance over the one for independent items.
             Fails below ten clusters, where no cluster-robust interval is trustworthy.
+        copied
+            Only where it fails: two rounds are equal in all items that both have, more often than
+            an honest agreement would be.
 
     Raises
     ------
@@ -105,25 +109,36 @@ def check_rounds(
     rounds = rounds.usable()
     columns = {name: column[rows] for name, column in columns.items()}
     table = PairTable.of(rounds)
+    biases = None
+    if not rounds.exchangeable:
+        biases = pair_biases(rounds.values, table.weights, table.codes)
     return (
-        _check_bias(rounds, table, alpha),
+        _check_bias(rounds, biases, alpha),
         _check_equal_raters(rounds, table, alpha),
         check_characteristic_function(rounds, table, alpha, generator),
         _check_dependence(rounds, table, columns, alpha),
         _check_influence(rounds, table),
         _check_clusters(rounds, table),
+        *check_copied(rounds, _may_be_equal(rounds, biases)),
     )
 
 
-def _check_bias(rounds: Rounds, table: PairTable, alpha: float) -> Check:
+def _may_be_equal(rounds: Rounds, biases: PairBiases | None) -> list[tuple[int, int]]:
+    """Return the pairs of rounds that no bias tells from copies."""
+    if biases is None:
+        return [(0, 1)] if rounds.n_rounds == 2 else []
+    even = biases.mean == 0
+    return list(zip(biases.first[even].tolist(), biases.second[even].tolist(), strict=True))
+
+
+def _check_bias(rounds: Rounds, biases: PairBiases | None, alpha: float) -> Check:
     name = "bias"
-    if rounds.exchangeable:
+    if biases is None:
         return Check(
             name,
             None,
             "Bias between raters cannot be looked at: the order of the rounds has no identity.",
         )
-    biases = pair_biases(rounds.values, table.weights, table.codes)
     pairs = biases.p.size
     if not pairs:
         return Check(name, None, "Bias between rounds cannot be looked at: too few items.")

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from annostat.arrays import FloatArray
 from annostat.errors import AnnostatError, cut, option, shown
 from annostat.once import once
+from annostat.results.text import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,7 +79,8 @@ def as_text(column: pd.Series[Any]) -> NDArray[Any]:
     missing = column.isna().to_numpy() | (text == "")
     if missing.any():
         raise AnnostatError(
-            f"column {column.name!r} has no item identifier in {int(missing.sum())} rows; "
+            f"column {column.name!r} has no item identifier in "
+            f"{counted(int(missing.sum()), 'row')}; "
             f"first: row {int(np.flatnonzero(missing)[0]) + 1}"
         )
     return text
@@ -99,7 +101,8 @@ def as_labels(column: pd.Series[Any], name: str, items: NDArray[Any] | RowNames)
     missing = np.flatnonzero(column.isna().to_numpy() | (text == ""))
     if missing.size:
         raise AnnostatError(
-            f"column {name!r} is empty in {missing.size} rows; first: {items[missing[0]]!r}"
+            f"column {name!r} is empty in {counted(missing.size, 'row')}; "
+            f"first: {items[missing[0]]!r}"
         )
     return text
 
@@ -160,7 +163,7 @@ def as_numbers(
     if bad.size:
         cells = column.iloc[bad].astype(str).unique().tolist()
         places = "; ".join(f"{cut(items[i])}: {_short(column.iloc[i])}" for i in bad[:3])
-        told = f"column {name!r} holds text in {bad.size} rows; first: {places}"
+        told = f"column {name!r} holds text in {counted(bad.size, 'row')}; first: {places}"
         raise NotNumbers.of(told, cells, all_text=bool(numbers.isna().all()))
     refuse_inexact(numbers, name, items)
     return np.asarray(numbers.to_numpy(np.float64, na_value=np.nan))
@@ -202,8 +205,9 @@ def refuse_inexact(column: pd.Series[Any], name: str, items: NDArray[Any] | RowN
     bad = np.flatnonzero(((column >= EXACT) | (column <= -EXACT)).fillna(False).to_numpy(bool))
     if bad.size:
         raise AnnostatError(
-            f"column {name!r} holds whole numbers of 2^53 or more in {bad.size} rows, which are "
-            f"not exact: take a constant off; first: {cut(items[bad[0]])}: {column.iloc[bad[0]]}"
+            f"column {name!r} holds whole numbers of 2^53 or more in "
+            f"{counted(bad.size, 'row')}, which are not exact: take a constant off; "
+            f"first: {cut(items[bad[0]])}: {column.iloc[bad[0]]}"
         )
 
 
@@ -278,9 +282,9 @@ def refuse_duplicates(items: NDArray[Any]) -> None:
     if (counts > 1).any():
         twice = seen[counts > 1]
         raise AnnostatError(
-            f"{len(twice)} items stand in more than one row; first: {shown(twice, 3)} "
-            f"(name all columns that tell them apart by {option('item')}, or a long table's rater "
-            "and value)"
+            f"{counted(len(twice), 'item stands', 'items stand')} in more than one row; "
+            f"first: {shown(twice, 3)} (name all columns that tell them apart by "
+            f"{option('item')}, or a long table's rater and value)"
         )
 
 

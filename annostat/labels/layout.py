@@ -250,8 +250,8 @@ class Layout:
             first = long.loc[twice, ["item", "rater"]].drop_duplicates().head(3)
             pairs = "; ".join(f"item {i!r}, {rater} {r!r}" for i, r in first.to_numpy())
             raise AnnostatError(
-                f"{int(twice.sum())} rows annotate the same item twice by the same rater; "
-                f"first: {pairs}"
+                f"{counted(int(twice.sum()), 'row annotates', 'rows annotate')} the same item "
+                f"twice by the same rater; first: {pairs}"
             )
         wide = long.pivot(index="item", columns="rater", values="value")
         wide = wide.reindex(list(dict.fromkeys(labels)))
@@ -313,7 +313,7 @@ class Layout:
         if not (np.isfinite(column) & (column > 0)).all():
             bad = np.flatnonzero(~(np.isfinite(column) & (column > 0)))
             raise AnnostatError(
-                f"{name} must be positive, but is not in {len(bad)} rows; first: item "
+                f"{name} must be positive, but is not in {counted(len(bad), 'row')}; first: item "
                 f"{items[bad[0]]!r}: {column[bad[0]]:g}"
             )
         return column if name == "period" else 1000.0 / column
@@ -330,8 +330,8 @@ class Layout:
         bad = np.flatnonzero(~(np.isfinite(column) & (column >= 1) & (column == np.round(column))))
         if bad.size:
             raise AnnostatError(
-                f"length must be a whole number of frames, but is not in {len(bad)} rows; "
-                f"first: item {items[bad[0]]!r}: {column[bad[0]]:g}"
+                f"length must be a whole number of frames, but is not in "
+                f"{counted(len(bad), 'row')}; first: item {items[bad[0]]!r}: {column[bad[0]]:g}"
             )
         return column.astype(np.int64)
 

@@ -58,7 +58,7 @@ def spacing_of(table: pd.DataFrame, spacing: Any, d: int, names: NDArray[Any]) -
             bad = np.flatnonzero(~(column > 0))
             if bad.size:
                 raise AnnostatError(
-                    f"spacing must be above 0, but is not in {bad.size} rows; first: "
+                    f"spacing must be above 0, but is not in {counted(bad.size, 'row')}; first: "
                     f"{names[bad[0]]!r}: {column[bad[0]]:g}"
                 )
             found.append(column)

@@ -23,6 +23,7 @@ from annostat.labels.read import Read
 from annostat.labels.vocabulary import LabelSet, rows_of
 from annostat.once import once
 from annostat.resampling.clusters import cluster_codes
+from annostat.results.text import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -136,7 +137,9 @@ class Rounds(LabelSet):
                 given = given.tolist() if whole else list(given)
                 empty = [] if whole else [i + 1 for i, v in enumerate(given) if v is None or v != v]
                 if empty:
-                    raise AnnostatError(f"{key} is empty in {len(empty)} rows; first: {empty[0]}")
+                    raise AnnostatError(
+                        f"{key} is empty in {counted(len(empty), 'row')}; first: {empty[0]}"
+                    )
                 columns[key] = np.asarray([str(v) for v in given], dtype=object)
         if columns.get("items") is not None:
             refuse_repeated(columns["items"])
@@ -284,7 +287,8 @@ class Rounds(LabelSet):
         found = self.take(rows)
         if rows.size < len(self.values):
             dropped = int(self.row_weights[self.readings < 2].sum())
-            note = f"{dropped} items with fewer than two annotations were left out"
+            why = "with fewer than two annotations"
+            note = counted(dropped, f"item {why} was left out", f"items {why} were left out")
             found = replace(found, notes=(*self.notes, note), read=self._without(dropped))
         # Their order is known; to work it out again is most of what follows would take.
         vars(found)["usable_rows"] = np.arange(rows.size)
@@ -390,7 +394,9 @@ class Rounds(LabelSet):
                 places.append(f"{label}, {self.names[j]} = {self.values[i, j]:g}")
             else:
                 places.append(f"{label}: {column[i]:g}" if column is not None else label)
-        raise AnnostatError(f"{len(rows)} rows hold {what}; first: {'; '.join(places)}")
+        raise AnnostatError(
+            f"{counted(len(rows), 'row holds', 'rows hold')} {what}; first: {'; '.join(places)}"
+        )
 
 
 def _numbers_of(name: str, given: Any, n: int, *, whole: bool) -> NDArray[Any]:

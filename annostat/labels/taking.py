@@ -41,7 +41,8 @@ def takes_rounds(function: Callable[P, R]) -> Callable[P, R]:
     """Decorate a function of rounds to take a data frame too, with the options that read it.
 
     ``bounds(frame, rounds=["first", "second"])`` is
-    ``bounds(Rounds.from_frame(frame, rounds=["first", "second"]))``.
+    ``bounds(Rounds.from_frame(frame, rounds=["first", "second"]))``. Models that were read with the
+    rounds are the predictions where the function takes some, else they are left out.
     """
     return _taking(function, lambda source: isinstance(source, Rounds))
 
@@ -61,16 +62,22 @@ def _are_labels(source: Any) -> bool:
 
 def _taking(function: Callable[P, R], handed_on: Callable[[Any], bool]) -> Callable[P, R]:
     own = set(inspect.signature(function).parameters) - {"rounds"}
+    scores = "predictions" in own
 
     @functools.wraps(function)
     def call(*args: P.args, **options: P.kwargs) -> R:
         given: dict[str, Any] = dict(options)
         source: Any = args[0] if args else given.pop("rounds", None)
-        if source is None or handed_on(source):
+        if source is None or (handed_on(source) and not (scores and _models_of(source))):
             return function(*args, **options)
-        reading = {k: given.pop(k) for k in READING if k in given and k not in own}
-        rounds = _rounds_of(source, reading, function.__name__)
-        return function(rounds, *args[1:], **given)  # type: ignore[arg-type]
+        rest = args[1:]
+        if not handed_on(source):
+            reading = {k: given.pop(k) for k in READING if k in given and k not in own}
+            source = _rounds_of(source, reading, function.__name__)
+        if scores and (models := _models_of(source)):
+            told = rest[0] if rest else given.pop("predictions", None)
+            rest = (_joined(models, told), *rest[1:])
+        return function(source.without_models(), *rest, **given)  # type: ignore[arg-type]
 
     return call
 
@@ -80,7 +87,36 @@ def _rounds_of(source: Any, reading: dict[str, Any], name: str) -> Rounds:
         raise AnnostatError(
             f"{name} takes rounds, not a file: {name}(annostat.read_rounds({os.fspath(source)!r}))"
         )
-    return Rounds.from_frame(source, **reading).without_models()
+    return Rounds.from_frame(source, **reading)
+
+
+def _models_of(source: Any) -> dict[str, Any]:
+    """Return the predictions of models that were read with rounds or classes, if there are some.
+
+    Points and findings keep theirs: functions of these look for them there.
+    """
+    if isinstance(source, Rounds):
+        return {name: source.values[:, source.names.index(name)] for name in source.models}
+    from annostat.labels.categories import Categories
+
+    if isinstance(source, Categories):
+        return {name: source.answers(name) for name in source.models}
+    return {}
+
+
+def _joined(models: dict[str, Any], predictions: Any) -> Any:
+    """Return the models of a table and those that are given beside it."""
+    if predictions is None:
+        return models
+    if hasattr(predictions, "to_frame") and not hasattr(predictions, "columns"):  # a series
+        predictions = predictions.to_frame(predictions.name or "model")
+    if not hasattr(predictions, "items"):
+        return predictions  # which the function refuses
+    beside = {str(name): given for name, given in predictions.items()}
+    twice = sorted(set(beside) & set(models))
+    if twice:
+        raise AnnostatError(f"{shown(twice)}: among models and predictions; name it once")
+    return {**models, **beside}
 
 
 def aligned(name: str, column: Any, rounds: Rounds) -> ArrayLike:

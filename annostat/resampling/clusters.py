@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from annostat.errors import AnnostatError
 from annostat.once import once
+from annostat.results.text import counted
 
 
 def count_clusters(clusters: NDArray[np.int64], n: int) -> int:
@@ -64,5 +65,5 @@ def _codes(labels: Sequence[object] | NDArray[Any]) -> NDArray[np.int64]:
 
     codes, _ = pd.factorize(names)
     if (codes < 0).any():
-        raise AnnostatError(f"cluster is missing in {int((codes < 0).sum())} rows")
+        raise AnnostatError(f"cluster is missing in {counted(int((codes < 0).sum()), 'row')}")
     return codes.astype(np.int64)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
@@ -19,6 +21,12 @@ MANY = 8  # tasks, so that the first one is little of them
 WORTH_WORKERS = 1.0  # seconds of work; below, starting workers costs more than they spare
 T = TypeVar("T")
 R = TypeVar("R")
+# What tells a worker that its results are not waited for any more: its pool's, and those around it.
+_STOPS: ContextVar[tuple[threading.Event, ...]] = ContextVar("stops", default=())
+
+
+class _Stopped(BaseException):
+    """Ends the work of a thread; nobody sees it, nor may what catches errors."""
 
 
 def map_parallel(
@@ -68,34 +76,71 @@ def map_parallel(
     rest = todo[len(results) :]
     # Where joblib is not loaded, nobody has chosen a backend. Loading it takes a tenth of a second.
     plain = "joblib" not in sys.modules and not processes
-    if n_jobs == 1 or len(rest) < 2 or (plain and n_jobs is None):
-        stream: Iterable[R] = map(function, rest)
-    elif plain and n_jobs is not None:
-        stream = _in_threads(function, rest, n_jobs)
-    else:
-        import joblib
-
-        # A backend chosen by the caller (processes, Dask, Ray) stays; the default becomes threads.
-        kind = "processes" if processes else "threads"
-        try:
-            pool = joblib.Parallel(n_jobs=n_jobs, prefer=kind, return_as="generator")
-        except ValueError:  # a backend that hands over all results at once (Ray, multiprocessing)
-            pool = joblib.Parallel(n_jobs=n_jobs, prefer=kind)
-        stream = pool(joblib.delayed(function)(task) for task in rest)
-    for result in stream:
-        results.append(result)
-        if progress is not None:
-            progress(len(results), len(todo))
+    with contextlib.ExitStack() as stack:
+        if n_jobs == 1 or len(rest) < 2 or (plain and n_jobs is None):
+            stream: Iterable[R] = _here(function, rest)
+        elif plain and n_jobs is not None:
+            stream = stack.enter_context(_threads(function, rest, n_jobs))
+        else:
+            stream = _by_joblib(function, rest, n_jobs, processes)
+        for result in stream:
+            results.append(result)
+            if progress is not None:
+                progress(len(results), len(todo))
     return results
 
 
-def _in_threads(function: Callable[[T], R], tasks: list[T], n_jobs: int) -> Iterator[R]:
-    """Yield the results in the order of the tasks; after an error no further task is begun."""
+def _here(function: Callable[[T], R], tasks: list[T]) -> Iterator[R]:
+    """Yield the results one after the other; in a thread no task is begun after it was stopped."""
+    for task in tasks:
+        _end_if_stopped()
+        yield function(task)
+
+
+def _end_if_stopped() -> None:
+    if any(stop.is_set() for stop in _STOPS.get()):
+        raise _Stopped
+
+
+@contextlib.contextmanager
+def _threads(function: Callable[[T], R], tasks: list[T], n_jobs: int) -> Iterator[Iterable[R]]:
+    """Give the results in the order of the tasks.
+
+    After an error or an interrupt no further task is begun, and those that are run end before the
+    next of their own.
+    """
     from concurrent.futures import ThreadPoolExecutor
 
+    stop = threading.Event()
+    stops = (*_STOPS.get(), stop)
+
+    def one(task: T) -> R:
+        _STOPS.set(stops)  # a thread begins with none
+        _end_if_stopped()
+        return function(task)
+
     workers = n_jobs if n_jobs > 0 else max(1, cores() + 1 + n_jobs)
-    with ThreadPoolExecutor(min(workers, len(tasks))) as pool:
-        yield from pool.map(function, tasks)
+    pool = ThreadPoolExecutor(min(workers, len(tasks)))
+    try:
+        yield pool.map(one, tasks)
+    finally:
+        stop.set()
+        pool.shutdown(cancel_futures=True)
+
+
+def _by_joblib(
+    function: Callable[[T], R], tasks: list[T], n_jobs: int | None, processes: bool
+) -> Iterable[R]:
+    """Return the results by the backend that the caller has chosen (processes, Dask, Ray)."""
+    import joblib
+
+    kind = "processes" if processes else "threads"  # where none was chosen
+    try:
+        pool = joblib.Parallel(n_jobs=n_jobs, prefer=kind, return_as="generator")
+    except ValueError:  # a backend that hands over all results at once (Ray, multiprocessing)
+        pool = joblib.Parallel(n_jobs=n_jobs, prefer=kind)
+    found: Iterable[R] = pool(joblib.delayed(function)(task) for task in tasks)
+    return found
 
 
 def cores() -> int:

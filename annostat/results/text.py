@@ -78,9 +78,9 @@ def p_text(p: float | None) -> str:
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
-def counted(n: int, noun: str) -> str:
-    """Return "1 item", "2,000 items"."""
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+def counted(n: int, noun: str, several: str = "") -> str:
+    """Return "1 item", "2,000 items"; `several` is what is no noun with an s, "rows hold"."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {several or noun + 's'}"
 
 
 HELD = "\u00a0"  # a space at which no line ends

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from annostat.errors import AnnostatError, check_column
 from annostat.labels.columns import RowNames, as_labels, as_numbers
 from annostat.results.estimates import Estimate
+from annostat.results.text import counted
 from annostat.scaling.compare import ScalingComparison, compare_scaling
 
 if TYPE_CHECKING:
@@ -95,8 +96,8 @@ def compare_scaling_table(
         missing = np.flatnonzero(np.isnan(numbers[column]))
         if missing.size:
             raise AnnostatError(
-                f"column {column!r} is empty in {missing.size} rows; first: {rows[missing[0]]} "
-                "(leave such rows out)"
+                f"column {column!r} is empty in {counted(missing.size, 'row')}; "
+                f"first: {rows[missing[0]]} (leave such rows out)"
             )
     labels = (
         None

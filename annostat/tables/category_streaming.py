@@ -10,7 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annostat.errors import AnnostatError, shown
-from annostat.labels.categories import MISSING, MOST_CLASSES, Categories, as_texts, classes_of
+from annostat.labels.categories import (
+    MISSING,
+    MOST_CLASSES,
+    Categories,
+    as_texts,
+    classes_of,
+    told_classes,
+)
 from annostat.labels.columns import as_labels
 from annostat.labels.layout import Layout, Roles
 from annostat.tables.counts import SeenItems
@@ -64,9 +71,8 @@ def stream_categories(
     cluster = np.concatenate(about["cluster"]) if about["cluster"] else None
     read = layout.record(path.name, start, cluster)
     graded = ordinal or order is not None
-    what = "grades, in this order" if graded else "categories"
     told = (
-        f"{len(classes)} {what}: {shown(classes, 8)}.",
+        told_classes(classes, graded=graded),
         "Streamed: items are numbered, their names are not kept.",
     )
     return Categories(

@@ -17,6 +17,7 @@ from annostat.errors import AnnostatError, option, shown
 from annostat.labels.columns import RowNames, as_labels, as_numbers, as_text
 from annostat.labels.layout import Layout
 from annostat.labels.rounds import PICK_LIMIT, Rounds
+from annostat.results.text import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -169,8 +170,9 @@ class SeenItems:
         twice = _repeated(self.hashes)
         if twice and (self.by is None or _repeated(self.within)):
             raise AnnostatError(
-                f"{twice:,} items stand in more than one row (columns that name them: "
-                f"{shown(self.columns)}); name all columns that tell them apart by {option('item')}"
+                f"{counted(twice, 'item stands', 'items stand')} in more than one row "
+                f"(columns that name them: {shown(self.columns)}); name all columns that tell "
+                f"them apart by {option('item')}"
             )
 
 

@@ -11,6 +11,7 @@ from annostat.errors import AnnostatError, shown
 from annostat.labels.columns import as_names
 from annostat.labels.long_tables import columns_of, item_columns, rater_column
 from annostat.labels.looks import LONG_RATER_NAMES, plain_name
+from annostat.results.text import counted
 from annostat.tables.files import local
 from annostat.tables.reading import named_table
 
@@ -114,7 +115,7 @@ def with_models(
         found += [n for n in named if n not in found]
         parts.append(part[inside])
         extra = sorted({str(n) for n, i in zip(names, inside, strict=True) if not i})
-        text = f"{path.name}: {int(sum(inside)):,} rows of {shown(named)}"
+        text = f"{path.name}: {counted(int(sum(inside)), 'row')} of {shown(named)}"
         if extra:
             text += f"; {len(extra):,} of its items have no labels: {shown(extra, 3)}"
         words.append(text)

@@ -21,6 +21,7 @@ from annostat.errors import (
     check_number,
     check_numbers,
     check_squares,
+    option,
 )
 from annostat.labels.checks import check_rounds
 from annostat.labels.kinds import kind_of
@@ -35,7 +36,7 @@ from annostat.resampling.parallel import Progress
 from annostat.resampling.sums import draw_together
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check, Provenance
-from annostat.results.text import p_text, squared
+from annostat.results.text import counted, p_text, squared
 from annostat.truth.comparison import compare_models
 from annostat.truth.floors import floors_of
 from annostat.truth.model import Frame, Model, score_model
@@ -48,7 +49,7 @@ from annostat.truth.verdicts import BELOW
 @one_answer()
 def score_models(
     rounds: Rounds,
-    predictions: Mapping[str, ArrayLike],
+    predictions: Mapping[str, ArrayLike] | None = None,
     *,
     trained_on: str | Sequence[str] | None = None,
     margin: float | None = None,
@@ -68,8 +69,9 @@ def score_models(
         Labels of shape (n_items, n_rounds), NaN for missing; items with fewer than two are left
         out. A bias between rounds is removed where truth is concerned, unless their order means
         nothing (`Rounds.exchangeable`).
-    predictions : mapping of str to array-like of shape (n_items,)
-        What each model says, in the unit of the labels; NaN where it says nothing.
+    predictions : mapping of str to array-like of shape (n_items,), optional
+        What each model says, in the unit of the labels; NaN where it says nothing. Models may also
+        have been read with the rounds: of a data frame, ``models=["net"]`` names their columns.
     trained_on : str or sequence of str, optional
         Rounds whose labels of these very items the models were trained on. Their noise is then
         in the models: the error against the truth comes from the other rounds, and the share
@@ -222,7 +224,14 @@ def _unheld(correlation: Estimate) -> Estimate:
     return replace(correlation, interval=held, note=correlation.note or f"limits are {UNHELD}")
 
 
-def _predictions(predictions: Mapping[str, ArrayLike], rounds: Rounds) -> dict[str, FloatArray]:
+def _predictions(
+    predictions: Mapping[str, ArrayLike] | None, rounds: Rounds
+) -> dict[str, FloatArray]:
+    if predictions is None:
+        raise AnnostatError(
+            "predictions: there is no model to score; give its predictions, or name the column "
+            f"that is one ({option('model', 'net')})"
+        )
     predictions = _by_item(predictions, rounds)
     if not hasattr(predictions, "items"):
         raise AnnostatError(
@@ -241,8 +250,8 @@ def _predictions(predictions: Mapping[str, ArrayLike], rounds: Rounds) -> dict[s
         if np.isinf(f).any():
             rows = np.flatnonzero(np.isinf(f))
             raise AnnostatError(
-                f"predictions of {name!r} hold an infinite value in {rows.size} rows; first: row "
-                f"{rows[0] + 1}"
+                f"predictions of {name!r} hold an infinite value in "
+                f"{counted(rows.size, 'row')}; first: row {rows[0] + 1}"
             )
         if name in rounds.names:
             raise AnnostatError(f"{name!r} is a round and a model: a model needs a name of its own")
