@@ -32,12 +32,12 @@ from annostat.concentration.null import (
     check_label,
     dealt_anew,
     draw_counts,
-    fit_of_model,
     law_of_all,
     mixed,
     step_losses,
     summaries,
 )
+from annostat.concentration.published import fit_of_model
 from annostat.report import make_report
 from annostat.results.text import format_p
 from tests import naive

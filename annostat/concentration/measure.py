@@ -27,16 +27,14 @@ from annostat.concentration.null import (
     CORE,
     PLACES,
     Both,
-    Fitted,
     Simulated,
     both_errors,
     check_label,
     describe,
-    fit_of_model,
     generator_of,
-    model_of_json,
     simulate,
 )
+from annostat.concentration.published import Fitted, fit_of_model, model_of_json
 from annostat.concentration.result import Concentration, Excess, Null, few_check, grid_of
 from annostat.concentration.swaps import excess_by_swaps
 from annostat.concentration.unlike import pairing_p, rounds_alike

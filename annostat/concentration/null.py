@@ -25,9 +25,9 @@ from scipy import optimize, special
 from annostat.arrays import FloatArray
 from annostat.concentration.curve import Curve
 from annostat.concentration.laws import Gaussians, Lattice, Law, step_losses
+from annostat.concentration.published import N_WINDOWS, Fitted, window_of
 from annostat.errors import AnnostatError
 from annostat.labels.rounds import Rounds
-from annostat.noise.abandonment import ABANDONMENTS
 from annostat.noise.cells import MAX_SPAN, Cells
 from annostat.noise.families import get_family
 from annostat.noise.goodness import SimulatedSets, pair_counts
@@ -39,7 +39,7 @@ from annostat.resampling.generators import as_generator
 from annostat.resampling.intervals import NORMAL_95
 from annostat.resampling.parallel import Progress
 from annostat.results.estimates import Estimate, Interval
-from annostat.results.result import Check, Provenance
+from annostat.results.result import Check
 from annostat.results.text import p_text
 
 CORE = "symmetric-nb"  # nests Laplace (r = 1) and, as r grows, Gaussian
@@ -47,7 +47,6 @@ PER_ERROR = 4.0  # steps of the lattice in the median error of real values, of u
 FEW_ERRORS, MOST_PER_ERROR = 2000, 16.0  # beyond, more steps, at most that many
 WHOLE_MEDIAN = 25.0  # whole numbers whose median error is beyond are put on that lattice too
 WIDEST = 2000  # steps in the widest difference, at most
-N_WINDOWS = 6
 NO_WIDTH = 1e-9  # of a range of shares
 ONE_LABEL = math.sqrt(0.5)  # correlation of a perfect model's error with the difference, at most
 # Where the numbers of `summary` stand behind the shares at the grid, whose last is that of `top`.
@@ -108,21 +107,6 @@ class Simulated:
         gap = observed - self.law[which]
         beyond = int((self.gaps[:, which] >= gap - 1e-12).sum())
         return (1 + beyond) / (1 + len(self.gaps))
-
-
-@dataclass(frozen=True, eq=False)
-class Fitted:
-    """A law fitted to differences of other items.
-
-    Attributes
-    ----------
-    fit : NoiseFit
-    published : bool
-        Whether only the law is known, and not the differences that it was fitted to.
-    """
-
-    fit: NoiseFit
-    published: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,44 +206,6 @@ def check_label(both: Both) -> Check:
         "the two, not against their mean"
     )
     return Check("one_label", False, f"{text} {facts}.", r, p)
-
-
-def fit_of_model(model: NoiseModel, n_items: int, n_rounds: int) -> Fitted:
-    """Return a published fit in the form that can be simulated and fitted again."""
-    rounds = Rounds.from_array(model.sample_errors((max(n_items, 3), n_rounds), rng=0))
-    window = window_of(model) if model.way.rated else "auto"
-    problem = make_problem(rounds, model.family, model.way, window, False, False, None)
-    windows = problem.windows
-    if windows.size:
-        near = np.geomspace(max(window_of(model) / 2, 1), 2 * window_of(model), N_WINDOWS - 1)
-        windows = np.unique(np.append(np.rint(near).astype(np.int64), window_of(model)))
-    u = np.log(model.theta)
-    if problem.rated:
-        u = np.append(u, model.rate)
-    problem = replace(problem, windows=windows).with_support(u, 1.5)
-    nothing = Estimate(math.nan, note="as published")
-    fit = NoiseFit(
-        model=model,
-        log_likelihood=math.nan,
-        n_parameters=u.size,
-        mae=nothing,
-        abandonment_rate=nothing,
-        parameters={},
-        converged=True,
-        notes=(),
-        window_profile=(windows, np.zeros(0), np.zeros(0)),
-        provenance=Provenance("", "", n_items),
-        problem=problem,
-        solution=u,
-    )
-    return Fitted(fit, published=True)
-
-
-def window_of(model: NoiseModel) -> int:
-    """Return the window of a model that has one."""
-    if model.window is None:
-        raise AnnostatError("noise: a law with each clip's length has no window of its own")
-    return model.window
 
 
 def simulate(
@@ -471,31 +417,6 @@ def dealt_anew(
         counts[b] = np.bincount(d, minlength=WIDEST + 1)
     seen = np.flatnonzero(counts.any(axis=0))
     return curves, counts[:, : max(int(seen[-1]) + 1, 2)]
-
-
-def model_of_json(entry: dict[str, object]) -> NoiseModel:
-    """Return the law of one entry of `models` in the JSON of `annostat fit-afd`."""
-    try:
-        parameters = {k: float(v["value"]) for k, v in entry["parameters"].items()}  # type: ignore[attr-defined]
-        rate = float(entry["abandonment_rate"]["value"] or 0.0)  # type: ignore[index]
-        kind, window = str(entry["abandonment"]), entry["window"]
-        core = str(entry["core"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise AnnostatError(
-            f"noise: this is not a model of `annostat fit-afd --json` ({error!r} is missing)"
-        ) from None
-    if kind not in ABANDONMENTS:
-        raise AnnostatError(f"noise: abandonment must be one of {', '.join(ABANDONMENTS)}")
-    rated = ABANDONMENTS[kind].rated
-    if window == "length":
-        raise AnnostatError(
-            "noise: a law with a window for each clip's length cannot be simulated here; "
-            "run fit-afd with --window auto"
-        )
-    if rated and not isinstance(window, int):
-        raise AnnostatError("noise: the model has abandonment but no window")
-    width = int(window) if rated and isinstance(window, int) else None
-    return NoiseModel(core, parameters, kind, rate, window=width)
 
 
 def describe(law: Law) -> str:
