@@ -67,6 +67,9 @@ from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check
 
 NO_NOISE = 1e-13  # of the squared spread of the values: covariances differ by rounding
+EQUAL = "all labels of this rater are equal"
+# One of two raters: the covariance of the two, which is what shows the truth, is 0 whatever it is.
+NO_TRUTH = Estimate(0.0, note="no interval: all labels of a rater are equal and show no truth")
 
 
 @takes_rounds
@@ -250,6 +253,12 @@ class _Seen:
             total, error = self.difference
             if total <= NO_NOISE:
                 return self._no_noise()
+        if m.constant[j]:
+            return (
+                Estimate(0.0, unit=self.unit, note=f"no interval: {EQUAL}"),
+                Estimate(math.nan, note=EQUAL),
+            )
+        if m.k == 2:
             top = log_limits(total, error, self.df, self.level)[1]
         sigma = self._root(m.value(g), m.error(g, self.noise), top)
 
@@ -257,7 +266,9 @@ class _Seen:
             return np.asarray(g(mean, s) / s[..., j, j])
 
         if m.covariance[j, j] <= NO_NOISE:
-            return sigma, Estimate(math.nan, note="all labels of this rater are equal")
+            return sigma, Estimate(math.nan, note=EQUAL)
+        if m.k == 2 and m.constant.any():
+            return sigma, NO_TRUTH
         value, error = m.value(share), m.error(share, self.noise)
         low, high = limits_of_variance(value, error, self.df, self.level, 1.0)
         limits = Interval(1 - high, 1 - low, self.level, self.method("t of the share of noise"))
@@ -299,6 +310,8 @@ class _Seen:
         limits = Interval(low, high, self.level, self.method("log-t"))
         sigma = math.sqrt(value) * m.scale
         rmse = Estimate(sigma, sigma * error / (2 * value), limits, self.unit)
+        if k == 2 and m.constant[:k].any():
+            return rmse, NO_TRUTH
         size, error = m.value(odds), m.error(odds, self.noise)
         reach = t_reach(self.df, self.level) * error
         low, high = (-math.expm1(-max(min(x, 700.0), 0.0)) for x in (size - reach, size + reach))
@@ -312,6 +325,8 @@ class _Seen:
     def _no_noise(self) -> tuple[Estimate, Estimate]:
         """Return the floor and the R² of raters who agree."""
         note = "no interval: the rounds agree to rounding"
+        if self.m.constant[: self.k].all():
+            return Estimate(0.0, unit=self.unit, note=note), Estimate(math.nan, note=EQUAL)
         return Estimate(0.0, unit=self.unit, note=note), Estimate(1.0, note=note)
 
     def new_rater(self, each: list[OfCovariance]) -> Estimate:
