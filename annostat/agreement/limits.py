@@ -313,6 +313,8 @@ def _stacked(
 def _lines(means: FloatArray, d: FloatArray, codes: NDArray[np.int64] | None) -> tuple[Line, Line]:
     design = Design.of(means, codes)
     line = design.fit(d)
+    if line.slope_error == 0:  # it goes through all points
+        return line, design.fit(np.zeros_like(d))
     return line, design.fit(np.abs(d - line.at(means)))
 
 
