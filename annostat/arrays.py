@@ -13,6 +13,16 @@ FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.int64]
 Bytes: TypeAlias = NDArray[np.uint8]
 PIECE = 8192  # numbers; OpenBLAS starts threads for products of more than 10,000
+PICK_LIMIT = 2**53  # whole numbers beyond this are not exact in float64
+
+
+def all_whole(values: FloatArray) -> bool:
+    """Return whether all numbers that are there are whole ones, as picks and counts are.
+
+    From 2^53 on all of float64 are, which says nothing of how they were read: they are not meant.
+    """
+    seen = values[np.isfinite(values)]
+    return bool((np.abs(seen) < PICK_LIMIT).all() and (seen == np.round(seen)).all())
 
 
 def dot(a: NDArray[Any], b: NDArray[Any]) -> float:

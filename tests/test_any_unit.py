@@ -7,7 +7,10 @@ import pytest
 
 from annostat import Rounds
 from annostat.agreement import bland_altman
+from annostat.arrays import all_whole
 from annostat.ceilings import bounds
+from annostat.labels.kinds import kind_of
+from annostat.labels.pairs import smallest_step
 
 
 def leaves(found, path=""):
@@ -49,7 +52,7 @@ def values(law, seed=1):
 
 @pytest.mark.parametrize("clusters", [False, True])
 @pytest.mark.parametrize("law", ["constant", "grows", "around 0"])
-@pytest.mark.parametrize("unit", [1e-30])
+@pytest.mark.parametrize("unit", [1e-30, 1e30])
 def test_bounds_in_any_unit(unit, law, clusters):
     x = values(law)
     cluster = np.arange(60) // 3 if clusters else None
@@ -68,3 +71,9 @@ def test_slopes_of_a_line_through_all_points_have_no_p(unit):
     assert found.bias_line.slope == pytest.approx(2)
     assert all(check.passed is None for check in found.checks)
     assert not np.isfinite([found.bias_line.p_value, found.spread_line.p_value]).any()
+
+
+def test_whole_numbers_of_which_float64_knows_no_fraction_are_none():
+    assert all_whole(np.array([3.0, 2.0**53 - 1, np.nan])) and not all_whole(np.array([2.0**53]))
+    rounds = Rounds.from_array(np.array([[3.0, 4.0], [7.0, 9.0]]) * 1e30)
+    assert kind_of(rounds).name == "values" and smallest_step(rounds.values) == pytest.approx(1e30)

@@ -31,6 +31,7 @@ from annostat.agreement.small import (
     reliability_interval,
 )
 from annostat.agreement.variances import NONE_COVERS, Variances, share_interval
+from annostat.arrays import all_whole
 from annostat.ceilings.by_value import (
     check_tails,
     one_for_all,
@@ -373,9 +374,9 @@ def _of_few(v: Variances, shrunken: bool, reliability: Estimate) -> list[Check]:
 
 def _whole_numbers(rounds: Rounds) -> tuple[Check, ...]:
     """Return a word on labels that may be picks, whose law can be fitted."""
-    seen = rounds.values[np.isfinite(rounds.values)]
-    if (seen != np.round(seen)).any():
+    if not all_whole(rounds.values):
         return ()
+    seen = rounds.values[np.isfinite(rounds.values)]
     message = (
         "All labels are whole numbers: if they are picks of a frame or slice, fit the law of the "
         "noise (annostat fit-afd), which gives a sharper floor of the MAE"

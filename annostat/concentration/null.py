@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, special
 
-from annostat.arrays import FloatArray
+from annostat.arrays import FloatArray, all_whole
 from annostat.concentration.curve import Curve
 from annostat.concentration.laws import Gaussians, Lattice, Law, step_losses
 from annostat.errors import AnnostatError
@@ -182,7 +182,7 @@ def both_errors(
     size = np.abs(np.concatenate([errors, other]))
     middle = float(np.median(size[size > 0]))
     labels = np.concatenate([first[paired], second[paired]])
-    whole = bool((labels == np.round(labels)).all()) and middle <= WHOLE_MEDIAN
+    whole = all_whole(labels) and middle <= WHOLE_MEDIAN
     return Both(errors, other, paired, 1.0 if whole else lattice_step(size, middle))
 
 

@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from annostat.arrays import FloatArray, IntArray, dot, sorted_within
+from annostat.arrays import FloatArray, IntArray, all_whole, dot, sorted_within
 from annostat.errors import check_level, check_squares
 from annostat.labels.rounds import Rounds
 from annostat.resampling.clusters import cluster_codes
@@ -160,8 +160,7 @@ class PairTable:
     @cached_property
     def whole(self) -> bool:
         """Whether all labels are whole numbers."""
-        given = self.values[np.isfinite(self.values)]
-        return bool((given == np.round(given)).all())
+        return all_whole(self.values)
 
 
 def _total(rows: FloatArray) -> FloatArray:
@@ -203,7 +202,7 @@ def counted_by(codes: IntArray, w: FloatArray) -> FloatArray:
 def smallest_step(values: FloatArray) -> float:
     """Return the smallest step between two values, 1 for whole numbers."""
     seen = np.unique(values[np.isfinite(values)])
-    if seen.size < 2 or bool((seen == np.round(seen)).all()):
+    if seen.size < 2 or all_whole(seen):
         return 1.0
     return float(np.diff(seen).min())
 
