@@ -33,7 +33,7 @@ from annostat.errors import AnnostatError, check_choice, check_level
 from annostat.labels.rounds import Rounds
 from annostat.labels.taking import takes_rounds
 from annostat.noise.tails import Tails, tails_of_labels
-from annostat.resampling.clusters import cluster_codes, renumbered
+from annostat.resampling.clusters import cluster_codes, renumbered, require_clusters
 from annostat.resampling.intervals import exp, t_reach
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check
@@ -163,6 +163,8 @@ def _refuse(rounds: Rounds, v: Variances, table: Table, noise: float) -> None:
         raise AnnostatError(
             f"a hierarchy takes {FEWEST} items with two labels, got {len(rounds.values)}"
         )
+    if rounds.cluster is not None:
+        require_clusters("a hierarchy takes", table.n_units, 2)
     labels = table.seen.sum(axis=0)
     few = [n for n, count in zip(rounds.names, labels, strict=True) if count < FEWEST_LABELS]
     if few:

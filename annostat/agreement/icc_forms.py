@@ -284,7 +284,7 @@ def _beyond(
             error = v.sums.standard_error(share)
             note = "no interval: a round that is constant or mirrors another"
             if not error > NO_ERROR:
-                limits, note = None, FLAT
+                limits, note = None, why_flat(v)
             elif method == "bootstrap-t" or (form.name == "icc_a_1" and v.sums.clustered):
                 limits = share_interval(
                     v.sums, share, level=level, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs
@@ -387,6 +387,11 @@ def _agreement(ms: MeanSquares, level: float, freedom: float | None = None) -> I
             interval, note = Interval(lower, upper, level, method), ""
     p = float(special.fdtrc(df1, df2, f))
     return IccForm("icc_a_1", Estimate(value, None, interval, "", note), f, df1, df2, p)
+
+
+def why_flat(v: Variances) -> str:
+    """Return why a share of the variance without a standard error has no interval."""
+    return FLAT if v.sums.n_units > 1 else "no interval: there is one cluster only"
 
 
 def _excess(items: float, residual: float) -> float:

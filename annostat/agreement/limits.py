@@ -341,7 +341,8 @@ def _checks(bias: Line, spread: Line, alpha: float) -> tuple[Check, ...]:
 def _slope_check(name: str, line: Line, alpha: float, what: str, remedy: str) -> Check:
     if math.isnan(line.p_value):
         return Check(name, None, f"whether {what} cannot be told: the means or residuals are equal")
-    evidence = f"slope {format_number(line.slope, line.slope_error)}, {p_text(line.p_value)}"
+    spread = max(line.slope_error, abs(line.slope) / 100)  # four digits at most
+    evidence = f"slope {format_number(line.slope, spread)}, {p_text(line.p_value)}"
     if line.p_value >= alpha:
         return Check(name, True, f"no sign that {what} ({evidence})", line.slope, line.p_value)
     return Check(name, False, f"{what} ({evidence}): {remedy}", line.slope, line.p_value)

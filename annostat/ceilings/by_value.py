@@ -103,6 +103,8 @@ def reliability_by_profile(
     limits, floor = profile.floor.interval, profile.floor.value
     if plain.value == 0 and plain.interval is None:  # one of two rounds is constant
         return plain
+    if v.sums.n_units < 2:
+        return plain
 
     def log_total(t: NDArray[Any]) -> NDArray[Any]:
         within = v.within(t)

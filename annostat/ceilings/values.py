@@ -16,7 +16,7 @@ from annostat.agreement import (
     repeatability,
 )
 from annostat.agreement.by_label import RatersByHierarchy, floors_by_label
-from annostat.agreement.icc_forms import FLAT, NO_ERROR, IccForm
+from annostat.agreement.icc_forms import NO_ERROR, IccForm, why_flat
 from annostat.agreement.label_kinds import ONE_OF_THEM, UnequalRaters
 from annostat.agreement.mean_limits import limits_with_mean
 from annostat.agreement.noise_sd import ALL_EQUAL, NOTHING, check_degrees, noise_estimate
@@ -295,7 +295,8 @@ def reliability_estimate(
     method = chosen(interval, v, "f-kurtosis")
     if method != "f" and not error > NO_ERROR:  # two items, or a round that is constant
         value = value if abs(value) > 1e-12 else 0.0
-        return Estimate(value, note=f"{ANTICORRELATED}; {FLAT}" if value < 0 else FLAT)
+        flat = why_flat(v)
+        return Estimate(value, note=f"{ANTICORRELATED}; {flat}" if value < 0 else flat)
     note = ANTICORRELATED if value <= 0 else ""
     if v.dominated and method != "f":
         return Estimate(value, note=f"{note}; {NONE_COVERS}" if note else NONE_COVERS)
