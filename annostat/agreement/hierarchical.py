@@ -174,7 +174,7 @@ def _refuse(rounds: Rounds, v: Variances, table: Table, noise: float) -> None:
         )
     if v.n_effects < rounds.n_rounds - 1:
         raise AnnostatError("no chain of shared items links all raters: take them apart")
-    if noise <= NO_NOISE:
+    if noise <= NO_NOISE or not float(v.within(v.sums.totals)) > 0:
         raise AnnostatError("the raters differ by constants at most: there is no noise to model")
 
 
