@@ -207,6 +207,9 @@ def check_label(both: Both) -> Check:
     first, second = both.first[both.paired], both.second
     d = second - first
     n = d.size
+    if not (np.ptp(first) > 0 and np.ptp(d) > 0):
+        text = "Errors or differences that are all equal do not tell which label errors are against"
+        return Check("one_label", None, f"{text}.")
     r = float(np.corrcoef(first, d)[0, 1])
     p = float(2 * special.stdtr(n - 2, -abs(r) * math.sqrt((n - 2) / max(1 - r * r, 1e-12))))
     facts = f"(correlation {r:.2f}, {p_text(p)})"
