@@ -1126,3 +1126,10 @@ def test_forms_are_asked_for_by_name_and_number():
                 assert getattr(many, x) == pytest.approx(want)
     assert agreement.spearman_brown(-0.5, 3) == agreement.spearman_brown(-0.9, 3) == -math.inf
     assert agreement.spearman_brown(-0.9, 1) == pytest.approx(-0.9)
+
+
+def test_a_slope_has_four_digits_at_most():
+    x = np.random.default_rng(1).normal(50, 9, 40)
+    pair = np.column_stack([x, 3 * x + np.random.default_rng(2).normal(0, 1e-6, 40)])
+    message = agreement.bland_altman(Rounds.from_array(pair), n_resamples=99).checks[0].message
+    assert "(slope 1.000, p < 0.001)" in message

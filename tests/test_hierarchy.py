@@ -7,6 +7,7 @@ from scipy import integrate, stats
 from annostat.agreement.difficulty import shared_difficulty
 from annostat.agreement.hierarchical import _table, hierarchy
 from annostat.agreement.location_scale import fit, log_likelihood
+from annostat.ceilings import bounds
 from annostat.errors import AnnostatError
 from annostat.labels.rounds import Rounds
 
@@ -241,3 +242,19 @@ def test_what_cannot_be_modelled():
     found = hierarchy(Rounds.from_array(z))
     assert "new rater" in str(found) and len(found.to_frame()) == 6
     assert found.to_dict()["law"] == "gauss"
+
+
+def test_one_cluster_is_refused_with_what_to_do():
+    g = np.random.default_rng(3)
+    values = g.normal(50, 5, (30, 1)) + g.normal(0, 1, (30, 3))
+    one = Rounds.from_array(values, cluster=["a"] * 30)
+    with pytest.raises(AnnostatError, match=r"2 or more clusters, but there is 1 cluster: name an"):
+        hierarchy(one)
+    two = Rounds.from_array(values[:, :2], cluster=["a"] * 15 + ["b"] * 15)
+    with pytest.raises(AnnostatError, match=r"3 or more clusters, but there are 2 clusters: name"):
+        bounds(two)
+    found = bounds(one)
+    assert found.reliability.interval is None and "one cluster" in found.reliability.note
+    assert all(e.interval is None for e in (found.rmse_floor, found.correlation_ceiling))
+    assert "p unknown" not in str(found)
+    assert all("one cluster" in form.estimate.note for form in found.icc)

@@ -51,12 +51,16 @@ class Moments:
         Number of columns.
     centre, scale : float
         What was subtracted from all columns, and what they were divided by then.
+    levels : float64 array of shape (k,)
+        What a column whose numbers are all equal was then, 0 for others: the sums hold zeros of
+        it, so that its covariances are 0 and no rounding.
     """
 
     sums: Sums
     k: int
     centre: float
     scale: float
+    levels: FloatArray
     _upper: tuple[NDArray[np.int64], NDArray[np.int64]] = field(repr=False)
 
     @classmethod
@@ -73,17 +77,24 @@ class Moments:
         scale = float(np.abs(x).max())
         scale = scale if scale > 0 else 1.0
         x /= scale
+        levels = np.where(x.min(axis=1) == x.max(axis=1), x[:, 0], 0.0)
+        x -= levels[:, None]
         a, b = upper_pairs(len(x))
         parts = beside([np.ones(x.shape[1]), *x, *(x[a] * x[b])])
         sums = Sums.of(parts, None if codes is None else codes[order])
         if codes is not None:
             sums = Sums(sums.columns[order_of(*sums.columns.T)], True)
-        return cls(sums, len(x), centre, scale, (a, b))
+        return cls(sums, len(x), centre, scale, levels, (a, b))
 
     @property
     def n_items(self) -> int:
         """Number of items."""
         return round(float(self.sums.totals[0]))
+
+    @cached_property
+    def constant(self) -> NDArray[np.bool_]:
+        """Whether all numbers of a column are equal."""
+        return np.asarray(np.diag(self.covariance) == 0)
 
     @property
     def n_units(self) -> int:
@@ -101,7 +112,7 @@ class Moments:
         s = np.zeros((*t.shape[:-1], k, k), dtype=t.dtype)
         s[..., a, b] = upper
         s[..., b, a] = upper
-        return mean, s
+        return mean + self.levels, s
 
     @cached_property
     def mean(self) -> FloatArray:

@@ -33,7 +33,7 @@ from annostat.errors import AnnostatError, check_choice, check_level
 from annostat.labels.rounds import Rounds
 from annostat.labels.taking import takes_rounds
 from annostat.noise.tails import Tails, tails_of_labels
-from annostat.resampling.clusters import cluster_codes, renumbered
+from annostat.resampling.clusters import cluster_codes, renumbered, require_clusters
 from annostat.resampling.intervals import exp, t_reach
 from annostat.results.estimates import Estimate, Interval
 from annostat.results.result import Check
@@ -163,6 +163,8 @@ def _refuse(rounds: Rounds, v: Variances, table: Table, noise: float) -> None:
         raise AnnostatError(
             f"a hierarchy takes {FEWEST} items with two labels, got {len(rounds.values)}"
         )
+    if rounds.cluster is not None:
+        require_clusters("a hierarchy takes", table.n_units, 2)
     labels = table.seen.sum(axis=0)
     few = [n for n, count in zip(rounds.names, labels, strict=True) if count < FEWEST_LABELS]
     if few:
@@ -172,7 +174,7 @@ def _refuse(rounds: Rounds, v: Variances, table: Table, noise: float) -> None:
         )
     if v.n_effects < rounds.n_rounds - 1:
         raise AnnostatError("no chain of shared items links all raters: take them apart")
-    if noise <= NO_NOISE:
+    if noise <= NO_NOISE or not float(v.within(v.sums.totals)) > 0:
         raise AnnostatError("the raters differ by constants at most: there is no noise to model")
 
 

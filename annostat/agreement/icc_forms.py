@@ -40,6 +40,7 @@ NAMES = {
 INTERVALS = ("auto", "f-kurtosis", "bootstrap-t", "f")
 FLAT = "no interval: two items only, or a round that is constant or mirrors another"
 NO_ERROR = 1e-9  # a standard error of a share below this is rounding
+EQUAL_SQUARES = 1e-12  # mean squares that differ by less, as a share, are equal
 ROUNDING = 1e-24  # mean squares below this share of the largest value's square are rounding
 
 
@@ -282,12 +283,12 @@ def _beyond(
         else:
             error = v.sums.standard_error(share)
             note = "no interval: a round that is constant or mirrors another"
-            if method == "bootstrap-t" or (form.name == "icc_a_1" and v.sums.clustered):
+            if not error > NO_ERROR:
+                limits, note = None, why_flat(v)
+            elif method == "bootstrap-t" or (form.name == "icc_a_1" and v.sums.clustered):
                 limits = share_interval(
                     v.sums, share, level=level, n_resamples=n_resamples, rng=rng, n_jobs=n_jobs
                 )
-            elif not error > NO_ERROR:
-                limits, note = None, FLAT
             elif form.name == "icc_a_1":
                 noise = log_variance_error(v)
                 own = _agreement(ms, level, 2 / noise if 0 < noise < math.inf else None).estimate
@@ -295,11 +296,7 @@ def _beyond(
             else:
                 limits = reliability_interval(v, level=level)
             note = "" if limits else note
-            if limits is not None:
-                # With missing cells the estimate has other weights, and may just fall outside.
-                low, high = min(limits.low, e.value), max(limits.high, e.value)
-                limits = Interval(low, high, level, limits.method)
-            e = Estimate(e.value, error, limits, "", note)
+            e = Estimate(e.value, error, limits and limits.holding(e.value), "", note)
             found.append(
                 replace(form, estimate=for_tails(e, v, level=level, share=True) if auto else e)
             )
@@ -344,7 +341,7 @@ def _ratio_form(
     if top <= ROUNDING:
         note = "no interval: all items have the same mean label"
         return IccForm(name, Estimate(-1 / (k - 1), None, None, "", note), 0.0, df1, df2, 1.0)
-    f = top / bottom
+    f = 1 + _excess(top, bottom) / bottom
     lower, upper = f / _f_quantile(df1, df2, level), f * _f_quantile(df2, df1, level)
     low, high = ((x - 1) / (x + k - 1) for x in (lower, upper))
     method = "F" if ms.balanced else "F, approximate with missing cells"
@@ -368,7 +365,7 @@ def _agreement(ms: MeanSquares, level: float, freedom: float | None = None) -> I
         if degenerate is not None:
             return degenerate
     bottom = items + (k - 1) * residual + k * (rounds - residual) / n
-    value = (items - residual) / bottom
+    value = _excess(items, residual) / bottom
     f = items / residual if residual > 0 else math.inf if items > 0 else math.nan
     a, b = k * value / (n * (1 - value)), 1 + k * value * (n - 1) / (n * (1 - value))
     within = df2 if freedom is None else freedom
@@ -390,6 +387,20 @@ def _agreement(ms: MeanSquares, level: float, freedom: float | None = None) -> I
             interval, note = Interval(lower, upper, level, method), ""
     p = float(special.fdtrc(df1, df2, f))
     return IccForm("icc_a_1", Estimate(value, None, interval, "", note), f, df1, df2, p)
+
+
+def why_flat(v: Variances) -> str:
+    """Return why a share of the variance without a standard error has no interval."""
+    return FLAT if v.sums.n_units > 1 else "no interval: there is one cluster only"
+
+
+def _excess(items: float, residual: float) -> float:
+    """Return by how much a mean square exceeds another; 0, and no rounding, where they are equal.
+
+    They are where one of two rounds is constant.
+    """
+    excess = items - residual
+    return excess if abs(excess) > EQUAL_SQUARES * residual else 0.0
 
 
 def _why_not(ms: MeanSquares) -> str:

@@ -14,7 +14,7 @@ from annostat.agreement.differences import Differences
 from annostat.agreement.variances import NONE_COVERS
 from annostat.arrays import FloatArray
 from annostat.errors import AnnostatError
-from annostat.resampling.clusters import renumbered
+from annostat.resampling.clusters import renumbered, require_clusters
 from annostat.resampling.generators import Rng
 from annostat.resampling.intervals import t_interval, t_reach
 from annostat.results.estimates import Estimate, Interval
@@ -38,8 +38,7 @@ def moments_of_differences(
     if not replicates:
         groups, counts, sums, within, df_within = one_way(d, codes[pair])
         n, total = groups, counts.sum()
-        if n < 3:
-            raise AnnostatError(f"limits of agreement take 3 or more clusters, got {n}")
+        require_clusters("limits of agreement take", n, 3)
         bias = float(sums.sum() / total)
         between = float(np.sum(counts * (sums / counts - bias) ** 2)) / (n - 1)
         size = (total - float(np.sum(counts**2)) / total) / (n - 1)

@@ -313,6 +313,8 @@ def _stacked(
 def _lines(means: FloatArray, d: FloatArray, codes: NDArray[np.int64] | None) -> tuple[Line, Line]:
     design = Design.of(means, codes)
     line = design.fit(d)
+    if line.slope_error == 0:  # it goes through all points
+        return line, design.fit(np.zeros_like(d))
     return line, design.fit(np.abs(d - line.at(means)))
 
 
@@ -339,7 +341,8 @@ def _checks(bias: Line, spread: Line, alpha: float) -> tuple[Check, ...]:
 def _slope_check(name: str, line: Line, alpha: float, what: str, remedy: str) -> Check:
     if math.isnan(line.p_value):
         return Check(name, None, f"whether {what} cannot be told: the means or residuals are equal")
-    evidence = f"slope {format_number(line.slope, line.slope_error)}, {p_text(line.p_value)}"
+    spread = max(line.slope_error, abs(line.slope) / 100)  # four digits at most
+    evidence = f"slope {format_number(line.slope, spread)}, {p_text(line.p_value)}"
     if line.p_value >= alpha:
         return Check(name, True, f"no sign that {what} ({evidence})", line.slope, line.p_value)
     return Check(name, False, f"{what} ({evidence}): {remedy}", line.slope, line.p_value)

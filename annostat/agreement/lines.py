@@ -14,6 +14,8 @@ from annostat.arrays import FloatArray, dot
 from annostat.resampling.clusters import renumbered
 from annostat.results.text import plain
 
+ROUNDING = 1e-14  # of the largest x, as the line has it in y: residuals below are rounding
+
 
 @dataclass(frozen=True)
 class Line:
@@ -91,7 +93,7 @@ class Design:
         n, centre = len(x), float(x.mean())
         u = x - centre
         sxx = dot(u, u)
-        if sxx <= 1e-24 * (1 + float(np.max(np.abs(x)))) ** 2:
+        if sxx <= 1e-24 * float(np.max(np.abs(x))) ** 2:
             return cls(centre, 0.0, u, u, None, math.nan)
         v = u / math.sqrt(sxx)
         a = v / np.sqrt(np.maximum(1 - 1 / n - v**2, 1e-12))
@@ -107,6 +109,9 @@ class Design:
         slope = dot(self.u, y) / self.sxx
         residual = y - level - slope * self.u
         error = math.sqrt(float(np.sum(_summed(self.a * residual, self.unit) ** 2)) / self.sxx)
+        largest = abs(self.centre) + float(np.max(np.abs(self.u)))
+        if error * math.sqrt(self.sxx) <= ROUNDING * largest * abs(slope):
+            error = 0.0
         p = math.nan
         if error > 0 and not math.isnan(self.freedom):
             p = 2 * float(special.stdtr(self.freedom, -abs(slope) / error))

@@ -269,7 +269,7 @@ def constant_noise(data: Spread, level: float) -> Check:
     total = np.bincount(data.units, score)
     spread = float(np.sqrt(np.sum(total**2)))
     name = "constant_noise"
-    if not spread > 0:
+    if not spread > 0 or data.n_units < 2:
         return Check(name, None, "Whether the noise grows with the value cannot be told.")
     t = float(total.sum()) / spread
     p = 2 * float(special.stdtr(data.n_units - 1, -abs(t)))

@@ -47,7 +47,8 @@ def equal_noise(
     ]
     pull = np.column_stack([m.sums.pull(lambda t, g=g: g(*m.split(t))) for g in contrasts])  # type: ignore[misc]
     spread = n / (n - 1) * serial_product(pull.T, pull) if n > 1 else np.zeros((p, p))
-    if n - p < FEWEST or np.linalg.cond(spread) > 1e10:
+    agree = float(values.mean()) <= NO_NOISE / 2
+    if agree or n - p < FEWEST or np.linalg.cond(spread) > 1e10:
         return Check(name, None, f"{cannot}: too few items, or rounds that are equal.")
     off = values[:-1] - values[-1]
     square = float(off @ np.linalg.solve(spread, off))

@@ -68,6 +68,10 @@ from annostat.results.result import Check
 from annostat.results.text import counted
 
 NO_NOISE = 1e-13  # of the squared spread of the values: covariances differ by rounding
+ADDITIVE = "no interval: the rounds differ by a constant at most"
+EQUAL = "all labels of this rater are equal"
+# One of two raters: the covariance of the two, which is what shows the truth, is 0 whatever it is.
+NO_TRUTH = Estimate(0.0, note="no interval: all labels of a rater are equal and show no truth")
 
 
 @takes_rounds
@@ -236,6 +240,11 @@ class _Seen:
         return noise / square if square > NO_NOISE else 1.0
 
     @cached_property
+    def agree(self) -> bool:
+        """Whether the rounds differ by constants at most."""
+        return self.m.value(lambda _, s: _within(s, self.k)) <= NO_NOISE / 2
+
+    @cached_property
     def difference(self) -> tuple[float, float]:
         """The variance of the difference of two columns, and its standard error."""
 
@@ -248,10 +257,15 @@ class _Seen:
         """Return σ_j and ρ_j."""
         m = self.m
         top = math.inf
+        if self.agree:
+            return self._no_noise()
+        if m.constant[j]:
+            return (
+                Estimate(0.0, unit=self.unit, note=f"no interval: {EQUAL}"),
+                Estimate(math.nan, note=EQUAL),
+            )
         if m.k == 2:
             total, error = self.difference
-            if total <= NO_NOISE:
-                return self._no_noise()
             top = log_limits(total, error, self.df, self.level)[1]
         sigma = self._root(m.value(g), m.error(g, self.noise), top)
 
@@ -259,7 +273,9 @@ class _Seen:
             return np.asarray(g(mean, s) / s[..., j, j])
 
         if m.covariance[j, j] <= NO_NOISE:
-            return sigma, Estimate(math.nan, note="all labels of this rater are equal")
+            return sigma, Estimate(math.nan, note=EQUAL)
+        if m.k == 2 and m.constant.any():
+            return sigma, NO_TRUTH
         value, error = m.value(share), m.error(share, self.noise)
         low, high = limits_of_variance(value, error, self.df, self.level, 1.0)
         limits = Interval(1 - high, 1 - low, self.level, self.method("t of the share of noise"))
@@ -301,6 +317,10 @@ class _Seen:
         limits = Interval(low, high, self.level, self.method("log-t"))
         sigma = math.sqrt(value) * m.scale
         rmse = Estimate(sigma, sigma * error / (2 * value), limits, self.unit)
+        if self.agree:
+            rmse = Estimate(sigma, unit=self.unit, note=ADDITIVE)
+        if k == 2 and m.constant[:k].any():
+            return rmse, NO_TRUTH
         size, error = m.value(odds), m.error(odds, self.noise)
         reach = t_reach(self.df, self.level) * error
         low, high = (-math.expm1(-max(min(x, 700.0), 0.0)) for x in (size - reach, size + reach))
@@ -314,6 +334,8 @@ class _Seen:
     def _no_noise(self) -> tuple[Estimate, Estimate]:
         """Return the floor and the R² of raters who agree."""
         note = "no interval: the rounds agree to rounding"
+        if self.m.constant[: self.k].all():
+            return Estimate(0.0, unit=self.unit, note=note), Estimate(math.nan, note=EQUAL)
         return Estimate(0.0, unit=self.unit, note=note), Estimate(1.0, note=note)
 
     def new_rater(self, each: list[OfCovariance]) -> Estimate:
@@ -330,10 +352,11 @@ class _Seen:
         between = max(float(np.var([m.value(g) for g in each], ddof=1)) / k - items, 0.0)
         total = items + between
         if a <= NO_NOISE or total <= 1e-12 * a**2 or self.df < 1:
+            square = a + b if a + b > NO_NOISE else 0.0
             return Estimate(
-                math.sqrt(max(a + b, 0.0)) * m.scale,
+                math.sqrt(square) * m.scale,
                 unit=self.unit,
-                note="no interval: the rounds differ by a constant at most",
+                note=ADDITIVE,
             )
         df = total**2 / (items**2 / self.df + between**2 / (k - 1))
         tail = (1 + self.level) / 2

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from annostat.arrays import FloatArray, beside
+from annostat.arrays import FloatArray, beside, unless_rounding
 from annostat.errors import check_squares
 from annostat.labels.rounds import Rounds
 from annostat.once import once
@@ -72,7 +72,8 @@ class Variances:
         def kept(rows: FloatArray, missing: float = 0.0) -> FloatArray:
             return rows if complete else np.where(seen, rows, missing)
 
-        check_squares(float(np.abs(v if complete else v[seen]).max()))
+        largest = float(np.abs(v if complete else v[seen]).max())
+        check_squares(largest)
         n_labels = v.size if complete else int(np.count_nonzero(seen))
         # Item by item first, so that swapping two rounds moves no digit.
         centre = float(kept(v).sum(axis=0).sum() / n_labels)
@@ -86,7 +87,7 @@ class Variances:
             effects, n_effects = _round_effects(z - z.sum(axis=0) / k, seen, k)
             z = kept(z - effects[:, None])
         means = z.sum(axis=0) / k
-        residual = kept(z - means)
+        residual = unless_rounding(kept(z - means), largest / scale)
         square = np.sum(residual**2, axis=0)
         columns = [np.ones_like(k), k, square, means * k, means**2 * k, k**2]
         if 0 < n_effects < MANY_ROUNDS:

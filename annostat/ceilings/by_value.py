@@ -75,7 +75,8 @@ def reliability_by_profile(
         With an interval of its floor.
     plain : Estimate
         The share of one noise for all values (`reliability_estimate`), which is returned where
-        the labels vary no more than the noise, or the floor has no interval.
+        the labels vary no more than the noise, a round shows no truth, or the floor has no
+        interval.
     level : float
         Confidence level, that of the profile.
 
@@ -101,6 +102,10 @@ def reliability_by_profile(
     True
     """
     limits, floor = profile.floor.interval, profile.floor.value
+    if plain.value == 0 and plain.interval is None:  # one of two rounds is constant
+        return plain
+    if v.sums.n_units < 2:
+        return plain
 
     def log_total(t: NDArray[Any]) -> NDArray[Any]:
         within = v.within(t)
@@ -113,7 +118,7 @@ def reliability_by_profile(
     reach = t_reach(max(v.sums.n_units - 1, 1), level) * v.sums.standard_error(log_total)
     down = math.hypot(2 * math.log(floor / limits.low), reach)
     up = math.hypot(2 * math.log(limits.high / floor), reach)
-    low, high = (-math.expm1(min(log_share + d, 0.0)) for d in (up, -down))
+    low, high = (0.0 - math.expm1(min(log_share + d, 0.0)) for d in (up, -down))
     method = "1 − floor²/variance of a label, from the profile"
     return Estimate(-math.expm1(log_share), None, Interval(low, high, level, method))
 

@@ -16,7 +16,7 @@ from annostat.agreement import (
     repeatability,
 )
 from annostat.agreement.by_label import RatersByHierarchy, floors_by_label
-from annostat.agreement.icc_forms import FLAT, NO_ERROR, IccForm
+from annostat.agreement.icc_forms import NO_ERROR, IccForm, why_flat
 from annostat.agreement.label_kinds import ONE_OF_THEM, UnequalRaters
 from annostat.agreement.mean_limits import limits_with_mean
 from annostat.agreement.noise_sd import ALL_EQUAL, NOTHING, check_degrees, noise_estimate
@@ -31,6 +31,7 @@ from annostat.agreement.small import (
     reliability_interval,
 )
 from annostat.agreement.variances import NONE_COVERS, Variances, share_interval
+from annostat.arrays import all_whole
 from annostat.ceilings.by_value import (
     check_tails,
     one_for_all,
@@ -294,7 +295,8 @@ def reliability_estimate(
     method = chosen(interval, v, "f-kurtosis")
     if method != "f" and not error > NO_ERROR:  # two items, or a round that is constant
         value = value if abs(value) > 1e-12 else 0.0
-        return Estimate(value, note=f"{ANTICORRELATED}; {FLAT}" if value < 0 else FLAT)
+        flat = why_flat(v)
+        return Estimate(value, note=f"{ANTICORRELATED}; {flat}" if value < 0 else flat)
     note = ANTICORRELATED if value <= 0 else ""
     if v.dominated and method != "f":
         return Estimate(value, note=f"{note}; {NONE_COVERS}" if note else NONE_COVERS)
@@ -373,9 +375,9 @@ def _of_few(v: Variances, shrunken: bool, reliability: Estimate) -> list[Check]:
 
 def _whole_numbers(rounds: Rounds) -> tuple[Check, ...]:
     """Return a word on labels that may be picks, whose law can be fitted."""
-    seen = rounds.values[np.isfinite(rounds.values)]
-    if (seen != np.round(seen)).any():
+    if not all_whole(rounds.values):
         return ()
+    seen = rounds.values[np.isfinite(rounds.values)]
     message = (
         "All labels are whole numbers: if they are picks of a frame or slice, fit the law of the "
         "noise (annostat fit-afd), which gives a sharper floor of the MAE"

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, special
 
-from annostat.arrays import FloatArray
+from annostat.arrays import FloatArray, all_whole
 from annostat.concentration.curve import Curve
 from annostat.concentration.laws import Gaussians, Lattice, Law, step_losses
 from annostat.concentration.published import N_WINDOWS, Fitted, window_of
@@ -166,7 +166,7 @@ def both_errors(
     size = np.abs(np.concatenate([errors, other]))
     middle = float(np.median(size[size > 0]))
     labels = np.concatenate([first[paired], second[paired]])
-    whole = bool((labels == np.round(labels)).all()) and middle <= WHOLE_MEDIAN
+    whole = all_whole(labels) and middle <= WHOLE_MEDIAN
     return Both(errors, other, paired, 1.0 if whole else lattice_step(size, middle))
 
 
@@ -191,6 +191,9 @@ def check_label(both: Both) -> Check:
     first, second = both.first[both.paired], both.second
     d = second - first
     n = d.size
+    if not (np.ptp(first) > 0 and np.ptp(d) > 0):
+        text = "Errors or differences that are all equal do not tell which label errors are against"
+        return Check("one_label", None, f"{text}.")
     r = float(np.corrcoef(first, d)[0, 1])
     p = float(2 * special.stdtr(n - 2, -abs(r) * math.sqrt((n - 2) / max(1 - r * r, 1e-12))))
     facts = f"(correlation {r:.2f}, {p_text(p)})"

@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from annostat.arrays import FloatArray
+from annostat.arrays import FloatArray, all_whole
 from annostat.errors import AnnostatError, shown
 from annostat.interchange.spread import across
 
@@ -127,7 +127,7 @@ def _merged(part: FloatArray, nominal: bool) -> Iterator[tuple[str, FloatArray]]
     if not nominal:
         mean = part.mean(axis=1)
         yield "the mean", mean
-        if (part == np.round(part)).all():
+        if all_whole(part):
             yield "the rounded mean", np.rint(mean)
         if part.shape[1] >= 3:
             yield "the median", np.median(part, axis=1)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from annostat.arrays import all_whole
 from annostat.errors import check_choice, option
 from annostat.labels.rounds import Rounds
 from annostat.results.result import Check
@@ -40,9 +41,8 @@ def _close_whole_numbers(rounds: Rounds) -> bool:
     if rounds.unit.strip().lower() not in COUNTED:
         return False
     values = rounds.values[rounds.readings > 0]
-    seen = values[np.isfinite(values)]
     reach = float(np.max(np.nanmax(values, axis=1) - np.nanmin(values, axis=1), initial=0.0))
-    return bool((seen == np.round(seen)).all()) and reach <= WIDEST_PICKS
+    return all_whole(values) and reach <= WIDEST_PICKS
 
 
 def _framed(rounds: Rounds) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from annostat.arrays import all_whole
 from annostat.errors import shown
 from annostat.labels.columns import GROUPED, MISSING_MARKERS
 
@@ -201,7 +202,7 @@ def look_of(column: pd.Series[Any]) -> str:
     different = np.unique(values)
     if different.size == 1:
         return "constant" if len(column) > 1 else "numbers"
-    whole = bool((values == np.round(values)).all())
+    whole = all_whole(values)
     unnamed = plain_name(column.name) in ("", "unnamed_0", "level_0")
     counted = whole and values.size == len(column) and bool((np.diff(values) == 1).all())
     if counted and values[0] in (0, 1) and (unnamed or values.size > 2):

@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from annostat.arrays import FloatArray, IntArray, dot, sorted_within
+from annostat.arrays import FloatArray, IntArray, all_whole, dot, sorted_within, unless_rounding
 from annostat.errors import check_level, check_squares
 from annostat.labels.rounds import Rounds
 from annostat.resampling.clusters import cluster_codes
@@ -120,10 +120,11 @@ class PairTable:
         v = np.ascontiguousarray(rounds.values.T)  # sums of a few long rows are quick
         seen = np.isfinite(v)
         complete = bool(seen.all())
-        check_squares(float(np.abs(v if complete else v[seen]).max()))
+        largest = float(np.abs(v if complete else v[seen]).max())
+        check_squares(largest)
         k = rounds.readings
         first = v[0] if complete else v[seen.argmax(axis=0), np.arange(v.shape[1])]
-        shifted = v - first
+        shifted = unless_rounding(v - first, largest)
         # Σ|z_i − z_j| = Σ (2r − k − 1) z_(r); missing cells sort last.
         ordered = sorted_within(shifted)
         ordered *= 2.0 * np.arange(1, len(v) + 1)[:, None] - 1.0 - (k[:1] if complete else k)
@@ -160,8 +161,7 @@ class PairTable:
     @cached_property
     def whole(self) -> bool:
         """Whether all labels are whole numbers."""
-        given = self.values[np.isfinite(self.values)]
-        return bool((given == np.round(given)).all())
+        return all_whole(self.values)
 
 
 def _total(rows: FloatArray) -> FloatArray:
@@ -203,7 +203,7 @@ def counted_by(codes: IntArray, w: FloatArray) -> FloatArray:
 def smallest_step(values: FloatArray) -> float:
     """Return the smallest step between two values, 1 for whole numbers."""
     seen = np.unique(values[np.isfinite(values)])
-    if seen.size < 2 or bool((seen == np.round(seen)).all()):
+    if seen.size < 2 or all_whole(seen):
         return 1.0
     return float(np.diff(seen).min())
 

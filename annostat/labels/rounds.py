@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from annostat.arrays import digest, order_of, sorted_within
+from annostat.arrays import PICK_LIMIT, digest, order_of, sorted_within
 from annostat.errors import AnnostatError, check_numbers, cut, positions_of, shown
 from annostat.labels.columns import as_labels, canonical_order, refuse_repeated
 from annostat.labels.frames import rounds_table
@@ -27,9 +27,6 @@ from annostat.results.text import counted
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-PICK_LIMIT = 2**53  # whole numbers beyond this are not exact in float64
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from annostat.errors import AnnostatError
+from annostat.errors import AnnostatError, option
 from annostat.once import once
 from annostat.results.text import counted
 
@@ -23,6 +23,16 @@ def count_clusters(clusters: NDArray[np.int64], n: int) -> int:
     if present[0] != 0 or present[-1] != present.size - 1:
         raise AnnostatError("clusters must be codes 0..C-1, each of them in use (cluster_codes)")
     return int(present.size)
+
+
+def require_clusters(takes: str, n: int, fewest: int) -> None:
+    """Refuse fewer clusters than something `takes`, and say what to do."""
+    if n < fewest:
+        there = f"there {'is' if n == 1 else 'are'} {counted(n, 'cluster')}"
+        raise AnnostatError(
+            f"{takes} {fewest} or more clusters, but {there}: name another column "
+            f"({option('cluster')}), or leave clusters out"
+        )
 
 
 def renumbered(codes: NDArray[Any]) -> NDArray[np.int64]:

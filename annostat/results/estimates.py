@@ -32,6 +32,14 @@ class Interval:
     def __contains__(self, value: float) -> bool:
         return self.low <= value <= self.high
 
+    def holding(self, value: float) -> Interval:
+        """Return the interval that reaches as far as the estimate, if that is just outside.
+
+        The two may weigh items otherwise: those of unequal sizes, or with missing cells.
+        """
+        low, high = min(self.low, value), max(self.high, value)
+        return Interval(low, high, self.level, self.method)
+
     def through(self, g: Callable[[float], float]) -> Interval:
         """Return the interval on another scale; `g` is monotone, either way."""
         low, high = g(self.low), g(self.high)

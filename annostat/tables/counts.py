@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from annostat.arrays import PICK_LIMIT
 from annostat.errors import AnnostatError, option, shown
 from annostat.labels.columns import RowNames, as_labels, as_numbers, as_text
 from annostat.labels.layout import Layout
-from annostat.labels.rounds import PICK_LIMIT, Rounds
+from annostat.labels.rounds import Rounds
 from annostat.results.text import counted
 
 if TYPE_CHECKING:

@@ -22,6 +22,7 @@ from annostat.truth.means import mean_estimate, root
 from annostat.truth.products import Labels, cross_products
 
 WIDE = 10  # sums of a pair of rounds
+UNCORRELATED = "undefined: the rounds do not correlate with each other"
 FIRST, SECOND = np.array([0, 0, 0, 1, 1, 2]), np.array([0, 1, 2, 2, 1, 2])  # in its products
 
 
@@ -263,6 +264,10 @@ def correlation_with_truth(
     else:
         for j, m in combinations(range(labels.shape[1]), 2):
             a, b = labels[:, j], labels[:, m]
+            both = np.isfinite(a) & np.isfinite(b) & np.isfinite(f)
+            # Sums of a round that is constant there are 0 up to rounding, of either sign.
+            if any(both.any() and np.ptp(x[both]) == 0 for x in (a, b)):
+                return Estimate(math.nan, note=UNCORRELATED)
             blocks.append(_block(f, a, b, a * b, a * a, b * b))
     there = [b for b in blocks if b[:, 0].sum() >= 3]
     if not there:
@@ -278,7 +283,7 @@ def correlation_with_truth(
         if not variance > 1e-24:
             return Estimate(math.nan, note="undefined: the model gives the same value to all items")
         if not common > 0:
-            return Estimate(math.nan, note="undefined: the rounds do not correlate with each other")
+            return Estimate(math.nan, note=UNCORRELATED)
         if not first * second > 0:
             note = "undefined: the model correlates with one round up and with another one down"
             return Estimate(math.nan, note=note)
