@@ -196,8 +196,9 @@ def _check_equal_raters(rounds: Rounds, table: PairTable, alpha: float) -> Check
     # |z_j − mean of the others| = |z_j − mean of all| · k/(k − 1)
     k = table.readings.astype(np.float64)
     distance = np.abs(table.centred) * k / (k - 1)
-    # Rounded, so that ties stay ties.
-    ranks = ranks_within(np.asarray(np.round(distance, 9), dtype=np.float64))
+    # Rounded in units of the largest, so that ties stay ties.
+    largest = float(np.nanmax(distance)) or 1.0
+    ranks = ranks_within(np.asarray(np.round(distance / largest, 10), dtype=np.float64))
     sums = [unit_sums(row, table.weights, table.codes) for row in ranks]
     u, counts = np.column_stack([s for s, _ in sums]), sums[0][1]
     n = int(counts.sum())
@@ -268,8 +269,9 @@ def _check_dependence(
         text = f"The size of the differences does not visibly depend on {names} ({p_text(p)})."
         return Check(name, True, text, rho, p)
     more = "grow" if rho > 0 else "shrink"
+    told = f"{rho:.2f}" if abs(rho) >= 0.005 else f"{rho:.1g}"  # of very many items
     text = (
-        f"The differences {more} with {label} (correlation {rho:.2f}, {p_text(p)}): the noise has "
+        f"The differences {more} with {label} (correlation {told}, {p_text(p)}): the noise has "
         f"no single size, so split the items ({option('by')}) or trust the bracket rather than a "
         "family."
     )

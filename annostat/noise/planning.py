@@ -375,10 +375,8 @@ def _from_pilot(
         )
     cv2 = float(_variation(law, counts[None])[0])
     if cv2 <= 1e-12:
-        raise AnnostatError(
-            "all differences of the pilot have the same size: it cannot tell how many pairs "
-            "are needed"
-        )
+        text = "all differences of the pilot have the same size: it cannot tell how many pairs are"
+        raise AnnostatError(f"{text} needed")
     effect = 1.0 if table.codes is None else float(_effect(law, counts[None])[0])
     own = np.repeat(np.arange(counts.size), counts.astype(np.int64))
     size, square, pairs = law.size[own] / law.mean, law.square[own] / law.mean**2, law.pairs[own]
@@ -393,12 +391,11 @@ def _from_pilot(
             found.append(clusters.interval(lambda t: _log_spread(t) + shift, rng=rng, **options))
     cv = math.sqrt(cv2)
     error = cv / 2 * each.standard_error(_log_cv2)
-    scaled = log_cv2 and log_cv2.through(lambda x: exp(x / 2))
-    needed = _larger(found, factor)
+    scaled, needed = log_cv2 and log_cv2.through(lambda x: exp(x / 2)), _larger(found, factor)
     if scaled is not None:
-        scaled = replace(scaled, method=scaled.method.replace("log n", "log CV"))
-        if needed is not None and math.isinf(needed.high):  # as open as what it stands for
-            scaled = replace(scaled, high=math.inf)
+        open_end = needed is not None and math.isinf(needed.high)  # it is as open as that
+        method = scaled.method.replace("log n", "log CV")
+        scaled = replace(scaled, high=math.inf if open_end else scaled.high, method=method)
     return law, Estimate(cv, error, scaled), needed, effect
 
 
